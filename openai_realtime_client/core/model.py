@@ -1,0 +1,145 @@
+"""The one base of all generated models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema, core_schema
+from typing_extensions import Self
+
+from openai_realtime_client.core.errors import InvalidModelError
+
+__all__ = ["RealtimeModel", "UnknownModel", "lossless"]
+
+
+class RealtimeModel(BaseModel):
+    """Base of every generated model: JSON in, typed attributes, the same JSON out.
+
+    What the schema does not know is kept: unknown fields become attributes, unknown enum values
+    stay what they are (`OpenEnum`), `null` and absence remain distinct. A field that was never
+    set is not sent; `model.field = None` sends `null`. Numbers are not converted: `1` stays `1`
+    in a field of type `float`.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+        protected_namespaces=(),
+        defer_build=True,
+        hide_input_in_errors=True,
+        ser_json_inf_nan="constants",
+    )
+
+    # The fields that hold a schema constant (`type` of an event), with that constant.
+    __constants__: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, /, **data: Any) -> None:
+        super().__init__(**{**self.__constants__, **data})
+
+    # Pydantic skips an `__init__` marked like this while it parses, so that parsing neither pays
+    # for the constants nor adds one that the server left out.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        # Generated fields have no default but `None`, save for constants.
+        cls.__constants__ = {
+            name: field.default
+            for name, field in cls.model_fields.items()
+            if not field.is_required() and field.default is not None
+        }
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler(source)
+        fields = _find_fields(handler.resolve_ref_schema(schema))
+        for field in fields.values():
+            field["schema"] = lossless(field["schema"])
+        return schema
+
+    @classmethod
+    def from_json(cls, data: str | bytes) -> Self:
+        """Parse one JSON object.
+
+        Raises `InvalidModelError`, which names each field that does not fit.
+        """
+        try:
+            return cls.model_validate_json(data)
+        except ValidationError as error:
+            raise InvalidModelError.of(cls.__name__, error, data) from None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Parse a mapping as `json.loads` gives it.
+
+        Raises `InvalidModelError`, which names each field that does not fit.
+        """
+        try:
+            return cls.model_validate(dict(data))
+        except ValidationError as error:
+            raise InvalidModelError.of(cls.__name__, error, data) from None
+
+    def to_json(self) -> str:
+        """The JSON text: what was received or set, by its JSON names, without white space."""
+        return self.__pydantic_serializer__.to_json(
+            self, by_alias=True, exclude_unset=True, warnings=False
+        ).decode()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as `to_json`, as a dictionary of plain JSON values."""
+        data: dict[str, Any] = self.__pydantic_serializer__.to_python(
+            self, mode="json", by_alias=True, exclude_unset=True, warnings=False
+        )
+        return data
+
+
+class UnknownModel(RealtimeModel):
+    """A member of a union that the schema does not know. Its fields are attributes."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+
+def lossless(schema: Any) -> Any:
+    """Make pydantic's schema of one field accept `null` and convert nothing.
+
+    Models and enums see to themselves; this walks what stands around them.
+    """
+    kind = schema["type"]
+    if kind == "default":
+        return {**schema, "schema": lossless(schema["schema"])}
+    if kind == "nullable":
+        return lossless(schema["schema"])
+    return core_schema.nullable_schema(_unconverted(kind, schema))
+
+
+def _unconverted(kind: str, schema: Any) -> Any:
+    if kind in ("str", "int", "bool"):
+        return {**schema, "strict": True}
+    if kind == "float":
+        return _NUMBER
+    if kind == "list" and "items_schema" in schema:
+        return {**schema, "items_schema": lossless(schema["items_schema"])}
+    if kind == "dict" and "values_schema" in schema:
+        return {**schema, "values_schema": lossless(schema["values_schema"])}
+    if kind == "union":
+        return {**schema, "choices": [lossless(choice) for choice in schema["choices"]]}
+    return schema
+
+
+# Any number, in the type it came in: pydantic's float would round large integers.
+_NUMBER = core_schema.union_schema(
+    [core_schema.int_schema(strict=True), core_schema.float_schema(strict=True)],
+    mode="left_to_right",
+    custom_error_type="float_type",
+)
+
+
+def _find_fields(schema: Any) -> dict[str, Any]:
+    while schema["type"] != "model-fields":
+        schema = schema["schema"]
+    fields: dict[str, Any] = schema["fields"]
+    return fields

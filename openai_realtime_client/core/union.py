@@ -1,0 +1,54 @@
+"""Unions whose members tell themselves apart by the value of one field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from openai_realtime_client.core.model import UnknownModel, lossless
+
+__all__ = ["Discriminator"]
+
+
+@dataclass(frozen=True, eq=False)
+class Discriminator:
+    """Annotation of a union: `Annotated[A | B | UnknownModel, Discriminator("type", {"a": A})]`.
+
+    `field` is the discriminator, `members` the member of each of its values. The member is found
+    by that value alone, in one pass. Members that are not objects are tried before. An object
+    with a value outside `members`, or none, becomes the union's `UnknownModel`; one whose value is
+    known but whose fields do not fit is an error, never a wrong sibling.
+    """
+
+    field: str
+    members: dict[str, Any]
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        tagged = core_schema.tagged_union_schema(
+            {value: handler.generate_schema(member) for value, member in self.members.items()},
+            discriminator=self.field,
+        )
+        choices: list[CoreSchema | tuple[CoreSchema, str]] = []
+        unknown: list[CoreSchema] = []
+        for member in get_args(source):
+            if isinstance(member, type) and issubclass(member, UnknownModel):
+                unknown.append(self._guard(handler.generate_schema(member)))
+            elif member not in self.members.values():
+                choices.append(lossless(handler.generate_schema(member)))
+        choices += [tagged, *unknown]
+        if len(choices) == 1:
+            return tagged
+        return core_schema.union_schema(choices, mode="left_to_right")
+
+    def _guard(self, unknown: CoreSchema) -> CoreSchema:
+        def refuse_known(value: Any) -> Any:
+            if isinstance(value, dict) and value.get(self.field) in self.members:  # pyright: ignore[reportUnknownMemberType]
+                raise PydanticCustomError("known_tag", "the member exists")
+            return value  # pyright: ignore[reportUnknownVariableType]
+
+        return core_schema.no_info_before_validator_function(refuse_known, unknown)

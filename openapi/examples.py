@@ -1,0 +1,225 @@
+"""A short example for each page of the docs, made from the schemas."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+REFERENCE = "#/components/schemas/"
+MOST_FIELDS = 3
+
+
+class Examples:
+    """Writes the programs; `package` is what they import from."""
+
+    def __init__(self, schemas: dict[str, Any], package: str) -> None:
+        self.schemas = schemas
+        self.package = package
+
+    def of_schema(self, name: str) -> dict[str, str] | None:
+        """A program (`code`) and what it prints (`output`); `None` for a schema without a page."""
+        schema = self.schemas[name]
+        if "x-event-type" in schema and schema["x-direction"] == "server":
+            return self._parse(schema["x-parser"], name)
+        if "x-parses" in schema:
+            first = next(iter(schema["discriminator"]["mapping"].values()))
+            return self._parse(schema["x-parses"], first.removeprefix(REFERENCE))
+        if "properties" in schema:
+            return self._construct(name)
+        if "enum" in schema:
+            return self._enum(name)
+        if "x-union" in schema:
+            return self._union(name)
+        return None
+
+    def of_operation(self, method: str, operation: dict[str, Any]) -> str:
+        """A program that calls `method`; it needs a server."""
+        api = f"{operation['tags'][0]}Api"
+        instance = Instance(self.schemas)
+        arguments = [f'"{p["name"]}_001"' for p in operation.get("parameters", [])]
+        content = operation.get("requestBody", {}).get("content", {})
+        if "application/json" in content:
+            arguments.append(instance.expression(content["application/json"]["schema"], "", ""))
+        return self._program(
+            {"ApiClient", api, *instance.imports},
+            "with ApiClient() as client:",
+            f"    answer = {api}(client).{method}({', '.join(arguments)})",
+            "    print(type(answer).__name__)",
+        )
+
+    def _construct(self, name: str) -> dict[str, str]:
+        instance = Instance(self.schemas)
+        variable = "event" if "x-event-type" in self.schemas[name] else "model"
+        expression = instance.construct(name)
+        code = self._program(
+            instance.imports, f"{variable} = {expression}", f"print({variable}.to_json())"
+        )
+        return {"code": code, "output": _compact(instance.value(name))}
+
+    def _parse(self, parser: str, name: str) -> dict[str, str]:
+        value = Instance(self.schemas).value(name)
+        field = [name for name, each in value.items() if isinstance(each, (str, int))][-1]
+        code = self._program(
+            {parser, name},
+            f"event = {parser}({_text(_compact(value))})",
+            f"assert isinstance(event, {name})",
+            f"print(event.{field})",
+        )
+        return {"code": code, "output": str(value[field])}
+
+    def _enum(self, name: str) -> dict[str, str]:
+        constant = self.schemas[name]["x-enum-varnames"][0]
+        code = self._program(
+            {name}, f"print({name}.{constant})", f'print({name}("brand_new").is_known)'
+        )
+        return {"code": code, "output": f"{self.schemas[name]['enum'][0]}\nFalse"}
+
+    def _union(self, name: str) -> dict[str, str]:
+        members = self.schemas[name]["x-members"]
+        chosen = next((m for m in members if "enum" in m), members[0])
+        if "enum" in chosen:
+            value, kind = chosen["enum"]["values"][0]["value"], chosen["enum"]["name"]
+        else:
+            value, kind = Instance(self.schemas).value(chosen["ref"]), chosen["ref"]
+        code = self._program(
+            {name},
+            f"value = TypeAdapter({name}).validate_json({_text(_compact(value))})",
+            "print(type(value).__name__)",
+        )
+        return {"code": "from pydantic import TypeAdapter\n" + code, "output": kind}
+
+    def _program(self, names: set[str], *lines: str) -> str:
+        imports = f"from {self.package} import {', '.join(sorted(names))}"
+        return "\n".join([imports, "", *lines])
+
+
+class Instance:
+    """Builds one instance of a schema twice: as a Python expression and as a JSON value."""
+
+    def __init__(self, schemas: dict[str, Any]) -> None:
+        self.schemas = schemas
+        self.imports: set[str] = set()
+
+    def construct(self, name: str) -> str:
+        """A call of the class, without the constants, which it adds itself."""
+        self.imports.add(name)
+        arguments = [
+            f"{child['x-name']}={self.expression(child, name, field)}"
+            for field, child in self._fields(name)
+            if "x-constant" not in child
+        ]
+        return f"{name}({', '.join(arguments)})"
+
+    def value(self, name: str) -> dict[str, Any]:
+        """The JSON object that `construct` gives."""
+        return {field: self.json(child, field) for field, child in self._fields(name)}
+
+    def expression(self, schema: dict[str, Any], owner: str, field: str) -> str:
+        schema, name = self._target(schema)
+        if name and "properties" in schema:
+            return self.construct(name)
+        if name and "enum" in schema:
+            self.imports.add(name)
+            return f"{name}.{schema['x-enum-varnames'][0]}"
+        if "items" in schema:
+            return f"[{self.expression(schema['items'], owner, field)}]"
+        if "x-enum-varnames" in schema and schema["type"] == "string":
+            return f"{owner}.{_enum_name(field)}.{schema['x-enum-varnames'][0]}"
+        value = self.json(schema, field)
+        return repr(value) if isinstance(value, bool) else json.dumps(value)
+
+    def json(self, schema: dict[str, Any], field: str) -> Any:
+        schema, name = self._target(schema)
+        if name and "properties" in schema:
+            return self.value(name)
+        if "enum" in schema:
+            return schema["enum"][0]
+        if "items" in schema:
+            return [self.json(schema["items"], field)]
+        return _sample(schema, field)
+
+    def _fields(self, name: str) -> list[tuple[str, Any]]:
+        """The constants and required fields; where these are few, the first others, too."""
+        properties = self.schemas[name]["properties"]
+        required = self.schemas[name].get("required", [])
+        chosen = {f for f, child in properties.items() if f in required or "x-constant" in child}
+        for field, child in properties.items():
+            if len(chosen) < MOST_FIELDS and "$ref" not in str(child):
+                chosen.add(field)
+        return [(field, child) for field, child in properties.items() if field in chosen]
+
+    def _target(self, schema: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
+        """Follow references, and take the first member of a union."""
+        name = None
+        while True:
+            if "$ref" in schema:
+                name = schema["$ref"].removeprefix(REFERENCE)
+                schema = self.schemas[name]
+            elif "allOf" in schema:
+                schema = schema["allOf"][0]
+            elif schema.get("oneOf") or schema.get("anyOf"):
+                members = schema.get("oneOf") or schema["anyOf"]
+                schema, name = next((m for m in members if "enum" in m), members[0]), None
+            else:
+                return schema, name
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _text(text: str) -> str:
+    """Python source of a string that has double quotes in it."""
+    return f"'{text}'" if "'" not in text else f'"""{text}"""'
+
+
+def _enum_name(field: str) -> str:
+    return "".join(word[:1].upper() + word[1:] for word in re.split(r"\W|_", field)) + "Enum"
+
+
+SAMPLES: dict[str, Any] = {
+    "arguments": "{}",
+    "audio": "UklGRg==",
+    "bytes": 72,
+    "code": "invalid_value",
+    "content_index": 0,
+    "delta": "Hel",
+    "description": "The weather at a place.",
+    "expires_at": 1735689600,
+    "include": "item.input_audio_transcription.logprobs",
+    "instructions": "Be brief.",
+    "language": "en",
+    "logprob": -0.25,
+    "message": "The item does not exist.",
+    "model": "whisper-1",
+    "name": "get_weather",
+    "output": "42",
+    "output_index": 0,
+    "text": "Hello",
+    "token": "Hel",
+    "transcript": "Hello",
+    "type": "server_vad",
+    "value": "ek_abc123",
+}
+
+
+def _sample(schema: dict[str, Any], field: str) -> Any:
+    if "example" in schema:
+        return schema["example"]
+    kind = schema.get("type")
+    if field in SAMPLES and isinstance(SAMPLES[field], str) == (kind == "string"):
+        return SAMPLES[field]
+    if isinstance(schema.get("default"), (str, int, float)):
+        return schema["default"]
+    if kind == "boolean":
+        return True
+    if kind == "integer":
+        return schema.get("minimum", 300 if field.endswith("_ms") else 12)
+    if kind == "number":
+        return schema.get("minimum", 0.5)
+    if kind == "object":
+        return {}
+    if field == "id" or field.endswith("_id"):
+        return f"{field.removesuffix('id').rstrip('_') or 'id'}_001"
+    return field

