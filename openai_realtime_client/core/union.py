@@ -1,4 +1,4 @@
-"""Unions whose members tell themselves apart by the value of one field."""
+"""Annotations of unions: how their members are told apart."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from openai_realtime_client.core.model import UnknownModel, lossless
 
-__all__ = ["Discriminator"]
+__all__ = ["Discriminator", "Lossless"]
+
+
+class Lossless:
+    """Annotation of a union of plain values: its members convert nothing."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        schema: CoreSchema = lossless(handler(source))
+        return schema
 
 
 @dataclass(frozen=True, eq=False)

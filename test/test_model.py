@@ -1,0 +1,233 @@
+"""RealtimeModel: what goes in comes out, and what does not fit is named."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from openai_realtime_client import (
+    InvalidModelError,
+    RealtimeClientEventInputAudioBufferAppend,
+    RealtimeClientEventResponseCreate,
+    RealtimeClientEventSessionUpdate,
+    RealtimeConversationItem,
+    RealtimeModel,
+    RealtimeResponse,
+    RealtimeResponseCreateParams,
+    RealtimeResponseCreateParamsTool,
+    RealtimeResponseMaxOutputTokens,
+    RealtimeServerEventError,
+    RealtimeSessionCreateRequest,
+    VoiceIdsShared,
+    VoiceIdsSharedEnum,
+)
+
+
+def assert_round_trip(model: type[RealtimeModel], wire: dict[str, Any]) -> None:
+    """Both directions, by text and by dictionary."""
+    for parsed in (model.from_json(json.dumps(wire)), model.from_dict(wire)):
+        assert json.loads(parsed.to_json()) == wire
+        assert parsed.to_dict() == wire
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        {},
+        {"id": None},
+        {"id": "resp_1", "status": "completed", "output": []},
+        {"status": "in_progress", "voice": "brand_new", "modalities": ["text", "smell"]},
+        {"unknown": {"deep": [1, 2.5, None, True, {"x": "y"}]}},
+        {"output": [{"type": "message", "content": [{"type": "audio", "new": 1}]}, None]},
+        {"metadata": {"a": "b", "c": None}},
+        {"usage": None, "status_details": None, "metadata": None},
+        {"temperature": 1},
+        {"temperature": 1.0},
+        {"temperature": 9007199254740993},
+        {"usage": {"total_tokens": 2**70}},
+        {"max_output_tokens": "inf"},
+        {"max_output_tokens": 4096},
+        {"max_output_tokens": "sup"},
+        {"id": 'quote " backslash \\ newline \n nul \x00 emoji 🎙 \u2028'},
+        {"": 1, "model_config": 2, "self": 3, "to_json": 4, "__class__": 5},
+    ],
+)
+def test_round_trip(wire: dict[str, Any]) -> None:
+    assert_round_trip(RealtimeResponse, wire)
+
+
+def test_numbers_keep_their_type() -> None:
+    assert RealtimeResponse.from_json('{"temperature":1}').to_json() == '{"temperature":1}'
+    assert RealtimeResponse.from_json('{"temperature":1.0}').to_json() == '{"temperature":1.0}'
+
+
+def test_null_and_absence_are_two_things() -> None:
+    absent, null = RealtimeResponse(), RealtimeResponse(id=None)
+    assert (absent.id, null.id) == (None, None)
+    assert (absent.to_json(), null.to_json()) == ("{}", '{"id":null}')
+
+
+def test_assigning_none_sends_null() -> None:
+    session = RealtimeSessionCreateRequest(instructions="Be brief.")
+    session.turn_detection = None
+    assert session.to_dict() == {"instructions": "Be brief.", "turn_detection": None}
+
+
+def test_unknown_fields_are_attributes() -> None:
+    response = RealtimeResponse.from_dict({"brand_new": [1]})
+    assert response.brand_new == [1]  # type: ignore[attr-defined]
+    assert response.model_extra == {"brand_new": [1]}
+
+
+def test_json_is_compact_utf8_in_schema_order() -> None:
+    response = RealtimeResponse(status=RealtimeResponse.StatusEnum.FAILED, id="ü")
+    assert response.to_json() == '{"id":"ü","status":"failed"}'
+
+
+class TestConstants:
+    def test_are_sent_without_being_passed(self) -> None:
+        assert RealtimeClientEventResponseCreate().to_json() == '{"type":"response.create"}'
+        append = RealtimeClientEventInputAudioBufferAppend(audio="UklGRg==")
+        assert append.to_dict() == {"type": "input_audio_buffer.append", "audio": "UklGRg=="}
+
+    def test_are_sent_by_nested_objects(self) -> None:
+        event = RealtimeClientEventResponseCreate(
+            response=RealtimeResponseCreateParams(
+                tools=[RealtimeResponseCreateParamsTool(name="get_weather")]
+            )
+        )
+        tools = event.to_dict()["response"]["tools"]
+        assert tools == [{"type": "function", "name": "get_weather"}]
+
+    def test_are_not_added_by_parsing(self) -> None:
+        assert_round_trip(RealtimeResponseCreateParamsTool, {"name": "get_weather"})
+
+    def test_have_the_type_of_their_enum(self) -> None:
+        made = RealtimeClientEventResponseCreate()
+        parsed = RealtimeClientEventResponseCreate.from_json(made.to_json())
+        for event in (made, parsed):
+            assert event.type is RealtimeClientEventResponseCreate.TypeEnum.RESPONSE_CREATE
+
+    def test_an_optional_constant_that_is_no_discriminator_is_not_sent(self) -> None:
+        assert RealtimeConversationItem(id="item_1").to_json() == '{"id":"item_1"}'
+
+
+def test_dictionaries_become_models_and_strings_enums() -> None:
+    event = RealtimeClientEventSessionUpdate(session={"voice": "ash"})  # type: ignore[arg-type]
+    assert isinstance(event.session, RealtimeSessionCreateRequest)
+    assert event.session.voice is VoiceIdsSharedEnum.ASH
+
+
+def test_a_union_of_text_and_enum_gives_the_enum() -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(VoiceIdsShared)
+    assert adapter.validate_json('"ash"') is VoiceIdsSharedEnum.ASH
+    assert adapter.validate_python("someone").is_known is False
+
+
+def test_a_union_of_number_and_enum_gives_either() -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(RealtimeResponseMaxOutputTokens)
+    assert adapter.validate_json("5") == 5
+    assert adapter.validate_json('"inf"').is_known
+    for wrong in ("true", "[]", "1.5"):
+        with pytest.raises(ValidationError):
+            adapter.validate_json(wrong)
+
+
+def test_models_compare_copy_and_pickle() -> None:
+    response = RealtimeResponse.from_dict({"id": "a", "status": "new", "x": [1], "usage": None})
+    for again in (
+        copy.deepcopy(response),
+        response.model_copy(deep=True),
+        pickle.loads(pickle.dumps(response)),
+    ):
+        assert again == response
+        assert again.to_json() == response.to_json()
+    assert response != RealtimeResponse.from_dict({"id": "b"})
+
+
+def test_pydantics_own_methods_work() -> None:
+    response = RealtimeResponse.model_validate_json('{"status":"failed"}')
+    assert response.model_dump(exclude_unset=True) == {"status": "failed"}
+    assert response.model_dump_json(exclude_unset=True) == '{"status":"failed"}'
+    assert RealtimeResponse.model_json_schema()["properties"]["status"]
+    assert response.model_fields_set == {"status"}
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("wire", "path", "text"),
+        [
+            ('{"usage": "many"}', "usage", "object"),
+            ('{"usage": {"total_tokens": "5"}}', "usage.total_tokens", "integer"),
+            ('{"output": [{}, {"content": [{"text": 5}]}]}', "output[1].content[0].text", "string"),
+            ('{"output": {}}', "output", "array"),
+            ('{"status": 5}', "status", "string"),
+            ('{"temperature": "0.8"}', "temperature", "number"),
+            ('{"metadata": {"k": 5}}', "metadata.k", "string"),
+            ('{"max_output_tokens": true}', "max_output_tokens", "fits no member"),
+            ("[]", "", "object"),
+            ("{", "", "Invalid JSON"),
+            ("", "", "Invalid JSON"),
+        ],
+    )
+    def test_name_the_field(self, wire: str, path: str, text: str) -> None:
+        with pytest.raises(InvalidModelError) as caught:
+            RealtimeResponse.from_json(wire)
+        ((found_path, found_text),) = caught.value.problems
+        assert found_path == path
+        assert text in found_text
+        prefix = f"RealtimeResponse: {path}: " if path else "RealtimeResponse: "
+        assert str(caught.value) == prefix + found_text
+
+    def test_name_a_missing_field(self) -> None:
+        with pytest.raises(InvalidModelError) as caught:
+            RealtimeServerEventError.from_dict({"type": "error", "error": {"type": "x"}})
+        assert str(caught.value) == (
+            "RealtimeServerEventError: 2 problems\n"
+            "  event_id: Field required\n"
+            "  error.message: Field required"
+        )
+
+    def test_have_a_line_a_problem_and_an_end(self) -> None:
+        wire = {"output": [{"id": number} for number in range(50)]}
+        with pytest.raises(InvalidModelError) as caught:
+            RealtimeResponse.from_dict(wire)
+        lines = str(caught.value).splitlines()
+        assert lines[0] == "RealtimeResponse: 50 problems"
+        assert lines[1] == "  output[0].id: Input should be a valid string"
+        assert lines[-1] == "  and 40 more"
+        assert len(lines) == 12
+
+    def test_do_not_repeat_the_payload(self) -> None:
+        secret = "sk-very-secret"
+        for wire in (f'{{"usage": "{secret}"}}', f'{{"status": ["{secret}"]}}', f'{{"{secret}'):
+            with pytest.raises(InvalidModelError) as caught:
+                RealtimeResponse.from_json(wire)
+            assert secret not in f"{caught.value} {caught.value!r} {caught.value.args}"
+            assert caught.value.__cause__ is None
+            assert caught.value.__suppress_context__
+
+    def test_of_the_constructor_do_not_repeat_the_payload(self) -> None:
+        with pytest.raises(ValidationError) as caught:
+            RealtimeResponse(usage="sk-very-secret")  # type: ignore[arg-type]
+        assert "sk-very-secret" not in str(caught.value)
+
+    def test_pickle(self) -> None:
+        error = InvalidModelError("RealtimeResponse", [("usage", "Input should be an object")])
+        again = pickle.loads(pickle.dumps(error))
+        assert (str(again), again.problems) == (str(error), error.problems)
+
+    def test_are_value_errors(self) -> None:
+        assert issubclass(InvalidModelError, ValueError)
+
+
+def test_null_is_accepted_where_the_schema_wants_a_value() -> None:
+    assert_round_trip(
+        RealtimeServerEventError,
+        {"event_id": None, "type": "error", "error": {"type": None, "message": None}},
+    )

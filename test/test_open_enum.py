@@ -1,0 +1,114 @@
+"""OpenEnum: an enum to the program, a string to everyone else, and never closed."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import json
+import pickle
+import weakref
+
+import pytest
+from pydantic import TypeAdapter
+
+from openai_realtime_client import OpenEnum, RealtimeResponse
+
+StatusEnum = RealtimeResponse.StatusEnum
+BRAND_NEW = StatusEnum("brand_new")
+
+
+def test_known_values_are_listed_in_the_order_of_the_schema() -> None:
+    assert StatusEnum.values() == ["completed", "cancelled", "failed", "incomplete"]
+    assert [member.name for member in StatusEnum] == [
+        "COMPLETED",
+        "CANCELLED",
+        "FAILED",
+        "INCOMPLETE",
+    ]
+    assert len(StatusEnum) == 4
+
+
+def test_a_known_string_gives_the_member() -> None:
+    assert StatusEnum("completed") is StatusEnum.COMPLETED
+    assert StatusEnum["COMPLETED"] is StatusEnum.COMPLETED
+    assert StatusEnum.COMPLETED.is_known
+
+
+def test_an_unknown_string_gives_a_value() -> None:
+    assert isinstance(BRAND_NEW, StatusEnum)
+    assert not BRAND_NEW.is_known
+    assert BRAND_NEW.value == BRAND_NEW.name == "brand_new"
+
+
+@pytest.mark.parametrize("wrong", [None, 5, 1.5, b"completed", ["completed"]])
+def test_only_a_string_can_be_a_value(wrong: object) -> None:
+    with pytest.raises(ValueError, match="is not a valid"):
+        StatusEnum(wrong)
+
+
+@pytest.mark.parametrize("member", [StatusEnum.COMPLETED, BRAND_NEW])
+class TestKnownAndUnknownAlike:
+    def test_equals_and_hashes_like_its_string(self, member: OpenEnum) -> None:
+        assert member == member.value
+        assert hash(member) == hash(member.value)
+        assert {member: 1}[member.value] == 1
+        assert {member.value: 1}[member] == 1
+        assert member != "other"
+
+    def test_equals_itself_made_again(self, member: OpenEnum) -> None:
+        assert StatusEnum(member.value) == member
+        assert len({member, StatusEnum(member.value)}) == 1
+
+    def test_reads_as_its_string(self, member: OpenEnum) -> None:
+        assert str(member) == f"{member}" == member.value
+        assert f"{member:>20}" == member.value.rjust(20)
+        assert json.dumps(member) == f'"{member.value}"'
+        assert member.upper() == member.value.upper()
+
+    def test_survives_copying_and_pickling(self, member: OpenEnum) -> None:
+        for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+            again = pickle.loads(pickle.dumps(member, protocol))
+            assert (type(again), again) == (StatusEnum, member)
+        assert copy.copy(member) == copy.deepcopy(member) == member
+
+    def test_goes_through_json(self, member: OpenEnum) -> None:
+        adapter = TypeAdapter(StatusEnum)
+        again = adapter.validate_json(adapter.dump_json(member))
+        assert (type(again), again) == (StatusEnum, member)
+
+
+def test_membership_means_known() -> None:
+    assert "completed" in StatusEnum
+    assert StatusEnum.COMPLETED in StatusEnum
+    assert "brand_new" not in StatusEnum
+    assert BRAND_NEW not in StatusEnum
+    assert None not in StatusEnum
+
+
+def test_repr_tells_known_from_unknown() -> None:
+    assert repr(StatusEnum.COMPLETED) == "<StatusEnum.COMPLETED: 'completed'>"
+    assert repr(BRAND_NEW) == "<StatusEnum unknown: 'brand_new'>"
+
+
+@pytest.mark.parametrize(
+    ("value", "found"), [("failed", "failed"), ("completed", "other"), ("brand_new", "new")]
+)
+def test_match(value: str, found: str) -> None:
+    match StatusEnum(value):
+        case StatusEnum.FAILED:
+            result = "failed"
+        case "brand_new":
+            result = "new"
+        case _:
+            result = "other"
+    assert result == found
+
+
+def test_unknown_values_are_not_kept() -> None:
+    value = RealtimeResponse.from_json('{"status": "seen once"}').status
+    assert value is not None
+    forgotten = weakref.ref(value)
+    del value
+    gc.collect()
+    assert forgotten() is None
+    assert len(StatusEnum) == len(StatusEnum.__members__) == 4

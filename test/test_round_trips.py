@@ -1,0 +1,101 @@
+"""Every generated class gives back the JSON it was given, whatever is in it."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis_jsonschema import from_schema
+from protocols import PROTOCOLS, Protocol
+from pydantic import TypeAdapter
+
+EVERY_SCHEMA = [
+    pytest.param(protocol, name, id=f"{protocol.name}-{name}")
+    for protocol in PROTOCOLS
+    for name, _ in protocol.public()
+]
+DRAWN = settings(
+    max_examples=10,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def assert_round_trip(adapter: TypeAdapter[Any], wire: Any) -> None:
+    text = json.dumps(wire)
+    for parsed in (adapter.validate_json(text), adapter.validate_python(wire)):
+        if hasattr(parsed, "to_json"):
+            assert same(json.loads(parsed.to_json()), wire)
+            assert same(parsed.to_dict(), wire)
+        else:
+            assert same(json.loads(adapter.dump_json(parsed)), wire)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equality that tells `1` from `True` and `1.0`, at every depth."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+def mutations(wire: Any) -> Iterator[Any]:
+    """Copies with an unknown field, an unknown value or a null, one for each place in `wire`."""
+    for path, node in places(wire):
+        if isinstance(node, dict):
+            yield replaced(wire, path, {**node, "brand_new": "brand_new"})
+        if path:
+            yield replaced(wire, path, None)
+            if isinstance(node, str):
+                yield replaced(wire, path, "brand_new")
+
+
+def places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    yield path, node
+    if isinstance(node, (dict, list)):
+        for key, child in node.items() if isinstance(node, dict) else enumerate(node):
+            yield from places(child, (*path, key))
+
+
+def replaced(wire: Any, path: tuple[Any, ...], value: Any) -> Any:
+    if not path:
+        return value
+    wire = copy.copy(wire)
+    wire[path[0]] = replaced(wire[path[0]], path[1:], value)
+    return wire
+
+
+@pytest.mark.parametrize(("protocol", "name"), EVERY_SCHEMA)
+def test_instances_and_their_mutations_come_back(protocol: Protocol, name: str) -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(getattr(protocol.module, name))
+
+    @DRAWN
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        wire = data.draw(instances)
+        assert_round_trip(adapter, wire)
+        for mutated in mutations(wire):
+            assert_round_trip(adapter, mutated)
+
+    instances = from_schema(protocol.json_schema(name))
+    check()
+
+
+def test_places_and_mutations_reach_every_depth() -> None:
+    wire = {"a": [{"b": "text"}]}
+    assert [path for path, _ in places(wire)] == [
+        (),
+        ("a",),
+        ("a", 0),
+        ("a", 0, "b"),
+    ]
+    found = [json.dumps(mutated) for mutated in mutations(wire)]
+    assert '{"a": [{"b": "brand_new"}]}' in found
+    assert '{"a": [{"b": null}]}' in found
+    assert '{"a": [null]}' in found
+    assert wire == {"a": [{"b": "text"}]}
