@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from openai_realtime_client.api.realtime_api import RealtimeApi as RealtimeApi
     from openai_realtime_client.api_client import ApiClient as ApiClient
     from openai_realtime_client.api_response import ApiResponse as ApiResponse
+    from openai_realtime_client.api_response import Created as Created
     from openai_realtime_client.configuration import Configuration as Configuration
     from openai_realtime_client.core.errors import InvalidEventError as InvalidEventError
     from openai_realtime_client.core.errors import InvalidModelError as InvalidModelError
@@ -300,6 +301,7 @@ _MODULES = {
     "BadRequestException": "openai_realtime_client.exceptions",
     "Configuration": "openai_realtime_client.configuration",
     "ConflictException": "openai_realtime_client.exceptions",
+    "Created": "openai_realtime_client.api_response",
     "ForbiddenException": "openai_realtime_client.exceptions",
     "InvalidEventError": "openai_realtime_client.core.errors",
     "InvalidModelError": "openai_realtime_client.core.errors",
@@ -412,6 +414,7 @@ __all__ = [
     "BadRequestException",
     "Configuration",
     "ConflictException",
+    "Created",
     "ForbiddenException",
     "InvalidEventError",
     "InvalidModelError",

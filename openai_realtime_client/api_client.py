@@ -3,11 +3,13 @@
 """Requests from typed arguments, typed results from answers."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from typing_extensions import Self
+from urllib3.fields import RequestField
+from urllib3.filepost import encode_multipart_formdata
 
 from openai_realtime_client.api_response import ApiResponse
 from openai_realtime_client.configuration import Configuration
@@ -48,11 +50,17 @@ class ApiClient:
         query: Mapping[str, str | int | float | bool | None] | None = None,
         headers: Mapping[str, str] | None = None,
         body: RealtimeModel | Mapping[str, Any] | None = None,
+        parts: Sequence[tuple[str, str, RealtimeModel | Mapping[str, Any] | str | None]] = (),
+        raw_type: str | None = None,
+        accept: str = "application/json",
         timeout: float | None = None,
     ) -> ApiResponse[T]:
-        """Send one request with a JSON body, if any, and `decode` the answer's body.
+        """Send one request, and `decode` the answer's body.
 
-        `path` has its parameters in braces. `timeout` is in seconds. Raises `ApiException`.
+        `path` has its parameters in braces. The request's body is `body` as JSON, or a form of
+        `parts`, each with name, media type and value. A part that is the only one is sent bare,
+        with the media type `raw_type`, if that is given. `accept` is for the header, and no answer
+        is refused for its media type. `timeout` is in seconds. Raises `ApiException`.
         """
         parameters = {name: quote(text, safe="") for name, text in (path_parameters or {}).items()}
         url = self.configuration.host + path.format(**parameters)
@@ -60,9 +68,9 @@ class ApiClient:
         if given:
             url += "?" + urlencode(given)
         token = self.configuration.token()
-        response = self._rest.request(
-            method, url, self._headers(token, body, headers), _encode(body), timeout
-        )
+        content, content_type = _content(body, parts, raw_type)
+        own = self._headers(token, accept, content_type)
+        response = self._rest.request(method, url, {**own, **(headers or {})}, content, timeout)
         if not 200 <= response.status < 300:
             raise exception_for(
                 response.status, response.reason, response.headers, response.data, token
@@ -71,22 +79,38 @@ class ApiClient:
             response.status, response.headers, _decoded(response, decode), response.data
         )
 
-    def _headers(
-        self, token: str | None, body: object, headers: Mapping[str, str] | None
-    ) -> dict[str, str]:
-        own = {"Accept": "application/json", "User-Agent": "openai-realtime-client/0.1.0"}
-        if body is not None:
-            own["Content-Type"] = "application/json"
+    def _headers(self, token: str | None, accept: str, content_type: str | None) -> dict[str, str]:
+        headers = {"Accept": accept, "User-Agent": "openai-realtime-client/0.1.0"}
+        if content_type:
+            headers["Content-Type"] = content_type
         if token:
-            own["Authorization"] = f"Bearer {token}"
-        return {**own, **self.configuration.headers, **(headers or {})}
+            headers["Authorization"] = f"Bearer {token}"
+        return {**headers, **self.configuration.headers}
 
 
-def _encode(body: RealtimeModel | Mapping[str, Any] | None) -> bytes | None:
-    if body is None:
-        return None
-    text = body.to_json() if isinstance(body, RealtimeModel) else json.dumps(body)
-    return text.encode()
+def _content(
+    body: RealtimeModel | Mapping[str, Any] | None,
+    parts: Sequence[tuple[str, str, RealtimeModel | Mapping[str, Any] | str | None]],
+    raw_type: str | None,
+) -> tuple[bytes | None, str | None]:
+    """A request's body and its media type."""
+    if body is not None:
+        return _encode(body), "application/json"
+    fields = [(name, kind, _encode(value)) for name, kind, value in parts if value is not None]
+    if len(fields) == 1 and raw_type:
+        return fields[0][2], raw_type
+    if not fields:
+        return None, None
+    form = [RequestField(name, data) for name, _, data in fields]
+    for field, (_, kind, _) in zip(form, fields, strict=True):
+        field.make_multipart(content_type=kind)
+    return encode_multipart_formdata(form)
+
+
+def _encode(value: RealtimeModel | Mapping[str, Any] | str) -> bytes:
+    if isinstance(value, RealtimeModel):
+        return value.to_json().encode()
+    return (value if isinstance(value, str) else json.dumps(value)).encode()
 
 
 def _decoded(response: RESTResponse, decode: Callable[[bytes], T]) -> T:

@@ -17,3 +17,20 @@ class ApiResponse(Generic[T]):
     headers: Mapping[str, str]
     data: T
     raw_data: bytes
+
+    @property
+    def location_id(self) -> str | None:
+        """The last part of `Location`: the id of what the call created."""
+        location = {name.lower(): value for name, value in self.headers.items()}.get("location")
+        return location.rstrip("/").rpartition("/")[2] if location else None
+
+
+@dataclass(frozen=True)
+class Created(Generic[T]):
+    """What a call created: the answer's body in `data`, and the `id` of the new object.
+
+    `id` is `None` where the server does not tell it.
+    """
+
+    data: T
+    id: str | None

@@ -41,6 +41,11 @@ class Examples:
         content = operation.get("requestBody", {}).get("content", {})
         if "application/json" in content:
             arguments.append(instance.expression(content["application/json"]["schema"], "", ""))
+        if "multipart/form-data" in content:
+            name = content["multipart/form-data"]["schema"]["$ref"].removeprefix(REFERENCE)
+            properties = self.schemas[name]["properties"]
+            required = self.schemas[name]["required"]
+            arguments += [f"{f}={instance.expression(properties[f], name, f)}" for f in required]
         return self._program(
             {"ApiClient", api, *instance.imports},
             "with ApiClient() as client:",
@@ -77,11 +82,13 @@ class Examples:
 
     def _union(self, name: str) -> dict[str, str]:
         members = self.schemas[name]["x-members"]
-        chosen = next((m for m in members if "enum" in m), members[0])
-        if "enum" in chosen:
-            value, kind = chosen["enum"]["values"][0]["value"], chosen["enum"]["name"]
+        enum = next((member["enum"] for member in members if "enum" in member), None)
+        if enum:
+            value, kind = enum["values"][0]["value"], enum["name"]
         else:
-            value, kind = Instance(self.schemas).value(chosen["ref"]), chosen["ref"]
+            models = [member["ref"] for member in members if "ref" in member]
+            kind = next(model for model in models if "properties" in self.schemas[model])
+            value = Instance(self.schemas).value(kind)
         code = self._program(
             {name},
             f"value = TypeAdapter({name}).validate_json({_text(_compact(value))})",
@@ -197,6 +204,8 @@ SAMPLES: dict[str, Any] = {
     "output": "42",
     "output_index": 0,
     "text": "Hello",
+    "sdp": "v=0",
+    "target_uri": "tel:+14155550123",
     "token": "Hel",
     "transcript": "Hello",
     "type": "server_vad",

@@ -59,7 +59,7 @@ class SpecError(Exception):
 
 def merged(fragment: Path, overlay: Path) -> dict[str, Any]:
     """The OpenAPI document of a protocol: `fragment`, checked, with `overlay` applied, checked."""
-    document = _load(fragment)
+    document = load(fragment)
     _check(document, fragment)
     if overlay.exists():
         document = _overlaid(document, overlay)
@@ -68,25 +68,45 @@ def merged(fragment: Path, overlay: Path) -> dict[str, Any]:
 
 
 def annotated(document: dict[str, Any], package: str) -> dict[str, Any]:
-    """A copy of a merged document with the `x-` extensions that the templates use.
+    """A simplified document with the `x-` extensions that the templates use.
 
     `package` is what the examples import from.
     """
-    document = copy.deepcopy(document)
-    _inline_deep_references(document, document)
+    document = simplified(document)
     schemas = document["components"]["schemas"]
     for schema in list(_schemas(document)):
         _name_enum_values(schema)
     for name, schema in schemas.items():
-        _annotate_schema(name, schema)
+        _annotate_schema(name, schema, schemas)
     _annotate_events(schemas)
     _annotate_groups(document)
+    _annotate_operations(document)
     _annotate_examples(document, Examples(schemas, package))
     return document
 
 
+def simplified(document: dict[str, Any]) -> dict[str, Any]:
+    """A merged document as plain OpenAPI 3.0, in which each thing is said in one way.
+
+    References stand alone (in `allOf` where something stands beside them) and name components;
+    `null` is `nullable`, a constant an `enum` of one.
+    """
+    document = copy.deepcopy(document)
+    for _place, node in list(_walk(document)):
+        _inline_deep_reference(node, document)
+    document = {**_simplified(document), "openapi": "3.0.3"}
+    schemas = document["components"]["schemas"]
+    for _place, node in _walk(document):
+        if _target(node, schemas).get("nullable") and "allOf" in node:
+            node["nullable"] = True
+    return document
+
+
 def public_schemas(document: dict[str, Any]) -> dict[str, Any]:
-    """The schemas that become classes or unions; plain maps (`Metadata`) become `dict`."""
+    """The schemas of a simplified document that become classes or unions.
+
+    Plain maps (`Metadata`) become `dict`.
+    """
     return {
         name: schema
         for name, schema in document["components"]["schemas"].items()
@@ -95,9 +115,9 @@ def public_schemas(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def members(schema: dict[str, Any]) -> list[dict[str, Any]]:
-    """The members of a union schema, without `null`."""
-    listed = schema.get("oneOf") or schema.get("anyOf") or []
-    return [member for member in listed if member.get("type") != "null"]
+    """The members of a union schema."""
+    members: list[dict[str, Any]] = schema.get("oneOf") or schema.get("anyOf") or []
+    return members
 
 
 def kind(schema: dict[str, Any]) -> str:
@@ -135,7 +155,8 @@ def event_unions(schemas: dict[str, Any]) -> dict[str, str]:
 # Reading and checking
 
 
-def _load(path: Path) -> dict[str, Any]:
+def load(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file."""
     try:
         document = YAML(typ="safe", pure=True).load(path)
     except FileNotFoundError:
@@ -184,7 +205,7 @@ def _check_operation_ids(document: dict[str, Any], path: Path) -> None:
 
 
 def _overlaid(document: dict[str, Any], path: Path) -> dict[str, Any]:
-    overlay = _load(path)
+    overlay = load(path)
     for error in Draft202012Validator(load_schema("overlay_schema_1.0.0.yml")).iter_errors(overlay):
         raise SpecError(f"{path}: {_place(error)}: {textwrap.shorten(error.message, 200)}")
     for number, action in enumerate(overlay["actions"], 1):
@@ -236,14 +257,59 @@ def _resolve(document: dict[str, Any], reference: str) -> Any:
     return node
 
 
-def _inline_deep_references(node: Any, document: dict[str, Any]) -> None:
-    """Replace references into a schema, which the generator would make a class of, by a copy."""
-    for _place, mapping in list(_walk(node)):
-        reference = mapping.get("$ref", "")
-        if reference.startswith(REFERENCE) and "/" in reference[len(REFERENCE) :]:
-            del mapping["$ref"]
-            target = copy.deepcopy(_resolve(document, reference))
-            mapping.update({**target, **mapping})
+def _target(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """The component that a schema refers to, or itself."""
+    reference = schema.get("$ref") or next(
+        (each["$ref"] for each in schema.get("allOf", []) if "$ref" in each), ""
+    )
+    found: dict[str, Any] = schemas.get(reference.removeprefix(REFERENCE), schema)
+    return found
+
+
+# Simplifying
+
+
+def _inline_deep_reference(node: dict[str, Any], document: dict[str, Any]) -> None:
+    """Replace a reference into a schema, which the generator would make a class of, by a copy."""
+    reference = node.get("$ref", "")
+    if reference.startswith(REFERENCE) and "/" in reference[len(REFERENCE) :]:
+        del node["$ref"]
+        target = copy.deepcopy(_resolve(document, reference))
+        node.update({**target, **node})
+
+
+def _simplified(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_simplified(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    node = {key: _simplified(each) for key, each in node.items()}
+    if "const" in node:
+        node["enum"] = [node.pop("const")]
+    if "$ref" in node and len(node) > 1:
+        node["allOf"] = [{"$ref": node.pop("$ref")}]
+    if isinstance(node.get("type"), list):
+        kinds = [kind for kind in node["type"] if kind != "null"]
+        node = {**node, "type": kinds[0], "nullable": len(kinds) < len(node["type"])}
+    for key in ("oneOf", "anyOf"):
+        if isinstance(node.get(key), list):
+            node = _without_null(node, key)
+    # What is left of a union of one, or of an `allOf` in an `allOf`, is said once.
+    while [list(each) for each in node.get("allOf", [])] == [["allOf"]]:
+        node["allOf"] = node["allOf"][0]["allOf"]
+    return node
+
+
+def _without_null(node: dict[str, Any], key: str) -> dict[str, Any]:
+    """Turn a `null` member into `nullable`, and a union of one into its member."""
+    rest = [member for member in node[key] if member.get("type") != "null"]
+    if len(rest) < len(node[key]):
+        node["nullable"] = True
+    if len(rest) > 1:
+        return {**node, key: rest}
+    (member,) = rest
+    del node[key]
+    return {**({"allOf": [member]} if "$ref" in member else member), **node}
 
 
 # Annotating
@@ -251,10 +317,12 @@ def _inline_deep_references(node: Any, document: dict[str, Any]) -> None:
 
 def _name_enum_values(schema: dict[str, Any]) -> None:
     """Give each enum value the constant name of the documented Java pages."""
-    if "const" in schema:
-        schema["enum"] = [schema.pop("const")]
-    values = [value for value in schema.get("enum", []) if value is not None]
+    values = schema.get("enum", [])
     if not values or "x-enum-varnames" in schema:
+        return
+    if schema["type"] != "string":
+        # Any number stays possible; the page tells the known ones.
+        schema["x-known"] = schema.pop("enum")
         return
     names = [_constant_name(str(value)) for value in values]
     if len(set(names)) < len(names):
@@ -267,7 +335,7 @@ def _constant_name(value: str) -> str:
     return f"_{name}" if name[0].isdigit() else name
 
 
-def _annotate_schema(name: str, schema: dict[str, Any]) -> None:
+def _annotate_schema(name: str, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
     _annotate_text(schema)
     indent = "" if members(schema) else "    "
     schema["x-docstring"] = _docstring(schema["x-text"], indent)
@@ -275,7 +343,7 @@ def _annotate_schema(name: str, schema: dict[str, Any]) -> None:
     for field, child in schema.get("properties", {}).items():
         _annotate_field(field, child, is_required=field in schema.get("required", []))
     if members(schema):
-        _annotate_union(name, schema)
+        _annotate_union(name, schema, schemas)
 
 
 def _annotate_text(schema: dict[str, Any]) -> None:
@@ -289,6 +357,7 @@ def _annotate_field(field: str, schema: dict[str, Any], *, is_required: bool) ->
     _annotate_text(schema)
     schema["x-docstring"] = _escaped(schema["x-text"])
     schema["x-name"] = _python_name(field)
+    schema["x-nullable"] = schema.get("nullable", False)
     if schema["x-name"] != field:
         schema["x-alias"] = field
     values = schema.get("enum", [])
@@ -303,6 +372,8 @@ def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[st
         yield "optional"
     if schema.get("nullable"):
         yield "nullable"
+    if "x-known" in schema:
+        yield f"known: {', '.join(f'`{value}`' for value in schema['x-known'])}"
     if "x-constant" in schema:
         yield f"always `{schema['x-constant']}`"
     elif schema.get("default") is not None:
@@ -321,9 +392,9 @@ def _python_name(field: str) -> str:
     return f"{name}_" if name in RESERVED else name.strip("_")
 
 
-def _annotate_union(name: str, schema: dict[str, Any]) -> None:
+def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
     """Describe each member: its Python type, its page or enum, and how it is told apart."""
-    described = [_member(name, member) for member in members(schema)]
+    described = [_member(name, member, schemas) for member in members(schema)]
     mapping = schema.get("discriminator", {}).get("mapping", {})
     for member in described:
         values = [v for v, ref in mapping.items() if ref == REFERENCE + member.get("ref", "")]
@@ -344,15 +415,16 @@ def _annotate_union(name: str, schema: dict[str, Any]) -> None:
         schema["x-annotation"] = "Lossless()"
 
 
-def _member(union: str, schema: dict[str, Any]) -> dict[str, Any]:
+def _member(union: str, schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
     if "$ref" in schema:
         model = schema["$ref"].removeprefix(REFERENCE)
-        return {"type": model, "ref": model, "when": "an object"}
+        is_object = "properties" in schemas[model] or "discriminator" in schemas[model]
+        return {"type": model, "ref": model, "when": "an object" if is_object else "a string"}
     if "enum" in schema:
         enum = {"name": f"{union}Enum", "values": _named_values(schema)}
         return {"type": enum["name"], "enum": enum, "when": "a string"}
     if schema.get("type") == "array":
-        item = _member(union, schema["items"])
+        item = _member(union, schema["items"], schemas)
         return {**item, "type": f"list[{item['type']}]", "when": "an array"}
     kind = schema["type"]
     return {"type": PYTHON_TYPES[kind], "when": f"{'an' if kind[0] in 'io' else 'a'} {kind}"}
@@ -386,7 +458,7 @@ def _annotate_events(schemas: dict[str, Any]) -> None:
             event = schemas[reference.removeprefix(REFERENCE)]
             event["x-event-type"] = value
             event["x-direction"] = direction
-            event["x-parser"] = union["x-parses"]
+            event.setdefault("x-parser", union["x-parses"])
 
 
 def _snake_case(name: str) -> str:
@@ -418,12 +490,37 @@ def _group(name: str, schema: dict[str, Any], bodies: set[str]) -> str:
     return resource[1].lower() if resource else "shared"
 
 
+def _annotate_operations(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    for _place, operation in operations(document):
+        _annotate_text(operation)
+        _annotate_form(operation, schemas)
+        for status, response in operation["responses"].items():
+            if status.startswith("2"):
+                operation["x-accept"] = ", ".join(response.get("content", ["application/json"]))
+                operation["x-created"] = "Location" in response.get("headers", {})
+
+
+def _annotate_form(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Give each part of a form its media type, and find the one that can also go bare."""
+    content = operation.get("requestBody", {}).get("content", {})
+    form = content.get("multipart/form-data")
+    if not form:
+        return
+    fields = _target(form["schema"], schemas)["properties"]
+    for field, schema in fields.items():
+        schema["x-content-type"] = (
+            form.get("encoding", {}).get(field, {}).get("contentType", "text/plain")
+        )
+        if schema["x-content-type"] in content:
+            operation["x-raw"] = schema["x-content-type"]
+
+
 def _annotate_examples(document: dict[str, Any], examples: Examples) -> None:
     for name, schema in document["components"]["schemas"].items():
         example = examples.of_schema(name)
         if example:
             schema["x-example"] = example
     for _place, operation in operations(document):
-        _annotate_text(operation)
         method = _snake_case(operation["operationId"].replace("-", "_"))
         operation["x-example"] = examples.of_operation(method, operation)

@@ -34,7 +34,7 @@ class Protocol:
 
     def public(self) -> Iterator[tuple[str, Any]]:
         """The schemas that have a class or union in the package, with it."""
-        for name in spec.public_schemas(self.document):
+        for name in spec.public_schemas(spec.simplified(self.document)):
             yield name, getattr(self.module, name)
 
     def json_schema(self, name: str) -> dict[str, Any]:
@@ -55,4 +55,7 @@ class Protocol:
         return {"anyOf": [plain, {"type": "null"}]} if node.get("nullable") else plain
 
 
-PROTOCOLS = [Protocol("realtime", "openai_realtime_client")]
+PROTOCOLS = [
+    Protocol("realtime", "openai_realtime_client"),
+    Protocol("realtime-ga", "openai_realtime_client.ga"),
+]

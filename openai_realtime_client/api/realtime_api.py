@@ -40,9 +40,10 @@ class RealtimeApi:
 
         Prepares a conversation session and issues a short-lived key for it. A backend calls this with its normal API key and hands the returned `client_secret.value` to a browser or mobile app, which connects with that instead of the real key. The request takes the same settings as a `session.update` event; the answer is the resulting configuration plus the secret.
         """
-        return self.create_realtime_session_with_http_info(
+        response = self.create_realtime_session_with_http_info(
             realtime_session_create_request, headers=headers, timeout=timeout
-        ).data
+        )
+        return response.data
 
     def create_realtime_session_with_http_info(
         self,
@@ -56,6 +57,7 @@ class RealtimeApi:
             "POST",
             "/realtime/sessions",
             RealtimeSessionCreateResponse.from_json,
+            accept="application/json",
             body=realtime_session_create_request,
             headers=headers,
             timeout=timeout,
@@ -73,9 +75,10 @@ class RealtimeApi:
 
         Prepares a session that only transcribes incoming audio and issues a short-lived key for it. Such a session produces no model responses, just transcription events. The request takes the same settings as a `transcription_session.update` event; the answer repeats the configuration and adds `client_secret`, meant for a client that must not hold the real API key.
         """
-        return self.create_realtime_transcription_session_with_http_info(
+        response = self.create_realtime_transcription_session_with_http_info(
             realtime_transcription_session_create_request, headers=headers, timeout=timeout
-        ).data
+        )
+        return response.data
 
     def create_realtime_transcription_session_with_http_info(
         self,
@@ -90,6 +93,7 @@ class RealtimeApi:
             "POST",
             "/realtime/transcription_sessions",
             RealtimeTranscriptionSessionCreateResponse.from_json,
+            accept="application/json",
             body=realtime_transcription_session_create_request,
             headers=headers,
             timeout=timeout,
