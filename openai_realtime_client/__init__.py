@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from openai_realtime_client.configuration import Configuration as Configuration
     from openai_realtime_client.core.errors import InvalidEventError as InvalidEventError
     from openai_realtime_client.core.errors import InvalidModelError as InvalidModelError
+    from openai_realtime_client.core.events import Deviation as Deviation
     from openai_realtime_client.core.events import UnknownEvent as UnknownEvent
+    from openai_realtime_client.core.events import deviations as deviations
     from openai_realtime_client.core.model import RealtimeModel as RealtimeModel
     from openai_realtime_client.core.model import UnknownModel as UnknownModel
     from openai_realtime_client.core.open_enum import OpenEnum as OpenEnum
@@ -302,6 +304,8 @@ _MODULES = {
     "Configuration": "openai_realtime_client.configuration",
     "ConflictException": "openai_realtime_client.exceptions",
     "Created": "openai_realtime_client.api_response",
+    "Deviation": "openai_realtime_client.core.events",
+    "deviations": "openai_realtime_client.core.events",
     "ForbiddenException": "openai_realtime_client.exceptions",
     "InvalidEventError": "openai_realtime_client.core.errors",
     "InvalidModelError": "openai_realtime_client.core.errors",
@@ -415,6 +419,7 @@ __all__ = [
     "Configuration",
     "ConflictException",
     "Created",
+    "Deviation",
     "ForbiddenException",
     "InvalidEventError",
     "InvalidModelError",
@@ -515,6 +520,7 @@ __all__ = [
     "UnprocessableEntityException",
     "VoiceIdsShared",
     "VoiceIdsSharedEnum",
+    "deviations",
     "parse_client_event",
     "parse_server_event",
 ]

@@ -3,11 +3,13 @@
 """Requests from typed arguments, typed results from answers."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from typing_extensions import Self
+from urllib3 import HTTPHeaderDict
 from urllib3.fields import RequestField
 from urllib3.filepost import encode_multipart_formdata
 
@@ -18,6 +20,8 @@ from openai_realtime_client.exceptions import InvalidResponseException, exceptio
 from openai_realtime_client.rest import RESTClientObject, RESTResponse
 
 T = TypeVar("T")
+
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 class ApiClient:
@@ -67,25 +71,33 @@ class ApiClient:
         given = {name: value for name, value in (query or {}).items() if value is not None}
         if given:
             url += "?" + urlencode(given)
-        token = self.configuration.token()
         content, content_type = _content(body, parts, raw_type)
-        own = self._headers(token, accept, content_type)
-        response = self._rest.request(method, url, {**own, **(headers or {})}, content, timeout)
+        sent = self._headers(accept, content_type, headers or {})
+        response = self._rest.request(method, url, sent, content, timeout)
         if not 200 <= response.status < 300:
+            secret = sent.get("Authorization", "").removeprefix("Bearer ")
             raise exception_for(
-                response.status, response.reason, response.headers, response.data, token
+                response.status, response.reason, response.headers, response.data, secret
             )
         return ApiResponse(
             response.status, response.headers, _decoded(response, decode), response.data
         )
 
-    def _headers(self, token: str | None, accept: str, content_type: str | None) -> dict[str, str]:
-        headers = {"Accept": accept, "User-Agent": "openai-realtime-client/0.1.0"}
+    def _headers(
+        self, accept: str, content_type: str | None, given: Mapping[str, str]
+    ) -> HTTPHeaderDict:
+        headers = HTTPHeaderDict({"Accept": accept, "User-Agent": "openai-realtime-client/0.1.0"})
         if content_type:
             headers["Content-Type"] = content_type
-        if token:
+        if token := self.configuration.token():
             headers["Authorization"] = f"Bearer {token}"
-        return {**headers, **self.configuration.headers}
+        for name, value in [*self.configuration.headers.items(), *given.items()]:
+            headers[name] = value
+        for name, value in headers.items():
+            # http.client would repeat the value, which may be the key.
+            if not _HEADER_VALUE.fullmatch(value):
+                raise ValueError(f"header {name} has a character that HTTP does not allow")
+        return headers
 
 
 def _content(
@@ -110,7 +122,7 @@ def _content(
 def _encode(value: RealtimeModel | Mapping[str, Any] | str) -> bytes:
     if isinstance(value, RealtimeModel):
         return value.to_json().encode()
-    return (value if isinstance(value, str) else json.dumps(value)).encode()
+    return (value if isinstance(value, str) else json.dumps(dict(value))).encode()
 
 
 def _decoded(response: RESTResponse, decode: Callable[[bytes], T]) -> T:

@@ -11,7 +11,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ApiResponse(Generic[T]):
-    """The answer to a successful call: parsed in `data`, as it came in `raw_data`."""
+    """The answer to a successful call: parsed in `data`, as it came in `raw_data`.
+
+    The names of `headers` are in lower case.
+    """
 
     status_code: int
     headers: Mapping[str, str]
@@ -21,7 +24,7 @@ class ApiResponse(Generic[T]):
     @property
     def location_id(self) -> str | None:
         """The last part of `Location`: the id of what the call created."""
-        location = {name.lower(): value for name, value in self.headers.items()}.get("location")
+        location = self.headers.get("location")
         return location.rstrip("/").rpartition("/")[2] if location else None
 
 

@@ -3,6 +3,7 @@
 """What a call can raise."""
 
 import json
+import math
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
@@ -46,14 +47,10 @@ class ApiException(Exception):
         if value is None:
             return None
         try:
-            return max(0.0, float(value))
+            seconds = float(value)
         except ValueError:
-            pass
-        try:
-            wait = date_parser.parse(value) - datetime.now(timezone.utc)
-        except (ValueError, OverflowError, TypeError):
-            return None
-        return max(0.0, wait.total_seconds())
+            seconds = _seconds_until(value)
+        return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 class ApiConnectionException(ApiException):
@@ -114,15 +111,26 @@ def exception_for(
     kind = _BY_STATUS.get(status, ServiceException if status >= 500 else ApiException)
     error = _error_object(body)
     details = [str(error[key]) for key in ("code", "message") if error.get(key)]
-    message = ": ".join([f"{status} {reason}".strip(), *details])[:500]
+    message = ": ".join([f"{status} {reason}".strip(), *details])
     if secret:
         message = message.replace(secret, "***")
-    return kind(message, status=status, reason=reason, headers=headers, body=body)
+    return kind(message[:500], status=status, reason=reason, headers=headers, body=body)
+
+
+def _seconds_until(date: str) -> float:
+    try:
+        # A date in HTTP is always in GMT, even where it does not say so.
+        when = date_parser.parse(date, ignoretz=True).replace(tzinfo=timezone.utc)
+    except (ValueError, OverflowError):
+        return math.nan
+    return (when - datetime.now(timezone.utc)).total_seconds()
 
 
 def _error_object(body: bytes) -> dict[str, Any]:
     try:
         error = json.loads(body)["error"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    if error is None:
         return {}
     return error if isinstance(error, dict) else {"message": str(error)}  # pyright: ignore[reportUnknownVariableType]

@@ -59,7 +59,10 @@ class RESTClientObject:
         except HTTPError as error:
             raise ApiConnectionException(f"{method} failed: {type(error).__name__}") from None
         return RESTResponse(
-            response.status, response.reason or "", dict(response.headers), response.data
+            response.status,
+            response.reason or "",
+            {name.lower(): value for name, value in response.headers.items()},
+            response.data,
         )
 
     def close(self) -> None:

@@ -342,6 +342,11 @@ def _annotate_schema(name: str, schema: dict[str, Any], schemas: dict[str, Any])
     schema["x-summary"] = schema["x-text"].partition(". ")[0].rstrip(".")
     for field, child in schema.get("properties", {}).items():
         _annotate_field(field, child, is_required=field in schema.get("required", []))
+    nullables = [
+        f'"{c["x-name"]}"' for c in schema.get("properties", {}).values() if c["x-nullable"]
+    ]
+    if nullables:
+        schema["x-nullables"] = ", ".join(nullables)
     if members(schema):
         _annotate_union(name, schema, schemas)
 

@@ -19,6 +19,8 @@ COMMON = {
     "Configuration",
     "ConflictException",
     "Created",
+    "Deviation",
+    "deviations",
     "ForbiddenException",
     "InvalidEventError",
     "InvalidModelError",

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 from typing_extensions import Self
 
-__all__ = ["InvalidEventError", "InvalidModelError"]
+from openai_realtime_client.core.json_types import is_array, is_object
+
+__all__ = ["InvalidEventError", "InvalidModelError", "Path", "path_text", "problems"]
+
+Path = tuple[str | int, ...]
 
 _MOST_PROBLEMS = 10
 
@@ -38,35 +42,66 @@ class InvalidModelError(ValueError):
     @classmethod
     def of(cls, name: str, error: ValidationError, data: Any) -> Self:
         """Translate pydantic's account of parsing `data`."""
-        return cls(name, list(_problems(error, data)))
+        if isinstance(data, (str, bytes)):
+            data = _parsed(data)
+        found = problems(error, data, in_union=False)
+        return cls(name, [(path_text(path), _text(details)) for path, details in found.items()])
+
+
+def _parsed(data: str | bytes) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _text(details: list[Any]) -> str:
+    return details[0]["msg"] if len(details) == 1 else "Input fits no member of the union"
 
 
 class InvalidEventError(InvalidModelError):
     """Text from the wire is not an event: no JSON object with a string `type`."""
 
 
-def _problems(error: ValidationError, data: Any) -> Iterator[tuple[str, str]]:
-    details = error.errors(include_url=False, include_context=False, include_input=False)
-    if isinstance(data, (str, bytes)) and details[0]["type"] != "json_invalid":
-        data = json.loads(data)
-    messages: dict[str, list[str]] = {}
-    for detail in details:
+def problems(error: ValidationError, data: Any, *, in_union: bool) -> dict[Path, list[Any]]:
+    """Pydantic's account of parsing `data`, by the place in `data` of what does not fit.
+
+    `in_union` tells whether `data` as a whole was parsed as the member of a union.
+    """
+    found: dict[Path, list[Any]] = {}
+    for detail in error.errors(include_url=False, include_context=False, include_input=False):
         if detail["type"] != "known_tag":
-            messages.setdefault(_path(detail["loc"], data), []).append(detail["msg"])
-    for path, texts in messages.items():
-        # Each member of a union gives its own reason; together they say only this.
-        yield path, texts[0] if len(texts) == 1 else "Input fits no member of the union"
+            found.setdefault(_path(detail, data, in_union), []).append(detail)
+    # Each member of a union says why it is not meant. The one that is says what is wrong deeper.
+    around = {path[:length] for path in found for length in range(len(path))}
+    return {path: details for path, details in found.items() if path not in around}
 
 
-def _path(location: tuple[str | int, ...], data: Any) -> str:
-    """Where in `data` a problem is: pydantic's location less the names of union members."""
-    path = ""
-    for position, part in enumerate(location):
-        is_last = position == len(location) - 1
-        if isinstance(data, dict) and (part in data or is_last):
-            path += f".{part}" if path else f"{part}"
-            data = data.get(part)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        elif isinstance(data, list) and isinstance(part, int):
-            path += f"[{part}]"
-            data = data[part]  # pyright: ignore[reportUnknownVariableType]
-    return path
+def path_text(path: Iterable[str | int]) -> str:
+    """A path as people write it: `output[0].status`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+def _path(detail: Any, data: Any, in_union: bool) -> Path:
+    """Pydantic's location less the names of union members."""
+    path: list[str | int] = []
+    labels = _labels(data) if in_union else set[Any]()
+    for position, part in enumerate(detail["loc"]):
+        is_missing = detail["type"] == "missing" and position == len(detail["loc"]) - 1
+        if part in labels:
+            labels.remove(part)
+        elif (is_object(data) and (part in data or is_missing)) or (
+            is_array(data) and isinstance(part, int)
+        ):
+            path.append(part)
+            data = None if is_missing else data[part]
+            labels = _labels(data)
+    return tuple(path)
+
+
+def _labels(data: Any) -> set[Any]:
+    """What pydantic may call `data` as the member of a union."""
+    if not is_object(data):
+        return set()
+    return {value for field in ("type", "role") if isinstance(value := data.get(field), str)}

@@ -1,18 +1,40 @@
-"""Text from the wire to typed events, without I/O."""
+"""Text from the wire to typed events, without I/O.
+
+A JSON object with a string `type` never raises: what does not fit the schema stays as received.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import Annotated, Any, Generic, TypeVar, Union, get_args
+from threading import Lock
+from types import UnionType
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    NamedTuple,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+)
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import SchemaValidator, from_json
 
-from openai_realtime_client.core.errors import InvalidEventError
-from openai_realtime_client.core.model import UnknownModel
+from openai_realtime_client.core.errors import InvalidEventError, Path, path_text, problems
+from openai_realtime_client.core.json_types import is_array, is_object
+from openai_realtime_client.core.model import RealtimeModel, UnknownModel
+from openai_realtime_client.core.open_enum import OpenEnum
 
-__all__ = ["EventParser", "UnknownEvent"]
+__all__ = ["Deviation", "EventParser", "UnknownEvent", "deviations"]
 
 Event = TypeVar("Event")
+
+# Building validators is not safe in several threads at once.
+_building = Lock()
 
 
 class UnknownEvent(UnknownModel):
@@ -28,31 +50,203 @@ class EventParser(Generic[Event]):
         self._union = union
 
     @cached_property
-    def _adapter(self) -> TypeAdapter[Event]:
+    def _validator(self) -> SchemaValidator:
         # Without its unknown member, the union is one table from `type` to class.
         members, discriminator = get_args(self._union)
         known = tuple(member for member in get_args(members) if member is not UnknownEvent)
         union: Any = Annotated[Union[known], discriminator]  # noqa: UP007
-        return TypeAdapter(union)
+        with _building:
+            return cast(SchemaValidator, TypeAdapter(union).validator)
 
     def parse(self, data: str | bytes) -> Event | UnknownEvent:
-        """The event in `data`, one JSON object; an unknown `type` gives an `UnknownEvent`.
+        """The event in `data`, one JSON object with a string `type`.
 
-        Raises `InvalidEventError` where there is no such object, or a field does not fit.
+        An unknown `type` gives an `UnknownEvent`. A field that does not fit stays as received, in
+        an event of the class that its `type` names; a missing one is `None`, and is not sent.
+
+        Raises `InvalidEventError` for anything else: no JSON, `NaN` or `Infinity`, text that is
+        not Unicode, nesting deeper than 200 levels, no object, no string `type`.
         """
-        try:
-            return self._adapter.validate_json(data)
-        except ValidationError as error:
-            if error.errors()[0]["type"] != "union_tag_invalid":
-                raise InvalidEventError.of("event", error, data) from None
-        return _parse_unknown(data)
+        # Rust would let these through as floats, though they are no JSON.
+        if isinstance(data, str):
+            suspicious = "NaN" in data or "Infinity" in data
+        else:
+            suspicious = b"NaN" in data or b"Infinity" in data
+        if not suspicious:
+            try:
+                event: Event = self._validator.validate_json(data)
+                return event
+            except (ValidationError, UnicodeError):
+                pass
+        return self._parse_unfit(_object(data))
+
+    def _parse_unfit(self, wire: dict[str, Any]) -> Event | UnknownEvent:
+        misfits: list[_Misfit] = []
+        while True:
+            try:
+                event = self._validator.validate_python(wire)
+                break
+            except ValidationError as error:
+                taken = _take_out(problems(error, wire, in_union=True), wire)
+                if not taken:
+                    return UnknownEvent.model_validate(_restored(wire, misfits))
+                misfits += taken
+        # In reverse, because what was taken out later may stand around what was before.
+        for misfit in reversed(misfits):
+            _put_back(event, misfit)
+        return cast(Event, event)
 
 
-def _parse_unknown(data: str | bytes) -> UnknownEvent:
+class _Misfit(NamedTuple):
+    """What the schema does not accept at a path, or that a field is missing there."""
+
+    path: Path
+    is_missing: bool
+    value: Any
+
+
+def _object(data: str | bytes) -> dict[str, Any]:
     try:
-        event = UnknownEvent.model_validate_json(data)
+        wire = from_json(data, allow_inf_nan=False)
+    except ValueError as error:
+        reason = "not Unicode" if isinstance(error, UnicodeError) else error
+        raise InvalidEventError("event", [("", f"Invalid JSON: {reason}")]) from None
+    if not is_object(wire):
+        raise InvalidEventError("event", [("", "Input should be an object")])
+    if not isinstance(wire.get("type"), str):
+        raise InvalidEventError("event", [("type", "Input should be a string")])
+    return wire
+
+
+def _take_out(paths: Iterable[Path], wire: dict[str, Any]) -> list[_Misfit]:
+    """Put `null`, which every field takes, where something does not fit.
+
+    Gives nothing where that cannot help, as when the `type` is unknown.
+    """
+    taken = (_replace_by_null(path, wire) for path in paths if path)
+    return [misfit for misfit in taken if misfit]
+
+
+def _replace_by_null(path: Path, wire: dict[str, Any]) -> _Misfit | None:
+    *parents, last = path
+    container: Any = wire
+    for part in parents:
+        container = container[part]
+    is_missing = is_object(container) and last not in container
+    if not is_missing and container[last] is None:
+        # Even null did not do, so what is around it goes.
+        return _replace_by_null(path[:-1], wire) if parents else None
+    misfit = _Misfit(path, is_missing, None if is_missing else container[last])
+    container[last] = None
+    return misfit
+
+
+def _restored(wire: dict[str, Any], misfits: list[_Misfit]) -> dict[str, Any]:
+    for misfit in reversed(misfits):
+        _put_back(wire, misfit)
+    return wire
+
+
+def _put_back(event: Any, misfit: _Misfit) -> None:
+    *parents, last = misfit.path
+    node = event
+    for part in parents:
+        node = _children(node)[part]
+    if not misfit.is_missing:
+        _children(node)[last] = misfit.value
+    elif isinstance(node, RealtimeModel):
+        node.__pydantic_fields_set__.discard(str(last))
+    else:
+        del node[last]
+
+
+def _children(node: Any) -> Any:
+    return node.__dict__ if isinstance(node, RealtimeModel) else node
+
+
+class Deviation(NamedTuple):
+    """One departure from the schema: where (`response.output[0].status`), what kind, what value.
+
+    The kinds are `unknown event`, `unknown member` (of a union), `unknown field`, `unknown value`
+    (of an enum), `wrong type` and `missing field`.
+    """
+
+    path: str
+    kind: str
+    value: Any
+
+
+def deviations(event: RealtimeModel) -> list[Deviation]:
+    """What the schema does not know of an event, or of any model; empty for one that fits.
+
+    It is how one learns that an API has moved.
+    """
+    if isinstance(event, UnknownEvent):
+        return [Deviation("", "unknown event", event.type)]
+    unfit = dict(_unfit(event))
+    found = list(unfit.values())
+    for path, deviation in _unknown(event, (), type(event)):
+        # What stands below a value of the wrong type is not described by the schema.
+        if not any(path[:length] in unfit for length in range(len(path) + 1)):
+            found.append(deviation)
+    return found
+
+
+def _unfit(event: RealtimeModel) -> Iterator[tuple[Path, Deviation]]:
+    wire = event.to_dict()
+    try:
+        type(event).model_validate(wire)
     except ValidationError as error:
-        raise InvalidEventError.of("event", error, data) from None
-    if vars(event)["type"] is None:
-        raise InvalidEventError("event", [("type", "Input should be a valid string")])
-    return event
+        for path, details in problems(error, wire, in_union=False).items():
+            kind = "missing field" if details[0]["type"] == "missing" else "wrong type"
+            value: Any = wire
+            for part in path:
+                value = None if is_object(value) and part not in value else value[part]
+            yield path, Deviation(path_text(path), kind, value)
+
+
+def _unknown(node: Any, path: Path, annotation: Any) -> Iterator[tuple[Path, Deviation]]:
+    """The unknown fields, values and members at or below a place, and the nulls not foreseen."""
+    if isinstance(node, UnknownModel):
+        yield path, Deviation(path_text(path), "unknown member", node.to_dict())
+    elif isinstance(node, RealtimeModel):
+        yield from _unknown_in_model(node, path)
+    elif isinstance(node, OpenEnum):
+        if not node.is_known:
+            yield path, Deviation(path_text(path), "unknown value", str(node))
+    elif is_array(node):
+        yield from _unknown_in_items(enumerate(node), path, _item_type(annotation, list))
+    elif is_object(node):
+        yield from _unknown_in_items(node.items(), path, _item_type(annotation, dict))
+
+
+def _unknown_in_items(
+    items: Iterable[tuple[str | int, Any]], path: Path, annotation: Any
+) -> Iterator[tuple[Path, Deviation]]:
+    if annotation is Any:
+        return
+    for key, value in items:
+        if value is None:
+            yield (*path, key), Deviation(path_text((*path, key)), "wrong type", None)
+        yield from _unknown(value, (*path, key), annotation)
+
+
+def _unknown_in_model(model: RealtimeModel, path: Path) -> Iterator[tuple[Path, Deviation]]:
+    for key, value in (model.model_extra or {}).items():
+        yield (*path, key), Deviation(path_text((*path, key)), "unknown field", value)
+    for name, field in type(model).model_fields.items():
+        key, value = field.alias or name, model.__dict__[name]
+        if value is not None:
+            yield from _unknown(value, (*path, key), field.annotation)
+        elif name in model.model_fields_set and name not in model.__nullable__:
+            yield (*path, key), Deviation(path_text((*path, key)), "wrong type", None)
+
+
+def _item_type(annotation: Any, container: type) -> Any:
+    """What a list or dictionary holds, by the annotation of the field it is in."""
+    if get_origin(annotation) is container:
+        return get_args(annotation)[-1]
+    if get_origin(annotation) in (Union, UnionType, Annotated):
+        types = [_item_type(each, container) for each in get_args(annotation)]
+        return next((each for each in types if each is not Any), Any)
+    return Any

@@ -34,6 +34,8 @@ class RealtimeModel(BaseModel):
 
     # The fields that hold a schema constant (`type` of an event), with that constant.
     __constants__: ClassVar[dict[str, Any]] = {}
+    # The fields that the schema lets be `null`. All take it; the others deviate with it.
+    __nullable__: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, /, **data: Any) -> None:
         super().__init__(**{**self.__constants__, **data})

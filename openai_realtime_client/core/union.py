@@ -8,6 +8,7 @@ from typing import Any, get_args
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.core.model import UnknownModel, lossless
 
 __all__ = ["Discriminator", "Lossless"]
@@ -57,8 +58,8 @@ class Discriminator:
 
     def _guard(self, unknown: CoreSchema) -> CoreSchema:
         def refuse_known(value: Any) -> Any:
-            if isinstance(value, dict) and value.get(self.field) in self.members:  # pyright: ignore[reportUnknownMemberType]
+            if is_object(value) and value.get(self.field) in self.members:
                 raise PydanticCustomError("known_tag", "the member exists")
-            return value  # pyright: ignore[reportUnknownVariableType]
+            return value
 
         return core_schema.no_info_before_validator_function(refuse_known, unknown)

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from openai_realtime_client.configuration import Configuration as Configuration
     from openai_realtime_client.core.errors import InvalidEventError as InvalidEventError
     from openai_realtime_client.core.errors import InvalidModelError as InvalidModelError
+    from openai_realtime_client.core.events import Deviation as Deviation
     from openai_realtime_client.core.events import UnknownEvent as UnknownEvent
+    from openai_realtime_client.core.events import deviations as deviations
     from openai_realtime_client.core.model import RealtimeModel as RealtimeModel
     from openai_realtime_client.core.model import UnknownModel as UnknownModel
     from openai_realtime_client.core.open_enum import OpenEnum as OpenEnum
@@ -696,6 +698,8 @@ _MODULES = {
     "Configuration": "openai_realtime_client.configuration",
     "ConflictException": "openai_realtime_client.exceptions",
     "Created": "openai_realtime_client.api_response",
+    "Deviation": "openai_realtime_client.core.events",
+    "deviations": "openai_realtime_client.core.events",
     "ForbiddenException": "openai_realtime_client.exceptions",
     "InvalidEventError": "openai_realtime_client.core.errors",
     "InvalidModelError": "openai_realtime_client.core.errors",
@@ -951,6 +955,7 @@ __all__ = [
     "ConflictException",
     "Created",
     "CustomVoice",
+    "Deviation",
     "FileInputDetail",
     "ForbiddenException",
     "ImageDetail",
@@ -1179,6 +1184,7 @@ __all__ = [
     "VoiceIdsOrCustomVoice",
     "VoiceIdsShared",
     "VoiceIdsSharedEnum",
+    "deviations",
     "parse_client_event",
     "parse_server_event",
     "parse_translation_client_event",

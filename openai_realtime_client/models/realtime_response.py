@@ -19,6 +19,8 @@ class RealtimeResponse(RealtimeModel):
     It comes with `response.created`, when most of it is still empty, and with `response.done`, when output, status and usage are final. Many fields are `null` or absent in between.
     """
 
+    __nullable__ = frozenset({"status_details", "metadata", "usage", "conversation_id"})
+
     class ObjectEnum(OpenEnum):
         REALTIME_RESPONSE = "realtime.response"
 

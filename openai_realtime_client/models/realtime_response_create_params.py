@@ -24,6 +24,8 @@ class RealtimeResponseCreateParams(RealtimeModel):
     Every field is optional and overrides the session's value for this response only; `conversation`, `metadata` and `input` exist only here.
     """
 
+    __nullable__ = frozenset({"metadata"})
+
     class ModalitiesEnum(OpenEnum):
         TEXT = "text"
         AUDIO = "audio"

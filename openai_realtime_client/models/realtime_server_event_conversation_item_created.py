@@ -13,6 +13,8 @@ class RealtimeServerEventConversationItemCreated(RealtimeModel):
     It has three causes: a response started an item, in which case the item is a `message` or `function_call` that is still being filled; the input buffer was committed; or the client sent `conversation.item.create`.
     """
 
+    __nullable__ = frozenset({"previous_item_id"})
+
     class TypeEnum(OpenEnum):
         CONVERSATION_ITEM_CREATED = "conversation.item.created"
 

@@ -13,6 +13,8 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionCompleted(Realti
     Transcription starts when the input buffer is committed and runs beside the response, so this may come before or after the response's events. A separate speech recognition model writes the transcript while the conversation model listens to the audio itself, so the text only approximates what that model understood.
     """
 
+    __nullable__ = frozenset({"logprobs"})
+
     class TypeEnum(OpenEnum):
         CONVERSATION_ITEM_INPUT_AUDIO_TRANSCRIPTION_COMPLETED = (
             "conversation.item.input_audio_transcription.completed"

@@ -13,6 +13,8 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionDelta(RealtimeMo
     Pieces are sent in order, and `conversation.item.input_audio_transcription.completed` follows with the full text. The `gpt-4o` transcription models send text as it is recognised; `whisper-1` sends the text of the whole turn in one piece.
     """
 
+    __nullable__ = frozenset({"logprobs"})
+
     class TypeEnum(OpenEnum):
         CONVERSATION_ITEM_INPUT_AUDIO_TRANSCRIPTION_DELTA = (
             "conversation.item.input_audio_transcription.delta"

@@ -7,6 +7,8 @@ from openai_realtime_client.core.model import RealtimeModel
 class RealtimeServerEventConversationItemInputAudioTranscriptionFailedError(RealtimeModel):
     """Details of a failed transcription."""
 
+    __nullable__ = frozenset({"param"})
+
     type: str | None = None
     """Class of the error, such as `transcription_error`."""
     code: str | None = None

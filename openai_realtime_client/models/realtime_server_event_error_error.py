@@ -7,6 +7,8 @@ from openai_realtime_client.core.model import RealtimeModel
 class RealtimeServerEventErrorError(RealtimeModel):
     """Details of a problem that an `error` event reports."""
 
+    __nullable__ = frozenset({"code", "param", "event_id"})
+
     type: str
     """Class of the error, such as `invalid_request_error` or `server_error`."""
     code: str | None = None

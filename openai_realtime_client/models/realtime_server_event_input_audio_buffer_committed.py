@@ -12,6 +12,8 @@ class RealtimeServerEventInputAudioBufferCommitted(RealtimeModel):
     The client asked for it with `input_audio_buffer.commit`, or the server detected the end of a turn. A `conversation.item.created` event for the message follows.
     """
 
+    __nullable__ = frozenset({"previous_item_id"})
+
     class TypeEnum(OpenEnum):
         INPUT_AUDIO_BUFFER_COMMITTED = "input_audio_buffer.committed"
 

@@ -27,6 +27,10 @@ class RealtimeSession(RealtimeModel):
     They come in `session.created` and `session.updated` and are always complete, although a server may send `null` for what is switched off.
     """
 
+    __nullable__ = frozenset(
+        {"input_audio_transcription", "turn_detection", "input_audio_noise_reduction"}
+    )
+
     class ModalitiesEnum(OpenEnum):
         TEXT = "text"
         AUDIO = "audio"

@@ -27,6 +27,10 @@ class RealtimeSessionCreateRequest(RealtimeModel):
     The same object creates a session over REST and changes one in `session.update`. All fields are optional: left out, a field takes its default at creation and keeps its value in an update.
     """
 
+    __nullable__ = frozenset(
+        {"input_audio_transcription", "turn_detection", "input_audio_noise_reduction"}
+    )
+
     class ModalitiesEnum(OpenEnum):
         TEXT = "text"
         AUDIO = "audio"

@@ -27,6 +27,8 @@ class RealtimeSessionCreateResponse(RealtimeModel):
     The settings are those in force; what a WebSocket connection reports in `session.created` has the same meaning but no `client_secret`.
     """
 
+    __nullable__ = frozenset({"input_audio_transcription", "turn_detection"})
+
     class ModalitiesEnum(OpenEnum):
         TEXT = "text"
         AUDIO = "audio"

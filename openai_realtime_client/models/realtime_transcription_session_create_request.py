@@ -20,6 +20,10 @@ class RealtimeTranscriptionSessionCreateRequest(RealtimeModel):
     The same object creates a session over REST and changes one in `transcription_session.update`. All fields are optional.
     """
 
+    __nullable__ = frozenset(
+        {"input_audio_transcription", "turn_detection", "input_audio_noise_reduction"}
+    )
+
     class ModalitiesEnum(OpenEnum):
         TEXT = "text"
         AUDIO = "audio"

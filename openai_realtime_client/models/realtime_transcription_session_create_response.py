@@ -20,6 +20,8 @@ class RealtimeTranscriptionSessionCreateResponse(RealtimeModel):
     The REST endpoint returns them with an ephemeral key; `transcription_session.updated` has the same settings without it.
     """
 
+    __nullable__ = frozenset({"input_audio_transcription", "turn_detection"})
+
     class ModalitiesEnum(OpenEnum):
         TEXT = "text"
         AUDIO = "audio"

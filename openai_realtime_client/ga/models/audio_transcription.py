@@ -12,6 +12,8 @@ class AudioTranscription(RealtimeModel):
     A separate speech recognition model does the work, so its text may differ from what the realtime model heard; treat it as a guide. Leaving the settings out, or sending `null` where the session allows it, switches transcription off.
     """
 
+    __nullable__ = frozenset({"language", "prompt"})
+
     class DelayEnum(OpenEnum):
         MINIMAL = "minimal"
         LOW = "low"

@@ -11,6 +11,8 @@ class AudioTranscriptionResponse(RealtimeModel):
     It mirrors `AudioTranscription` without `keywords` and `delay`. The server may send `null` for values that were never set.
     """
 
+    __nullable__ = frozenset({"language", "prompt"})
+
     model: AudioTranscriptionModel | None = None
     """Speech recognition model in use."""
     language: str | None = None

@@ -16,6 +16,8 @@ class InputFileContent(RealtimeModel):
     Give its contents in one of three ways: `file_id`, `file_data` or `file_url`.
     """
 
+    __nullable__ = frozenset({"file_id"})
+
     class TypeEnum(OpenEnum):
         INPUT_FILE = "input_file"
 

@@ -16,6 +16,8 @@ class InputImageContent(RealtimeModel):
     Give either `image_url` or `file_id`.
     """
 
+    __nullable__ = frozenset({"image_url", "file_id"})
+
     class TypeEnum(OpenEnum):
         INPUT_IMAGE = "input_image"
 

@@ -11,6 +11,8 @@ class MCPListToolsTool(RealtimeModel):
     The definition comes from the MCP server and is passed on unchanged.
     """
 
+    __nullable__ = frozenset({"description", "annotations"})
+
     name: str
     """Name under which the MCP server offers the tool."""
     description: str | None = None

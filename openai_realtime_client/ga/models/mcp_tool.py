@@ -15,6 +15,8 @@ class MCPTool(RealtimeModel):
     The Realtime service talks to the server itself: it lists the tools, calls them and feeds the results to the model. How to reach the server is given by one of `server_url`, `connector_id` or `tunnel_id`.
     """
 
+    __nullable__ = frozenset({"headers", "allowed_tools", "allowed_callers", "require_approval"})
+
     class TypeEnum(OpenEnum):
         MCP = "mcp"
 

@@ -8,6 +8,8 @@ from openai_realtime_client.ga.models.response_prompt_variable import ResponsePr
 class Prompt(RealtimeModel):
     """A stored prompt template to use, or `null` for none."""
 
+    __nullable__ = frozenset({"version", "variables"})
+
     id: str
     """Id of the stored template."""
     version: str | None = None

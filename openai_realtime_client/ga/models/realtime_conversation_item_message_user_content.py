@@ -11,6 +11,8 @@ class RealtimeConversationItemMessageUserContent(RealtimeModel):
     `type` says which of the other properties carry the content.
     """
 
+    __nullable__ = frozenset({"transcript"})
+
     class TypeEnum(OpenEnum):
         INPUT_TEXT = "input_text"
         INPUT_AUDIO = "input_audio"

@@ -12,6 +12,8 @@ class RealtimeFunctionTool(RealtimeModel):
     The model only asks for the call, by way of a `function_call` item; the client runs it.
     """
 
+    __nullable__ = frozenset({"description"})
+
     class TypeEnum(OpenEnum):
         FUNCTION = "function"
 

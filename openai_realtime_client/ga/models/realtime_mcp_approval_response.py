@@ -12,6 +12,8 @@ class RealtimeMCPApprovalResponse(RealtimeModel):
     The client sends it with `conversation.item.create`.
     """
 
+    __nullable__ = frozenset({"reason"})
+
     class TypeEnum(OpenEnum):
         MCP_APPROVAL_RESPONSE = "mcp_approval_response"
 

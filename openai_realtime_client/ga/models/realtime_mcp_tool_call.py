@@ -13,6 +13,8 @@ class RealtimeMCPToolCall(RealtimeModel):
     Unlike a `function_call` it needs no action of the client, other than approval where required. Once the call is over, either `output` or `error` holds its outcome.
     """
 
+    __nullable__ = frozenset({"approval_request_id", "output", "error"})
+
     class TypeEnum(OpenEnum):
         MCP_CALL = "mcp_call"
 

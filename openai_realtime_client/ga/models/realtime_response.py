@@ -18,6 +18,8 @@ class RealtimeResponse(RealtimeModel):
     It appears in `response.created`, still empty, and in `response.done`, complete.
     """
 
+    __nullable__ = frozenset({"status_details", "metadata", "usage"})
+
     class ObjectEnum(OpenEnum):
         REALTIME_RESPONSE = "realtime.response"
 

@@ -23,6 +23,8 @@ class RealtimeResponseCreateParams(RealtimeModel):
     They override the session's settings for this response and leave the session as it is.
     """
 
+    __nullable__ = frozenset({"metadata", "prompt"})
+
     class OutputModalitiesEnum(OpenEnum):
         TEXT = "text"
         AUDIO = "audio"

@@ -13,6 +13,8 @@ class RealtimeServerEventConversationItemAdded(RealtimeModel):
     It follows a client's `conversation.item.create`, a commit of input audio, or the start of an output item in a response. The item may still be unfinished; `conversation.item.done` follows when it is complete.
     """
 
+    __nullable__ = frozenset({"previous_item_id"})
+
     class TypeEnum(OpenEnum):
         CONVERSATION_ITEM_ADDED = "conversation.item.added"
 

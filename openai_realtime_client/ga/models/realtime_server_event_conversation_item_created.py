@@ -13,6 +13,8 @@ class RealtimeServerEventConversationItemCreated(RealtimeModel):
     GA sessions report the same with `conversation.item.added` and `conversation.item.done`; compatible servers may still send this event.
     """
 
+    __nullable__ = frozenset({"previous_item_id"})
+
     class TypeEnum(OpenEnum):
         CONVERSATION_ITEM_CREATED = "conversation.item.created"
 

@@ -13,6 +13,8 @@ class RealtimeServerEventConversationItemDone(RealtimeModel):
     It follows `conversation.item.added`: at once for items a client added or audio that was committed, and at the end of generation for output items. Input transcripts may still arrive later.
     """
 
+    __nullable__ = frozenset({"previous_item_id"})
+
     class TypeEnum(OpenEnum):
         CONVERSATION_ITEM_DONE = "conversation.item.done"
 

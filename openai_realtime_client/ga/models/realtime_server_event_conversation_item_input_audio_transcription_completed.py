@@ -15,6 +15,8 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionCompleted(Realti
     It is sent if transcription is on, for each committed audio item. Transcription runs alongside the response, so it can finish ahead of the response's own events or well after them.
     """
 
+    __nullable__ = frozenset({"logprobs"})
+
     class TypeEnum(OpenEnum):
         CONVERSATION_ITEM_INPUT_AUDIO_TRANSCRIPTION_COMPLETED = (
             "conversation.item.input_audio_transcription.completed"

@@ -13,6 +13,8 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionDelta(RealtimeMo
     Streaming models send many, even while the user is still speaking; `whisper-1` sends the whole text at once. The `completed` event closes the series.
     """
 
+    __nullable__ = frozenset({"logprobs"})
+
     class TypeEnum(OpenEnum):
         CONVERSATION_ITEM_INPUT_AUDIO_TRANSCRIPTION_DELTA = (
             "conversation.item.input_audio_transcription.delta"

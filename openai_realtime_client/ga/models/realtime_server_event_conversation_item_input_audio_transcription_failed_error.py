@@ -7,6 +7,8 @@ from openai_realtime_client.core.model import RealtimeModel
 class RealtimeServerEventConversationItemInputAudioTranscriptionFailedError(RealtimeModel):
     """The error that stopped a transcription."""
 
+    __nullable__ = frozenset({"param"})
+
     type: str | None = None
     """Class of the error, for example `transcription_error`."""
     code: str | None = None

@@ -12,6 +12,8 @@ class RealtimeServerEventInputAudioBufferCommitted(RealtimeModel):
     The client committed the buffer, or turn detection did. `conversation.item.added` and `conversation.item.done` for the message follow.
     """
 
+    __nullable__ = frozenset({"previous_item_id"})
+
     class TypeEnum(OpenEnum):
         INPUT_AUDIO_BUFFER_COMMITTED = "input_audio_buffer.committed"
 

@@ -12,6 +12,8 @@ class RealtimeServerEventResponseMCPCallArgumentsDelta(RealtimeModel):
     The fragments add up to a JSON text that is complete with `response.mcp_call_arguments.done`. The server performs the call itself, so the client only observes it.
     """
 
+    __nullable__ = frozenset({"obfuscation"})
+
     class TypeEnum(OpenEnum):
         RESPONSE_MCP_CALL_ARGUMENTS_DELTA = "response.mcp_call_arguments.delta"
 

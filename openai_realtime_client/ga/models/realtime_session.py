@@ -22,6 +22,10 @@ class RealtimeSession(RealtimeModel):
     It predates the nested `audio.input` and `audio.output` of the GA protocol and stays published for reference; GA events carry `RealtimeSessionCreateResponseGA`.
     """
 
+    __nullable__ = frozenset(
+        {"input_audio_transcription", "turn_detection", "tracing", "prompt", "include"}
+    )
+
     class ObjectEnum(OpenEnum):
         REALTIME_SESSION = "realtime.session"
 

@@ -28,6 +28,8 @@ class RealtimeSessionCreateRequest(RealtimeModel):
     It stays published beside the GA shape `RealtimeSessionCreateRequestGA`, which new code passes to `/realtime/client_secrets` instead.
     """
 
+    __nullable__ = frozenset({"prompt"})
+
     class ModalitiesEnum(OpenEnum):
         TEXT = "text"
         AUDIO = "audio"

@@ -23,6 +23,8 @@ class RealtimeSessionCreateRequestGA(RealtimeModel):
     The client passes it in `session.update`, when creating a client secret, and when creating or accepting a call. In `session.update` only the fields present are changed, and the model cannot be among them.
     """
 
+    __nullable__ = frozenset({"include", "tracing", "prompt"})
+
     class TypeEnum(OpenEnum):
         REALTIME = "realtime"
 

@@ -14,6 +14,8 @@ class RealtimeSessionCreateRequestGAAudioInput(RealtimeModel):
     They cover its format and what is done with it before it reaches the model.
     """
 
+    __nullable__ = frozenset({"transcription", "noise_reduction", "turn_detection"})
+
     format: RealtimeAudioFormats | None = None
     """Encoding of the input audio. `audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711 mu-law and A-law at 8 kHz."""
     transcription: AudioTranscription | None = None

@@ -20,6 +20,8 @@ class RealtimeSessionCreateResponse(RealtimeModel):
     It stays published beside the GA shape `RealtimeSessionCreateResponseGA`; unlike that one it has no `type`, and turn detection also appears at the top level.
     """
 
+    __nullable__ = frozenset({"include"})
+
     class IncludeEnum(OpenEnum):
         ITEM_INPUT_AUDIO_TRANSCRIPTION_LOGPROBS = "item.input_audio_transcription.logprobs"
 

@@ -16,6 +16,8 @@ class RealtimeSessionCreateResponseAudioInput(RealtimeModel):
     They show what the server applies to audio from the client.
     """
 
+    __nullable__ = frozenset({"transcription", "noise_reduction"})
+
     format: RealtimeAudioFormats | None = None
     """Encoding of the input audio. `audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711 mu-law and A-law at 8 kHz."""
     transcription: AudioTranscriptionResponse | None = None

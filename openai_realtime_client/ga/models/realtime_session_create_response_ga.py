@@ -23,6 +23,8 @@ class RealtimeSessionCreateResponseGA(RealtimeModel):
     It appears in `session.created` and `session.updated` and in the answer to creating a client secret. Values the client did not set hold the defaults of the server.
     """
 
+    __nullable__ = frozenset({"include", "tracing", "prompt"})
+
     class TypeEnum(OpenEnum):
         REALTIME = "realtime"
 

@@ -15,6 +15,8 @@ class RealtimeTranscriptionSessionCreateRequestGA(RealtimeModel):
     Such a session turns speech into text and generates no responses. The client passes it in `session.update` or when creating a client secret.
     """
 
+    __nullable__ = frozenset({"include"})
+
     class TypeEnum(OpenEnum):
         TRANSCRIPTION = "transcription"
 

@@ -15,6 +15,8 @@ class RealtimeTranscriptionSessionCreateResponseGA(RealtimeModel):
     It appears in `session.created` and `session.updated` and in the answer to creating a client secret.
     """
 
+    __nullable__ = frozenset({"include"})
+
     class TypeEnum(OpenEnum):
         TRANSCRIPTION = "transcription"
 

@@ -16,6 +16,8 @@ class RealtimeTranscriptionSessionCreateResponseGAAudioInput(RealtimeModel):
     They show the format and how audio is split and transcribed.
     """
 
+    __nullable__ = frozenset({"transcription", "noise_reduction", "turn_detection"})
+
     format: RealtimeAudioFormats | None = None
     """Encoding of the input audio. `audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711 mu-law and A-law at 8 kHz."""
     transcription: AudioTranscriptionResponse | None = None

@@ -12,6 +12,8 @@ class RealtimeTranslationServerEventSessionInputTranscriptDelta(RealtimeModel):
     It is sent only while `audio.input.transcription` is configured. Deltas only ever append, and no event marks the end of an utterance.
     """
 
+    __nullable__ = frozenset({"elapsed_ms"})
+
     class TypeEnum(OpenEnum):
         SESSION_INPUT_TRANSCRIPT_DELTA = "session.input_transcript.delta"
 

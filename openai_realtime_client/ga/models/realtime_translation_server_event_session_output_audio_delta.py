@@ -12,6 +12,8 @@ class RealtimeTranslationServerEventSessionOutputAudioDelta(RealtimeModel):
     A chunk holds 200 ms of audio, to be played in order of arrival. Chunks continue until the session is closed.
     """
 
+    __nullable__ = frozenset({"elapsed_ms"})
+
     class TypeEnum(OpenEnum):
         SESSION_OUTPUT_AUDIO_DELTA = "session.output_audio.delta"
 

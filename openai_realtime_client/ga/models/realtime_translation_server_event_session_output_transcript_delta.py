@@ -12,6 +12,8 @@ class RealtimeTranslationServerEventSessionOutputTranscriptDelta(RealtimeModel):
     The text corresponds to the translated speech. Deltas only ever append, and no event marks the end of an utterance.
     """
 
+    __nullable__ = frozenset({"elapsed_ms"})
+
     class TypeEnum(OpenEnum):
         SESSION_OUTPUT_TRANSCRIPT_DELTA = "session.output_transcript.delta"
 

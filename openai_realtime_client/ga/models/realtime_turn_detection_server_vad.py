@@ -12,6 +12,8 @@ class RealtimeTurnDetectionServerVad(RealtimeModel):
     Speech starts when the level passes a threshold and the turn ends after a stretch of silence; the server reports both with `input_audio_buffer.speech_started` and `input_audio_buffer.speech_stopped`.
     """
 
+    __nullable__ = frozenset({"idle_timeout_ms"})
+
     class TypeEnum(OpenEnum):
         SERVER_VAD = "server_vad"
 

@@ -12,6 +12,8 @@ class ToolChoiceMCP(RealtimeModel):
     It can also name one tool of that server.
     """
 
+    __nullable__ = frozenset({"name"})
+
     class TypeEnum(OpenEnum):
         MCP = "mcp"
 
