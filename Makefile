@@ -2,9 +2,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+FUZZ ?= -max_total_time=600
 
 .DEFAULT_GOAL := help
-.PHONY: help generate check test lint types docs bench clean
+.PHONY: help generate check test lint types docs fuzz bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -25,6 +26,14 @@ lint: $(INSTALLED) ## check style and formatting
 types: $(INSTALLED) ## check types, strictly, with mypy and pyright
 	@$(BIN)/mypy
 	@$(BIN)/pyright
+
+docs: $(INSTALLED) ## check the links of the docs and run their examples
+	@$(BIN)/python -m pytest test/test_docs.py
+
+fuzz: $(INSTALLED) ## fuzz the event parsers; FUZZ holds libFuzzer's options
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check atheris==3.0.0
+	@mkdir -p build
+	@$(BIN)/python test/fuzz_events.py -artifact_prefix=build/ $(FUZZ)
 
 clean: ## remove the tools and everything that can be made again
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -107,7 +107,8 @@ class _Misfit(NamedTuple):
 
 def _object(data: str | bytes) -> dict[str, Any]:
     try:
-        wire = from_json(data, allow_inf_nan=False)
+        text = data.encode() if isinstance(data, str) else data
+        wire = from_json(text, allow_inf_nan=False)
     except ValueError as error:
         reason = "not Unicode" if isinstance(error, UnicodeError) else error
         raise InvalidEventError("event", [("", f"Invalid JSON: {reason}")]) from None
@@ -212,7 +213,7 @@ def _unknown(node: Any, path: Path, annotation: Any) -> Iterator[tuple[Path, Dev
     elif isinstance(node, RealtimeModel):
         yield from _unknown_in_model(node, path)
     elif isinstance(node, OpenEnum):
-        if not node.is_known:
+        if not node.is_known and str not in _alternatives(annotation):
             yield path, Deviation(path_text(path), "unknown value", str(node))
     elif is_array(node):
         yield from _unknown_in_items(enumerate(node), path, _item_type(annotation, list))
@@ -244,9 +245,15 @@ def _unknown_in_model(model: RealtimeModel, path: Path) -> Iterator[tuple[Path, 
 
 def _item_type(annotation: Any, container: type) -> Any:
     """What a list or dictionary holds, by the annotation of the field it is in."""
-    if get_origin(annotation) is container:
-        return get_args(annotation)[-1]
-    if get_origin(annotation) in (Union, UnionType, Annotated):
-        types = [_item_type(each, container) for each in get_args(annotation)]
-        return next((each for each in types if each is not Any), Any)
-    return Any
+    found = (each for each in _alternatives(annotation) if get_origin(each) is container)
+    return next((get_args(each)[-1] for each in found), Any)
+
+
+def _alternatives(annotation: Any) -> list[Any]:
+    """The members of a union, of unions in it, and of an annotated one."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _alternatives(arguments[0])
+    if origin in (Union, UnionType):
+        return [each for argument in arguments for each in _alternatives(argument)]
+    return [annotation]

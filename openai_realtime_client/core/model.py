@@ -119,8 +119,10 @@ def lossless(schema: Any) -> Any:
 
 
 def _unconverted(kind: str, schema: Any) -> Any:
-    if kind in ("str", "int", "bool"):
+    if kind in ("str", "bool"):
         return {**schema, "strict": True}
+    if kind == "int":
+        return _INTEGER
     if kind == "float":
         return _NUMBER
     if kind == "list" and "items_schema" in schema:
@@ -132,11 +134,15 @@ def _unconverted(kind: str, schema: Any) -> Any:
     return schema
 
 
+# Dumped by what they hold: pydantic's own way would write `true` as `1` in a field for integers.
+_AS_HELD = core_schema.simple_ser_schema("any")
+_INTEGER = core_schema.int_schema(strict=True, serialization=_AS_HELD)
 # Any number, in the type it came in: pydantic's float would round large integers.
 _NUMBER = core_schema.union_schema(
-    [core_schema.int_schema(strict=True), core_schema.float_schema(strict=True)],
+    [_INTEGER, core_schema.float_schema(strict=True)],
     mode="left_to_right",
     custom_error_type="float_type",
+    serialization=_AS_HELD,
 )
 
 

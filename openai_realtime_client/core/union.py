@@ -58,7 +58,8 @@ class Discriminator:
 
     def _guard(self, unknown: CoreSchema) -> CoreSchema:
         def refuse_known(value: Any) -> Any:
-            if is_object(value) and value.get(self.field) in self.members:
+            tag = value.get(self.field) if is_object(value) else None
+            if isinstance(tag, str) and tag in self.members:
                 raise PydanticCustomError("known_tag", "the member exists")
             return value
 
