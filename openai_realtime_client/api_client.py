@@ -66,6 +66,10 @@ class ApiClient:
         with the media type `raw_type`, if that is given. `accept` is for the header, and no answer
         is refused for its media type. `timeout` is in seconds. Raises `ApiException`.
         """
+        for name, text in (path_parameters or {}).items():
+            # Even quoted, these would change the path: urllib3 and servers take them out of it.
+            if text in ("", ".", ".."):
+                raise ValueError(f"{name} cannot be {text!r}")
         parameters = {name: quote(text, safe="") for name, text in (path_parameters or {}).items()}
         url = self.configuration.host + path.format(**parameters)
         given = {name: value for name, value in (query or {}).items() if value is not None}
@@ -122,7 +126,13 @@ def _content(
 def _encode(value: RealtimeModel | Mapping[str, Any] | str) -> bytes:
     if isinstance(value, RealtimeModel):
         return value.to_json().encode()
-    return (value if isinstance(value, str) else json.dumps(dict(value))).encode()
+    return (value if isinstance(value, str) else json.dumps(dict(value), default=_plain)).encode()
+
+
+def _plain(value: object) -> dict[str, Any]:
+    if isinstance(value, RealtimeModel):
+        return value.to_dict()
+    raise TypeError(f"{type(value).__name__} is neither JSON nor a model")
 
 
 def _decoded(response: RESTResponse, decode: Callable[[bytes], T]) -> T:

@@ -23,9 +23,9 @@ class ApiResponse(Generic[T]):
 
     @property
     def location_id(self) -> str | None:
-        """The last part of `Location`: the id of what the call created."""
-        location = self.headers.get("location")
-        return location.rstrip("/").rpartition("/")[2] if location else None
+        """The last part of the path in `Location`: the id of what the call created."""
+        path = self.headers.get("location", "").partition("?")[0]
+        return path.rstrip("/").rpartition("/")[2] or None
 
 
 @dataclass(frozen=True)

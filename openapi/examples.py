@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 REFERENCE = "#/components/schemas/"
@@ -37,7 +36,11 @@ class Examples:
         """A program that calls `method`; it needs a server."""
         api = f"{operation['tags'][0]}Api"
         instance = Instance(self.schemas)
-        arguments = [f'"{p["name"]}_001"' for p in operation.get("parameters", [])]
+        arguments = [
+            instance.expression(parameter["schema"], "", parameter["name"])
+            for parameter in operation.get("parameters", [])
+            if parameter.get("required")
+        ]
         content = operation.get("requestBody", {}).get("content", {})
         if "application/json" in content:
             arguments.append(instance.expression(content["application/json"]["schema"], "", ""))
@@ -69,7 +72,7 @@ class Examples:
             {parser, name},
             f"event = {parser}({_text(_compact(value))})",
             f"assert isinstance(event, {name})",
-            f"print(event.{field})",
+            f"print(event.{self.schemas[name]['properties'][field]['x-name']})",
         )
         return {"code": code, "output": str(value[field])}
 
@@ -132,7 +135,7 @@ class Instance:
         if "items" in schema:
             return f"[{self.expression(schema['items'], owner, field)}]"
         if "x-enum-varnames" in schema and schema["type"] == "string":
-            return f"{owner}.{_enum_name(field)}.{schema['x-enum-varnames'][0]}"
+            return f"{owner}.{schema['x-enum-name']}.{schema['x-enum-varnames'][0]}"
         value = self.json(schema, field)
         return repr(value) if isinstance(value, bool) else json.dumps(value)
 
@@ -179,10 +182,6 @@ def _compact(value: Any) -> str:
 def _text(text: str) -> str:
     """Python source of a string that has double quotes in it."""
     return f"'{text}'" if "'" not in text else f'"""{text}"""'
-
-
-def _enum_name(field: str) -> str:
-    return "".join(word[:1].upper() + word[1:] for word in re.split(r"\W|_", field)) + "Enum"
 
 
 SAMPLES: dict[str, Any] = {

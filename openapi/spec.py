@@ -23,6 +23,7 @@ from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValida
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.reader import ReaderError
 
 from examples import Examples
 
@@ -74,8 +75,8 @@ def annotated(document: dict[str, Any], package: str) -> dict[str, Any]:
     """
     document = simplified(document)
     schemas = document["components"]["schemas"]
-    for schema in list(_schemas(document)):
-        _name_enum_values(schema)
+    for place, schema in list(_schemas(document)):
+        _name_enum_values(place, schema)
     for name, schema in schemas.items():
         _annotate_schema(name, schema, schemas)
     _annotate_events(schemas)
@@ -158,13 +159,19 @@ def event_unions(schemas: dict[str, Any]) -> dict[str, str]:
 def load(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file."""
     try:
-        document = YAML(typ="safe", pure=True).load(path)
+        text = path.read_text("utf-8")
+        document = YAML(typ="safe", pure=True).load(text)
     except FileNotFoundError:
         raise SpecError(f"{path}: no such file") from None
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from None
     except MarkedYAMLError as error:
         mark = error.problem_mark
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         raise SpecError(f"{path}{place}: not YAML: {error.problem}") from None
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise SpecError(f"{path}:{line}: not YAML: {error.reason}") from None
     if not isinstance(document, dict):
         raise SpecError(f"{path}: not a mapping")
     return document
@@ -173,18 +180,24 @@ def load(path: Path) -> dict[str, Any]:
 def _check(document: dict[str, Any], path: Path) -> None:
     """Raise `SpecError` for the first thing wrong with a document; `path` is where it came from."""
     _check_references(document, path)
-    _check_operation_ids(document, path)
+    _check_paths(document, path)
     is_31 = str(document.get("openapi", "")).startswith("3.1")
     validator = OpenAPIV31SpecValidator if is_31 else OpenAPIV30SpecValidator
     for error in validator(document).iter_errors():  # type: ignore[arg-type]
-        raise SpecError(f"{path}: {_place(error)}: {textwrap.shorten(error.message, 200)}")
+        # A union of the OpenAPI schema fails as a whole; the deepest reason is what helps.
+        reason = max([error, *error.context], key=lambda each: len(each.absolute_path))
+        message = textwrap.shorten(reason.message, 200)
+        raise SpecError(f"{path}: {_place(reason, document)}: {message}")
 
 
 def _check_references(document: dict[str, Any], path: Path) -> None:
     for place, node in _walk(document):
         references = [node["$ref"]] if "$ref" in node else []
         if isinstance(node.get("discriminator"), dict):
-            references += node["discriminator"].get("mapping", {}).values()
+            mapping = node["discriminator"].get("mapping", {})
+            if not isinstance(mapping, dict):
+                raise SpecError(f"{path}: {place}: the discriminator's mapping is empty")
+            references += mapping.values()
         for reference in references:
             try:
                 _resolve(document, reference)
@@ -192,7 +205,13 @@ def _check_references(document: dict[str, Any], path: Path) -> None:
                 raise SpecError(f"{path}: {place}: '{reference}' does not exist") from None
 
 
-def _check_operation_ids(document: dict[str, Any], path: Path) -> None:
+def _check_paths(document: dict[str, Any], path: Path) -> None:
+    """What the validator trips over, and what it does not look for."""
+    if not isinstance(document.get("paths"), dict):
+        raise SpecError(f"{path}: no paths")
+    for name, item in document["paths"].items():
+        if not isinstance(item, dict):
+            raise SpecError(f"{path}: paths.{name}: no operation")
     seen: dict[str, str] = {}
     for place, operation in operations(document):
         identity = operation.get("operationId")
@@ -202,29 +221,62 @@ def _check_operation_ids(document: dict[str, Any], path: Path) -> None:
             other = seen[identity]
             raise SpecError(f"{path}: {place}: operationId '{identity}' is that of {other}")
         seen[identity] = place
+        for status in operation.get("responses", {}):
+            if not isinstance(status, str):
+                where = f"paths.{place.partition(' ')[2]}"
+                raise SpecError(f"{path}: {where}: status {status} needs quotes")
 
 
 def _overlaid(document: dict[str, Any], path: Path) -> dict[str, Any]:
     overlay = load(path)
     for error in Draft202012Validator(load_schema("overlay_schema_1.0.0.yml")).iter_errors(overlay):
-        raise SpecError(f"{path}: {_place(error)}: {textwrap.shorten(error.message, 200)}")
+        message = textwrap.shorten(error.message, 200)
+        raise SpecError(f"{path}: {_place(error, overlay)}: {message}")
     for number, action in enumerate(overlay["actions"], 1):
         place = f"{path}: action {number}"
         if not action.get("description"):
             raise SpecError(f"{place}: no description; say why, with the evidence")
         try:
-            matches = parse_jsonpath(action["target"]).find(document)
+            for target in _single_targets(action["target"]):
+                if not parse_jsonpath(target).find(document):
+                    raise SpecError(f"{place}: target {target} matches nothing")
+            document = apply_overlay(document, {"actions": [action]})
+        except SpecError:
+            raise
         except Exception as error:  # the parser raises bare Exceptions, too
             raise SpecError(f"{place}: {textwrap.shorten(str(error), 200)}") from None
-        if not matches:
-            raise SpecError(f"{place}: target {action['target']} matches nothing")
         # The copy keeps what several targets share from being one object.
-        document = json.loads(json.dumps(apply_overlay(document, {"actions": [action]})))
+        document = json.loads(json.dumps(document))
     return document
 
 
-def _place(error: ValidationError) -> str:
-    return ".".join(str(part) for part in error.absolute_path) or "the document"
+def _single_targets(target: str) -> Iterator[str]:
+    """A target that names several keys, once for each: all of them must exist."""
+    keys = re.search(r"\[('[^']*'(?:,\s*'[^']*')+)\]", target)
+    if not keys:
+        yield target
+        return
+    for key in keys[1].split(","):
+        yield from _single_targets(f"{target[: keys.start()]}[{key.strip()}]{target[keys.end() :]}")
+
+
+def _place(error: ValidationError, document: dict[str, Any]) -> str:
+    """The dotted place of an error; the validator of OpenAPI tells only that below a schema."""
+    path = list(error.absolute_path)
+    for place, node in _walk(document):
+        if _follow(node, path) is error.instance:
+            path = path if node is document else [place, *path]
+            break
+    return ".".join(str(part) for part in path) or "the document"
+
+
+def _follow(node: Any, path: list[Any]) -> Any:
+    for part in path:
+        try:
+            node = node[part]
+        except (LookupError, TypeError):
+            return None
+    return node
 
 
 # Walking
@@ -241,18 +293,20 @@ def _walk(node: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
             yield from _walk(child, f"{place}[{index}]")
 
 
-def _schemas(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every schema in a document, however deep."""
-    for _place, node in _walk(document):
+def _schemas(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every schema in a document, however deep, with its place."""
+    for place, node in _walk(document):
         if isinstance(node.get("type"), str) or "allOf" in node or members(node):
-            yield node
+            yield place, node
 
 
-def _resolve(document: dict[str, Any], reference: str) -> Any:
+def _resolve(document: dict[str, Any], reference: Any) -> Any:
     node: Any = document
-    if not reference.startswith("#/"):
+    if not str(reference).startswith("#/"):
         raise LookupError(reference)
     for part in reference[2:].split("/"):
+        if not isinstance(node, dict):
+            raise LookupError(reference)
         node = node[part.replace("~1", "/").replace("~0", "~")]
     return node
 
@@ -315,7 +369,7 @@ def _without_null(node: dict[str, Any], key: str) -> dict[str, Any]:
 # Annotating
 
 
-def _name_enum_values(schema: dict[str, Any]) -> None:
+def _name_enum_values(place: str, schema: dict[str, Any]) -> None:
     """Give each enum value the constant name of the documented Java pages."""
     values = schema.get("enum", [])
     if not values or "x-enum-varnames" in schema:
@@ -326,7 +380,7 @@ def _name_enum_values(schema: dict[str, Any]) -> None:
         return
     names = [_constant_name(str(value)) for value in values]
     if len(set(names)) < len(names):
-        raise SpecError(f"enum {values}: two values get one name; add x-enum-varnames")
+        raise SpecError(f"{place}: two of {values} get one name; add x-enum-varnames")
     schema["x-enum-varnames"] = names
 
 
@@ -362,6 +416,9 @@ def _annotate_field(field: str, schema: dict[str, Any], *, is_required: bool) ->
     _annotate_text(schema)
     schema["x-docstring"] = _escaped(schema["x-text"])
     schema["x-name"] = _python_name(field)
+    for each in (schema, schema.get("items", {})):
+        if "x-enum-varnames" in each:
+            schema["x-enum-name"] = each["x-enum-name"] = _enum_name(field)
     schema["x-nullable"] = schema.get("nullable", False)
     if schema["x-name"] != field:
         schema["x-alias"] = field
@@ -388,6 +445,11 @@ def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[st
             yield f"{word} `{schema[key]}`"
     if "x-alias" in schema:
         yield f"in JSON `{field}`"
+
+
+def _enum_name(field: str) -> str:
+    """The name of the enum class nested in a model for one of its fields."""
+    return "".join(word[:1].upper() + word[1:] for word in re.split(r"\W|_", field)) + "Enum"
 
 
 def _python_name(field: str) -> str:
@@ -521,11 +583,11 @@ def _annotate_form(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
             operation["x-raw"] = schema["x-content-type"]
 
 
-def _annotate_examples(document: dict[str, Any], examples: Examples) -> None:
+def _annotate_examples(document: dict[str, Any], writer: Examples) -> None:
     for name, schema in document["components"]["schemas"].items():
-        example = examples.of_schema(name)
+        example = writer.of_schema(name)
         if example:
             schema["x-example"] = example
     for _place, operation in operations(document):
         method = _snake_case(operation["operationId"].replace("-", "_"))
-        operation["x-example"] = examples.of_operation(method, operation)
+        operation["x-example"] = writer.of_operation(method, operation)
