@@ -21,7 +21,7 @@ setup(
     packages=find_packages(include=["openai_realtime_client", "openai_realtime_client.*"]),
     package_data={"openai_realtime_client": ["py.typed"]},
     install_requires=[
-        "pydantic>=2.11,<3",
+        "pydantic>=2.12,<3",
         "python-dateutil>=2.8.2",
         "typing-extensions>=4.10",
         "urllib3>=2.0,<3",

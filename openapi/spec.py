@@ -209,6 +209,8 @@ def _check_paths(document: dict[str, Any], path: Path) -> None:
     """What the validator trips over, and what it does not look for."""
     if not isinstance(document.get("paths"), dict):
         raise SpecError(f"{path}: no paths")
+    if not isinstance(document.get("components", {}).get("schemas"), dict):
+        raise SpecError(f"{path}: no components.schemas")
     for name, item in document["paths"].items():
         if not isinstance(item, dict):
             raise SpecError(f"{path}: paths.{name}: no operation")
@@ -217,6 +219,8 @@ def _check_paths(document: dict[str, Any], path: Path) -> None:
         identity = operation.get("operationId")
         if not identity:
             raise SpecError(f"{path}: {place}: no operationId")
+        if not operation.get("tags"):
+            raise SpecError(f"{path}: {place}: no tags; the first names the API class")
         if identity in seen:
             other = seen[identity]
             raise SpecError(f"{path}: {place}: operationId '{identity}' is that of {other}")
@@ -296,7 +300,8 @@ def _walk(node: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
 def _schemas(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every schema in a document, however deep, with its place."""
     for place, node in _walk(document):
-        if isinstance(node.get("type"), str) or "allOf" in node or members(node):
+        kinds = (isinstance(node.get("type"), str), isinstance(node.get("enum"), list))
+        if any(kinds) or "allOf" in node or members(node):
             yield place, node
 
 
@@ -340,6 +345,9 @@ def _simplified(node: Any) -> Any:
     node = {key: _simplified(each) for key, each in node.items()}
     if "const" in node:
         node["enum"] = [node.pop("const")]
+    if isinstance(node.get("enum"), list) and None in node["enum"]:
+        node["enum"] = [value for value in node["enum"] if value is not None]
+        node["nullable"] = True
     if "$ref" in node and len(node) > 1:
         node["allOf"] = [{"$ref": node.pop("$ref")}]
     if isinstance(node.get("type"), list):
@@ -374,7 +382,9 @@ def _name_enum_values(place: str, schema: dict[str, Any]) -> None:
     values = schema.get("enum", [])
     if not values or "x-enum-varnames" in schema:
         return
-    if schema["type"] != "string":
+    if all(isinstance(value, str) for value in values):
+        schema.setdefault("type", "string")
+    if schema.get("type") != "string":
         # Any number stays possible; the page tells the known ones.
         schema["x-known"] = schema.pop("enum")
         return
@@ -396,6 +406,11 @@ def _annotate_schema(name: str, schema: dict[str, Any], schemas: dict[str, Any])
     schema["x-summary"] = schema["x-text"].partition(". ")[0].rstrip(".")
     for field, child in schema.get("properties", {}).items():
         _annotate_field(field, child, is_required=field in schema.get("required", []))
+    names = [child["x-name"] for child in schema.get("properties", {}).values()]
+    if len(set(names)) < len(names) or "" in names:
+        raise SpecError(
+            f"components.schemas.{name}: properties {names} are not all different names"
+        )
     nullables = [
         f'"{c["x-name"]}"' for c in schema.get("properties", {}).values() if c["x-nullable"]
     ]
@@ -407,6 +422,7 @@ def _annotate_schema(name: str, schema: dict[str, Any], schemas: dict[str, Any])
 
 def _annotate_text(schema: dict[str, Any]) -> None:
     schema["x-text"] = " ".join(schema.get("description", "").split())
+    schema["x-cell"] = schema["x-text"].replace("|", "\\|")
     values = schema if "enum" in schema else schema.get("items", {})
     if "x-enum-varnames" in values:
         schema["x-values"] = _named_values(values)
@@ -416,9 +432,11 @@ def _annotate_field(field: str, schema: dict[str, Any], *, is_required: bool) ->
     _annotate_text(schema)
     schema["x-docstring"] = _escaped(schema["x-text"])
     schema["x-name"] = _python_name(field)
-    for each in (schema, schema.get("items", {})):
+    each = schema
+    while each:
         if "x-enum-varnames" in each:
             schema["x-enum-name"] = each["x-enum-name"] = _enum_name(field)
+        each = each.get("items", {})
     schema["x-nullable"] = schema.get("nullable", False)
     if schema["x-name"] != field:
         schema["x-alias"] = field

@@ -317,6 +317,12 @@ def test_a_missing_fragment(tmp_path: Path) -> None:
             id="duplicate operationId",
         ),
         pytest.param(
+            "      operationId: get-two\n      tags: [Small]\n",
+            "      operationId: get-two\n",
+            ": GET /two: no tags",
+            id="no tags",
+        ),
+        pytest.param(
             "      operationId: get-two\n",
             "",
             ": GET /two: no operationId",
@@ -450,3 +456,31 @@ def test_constant_name(value: str, name: str) -> None:
 def test_two_values_with_one_name() -> None:
     with pytest.raises(spec.SpecError, match=r"Thing.*kind.*'a-b', 'a\.b'.*x-enum-varnames"):
         names_of("a-b", "a.b")
+
+
+def schema_of(properties: dict[str, Node]) -> Node:
+    thing = {"type": "object", "properties": properties}
+    document = {"paths": {}, "components": {"schemas": {"Thing": thing}}}
+    return spec.annotated(document, "package")["components"]["schemas"]["Thing"]
+
+
+def test_two_properties_with_one_name() -> None:
+    with pytest.raises(spec.SpecError, match=r"Thing.*foo_bar"):
+        schema_of({"fooBar": {"type": "string"}, "foo_bar": {"type": "string"}})
+
+
+def test_null_in_an_enum_is_no_constant() -> None:
+    kind = schema_of({"kind": {"type": "string", "nullable": True, "enum": ["a", None]}})
+    assert kind["properties"]["kind"]["x-enum-varnames"] == ["A"]
+    assert kind["properties"]["kind"]["nullable"] is True
+
+
+def test_an_enum_needs_no_type_and_can_stand_in_arrays() -> None:
+    nested = {"type": "array", "items": {"type": "array", "items": {"enum": ["a"]}}}
+    kinds = schema_of({"kinds": nested})["properties"]["kinds"]
+    assert kinds["items"]["items"]["x-enum-name"] == kinds["x-enum-name"] == "KindsEnum"
+
+
+def test_a_pipe_in_a_description_does_not_end_a_cell() -> None:
+    kind = schema_of({"kind": {"type": "string", "description": "One | two."}})
+    assert kind["properties"]["kind"]["x-cell"] == "One \\| two."

@@ -153,12 +153,21 @@ def _put_back(event: Any, misfit: _Misfit) -> None:
     node = event
     for part in parents:
         node = _children(node)[part]
+        if isinstance(node, RealtimeModel):
+            _complete(type(node))
     if not misfit.is_missing:
         _children(node)[last] = misfit.value
     elif isinstance(node, RealtimeModel):
         node.__pydantic_fields_set__.discard(str(last))
     else:
         del node[last]
+
+
+def _complete(model: type[RealtimeModel]) -> None:
+    """Build the serializer of a class, which what does not fit makes pydantic ask for itself."""
+    if not model.__pydantic_complete__:
+        with _building:
+            model.model_rebuild()
 
 
 def _children(node: Any) -> Any:
