@@ -24,10 +24,9 @@ with atheris.instrument_imports(include=["openai_realtime_client"]):
     from openai_realtime_client.core import events as _instrumented  # noqa: F401
 
 import spec  # noqa: E402
+from examples import Instance  # noqa: E402
 from mutation import places, replaced, same  # noqa: E402
 from protocols import PROTOCOLS  # noqa: E402
-
-from examples import Instance  # noqa: E402
 
 VALUES: list[Any] = [
     *(None, True, False, 0, 1, -1, 1.5, 2**70, 1e300, "", "x", "error", "inf", [], {}, [None]),

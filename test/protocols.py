@@ -10,8 +10,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import spec
 from hypothesis import strategies as st
+
+import spec
 
 ROOT = Path(__file__).parent.parent
 

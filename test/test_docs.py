@@ -12,9 +12,9 @@ from types import ModuleType
 from typing import Any, NamedTuple, get_args
 
 import pytest
-from http_server import Answer, HttpServer
 
 from docs import DOCS, PAGES, Example, Page
+from http_server import Answer, HttpServer
 from openai_realtime_client import UnknownEvent
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

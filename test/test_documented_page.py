@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
 import pytest
-from protocols import PROTOCOLS, ROOT
 
 import openai_realtime_client
 from openai_realtime_client import OpenEnum, RealtimeResponse
+from protocols import PROTOCOLS, ROOT
 
 
 class Property(NamedTuple):

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from protocols import ROOT
 
 import openai_realtime_client as v1
 from openai_realtime_client import ga
+from protocols import ROOT
 
 MOVES = (ROOT / "docs/guides/protocols.md").read_text("utf-8")
 

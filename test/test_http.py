@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import pytest
 import urllib3
-from http_server import Answer, HttpServer, Request, json_answer
 
+from http_server import Answer, HttpServer, Request, json_answer
 from openai_realtime_client import (
     ApiClient,
     ApiConnectionException,

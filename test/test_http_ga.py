@@ -9,9 +9,8 @@ from email.policy import HTTP
 from typing import Any, NamedTuple
 
 import pytest
-from http_server import Answer, HttpServer, Request, json_answer
-from protocols import PROTOCOLS
 
+from http_server import Answer, HttpServer, Request, json_answer
 from openai_realtime_client.ga import (
     ApiClient,
     ApiConnectionException,
@@ -40,6 +39,7 @@ from openai_realtime_client.ga import (
     UnauthorizedException,
     UnknownModel,
 )
+from protocols import PROTOCOLS
 
 KEY = "sk-test-0123456789abcdefghij"
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+
 from protocols import PROTOCOLS, Protocol
 
 # Hand-written names and those of the HTTP runtime, in every package.

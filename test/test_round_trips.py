@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from pydantic import TypeAdapter
+
 from mutation import mutations, places, same
 from protocols import PROTOCOLS, Protocol
-from pydantic import TypeAdapter
 
 EVERY_SCHEMA = [
     pytest.param(protocol, name, id=f"{protocol.name}-{name}")

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mutation import places, replaced, same
-from protocols import ANYTHING, PROTOCOLS, Protocol
-from test_round_trips import DRAWN
 
 import openai_realtime_client as v1
+from mutation import places, replaced, same
 from openai_realtime_client import Deviation, InvalidEventError, UnknownEvent, deviations, ga
+from protocols import ANYTHING, PROTOCOLS, Protocol
+from test_round_trips import DRAWN
 
 Parse = Callable[[str | bytes], Any]
 PARSERS: list[Any] = [
@@ -297,6 +297,20 @@ def test_of_duplicate_keys_the_last_wins() -> None:
 def test_numbers_beyond_64_bits_are_kept() -> None:
     wire = {"type": "ping", "x": [2**64, -(2**100), 1.5e300, 5e-324, 0.1, -0.0]}
     assert_kept(v1.parse_server_event, wire)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type":"ping","x":1e999}',
+        '{"type":"session.created","session":{"temperature":-1e999,"new":[{"a":1e999}]}}',
+        '{"type":"session.update","session":{"tools":[{"parameters":{"a":[1e999]}}]}}',
+    ],
+)
+def test_numbers_too_large_for_a_float_are_what_they_are_to_python(text: str) -> None:
+    for parse in (v1.parse_server_event, v1.parse_client_event):
+        event = parse(text)
+        assert event.to_dict() == json.loads(event.to_json()) == json.loads(text)
 
 
 def test_a_large_event_is_parsed() -> None:

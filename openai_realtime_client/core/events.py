@@ -67,18 +67,11 @@ class EventParser(Generic[Event]):
         Raises `InvalidEventError` for anything else: no JSON, `NaN` or `Infinity`, text that is
         not Unicode, nesting deeper than 200 levels, no object, no string `type`.
         """
-        # Rust would let these through as floats, though they are no JSON.
-        if isinstance(data, str):
-            suspicious = "NaN" in data or "Infinity" in data
-        else:
-            suspicious = b"NaN" in data or b"Infinity" in data
-        if not suspicious:
-            try:
-                event: Event = self._validator.validate_json(data)
-                return event
-            except (ValidationError, UnicodeError):
-                pass
-        return self._parse_unfit(_object(data))
+        try:
+            event: Event = self._validator.validate_json(data)
+            return event
+        except (ValidationError, UnicodeError):
+            return self._parse_unfit(_object(data))
 
     def _parse_unfit(self, wire: dict[str, Any]) -> Event | UnknownEvent:
         misfits: list[_Misfit] = []
@@ -89,7 +82,7 @@ class EventParser(Generic[Event]):
             except ValidationError as error:
                 taken = _take_out(problems(error, wire, in_union=True), wire)
                 if not taken:
-                    return UnknownEvent.model_validate(_restored(wire, misfits))
+                    return _unknown_event(_restored(wire, misfits))
                 misfits += taken
         # In reverse, because what was taken out later may stand around what was before.
         for misfit in reversed(misfits):
@@ -117,6 +110,12 @@ def _object(data: str | bytes) -> dict[str, Any]:
     if not isinstance(wire.get("type"), str):
         raise InvalidEventError("event", [("type", "Input should be a string")])
     return wire
+
+
+def _unknown_event(wire: dict[str, Any]) -> UnknownEvent:
+    event = UnknownEvent.model_construct(type=wire.pop("type"))
+    cast(dict[str, Any], event.__pydantic_extra__).update(wire)
+    return event
 
 
 def _take_out(paths: Iterable[Path], wire: dict[str, Any]) -> list[_Misfit]:
@@ -152,11 +151,11 @@ def _put_back(event: Any, misfit: _Misfit) -> None:
     *parents, last = misfit.path
     node = event
     for part in parents:
-        node = _children(node)[part]
+        node = _children(node, part)[part]
         if isinstance(node, RealtimeModel):
             _complete(type(node))
     if not misfit.is_missing:
-        _children(node)[last] = misfit.value
+        _children(node, last)[last] = misfit.value
     elif isinstance(node, RealtimeModel):
         node.__pydantic_fields_set__.discard(str(last))
     else:
@@ -170,8 +169,11 @@ def _complete(model: type[RealtimeModel]) -> None:
             model.model_rebuild()
 
 
-def _children(node: Any) -> Any:
-    return node.__dict__ if isinstance(node, RealtimeModel) else node
+def _children(node: Any, key: str | int) -> Any:
+    """What holds the value of `key`: the fields of a model, its unknown fields, or `node`."""
+    if not isinstance(node, RealtimeModel):
+        return node
+    return node.__dict__ if key in node.__dict__ else node.__pydantic_extra__
 
 
 class Deviation(NamedTuple):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 from typing_extensions import Self
 
 from openai_realtime_client.core.errors import InvalidModelError
+from openai_realtime_client.core.json_types import is_array, is_object
 
 __all__ = ["RealtimeModel", "UnknownModel", "lossless"]
 
@@ -29,6 +31,9 @@ class RealtimeModel(BaseModel):
         protected_namespaces=(),
         defer_build=True,
         hide_input_in_errors=True,
+        # What JSON has no text for. A number that is too large for a float is dumped as Python's
+        # json reads it.
+        allow_inf_nan=False,
         ser_json_inf_nan="constants",
     )
 
@@ -57,7 +62,8 @@ class RealtimeModel(BaseModel):
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         schema = handler(source)
         fields = _find_fields(handler.resolve_ref_schema(schema))
-        for field in fields.values():
+        fields["extras_schema"] = _FREE
+        for field in fields["fields"].values():
             field["schema"] = lossless(field["schema"])
         return schema
 
@@ -125,6 +131,8 @@ def _unconverted(kind: str, schema: Any) -> Any:
         return _INTEGER
     if kind == "float":
         return _NUMBER
+    if kind == "any":
+        return _FREE
     if kind == "list" and "items_schema" in schema:
         return {**schema, "items_schema": lossless(schema["items_schema"])}
     if kind == "dict" and "values_schema" in schema:
@@ -139,15 +147,32 @@ _AS_HELD = core_schema.simple_ser_schema("any")
 _INTEGER = core_schema.int_schema(strict=True, serialization=_AS_HELD)
 # Any number, in the type it came in: pydantic's float would round large integers.
 _NUMBER = core_schema.union_schema(
-    [_INTEGER, core_schema.float_schema(strict=True)],
+    [_INTEGER, core_schema.float_schema(strict=True, allow_inf_nan=False)],
     mode="left_to_right",
     custom_error_type="float_type",
     serialization=_AS_HELD,
 )
 
 
+def _finite(value: Any) -> Any:
+    """Refuse `NaN` and infinities, which pydantic's parser reads although they are no JSON."""
+    if is_array(value):
+        for each in value:
+            _finite(each)
+    elif is_object(value):
+        for each in value.values():
+            _finite(each)
+    elif isinstance(value, float) and not isfinite(value):
+        raise PydanticKnownError("finite_number")
+    return value
+
+
+# Any JSON, as in unknown fields. Checked here, because a look at the text costs more than parsing.
+_FREE = core_schema.no_info_after_validator_function(_finite, core_schema.any_schema())
+
+
 def _find_fields(schema: Any) -> dict[str, Any]:
     while schema["type"] != "model-fields":
         schema = schema["schema"]
-    fields: dict[str, Any] = schema["fields"]
-    return fields
+    found: dict[str, Any] = schema
+    return found
