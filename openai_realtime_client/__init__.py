@@ -5,10 +5,10 @@
 Every public name of the package is here; each is imported when it is first used.
 """
 
-from typing import TYPE_CHECKING
-
 from openai_realtime_client.core.lazy import lazy_names
 
+# Type checkers take it as true.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from openai_realtime_client.api.realtime_api import RealtimeApi as RealtimeApi
     from openai_realtime_client.api_client import ApiClient as ApiClient

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from importlib import import_module
 from threading import Lock
 from types import UnionType
 from typing import (
@@ -44,29 +45,26 @@ class UnknownEvent(UnknownModel):
 
 
 class EventParser(Generic[Event]):
-    """Parses the events of one union, such as `RealtimeServerEvent`."""
+    """Parses the events of one union, such as `RealtimeServerEvent` of a package.
 
-    def __init__(self, union: Any) -> None:
+    The union is imported when it is first used.
+    """
+
+    def __init__(self, package: str, union: str) -> None:
+        self._package = package
         self._union = union
 
     @cached_property
     def _validator(self) -> SchemaValidator:
-        # Without its unknown member, the union is one table from `type` to class.
-        members, discriminator = get_args(self._union)
-        known = tuple(member for member in get_args(members) if member is not UnknownEvent)
-        union: Any = Annotated[Union[known], discriminator]  # noqa: UP007
         with _building:
+            members, discriminator = get_args(getattr(import_module(self._package), self._union))
+            # Without its unknown member, the union is one table from `type` to class.
+            known = tuple(member for member in get_args(members) if member is not UnknownEvent)
+            union: Any = Annotated[Union[known], discriminator]  # noqa: UP007
             return cast(SchemaValidator, TypeAdapter(union).validator)
 
     def parse(self, data: str | bytes) -> Event | UnknownEvent:
-        """The event in `data`, one JSON object with a string `type`.
-
-        An unknown `type` gives an `UnknownEvent`. A field that does not fit stays as received, in
-        an event of the class that its `type` names; a missing one is `None`, and is not sent.
-
-        Raises `InvalidEventError` for anything else: no JSON, `NaN` or `Infinity`, text that is
-        not Unicode, nesting deeper than 200 levels, no object, no string `type`.
-        """
+        """As the functions `parse_server_event` and the like say."""
         try:
             event: Event = self._validator.validate_json(data)
             return event

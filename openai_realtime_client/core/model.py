@@ -43,7 +43,10 @@ class RealtimeModel(BaseModel):
     __nullable__: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, /, **data: Any) -> None:
-        super().__init__(**{**self.__constants__, **data})
+        # What pydantic's own `__init__` does, without its ways around it.
+        self.__pydantic_validator__.validate_python(
+            {**self.__constants__, **data}, self_instance=self
+        )
 
     # Pydantic skips an `__init__` marked like this while it parses, so that parsing neither pays
     # for the constants nor adds one that the server left out.

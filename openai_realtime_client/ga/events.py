@@ -2,57 +2,83 @@
 
 """Events from text."""
 
-from openai_realtime_client.core.events import EventParser
-from openai_realtime_client.ga.models.realtime_client_event import RealtimeClientEvent
-from openai_realtime_client.ga.models.realtime_server_event import RealtimeServerEvent
-from openai_realtime_client.ga.models.realtime_translation_client_event import (
-    RealtimeTranslationClientEvent,
-)
-from openai_realtime_client.ga.models.realtime_translation_server_event import (
-    RealtimeTranslationServerEvent,
-)
+from __future__ import annotations
 
-_realtime_client_event: EventParser[RealtimeClientEvent] = EventParser(RealtimeClientEvent)
-_realtime_server_event: EventParser[RealtimeServerEvent] = EventParser(RealtimeServerEvent)
+from openai_realtime_client.core.events import EventParser
+
+# Type checkers take it as true. A parser imports its union when it is first used.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from openai_realtime_client.ga.models.realtime_client_event import RealtimeClientEvent
+    from openai_realtime_client.ga.models.realtime_server_event import RealtimeServerEvent
+    from openai_realtime_client.ga.models.realtime_translation_client_event import (
+        RealtimeTranslationClientEvent,
+    )
+    from openai_realtime_client.ga.models.realtime_translation_server_event import (
+        RealtimeTranslationServerEvent,
+    )
+
+_realtime_client_event: EventParser[RealtimeClientEvent] = EventParser(
+    "openai_realtime_client.ga", "RealtimeClientEvent"
+)
+_realtime_server_event: EventParser[RealtimeServerEvent] = EventParser(
+    "openai_realtime_client.ga", "RealtimeServerEvent"
+)
 _realtime_translation_client_event: EventParser[RealtimeTranslationClientEvent] = EventParser(
-    RealtimeTranslationClientEvent
+    "openai_realtime_client.ga", "RealtimeTranslationClientEvent"
 )
 _realtime_translation_server_event: EventParser[RealtimeTranslationServerEvent] = EventParser(
-    RealtimeTranslationServerEvent
+    "openai_realtime_client.ga", "RealtimeTranslationServerEvent"
 )
 
 
 def parse_client_event(data: str | bytes) -> RealtimeClientEvent:
-    """The event in `data`, the JSON text that a client sends.
+    """The event in `data`, one JSON object with a string `type`, as a client sends it.
 
-    An event with an unknown `type` is an `UnknownEvent`. Raises `InvalidEventError` where `data`
-    is not a JSON object with a string `type`, or a field does not fit.
+    An unknown `type` gives an `UnknownEvent`. A field that does not fit stays as received, in an
+    event of the class that its `type` names; a missing one is `None`, and is not sent.
+
+    Raises `InvalidEventError` for anything else: no JSON, `NaN` or `Infinity`, text that is not
+    Unicode, nesting deeper than 200 levels, no object, no string `type`. There is no limit to the
+    size; the time grows with it in proportion.
     """
     return _realtime_client_event.parse(data)
 
 
 def parse_server_event(data: str | bytes) -> RealtimeServerEvent:
-    """The event in `data`, the JSON text that a server sends.
+    """The event in `data`, one JSON object with a string `type`, as a server sends it.
 
-    An event with an unknown `type` is an `UnknownEvent`. Raises `InvalidEventError` where `data`
-    is not a JSON object with a string `type`, or a field does not fit.
+    An unknown `type` gives an `UnknownEvent`. A field that does not fit stays as received, in an
+    event of the class that its `type` names; a missing one is `None`, and is not sent.
+
+    Raises `InvalidEventError` for anything else: no JSON, `NaN` or `Infinity`, text that is not
+    Unicode, nesting deeper than 200 levels, no object, no string `type`. There is no limit to the
+    size; the time grows with it in proportion.
     """
     return _realtime_server_event.parse(data)
 
 
 def parse_translation_client_event(data: str | bytes) -> RealtimeTranslationClientEvent:
-    """The event in `data`, the JSON text that a client sends.
+    """The event in `data`, one JSON object with a string `type`, as a client sends it.
 
-    An event with an unknown `type` is an `UnknownEvent`. Raises `InvalidEventError` where `data`
-    is not a JSON object with a string `type`, or a field does not fit.
+    An unknown `type` gives an `UnknownEvent`. A field that does not fit stays as received, in an
+    event of the class that its `type` names; a missing one is `None`, and is not sent.
+
+    Raises `InvalidEventError` for anything else: no JSON, `NaN` or `Infinity`, text that is not
+    Unicode, nesting deeper than 200 levels, no object, no string `type`. There is no limit to the
+    size; the time grows with it in proportion.
     """
     return _realtime_translation_client_event.parse(data)
 
 
 def parse_translation_server_event(data: str | bytes) -> RealtimeTranslationServerEvent:
-    """The event in `data`, the JSON text that a server sends.
+    """The event in `data`, one JSON object with a string `type`, as a server sends it.
 
-    An event with an unknown `type` is an `UnknownEvent`. Raises `InvalidEventError` where `data`
-    is not a JSON object with a string `type`, or a field does not fit.
+    An unknown `type` gives an `UnknownEvent`. A field that does not fit stays as received, in an
+    event of the class that its `type` names; a missing one is `None`, and is not sent.
+
+    Raises `InvalidEventError` for anything else: no JSON, `NaN` or `Infinity`, text that is not
+    Unicode, nesting deeper than 200 levels, no object, no string `type`. There is no limit to the
+    size; the time grows with it in proportion.
     """
     return _realtime_translation_server_event.parse(data)

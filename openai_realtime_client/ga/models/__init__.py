@@ -2,10 +2,10 @@
 
 """The models; each is imported when it is first used."""
 
-from typing import TYPE_CHECKING
-
 from openai_realtime_client.core.lazy import lazy_names
 
+# Type checkers take it as true.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from openai_realtime_client.ga.models.audio_transcription import (
         AudioTranscription as AudioTranscription,
