@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+BENCH := .venv-bench
 FUZZ ?= -max_total_time=600
 
 .DEFAULT_GOAL := help
@@ -35,8 +36,15 @@ fuzz: $(INSTALLED) ## fuzz the event parsers; FUZZ holds libFuzzer's options
 	@mkdir -p build
 	@$(BIN)/python test/fuzz_events.py -artifact_prefix=build/ $(FUZZ)
 
+bench: $(INSTALLED) ## measure against json, msgspec, the official SDK and a stock client
+	@$(PYTHON) -m venv $(BENCH)
+	@$(BIN)/python benchmarks/stock.py build/bench
+	@$(BENCH)/bin/python -m pip install -qq --disable-pip-version-check \
+		--requirement benchmarks/requirements.txt . ./build/bench
+	@$(BENCH)/bin/python benchmarks/run.py
+
 clean: ## remove the tools and everything that can be made again
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(INSTALLED): setup.py
 	@echo "- installing the tools into $(VENV)"

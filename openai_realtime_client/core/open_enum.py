@@ -5,11 +5,14 @@ from __future__ import annotations
 from enum import Enum, EnumMeta
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import VERSION, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import Self
 
 __all__ = ["OpenEnum"]
+
+# From 2.14 on, pydantic's compiled table of an enum leaves what it lacks to `_missing_`.
+_ASKS_MISSING = tuple(int(part) for part in VERSION.split(".")[:2]) >= (2, 14)
 
 
 class _OpenEnumMeta(EnumMeta):
@@ -62,13 +65,12 @@ class OpenEnum(str, Enum, metaclass=_OpenEnumMeta):
     def __get_pydantic_core_schema__(
         cls, _source: Any, _handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        # Known values take pydantic's compiled table. Only others reach Python.
+        known = core_schema.enum_schema(cls, list(cls), sub_type="str")
+        if _ASKS_MISSING:
+            return core_schema.custom_error_schema(known, custom_error_type="string_type")
         other = core_schema.no_info_after_validator_function(
             cls, core_schema.str_schema(strict=True)
         )
-        known = core_schema.enum_schema(cls, list(cls), sub_type="str")
         return core_schema.union_schema(
-            [known, other],
-            mode="left_to_right",
-            custom_error_type="string_type",
+            [known, other], mode="left_to_right", custom_error_type="string_type"
         )

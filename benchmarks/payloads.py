@@ -1,0 +1,310 @@
+"""The events that are measured: made up, and of the shape and size that the service sends.
+
+All is ASCII. Python keeps the UTF-8 form of other texts with the `str`, so that parsing one again
+would cost less than parsing it did at first.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import string
+from typing import Any
+
+Json = dict[str, Any]
+
+AUDIO_CHARACTERS = 4096
+# How many of each type are in a mix of 100.
+MIX = {
+    "response.output_audio.delta": 70,
+    "response.output_audio_transcript.delta": 20,
+    "session.created": 1,
+    "conversation.item.added": 2,
+    "response.done": 2,
+    "rate_limits.updated": 2,
+    "input_audio_buffer.speech_started": 2,
+    "error": 1,
+}
+SENTENCE = (
+    "the harbour office opens at eight and closes at six on weekdays so the ferry that you asked "
+    "about can be booked until shortly before it leaves unless the weather turns and the crossing "
+    "has to wait for a calmer hour in which case every ticket stays valid for the next day"
+)
+PCM = {"type": "audio/pcm", "rate": 24000}
+
+# Seeded, so that every run measures the same bytes.
+_random = random.Random("benchmarks")
+
+
+def dumped(value: Any) -> str:
+    """The JSON of a value as it goes over the wire, without white space."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+def server_event(kind: str) -> Json:
+    """A new server event of a type that is in `MIX`."""
+    return {"type": kind, "event_id": _id("event"), **_BODIES[kind]()}
+
+
+def mix() -> list[Json]:
+    """A hundred server events as `MIX` says, shuffled, the same way every time."""
+    events = [server_event(kind) for kind, count in MIX.items() for _ in range(count)]
+    _random.shuffle(events)
+    return events
+
+
+def audio_delta(characters: int = AUDIO_CHARACTERS) -> Json:
+    """The event that makes up most of a session, with so many characters of base64."""
+    place = {"output_index": 0, "content_index": 0}
+    ids = {"response_id": _id("resp"), "item_id": _id("item")}
+    kind = "response.output_audio.delta"
+    return {"type": kind, "event_id": _id("event"), **ids, **place, "delta": audio(characters)}
+
+
+def response_done(items: int) -> Json:
+    """The end of a response of so many items, messages and function calls in turn."""
+    output = [_function_call() if number % 3 == 2 else _message() for number in range(items)]
+    response = {
+        "object": "realtime.response",
+        "id": _id("resp"),
+        "status": "completed",
+        "status_details": None,
+        "output": output,
+        "conversation_id": _id("conv"),
+        "output_modalities": ["audio"],
+        "max_output_tokens": "inf",
+        "audio": {"output": {"format": PCM, "voice": "marin"}},
+        "usage": _usage(),
+        "metadata": None,
+    }
+    return {"type": "response.done", "event_id": _id("event"), "response": response}
+
+
+def unfit(event: Json, *path: str) -> Json:
+    """The event with the number at `path` sent as a string, as some servers do."""
+    copy: Json = json.loads(json.dumps(event))
+    node = copy
+    for part in path[:-1]:
+        node = node[part]
+    node[path[-1]] = str(node[path[-1]])
+    return copy
+
+
+def append() -> Json:
+    """`input_audio_buffer.append`, what a client sends all the time."""
+    return {"type": "input_audio_buffer.append", "audio": audio(AUDIO_CHARACTERS)}
+
+
+def session_update() -> Json:
+    """`session.update` of a voice agent with three tools."""
+    session = {
+        "type": "realtime",
+        "output_modalities": ["audio"],
+        "instructions": _text(150),
+        "audio": {
+            "input": {
+                "format": PCM,
+                "transcription": {"model": "gpt-4o-transcribe", "language": "en"},
+                "noise_reduction": {"type": "near_field"},
+                "turn_detection": {
+                    "type": "server_vad",
+                    "threshold": 0.5,
+                    "prefix_padding_ms": 300,
+                    "silence_duration_ms": 200,
+                    "create_response": True,
+                    "interrupt_response": True,
+                },
+            },
+            "output": {"format": PCM, "voice": "marin", "speed": 1.0},
+        },
+        "tools": [_tool(name) for name in ("find_crossing", "book_crossing", "call_a_person")],
+        "tool_choice": "auto",
+        "max_output_tokens": 2048,
+        "truncation": "auto",
+    }
+    return {"type": "session.update", "session": session}
+
+
+def response_create() -> Json:
+    """`response.create` for an answer beside the conversation, with its own input and tool."""
+    response = {
+        "output_modalities": ["text"],
+        "instructions": _text(60),
+        "conversation": "none",
+        "metadata": {"purpose": "summary", "turn": "12"},
+        "tools": [_tool("file_summary")],
+        "tool_choice": "auto",
+        "max_output_tokens": 512,
+        "input": [
+            {
+                "type": "message",
+                "role": "user",
+                "content": [{"type": "input_text", "text": _text(40)}],
+            },
+            {"type": "item_reference", "id": _id("item")},
+        ],
+    }
+    return {"type": "response.create", "response": response}
+
+
+def audio(characters: int) -> str:
+    """So many characters of base64, the form of all audio in events."""
+    return base64.b64encode(_random.randbytes(characters // 4 * 3)).decode()
+
+
+# The parts
+
+
+def _id(prefix: str) -> str:
+    return f"{prefix}_{''.join(_random.choices(string.ascii_letters + string.digits, k=21))}"
+
+
+def _text(words: int) -> str:
+    return " ".join(_random.choices(SENTENCE.split(), k=words)).capitalize() + "."
+
+
+def _message() -> Json:
+    part = {"type": "output_audio", "transcript": _text(25)}
+    return {
+        "id": _id("item"),
+        "type": "message",
+        "status": "completed",
+        "role": "assistant",
+        "content": [part],
+    }
+
+
+def _function_call() -> Json:
+    return {
+        "id": _id("item"),
+        "type": "function_call",
+        "status": "completed",
+        "name": "find_crossing",
+        "call_id": _id("call"),
+        "arguments": dumped({"from": "Harwich", "date": "2026-09-14", "passengers": 2}),
+    }
+
+
+def _usage() -> Json:
+    cached = {"text_tokens": 64, "audio_tokens": 128, "image_tokens": 0}
+    return {
+        "total_tokens": 1205,
+        "input_tokens": 841,
+        "output_tokens": 364,
+        "input_token_details": {
+            "text_tokens": 214,
+            "audio_tokens": 627,
+            "image_tokens": 0,
+            "cached_tokens": 192,
+            "cached_tokens_details": cached,
+        },
+        "output_token_details": {"text_tokens": 88, "audio_tokens": 276},
+    }
+
+
+def _tool(name: str) -> Json:
+    text = {"type": "string", "description": _text(8)}
+    parameters = {
+        "type": "object",
+        "properties": {"from": text, "to": text, "date": text, "passengers": {"type": "integer"}},
+        "required": ["from", "to"],
+        "additionalProperties": False,
+    }
+    return {
+        "type": "function",
+        "name": name,
+        "description": _text(20),
+        "parameters": parameters,
+    }
+
+
+def _session_created() -> Json:
+    session = {
+        "type": "realtime",
+        "object": "realtime.session",
+        "id": _id("sess"),
+        "model": "gpt-realtime",
+        "output_modalities": ["audio"],
+        "instructions": _text(110),
+        "tools": [],
+        "tool_choice": "auto",
+        "max_output_tokens": "inf",
+        "tracing": None,
+        "truncation": "auto",
+        "prompt": None,
+        "expires_at": 1788000000,
+        "audio": {
+            "input": {
+                "format": PCM,
+                "transcription": None,
+                "noise_reduction": None,
+                "turn_detection": {
+                    "type": "server_vad",
+                    "threshold": 0.5,
+                    "prefix_padding_ms": 300,
+                    "silence_duration_ms": 200,
+                    "idle_timeout_ms": None,
+                    "create_response": True,
+                    "interrupt_response": True,
+                },
+            },
+            "output": {"format": PCM, "voice": "alloy", "speed": 1.0},
+        },
+        "include": None,
+    }
+    return {"session": session}
+
+
+def _transcript_delta() -> Json:
+    return {
+        "response_id": _id("resp"),
+        "item_id": _id("item"),
+        "output_index": 0,
+        "content_index": 0,
+        "delta": f" {_random.choice(SENTENCE.split())}",
+        "obfuscation": _id("")[1:12],
+    }
+
+
+def _item_added() -> Json:
+    item = {
+        "id": _id("item"),
+        "type": "message",
+        "status": "completed",
+        "role": "user",
+        "content": [{"type": "input_audio", "transcript": None}],
+    }
+    return {"previous_item_id": _id("item"), "item": item}
+
+
+def _rate_limits() -> Json:
+    requests = {"name": "requests", "limit": 1000, "remaining": 997, "reset_seconds": 0.18}
+    tokens = {"name": "tokens", "limit": 40000, "remaining": 38155, "reset_seconds": 2.768}
+    return {"rate_limits": [requests, tokens]}
+
+
+def _error() -> Json:
+    error = {
+        "type": "invalid_request_error",
+        "code": "invalid_value",
+        "message": "Invalid value: 'session.voice'. Supported values are: 'alloy' and 'marin'.",
+        "param": "session.voice",
+        "event_id": None,
+    }
+    return {"error": error}
+
+
+_BODIES = {
+    "response.output_audio.delta": audio_delta,
+    "response.output_audio_transcript.delta": _transcript_delta,
+    "session.created": _session_created,
+    "conversation.item.added": _item_added,
+    "response.done": lambda: response_done(items=3),
+    "rate_limits.updated": _rate_limits,
+    "input_audio_buffer.speech_started": lambda: {
+        "audio_start_ms": 1460,
+        "item_id": _id("item"),
+    },
+    "error": _error,
+}
