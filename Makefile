@@ -32,7 +32,8 @@ docs: $(INSTALLED) ## check the links of the docs and run their examples
 	@$(BIN)/python -m pytest test/test_docs.py
 
 fuzz: $(INSTALLED) ## fuzz the event parsers; FUZZ holds libFuzzer's options
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check atheris==3.0.0
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check \
+		'atheris==3.0.0; python_version >= "3.11"' 'atheris==2.3.0; python_version < "3.11"'
 	@mkdir -p build
 	@$(BIN)/python test/fuzz_events.py -artifact_prefix=build/ $(FUZZ)
 
