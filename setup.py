@@ -27,6 +27,7 @@ setup(
         "urllib3>=2.0,<3",
     ],
     extras_require={
+        "websocket": ["websockets>=15"],
         # What `make` installs into .venv: exact, because the output must be the same everywhere.
         "dev": [
             "build==1.6.1",
@@ -42,6 +43,7 @@ setup(
             "ruamel.yaml==0.19.1",
             "ruff==0.17.6",
             "types-python-dateutil==2.9.0.20261116",
+            "websockets==17.4",
         ],
     },
     keywords=["openai", "realtime", "voice", "speech", "websocket", "openapi"],

@@ -15,6 +15,39 @@ if TYPE_CHECKING:
     from openai_realtime_client.api_response import ApiResponse as ApiResponse
     from openai_realtime_client.api_response import Created as Created
     from openai_realtime_client.configuration import Configuration as Configuration
+    from openai_realtime_client.connections import connect as connect
+    from openai_realtime_client.connections import connect_sync as connect_sync
+    from openai_realtime_client.core.connection import AsyncConnection as AsyncConnection
+    from openai_realtime_client.core.connection import Connection as Connection
+    from openai_realtime_client.core.connection_errors import (
+        ConnectionClosedError as ConnectionClosedError,
+    )
+    from openai_realtime_client.core.connection_errors import (
+        ConnectionFailedError as ConnectionFailedError,
+    )
+    from openai_realtime_client.core.connection_errors import (
+        ConnectionLostError as ConnectionLostError,
+    )
+    from openai_realtime_client.core.connection_errors import (
+        HandshakeRefusedError as HandshakeRefusedError,
+    )
+    from openai_realtime_client.core.connection_errors import InvalidKeyError as InvalidKeyError
+    from openai_realtime_client.core.connection_errors import (
+        MessageTooBigError as MessageTooBigError,
+    )
+    from openai_realtime_client.core.connection_errors import (
+        ProtocolRefusedError as ProtocolRefusedError,
+    )
+    from openai_realtime_client.core.connection_errors import (
+        RealtimeConnectionError as RealtimeConnectionError,
+    )
+    from openai_realtime_client.core.connection_errors import (
+        SessionExpiredError as SessionExpiredError,
+    )
+    from openai_realtime_client.core.endpoint import (
+        ConnectionSettingsError as ConnectionSettingsError,
+    )
+    from openai_realtime_client.core.endpoint import azure as azure
     from openai_realtime_client.core.errors import InvalidEventError as InvalidEventError
     from openai_realtime_client.core.errors import InvalidModelError as InvalidModelError
     from openai_realtime_client.core.events import Deviation as Deviation
@@ -300,26 +333,41 @@ _MODULES = {
     "ApiConnectionException": "openai_realtime_client.exceptions",
     "ApiException": "openai_realtime_client.exceptions",
     "ApiResponse": "openai_realtime_client.api_response",
+    "AsyncConnection": "openai_realtime_client.core.connection",
+    "azure": "openai_realtime_client.core.endpoint",
     "BadRequestException": "openai_realtime_client.exceptions",
     "Configuration": "openai_realtime_client.configuration",
     "ConflictException": "openai_realtime_client.exceptions",
+    "Connection": "openai_realtime_client.core.connection",
+    "ConnectionClosedError": "openai_realtime_client.core.connection_errors",
+    "ConnectionFailedError": "openai_realtime_client.core.connection_errors",
+    "ConnectionLostError": "openai_realtime_client.core.connection_errors",
+    "ConnectionSettingsError": "openai_realtime_client.core.endpoint",
     "Created": "openai_realtime_client.api_response",
     "Deviation": "openai_realtime_client.core.events",
     "deviations": "openai_realtime_client.core.events",
     "ForbiddenException": "openai_realtime_client.exceptions",
+    "HandshakeRefusedError": "openai_realtime_client.core.connection_errors",
     "InvalidEventError": "openai_realtime_client.core.errors",
+    "InvalidKeyError": "openai_realtime_client.core.connection_errors",
     "InvalidModelError": "openai_realtime_client.core.errors",
     "InvalidResponseException": "openai_realtime_client.exceptions",
+    "MessageTooBigError": "openai_realtime_client.core.connection_errors",
     "NotFoundException": "openai_realtime_client.exceptions",
     "OpenEnum": "openai_realtime_client.core.open_enum",
+    "ProtocolRefusedError": "openai_realtime_client.core.connection_errors",
     "RateLimitException": "openai_realtime_client.exceptions",
+    "RealtimeConnectionError": "openai_realtime_client.core.connection_errors",
     "RealtimeModel": "openai_realtime_client.core.model",
     "ServiceException": "openai_realtime_client.exceptions",
+    "SessionExpiredError": "openai_realtime_client.core.connection_errors",
     "UnauthorizedException": "openai_realtime_client.exceptions",
     "UnknownEvent": "openai_realtime_client.core.events",
     "UnknownModel": "openai_realtime_client.core.model",
     "UnprocessableEntityException": "openai_realtime_client.exceptions",
     "RealtimeApi": "openai_realtime_client.api.realtime_api",
+    "connect": "openai_realtime_client.connections",
+    "connect_sync": "openai_realtime_client.connections",
     "LogProbProperties": "openai_realtime_client.models.log_prob_properties",
     "RealtimeClientEvent": "openai_realtime_client.models.realtime_client_event",
     "RealtimeClientEventConversationItemCreate": "openai_realtime_client.models.realtime_client_event_conversation_item_create",
@@ -415,18 +463,28 @@ __all__ = [
     "ApiConnectionException",
     "ApiException",
     "ApiResponse",
+    "AsyncConnection",
     "BadRequestException",
     "Configuration",
     "ConflictException",
+    "Connection",
+    "ConnectionClosedError",
+    "ConnectionFailedError",
+    "ConnectionLostError",
+    "ConnectionSettingsError",
     "Created",
     "Deviation",
     "ForbiddenException",
+    "HandshakeRefusedError",
     "InvalidEventError",
+    "InvalidKeyError",
     "InvalidModelError",
     "InvalidResponseException",
     "LogProbProperties",
+    "MessageTooBigError",
     "NotFoundException",
     "OpenEnum",
+    "ProtocolRefusedError",
     "RateLimitException",
     "RealtimeApi",
     "RealtimeClientEvent",
@@ -442,6 +500,7 @@ __all__ = [
     "RealtimeClientEventResponseCreate",
     "RealtimeClientEventSessionUpdate",
     "RealtimeClientEventTranscriptionSessionUpdate",
+    "RealtimeConnectionError",
     "RealtimeConversationItem",
     "RealtimeConversationItemContent",
     "RealtimeConversationItemWithReference",
@@ -514,12 +573,16 @@ __all__ = [
     "RealtimeTranscriptionSessionCreateRequestInputAudioTranscription",
     "RealtimeTranscriptionSessionCreateResponse",
     "ServiceException",
+    "SessionExpiredError",
     "UnauthorizedException",
     "UnknownEvent",
     "UnknownModel",
     "UnprocessableEntityException",
     "VoiceIdsShared",
     "VoiceIdsSharedEnum",
+    "azure",
+    "connect",
+    "connect_sync",
     "deviations",
     "parse_client_event",
     "parse_server_event",

@@ -14,6 +14,37 @@ if TYPE_CHECKING:
     from openai_realtime_client.api_response import ApiResponse as ApiResponse
     from openai_realtime_client.api_response import Created as Created
     from openai_realtime_client.configuration import Configuration as Configuration
+    from openai_realtime_client.core.connection import AsyncConnection as AsyncConnection
+    from openai_realtime_client.core.connection import Connection as Connection
+    from openai_realtime_client.core.connection_errors import (
+        ConnectionClosedError as ConnectionClosedError,
+    )
+    from openai_realtime_client.core.connection_errors import (
+        ConnectionFailedError as ConnectionFailedError,
+    )
+    from openai_realtime_client.core.connection_errors import (
+        ConnectionLostError as ConnectionLostError,
+    )
+    from openai_realtime_client.core.connection_errors import (
+        HandshakeRefusedError as HandshakeRefusedError,
+    )
+    from openai_realtime_client.core.connection_errors import InvalidKeyError as InvalidKeyError
+    from openai_realtime_client.core.connection_errors import (
+        MessageTooBigError as MessageTooBigError,
+    )
+    from openai_realtime_client.core.connection_errors import (
+        ProtocolRefusedError as ProtocolRefusedError,
+    )
+    from openai_realtime_client.core.connection_errors import (
+        RealtimeConnectionError as RealtimeConnectionError,
+    )
+    from openai_realtime_client.core.connection_errors import (
+        SessionExpiredError as SessionExpiredError,
+    )
+    from openai_realtime_client.core.endpoint import (
+        ConnectionSettingsError as ConnectionSettingsError,
+    )
+    from openai_realtime_client.core.endpoint import azure as azure
     from openai_realtime_client.core.errors import InvalidEventError as InvalidEventError
     from openai_realtime_client.core.errors import InvalidModelError as InvalidModelError
     from openai_realtime_client.core.events import Deviation as Deviation
@@ -38,6 +69,12 @@ if TYPE_CHECKING:
         UnprocessableEntityException as UnprocessableEntityException,
     )
     from openai_realtime_client.ga.api.realtime_api import RealtimeApi as RealtimeApi
+    from openai_realtime_client.ga.connections import connect as connect
+    from openai_realtime_client.ga.connections import connect_sync as connect_sync
+    from openai_realtime_client.ga.connections import connect_translation as connect_translation
+    from openai_realtime_client.ga.connections import (
+        connect_translation_sync as connect_translation_sync,
+    )
     from openai_realtime_client.ga.events import parse_client_event as parse_client_event
     from openai_realtime_client.ga.events import parse_server_event as parse_server_event
     from openai_realtime_client.ga.events import (
@@ -694,26 +731,43 @@ _MODULES = {
     "ApiConnectionException": "openai_realtime_client.exceptions",
     "ApiException": "openai_realtime_client.exceptions",
     "ApiResponse": "openai_realtime_client.api_response",
+    "AsyncConnection": "openai_realtime_client.core.connection",
+    "azure": "openai_realtime_client.core.endpoint",
     "BadRequestException": "openai_realtime_client.exceptions",
     "Configuration": "openai_realtime_client.configuration",
     "ConflictException": "openai_realtime_client.exceptions",
+    "Connection": "openai_realtime_client.core.connection",
+    "ConnectionClosedError": "openai_realtime_client.core.connection_errors",
+    "ConnectionFailedError": "openai_realtime_client.core.connection_errors",
+    "ConnectionLostError": "openai_realtime_client.core.connection_errors",
+    "ConnectionSettingsError": "openai_realtime_client.core.endpoint",
     "Created": "openai_realtime_client.api_response",
     "Deviation": "openai_realtime_client.core.events",
     "deviations": "openai_realtime_client.core.events",
     "ForbiddenException": "openai_realtime_client.exceptions",
+    "HandshakeRefusedError": "openai_realtime_client.core.connection_errors",
     "InvalidEventError": "openai_realtime_client.core.errors",
+    "InvalidKeyError": "openai_realtime_client.core.connection_errors",
     "InvalidModelError": "openai_realtime_client.core.errors",
     "InvalidResponseException": "openai_realtime_client.exceptions",
+    "MessageTooBigError": "openai_realtime_client.core.connection_errors",
     "NotFoundException": "openai_realtime_client.exceptions",
     "OpenEnum": "openai_realtime_client.core.open_enum",
+    "ProtocolRefusedError": "openai_realtime_client.core.connection_errors",
     "RateLimitException": "openai_realtime_client.exceptions",
+    "RealtimeConnectionError": "openai_realtime_client.core.connection_errors",
     "RealtimeModel": "openai_realtime_client.core.model",
     "ServiceException": "openai_realtime_client.exceptions",
+    "SessionExpiredError": "openai_realtime_client.core.connection_errors",
     "UnauthorizedException": "openai_realtime_client.exceptions",
     "UnknownEvent": "openai_realtime_client.core.events",
     "UnknownModel": "openai_realtime_client.core.model",
     "UnprocessableEntityException": "openai_realtime_client.exceptions",
     "RealtimeApi": "openai_realtime_client.ga.api.realtime_api",
+    "connect": "openai_realtime_client.ga.connections",
+    "connect_sync": "openai_realtime_client.ga.connections",
+    "connect_translation": "openai_realtime_client.ga.connections",
+    "connect_translation_sync": "openai_realtime_client.ga.connections",
     "AudioTranscription": "openai_realtime_client.ga.models.audio_transcription",
     "AudioTranscriptionModel": "openai_realtime_client.ga.models.audio_transcription_model",
     "AudioTranscriptionModelEnum": "openai_realtime_client.ga.models.audio_transcription_model",
@@ -945,6 +999,7 @@ __all__ = [
     "ApiConnectionException",
     "ApiException",
     "ApiResponse",
+    "AsyncConnection",
     "AudioTranscription",
     "AudioTranscriptionModel",
     "AudioTranscriptionModelEnum",
@@ -953,16 +1008,23 @@ __all__ = [
     "CallableToolAllowedCaller",
     "Configuration",
     "ConflictException",
+    "Connection",
+    "ConnectionClosedError",
+    "ConnectionFailedError",
+    "ConnectionLostError",
+    "ConnectionSettingsError",
     "Created",
     "CustomVoice",
     "Deviation",
     "FileInputDetail",
     "ForbiddenException",
+    "HandshakeRefusedError",
     "ImageDetail",
     "InputFileContent",
     "InputImageContent",
     "InputTextContent",
     "InvalidEventError",
+    "InvalidKeyError",
     "InvalidModelError",
     "InvalidResponseException",
     "LogProbProperties",
@@ -973,11 +1035,13 @@ __all__ = [
     "MCPToolRequireApproval",
     "MCPToolRequireApprovalConfiguration",
     "MCPToolRequireApprovalEnum",
+    "MessageTooBigError",
     "NoiseReductionType",
     "NotFoundException",
     "OpenEnum",
     "Prompt",
     "PromptCacheBreakpointConfig",
+    "ProtocolRefusedError",
     "RateLimitException",
     "RealtimeApi",
     "RealtimeAudioFormats",
@@ -1002,6 +1066,7 @@ __all__ = [
     "RealtimeClientEventTranscriptionSessionUpdate",
     "RealtimeClientSecretExpiresAfter",
     "RealtimeClientSecretSession",
+    "RealtimeConnectionError",
     "RealtimeConversationItem",
     "RealtimeConversationItemFunctionCall",
     "RealtimeConversationItemFunctionCallOutput",
@@ -1169,6 +1234,7 @@ __all__ = [
     "RealtimeTurnDetectionSettings",
     "ResponsePromptVariable",
     "ServiceException",
+    "SessionExpiredError",
     "ToolChoiceFunction",
     "ToolChoiceMCP",
     "ToolChoiceOptions",
@@ -1184,6 +1250,11 @@ __all__ = [
     "VoiceIdsOrCustomVoice",
     "VoiceIdsShared",
     "VoiceIdsSharedEnum",
+    "azure",
+    "connect",
+    "connect_sync",
+    "connect_translation",
+    "connect_translation_sync",
     "deviations",
     "parse_client_event",
     "parse_server_event",

@@ -1,0 +1,441 @@
+"""Sessions over WebSocket: `AsyncConnection` for asyncio, `Connection` for threads.
+
+`websockets` does the protocol and `core.events` the parsing; `_Session` holds what is not I/O.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+from pydantic import SecretStr
+from typing_extensions import Self
+
+from openai_realtime_client.core.connection_errors import (
+    LOST,
+    ConnectionClosedError,
+    ConnectionFailedError,
+    HandshakeRefusedError,
+    closed,
+)
+from openai_realtime_client.core.endpoint import Dialect, Headers, Settings
+from openai_realtime_client.core.model import RealtimeModel
+
+try:
+    import websockets.asyncio.client
+    import websockets.sync.client
+except ModuleNotFoundError:
+    raise ImportError(
+        'connections need an extra: pip install "openai-realtime-client[websocket]"'
+    ) from None
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.http11 import Response
+
+__all__ = ["AsyncConnection", "AsyncConnector", "Connection", "Connector"]
+
+ServerEvent = TypeVar("ServerEvent")
+ClientEvent = TypeVar("ClientEvent")
+
+_logger = logging.getLogger("openai_realtime_client")
+# What `websockets` tells while debugging has headers and payloads in it.
+_socket_logger = logging.getLogger("openai_realtime_client.websockets")
+_socket_logger.addFilter(lambda record: record.levelno > logging.DEBUG)
+
+# 2 s of PCM at 24 kHz: far below the 15 MiB that the service takes at once, no base64 padding.
+_AUDIO_CHUNK = 3 * 2**15
+_STATES = {
+    "session.created",
+    "session.updated",
+    "transcription_session.created",
+    "transcription_session.updated",
+}
+_NORMAL_CLOSURE = {1000, 1005}
+_INTERNAL_ERROR = 1011
+
+
+class _Session(Generic[ServerEvent, ClientEvent]):
+    """What both kinds of connections share: all that is not I/O."""
+
+    def __init__(self, dialect: Dialect[ServerEvent], host: str, headers: Headers) -> None:
+        self._dialect = dialect
+        self._host = host
+        self._headers = headers
+        self._state: Any = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} to {self._host}, session {self.session_id}>"
+
+    @property
+    def session(self) -> Any:
+        """The latest state of the session, from `session.created` or `session.updated`.
+
+        `None` until the first of them was received.
+        """
+        return self._state
+
+    @property
+    def session_id(self) -> str | None:
+        """The server's id of the session, or `None` until `session.created` was received."""
+        return getattr(self._state, "id", None)
+
+    def _received(self, data: bytes) -> ServerEvent:
+        event: Any = self._dialect.parse(data)
+        _logger.debug("received %.100s", event.type)
+        if event.type in _STATES:
+            self._state = getattr(event, "session", self._state)
+        return event  # type: ignore[no-any-return]
+
+    def _closed(
+        self, error: ConnectionClosed, unsent: str | None = None, audio_sent: int = 0
+    ) -> ConnectionClosedError:
+        first = error.rcvd if error.rcvd_then_sent in (True, None) and error.rcvd else error.sent
+        if first is None:
+            return closed(LOST, "", unsent, audio_sent)
+        # The only thing to go wrong inside `websockets` is that pings are not answered.
+        code = LOST if first is error.sent and first.code == _INTERNAL_ERROR else first.code
+        return closed(code, self._headers.conceal(first.reason), unsent, audio_sent)
+
+    def _audio_events(self, audio: bytes | bytearray | memoryview) -> Iterator[tuple[int, str]]:
+        """What appends `audio`: the bytes that were before, and the JSON of one event."""
+        view = memoryview(audio).cast("B")
+        for start in range(0, len(view), _AUDIO_CHUNK):
+            chunk = b64encode(view[start : start + _AUDIO_CHUNK]).decode()
+            yield start, f'{{"type":"{self._dialect.append}","audio":"{chunk}"}}'
+
+
+class AsyncConnection(_Session[ServerEvent, ClientEvent]):
+    """A session for asyncio. Iterate to receive every event until the session is closed.
+
+    Iteration ends when the session was closed normally, and otherwise raises what `recv` does.
+    """
+
+    def __init__(
+        self,
+        socket: websockets.asyncio.client.ClientConnection,
+        dialect: Dialect[ServerEvent],
+        host: str,
+        headers: Headers,
+    ) -> None:
+        super().__init__(dialect, host, headers)
+        self._socket = socket
+
+    async def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
+        """Send one event: an instance of a client event's class, or a dictionary with a `type`.
+
+        Returns when the operating system has taken it, so a slow network slows the sender down.
+        Cancelling does not take back what is being sent.
+
+        Raises `ConnectionClosedError` when the event was not sent, `ValueError` for a dictionary
+        without `type` or that is no JSON.
+        """
+        name, text = _encoded(event)
+        await self._send(name, text)
+
+    async def send_audio(self, audio: bytes | bytearray | memoryview) -> None:
+        """Append audio to the input buffer, in the session's input format and without a header.
+
+        It goes out in events of at most 96 KiB, 2 s of PCM at 24 kHz. Raises
+        `ConnectionClosedError`; its `audio_sent` tells how many bytes had been sent.
+        """
+        for sent, text in self._audio_events(audio):
+            await self._send(self._dialect.append, text, sent)
+
+    async def recv(self) -> ServerEvent:
+        """Wait for the next event. Cancelling loses none.
+
+        Raises `ConnectionClosedError` or one of its subclasses when there will be no more, and
+        `InvalidEventError` for a message that is no event; the session goes on after that.
+        """
+        try:
+            data = await self._socket.recv(decode=False)
+        except ConnectionClosed as caught:
+            error = self._closed(caught)
+        else:
+            return self._received(data)
+        raise error
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close the session and wait for the server to do so; a second time does nothing."""
+        await self._socket.close(code, reason)
+        _logger.debug("closed with %s", self._socket.close_code)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ServerEvent:
+        try:
+            return await self.recv()
+        except ConnectionClosedError as error:
+            if error.code not in _NORMAL_CLOSURE:
+                raise
+        raise StopAsyncIteration
+
+    async def _send(self, name: str, text: str, audio_sent: int = 0) -> None:
+        error = None
+        try:
+            await self._socket.send(text)
+            # A connection that is dropped while `send` waits does not make it raise.
+            if self._socket.close_code is not None:
+                error = closed(self._socket.close_code, "", name, audio_sent)
+        except ConnectionClosed as caught:
+            error = self._closed(caught, name, audio_sent)
+        if error:
+            raise error
+        _logger.debug("sent %.100s", name)
+
+
+class Connection(_Session[ServerEvent, ClientEvent]):
+    """A session for threads. Iterate to receive every event until the session is closed.
+
+    Iteration ends when the session was closed normally, and otherwise raises what `recv` does.
+    One thread may receive while others send.
+    """
+
+    def __init__(
+        self,
+        socket: websockets.sync.client.ClientConnection,
+        dialect: Dialect[ServerEvent],
+        host: str,
+        headers: Headers,
+    ) -> None:
+        super().__init__(dialect, host, headers)
+        self._socket = socket
+
+    def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
+        """Send one event: an instance of a client event's class, or a dictionary with a `type`.
+
+        Returns when the operating system has taken it, so a slow network slows the sender down.
+
+        Raises `ConnectionClosedError` when the event was not sent, `ValueError` for a dictionary
+        without `type` or that is no JSON.
+        """
+        name, text = _encoded(event)
+        self._send(name, text)
+
+    def send_audio(self, audio: bytes | bytearray | memoryview) -> None:
+        """Append audio to the input buffer, in the session's input format and without a header.
+
+        It goes out in events of at most 96 KiB, 2 s of PCM at 24 kHz. Raises
+        `ConnectionClosedError`; its `audio_sent` tells how many bytes had been sent.
+        """
+        for sent, text in self._audio_events(audio):
+            self._send(self._dialect.append, text, sent)
+
+    def recv(self, timeout: float | None = None) -> ServerEvent:
+        """Wait for the next event, at most `timeout` seconds or without limit.
+
+        Raises `TimeoutError` when none came in time, `ConnectionClosedError` or one of its
+        subclasses when there will be no more, and `InvalidEventError` for a message that is no
+        event; the session goes on after that.
+        """
+        try:
+            data = self._socket.recv(timeout, decode=False)
+        except ConnectionClosed as caught:
+            error = self._closed(caught)
+        else:
+            return self._received(data)
+        raise error
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close the session and wait for the server to do so; a second time does nothing."""
+        self._socket.close(code, reason)
+        _logger.debug("closed with %s", self._socket.close_code)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> ServerEvent:
+        try:
+            return self.recv()
+        except ConnectionClosedError as error:
+            if error.code not in _NORMAL_CLOSURE:
+                raise
+        raise StopIteration
+
+    def _send(self, name: str, text: str, audio_sent: int = 0) -> None:
+        error = None
+        try:
+            self._socket.send(text)
+        except ConnectionClosed as caught:
+            error = self._closed(caught, name, audio_sent)
+        if error:
+            raise error
+        _logger.debug("sent %.100s", name)
+
+
+class AsyncConnector(Generic[ServerEvent, ClientEvent]):
+    """What `connect` gives: `async with` opens a session and closes it, `open` opens one.
+
+    Each time is a new session, with a new key where the key is a function.
+    """
+
+    def __init__(
+        self, dialect: Dialect[ServerEvent], settings: Settings, options: Mapping[str, Any] | None
+    ) -> None:
+        self._dialect = dialect
+        self._settings = settings
+        self._options = options or {}
+        self._opened: list[AsyncConnection[ServerEvent, ClientEvent]] = []
+
+    async def open(self) -> AsyncConnection[ServerEvent, ClientEvent]:
+        """Open a session, which the caller closes.
+
+        Raises `ConnectionSettingsError`, `HandshakeRefusedError` or `ConnectionFailedError`.
+        """
+        url, host = SecretStr(self._settings.url()), self._settings.host
+        options = _options(self._settings, self._options)
+        options.setdefault("write_limit", 0)  # so that `send` waits until all is on its way
+        headers = await self._settings.headers_async()
+        try:
+            socket = await websockets.asyncio.client.connect(
+                url.get_secret_value(),
+                additional_headers=headers,
+                create_connection=_AsyncSocket,
+                **options,
+            )
+        except _FAILURES as caught:
+            error = _failed(caught, host, headers)
+        else:
+            _logger.debug("connected to %s", host)
+            return AsyncConnection(socket, self._dialect, host, headers)
+        raise error
+
+    async def __aenter__(self) -> AsyncConnection[ServerEvent, ClientEvent]:
+        self._opened.append(await self.open())
+        return self._opened[-1]
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._opened.pop().close()
+
+
+class Connector(Generic[ServerEvent, ClientEvent]):
+    """What `connect_sync` gives: `with` opens a session and closes it, `open` opens one.
+
+    Each time is a new session, with a new key where the key is a function.
+    """
+
+    def __init__(
+        self, dialect: Dialect[ServerEvent], settings: Settings, options: Mapping[str, Any] | None
+    ) -> None:
+        self._dialect = dialect
+        self._settings = settings
+        self._options = options or {}
+        self._opened: list[Connection[ServerEvent, ClientEvent]] = []
+
+    def open(self) -> Connection[ServerEvent, ClientEvent]:
+        """Open a session, which the caller closes.
+
+        Raises `ConnectionSettingsError`, `HandshakeRefusedError` or `ConnectionFailedError`.
+        """
+        url, host = SecretStr(self._settings.url()), self._settings.host
+        options = _options(self._settings, self._options)
+        headers = self._settings.headers()
+        try:
+            # Newer versions of `websockets` want the context entered, older ones do not mind.
+            socket: websockets.sync.client.ClientConnection = _connect_sync(
+                url.get_secret_value(),
+                additional_headers=headers,
+                create_connection=_Socket,
+                **options,
+            ).__enter__()
+        except _FAILURES as caught:
+            error = _failed(caught, host, headers)
+        else:
+            _logger.debug("connected to %s", host)
+            return Connection(socket, self._dialect, host, headers)
+        raise error
+
+    def __enter__(self) -> Connection[ServerEvent, ClientEvent]:
+        self._opened.append(self.open())
+        return self._opened[-1]
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._opened.pop().close()
+
+
+# How it is overloaded is too much for type checkers.
+_connect_sync: Any = websockets.sync.client.connect
+
+
+class _NoRedirect(WebSocketException):
+    """Wraps a refusal, so that `websockets` follows no redirect: it could take the key away."""
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
+
+
+class _AsyncSocket(websockets.asyncio.client.ClientConnection):
+    async def handshake(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            await super().handshake(*args, **kwargs)
+        except InvalidStatus as error:
+            raise _NoRedirect(error.response) from None
+
+
+class _Socket(websockets.sync.client.ClientConnection):
+    def handshake(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().handshake(*args, **kwargs)
+        except InvalidStatus as error:
+            raise _NoRedirect(error.response) from None
+
+
+# What a handshake raises; on Python 3.10 asyncio has a TimeoutError of its own.
+_FAILURES = (OSError, WebSocketException, asyncio.TimeoutError)
+
+
+# Errors are raised outside the `except` that makes them: those of `websockets` hold requests.
+def _failed(error: Exception, host: str, headers: Headers) -> ConnectionFailedError:
+    if isinstance(error, _NoRedirect):
+        response = error.response
+        body = headers.conceal((response.body or b"").decode("latin-1")).encode("latin-1")
+        return HandshakeRefusedError(response.status_code, dict(response.headers.raw_items()), body)
+    # Of the others, the text may hold a URL with its query, or a proxy's password.
+    why = f": {error}" if isinstance(error, OSError) else ""
+    return ConnectionFailedError(f"no connection to {host}: {type(error).__name__}{why}")
+
+
+def _options(settings: Settings, own: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `websockets`, with defaults for audio as base64 in long sessions."""
+    defaults: dict[str, Any] = {
+        # It saves a quarter of the bytes, and costs far more time than all the rest.
+        "compression": None,
+        "logger": _socket_logger,
+        "max_size": 2**26,
+    }
+    if settings.is_loopback:
+        defaults["proxy"] = None
+    return {**defaults, **own}
+
+
+def _encoded(event: Any) -> tuple[str, str]:
+    """The `type` of an event, and its JSON."""
+    if isinstance(event, RealtimeModel):
+        name, text = getattr(event, "type", None), event.to_json()
+    else:
+        name = event.get("type")
+        text = json.dumps(event, default=_plain, allow_nan=False, separators=(",", ":"))
+    if not isinstance(name, str):
+        raise ValueError("an event to send has a `type`, which is a string")
+    return str(name), text
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, RealtimeModel):
+        return value.to_dict()
+    raise TypeError(f"a {type(value).__name__} is no JSON")
