@@ -6,7 +6,7 @@ BENCH := .venv-bench
 FUZZ ?= -max_total_time=600
 
 .DEFAULT_GOAL := help
-.PHONY: help generate check test lint types docs fuzz bench clean
+.PHONY: help generate check test lint types docs demo fuzz bench load clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -31,6 +31,9 @@ types: $(INSTALLED) ## check types, strictly, with mypy and pyright
 docs: $(INSTALLED) ## check the links of the docs and run their examples
 	@$(BIN)/python -m pytest test/test_docs.py
 
+demo: $(INSTALLED) ## hold a session with an embedded server, and show it
+	@$(BIN)/python -m openai_realtime_client demo
+
 fuzz: $(INSTALLED) ## fuzz the event parsers; FUZZ holds libFuzzer's options
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check \
 		'atheris==3.0.0; python_version >= "3.11"' 'atheris==2.3.0; python_version < "3.11"'
@@ -43,6 +46,9 @@ bench: $(INSTALLED) ## measure against json, msgspec, the official SDK and a sto
 	@$(BENCH)/bin/python -m pip install -qq --disable-pip-version-check \
 		--requirement benchmarks/requirements.txt . ./build/bench
 	@$(BENCH)/bin/python benchmarks/run.py
+
+load: $(INSTALLED) ## hold 200 sessions at once, and tear 1,000
+	@$(BIN)/python benchmarks/sessions.py
 
 clean: ## remove the tools and everything that can be made again
 	rm -rf $(VENV) $(BENCH) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

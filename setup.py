@@ -46,9 +46,14 @@ setup(
             "websockets==17.4",
         ],
     },
+    entry_points={
+        "pytest11": ["openai_realtime_client = openai_realtime_client.testing.pytest_plugin"],
+    },
     keywords=["openai", "realtime", "voice", "speech", "websocket", "openapi"],
     classifiers=[
         "Development Status :: 4 - Beta",
+        "Framework :: AsyncIO",
+        "Framework :: Pytest",
         "Intended Audience :: Developers",
         "Programming Language :: Python :: 3",
         "Programming Language :: Python :: 3.10",

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import version
-from pathlib import Path
 from typing import NamedTuple
 
 from comparison import Growth, Results
 from contenders import JSON, MSGSPEC, ORJSON, OURS, SDK, STOCK
+from machine import setting
 from measure import Process, Samples
 
 PEERS = (JSON, ORJSON, MSGSPEC, SDK, STOCK)
@@ -20,7 +17,7 @@ PREFIXES = (("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3), ("µ", 1
 DOCUMENT = """\
 # Results
 
-Written by `make bench`. {versions}
+Written by `make bench`. {setting}
 
 Times are CPU times without the garbage collector, medians over interleaved rounds; a ratio is the
 median of each round's ratio. What is compared:
@@ -84,7 +81,8 @@ def document(
         _tenfold("a response of {} items", by_items),
     ]
     return DOCUMENT.format(
-        versions=_versions(),
+        # stock.py gives the client the version of its generator.
+        setting=setting(*DISTRIBUTIONS, "stock_client"),
         verdicts=_table(
             ("", "ours", "other", "figure", "target", "met"),
             [(*each[:-1], "yes" if each.is_met else "**no**") for each in verdicts],
@@ -172,21 +170,3 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     head = list(head)
     lines = [head, ["---", *("--:" for _ in head[1:])], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _versions() -> str:
-    python = f"{platform.python_implementation()} {platform.python_version()}"
-    # stock.py gives the client the version of its generator.
-    generator = version("stock_client")
-    peers = ", ".join(f"{name} {version(name)}" for name in DISTRIBUTIONS)
-    machine = f"{_processor()}, {os.cpu_count()} cores, {platform.system()}"
-    return f"{python}; {peers}, openapi-generator {generator}; {machine}."
-
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        for line in information.read_text("utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

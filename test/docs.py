@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -99,3 +100,12 @@ class Page:
 
 
 PAGES = [Page(path) for path in sorted(DOCS.rglob("*.md"))]
+
+
+def run(page: Page, example: Example) -> dict[str, Any]:
+    """Run an example; the names it leaves."""
+    # With its line numbers, so that a traceback points into the page.
+    code = "\n" * example.line + example.code
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(code, page.path, "exec", dont_inherit=True), names)
+    return names

@@ -13,9 +13,11 @@ from typing import Any, NamedTuple, get_args
 
 import pytest
 
-from docs import DOCS, PAGES, Example, Page
+from docs import DOCS, PAGES, Example, Page, run
 from http_server import Answer, HttpServer
 from openai_realtime_client import UnknownEvent
+
+GENERATED = [page for page in PAGES if page.path.parent.name != "guides"]
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -69,15 +71,6 @@ def server() -> Iterator[HttpServer]:
         monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
         monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
         yield server
-
-
-def run(page: Page, example: Example) -> dict[str, Any]:
-    """Run an example; the names it leaves."""
-    # With its line numbers, so that a traceback points into the page.
-    code = "\n" * example.line + example.code
-    names: dict[str, Any] = {"__name__": "__main__"}
-    exec(compile(code, page.path, "exec", dont_inherit=True), names)
-    return names
 
 
 # Form
@@ -154,7 +147,7 @@ def test_the_index_lists_every_event(folder: Folder, direction: str) -> None:
 # Examples
 
 
-@each_page
+@pytest.mark.parametrize("page", GENERATED, ids=lambda page: page.name)
 def test_the_examples_print_what_the_page_says(
     page: Page, server: HttpServer, capsys: pytest.CaptureFixture[str]
 ) -> None:

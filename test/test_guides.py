@@ -1,17 +1,17 @@
-"""The README and the guide to moving from v1 to GA hold what the packages hold."""
+"""The README and the guides hold what the package holds, and their programs run."""
 
 from __future__ import annotations
 
-import contextlib
-import io
-import re
+import base64
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
 import openai_realtime_client as v1
+from docs import PAGES, Page, run
 from openai_realtime_client import ga
+from openai_realtime_client.testing import ReplayServer
 from protocols import ROOT
 
 MOVES = (ROOT / "docs/guides/protocols.md").read_text("utf-8")
@@ -66,18 +66,51 @@ def test_the_audio_formats_parse() -> None:
         assert ga.deviations(audio) == []
 
 
-def test_the_example_of_the_readme_prints_what_it_says() -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
-    program, output = re.findall(r"```(?:python|text)\n(.*?)```", readme, re.DOTALL)[:2]
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        exec(program, {})
-    assert printed.getvalue() == output
-    assert len(program.splitlines()) <= 15
+README = Page(ROOT / "README.md")
+GUIDES = [page for page in PAGES if page.path.parent.name == "guides"]
+
+
+@pytest.mark.parametrize("page", [README, *GUIDES], ids=lambda page: page.path.name)
+def test_the_programs_print_what_the_page_says(
+    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "question.pcm").write_bytes(bytes(48_000))
+    for example in page.examples:
+        with ReplayServer() as server:
+            for name in ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY"):
+                monkeypatch.setenv(name, "sk-test")
+            monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+            monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", server.azure_endpoint)
+            run(page, example)
+        printed = capsys.readouterr().out
+        assert example.output in (None, printed)
+        assert printed
+
+
+def test_the_voice_turn_of_the_readme_is_short_and_gets_an_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "question.pcm").write_bytes(bytes(48_000))
+    [voice] = [each for each in README.examples if "send_audio" in each.code]
+    assert len([line for line in voice.code.splitlines() if line]) <= 20
+    with ReplayServer() as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+        run(README, voice)
+        deltas = [
+            event.delta
+            for event in server.sessions[0].sent
+            if isinstance(event, ga.RealtimeServerEventResponseAudioDelta)
+        ]
+    assert deltas
+    answer = b"".join(base64.b64decode(delta) for delta in deltas)
+    assert (tmp_path / "answer.pcm").read_bytes() == answer
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
 def test_links_lead_somewhere(page: str) -> None:
-    text = (ROOT / page).read_text("utf-8")
-    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
+    links = [file for file, _ in Page(ROOT / page).links]
     assert links
-    assert [link for link in links if not Path(ROOT / link).exists()] == []
+    assert [file for file in links if not file.exists()] == []

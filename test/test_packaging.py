@@ -44,6 +44,7 @@ def test_the_metadata(wheel: Path) -> None:
         if line.startswith("Requires-Dist: ") and "extra ==" not in line
     ]
     assert required == ["pydantic", "python-dateutil", "typing-extensions", "urllib3"]
+    assert "Provides-Extra: websocket" in metadata
     assert "Requires-Python: >=3.10" in metadata
     assert "License-Expression: MIT" in metadata or "License: MIT" in metadata
 

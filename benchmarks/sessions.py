@@ -1,0 +1,297 @@
+"""Many sessions at once, and sessions that are torn: `make load`. Writes SESSIONS.md.
+
+Each session sends 20 ms of audio 50 times a second, and each append is answered by an event: the
+answers are counted, and must come in order.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import os
+import random
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from array import array
+from base64 import b64encode
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from machine import setting
+
+from openai_realtime_client import InvalidEventError, RealtimeConnectionError, ga
+from openai_realtime_client.testing import Faults, ReplayServer
+
+GaConnection = ga.AsyncConnection[ga.RealtimeServerEvent, ga.RealtimeClientEvent]
+
+HERE = Path(__file__).parent
+PER_SECOND = 50
+AUDIO = b64encode(bytes(960)).decode()
+SEED = 20261123
+SMALL = {"max_size": 2**20}
+# After these the client asks for a response.
+TURNS = (ga.RealtimeServerEventSessionCreated, ga.RealtimeServerEventResponseDone)
+
+
+@dataclass
+class Load:
+    """What was seen of all the sessions."""
+
+    sent: int = 0
+    received: int = 0
+    out_of_order: int = 0
+    late: int = 0
+    # As large as it will be from the beginning, because memory is measured, too.
+    milliseconds: array[float] = field(default_factory=lambda: array("f"))
+    megabytes: list[float] = field(default_factory=list[float])
+    cpu: float = 0.0
+
+
+def main() -> None:
+    """Measure, print and write everything."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--sessions", type=int, default=200)
+    arguments.add_argument("--seconds", type=int, default=60)
+    arguments.add_argument("--torn", type=int, default=1000)
+    options = arguments.parse_args()
+    with echo_server() as url:
+        load = asyncio.run(hold(url, options.sessions, options.seconds))
+    outcomes, left = tear(options.torn)
+    text = document(options.sessions, options.seconds, load, options.torn, outcomes, left)
+    (HERE / "SESSIONS.md").write_text(text, "utf-8")
+    print(text)
+    if load.received != load.sent or load.out_of_order or any(left.values()):
+        sys.exit(1)
+
+
+# Many sessions at once
+
+
+@contextmanager
+def echo_server() -> Iterator[str]:
+    """The URL of a server in another process."""
+    command = [sys.executable, str(HERE / "echo_server.py")]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with process:
+        assert process.stdin
+        assert process.stdout
+        yield f"ws://127.0.0.1:{process.stdout.readline().strip()}"
+        process.stdin.close()
+
+
+async def hold(url: str, sessions: int, seconds: int) -> Load:
+    """Hold all sessions at once."""
+    load = Load(milliseconds=array("f", bytes(4 * sessions * seconds * PER_SECOND)))
+    async with AsyncExitStack() as stack:
+        connectors = [ga.connect("gpt-realtime", base_url=url, api_key="") for _ in range(sessions)]
+        connections = [await stack.enter_async_context(each) for each in connectors]
+        cpu = time.process_time()
+        talks = [asyncio.create_task(talk(each, seconds, load)) for each in connections]
+        for _ in range(6):
+            await asyncio.sleep(seconds / 6)
+            load.megabytes.append(resident())
+        await asyncio.gather(*talks)
+        load.cpu = (time.process_time() - cpu) / seconds
+    return load
+
+
+async def talk(connection: GaConnection, seconds: int, load: Load) -> None:
+    """Send and receive in one session."""
+    count = seconds * PER_SECOND
+    await connection.recv()
+    # All start in the same 20 ms, but not at the same moment.
+    await asyncio.sleep(random.random() / PER_SECOND)
+    starts: deque[float] = deque()
+    sending = asyncio.create_task(send(connection, count, starts, load))
+    for expected in range(count):
+        event = await connection.recv()
+        load.milliseconds[load.received] = (time.perf_counter() - starts.popleft()) * 1000
+        load.received += 1
+        load.out_of_order += getattr(event, "event_id", "") != str(expected)
+    await sending
+
+
+async def send(connection: GaConnection, count: int, starts: deque[float], load: Load) -> None:
+    """Send 50 appends a second."""
+    begun = time.perf_counter()
+    for number in range(count):
+        wait = begun + number / PER_SECOND - time.perf_counter()
+        load.late += wait < -1 / PER_SECOND
+        await asyncio.sleep(max(wait, 0))
+        starts.append(time.perf_counter())
+        await connection.send(
+            ga.RealtimeClientEventInputAudioBufferAppend(event_id=str(number), audio=AUDIO)
+        )
+        load.sent += 1
+
+
+def resident() -> float:
+    """The memory of this process, in MB."""
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+# Sessions that are torn
+
+
+def tear(count: int) -> tuple[Counter[str], dict[str, int]]:
+    """How torn sessions end, and what they leave behind."""
+    chance = random.Random(SEED)
+    outcomes: Counter[str] = Counter()
+    with ReplayServer(keep_events=False) as server:
+        asyncio.run(torn_async(server, chance, 1, Counter()))  # what is loaded once
+        before = census()
+        asyncio.run(torn_async(server, chance, count - count // 4, outcomes))
+        for _ in range(count // 4):
+            outcomes[torn_sync(server, chance)] += 1
+        gc.collect()
+        wait_until_closed(before["sockets"])
+        left = {kind: number - before[kind] for kind, number in census().items()}
+    return outcomes, left | {"tasks": outcomes.pop("tasks", 0)}
+
+
+async def torn_async(
+    server: ReplayServer, chance: random.Random, count: int, outcomes: Counter[str]
+) -> None:
+    """Tear sessions of asyncio, 5 at a time."""
+    for _ in range(0, count, 5):
+        server.faults = random_faults(chance)
+        batch = [torn(server.url, chance) for _ in range(min(5, count))]
+        outcomes.update(await asyncio.gather(*batch))
+        count -= 5
+    await asyncio.sleep(0)
+    outcomes["tasks"] = len(asyncio.all_tasks()) - 1
+
+
+async def torn(url: str, chance: random.Random) -> str:
+    """Hold one session until it is torn by the server, or cancelled after a while."""
+    patience = chance.choice([0.002, 0.02, 0.2, 2.0])
+    try:
+        await asyncio.wait_for(ask(url), patience)
+    except asyncio.TimeoutError:
+        return "cancelled"
+    except (RealtimeConnectionError, InvalidEventError) as error:
+        return type(error).__name__
+    return "ended"
+
+
+async def ask(url: str) -> None:
+    """Ask for response after response."""
+    async with ga.connect(
+        "gpt-realtime", base_url=url, api_key="", websocket_options=SMALL
+    ) as connection:
+        async for event in connection:
+            if isinstance(event, TURNS):
+                await connection.send_audio(bytes(9600))
+                await connection.send(ga.RealtimeClientEventResponseCreate())
+
+
+def torn_sync(server: ReplayServer, chance: random.Random) -> str:
+    """The same with threads; in place of being cancelled, it leaves after some events."""
+    server.faults = random_faults(chance)
+    patience = chance.randint(1, 30)
+    try:
+        with ga.connect_sync(
+            "gpt-realtime", base_url=server.url, api_key="", websocket_options=SMALL
+        ) as connection:
+            for event in connection:
+                patience -= 1
+                if patience == 0:
+                    return "left"
+                if isinstance(event, TURNS):
+                    connection.send(ga.RealtimeClientEventResponseCreate())
+    except (RealtimeConnectionError, InvalidEventError) as error:
+        return type(error).__name__
+    return "ended"
+
+
+def random_faults(chance: random.Random) -> Faults:
+    """One fault at a random point of a session."""
+    after = chance.randint(0, 40)
+    return chance.choice(
+        [
+            Faults(cut_after=after),
+            Faults(close_after=after, close_code=chance.choice([1000, 1001, 1011, 3000, 4000])),
+            Faults(broken_frame_after=after),
+            Faults(garbage_after=after),
+            Faults(huge_after=after, huge_size=2**21),
+            Faults(refuse=chance.choice([401, 429, 503])),
+            Faults(delay=0.005),
+        ]
+    )
+
+
+def census() -> dict[str, int]:
+    """The threads and the sockets of this process."""
+    links = (f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd"))
+    sockets = [link for link in links if os.path.exists(link) or os.path.islink(link)]
+    return {"threads": threading.active_count(), "sockets": len(sockets)}
+
+
+def wait_until_closed(sockets: int) -> None:
+    """Give the server, which is in this process, time to see its side of the last ones end."""
+    deadline = time.monotonic() + 5
+    while census()["sockets"] > sockets and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+# The report
+
+
+def document(
+    sessions: int,
+    seconds: int,
+    load: Load,
+    torn: int,
+    outcomes: Counter[str],
+    left: dict[str, int],
+) -> str:
+    """What was seen, in markdown."""
+    median, p99 = (
+        statistics.median(load.milliseconds),
+        statistics.quantiles(load.milliseconds, n=100)[98],
+    )
+    memory = ", ".join(f"{value:.0f}" for value in load.megabytes)
+    endings = "\n".join(f"| {name} | {number} |" for name, number in outcomes.most_common())
+    remains = ", ".join(f"{number} {kind}" for kind, number in left.items())
+    return f"""# Sessions
+
+Written by `make load`. {setting("pydantic", "websockets")}
+
+## {sessions} sessions at once
+
+One process holds {sessions} sessions for {seconds} s. Each sends 20 ms of audio {PER_SECOND} times
+a second, and each append is answered by a delta of 4 KB, from a server in another process on the
+same machine.
+
+| | |
+| --- | --: |
+| sent | {load.sent:,} |
+| answered | {load.received:,} |
+| out of order | {load.out_of_order} |
+| sent more than 20 ms late | {load.late:,} |
+| from sending to the parsed answer, median | {median:.1f} ms |
+| the same, 99th percentile | {p99:.1f} ms |
+| memory, each sixth of the time | {memory} MB |
+| CPU of the client, of one core | {load.cpu:.0%} |
+
+## {torn:,} torn sessions
+
+Cut, closed, sent garbage, broken or huge frames, refused, cancelled or left, each at a random
+point; three in four with asyncio, the others with threads. Left behind: {remains}.
+
+| How they ended | |
+| --- | --: |
+{endings}
+"""
+
+
+if __name__ == "__main__":
+    main()
