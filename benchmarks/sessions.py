@@ -172,7 +172,7 @@ async def torn_async(
 
 async def torn(url: str, chance: random.Random) -> str:
     """Hold one session until it is torn by the server, or cancelled after a while."""
-    patience = chance.choice([0.002, 0.02, 0.2, 2.0])
+    patience = chance.choice([0.002, 0.02, 0.2, 0.5])
     try:
         await asyncio.wait_for(ask(url), patience)
     except asyncio.TimeoutError:
@@ -196,7 +196,7 @@ async def ask(url: str) -> None:
 def torn_sync(server: ReplayServer, chance: random.Random) -> str:
     """The same with threads; in place of being cancelled, it leaves after some events."""
     server.faults = random_faults(chance)
-    patience = chance.randint(1, 30)
+    patience = chance.randint(1, 80)
     try:
         with ga.connect_sync(
             "gpt-realtime", base_url=server.url, api_key="", websocket_options=SMALL

@@ -10,6 +10,8 @@ import json
 import logging
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from threading import Thread
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -18,6 +20,8 @@ from typing_extensions import Self
 
 from openai_realtime_client.core.connection_errors import (
     LOST,
+    NO_STATUS,
+    NORMAL,
     ConnectionClosedError,
     ConnectionFailedError,
     HandshakeRefusedError,
@@ -33,7 +37,12 @@ except ModuleNotFoundError:
     raise ImportError(
         'connections need an extra: pip install "openai-realtime-client[websocket]"'
     ) from None
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.exceptions import (
+    ConcurrencyError,
+    ConnectionClosed,
+    InvalidStatus,
+    WebSocketException,
+)
 from websockets.http11 import Response
 
 __all__ = ["AsyncConnection", "AsyncConnector", "Connection", "Connector"]
@@ -54,7 +63,6 @@ _STATES = {
     "transcription_session.created",
     "transcription_session.updated",
 }
-_NORMAL_CLOSURE = {1000, 1005}
 _INTERNAL_ERROR = 1011
 
 
@@ -123,6 +131,7 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
     ) -> None:
         super().__init__(dialect, host, headers)
         self._socket = socket
+        self._closing: asyncio.Future[None] | None = None
 
     async def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
         """Send one event: an instance of a client event's class, or a dictionary with a `type`.
@@ -155,14 +164,22 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
             data = await self._socket.recv(decode=False)
         except ConnectionClosed as caught:
             error = self._closed(caught)
+        except ConcurrencyError:
+            if not self._closing:
+                raise
+            error = closed(NORMAL, "")
         else:
             return self._received(data)
         raise error
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the session and wait for the server to do so; a second time does nothing."""
-        await self._socket.close(code, reason)
-        _logger.debug("closed with %s", self._socket.close_code)
+        """Close the session and wait for the server to do so; a second time does nothing.
+
+        Events that were not received yet are dropped. Cancelling goes on closing, without waiting.
+        """
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self._close(code, reason))
+        await asyncio.shield(self._closing)
 
     def __aiter__(self) -> Self:
         return self
@@ -171,9 +188,25 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
         try:
             return await self.recv()
         except ConnectionClosedError as error:
-            if error.code not in _NORMAL_CLOSURE:
+            if error.code not in (NORMAL, NO_STATUS):
                 raise
         raise StopAsyncIteration
+
+    async def _close(self, code: int, reason: str) -> None:
+        discarding = asyncio.ensure_future(self._discard())
+        try:
+            await self._socket.close(code, reason)
+            await discarding
+        except asyncio.CancelledError:  # the event loop ends
+            self._socket.transport.abort()
+            raise
+        _logger.debug("closed with %s", self._socket.close_code)
+
+    async def _discard(self) -> None:
+        """Read on, because the server's close frame may come after more than the queue holds."""
+        with suppress(ConnectionClosed, ConcurrencyError):
+            while True:
+                await self._socket.recv(decode=False)
 
     async def _send(self, name: str, text: str, audio_sent: int = 0) -> None:
         error = None
@@ -205,6 +238,7 @@ class Connection(_Session[ServerEvent, ClientEvent]):
     ) -> None:
         super().__init__(dialect, host, headers)
         self._socket = socket
+        self._closing = False
 
     def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
         """Send one event: an instance of a client event's class, or a dictionary with a `type`.
@@ -237,13 +271,24 @@ class Connection(_Session[ServerEvent, ClientEvent]):
             data = self._socket.recv(timeout, decode=False)
         except ConnectionClosed as caught:
             error = self._closed(caught)
+        except ConcurrencyError:
+            if not self._closing:
+                raise
+            error = closed(NORMAL, "")
         else:
             return self._received(data)
         raise error
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the session and wait for the server to do so; a second time does nothing."""
+        """Close the session and wait for the server to do so; a second time does nothing.
+
+        Events that were not received yet are dropped.
+        """
+        self._closing = True
+        discarding = Thread(target=self._discard, name="discarding", daemon=True)
+        discarding.start()
         self._socket.close(code, reason)
+        discarding.join()
         _logger.debug("closed with %s", self._socket.close_code)
 
     def __iter__(self) -> Self:
@@ -253,9 +298,15 @@ class Connection(_Session[ServerEvent, ClientEvent]):
         try:
             return self.recv()
         except ConnectionClosedError as error:
-            if error.code not in _NORMAL_CLOSURE:
+            if error.code not in (NORMAL, NO_STATUS):
                 raise
         raise StopIteration
+
+    def _discard(self) -> None:
+        """Read on, because the server's close frame may come after more than the queue holds."""
+        with suppress(ConnectionClosed, ConcurrencyError):
+            while True:
+                self._socket.recv(decode=False)
 
     def _send(self, name: str, text: str, audio_sent: int = 0) -> None:
         error = None

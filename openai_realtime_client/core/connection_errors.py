@@ -21,6 +21,9 @@ __all__ = [
     "closed",
 ]
 
+# Close codes, of which the last two stand for a close frame without one, and for no close frame.
+NORMAL = 1000
+NO_STATUS = 1005
 LOST = 1006
 
 
