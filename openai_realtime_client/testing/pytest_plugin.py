@@ -1,0 +1,21 @@
+"""The pytest fixture `realtime_server`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from openai_realtime_client.testing.server import ReplayServer
+
+
+@pytest.fixture
+def realtime_server() -> Iterator[ReplayServer]:
+    """A `ReplayServer` with the default rules, which serves until the test is over."""
+    # Here, because pytest imports plugins in every run.
+    from openai_realtime_client.testing.server import ReplayServer
+
+    with ReplayServer() as server:
+        yield server

@@ -1,0 +1,315 @@
+"""The embedded server: one port on loopback for WebSocket and HTTP, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import hmac
+import socket
+import threading
+from collections.abc import Iterable
+from concurrent.futures import Future
+from os import PathLike
+from types import TracebackType
+from typing import Any, Literal
+from urllib.parse import parse_qs, urlsplit
+
+from typing_extensions import Self
+
+from openai_realtime_client import events, ga
+from openai_realtime_client.core.recording import RecordedEvent, read_recording
+from openai_realtime_client.testing.endpoints import (
+    Answer,
+    Endpoints,
+    asks_for_v1,
+    key_of,
+    refused,
+)
+from openai_realtime_client.testing.faults import Faults
+from openai_realtime_client.testing.rules import RealtimeRules
+from openai_realtime_client.testing.session import Parse, ReplaySession, Rules
+from openai_realtime_client.testing.settings import new_ids, new_session
+from openai_realtime_client.testing.translation import TranslationRules, new_translation
+from openai_realtime_client.testing.v1 import V1Rules
+from openai_realtime_client.testing.websocket import (
+    HttpRequest,
+    WebSocket,
+    http_response,
+    read_head,
+    with_body,
+)
+
+__all__ = ["ReplayServer"]
+
+# Of clients that do not do their part when a connection ends.
+_TIMEOUT = 1.0
+
+
+class ReplayServer:
+    """An embedded Realtime server on loopback, to test voice applications with.
+
+    It is a context manager, for `with` and for `async with` in any asyncio loop; it serves in a
+    thread of its own until the context is left, and then closes what is open.
+
+    - `script`: the path or the lines of a recording that each session replays; by default rules
+      answer as the service does
+    - `protocol`: "ga" or "v1"; by default what the handshake asks for
+    - `api_key`: the only key that it takes, beside the client secrets that it has issued; by
+      default it takes any, and none
+    - `faults`: what goes wrong in new sessions; can be set at any time
+    - `host`, `port`: where it listens, by default on a free port
+    - `keep_events`: false for long loads, where sessions are not to remember their events
+
+    Raises `ValueError` for a script that is none, and `OSError` for a port that is taken.
+    """
+
+    def __init__(
+        self,
+        *,
+        script: str | PathLike[str] | Iterable[str | RecordedEvent] | None = None,
+        protocol: Literal["ga", "v1"] | None = None,
+        api_key: str | None = None,
+        faults: Faults | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        keep_events: bool = True,
+    ) -> None:
+        self.sessions: list[ReplaySession] = []
+        self.faults = faults or Faults()
+        self._script = None if script is None else read_recording(script)
+        self._protocol = protocol
+        self._api_key = api_key
+        self._host = host
+        self._port = port
+        self._keep_events = keep_events
+        self._endpoints = Endpoints()
+        self._requests = 0
+        self._thread: threading.Thread | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._open: dict[asyncio.Task[Any], ReplaySession] = {}
+        self._loop: asyncio.SelectorEventLoop
+        self._listener: socket.socket
+        self._stop: asyncio.Event
+        self._stopped: Future[None]
+
+    def __repr__(self) -> str:
+        return f"<ReplayServer {self._host}:{self._port}, {len(self.sessions)} sessions>"
+
+    @property
+    def url(self) -> str:
+        """The base URL of the API, such as `http://127.0.0.1:49152/v1`."""
+        return f"{self.azure_endpoint}/v1"
+
+    @property
+    def azure_endpoint(self) -> str:
+        """The same server as an Azure endpoint, such as `http://127.0.0.1:49152`."""
+        return f"http://{self._host}:{self._port}"
+
+    def __enter__(self) -> Self:
+        self._start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._join()
+
+    async def __aenter__(self) -> Self:
+        self._start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        # Shielded: the thread, which ends it, is not cancelled with the caller.
+        await asyncio.shield(asyncio.wrap_future(self._stopped))
+        self._join()
+
+    def _start(self) -> None:
+        if self._thread:
+            raise RuntimeError("the server is running")
+        # From now on clients can connect; they are answered when the thread runs.
+        self._listener = socket.create_server((self._host, self._port), backlog=1024)
+        self._listener.setblocking(False)
+        self._port = self._listener.getsockname()[1]
+        self._loop, self._stop = asyncio.SelectorEventLoop(), asyncio.Event()
+        self._stopped = Future()
+        self._thread = threading.Thread(target=self._run, name="ReplayServer", daemon=True)
+        self._thread.start()
+
+    def _join(self) -> None:
+        if self._thread:
+            self._thread.join()
+        self._thread = None
+        self._stopped.result()
+        for session in self.sessions:
+            if session.failure:
+                raise RuntimeError("the embedded server failed") from session.failure
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._serve())
+        except BaseException as error:
+            self._stopped.set_exception(error)
+        else:
+            self._stopped.set_result(None)
+        finally:
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        # Not asyncio's server, which loses a connection that comes while it closes.
+        self._loop.add_reader(self._listener, self._accept)
+        await self._stop.wait()
+        self._loop.remove_reader(self._listener)
+        self._listener.close()
+        await self._close_sessions()
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            # So that each has begun: only then does it clean up.
+            await asyncio.sleep(0)
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+
+    def _accept(self) -> None:
+        # The client may be gone again.
+        with contextlib.suppress(OSError):
+            connection, _ = self._listener.accept()
+            task = self._loop.create_task(self._connected(connection))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _close_sessions(self) -> None:
+        """Close what is open, and give clients the time to answer."""
+        closing = [self._loop.create_task(each.close(1001)) for each in self._open.values()]
+        if running := {*closing, *self._open}:
+            await asyncio.wait(running, timeout=_TIMEOUT)
+
+    async def _connected(self, connection: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=connection)
+        try:
+            await self._talk(reader, writer)
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError, asyncio.TimeoutError):
+                await asyncio.wait_for(writer.wait_closed(), _TIMEOUT)
+            writer.transport.abort()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received = await read_head(reader)
+        if received is None:
+            return
+        head, request = received
+        if request.headers.get("upgrade", "").lower() != "websocket":
+            answer: Answer | None = await self._answer_http(request, reader)
+        else:
+            answer = self._refused_handshake(request)
+        if answer:
+            self._requests += 1
+            headers = {"x-request-id": f"req_{self._requests:08}", **answer.headers}
+            writer.write(http_response(answer.status, answer.body, answer.content_type, headers))
+            await writer.drain()
+        else:
+            await self._hold_session(head, request, WebSocket(reader, writer))
+
+    async def _answer_http(self, request: HttpRequest, reader: asyncio.StreamReader) -> Answer:
+        if not self._is_key_good(request):
+            return refused(401, "invalid_api_key", "Incorrect API key provided.")
+        return self._endpoints.answer(await with_body(request, reader))
+
+    def _is_key_good(self, request: HttpRequest) -> bool:
+        key = key_of(request.headers)
+        if self._api_key is None or key in self._endpoints.secrets:
+            return True
+        return hmac.compare_digest(key.encode(), self._api_key.encode())
+
+    def _refused_handshake(self, request: HttpRequest) -> Answer | None:
+        faults = self.faults
+        if faults.refuse is not None:
+            body = faults.refuse_body.encode()
+            is_json = faults.refuse_body.lstrip().startswith(("{", "["))
+            return Answer(faults.refuse, body, "application/json" if is_json else "text/plain")
+        path = request.target.partition("?")[0]
+        if not path.endswith(("/realtime", "/realtime/translations")):
+            return refused(404, None, f"Invalid URL (GET {path[:100]})")
+        call_id = _query(request).get("call_id")
+        if call_id is not None and call_id not in self._endpoints.calls:
+            return refused(404, None, "No such call.")
+        return None
+
+    async def _hold_session(self, head: bytes, request: HttpRequest, websocket: WebSocket) -> None:
+        is_beta = asks_for_v1(request.headers)
+        protocol = self._protocol or ("v1" if is_beta else "ga")
+        # Now, because they may be changed before the handshake is through.
+        session = ReplaySession(
+            request.target,
+            request.headers,
+            protocol,
+            *_parsers(protocol, request),
+            faults=self.faults,
+            keep_events=self._keep_events,
+        )
+        session.attach(websocket)
+        self.sessions.append(session)
+        task = asyncio.current_task()
+        assert task
+        self._open[task] = session
+        try:
+            if await websocket.accept(head):
+                await self._run_session(session, request)
+        finally:
+            del self._open[task]
+
+    async def _run_session(self, session: ReplaySession, request: HttpRequest) -> None:
+        is_beta, protocol = asks_for_v1(request.headers), session.protocol
+        if not self._is_key_good(request):
+            part = session.reject(3000, "invalid_request_error.invalid_api_key")
+        elif is_beta and protocol == "ga":
+            part = session.reject(4000, "invalid_request_error.beta_api_shape_disabled")
+        elif self._script is not None:
+            part = session.replay(self._script)
+        else:
+            part = session.follow(self._rules(request, protocol))
+        await session.run(part)
+
+    def _rules(self, request: HttpRequest, protocol: str) -> Rules:
+        query = _query(request)
+        ids = new_ids(len(self.sessions))
+        model = query.get("model") or query.get("deployment")
+        settings = self._endpoints.calls.get(query.get("call_id", ""))
+        settings = settings or self._endpoints.secrets.get(key_of(request.headers))
+        # Sessions change their settings.
+        settings = copy.deepcopy(settings)
+        if _is_translation(request):
+            translation = new_translation(ids("sess"), model or "gpt-realtime-translate")
+            return TranslationRules(settings or translation, ids)
+        kind = "transcription" if query.get("intent") == "transcription" else "realtime"
+        default = "gpt-4o-realtime-preview" if protocol == "v1" else "gpt-realtime"
+        settings = settings or new_session(ids("sess"), model or default, kind)
+        rules = RealtimeRules(settings, ids)
+        return V1Rules(rules, ids) if protocol == "v1" else rules
+
+
+def _query(request: HttpRequest) -> dict[str, str]:
+    query = parse_qs(urlsplit(request.target).query)
+    return {name: values[-1] for name, values in query.items()}
+
+
+def _is_translation(request: HttpRequest) -> bool:
+    return request.target.partition("?")[0].endswith("/translations")
+
+
+def _parsers(protocol: str, request: HttpRequest) -> tuple[Parse, Parse]:
+    if _is_translation(request):
+        return ga.parse_translation_client_event, ga.parse_translation_server_event
+    if protocol == "v1":
+        return events.parse_client_event, events.parse_server_event
+    return ga.parse_client_event, ga.parse_server_event
