@@ -47,8 +47,9 @@ class Headers(dict[str, str]):
     def conceal(self, text: str) -> str:
         """What a server says, without a credential that it repeats."""
         for name, value in self.items():
-            if name.lower() in _CREDENTIALS:
-                text = text.replace(value.removeprefix("Bearer "), "***")
+            secret = value.rpartition(" ")[2]
+            if secret and name.lower() in _CREDENTIALS:
+                text = text.replace(secret, "***")
         return text
 
 
@@ -166,11 +167,11 @@ class Settings:
 
     def headers(self) -> Headers:
         """The headers of a handshake, with the key. Raises `ConnectionSettingsError`."""
-        return self._with_key(_called(self._credential.key))
+        return self._with_key(_called(self._key()))
 
     async def headers_async(self) -> Headers:
         """The same, where the key may come from a coroutine function."""
-        return self._with_key(await _awaited(self._credential.key))
+        return self._with_key(await _awaited(self._key()))
 
     def _azure_path(self) -> str:
         if not self._azure:
@@ -192,19 +193,23 @@ class Settings:
     def _has_own_credential(self) -> bool:
         return not _CREDENTIALS.isdisjoint(name.lower() for name in self._headers)
 
+    def _key(self) -> SecretStr | Callable[[], Any] | None:
+        return None if self._has_own_credential() else self._credential.key
+
     def _with_key(self, key: SecretStr | None) -> Headers:
-        headers = Headers({"OpenAI-Beta": "realtime=v1"} if self._dialect.is_beta else {})
         if key is None and not self._has_own_credential():
             variable = "AZURE_OPENAI_API_KEY" if self._azure else "OPENAI_API_KEY"
             raise ConnectionSettingsError(
                 f'there is no key: pass `api_key` or set {variable} (`api_key=""` is for no key)'
             )
+        headers = Headers({"OpenAI-Beta": "realtime=v1"} if self._dialect.is_beta else {})
         if key is not None and key.get_secret_value():
             if re.search(r"[^\x21-\x7e]", key.get_secret_value()):
                 raise ConnectionSettingsError("the key has a space or a line break in it")
             headers[self._credential.header] = self._credential.prefix + key.get_secret_value()
-        headers.update(self._headers)
-        return headers
+        own = {name.lower() for name in self._headers}
+        kept = {name: value for name, value in headers.items() if name.lower() not in own}
+        return Headers(kept | self._headers)
 
 
 def _hidden(key: Key | None) -> SecretStr | Callable[[], Any] | None:
