@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from importlib import import_module
-from threading import Lock
 from types import UnionType
 from typing import (
     Annotated,
@@ -27,15 +26,12 @@ from pydantic_core import SchemaValidator, from_json
 
 from openai_realtime_client.core.errors import InvalidEventError, Path, path_text, problems
 from openai_realtime_client.core.json_types import is_array, is_object
-from openai_realtime_client.core.model import RealtimeModel, UnknownModel
+from openai_realtime_client.core.model import RealtimeModel, UnknownModel, building
 from openai_realtime_client.core.open_enum import OpenEnum
 
 __all__ = ["Deviation", "EventParser", "UnknownEvent", "deviations"]
 
 Event = TypeVar("Event")
-
-# Building validators is not safe in several threads at once.
-_building = Lock()
 
 
 class UnknownEvent(UnknownModel):
@@ -56,7 +52,7 @@ class EventParser(Generic[Event]):
 
     @cached_property
     def _validator(self) -> SchemaValidator:
-        with _building:
+        with building:
             members, discriminator = get_args(getattr(import_module(self._package), self._union))
             # Without its unknown member, the union is one table from `type` to class.
             known = tuple(member for member in get_args(members) if member is not UnknownEvent)
@@ -150,21 +146,12 @@ def _put_back(event: Any, misfit: _Misfit) -> None:
     node = event
     for part in parents:
         node = _children(node, part)[part]
-        if isinstance(node, RealtimeModel):
-            _complete(type(node))
     if not misfit.is_missing:
         _children(node, last)[last] = misfit.value
     elif isinstance(node, RealtimeModel):
         node.__pydantic_fields_set__.discard(str(last))
     else:
         del node[last]
-
-
-def _complete(model: type[RealtimeModel]) -> None:
-    """Build the serializer of a class, which what does not fit makes pydantic ask for itself."""
-    if not model.__pydantic_complete__:
-        with _building:
-            model.model_rebuild()
 
 
 def _children(node: Any, key: str | int) -> Any:

@@ -4,16 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isfinite
-from typing import TYPE_CHECKING, Any, ClassVar
+from threading import RLock
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
-from pydantic_core import CoreSchema, PydanticKnownError, core_schema
+from pydantic_core import CoreSchema, PydanticKnownError, SchemaSerializer, core_schema
 from typing_extensions import Self
 
 from openai_realtime_client.core.errors import InvalidModelError
 from openai_realtime_client.core.json_types import is_array, is_object
 
-__all__ = ["RealtimeModel", "UnknownModel", "lossless"]
+__all__ = ["AS_HELD", "RealtimeModel", "UnknownModel", "building", "lossless"]
+
+# Building validators and serializers is not safe in several threads at once.
+building = RLock()
+
+# Dumped by what a value is: a model by its own class, found at once where pydantic's own way would
+# try all that a union may hold, and `true` as such even in a field for integers.
+AS_HELD = core_schema.simple_ser_schema("any")
+
+
+class _Serializer:
+    """The serializer of a class, built when an instance first asks for it.
+
+    Pydantic's own stand-in does not do there, because compiled code that dumps a value by what it
+    is takes it for the real one.
+    """
+
+    def __init__(self, stand_in: Any) -> None:
+        self._stand_in = stand_in
+
+    def __get__(self, instance: object, owner: type[BaseModel]) -> Any:
+        if instance is None:
+            return self._stand_in
+        with building:
+            owner.model_rebuild()
+        return vars(owner)["__pydantic_serializer__"]
 
 
 class RealtimeModel(BaseModel):
@@ -60,6 +86,10 @@ class RealtimeModel(BaseModel):
             for name, field in cls.model_fields.items()
             if not field.is_required() and field.default is not None
         }
+        if not cls.__pydantic_complete__:
+            cls.__pydantic_serializer__ = cast(
+                SchemaSerializer, _Serializer(cls.__pydantic_serializer__)
+            )
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -145,15 +175,13 @@ def _unconverted(kind: str, schema: Any) -> Any:
     return schema
 
 
-# Dumped by what they hold: pydantic's own way would write `true` as `1` in a field for integers.
-_AS_HELD = core_schema.simple_ser_schema("any")
-_INTEGER = core_schema.int_schema(strict=True, serialization=_AS_HELD)
+_INTEGER = core_schema.int_schema(strict=True, serialization=AS_HELD)
 # Any number, in the type it came in: pydantic's float would round large integers.
 _NUMBER = core_schema.union_schema(
     [_INTEGER, core_schema.float_schema(strict=True, allow_inf_nan=False)],
     mode="left_to_right",
     custom_error_type="float_type",
-    serialization=_AS_HELD,
+    serialization=AS_HELD,
 )
 
 

@@ -14,6 +14,9 @@ __all__ = ["OpenEnum"]
 # From 2.14 on, pydantic's compiled table of an enum leaves what it lacks to `_missing_`.
 _ASKS_MISSING = tuple(int(part) for part in VERSION.split(".")[:2]) >= (2, 14)
 
+# Pydantic's own way goes through the Python property `value`.
+_AS_STRING = core_schema.simple_ser_schema("str")
+
 
 class _OpenEnumMeta(EnumMeta):
     # Before Python 3.12, `"text" in SomeEnum` raises TypeError.
@@ -67,10 +70,15 @@ class OpenEnum(str, Enum, metaclass=_OpenEnumMeta):
     ) -> CoreSchema:
         known = core_schema.enum_schema(cls, list(cls), sub_type="str")
         if _ASKS_MISSING:
-            return core_schema.custom_error_schema(known, custom_error_type="string_type")
+            return core_schema.custom_error_schema(
+                known, custom_error_type="string_type", serialization=_AS_STRING
+            )
         other = core_schema.no_info_after_validator_function(
             cls, core_schema.str_schema(strict=True)
         )
         return core_schema.union_schema(
-            [known, other], mode="left_to_right", custom_error_type="string_type"
+            [known, other],
+            mode="left_to_right",
+            custom_error_type="string_type",
+            serialization=_AS_STRING,
         )

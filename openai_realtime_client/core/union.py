@@ -9,7 +9,7 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from openai_realtime_client.core.json_types import is_object
-from openai_realtime_client.core.model import UnknownModel, lossless
+from openai_realtime_client.core.model import AS_HELD, UnknownModel, lossless
 
 __all__ = ["Discriminator", "Lossless"]
 
@@ -43,18 +43,23 @@ class Discriminator:
         tagged = core_schema.tagged_union_schema(
             {value: handler.generate_schema(member) for value, member in self.members.items()},
             discriminator=self.field,
+            serialization=AS_HELD,
         )
-        choices: list[CoreSchema | tuple[CoreSchema, str]] = []
+        plain: list[CoreSchema] = []
         unknown: list[CoreSchema] = []
         for member in get_args(source):
             if isinstance(member, type) and issubclass(member, UnknownModel):
                 unknown.append(self._guard(handler.generate_schema(member)))
             elif member not in self.members.values():
-                choices.append(lossless(handler.generate_schema(member)))
-        choices += [tagged, *unknown]
-        if len(choices) == 1:
+                plain.append(lossless(handler.generate_schema(member)))
+        if not plain and not unknown:
             return tagged
-        return core_schema.union_schema(choices, mode="left_to_right")
+        return core_schema.union_schema(
+            [*plain, tagged, *unknown],
+            mode="left_to_right",
+            # What is plain is dumped faster by its own schema.
+            serialization=None if plain else AS_HELD,
+        )
 
     def _guard(self, unknown: CoreSchema) -> CoreSchema:
         def refuse_known(value: Any) -> Any:
