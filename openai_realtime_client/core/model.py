@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import isfinite
 from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -12,7 +12,6 @@ from pydantic_core import CoreSchema, PydanticKnownError, SchemaSerializer, core
 from typing_extensions import Self
 
 from openai_realtime_client.core.errors import InvalidModelError
-from openai_realtime_client.core.json_types import is_array, is_object
 
 __all__ = ["AS_HELD", "RealtimeModel", "UnknownModel", "building", "lossless"]
 
@@ -187,14 +186,18 @@ _NUMBER = core_schema.union_schema(
 
 def _finite(value: Any) -> Any:
     """Refuse `NaN` and infinities, which pydantic's parser reads although they are no JSON."""
-    if is_array(value):
-        for each in value:
-            _finite(each)
-    elif is_object(value):
-        for each in value.values():
-            _finite(each)
-    elif isinstance(value, float) and not isfinite(value):
+    kind: type[object] = value.__class__
+    held: Iterable[Any] = ()
+    if issubclass(kind, dict):
+        held = value.values()
+    elif issubclass(kind, list):
+        held = value
+    elif issubclass(kind, float) and not isfinite(value):
         raise PydanticKnownError("finite_number")
+    for each in held:
+        # Most of what is held is text, and a call would cost more than the look.
+        if not isinstance(each, str):
+            _finite(each)
     return value
 
 
