@@ -231,3 +231,15 @@ def test_null_is_accepted_where_the_schema_wants_a_value() -> None:
         RealtimeServerEventError,
         {"event_id": None, "type": "error", "error": {"type": None, "message": None}},
     )
+
+
+def test_a_number_keeps_its_schema_in_a_class_built_later() -> None:
+    class Inner(RealtimeModel):
+        number: float | None = None
+
+    class Outer(RealtimeModel):
+        inner: Inner | None = None
+
+    alone = Inner.model_json_schema()
+    assert Outer.model_json_schema()["$defs"]["Inner"] == alone
+    assert_round_trip(Outer, {"inner": {"number": 1}})

@@ -69,9 +69,7 @@ class RealtimeModel(BaseModel):
 
     def __init__(self, /, **data: Any) -> None:
         # What pydantic's own `__init__` does, without its ways around it.
-        self.__pydantic_validator__.validate_python(
-            {**self.__constants__, **data}, self_instance=self
-        )
+        self.__pydantic_validator__.validate_python(self.__constants__ | data, self_instance=self)
 
     # Pydantic skips an `__init__` marked like this while it parses, so that parsing neither pays
     # for the constants nor adds one that the server left out.
@@ -93,6 +91,8 @@ class RealtimeModel(BaseModel):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         schema = handler(source)
+        if cls.__pydantic_complete__:
+            return schema  # It was made here before.
         fields = _find_fields(handler.resolve_ref_schema(schema))
         fields["extras_schema"] = _FREE
         for field in fields["fields"].values():
