@@ -20,6 +20,7 @@ _realtime_server_event: EventParser[RealtimeServerEvent] = EventParser(
 )
 
 
+@_realtime_client_event.parse_fit
 def parse_client_event(data: str | bytes) -> RealtimeClientEvent:
     """The event in `data`, one JSON object with a string `type`, as a client sends it.
 
@@ -30,9 +31,10 @@ def parse_client_event(data: str | bytes) -> RealtimeClientEvent:
     Unicode, nesting deeper than 200 levels, no object, no string `type`. There is no limit to the
     size; the time grows with it in proportion.
     """
-    return _realtime_client_event.parse(data)
+    return _realtime_client_event.parse_any(data)
 
 
+@_realtime_server_event.parse_fit
 def parse_server_event(data: str | bytes) -> RealtimeServerEvent:
     """The event in `data`, one JSON object with a string `type`, as a server sends it.
 
@@ -43,4 +45,4 @@ def parse_server_event(data: str | bytes) -> RealtimeServerEvent:
     Unicode, nesting deeper than 200 levels, no object, no string `type`. There is no limit to the
     size; the time grows with it in proportion.
     """
-    return _realtime_server_event.parse(data)
+    return _realtime_server_event.parse_any(data)

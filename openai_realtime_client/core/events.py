@@ -5,8 +5,8 @@ A JSON object with a string `type` never raises: what does not fit the schema st
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property, wraps
 from importlib import import_module
 from types import UnionType
 from typing import (
@@ -32,6 +32,7 @@ from openai_realtime_client.core.open_enum import OpenEnum
 __all__ = ["Deviation", "EventParser", "UnknownEvent", "deviations"]
 
 Event = TypeVar("Event")
+Parse = TypeVar("Parse", bound=Callable[..., Any])
 
 
 class UnknownEvent(UnknownModel):
@@ -59,15 +60,33 @@ class EventParser(Generic[Event]):
             union: Any = Annotated[Union[known], discriminator]  # noqa: UP007
             return cast(SchemaValidator, TypeAdapter(union).validator)
 
-    def parse(self, data: str | bytes) -> Event | UnknownEvent:
-        """As the functions `parse_server_event` and the like say."""
-        try:
-            event: Event = self._validator.validate_json(data)
-            return event
-        except (ValidationError, UnicodeError):
-            return self._parse_unfit(_object(data))
+    def parse_fit(self, parse_unfit: Parse) -> Parse:
+        """Decorate a function that parses any event, so that it is called for what does not fit.
 
-    def _parse_unfit(self, wire: dict[str, Any]) -> Event | UnknownEvent:
+        What fits is parsed in one call of compiled code, without so much as looking up a method:
+        that would add a tenth to the time of a small event.
+        """
+        validate: Callable[[str | bytes], Any]
+
+        def build(data: str | bytes) -> Any:
+            nonlocal validate
+            validate = self._validator.validate_json
+            return validate(data)
+
+        validate = build
+
+        @wraps(parse_unfit)
+        def parse(data: str | bytes) -> Any:
+            try:
+                return validate(data)
+            except (ValidationError, UnicodeError):
+                return parse_unfit(data)
+
+        return cast(Parse, parse)
+
+    def parse_any(self, data: str | bytes) -> Event | UnknownEvent:
+        """As the functions `parse_server_event` and the like say."""
+        wire = _object(data)
         misfits: list[_Misfit] = []
         while True:
             try:

@@ -32,6 +32,7 @@ _realtime_translation_server_event: EventParser[RealtimeTranslationServerEvent] 
 )
 
 
+@_realtime_client_event.parse_fit
 def parse_client_event(data: str | bytes) -> RealtimeClientEvent:
     """The event in `data`, one JSON object with a string `type`, as a client sends it.
 
@@ -42,9 +43,10 @@ def parse_client_event(data: str | bytes) -> RealtimeClientEvent:
     Unicode, nesting deeper than 200 levels, no object, no string `type`. There is no limit to the
     size; the time grows with it in proportion.
     """
-    return _realtime_client_event.parse(data)
+    return _realtime_client_event.parse_any(data)
 
 
+@_realtime_server_event.parse_fit
 def parse_server_event(data: str | bytes) -> RealtimeServerEvent:
     """The event in `data`, one JSON object with a string `type`, as a server sends it.
 
@@ -55,9 +57,10 @@ def parse_server_event(data: str | bytes) -> RealtimeServerEvent:
     Unicode, nesting deeper than 200 levels, no object, no string `type`. There is no limit to the
     size; the time grows with it in proportion.
     """
-    return _realtime_server_event.parse(data)
+    return _realtime_server_event.parse_any(data)
 
 
+@_realtime_translation_client_event.parse_fit
 def parse_translation_client_event(data: str | bytes) -> RealtimeTranslationClientEvent:
     """The event in `data`, one JSON object with a string `type`, as a client sends it.
 
@@ -68,9 +71,10 @@ def parse_translation_client_event(data: str | bytes) -> RealtimeTranslationClie
     Unicode, nesting deeper than 200 levels, no object, no string `type`. There is no limit to the
     size; the time grows with it in proportion.
     """
-    return _realtime_translation_client_event.parse(data)
+    return _realtime_translation_client_event.parse_any(data)
 
 
+@_realtime_translation_server_event.parse_fit
 def parse_translation_server_event(data: str | bytes) -> RealtimeTranslationServerEvent:
     """The event in `data`, one JSON object with a string `type`, as a server sends it.
 
@@ -81,4 +85,4 @@ def parse_translation_server_event(data: str | bytes) -> RealtimeTranslationServ
     Unicode, nesting deeper than 200 levels, no object, no string `type`. There is no limit to the
     size; the time grows with it in proportion.
     """
-    return _realtime_translation_server_event.parse(data)
+    return _realtime_translation_server_event.parse_any(data)
