@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from math import isfinite
 from threading import RLock
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, PydanticKnownError, SchemaSerializer, core_schema
@@ -62,10 +62,11 @@ class RealtimeModel(BaseModel):
         ser_json_inf_nan="constants",
     )
 
+    # Not annotated, because pydantic would evaluate the annotations again for each generated class.
     # The fields that hold a schema constant (`type` of an event), with that constant.
-    __constants__: ClassVar[dict[str, Any]] = {}
+    __constants__ = dict[str, Any]()
     # The fields that the schema lets be `null`. All take it; the others deviate with it.
-    __nullable__: ClassVar[frozenset[str]] = frozenset()
+    __nullable__ = frozenset[str]()
 
     def __init__(self, /, **data: Any) -> None:
         # What pydantic's own `__init__` does, without its ways around it.
