@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from comparison import Growth, Results
-from contenders import JSON, MSGSPEC, ORJSON, OURS, SDK, STOCK
+from contenders import JSON, MSGSPEC, ORJSON, OURS, OURS_FROM_DICT, SDK, STOCK
 from machine import setting
 from measure import Process, Samples
 
@@ -33,9 +33,9 @@ median of each round's ratio. What is compared:
 {verdicts}
 
 The mix is 70 % audio deltas of 4 KB, 20 % transcript deltas, 10 % others. The package constructs
-what it sends, object by object; `json.dumps` and the SDK get the finished dictionary. A misfit is
-a number sent as a string. The first event is a `session.created`, and its figures are those of the
-whole process.
+what it sends, object by object; `json.dumps` and the SDK get the finished dictionary, which the
+package reads and dumps in further rows. A misfit is a number sent as a string. The first event is a
+`session.created`, and its figures are those of the whole process.
 
 ## Parsing
 
@@ -106,6 +106,7 @@ def verdicts(
     for (name, times), most in zip(sent.items(), (0.5, 1.3, 1.3), strict=True):
         yield _at_most(f"construct and dump {name}", times, OURS, JSON, most)
         yield _faster(f"construct and dump {name}", times, SDK, 5)
+        yield _at_most(f"read and dump {name}", times, OURS_FROM_DICT, JSON, most)
     for name, times in tolerated.items():
         yield _at_most(f"parse {name}", times, "misfit", "fit", 10)
     seconds = {name: process.seconds for name, process in started.items()}
