@@ -109,6 +109,14 @@ def test_the_voice_turn_of_the_readme_is_short_and_gets_an_answer(
     assert (tmp_path / "answer.pcm").read_bytes() == answer
 
 
+def test_the_loop_of_the_guide_is_that_of_the_example() -> None:
+    page = (ROOT / "docs/guides/reconnect.md").read_text("utf-8")
+    blocks = [block.partition("```")[0] for block in page.split("```py\n")[1:]]
+    assert blocks
+    example = (ROOT / "examples/reconnect.py").read_text("utf-8")
+    assert [block for block in blocks if block not in example] == []
+
+
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
 def test_links_lead_somewhere(page: str) -> None:
     links = [file for file, _ in Page(ROOT / page).links]

@@ -17,7 +17,7 @@ __all__ = ["AzureSettings", "ConnectionSettingsError", "Dialect", "Key", "Settin
 
 Event = TypeVar("Event")
 
-# A key, or a function that gives one for each connection, for `connect` also a coroutine function.
+# `connect` also takes a coroutine function, `connect_sync` does not.
 Key = str | Callable[[], str] | Callable[[], Awaitable[str]]
 
 _DEFAULT_URL = "wss://api.openai.com/v1"
@@ -29,7 +29,8 @@ class ConnectionSettingsError(ValueError):
     """What was passed to `connect` does not make a connection. Nothing was sent."""
 
 
-class Dialect(NamedTuple, Generic[Event]):
+@dataclass(frozen=True)
+class Dialect(Generic[Event]):
     """What differs between the kinds of sessions of both protocols."""
 
     path: str

@@ -45,18 +45,20 @@ def connect(
 ) -> AsyncConnector[RealtimeServerEvent, RealtimeClientEvent]:
     """Open a session of the GA protocol, for asyncio: `async with connect(…) as connection`.
 
-    `model` names the model of a new session; `call_id` attaches to a call instead, and `intent` may
-    be `transcription`. With none of them the key decides, as an ephemeral client secret does.
+    `model` names the model of a new session; `call_id` attaches to a call instead, and `intent`
+    may be `transcription`. With none of them the key decides, as an ephemeral client secret does.
 
-    `api_key` is a key or client secret, or a function that gives one for each connection; by default
-    `OPENAI_API_KEY`, and "" sends none. `azure` is what `azure(…)` gives, and replaces `model`,
-    `api_key` and `base_url`. `base_url` is what `/realtime` is appended to; by default
-    `OPENAI_BASE_URL`, or else `wss://api.openai.com/v1`. `headers` and `query` are added.
-    `allow_insecure` lets a key go over `ws://` to another machine.
+    `api_key` is a key or client secret, or a function that gives one for each connection; by
+    default `OPENAI_API_KEY`, and "" sends none. `azure` is what `azure(…)` gives, and replaces
+    `model`, `api_key` and `base_url`.
+
+    `/realtime` is appended to `base_url`, which is by default `OPENAI_BASE_URL`, or
+    else `wss://api.openai.com/v1`. `headers` and `query` are added. `allow_insecure` lets a key
+    go over `ws://` to another machine.
 
     `websocket_options` are arguments of `websockets` (`proxy`, `ssl`, `open_timeout`,
-    `ping_interval`, `max_queue`, …). Unlike there, `max_size` is 64 MiB, there is no `compression`,
-    and a server on this machine is reached without a proxy.
+    `ping_interval`, `max_queue`, …). Unlike there, `max_size` is 64 MiB, there is no
+    `compression`, and a server on this machine is reached without a proxy.
 
     Nothing happens until the connection is opened, which raises `ConnectionSettingsError`,
     `HandshakeRefusedError` or `ConnectionFailedError`.
@@ -91,18 +93,20 @@ def connect_sync(
 ) -> Connector[RealtimeServerEvent, RealtimeClientEvent]:
     """Open a session of the GA protocol, for threads: `with connect_sync(…) as connection`.
 
-    `model` names the model of a new session; `call_id` attaches to a call instead, and `intent` may
-    be `transcription`. With none of them the key decides, as an ephemeral client secret does.
+    `model` names the model of a new session; `call_id` attaches to a call instead, and `intent`
+    may be `transcription`. With none of them the key decides, as an ephemeral client secret does.
 
-    `api_key` is a key or client secret, or a function that gives one for each connection; by default
-    `OPENAI_API_KEY`, and "" sends none. `azure` is what `azure(…)` gives, and replaces `model`,
-    `api_key` and `base_url`. `base_url` is what `/realtime` is appended to; by default
-    `OPENAI_BASE_URL`, or else `wss://api.openai.com/v1`. `headers` and `query` are added.
-    `allow_insecure` lets a key go over `ws://` to another machine.
+    `api_key` is a key or client secret, or a function that gives one for each connection; by
+    default `OPENAI_API_KEY`, and "" sends none. `azure` is what `azure(…)` gives, and replaces
+    `model`, `api_key` and `base_url`.
+
+    `/realtime` is appended to `base_url`, which is by default `OPENAI_BASE_URL`, or
+    else `wss://api.openai.com/v1`. `headers` and `query` are added. `allow_insecure` lets a key
+    go over `ws://` to another machine.
 
     `websocket_options` are arguments of `websockets` (`proxy`, `ssl`, `open_timeout`,
-    `ping_interval`, `max_queue`, …). Unlike there, `max_size` is 64 MiB, there is no `compression`,
-    and a server on this machine is reached without a proxy.
+    `ping_interval`, `max_queue`, …). Unlike there, `max_size` is 64 MiB, there is no
+    `compression`, and a server on this machine is reached without a proxy.
 
     Nothing happens until the connection is opened, which raises `ConnectionSettingsError`,
     `HandshakeRefusedError` or `ConnectionFailedError`.
@@ -137,18 +141,20 @@ def connect_translation(
 ) -> AsyncConnector[RealtimeTranslationServerEvent, RealtimeTranslationClientEvent]:
     """Open a translation session, for asyncio: `async with connect_translation(…) as connection`.
 
-    `model` names the model of a new session; `call_id` attaches to a call instead, and `intent` may
-    be `transcription`. With none of them the key decides, as an ephemeral client secret does.
+    `model` names the model of a new session; `call_id` attaches to a call instead, and `intent`
+    may be `transcription`. With none of them the key decides, as an ephemeral client secret does.
 
-    `api_key` is a key or client secret, or a function that gives one for each connection; by default
-    `OPENAI_API_KEY`, and "" sends none. `azure` is what `azure(…)` gives, and replaces `model`,
-    `api_key` and `base_url`. `base_url` is what `/realtime/translations` is appended to; by default
-    `OPENAI_BASE_URL`, or else `wss://api.openai.com/v1`. `headers` and `query` are added.
-    `allow_insecure` lets a key go over `ws://` to another machine.
+    `api_key` is a key or client secret, or a function that gives one for each connection; by
+    default `OPENAI_API_KEY`, and "" sends none. `azure` is what `azure(…)` gives, and replaces
+    `model`, `api_key` and `base_url`.
+
+    `/realtime/translations` is appended to `base_url`, which is by default `OPENAI_BASE_URL`, or
+    else `wss://api.openai.com/v1`. `headers` and `query` are added. `allow_insecure` lets a key
+    go over `ws://` to another machine.
 
     `websocket_options` are arguments of `websockets` (`proxy`, `ssl`, `open_timeout`,
-    `ping_interval`, `max_queue`, …). Unlike there, `max_size` is 64 MiB, there is no `compression`,
-    and a server on this machine is reached without a proxy.
+    `ping_interval`, `max_queue`, …). Unlike there, `max_size` is 64 MiB, there is no
+    `compression`, and a server on this machine is reached without a proxy.
 
     Nothing happens until the connection is opened, which raises `ConnectionSettingsError`,
     `HandshakeRefusedError` or `ConnectionFailedError`.
@@ -183,18 +189,20 @@ def connect_translation_sync(
 ) -> Connector[RealtimeTranslationServerEvent, RealtimeTranslationClientEvent]:
     """Open a translation session, for threads: `with connect_translation_sync(…) as connection`.
 
-    `model` names the model of a new session; `call_id` attaches to a call instead, and `intent` may
-    be `transcription`. With none of them the key decides, as an ephemeral client secret does.
+    `model` names the model of a new session; `call_id` attaches to a call instead, and `intent`
+    may be `transcription`. With none of them the key decides, as an ephemeral client secret does.
 
-    `api_key` is a key or client secret, or a function that gives one for each connection; by default
-    `OPENAI_API_KEY`, and "" sends none. `azure` is what `azure(…)` gives, and replaces `model`,
-    `api_key` and `base_url`. `base_url` is what `/realtime/translations` is appended to; by default
-    `OPENAI_BASE_URL`, or else `wss://api.openai.com/v1`. `headers` and `query` are added.
-    `allow_insecure` lets a key go over `ws://` to another machine.
+    `api_key` is a key or client secret, or a function that gives one for each connection; by
+    default `OPENAI_API_KEY`, and "" sends none. `azure` is what `azure(…)` gives, and replaces
+    `model`, `api_key` and `base_url`.
+
+    `/realtime/translations` is appended to `base_url`, which is by default `OPENAI_BASE_URL`, or
+    else `wss://api.openai.com/v1`. `headers` and `query` are added. `allow_insecure` lets a key
+    go over `ws://` to another machine.
 
     `websocket_options` are arguments of `websockets` (`proxy`, `ssl`, `open_timeout`,
-    `ping_interval`, `max_queue`, …). Unlike there, `max_size` is 64 MiB, there is no `compression`,
-    and a server on this machine is reached without a proxy.
+    `ping_interval`, `max_queue`, …). Unlike there, `max_size` is 64 MiB, there is no
+    `compression`, and a server on this machine is reached without a proxy.
 
     Nothing happens until the connection is opened, which raises `ConnectionSettingsError`,
     `HandshakeRefusedError` or `ConnectionFailedError`.

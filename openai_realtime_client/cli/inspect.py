@@ -1,0 +1,466 @@
+"""`inspect`: recorded sessions as a timeline, and what they amount to."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, BinaryIO, NamedTuple
+
+from openai_realtime_client import (
+    InvalidEventError,
+    RealtimeModel,
+    UnknownEvent,
+    deviations,
+    events,
+    ga,
+)
+from openai_realtime_client.cli.display import (
+    Screen,
+    as_json,
+    audio_size,
+    complain,
+    gist,
+    is_streamed,
+    shortened,
+    show_event,
+    span_text,
+)
+from openai_realtime_client.core.events import Deviation
+from openai_realtime_client.core.json_types import is_object
+from openai_realtime_client.core.recording import RecordedEvent, read_recording
+
+__all__ = ["run"]
+
+_MOST_HELD = 50
+_MOST_VALUES = 3
+_VALUE_LENGTH = 60
+_JOINED_LENGTH = 1000
+_INDEX = re.compile(r"\[\d+\]")
+_TOKENS = {
+    "total": ("total_tokens",),
+    "input": ("input_tokens",),
+    "input_text": ("input_token_details", "text_tokens"),
+    "input_audio": ("input_token_details", "audio_tokens"),
+    "input_image": ("input_token_details", "image_tokens"),
+    "input_cached": ("input_token_details", "cached_tokens"),
+    "output": ("output_tokens",),
+    "output_text": ("output_token_details", "text_tokens"),
+    "output_audio": ("output_token_details", "audio_tokens"),
+    "output_reasoning": ("output_token_details", "reasoning_tokens"),
+}
+
+
+class _UnreadableError(Exception):
+    """A file, or a line of it, is no recording. The message does not repeat what is in it."""
+
+
+class _Dialect(NamedTuple):
+    name: str
+    parse_client: Callable[[str], RealtimeModel]
+    parse_server: Callable[[str], RealtimeModel]
+
+
+_GA = _Dialect("ga", ga.parse_client_event, ga.parse_server_event)
+_V1 = _Dialect("v1", events.parse_client_event, events.parse_server_event)
+_TRANSLATION = _Dialect(
+    "ga translation", ga.parse_translation_client_event, ga.parse_translation_server_event
+)
+# The first is what it is where nothing decides.
+_DIALECTS = {"ga": [_GA, _TRANSLATION], "v1": [_V1], "auto": [_GA, _V1, _TRANSLATION]}
+
+
+def run(args: Namespace, out: Screen, err: Screen) -> int:
+    """Show the files and return the exit status."""
+    status = 0
+    for number, name in enumerate(args.files):
+        if number and not args.json:
+            out.line()
+        try:
+            has_deviations = _inspect(name, args, out)
+        except _UnreadableError as error:
+            complain(err, args.prog, f"{name}: {error}")
+            status = 2
+        else:
+            status = max(status, int(has_deviations))
+    return status
+
+
+def _inspect(name: str, args: Namespace, out: Screen) -> bool:
+    """Show one file; whether there are deviations in it."""
+    with _opened(name) as file:
+        dialect, recorded = _decide(_read(file), _DIALECTS[args.protocol])
+        summary = _Summary("standard input" if name == "-" else name, dialect.name)
+        timeline = None if args.json or args.quiet else _Timeline(out)
+        for each in recorded:
+            if timeline and not summary.events:
+                _show_title(out, summary, "" if each.at_ms is None else ", times in ms")
+            found = summary.add(each, _typed(each, dialect))
+            if timeline:
+                timeline.add(each, is_marked=bool(found))
+    if timeline:
+        timeline.end()
+    if not summary.events:
+        raise _UnreadableError("there are no events in it")
+    if args.json:
+        out.json_line(json.dumps(summary.to_dict(), ensure_ascii=False))
+    else:
+        _show_summary(out, summary, with_title=args.quiet)
+    return bool(summary.deviations)
+
+
+# Reading
+
+
+@contextmanager
+def _opened(name: str) -> Generator[BinaryIO, None, None]:
+    if name != "-":
+        try:
+            file = open(name, "rb")  # noqa: SIM115 (what is read in it may raise OSError, too)
+        except (OSError, ValueError) as error:
+            raise _UnreadableError(getattr(error, "strerror", None) or str(error)) from None
+        with file:
+            yield file
+    elif sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]
+        raise _UnreadableError("standard input is closed")
+    else:
+        yield sys.stdin.buffer
+
+
+def _read(file: BinaryIO) -> Iterator[RecordedEvent]:
+    number = 0
+    while True:
+        number += 1
+        try:
+            line = file.readline()
+            if not line:
+                return
+            # Some editors put a byte order mark at the beginning.
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+            read = read_recording([text])
+        except UnicodeDecodeError:
+            raise _UnreadableError(f"line {number}: not UTF-8") from None
+        except ValueError as error:
+            # It counts the only line that it has got.
+            about = str(error).removeprefix("line 1: ")
+            raise _UnreadableError(f"line {number}: {about}") from None
+        except OSError as error:
+            raise _UnreadableError(error.strerror) from None
+        for each in read:
+            yield each._replace(line=number, at_ms=_finite(each.at_ms))
+
+
+def _finite(number: float | None) -> float | None:
+    try:
+        return number if number is not None and math.isfinite(number) else None
+    except OverflowError:
+        return None
+
+
+def _typed(recorded: RecordedEvent, dialect: _Dialect) -> RealtimeModel:
+    is_client = recorded.direction == "client"
+    parse = dialect.parse_client if is_client else dialect.parse_server
+    try:
+        return parse(json.dumps(recorded.event))
+    except InvalidEventError as error:
+        # Where in the event it is does not help: lines have more in them.
+        about = error.problems[0][1].partition(" at line ")[0]
+    except RecursionError:
+        about = "nested too deeply"
+    raise _UnreadableError(f"line {recorded.line}: no event: {about}")
+
+
+def _decide(
+    recorded: Iterator[RecordedEvent], dialects: list[_Dialect]
+) -> tuple[_Dialect, Iterator[RecordedEvent]]:
+    """The dialect of a recording, and all of its events."""
+    held: list[RecordedEvent] = []
+    found = dialects[0] if len(dialects) == 1 else None
+    while not found and len(held) < _MOST_HELD and (each := next(recorded, None)):
+        held.append(each)
+        found = _best(each, dialects)
+    return found or dialects[0], chain(held, recorded)
+
+
+def _best(recorded: RecordedEvent, dialects: list[_Dialect]) -> _Dialect | None:
+    """The dialect that an event departs from less than from all others."""
+    departures = [_departures(_typed(recorded, dialect)) for dialect in dialects]
+    least = min(departures)
+    return dialects[departures.index(least)] if departures.count(least) == 1 else None
+
+
+def _departures(event: RealtimeModel) -> float:
+    # More than of any event that is known, however much of it may deviate.
+    return math.inf if isinstance(event, UnknownEvent) else len(deviations(event))
+
+
+# Summing up
+
+
+@dataclass
+class _Group:
+    """Occurrences of the same thing."""
+
+    line: int
+    count: int = 0
+    values: list[str] = field(default_factory=list[str])
+
+
+class _Summary:
+    """What a session amounts to."""
+
+    def __init__(self, file: str, protocol: str) -> None:
+        self.file = file
+        self.protocol = protocol
+        self.events = 0
+        self.types: Counter[tuple[str, str]] = Counter()
+        self.audio_bytes = {"client": 0, "server": 0}
+        self.responses = 0
+        self.tokens = dict.fromkeys(_TOKENS, 0)
+        # By the event's type, and the error's type, code and message.
+        self.errors: dict[tuple[str, ...], _Group] = {}
+        # By direction, the event's type, path and kind.
+        self.deviations: dict[tuple[str, ...], _Group] = {}
+        self._first_ms = math.inf
+        self._last_ms = -math.inf
+
+    @property
+    def duration_ms(self) -> float | None:
+        """From the first to the last event, if their times were recorded."""
+        known = self._first_ms <= self._last_ms
+        return round(self._last_ms - self._first_ms, 1) if known else None
+
+    def add(self, recorded: RecordedEvent, event: RealtimeModel) -> list[Deviation]:
+        """Count an event in; gives its deviations."""
+        wire, direction = recorded.event, recorded.direction
+        self.events += 1
+        self.types[direction, wire["type"]] += 1
+        self.audio_bytes[direction] += audio_size(wire) or 0
+        if recorded.at_ms is not None:
+            self._first_ms = min(self._first_ms, recorded.at_ms)
+            self._last_ms = max(self._last_ms, recorded.at_ms)
+        if wire["type"] == "response.done":
+            self._add_response(wire.get("response"))
+        self._add_error(wire, recorded.line)
+        found = deviations(event)
+        for each in found:
+            self._add_deviation(recorded, each)
+        return found
+
+    def _add_response(self, response: Any) -> None:
+        self.responses += 1
+        for name, path in _TOKENS.items():
+            value = _at(response, "usage", *path)
+            if isinstance(value, int) and not isinstance(value, bool):
+                self.tokens[name] += value
+
+    def _add_error(self, wire: dict[str, Any], line: int) -> None:
+        error = wire.get("error") or _at(wire, "response", "status_details", "error")
+        if is_object(error):
+            parts = (error.get(name) for name in ("type", "code", "message"))
+            told = ["" if part is None else _plain(part) for part in parts]
+            key = (wire["type"], *told)
+            self.errors.setdefault(key, _Group(line)).count += 1
+
+    def _add_deviation(self, recorded: RecordedEvent, deviation: Deviation) -> None:
+        path = _INDEX.sub("[*]", deviation.path)
+        key = (recorded.direction, recorded.event["type"], path, deviation.kind)
+        group = self.deviations.setdefault(key, _Group(recorded.line))
+        group.count += 1
+        value = as_json(deviation.value, _VALUE_LENGTH)
+        if (
+            deviation.kind not in ("missing field", "unknown event")
+            and len(group.values) < _MOST_VALUES
+            and value not in group.values
+        ):
+            group.values.append(value)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {
+            "file": self.file,
+            "protocol": self.protocol,
+            "events": self.events,
+            "duration_ms": self.duration_ms,
+            "types": [
+                {"from": direction, "type": kind, "count": count}
+                for (direction, kind), count in self.sorted_types()
+            ],
+            "audio_bytes": self.audio_bytes,
+            "responses": self.responses,
+            "tokens": self.tokens,
+            "errors": [
+                {**_named(("event", "type", "code", "message"), key), **_count(group)}
+                for key, group in self.errors.items()
+            ],
+            "deviations": [
+                {
+                    **_named(("from", "type", "path", "kind"), key),
+                    "values": group.values,
+                    **_count(group),
+                }
+                for key, group in self.deviations.items()
+            ],
+        }
+
+    def sorted_types(self) -> list[tuple[tuple[str, str], int]]:
+        """Types with their counts: the client's first, the most frequent first."""
+        return sorted(self.types.items(), key=lambda each: (each[0][0], -each[1], each[0][1]))
+
+
+def _at(value: Any, *path: str) -> Any:
+    for name in path:
+        value = value.get(name) if is_object(value) else None
+    return value
+
+
+def _plain(value: Any) -> str:
+    return shortened(value, _JOINED_LENGTH) if isinstance(value, str) else as_json(value, 60)
+
+
+def _named(names: tuple[str, ...], values: tuple[str, ...]) -> dict[str, str]:
+    return dict(zip(names, values, strict=True))
+
+
+def _count(group: _Group) -> dict[str, int]:
+    return {"count": group.count, "line": group.line}
+
+
+# Showing
+
+
+@dataclass
+class _Stream:
+    """Pieces of the same thing that follow each other."""
+
+    at_ms: float | None
+    first: dict[str, Any]
+    count: int = 0
+    size: int | None = None
+    text: str = ""
+    is_marked: bool = False
+
+
+class _Timeline:
+    """Events as lines. Streams stay open, side by side, until something else happens."""
+
+    def __init__(self, out: Screen) -> None:
+        self._out = out
+        self._streams: dict[tuple[str, ...], _Stream] = {}
+
+    def add(self, recorded: RecordedEvent, *, is_marked: bool) -> None:
+        """Show an event, now or, if it is a piece, with the others."""
+        wire = recorded.event
+        if not is_streamed(wire["type"]):
+            self.end()
+            self._show(recorded.at_ms, recorded.direction, wire, gist(wire), is_marked)
+            return
+        whose = (str(wire.get(name)) for name in ("response_id", "item_id", "content_index"))
+        key = (recorded.direction, wire["type"], *whose)
+        stream = self._streams.setdefault(key, _Stream(recorded.at_ms, wire))
+        stream.count += 1
+        stream.is_marked |= is_marked
+        size, delta = audio_size(wire), wire.get("delta")
+        if size is not None:
+            stream.size = (stream.size or 0) + size
+        elif isinstance(delta, str) and len(stream.text) < _JOINED_LENGTH:
+            stream.text += delta[:_JOINED_LENGTH]
+
+    def end(self) -> None:
+        """Show the streams that are open."""
+        for (direction, *_), stream in self._streams.items():
+            if stream.count == 1:
+                about = gist(stream.first)
+            else:
+                told = f'"{stream.text}"' if stream.size is None else f"{stream.size:,} bytes"
+                about = f"{stream.count}x {told}"
+            self._show(stream.at_ms, direction, stream.first, about, stream.is_marked)
+        self._streams.clear()
+
+    def _show(
+        self,
+        at_ms: float | None,
+        direction: str,
+        wire: dict[str, Any],
+        about: str,
+        is_marked: bool,
+    ) -> None:
+        show_event(self._out, at_ms, direction, wire["type"], about, is_marked=is_marked)
+
+
+def _show_summary(out: Screen, summary: _Summary, *, with_title: bool) -> None:
+    if with_title:
+        _show_title(out, summary)
+    _show_types(out, summary)
+    _show_tokens(out, summary)
+    _show_errors(out, summary)
+    _show_deviations(out, summary)
+
+
+def _show_title(out: Screen, summary: _Summary, more: str = "") -> None:
+    out.line(("bold", summary.file), f": protocol {summary.protocol}{more}")
+
+
+def _show_types(out: Screen, summary: _Summary) -> None:
+    duration = summary.duration_ms
+    time = "" if duration is None else f" in {span_text(duration)}"
+    out.line(("bold", "Events"), f": {summary.events:,}{time}")
+    for (direction, kind), count in summary.sorted_types():
+        out.line(f"{count:>7,} ", *_sent(direction, kind))
+    client, server = summary.audio_bytes["client"], summary.audio_bytes["server"]
+    if client or server:
+        out.line(("bold", "Audio"), f": → {client:,} bytes, ← {server:,} bytes")
+
+
+def _sent(direction: str, kind: str) -> tuple[tuple[str, str], ...]:
+    colour = "cyan" if direction == "client" else "green"
+    return (colour, "→" if direction == "client" else "←"), ("", f" {kind}")
+
+
+def _show_tokens(out: Screen, summary: _Summary) -> None:
+    tokens = summary.tokens
+    if not summary.responses:
+        return
+    responses = "1 response" if summary.responses == 1 else f"{summary.responses:,} responses"
+    out.line(("bold", "Tokens"), f": {tokens['total']:,} in {responses}")
+    for side in ("input", "output"):
+        kinds = {
+            name.removeprefix(f"{side}_"): count
+            for name, count in tokens.items()
+            if name.startswith(f"{side}_") and (count or name.endswith(("text", "audio", "cached")))
+        }
+        told = ", ".join(f"{name} {count:,}" for name, count in kinds.items())
+        out.line(f"{tokens[side]:>7,} {side}: {told}")
+
+
+def _show_errors(out: Screen, summary: _Summary) -> None:
+    total = sum(group.count for group in summary.errors.values())
+    out.line(("bold", "Errors"), f": {total or 'none'}")
+    for (event, kind, code, message), group in summary.errors.items():
+        out.line(f"{group.count:>7,} ", ("red", code or kind), f": {message}")
+        out.line(("dim", f"{'':8}{event}, {_where(group)}"))
+
+
+def _show_deviations(out: Screen, summary: _Summary) -> None:
+    total = sum(group.count for group in summary.deviations.values())
+    out.line(("bold", "Deviations"), f": {total or 'none'}")
+    for (direction, event, path, kind), group in summary.deviations.items():
+        out.line(
+            f"{group.count:>7,} ",
+            *_sent(direction, event),
+            " at " if path else "",
+            ("yellow", path),
+        )
+        values = ", ".join(group.values)
+        out.line(f"{'':10}{kind}, {_where(group)}{': ' if values else ''}{values}")
+
+
+def _where(group: _Group) -> str:
+    return f"line {group.line}" if group.count == 1 else f"first on line {group.line}"
