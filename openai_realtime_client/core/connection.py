@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from threading import Thread
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from pydantic import SecretStr
 from typing_extensions import Self
@@ -28,6 +28,7 @@ from openai_realtime_client.core.connection_errors import (
     closed,
 )
 from openai_realtime_client.core.endpoint import Dialect, Headers, Settings
+from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.core.model import RealtimeModel
 
 try:
@@ -44,6 +45,7 @@ from websockets.exceptions import (
     WebSocketException,
 )
 from websockets.http11 import Response
+from websockets.protocol import State
 
 __all__ = ["AsyncConnection", "AsyncConnector", "Connection", "Connector"]
 
@@ -73,7 +75,9 @@ class _Session(Generic[ServerEvent, ClientEvent]):
         self._dialect = dialect
         self._host = host
         self._headers = headers
+        self._closing: tuple[int, str] | None = None
         self._state: Any = None
+        self._id: str | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} to {self._host}, session {self.session_id}>"
@@ -89,24 +93,32 @@ class _Session(Generic[ServerEvent, ClientEvent]):
     @property
     def session_id(self) -> str | None:
         """The server's id of the session, or `None` until `session.created` was received."""
-        return getattr(self._state, "id", None)
+        return self._id
 
     def _received(self, data: bytes) -> ServerEvent:
         event: Any = self._dialect.parse(data)
         _logger.debug("received %.100s", event.type)
         if event.type in _STATES:
-            self._state = getattr(event, "session", self._state)
+            self._note(getattr(event, "session", None))
         return event  # type: ignore[no-any-return]
+
+    def _note(self, session: Any) -> None:
+        # A dictionary in an event that the schema does not know, such as those of other servers.
+        found = session.get("id") if is_object(session) else getattr(session, "id", None)
+        self._id = found if isinstance(found, str) else self._id
+        self._state = self._state if session is None else session
 
     def _closed(
         self, error: ConnectionClosed, unsent: str | None = None, audio_sent: int = 0
     ) -> ConnectionClosedError:
-        first = error.rcvd if error.rcvd_then_sent in (True, None) and error.rcvd else error.sent
-        if first is None:
+        is_ours = error.rcvd is None or error.rcvd_then_sent is False
+        close = error.sent if is_ours else error.rcvd
+        if close is None:
             return closed(LOST, "", unsent, audio_sent)
-        # The only thing to go wrong inside `websockets` is that pings are not answered.
-        code = LOST if first is error.sent and first.code == _INTERNAL_ERROR else first.code
-        return closed(code, self._headers.conceal(first.reason), unsent, audio_sent)
+        # What goes wrong inside `websockets` is that pings are not answered.
+        is_dead = is_ours and close.code == _INTERNAL_ERROR and not self._closing
+        reason = self._headers.conceal(close.reason)
+        return closed(LOST if is_dead else close.code, reason, unsent, audio_sent)
 
     def _audio_events(self, audio: bytes | bytearray | memoryview) -> Iterator[tuple[int, str]]:
         """What appends `audio`: the bytes that were before, and the JSON of one event."""
@@ -131,7 +143,7 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
     ) -> None:
         super().__init__(dialect, host, headers)
         self._socket = socket
-        self._closing: asyncio.Future[None] | None = None
+        self._closed_by_us: asyncio.Future[None] | None = None
 
     async def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
         """Send one event: an instance of a client event's class, or a dictionary with a `type`.
@@ -167,7 +179,7 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
         except ConcurrencyError:
             if not self._closing:
                 raise
-            error = closed(NORMAL, "")
+            error = closed(*self._closing)
         else:
             return self._received(data)
         raise error
@@ -177,9 +189,10 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
 
         Events that were not received yet are dropped. Cancelling goes on closing, without waiting.
         """
-        if self._closing is None:
-            self._closing = asyncio.ensure_future(self._close(code, reason))
-        await asyncio.shield(self._closing)
+        if self._closed_by_us is None:
+            self._closing = code, reason
+            self._closed_by_us = asyncio.ensure_future(self._close(code, reason))
+        await asyncio.shield(self._closed_by_us)
 
     def __aiter__(self) -> Self:
         return self
@@ -195,7 +208,8 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
     async def _close(self, code: int, reason: str) -> None:
         discarding = asyncio.ensure_future(self._discard())
         try:
-            await self._socket.close(code, reason)
+            if self._socket.state is State.OPEN:
+                await self._socket.close(code, reason)
             await discarding
         except asyncio.CancelledError:  # the event loop ends
             self._socket.transport.abort()
@@ -211,12 +225,18 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
     async def _send(self, name: str, text: str, audio_sent: int = 0) -> None:
         error = None
         try:
-            await self._socket.send(text)
-            # A connection that is dropped while `send` waits does not make it raise.
-            if self._socket.close_code is not None:
-                error = closed(self._socket.close_code, "", name, audio_sent)
+            # While it closes, `websockets` would abort a transport that may have ended already,
+            # which asyncio does not take.
+            if self._socket.state is State.OPEN:
+                await self._socket.send(text)
+            else:
+                await self._socket.wait_closed()
         except ConnectionClosed as caught:
             error = self._closed(caught, name, audio_sent)
+        # A connection that is dropped while `send` waits does not make it raise.
+        if error is None and self._socket.close_code is not None:
+            reason = self._headers.conceal(self._socket.close_reason or "")
+            error = closed(self._socket.close_code, reason, name, audio_sent)
         if error:
             raise error
         _logger.debug("sent %.100s", name)
@@ -238,7 +258,6 @@ class Connection(_Session[ServerEvent, ClientEvent]):
     ) -> None:
         super().__init__(dialect, host, headers)
         self._socket = socket
-        self._closing = False
 
     def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
         """Send one event: an instance of a client event's class, or a dictionary with a `type`.
@@ -274,7 +293,7 @@ class Connection(_Session[ServerEvent, ClientEvent]):
         except ConcurrencyError:
             if not self._closing:
                 raise
-            error = closed(NORMAL, "")
+            error = closed(*self._closing)
         else:
             return self._received(data)
         raise error
@@ -284,7 +303,7 @@ class Connection(_Session[ServerEvent, ClientEvent]):
 
         Events that were not received yet are dropped.
         """
-        self._closing = True
+        self._closing = self._closing or (code, reason)
         discarding = Thread(target=self._discard, name="discarding", daemon=True)
         discarding.start()
         self._socket.close(code, reason)
@@ -322,7 +341,7 @@ class Connection(_Session[ServerEvent, ClientEvent]):
 class AsyncConnector(Generic[ServerEvent, ClientEvent]):
     """What `connect` gives: `async with` opens a session and closes it, `open` opens one.
 
-    Each time is a new session, with a new key where the key is a function.
+    Each time is a new session, with a new key where the key is a function. One block at a time.
     """
 
     def __init__(
@@ -331,7 +350,8 @@ class AsyncConnector(Generic[ServerEvent, ClientEvent]):
         self._dialect = dialect
         self._settings = settings
         self._options = options or {}
-        self._opened: list[AsyncConnection[ServerEvent, ClientEvent]] = []
+        self._is_entered = False
+        self._connection: AsyncConnection[ServerEvent, ClientEvent] | None = None
 
     async def open(self) -> AsyncConnection[ServerEvent, ClientEvent]:
         """Open a session, which the caller closes.
@@ -357,8 +377,14 @@ class AsyncConnector(Generic[ServerEvent, ClientEvent]):
         raise error
 
     async def __aenter__(self) -> AsyncConnection[ServerEvent, ClientEvent]:
-        self._opened.append(await self.open())
-        return self._opened[-1]
+        _refuse_second(self._is_entered)
+        self._is_entered = True
+        try:
+            self._connection = await self.open()
+        except BaseException:
+            self._is_entered = False
+            raise
+        return self._connection
 
     async def __aexit__(
         self,
@@ -366,13 +392,15 @@ class AsyncConnector(Generic[ServerEvent, ClientEvent]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._opened.pop().close()
+        assert self._connection
+        self._is_entered = False
+        await self._connection.close()
 
 
 class Connector(Generic[ServerEvent, ClientEvent]):
     """What `connect_sync` gives: `with` opens a session and closes it, `open` opens one.
 
-    Each time is a new session, with a new key where the key is a function.
+    Each time is a new session, with a new key where the key is a function. One block at a time.
     """
 
     def __init__(
@@ -381,7 +409,8 @@ class Connector(Generic[ServerEvent, ClientEvent]):
         self._dialect = dialect
         self._settings = settings
         self._options = options or {}
-        self._opened: list[Connection[ServerEvent, ClientEvent]] = []
+        self._is_entered = False
+        self._connection: Connection[ServerEvent, ClientEvent] | None = None
 
     def open(self) -> Connection[ServerEvent, ClientEvent]:
         """Open a session, which the caller closes.
@@ -407,8 +436,14 @@ class Connector(Generic[ServerEvent, ClientEvent]):
         raise error
 
     def __enter__(self) -> Connection[ServerEvent, ClientEvent]:
-        self._opened.append(self.open())
-        return self._opened[-1]
+        _refuse_second(self._is_entered)
+        self._is_entered = True
+        try:
+            self._connection = self.open()
+        except BaseException:
+            self._is_entered = False
+            raise
+        return self._connection
 
     def __exit__(
         self,
@@ -416,7 +451,9 @@ class Connector(Generic[ServerEvent, ClientEvent]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._opened.pop().close()
+        assert self._connection
+        self._is_entered = False
+        self._connection.close()
 
 
 # How it is overloaded is too much for type checkers.
@@ -446,19 +483,26 @@ class _Socket(websockets.sync.client.ClientConnection):
             raise _NoRedirect(error.response) from None
 
 
-# What a handshake raises; on Python 3.10 asyncio has a TimeoutError of its own.
-_FAILURES = (OSError, WebSocketException, asyncio.TimeoutError)
+# What opening raises: UnicodeError is for names that no host can have, and on Python 3.10 asyncio
+# has a TimeoutError of its own.
+_FAILURES = (OSError, WebSocketException, asyncio.TimeoutError, UnicodeError)
 
 
 # Errors are raised outside the `except` that makes them: those of `websockets` hold requests.
 def _failed(error: Exception, host: str, headers: Headers) -> ConnectionFailedError:
     if isinstance(error, _NoRedirect):
         response = error.response
+        told = {name: headers.conceal(value) for name, value in response.headers.raw_items()}
         body = headers.conceal((response.body or b"").decode("latin-1")).encode("latin-1")
-        return HandshakeRefusedError(response.status_code, dict(response.headers.raw_items()), body)
+        return HandshakeRefusedError(response.status_code, told, body)
     # Of the others, the text may hold a URL with its query, or a proxy's password.
     why = f": {error}" if isinstance(error, OSError) else ""
     return ConnectionFailedError(f"no connection to {host}: {type(error).__name__}{why}")
+
+
+def _refuse_second(is_entered: bool) -> None:
+    if is_entered:
+        raise RuntimeError("its session is open: call `connect` again for another at the same time")
 
 
 def _options(settings: Settings, own: Mapping[str, Any]) -> dict[str, Any]:
@@ -479,14 +523,22 @@ def _encoded(event: Any) -> tuple[str, str]:
     if isinstance(event, RealtimeModel):
         name, text = getattr(event, "type", None), event.to_json()
     else:
-        name = event.get("type")
-        text = json.dumps(event, default=_plain, allow_nan=False, separators=(",", ":"))
+        name, text = event.get("type"), _json(event)
     if not isinstance(name, str):
         raise ValueError("an event to send has a `type`, which is a string")
     return str(name), text
 
 
+def _json(event: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(dict(event), default=_plain, allow_nan=False, separators=(",", ":"))
+    except TypeError as error:
+        raise ValueError(f"the event is no JSON: {error}") from None
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, RealtimeModel):
         return value.to_dict()
-    raise TypeError(f"a {type(value).__name__} is no JSON")
+    if isinstance(value, Mapping):
+        return dict(cast(Mapping[str, Any], value))
+    raise TypeError(f"a value of type {type(value).__name__}")

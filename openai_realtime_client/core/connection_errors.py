@@ -45,7 +45,13 @@ class HandshakeRefusedError(ConnectionFailedError):
         self.status = status
         self.headers = {name.lower(): value for name, value in headers.items()}
         self.body = body
-        super().__init__(f"the server refused with HTTP {status}{_told(body)}")
+        super().__init__(status, self.headers, body)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.status})"
+
+    def __str__(self) -> str:
+        return f"the server refused with HTTP {self.status}{_told(self.body)}"
 
     @property
     def request_id(self) -> str | None:

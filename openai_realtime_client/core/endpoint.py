@@ -50,7 +50,7 @@ class Headers(dict[str, str]):
         for name, value in self.items():
             secret = value.rpartition(" ")[2]
             if secret and name.lower() in _CREDENTIALS:
-                text = text.replace(secret, "***")
+                text = _concealed(text, secret)
         return text
 
 
@@ -211,6 +211,15 @@ class Settings:
         own = {name.lower() for name in self._headers}
         kept = {name: value for name, value in headers.items() if name.lower() not in own}
         return Headers(kept | self._headers)
+
+
+def _concealed(text: str, secret: str) -> str:
+    text = text.replace(secret, "***")
+    # The reason of a close frame has room for 123 bytes, which may end in the midst of a key.
+    for length in range(len(secret) - 1, 7, -1):
+        if text.endswith(secret[:length]):
+            return text[:-length] + "***"
+    return text
 
 
 def _hidden(key: Key | None) -> SecretStr | Callable[[], Any] | None:
