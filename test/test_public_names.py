@@ -16,30 +16,50 @@ COMMON = {
     "ApiConnectionException",
     "ApiException",
     "ApiResponse",
+    "AsyncConnection",
+    "azure",
     "BadRequestException",
     "Configuration",
     "ConflictException",
+    "connect",
+    "connect_sync",
+    "Connection",
+    "ConnectionClosedError",
+    "ConnectionFailedError",
+    "ConnectionLostError",
+    "ConnectionSettingsError",
     "Created",
     "Deviation",
     "deviations",
     "ForbiddenException",
+    "HandshakeRefusedError",
     "InvalidEventError",
+    "InvalidKeyError",
     "InvalidModelError",
     "InvalidResponseException",
+    "MessageTooBigError",
     "NotFoundException",
     "OpenEnum",
+    "parse_client_event",
+    "parse_server_event",
+    "ProtocolRefusedError",
     "RateLimitException",
     "RealtimeApi",
+    "RealtimeConnectionError",
     "RealtimeModel",
     "ServiceException",
+    "SessionExpiredError",
     "UnauthorizedException",
     "UnknownEvent",
     "UnknownModel",
     "UnprocessableEntityException",
-    "parse_client_event",
-    "parse_server_event",
 }
-TRANSLATION = {"parse_translation_client_event", "parse_translation_server_event"}
+TRANSLATION = {
+    "connect_translation",
+    "connect_translation_sync",
+    "parse_translation_client_event",
+    "parse_translation_server_event",
+}
 # The enums that unions hold.
 UNION_ENUMS = {
     "realtime": {
@@ -102,3 +122,53 @@ def test_the_version_is_that_of_the_distribution() -> None:
     import openai_realtime_client
 
     assert openai_realtime_client.__version__ == version("openai-realtime-client")
+
+
+# What there is without the extra `websocket`.
+
+WITHOUT_WEBSOCKETS = """
+import sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "websockets":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocker())
+"""
+NEED_WEBSOCKETS = {"AsyncConnection", "Connection", "connect", "connect_sync"}
+
+
+def without_websockets(program: str) -> str:
+    """What a program prints where `websockets` is not installed."""
+    arguments = [sys.executable, "-W", "error", "-c", WITHOUT_WEBSOCKETS + program]
+    return subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
+
+
+def test_without_websockets_connecting_names_the_extra(protocol: Protocol) -> None:
+    names = NEED_WEBSOCKETS | {name for name in TRANSLATION if name.startswith("connect")}
+    program = f"""
+import {protocol.package} as package
+for name in {sorted(names & set(protocol.module.__all__))}:
+    try:
+        exec(f"from {protocol.package} import {{name}}")
+    except ImportError as error:
+        print(type(error).__name__, error.__cause__, error.__suppress_context__, error)
+"""
+    lines = without_websockets(program).splitlines()
+    text = 'connections need an extra: pip install "openai-realtime-client[websocket]"'
+    assert set(lines) == {f"ImportError None True {text}"}
+    assert len(lines) == len(names & set(protocol.module.__all__))
+
+
+def test_without_websockets_all_else_is_there(protocol: Protocol) -> None:
+    program = f"""
+import {protocol.package} as package
+for name in package.__all__:
+    if name not in {NEED_WEBSOCKETS | TRANSLATION} and getattr(package, name) is None:
+        print("missing", name)
+error = package.ConnectionClosedError(1000)
+print(package.parse_server_event('{{"type": "x"}}').type, error)
+print(package.azure("https://a", "d", api_key="k").endpoint)
+"""
+    assert without_websockets(program) == "x the session is closed (1000)\nhttps://a\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -140,9 +141,11 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
         dialect: Dialect[ServerEvent],
         host: str,
         headers: Headers,
+        close_timeout: float | None,
     ) -> None:
         super().__init__(dialect, host, headers)
         self._socket = socket
+        self._close_timeout = close_timeout
         self._closed_by_us: asyncio.Future[None] | None = None
 
     async def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
@@ -209,7 +212,11 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
         discarding = asyncio.ensure_future(self._discard())
         try:
             if self._socket.state is State.OPEN:
-                await self._socket.close(code, reason)
+                # By itself it waits without limit for what was sent before to go out.
+                await asyncio.wait_for(self._socket.close(code, reason), self._close_timeout)
+            await discarding
+        except asyncio.TimeoutError:
+            self._socket.transport.abort()
             await discarding
         except asyncio.CancelledError:  # the event loop ends
             self._socket.transport.abort()
@@ -373,7 +380,8 @@ class AsyncConnector(Generic[ServerEvent, ClientEvent]):
             error = _failed(caught, host, headers)
         else:
             _logger.debug("connected to %s", host)
-            return AsyncConnection(socket, self._dialect, host, headers)
+            _give_up_when_stuck(socket.transport.get_extra_info("socket"), options)
+            return AsyncConnection(socket, self._dialect, host, headers, options["close_timeout"])
         raise error
 
     async def __aenter__(self) -> AsyncConnection[ServerEvent, ClientEvent]:
@@ -432,6 +440,7 @@ class Connector(Generic[ServerEvent, ClientEvent]):
             error = _failed(caught, host, headers)
         else:
             _logger.debug("connected to %s", host)
+            _give_up_when_stuck(socket.socket, options)
             return Connection(socket, self._dialect, host, headers)
         raise error
 
@@ -512,10 +521,25 @@ def _options(settings: Settings, own: Mapping[str, Any]) -> dict[str, Any]:
         "compression": None,
         "logger": _socket_logger,
         "max_size": 2**26,
+        "ping_interval": 20,
+        "ping_timeout": 20,
+        "close_timeout": 10,
     }
     if settings.is_loopback:
         defaults["proxy"] = None
     return {**defaults, **own}
+
+
+def _give_up_when_stuck(tcp: socket.socket, options: Mapping[str, Any]) -> None:
+    """Let the system end a connection that takes no more, for no ping gets through to tell.
+
+    By default it would go on trying for a quarter of an hour.
+    """
+    interval, timeout = options["ping_interval"], options["ping_timeout"]
+    option: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux has it
+    if option and interval and timeout and tcp.family in (socket.AF_INET, socket.AF_INET6):
+        with suppress(OSError):  # The server may have ended it already.
+            tcp.setsockopt(socket.IPPROTO_TCP, option, int((interval + timeout) * 1000))
 
 
 def _encoded(event: Any) -> tuple[str, str]:

@@ -155,9 +155,7 @@ class Settings:
         if self._model and (self._call_id or self._azure):
             other = "`call_id`: the call" if self._call_id else "`azure`: the deployment"
             raise ConnectionSettingsError(f"pass `model` or {other} has its model already")
-        scheme = _SCHEMES.get(self._base.scheme)
-        if not scheme or not self.host:
-            raise ConnectionSettingsError("a server's URL starts with wss://, https:// or the like")
+        scheme = self._scheme()
         if scheme == "ws" and self._has_secret() and not (self._allow_insecure or self.is_loopback):
             raise ConnectionSettingsError(
                 "a key would go over ws:// unencrypted: use wss://, or pass `allow_insecure=True`"
@@ -173,6 +171,15 @@ class Settings:
     async def headers_async(self) -> Headers:
         """The same, where the key may come from a coroutine function."""
         return self._with_key(await _awaited(self._key()))
+
+    def _scheme(self) -> str:
+        try:
+            scheme, _ = _SCHEMES.get(self._base.scheme), self._base.port
+        except ValueError:
+            scheme = None
+        if not scheme or not self.host:
+            raise ConnectionSettingsError("a server's URL is like wss://HOST:PORT/v1")
+        return scheme
 
     def _azure_path(self) -> str:
         if not self._azure:
