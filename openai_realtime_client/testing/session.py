@@ -6,7 +6,16 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from functools import partial
 from typing import Any, Protocol
 
 from openai_realtime_client.core.errors import InvalidEventError
@@ -190,9 +199,9 @@ class ReplaySession:
 
     async def run(self, part: Coroutine[Any, Any, None]) -> None:
         """Do the server's part, which is one of the next three, until the connection has ended."""
-        self._begin(self._read())
+        self._begin(self._read)
         try:
-            await self._guarded(part)
+            await self._guarded(lambda: part)
         finally:
             for task in self._tasks:
                 task.cancel()
@@ -216,7 +225,7 @@ class ReplaySession:
                 if rules.is_over:
                     await self._connection.close(1000)
             for stream in rules.streams():
-                self._begin(self._stream(stream, turn))
+                self._begin(partial(self._stream, stream, turn))
 
     async def replay(self, recorded: Sequence[RecordedEvent]) -> None:
         """Replay a script until its end, or until the client departs from it; then close."""
@@ -238,14 +247,14 @@ class ReplaySession:
         if self.mismatch is None:
             self.mismatch = script.missing()
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, work: Callable[[], Awaitable[None]]) -> None:
         task = asyncio.create_task(self._guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await work
+            await work()
         except Exception as error:
             self.failure = error
             await self._connection.close(1011, "the embedded server failed")

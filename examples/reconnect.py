@@ -1,0 +1,106 @@
+"""A conversation that outlives its sessions, which may be cut, and which expire.
+
+    python examples/reconnect.py "My name is Ada." "What is my name?"
+
+A new session has no memory, so that it is given the settings and the conversation anew. The key is
+in OPENAI_API_KEY. Without one, put `python examples/without_key.py` in place of `python`, and it
+talks to the embedded server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+
+from openai_realtime_client import (
+    AsyncConnection,
+    ConnectionFailedError,
+    ConnectionLostError,
+    HandshakeRefusedError,
+    SessionExpiredError,
+    ga,
+)
+
+SESSION = ga.RealtimeSessionCreateRequestGA(
+    instructions="Answer in one sentence.",
+    output_modalities=[ga.RealtimeSessionCreateRequestGA.OutputModalitiesEnum.TEXT],
+)
+TRIES = 6  # in a row without an answer
+FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0  # seconds
+REMEMBERED = 20  # items; each costs tokens in every session
+
+
+def user(text: str) -> ga.RealtimeConversationItem:
+    """What the user said, as an item to send."""
+    part = ga.RealtimeConversationItemMessageUserContent
+    content = [part(type=part.TypeEnum.INPUT_TEXT, text=text)]
+    return ga.RealtimeConversationItemMessageUser(content=content)
+
+
+def assistant(text: str) -> ga.RealtimeConversationItem:
+    """What the assistant said, as an item to send. Spoken answers are sent as text, too."""
+    part = ga.RealtimeConversationItemMessageAssistantContent
+    content = [part(type=part.TypeEnum.OUTPUT_TEXT, text=text)]
+    return ga.RealtimeConversationItemMessageAssistant(content=content)
+
+
+async def ask(
+    connection: AsyncConnection[ga.RealtimeServerEvent, ga.RealtimeClientEvent], question: str
+) -> str:
+    """The answer to a question."""
+    await connection.send(ga.RealtimeClientEventConversationItemCreate(item=user(question)))
+    await connection.send(ga.RealtimeClientEventResponseCreate())
+    answer = ""
+    while True:
+        match await connection.recv():
+            case ga.RealtimeServerEventResponseTextDone(text=text):
+                answer += text
+            case ga.RealtimeServerEventResponseDone(response=response):
+                if response.status != ga.RealtimeResponse.StatusEnum.COMPLETED:
+                    raise RuntimeError(f"the response is {response.status}")
+                return answer
+            case ga.RealtimeServerEventError(error=error):
+                raise RuntimeError(error.message)
+            case _:
+                pass
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether to try again, which does not help where the server refuses the key or the request."""
+    if isinstance(error, HandshakeRefusedError):
+        return error.status in (408, 429) or error.status >= 500
+    return True
+
+
+async def converse(questions: list[str]) -> None:
+    """Ask one question after the other, in as many sessions as that takes."""
+    said: list[ga.RealtimeConversationItem] = []
+    left = list(questions)
+    failures = 0
+    while left:
+        try:
+            async with ga.connect("gpt-realtime") as connection:
+                await connection.send(ga.RealtimeClientEventSessionUpdate(session=SESSION))
+                for item in said[-REMEMBERED:]:
+                    await connection.send(ga.RealtimeClientEventConversationItemCreate(item=item))
+                while left:
+                    answer = await ask(connection, left[0])
+                    print(answer)
+                    said += [user(left.pop(0)), assistant(answer)]
+                    failures = 0
+        # No others: InvalidKeyError and ProtocolRefusedError, say, would only come again.
+        except (ConnectionLostError, SessionExpiredError, ConnectionFailedError) as error:
+            failures += 1
+            if failures == TRIES or not may_pass(error):
+                raise
+            # At random, so that not all clients of a server that has gone come back at once.
+            delay = min(LONGEST_DELAY, FIRST_DELAY * 2 ** (failures - 1)) * random.uniform(0.5, 1)
+            print(f"{error}; again in {delay:.1f} s", file=sys.stderr)
+            await asyncio.sleep(delay)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit('usage: reconnect.py "QUESTION" …')
+    asyncio.run(converse(sys.argv[1:]))
