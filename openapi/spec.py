@@ -539,11 +539,25 @@ def _annotate_events(schemas: dict[str, Any]) -> None:
         union = schemas[name]
         union["x-parses"] = "parse_" + _snake_case(name.removeprefix("Realtime"))
         union["x-direction"] = direction
+        if "x-connection" in union:
+            union["x-connection"] |= _connection(name, union)
         for value, reference in union["discriminator"]["mapping"].items():
             event = schemas[reference.removeprefix(REFERENCE)]
             event["x-event-type"] = value
             event["x-direction"] = direction
             event.setdefault("x-parser", union["x-parses"])
+
+
+def _connection(server: str, union: dict[str, Any]) -> dict[str, str]:
+    """What the functions that open a session need besides what the fragment says."""
+    kind = _snake_case(server.removeprefix("Realtime").removesuffix("ServerEvent"))
+    return {
+        "suffix": f"_{kind}" if kind else "",
+        "is_beta": str(union["x-connection"]["is_beta"]),
+        "server": server,
+        "client": server.replace("ServerEvent", "ClientEvent"),
+        "parse": union["x-parses"],
+    }
 
 
 def _snake_case(name: str) -> str:

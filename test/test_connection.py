@@ -579,7 +579,7 @@ async def test_audio_arrives_byte_for_byte(kind: Kind, size: int) -> None:
         bytearray(AUDIO),
         memoryview(AUDIO),
         memoryview(bytearray(AUDIO))[3:-5],
-        memoryview(array("h", range(-300, 300))),
+        memoryview(array("h", AUDIO)),
         memoryview(array("f", [0.5])),
     ],
     ids=lambda audio: type(audio).__name__,
@@ -1071,6 +1071,7 @@ async def test_a_refusal_tells_the_servers_answer(kind: Kind, status: int) -> No
     assert error.headers["retry-after"] == "2"
     assert json.loads(error.body) == body
     assert str(error) == f"the server refused with HTTP {status}: Some message."
+    assert repr(error) == f"HandshakeRefusedError({status})"
     assert len(server.requests) == 1
 
 
@@ -1212,6 +1213,7 @@ async def test_the_error_tells_how_much_audio_was_sent(kind: Kind) -> None:
         error = await error_of(ConnectionLostError, asyncio.wait_for, sending, 10)
         assert isinstance(error, ConnectionClosedError)
         assert_closed(error, 1006, "", "input_audio_buffer.append", error.audio_sent)
+        await assert_over(connection, ConnectionLostError, 1006)
     assert error.audio_sent % CHUNK == 0
     assert error.audio_sent < len(audio)
     if kind.is_async:
@@ -1419,6 +1421,23 @@ async def test_cancelling_the_block_closes_the_session(kind: Kind) -> None:
         talking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await talking
+    assert server.sessions[0].close_code == 1000
+
+
+@for_asyncio
+@scenario
+async def test_cancelling_close_goes_on_closing(
+    kind: Kind, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with ReplayServer() as server, opened(kind, server.url) as connection:
+        closing = asyncio.create_task(connection.close())
+        await turns(1)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        await connection.close()
+        assert "closed with 1000" in caplog.messages
     assert server.sessions[0].close_code == 1000
 
 

@@ -374,3 +374,30 @@ def test_azures_settings_do_not_show_their_credential(secret: dict[str, Any]) ->
     settings = azure(ENDPOINT, "my-deployment", **secret)
     assert KEY not in repr(settings)
     assert "my-deployment" in repr(settings)
+
+
+@pytest.mark.parametrize("key", [None, b"sk-bytes", 5])
+def test_a_function_gives_a_key_that_is_text(kind: Kind, key: Any) -> None:
+    with pytest.raises(ConnectionSettingsError, match=f"gave a {type(key).__name__}"):
+        headers(kind, api_key=lambda: key)
+
+
+@pytest.mark.parametrize("protocol", [v1, ga], ids=["root", "ga"])
+def test_a_coroutine_function_is_for_asyncio(protocol: ModuleType) -> None:
+    async def key() -> str:
+        return KEY
+
+    with pytest.raises(ConnectionSettingsError, match="gave a coroutine"):
+        headers(Kind(protocol, False), api_key=key)
+
+
+def test_a_password_in_the_url_is_a_secret(kind: Kind) -> None:
+    with pytest.raises(ConnectionSettingsError, match="unencrypted"):
+        url(kind, base_url="ws://user:password@example.com/v1", api_key="")
+
+
+def test_wrong_arguments_are_an_error_only_when_a_session_is_opened(kind: Kind) -> None:
+    query: Any = "a=b"
+    connector = kind.connect(query=query, headers=query, api_key=KEY)
+    with pytest.raises((TypeError, ValueError)):
+        asyncio.run(connector.open()) if kind.is_async else connector.open()

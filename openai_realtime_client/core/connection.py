@@ -155,7 +155,7 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
         Cancelling does not take back what is being sent.
 
         Raises `ConnectionClosedError` when the event was not sent, `ValueError` for a dictionary
-        without `type` or that is no JSON.
+        without `type` or that is no JSON, `TypeError` for anything else.
         """
         name, text = _encoded(event)
         await self._send(name, text)
@@ -272,7 +272,7 @@ class Connection(_Session[ServerEvent, ClientEvent]):
         Returns when the operating system has taken it, so a slow network slows the sender down.
 
         Raises `ConnectionClosedError` when the event was not sent, `ValueError` for a dictionary
-        without `type` or that is no JSON.
+        without `type` or that is no JSON, `TypeError` for anything else.
         """
         name, text = _encoded(event)
         self._send(name, text)
@@ -546,8 +546,11 @@ def _encoded(event: Any) -> tuple[str, str]:
     """The `type` of an event, and its JSON."""
     if isinstance(event, RealtimeModel):
         name, text = getattr(event, "type", None), event.to_json()
+    elif isinstance(event, Mapping):
+        fields = cast(Mapping[str, Any], event)
+        name, text = fields.get("type"), _json(fields)
     else:
-        name, text = event.get("type"), _json(event)
+        raise TypeError(f"send takes an event or a dictionary, no {type(event).__name__}")
     if not isinstance(name, str):
         raise ValueError("an event to send has a `type`, which is a string")
     return str(name), text

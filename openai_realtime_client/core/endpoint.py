@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from inspect import isawaitable
+from inspect import isawaitable, iscoroutine
 from ipaddress import ip_address
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
@@ -126,12 +126,17 @@ class Settings:
         self._azure = azure
         url = azure.endpoint if azure else base_url or os.environ.get("OPENAI_BASE_URL")
         self._base_url = url or _DEFAULT_URL
-        self._headers = Headers(headers or {})
-        self._query = dict(query or {})
+        # Later: an error here would show the key, which the caller's frame still holds.
+        self._own_headers = lambda: Headers(headers or {})
+        self._own_query = lambda: dict[str, str](query or {})
         self._allow_insecure = allow_insecure
         key = api_key if api_key is not None else os.environ.get("OPENAI_API_KEY")
         bearer = _Credential("Authorization", "Bearer ", _hidden(key))
         self._credential = azure.credential if azure else bearer
+
+    @property
+    def _headers(self) -> Headers:
+        return self._own_headers()
 
     @property
     def _base(self) -> SplitResult:
@@ -161,7 +166,11 @@ class Settings:
                 "a key would go over ws:// unencrypted: use wss://, or pass `allow_insecure=True`"
             )
         path = self._base.path.rstrip("/") + self._azure_path() + self._dialect.path
-        query = {**dict(parse_qsl(self._base.query)), **self._parameters(), **self._query}
+        query = {
+            **dict(parse_qsl(self._base.query)),
+            **self._parameters(),
+            **self._own_query(),
+        }
         return urlunsplit((scheme, self._base.netloc, path, urlencode(query), ""))
 
     def headers(self) -> Headers:
@@ -196,7 +205,8 @@ class Settings:
         return {name: value for name, value in found.items() if value}
 
     def _has_secret(self) -> bool:
-        return self._credential.is_secret or self._has_own_credential()
+        has_password = self._base.password is not None
+        return has_password or self._credential.is_secret or self._has_own_credential()
 
     def _has_own_credential(self) -> bool:
         return not _CREDENTIALS.isdisjoint(name.lower() for name in self._headers)
@@ -234,11 +244,19 @@ def _hidden(key: Key | None) -> SecretStr | Callable[[], Any] | None:
 
 
 def _called(key: SecretStr | Callable[[], Any] | None) -> SecretStr | None:
-    return SecretStr(key()) if callable(key) else key
+    return _checked(key()) if callable(key) else key
 
 
 async def _awaited(key: SecretStr | Callable[[], Any] | None) -> SecretStr | None:
     if not callable(key):
         return key
     value = key()
-    return SecretStr(await value if isawaitable(value) else value)
+    return _checked(await value if isawaitable(value) else value)
+
+
+def _checked(key: Any) -> SecretStr:
+    if not isinstance(key, str):
+        if iscoroutine(key):
+            key.close()
+        raise ConnectionSettingsError(f"the function for a key gave a {type(key).__name__}, no str")
+    return SecretStr(key)
