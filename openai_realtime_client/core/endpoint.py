@@ -127,8 +127,8 @@ class Settings:
         url = azure.endpoint if azure else base_url or os.environ.get("OPENAI_BASE_URL")
         self._base_url = url or _DEFAULT_URL
         # Later: an error here would show the key, which the caller's frame still holds.
-        self._own_headers = lambda: Headers(headers or {})
-        self._own_query = lambda: dict[str, str](query or {})
+        self._own_headers: Callable[[], Headers] = lambda: Headers(headers or {})
+        self._own_query: Callable[[], dict[str, str]] = lambda: dict(query or {})
         self._allow_insecure = allow_insecure
         key = api_key if api_key is not None else os.environ.get("OPENAI_API_KEY")
         bearer = _Credential("Authorization", "Bearer ", _hidden(key))
