@@ -53,7 +53,13 @@ components:
         size: {type: integer, description: Its size.}
 """
 # One guide is generated, from both protocols.
-HANDWRITTEN = ("openai_realtime_client/core/", "docs/guides/")
+HANDWRITTEN = (
+    "docs/guides/",
+    "openai_realtime_client/__main__.py",
+    "openai_realtime_client/cli/",
+    "openai_realtime_client/core/",
+    "openai_realtime_client/testing/",
+)
 FRAGMENT = "openapi/realtime.yaml"
 MODELS = "openai_realtime_client/models"
 
