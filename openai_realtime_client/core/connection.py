@@ -477,6 +477,18 @@ class _NoRedirect(WebSocketException):
 
 
 class _AsyncSocket(websockets.asyncio.client.ClientConnection):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        # Before version 17, `websockets` cannot put the beginning of a fragmented message back when
+        # `recv` is cancelled while more of it arrives.
+        frames: Any = self.recv_messages.frames
+
+        def put_back(items: list[Any]) -> None:
+            frames.queue.extendleft(reversed(items))
+
+        if hasattr(frames, "reset"):
+            frames.reset = put_back
+
     async def handshake(self, *args: Any, **kwargs: Any) -> None:
         try:
             await super().handshake(*args, **kwargs)
