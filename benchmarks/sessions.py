@@ -229,10 +229,8 @@ def random_faults(chance: random.Random) -> Faults:
 
 
 def census() -> dict[str, int]:
-    """The threads and the sockets of this process."""
-    links = (f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd"))
-    sockets = [link for link in links if os.path.exists(link) or os.path.islink(link)]
-    return {"threads": threading.active_count(), "sockets": len(sockets)}
+    """The threads and the sockets of this process, with the few other files that it has open."""
+    return {"threads": threading.active_count(), "sockets": len(os.listdir("/proc/self/fd"))}
 
 
 def wait_until_closed(sockets: int) -> None:

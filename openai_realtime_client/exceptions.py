@@ -2,13 +2,14 @@
 
 """What a call can raise."""
 
-import json
 import math
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
 from dateutil import parser as date_parser
+
+from openai_realtime_client.core.json_types import error_in
 
 
 class ApiException(Exception):
@@ -127,10 +128,7 @@ def _seconds_until(date: str) -> float:
 
 
 def _error_object(body: bytes) -> dict[str, Any]:
-    try:
-        error = json.loads(body)["error"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return {}
+    error = error_in(body)
     if error is None:
         return {}
     return error if isinstance(error, dict) else {"message": str(error)}  # pyright: ignore[reportUnknownVariableType]

@@ -10,8 +10,8 @@ import json
 import logging
 import socket
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from threading import Thread
 from types import TracebackType
 from typing import Any, Generic, TypeVar, cast
@@ -345,11 +345,8 @@ class Connection(_Session[ServerEvent, ClientEvent]):
         _logger.debug("sent %.100s", name)
 
 
-class AsyncConnector(Generic[ServerEvent, ClientEvent]):
-    """What `connect` gives: `async with` opens a session and closes it, `open` opens one.
-
-    Each time is a new session, with a new key where the key is a function. One block at a time.
-    """
+class _Connector(Generic[ServerEvent, ClientEvent]):
+    """What both kinds of connectors share."""
 
     def __init__(
         self, dialect: Dialect[ServerEvent], settings: Settings, options: Mapping[str, Any] | None
@@ -358,7 +355,28 @@ class AsyncConnector(Generic[ServerEvent, ClientEvent]):
         self._settings = settings
         self._options = options or {}
         self._is_entered = False
-        self._connection: AsyncConnection[ServerEvent, ClientEvent] | None = None
+
+    @contextmanager
+    def _entering(self) -> Generator[None]:
+        if self._is_entered:
+            raise RuntimeError(
+                "its session is open: call `connect` again for another at the same time"
+            )
+        self._is_entered = True
+        try:
+            yield
+        except BaseException:
+            self._is_entered = False
+            raise
+
+
+class AsyncConnector(_Connector[ServerEvent, ClientEvent]):
+    """What `connect` gives: `async with` opens a session and closes it, `open` opens one.
+
+    Each time is a new session, with a new key where the key is a function. One block at a time.
+    """
+
+    _connection: AsyncConnection[ServerEvent, ClientEvent]
 
     async def open(self) -> AsyncConnection[ServerEvent, ClientEvent]:
         """Open a session, which the caller closes.
@@ -385,13 +403,8 @@ class AsyncConnector(Generic[ServerEvent, ClientEvent]):
         raise error
 
     async def __aenter__(self) -> AsyncConnection[ServerEvent, ClientEvent]:
-        _refuse_second(self._is_entered)
-        self._is_entered = True
-        try:
+        with self._entering():
             self._connection = await self.open()
-        except BaseException:
-            self._is_entered = False
-            raise
         return self._connection
 
     async def __aexit__(
@@ -400,25 +413,17 @@ class AsyncConnector(Generic[ServerEvent, ClientEvent]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self._connection
         self._is_entered = False
         await self._connection.close()
 
 
-class Connector(Generic[ServerEvent, ClientEvent]):
+class Connector(_Connector[ServerEvent, ClientEvent]):
     """What `connect_sync` gives: `with` opens a session and closes it, `open` opens one.
 
     Each time is a new session, with a new key where the key is a function. One block at a time.
     """
 
-    def __init__(
-        self, dialect: Dialect[ServerEvent], settings: Settings, options: Mapping[str, Any] | None
-    ) -> None:
-        self._dialect = dialect
-        self._settings = settings
-        self._options = options or {}
-        self._is_entered = False
-        self._connection: Connection[ServerEvent, ClientEvent] | None = None
+    _connection: Connection[ServerEvent, ClientEvent]
 
     def open(self) -> Connection[ServerEvent, ClientEvent]:
         """Open a session, which the caller closes.
@@ -445,13 +450,8 @@ class Connector(Generic[ServerEvent, ClientEvent]):
         raise error
 
     def __enter__(self) -> Connection[ServerEvent, ClientEvent]:
-        _refuse_second(self._is_entered)
-        self._is_entered = True
-        try:
+        with self._entering():
             self._connection = self.open()
-        except BaseException:
-            self._is_entered = False
-            raise
         return self._connection
 
     def __exit__(
@@ -460,7 +460,6 @@ class Connector(Generic[ServerEvent, ClientEvent]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self._connection
         self._is_entered = False
         self._connection.close()
 
@@ -519,11 +518,6 @@ def _failed(error: Exception, host: str, headers: Headers) -> ConnectionFailedEr
     # Of the others, the text may hold a URL with its query, or a proxy's password.
     why = f": {error}" if isinstance(error, OSError) else ""
     return ConnectionFailedError(f"no connection to {host}: {type(error).__name__}{why}")
-
-
-def _refuse_second(is_entered: bool) -> None:
-    if is_entered:
-        raise RuntimeError("its session is open: call `connect` again for another at the same time")
 
 
 def _options(settings: Settings, own: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any
 
-from openai_realtime_client.core.json_types import is_object
+from openai_realtime_client.core.json_types import error_in, is_object
 
 __all__ = [
     "ConnectionClosedError",
@@ -137,9 +135,6 @@ def closed(
 
 def _told(body: bytes) -> str:
     """What the service's error object says, and never the whole body."""
-    try:
-        error: Any = json.loads(body)["error"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return ""
+    error = error_in(body)
     message = error.get("message") if is_object(error) else error
     return f": {message:.200}" if isinstance(message, str) else ""

@@ -1,12 +1,13 @@
-"""Type guards for parsed JSON, which type checkers otherwise only half know."""
+"""For JSON whose shape is not known: type guards, and the error in an HTTP answer."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from typing_extensions import TypeIs
 
-__all__ = ["is_array", "is_object"]
+__all__ = ["error_in", "is_array", "is_object"]
 
 
 def is_object(value: Any) -> TypeIs[dict[Any, Any]]:
@@ -17,3 +18,11 @@ def is_object(value: Any) -> TypeIs[dict[Any, Any]]:
 def is_array(value: Any) -> TypeIs[list[Any]]:
     """Whether `value` is a JSON array."""
     return isinstance(value, list)
+
+
+def error_in(body: bytes) -> Any:
+    """The `error` of an HTTP answer's body, mostly an object; `None` for a body without."""
+    try:
+        return json.loads(body)["error"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
