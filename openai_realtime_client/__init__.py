@@ -11,10 +11,6 @@ from openai_realtime_client.core.lazy import lazy_names
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from openai_realtime_client.api.realtime_api import RealtimeApi as RealtimeApi
-    from openai_realtime_client.api_client import ApiClient as ApiClient
-    from openai_realtime_client.api_response import ApiResponse as ApiResponse
-    from openai_realtime_client.api_response import Created as Created
-    from openai_realtime_client.configuration import Configuration as Configuration
     from openai_realtime_client.connections import connect as connect
     from openai_realtime_client.connections import connect_sync as connect_sync
     from openai_realtime_client.core.connection import AsyncConnection as AsyncConnection
@@ -58,21 +54,25 @@ if TYPE_CHECKING:
     from openai_realtime_client.core.open_enum import OpenEnum as OpenEnum
     from openai_realtime_client.events import parse_client_event as parse_client_event
     from openai_realtime_client.events import parse_server_event as parse_server_event
-    from openai_realtime_client.exceptions import ApiConnectionException as ApiConnectionException
-    from openai_realtime_client.exceptions import ApiException as ApiException
-    from openai_realtime_client.exceptions import BadRequestException as BadRequestException
-    from openai_realtime_client.exceptions import ConflictException as ConflictException
-    from openai_realtime_client.exceptions import ForbiddenException as ForbiddenException
-    from openai_realtime_client.exceptions import (
+    from openai_realtime_client.http.client import ApiClient as ApiClient
+    from openai_realtime_client.http.configuration import Configuration as Configuration
+    from openai_realtime_client.http.errors import ApiConnectionException as ApiConnectionException
+    from openai_realtime_client.http.errors import ApiException as ApiException
+    from openai_realtime_client.http.errors import BadRequestException as BadRequestException
+    from openai_realtime_client.http.errors import ConflictException as ConflictException
+    from openai_realtime_client.http.errors import ForbiddenException as ForbiddenException
+    from openai_realtime_client.http.errors import (
         InvalidResponseException as InvalidResponseException,
     )
-    from openai_realtime_client.exceptions import NotFoundException as NotFoundException
-    from openai_realtime_client.exceptions import RateLimitException as RateLimitException
-    from openai_realtime_client.exceptions import ServiceException as ServiceException
-    from openai_realtime_client.exceptions import UnauthorizedException as UnauthorizedException
-    from openai_realtime_client.exceptions import (
+    from openai_realtime_client.http.errors import NotFoundException as NotFoundException
+    from openai_realtime_client.http.errors import RateLimitException as RateLimitException
+    from openai_realtime_client.http.errors import ServiceException as ServiceException
+    from openai_realtime_client.http.errors import UnauthorizedException as UnauthorizedException
+    from openai_realtime_client.http.errors import (
         UnprocessableEntityException as UnprocessableEntityException,
     )
+    from openai_realtime_client.http.response import ApiResponse as ApiResponse
+    from openai_realtime_client.http.response import Created as Created
     from openai_realtime_client.models.log_prob_properties import (
         LogProbProperties as LogProbProperties,
     )
@@ -329,42 +329,42 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = {
-    "ApiClient": "openai_realtime_client.api_client",
-    "ApiConnectionException": "openai_realtime_client.exceptions",
-    "ApiException": "openai_realtime_client.exceptions",
-    "ApiResponse": "openai_realtime_client.api_response",
+    "ApiClient": "openai_realtime_client.http.client",
+    "ApiConnectionException": "openai_realtime_client.http.errors",
+    "ApiException": "openai_realtime_client.http.errors",
+    "ApiResponse": "openai_realtime_client.http.response",
     "AsyncConnection": "openai_realtime_client.core.connection",
     "azure": "openai_realtime_client.core.endpoint",
-    "BadRequestException": "openai_realtime_client.exceptions",
-    "Configuration": "openai_realtime_client.configuration",
-    "ConflictException": "openai_realtime_client.exceptions",
+    "BadRequestException": "openai_realtime_client.http.errors",
+    "Configuration": "openai_realtime_client.http.configuration",
+    "ConflictException": "openai_realtime_client.http.errors",
     "Connection": "openai_realtime_client.core.connection",
     "ConnectionClosedError": "openai_realtime_client.core.connection_errors",
     "ConnectionFailedError": "openai_realtime_client.core.connection_errors",
     "ConnectionLostError": "openai_realtime_client.core.connection_errors",
     "ConnectionSettingsError": "openai_realtime_client.core.endpoint",
-    "Created": "openai_realtime_client.api_response",
+    "Created": "openai_realtime_client.http.response",
     "Deviation": "openai_realtime_client.core.events",
     "deviations": "openai_realtime_client.core.events",
-    "ForbiddenException": "openai_realtime_client.exceptions",
+    "ForbiddenException": "openai_realtime_client.http.errors",
     "HandshakeRefusedError": "openai_realtime_client.core.connection_errors",
     "InvalidEventError": "openai_realtime_client.core.errors",
     "InvalidKeyError": "openai_realtime_client.core.connection_errors",
     "InvalidModelError": "openai_realtime_client.core.errors",
-    "InvalidResponseException": "openai_realtime_client.exceptions",
+    "InvalidResponseException": "openai_realtime_client.http.errors",
     "MessageTooBigError": "openai_realtime_client.core.connection_errors",
-    "NotFoundException": "openai_realtime_client.exceptions",
+    "NotFoundException": "openai_realtime_client.http.errors",
     "OpenEnum": "openai_realtime_client.core.open_enum",
     "ProtocolRefusedError": "openai_realtime_client.core.connection_errors",
-    "RateLimitException": "openai_realtime_client.exceptions",
+    "RateLimitException": "openai_realtime_client.http.errors",
     "RealtimeConnectionError": "openai_realtime_client.core.connection_errors",
     "RealtimeModel": "openai_realtime_client.core.model",
-    "ServiceException": "openai_realtime_client.exceptions",
+    "ServiceException": "openai_realtime_client.http.errors",
     "SessionExpiredError": "openai_realtime_client.core.connection_errors",
-    "UnauthorizedException": "openai_realtime_client.exceptions",
+    "UnauthorizedException": "openai_realtime_client.http.errors",
     "UnknownEvent": "openai_realtime_client.core.events",
     "UnknownModel": "openai_realtime_client.core.model",
-    "UnprocessableEntityException": "openai_realtime_client.exceptions",
+    "UnprocessableEntityException": "openai_realtime_client.http.errors",
     "RealtimeApi": "openai_realtime_client.api.realtime_api",
     "connect": "openai_realtime_client.connections",
     "connect_sync": "openai_realtime_client.connections",

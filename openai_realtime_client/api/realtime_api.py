@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from openai_realtime_client.api_client import ApiClient
-from openai_realtime_client.api_response import ApiResponse
+from openai_realtime_client.http.client import ApiClient
+from openai_realtime_client.http.response import ApiResponse
 from openai_realtime_client.models.realtime_session_create_request import (
     RealtimeSessionCreateRequest,
 )

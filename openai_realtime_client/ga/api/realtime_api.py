@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from openai_realtime_client.api_client import ApiClient
-from openai_realtime_client.api_response import ApiResponse, Created
 from openai_realtime_client.ga.models.realtime_call_refer_request import RealtimeCallReferRequest
 from openai_realtime_client.ga.models.realtime_call_reject_request import RealtimeCallRejectRequest
 from openai_realtime_client.ga.models.realtime_create_client_secret_request import (
@@ -34,6 +32,8 @@ from openai_realtime_client.ga.models.realtime_translation_client_secret_create_
 from openai_realtime_client.ga.models.realtime_translation_client_secret_create_response import (
     RealtimeTranslationClientSecretCreateResponse,
 )
+from openai_realtime_client.http.client import ApiClient
+from openai_realtime_client.http.response import ApiResponse, Created
 
 
 class RealtimeApi:

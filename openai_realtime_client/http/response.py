@@ -1,4 +1,3 @@
-{{>partial_header}}
 """An answer with what came around it."""
 
 from collections.abc import Mapping

@@ -1,4 +1,3 @@
-{{>partial_header}}
 """What a call can raise."""
 
 import math

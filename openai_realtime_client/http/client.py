@@ -1,4 +1,3 @@
-{{>partial_header}}
 """Requests from typed arguments, typed results from answers."""
 
 import json
@@ -12,11 +11,11 @@ from urllib3 import HTTPHeaderDict
 from urllib3.fields import RequestField
 from urllib3.filepost import encode_multipart_formdata
 
-from openai_realtime_client.api_response import ApiResponse
-from openai_realtime_client.configuration import Configuration
 from openai_realtime_client.core.model import RealtimeModel
-from openai_realtime_client.exceptions import InvalidResponseException, exception_for
-from openai_realtime_client.rest import RESTClientObject, RESTResponse
+from openai_realtime_client.http.configuration import Configuration
+from openai_realtime_client.http.errors import InvalidResponseException, exception_for
+from openai_realtime_client.http.response import ApiResponse
+from openai_realtime_client.http.rest import RESTClientObject, RESTResponse
 
 T = TypeVar("T")
 
@@ -89,7 +88,7 @@ class ApiClient:
     def _headers(
         self, accept: str, content_type: str | None, given: Mapping[str, str]
     ) -> HTTPHeaderDict:
-        headers = HTTPHeaderDict({"Accept": accept, "User-Agent": "openai-realtime-client/{{{packageVersion}}}"})
+        headers = HTTPHeaderDict({"Accept": accept, "User-Agent": "openai-realtime-client/0.1.0"})
         if content_type:
             headers["Content-Type"] = content_type
         if token := self.configuration.token():

@@ -1,4 +1,3 @@
-{{>partial_header}}
 """HTTP on urllib3: bytes out, bytes in."""
 
 from collections.abc import Mapping
@@ -7,8 +6,8 @@ from dataclasses import dataclass
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from openai_realtime_client.configuration import Configuration
-from openai_realtime_client.exceptions import ApiConnectionException
+from openai_realtime_client.http.configuration import Configuration
+from openai_realtime_client.http.errors import ApiConnectionException
 
 
 @dataclass(frozen=True)
