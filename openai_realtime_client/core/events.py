@@ -24,8 +24,8 @@ from typing import (
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import SchemaValidator, from_json
 
-from openai_realtime_client.core.errors import InvalidEventError, Path, path_text, problems
-from openai_realtime_client.core.json_types import is_array, is_object
+from openai_realtime_client.core.errors import InvalidEventError, problems
+from openai_realtime_client.core.json_types import Path, is_array, is_object, path_text
 from openai_realtime_client.core.model import RealtimeModel, UnknownModel, building
 from openai_realtime_client.core.open_enum import OpenEnum
 

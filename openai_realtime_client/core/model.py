@@ -12,11 +12,16 @@ from pydantic_core import CoreSchema, PydanticKnownError, SchemaSerializer, core
 from typing_extensions import Self
 
 from openai_realtime_client.core.errors import InvalidModelError
+from openai_realtime_client.core.json_types import invalid_part
+from openai_realtime_client.core.open_enum import SCALARS
 
 __all__ = ["AS_HELD", "RealtimeModel", "UnknownModel", "building", "lossless"]
 
 # Building validators and serializers is not safe in several threads at once.
 building = RLock()
+
+# Up to this length of JSON text, searching it is faster than looking at the values.
+_SHORT = 300
 
 # Dumped by what a value is: a model by its own class, found at once where pydantic's own way would
 # try all that a union may hold, and `true` as such even in a field for integers.
@@ -56,8 +61,7 @@ class RealtimeModel(BaseModel):
         protected_namespaces=(),
         defer_build=True,
         hide_input_in_errors=True,
-        # What JSON has no text for. A number that is too large for a float is dumped as Python's
-        # json reads it.
+        # `NaN` and infinities. As constants, `to_json` finds and refuses them.
         allow_inf_nan=False,
         ser_json_inf_nan="constants",
     )
@@ -100,6 +104,17 @@ class RealtimeModel(BaseModel):
             field["schema"] = lossless(field["schema"])
         return schema
 
+    if not TYPE_CHECKING:  # checkers know the fields
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            # Pydantic would set it beside the fields, and never send it.
+            if name in _METHODS and name not in type(self).model_fields:
+                raise AttributeError(
+                    f"{name!r} is a method or property of the model: to send an unknown field of "
+                    f"this name, set model_extra[{name!r}]"
+                )
+            super().__setattr__(name, value)
+
     @classmethod
     def from_json(cls, data: str | bytes) -> Self:
         """Parse one JSON object.
@@ -123,17 +138,42 @@ class RealtimeModel(BaseModel):
             raise InvalidModelError.of(cls.__name__, error, data) from None
 
     def to_json(self) -> str:
-        """The JSON text: what was received or set, by its JSON names, without white space."""
-        return self.__pydantic_serializer__.to_json(
-            self, by_alias=True, exclude_unset=True, warnings=False
-        ).decode()
+        """Encode as JSON what was received or set, by its JSON names, without white space.
+
+        Raises:
+            ValueError: A value cannot be JSON: `NaN`, an infinity (also from a received number
+                that is too large for a float, such as `1e400`), an object of some other type.
+                The message has its path, and not the value. Integers may have any length,
+                although received ones, and those in dictionaries, have at most 4,300 digits.
+        """
+        try:
+            text = self.__pydantic_serializer__.to_json(
+                self, by_alias=True, exclude_unset=True, warnings=False
+            ).decode()
+        except ValueError:  # of pydantic
+            raise ValueError(invalid_part(self) or "a value cannot be encoded as JSON") from None
+        # Two tests at a fraction of the cost of encoding say that nearly all text is valid.
+        if len(text) > _SHORT and SCALARS.issuperset(map(type, self.__dict__.values())):
+            if not self.__pydantic_extra__:
+                return text
+        elif "NaN" not in text and "Infinity" not in text:
+            return text
+        if problem := invalid_part(self, constants_only=True):
+            raise ValueError(problem)
+        return text
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as `to_json`, as a dictionary of plain JSON values."""
+        """The same as `to_json`, as a dictionary of plain JSON values.
+
+        Numbers that JSON lacks are kept: an infinity, as `json.loads` gives it for `1e400`.
+        """
         data: dict[str, Any] = self.__pydantic_serializer__.to_python(
             self, mode="json", by_alias=True, exclude_unset=True, warnings=False
         )
         return data
+
+
+_METHODS = frozenset(name for name in dir(RealtimeModel) if not name.startswith("_"))
 
 
 class UnknownModel(RealtimeModel):
