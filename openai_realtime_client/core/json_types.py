@@ -99,11 +99,9 @@ def _items(value: Any) -> Iterable[tuple[Any, Any]] | None:
         fields = type(value).model_fields
         # Fields and unknown fields, both by their JSON names.
         return [((fields[n].alias or n) if n in fields else n, each) for n, each in value]
+    other: Any = value
     # Last, because the test is slow.
-    if not isinstance(value, Mapping):
-        return None
-    items: Iterable[tuple[Any, Any]] = value.items()  # pyright: ignore[reportUnknownMemberType]
-    return items
+    return other.items() if isinstance(value, Mapping) else None
 
 
 def _constant(value: Any) -> str | None:
