@@ -33,7 +33,7 @@ from openai_realtime_client.cli.display import (
     show_event,
     span_text,
 )
-from openai_realtime_client.core.events import Deviation
+from openai_realtime_client.core.deviations import Deviation
 from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.testing.recording import RecordedEvent, read_recording
 

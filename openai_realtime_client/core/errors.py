@@ -20,7 +20,8 @@ class InvalidModelError(ValueError):
     """JSON does not fit a model.
 
     `problems` holds a pair for each field that does not fit: its path, such as
-    `output[0].status`, and what was expected there. The path of a problem with the whole is "".
+    `output[0].status`, and what was expected there. Of a list, only the first item that does not
+    fit is examined. The path of a problem with the whole is "".
     The message has one line a problem and never a value.
     """
 

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import isfinite
-from threading import RLock
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
-from pydantic_core import CoreSchema, PydanticKnownError, SchemaSerializer, core_schema
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 from typing_extensions import Self
 
 from openai_realtime_client.core.errors import InvalidModelError
 from openai_realtime_client.core.json_types import invalid_part
 from openai_realtime_client.core.open_enum import SCALARS
 
-__all__ = ["AS_HELD", "RealtimeModel", "UnknownModel", "building", "lossless"]
-
-# Building validators and serializers is not safe in several threads at once.
-building = RLock()
+__all__ = ["AS_HELD", "RealtimeModel", "UnknownModel", "lossless"]
 
 # Up to this length of JSON text, searching it is faster than looking at the values.
 _SHORT = 300
@@ -28,22 +24,74 @@ _SHORT = 300
 AS_HELD = core_schema.simple_ser_schema("any")
 
 
-class _Serializer:
-    """The serializer of a class, built when an instance first asks for it.
+def lossless(schema: Any) -> Any:
+    """Make pydantic's schema of one field accept `null` and convert nothing.
 
-    Pydantic's own stand-in does not do there, because compiled code that dumps a value by what it
-    is takes it for the real one.
+    Models and enums see to themselves; this walks what stands around them.
     """
+    kind = schema["type"]
+    if kind == "default":
+        return {**schema, "schema": lossless(schema["schema"])}
+    if kind == "nullable":
+        return lossless(schema["schema"])
+    return core_schema.nullable_schema(_unconverted(kind, schema))
 
-    def __init__(self, stand_in: Any) -> None:
-        self._stand_in = stand_in
 
-    def __get__(self, instance: object, owner: type[BaseModel]) -> Any:
-        if instance is None:
-            return self._stand_in
-        with building:
-            owner.model_rebuild()
-        return vars(owner)["__pydantic_serializer__"]
+def _unconverted(kind: str, schema: Any) -> Any:
+    if kind in ("str", "bool"):
+        return {**schema, "strict": True}
+    if kind == "int":
+        return _INTEGER
+    if kind == "float":
+        return _NUMBER
+    if kind == "any":
+        return _FREE
+    if kind == "list" and "items_schema" in schema:
+        # A list of a million wrong items would take seconds to report.
+        return {**schema, "items_schema": lossless(schema["items_schema"]), "fail_fast": True}
+    if kind == "dict" and "values_schema" in schema:
+        return {**schema, "values_schema": lossless(schema["values_schema"])}
+    if kind == "union":
+        return {**schema, "choices": [lossless(choice) for choice in schema["choices"]]}
+    return schema
+
+
+_INTEGER = core_schema.int_schema(strict=True, serialization=AS_HELD)
+# Any number, in the type it came in: pydantic's float would round large integers.
+_NUMBER = core_schema.union_schema(
+    [_INTEGER, core_schema.float_schema(strict=True, allow_inf_nan=False)],
+    mode="left_to_right",
+    custom_error_type="float_type",
+    serialization=AS_HELD,
+)
+
+
+def _finite(value: Any) -> Any:
+    """Refuse `NaN` and infinities, which pydantic's parser reads although they are no JSON."""
+    kind: type[object] = value.__class__
+    held: Iterable[Any] = ()
+    if issubclass(kind, dict):
+        held = value.values()
+    elif issubclass(kind, list):
+        held = value
+    elif issubclass(kind, float) and not isfinite(value):
+        raise PydanticKnownError("finite_number")
+    for each in held:
+        # Most of what is held is text, and a call would cost more than the look.
+        if not isinstance(each, str):
+            _finite(each)
+    return value
+
+
+# Any JSON, as in unknown fields. Checked here, because a look at the text costs more than parsing.
+_FREE = core_schema.no_info_after_validator_function(_finite, core_schema.any_schema())
+
+
+def _find_fields(schema: Any) -> dict[str, Any]:
+    while schema["type"] != "model-fields":
+        schema = schema["schema"]
+    found: dict[str, Any] = schema
+    return found
 
 
 class RealtimeModel(BaseModel):
@@ -59,7 +107,6 @@ class RealtimeModel(BaseModel):
         extra="allow",
         populate_by_name=True,
         protected_namespaces=(),
-        defer_build=True,
         hide_input_in_errors=True,
         # `NaN` and infinities. As constants, `to_json` finds and refuses them.
         allow_inf_nan=False,
@@ -76,8 +123,8 @@ class RealtimeModel(BaseModel):
         # What pydantic's own `__init__` does, without its ways around it.
         self.__pydantic_validator__.validate_python(self.__constants__ | data, self_instance=self)
 
-    # Pydantic skips an `__init__` marked like this while it parses, so that parsing neither pays
-    # for the constants nor adds one that the server left out.
+    # Pydantic calls an `__init__` without this mark, as one of the user's own, also for each object
+    # that it parses. Parsing would pay for the constants, and add those that the server left out.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
     @classmethod
@@ -88,10 +135,6 @@ class RealtimeModel(BaseModel):
             for name, field in cls.model_fields.items()
             if not field.is_required() and field.default is not None
         }
-        if not cls.__pydantic_complete__:
-            cls.__pydantic_serializer__ = cast(
-                SchemaSerializer, _Serializer(cls.__pydantic_serializer__)
-            )
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -182,72 +225,3 @@ class UnknownModel(RealtimeModel):
     if TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any: ...
-
-
-def lossless(schema: Any) -> Any:
-    """Make pydantic's schema of one field accept `null` and convert nothing.
-
-    Models and enums see to themselves; this walks what stands around them.
-    """
-    kind = schema["type"]
-    if kind == "default":
-        return {**schema, "schema": lossless(schema["schema"])}
-    if kind == "nullable":
-        return lossless(schema["schema"])
-    return core_schema.nullable_schema(_unconverted(kind, schema))
-
-
-def _unconverted(kind: str, schema: Any) -> Any:
-    if kind in ("str", "bool"):
-        return {**schema, "strict": True}
-    if kind == "int":
-        return _INTEGER
-    if kind == "float":
-        return _NUMBER
-    if kind == "any":
-        return _FREE
-    if kind == "list" and "items_schema" in schema:
-        return {**schema, "items_schema": lossless(schema["items_schema"])}
-    if kind == "dict" and "values_schema" in schema:
-        return {**schema, "values_schema": lossless(schema["values_schema"])}
-    if kind == "union":
-        return {**schema, "choices": [lossless(choice) for choice in schema["choices"]]}
-    return schema
-
-
-_INTEGER = core_schema.int_schema(strict=True, serialization=AS_HELD)
-# Any number, in the type it came in: pydantic's float would round large integers.
-_NUMBER = core_schema.union_schema(
-    [_INTEGER, core_schema.float_schema(strict=True, allow_inf_nan=False)],
-    mode="left_to_right",
-    custom_error_type="float_type",
-    serialization=AS_HELD,
-)
-
-
-def _finite(value: Any) -> Any:
-    """Refuse `NaN` and infinities, which pydantic's parser reads although they are no JSON."""
-    kind: type[object] = value.__class__
-    held: Iterable[Any] = ()
-    if issubclass(kind, dict):
-        held = value.values()
-    elif issubclass(kind, list):
-        held = value
-    elif issubclass(kind, float) and not isfinite(value):
-        raise PydanticKnownError("finite_number")
-    for each in held:
-        # Most of what is held is text, and a call would cost more than the look.
-        if not isinstance(each, str):
-            _finite(each)
-    return value
-
-
-# Any JSON, as in unknown fields. Checked here, because a look at the text costs more than parsing.
-_FREE = core_schema.no_info_after_validator_function(_finite, core_schema.any_schema())
-
-
-def _find_fields(schema: Any) -> dict[str, Any]:
-    while schema["type"] != "model-fields":
-        schema = schema["schema"]
-    found: dict[str, Any] = schema
-    return found
