@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationErro
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 from typing_extensions import Self
 
+from openai_realtime_client.core.encoding import invalid_part
 from openai_realtime_client.core.errors import InvalidModelError
-from openai_realtime_client.core.json_types import invalid_part
 from openai_realtime_client.core.open_enum import SCALARS
 
 __all__ = ["AS_HELD", "RealtimeModel", "UnknownModel", "lossless"]

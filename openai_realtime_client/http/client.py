@@ -10,7 +10,7 @@ from urllib3 import HTTPHeaderDict
 from urllib3.fields import RequestField
 from urllib3.filepost import encode_multipart_formdata
 
-from openai_realtime_client.core.json_types import dumped
+from openai_realtime_client.core.encoding import dumped
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.http.configuration import Configuration
 from openai_realtime_client.http.errors import InvalidResponseException, exception_for

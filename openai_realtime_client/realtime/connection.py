@@ -18,7 +18,8 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 from pydantic import SecretStr
 from typing_extensions import Self
 
-from openai_realtime_client.core.json_types import dumped, is_object
+from openai_realtime_client.core.encoding import dumped
+from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.realtime.endpoint import (
     AzureSettings,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from openai_realtime_client import InvalidEventError, RealtimeModel, ga
-from openai_realtime_client.core.json_types import dumped, invalid_part
+from openai_realtime_client.core.encoding import dumped, invalid_part
 
 NAN, INFINITY = float("nan"), float("inf")
 LONG = 10**4300
