@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from openai_realtime_client import ga
+from openai_realtime_client.core.deviations import Deviation, deviations
 from openai_realtime_client.core.errors import InvalidEventError
-from openai_realtime_client.core.events import Deviation, UnknownEvent, deviations
+from openai_realtime_client.core.events import UnknownEvent
 from openai_realtime_client.core.json_types import is_array
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing.settings import Ids
