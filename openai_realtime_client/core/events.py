@@ -9,7 +9,17 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from importlib import import_module
 from itertools import count
-from typing import Annotated, Any, Generic, NamedTuple, TypeVar, Union, cast, get_args
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Generic,
+    NamedTuple,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+)
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import SchemaValidator, from_json
@@ -29,7 +39,8 @@ _MOST_ITEMS = 10
 class UnknownEvent(UnknownModel):
     """An event whose `type` the schema does not know. Its other fields are attributes, too."""
 
-    type: str
+    if not TYPE_CHECKING:  # They take it for a constant, see `UnknownModel`.
+        type: str
 
 
 class EventParser(Generic[Event]):
