@@ -10,10 +10,10 @@ from urllib3 import HTTPHeaderDict
 from urllib3.fields import RequestField
 from urllib3.filepost import encode_multipart_formdata
 
+from openai_realtime_client.core.errors import InvalidResponseError, error_for
 from openai_realtime_client.core.json_types import dumped
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.http.configuration import Configuration
-from openai_realtime_client.http.errors import InvalidResponseException, exception_for
 from openai_realtime_client.http.response import ApiResponse
 from openai_realtime_client.http.rest import RESTClientObject, RESTResponse
 
@@ -62,7 +62,7 @@ class ApiClient:
         `path` has its parameters in braces. The request's body is `body` as JSON, or a form of
         `parts`, each with name, media type and value. A part that is the only one is sent bare,
         with the media type `raw_type`, if that is given. `accept` is for the header, and no answer
-        is refused for its media type. `timeout` is in seconds. Raises `ApiException`.
+        is refused for its media type. `timeout` is in seconds. Raises `ApiError`.
         """
         for name, text in (path_parameters or {}).items():
             # Even quoted, these would change the path: urllib3 and servers take them out of it.
@@ -78,7 +78,7 @@ class ApiClient:
         response = self._rest.request(method, url, sent, content, timeout)
         if not 200 <= response.status < 300:
             secret = sent.get("Authorization", "").removeprefix("Bearer ")
-            raise exception_for(
+            raise error_for(
                 response.status, response.reason, response.headers, response.data, secret
             )
         return ApiResponse(
@@ -131,7 +131,7 @@ def _decoded(response: RESTResponse, decode: Callable[[bytes], T]) -> T:
     try:
         return decode(response.data)
     except ValueError as error:
-        raise InvalidResponseException(
+        raise InvalidResponseError(
             str(error),
             status=response.status,
             reason=response.reason,

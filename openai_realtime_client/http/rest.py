@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from openai_realtime_client.core.errors import ApiConnectionError
 from openai_realtime_client.http.configuration import Configuration
-from openai_realtime_client.http.errors import ApiConnectionException
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class RESTClientObject:
     ) -> RESTResponse:
         """Send a request and read the whole answer, whatever its status.
 
-        Raises `ApiConnectionException` where there is no answer, or only part of one.
+        Raises `ApiConnectionError` where there is no answer, or only part of one.
         """
         try:
             response = self._pool.request(
@@ -55,7 +55,7 @@ class RESTClientObject:
                 redirect=False,
             )
         except HTTPError as error:
-            raise ApiConnectionException(f"{method} failed: {type(error).__name__}") from None
+            raise ApiConnectionError(f"{method} failed: {type(error).__name__}") from None
         return RESTResponse(
             response.status,
             response.reason or "",

@@ -18,6 +18,15 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 from pydantic import SecretStr
 from typing_extensions import Self
 
+from openai_realtime_client.core.errors import (
+    LOST,
+    NO_STATUS,
+    NORMAL,
+    ConnectionClosedError,
+    ConnectionFailedError,
+    HandshakeRefusedError,
+    closed,
+)
 from openai_realtime_client.core.json_types import dumped, is_object
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.realtime.endpoint import (
@@ -26,15 +35,6 @@ from openai_realtime_client.realtime.endpoint import (
     Headers,
     Key,
     Settings,
-)
-from openai_realtime_client.realtime.errors import (
-    LOST,
-    NO_STATUS,
-    NORMAL,
-    ConnectionClosedError,
-    ConnectionFailedError,
-    HandshakeRefusedError,
-    closed,
 )
 
 try:

@@ -13,7 +13,9 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import SecretStr
 
-__all__ = ["AzureSettings", "ConnectionSettingsError", "Dialect", "Key", "Settings", "azure"]
+from openai_realtime_client.core.errors import ConnectionSettingsError
+
+__all__ = ["AzureSettings", "Dialect", "Key", "Settings", "azure"]
 
 Event = TypeVar("Event")
 
@@ -23,10 +25,6 @@ Key = str | Callable[[], str] | Callable[[], Awaitable[str]]
 _DEFAULT_URL = "wss://api.openai.com/v1"
 _SCHEMES = {"ws": "ws", "http": "ws", "wss": "wss", "https": "wss"}
 _CREDENTIALS = {"authorization", "api-key", "cookie", "proxy-authorization"}
-
-
-class ConnectionSettingsError(ValueError):
-    """What was passed to `connect` does not make a connection. Nothing was sent."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class RealtimeApi:
     """The HTTP endpoints, called through an `ApiClient`, by default one of its own.
 
     Every method takes `headers` to add for the one call and a `timeout` in seconds, and raises
-    `ApiException`. The methods with `_with_http_info` also give status and headers.
+    `ApiError`. The methods with `_with_http_info` also give status and headers.
     """
 
     def __init__(self, api_client: ApiClient | None = None) -> None:
