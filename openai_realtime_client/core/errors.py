@@ -381,16 +381,12 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 }
 
 
-def error_for(
-    status: int, reason: str, headers: Mapping[str, str], body: bytes, secret: str | None
-) -> ApiError:
-    """The exception of an answer that is not a success; `secret` is kept out of its message."""
+def error_for(status: int, reason: str, headers: Mapping[str, str], body: bytes) -> ApiError:
+    """The error of an HTTP answer that is not a success, in which nothing is secret any more."""
     kind = _BY_STATUS.get(status, ServiceError if status >= 500 else ApiError)
     error = _error_object(body)
     details = [str(error[key]) for key in ("code", "message") if error.get(key)]
     message = ": ".join([f"{status} {reason}".strip(), *details])
-    if secret:
-        message = message.replace(secret, "***")
     return kind(message[:500], status=status, reason=reason, headers=headers, body=body)
 
 

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 from pydantic import SecretStr
 from typing_extensions import Self
 
+from openai_realtime_client.core.credentials import Hidden, without_traceback
 from openai_realtime_client.core.errors import (
     LOST,
     NO_STATUS,
@@ -60,6 +61,8 @@ _logger = logging.getLogger("openai_realtime_client")
 # What `websockets` tells while debugging has headers and payloads in it.
 _socket_logger = logging.getLogger("openai_realtime_client.websockets")
 _socket_logger.addFilter(lambda record: record.levelno > logging.DEBUG)
+# In the local variables of a traceback, too, which tools that report errors show.
+_socket_logger.addFilter(without_traceback)
 
 # 2 s of PCM at 24 kHz: far below the 15 MiB that the service takes at once, no base64 padding.
 _AUDIO_CHUNK = 3 * 2**15
@@ -579,7 +582,7 @@ def _options(settings: Settings, own: Mapping[str, Any]) -> dict[str, Any]:
     }
     if settings.is_loopback:
         defaults["proxy"] = None
-    return {**defaults, **own}
+    return Hidden({**defaults, **own})
 
 
 def _give_up_when_stuck(tcp: socket.socket, options: Mapping[str, Any]) -> None:

@@ -228,7 +228,7 @@ def test_each_operation_sends_its_request(
     [request] = server.requests
     assert (request.method, request.path) == ("POST", operation.path.format(call_id="rtc_1"))
     assert request.headers.get_all("Authorization") == [f"Bearer {KEY}"]
-    assert request.headers["User-Agent"].startswith("openai-realtime-client/")
+    assert request.headers["User-Agent"].startswith("openai-realtime-openapi/")
     assert request.headers["X-Call"] == "1"
     is_offer = operation.name == "create_realtime_call"
     accepted = "application/sdp, text/plain" if is_offer else "application/json"
@@ -457,7 +457,8 @@ def test_each_operation_raises_the_exception_of_the_status(
         headers["Retry-After"] = "1.5"
     server.answers.append(json_answer({"error": sent}, status, headers=headers))
     error = failure(api, operation, kind)
-    assert (error.status, error.error, error.request_id) == (status, sent, "req_1")
+    concealed = {**sent, "message": "Key ***."}
+    assert (error.status, error.error, error.request_id) == (status, concealed, "req_1")
     assert error.retry_after == (1.5 if status == 429 else None)
     assert str(error).endswith(": some_code: Key ***.")
     assert len(server.requests) == 1
@@ -481,7 +482,8 @@ def test_an_answer_to_an_offer_that_is_not_utf_8_is_invalid(
 
 
 def assert_invalid(error: ApiError, status: int, body: bytes) -> None:
-    assert (error.status, error.body, error.request_id) == (status, body, "req_1")
+    concealed = body.replace(KEY.encode(), b"***")
+    assert (error.status, error.body, error.request_id) == (status, concealed, "req_1")
     assert (error.error, error.retry_after) == ({}, None)
 
 

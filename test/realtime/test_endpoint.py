@@ -88,7 +88,7 @@ def test_the_base_comes_from_the_environment(kind: Kind, monkeypatch: pytest.Mon
         ({"model": "m", "query": {"a": "1", "b": "x y"}}, "model=m&a=1&b=x+y"),
         ({"model": "m", "query": {"model": "other"}}, "model=other"),
         ({"model": "m", "base_url": "wss://api.openai.com/v1?a=1"}, "a=1&model=m"),
-        ({"query": {"a": "2"}, "base_url": "wss://api.openai.com/v1?a=1&b=%20"}, "a=2&b=+"),
+        ({"query": {"a": "2"}, "base_url": "wss://api.openai.com/v1?a=1&b=%20"}, "b=+&a=2"),
     ],
 )
 def test_arguments_become_the_query(kind: Kind, arguments: dict[str, Any], query: str) -> None:
