@@ -65,13 +65,19 @@ class Headers(Hidden[str]):
 
     @classmethod
     def of(cls, headers: Mapping[str, str] | None) -> Self:
-        """Copy a caller's headers. It never raises: the caller's frame still holds the original."""
+        """Take a caller's headers. It never raises: that frame still holds the original."""
+        if isinstance(headers, cls):
+            return headers
         try:
             return cls(headers or {})
         except (TypeError, ValueError):
             invalid = cls()
             invalid.is_mapping = False
             return invalid
+
+    def __repr__(self) -> str:
+        # What is no name may be a whole line with its value.
+        return f"Headers({', '.join(name if _is_name(name) else '?' for name in self)})"
 
     @property
     def has_credential(self) -> bool:
@@ -91,8 +97,7 @@ class Headers(Hidden[str]):
         """
         if not self.is_mapping:
             raise ConnectionSettingsError("headers must be a mapping of names to values")
-        names: list[Any] = list(self)
-        if not all(isinstance(name, str) and _HEADER_NAME.fullmatch(name) for name in names):
+        if not all(map(_is_name, self)):
             raise ConnectionSettingsError(
                 "the name of a header has a character that HTTP does not allow"
             )
@@ -314,6 +319,10 @@ async def awaited(key: HiddenKey | None) -> SecretStr | None:
 async def _result(function: Callable[[], Any]) -> Any:
     value = function()
     return await value if isawaitable(value) else value
+
+
+def _is_name(name: Any) -> bool:
+    return isinstance(name, str) and _HEADER_NAME.fullmatch(name) is not None
 
 
 def _refuse_type(name: str) -> None:

@@ -112,9 +112,9 @@ class Transport:
 
     def _read(self, response: urllib3.BaseHTTPResponse) -> RawResponse:
         headers = {name.lower(): value for name, value in response.headers.items()}
-        decoder = _Decoder(headers.get("content-encoding", ""))
         data = bytearray()
         with closing(response):
+            decoder = _Decoder(headers.get("content-encoding", ""))
             while len(data) <= self._max_size:
                 chunk = response.read(_CHUNK, decode_content=False)
                 if not chunk:
