@@ -444,7 +444,9 @@ class AsyncConnector(_Connector[ServerEvent, ClientEvent]):
                 **options,
             )
         except _FAILURES as caught:
-            error = _failed(caught, host, headers)
+            error: Exception = _failed(caught, host, headers)
+        except (TypeError, ValueError) as caught:
+            error = _wrong_option(caught)
         else:
             _logger.debug("connected to %s", host)
             _give_up_when_stuck(socket.transport.get_extra_info("socket"), options)
@@ -491,7 +493,9 @@ class Connector(_Connector[ServerEvent, ClientEvent]):
                 **options,
             ).__enter__()
         except _FAILURES as caught:
-            error = _failed(caught, host, headers)
+            error: Exception = _failed(caught, host, headers)
+        except (TypeError, ValueError) as caught:
+            error = _wrong_option(caught)
         else:
             _logger.debug("connected to %s", host)
             _give_up_when_stuck(socket.socket, options)
@@ -567,6 +571,10 @@ def _failed(error: Exception, host: str, headers: Headers) -> ConnectionFailedEr
     # Of the others, the text may hold a URL with its query, or a proxy's password.
     why = f": {error}" if isinstance(error, OSError) else ""
     return ConnectionFailedError(f"no connection to {host}: {type(error).__name__}{why}")
+
+
+def _wrong_option(error: TypeError | ValueError) -> Exception:
+    return (TypeError if isinstance(error, TypeError) else ValueError)(str(error))
 
 
 def _options(settings: Settings, own: Mapping[str, Any]) -> dict[str, Any]:
