@@ -1476,6 +1476,8 @@ CREDENTIALS: dict[str, Callable[[str], dict[str, Any]]] = {
     "other header": lambda url: {"base_url": url, "headers": {"api-key": KEY}},
     "azure": lambda url: {"azure": azure(url, "d", api_key=KEY)},
     "token": lambda url: {"azure": azure(url, "d", token=lambda: KEY)},
+    "user": lambda url: {"base_url": url.replace("://", f"://me:{KEY}@")},
+    "query": lambda url: {"base_url": f"{url}?api-key={KEY}", "api_key": ""},
 }
 
 
