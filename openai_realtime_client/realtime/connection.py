@@ -12,7 +12,6 @@ import socket
 from base64 import b64encode
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from threading import Thread
 from types import TracebackType
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
@@ -41,16 +40,12 @@ from openai_realtime_client.realtime.errors import (
 try:
     import websockets.asyncio.client
     import websockets.sync.client
+    from websockets.exceptions import ConnectionClosed, WebSocketException
+    from websockets.protocol import State
 except ModuleNotFoundError:
     raise ImportError('connections need websockets: pip install "websockets>=15"') from None
-from websockets.exceptions import (
-    ConcurrencyError,
-    ConnectionClosed,
-    InvalidStatus,
-    WebSocketException,
-)
-from websockets.http11 import Response
-from websockets.protocol import State
+
+from openai_realtime_client.realtime.sockets import AsyncSocket, NoRedirect, Socket, check_close
 
 __all__ = ["AsyncConnection", "AsyncConnector", "Connection", "Connector"]
 
@@ -70,17 +65,17 @@ _STATES = {
     "transcription_session.created",
     "transcription_session.updated",
 }
-_INTERNAL_ERROR = 1011
 
 
 class _Session(Generic[ServerEvent, ClientEvent]):
     """What both kinds of connections share: all that is not I/O."""
 
+    _socket: Any
+
     def __init__(self, dialect: Dialect[ServerEvent], host: str, headers: Headers) -> None:
         self._dialect = dialect
         self._host = host
         self._headers = headers
-        self._closing: tuple[int, str] | None = None
         self._state: Any = None
         self._id: str | None = None
 
@@ -119,11 +114,8 @@ class _Session(Generic[ServerEvent, ClientEvent]):
         is_ours = error.rcvd is None or error.rcvd_then_sent is False
         close = error.sent if is_ours else error.rcvd
         if close is None:
-            return closed(LOST, "", unsent, audio_sent)
-        # What goes wrong inside `websockets` is that pings are not answered.
-        is_dead = is_ours and close.code == _INTERNAL_ERROR and not self._closing
-        reason = self._headers.conceal(close.reason)
-        return closed(LOST if is_dead else close.code, reason, unsent, audio_sent)
+            return closed(LOST, self._socket.lost_because, unsent, audio_sent)
+        return closed(close.code, self._headers.conceal(close.reason), unsent, audio_sent)
 
     def _audio_events(self, audio: bytes | bytearray | memoryview) -> Iterator[tuple[int, str]]:
         """What appends `audio`: the bytes that were before, and the JSON of one event."""
@@ -141,15 +133,13 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
 
     def __init__(
         self,
-        socket: websockets.asyncio.client.ClientConnection,
+        socket: AsyncSocket,
         dialect: Dialect[ServerEvent],
         host: str,
         headers: Headers,
-        close_timeout: float | None,
     ) -> None:
         super().__init__(dialect, host, headers)
-        self._socket = socket
-        self._close_timeout = close_timeout
+        self._socket: AsyncSocket = socket
         self._closed_by_us: asyncio.Future[None] | None = None
 
     async def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
@@ -183,10 +173,6 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
             data = await self._socket.recv(decode=False)
         except ConnectionClosed as caught:
             error = self._closed(caught)
-        except ConcurrencyError:
-            if not self._closing:
-                raise
-            error = closed(*self._closing)
         else:
             return self._received(data)
         raise error
@@ -196,8 +182,8 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
 
         Events that were not received yet are dropped. Cancelling goes on closing, without waiting.
         """
+        check_close(code, reason)
         if self._closed_by_us is None:
-            self._closing = code, reason
             self._closed_by_us = asyncio.ensure_future(self._close(code, reason))
         await asyncio.shield(self._closed_by_us)
 
@@ -213,25 +199,16 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
         raise StopAsyncIteration
 
     async def _close(self, code: int, reason: str) -> None:
-        discarding = asyncio.ensure_future(self._discard())
+        self._socket.drop()
+        self._socket.end_in_time()
         try:
             if self._socket.state is State.OPEN:
-                # By itself it waits without limit for what was sent before to go out.
-                await asyncio.wait_for(self._socket.close(code, reason), self._close_timeout)
-            await discarding
-        except asyncio.TimeoutError:
-            self._socket.transport.abort()
-            await discarding
+                await self._socket.close(code, reason)
+            await self._socket.wait_closed()
         except asyncio.CancelledError:  # the event loop ends
             self._socket.transport.abort()
             raise
         _logger.debug("closed with %s", self._socket.close_code)
-
-    async def _discard(self) -> None:
-        """Read on, because the server's close frame may come after more than the queue holds."""
-        with suppress(ConnectionClosed, ConcurrencyError):
-            while True:
-                await self._socket.recv(decode=False)
 
     async def _send(self, name: str, text: str, audio_sent: int = 0) -> None:
         error = None
@@ -246,8 +223,7 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
             error = self._closed(caught, name, audio_sent)
         # A connection that is dropped while `send` waits does not make it raise.
         if error is None and self._socket.close_code is not None:
-            reason = self._headers.conceal(self._socket.close_reason or "")
-            error = closed(self._socket.close_code, reason, name, audio_sent)
+            error = self._closed(self._socket.protocol.close_exc, name, audio_sent)
         if error:
             raise error
         _logger.debug("sent %.100s", name)
@@ -262,13 +238,13 @@ class Connection(_Session[ServerEvent, ClientEvent]):
 
     def __init__(
         self,
-        socket: websockets.sync.client.ClientConnection,
+        socket: Socket,
         dialect: Dialect[ServerEvent],
         host: str,
         headers: Headers,
     ) -> None:
         super().__init__(dialect, host, headers)
-        self._socket = socket
+        self._socket: Socket = socket
 
     def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
         """Send one event: an instance of a client event's class, or a dictionary with a `type`.
@@ -301,10 +277,6 @@ class Connection(_Session[ServerEvent, ClientEvent]):
             data = self._socket.recv(timeout, decode=False)
         except ConnectionClosed as caught:
             error = self._closed(caught)
-        except ConcurrencyError:
-            if not self._closing:
-                raise
-            error = closed(*self._closing)
         else:
             return self._received(data)
         raise error
@@ -314,11 +286,11 @@ class Connection(_Session[ServerEvent, ClientEvent]):
 
         Events that were not received yet are dropped.
         """
-        self._closing = self._closing or (code, reason)
-        discarding = Thread(target=self._discard, name="discarding", daemon=True)
-        discarding.start()
+        check_close(code, reason)
+        self._socket.drop()
+        self._socket.end_in_time()
         self._socket.close(code, reason)
-        discarding.join()
+        self._socket.stop_timer()
         _logger.debug("closed with %s", self._socket.close_code)
 
     def __iter__(self) -> Self:
@@ -332,18 +304,17 @@ class Connection(_Session[ServerEvent, ClientEvent]):
                 raise
         raise StopIteration
 
-    def _discard(self) -> None:
-        """Read on, because the server's close frame may come after more than the queue holds."""
-        with suppress(ConnectionClosed, ConcurrencyError):
-            while True:
-                self._socket.recv(decode=False)
-
     def _send(self, name: str, text: str, audio_sent: int = 0) -> None:
         error = None
         try:
             self._socket.send(text)
         except ConnectionClosed as caught:
             error = self._closed(caught, name, audio_sent)
+        except Exception:
+            raise
+        except BaseException:  # Ctrl-C, say: what is half on its way may not be followed.
+            self._socket.abort()
+            raise
         if error:
             raise error
         _logger.debug("sent %.100s", name)
@@ -432,13 +403,15 @@ class AsyncConnector(_Connector[ServerEvent, ClientEvent]):
         """
         url, host = SecretStr(self._settings.url()), self._settings.host
         options = _options(self._settings, self._options)
-        options.setdefault("write_limit", 0)  # so that `send` waits until all is on its way
+        # So that `send` waits until all is on its way. With 0, TLS in asyncio would pause after
+        # every second event, until the server says something.
+        options["write_limit"] = options.get("write_limit") or 1
         headers = await self._settings.headers_async()
         try:
-            socket = await websockets.asyncio.client.connect(
+            socket: Any = await websockets.asyncio.client.connect(
                 url.get_secret_value(),
                 additional_headers=headers,
-                create_connection=_AsyncSocket,
+                create_connection=AsyncSocket,
                 **options,
             )
         except _FAILURES as caught:
@@ -446,7 +419,7 @@ class AsyncConnector(_Connector[ServerEvent, ClientEvent]):
         else:
             _logger.debug("connected to %s", host)
             _give_up_when_stuck(socket.transport.get_extra_info("socket"), options)
-            return AsyncConnection(socket, self._dialect, host, headers, options["close_timeout"])
+            return AsyncConnection(socket, self._dialect, host, headers)
         raise error
 
     async def __aenter__(self) -> AsyncConnection[ServerEvent, ClientEvent]:
@@ -482,10 +455,10 @@ class Connector(_Connector[ServerEvent, ClientEvent]):
         headers = self._settings.headers()
         try:
             # Newer versions of `websockets` want the context entered, older ones do not mind.
-            socket: websockets.sync.client.ClientConnection = _connect_sync(
+            socket: Socket = _connect_sync(
                 url.get_secret_value(),
                 additional_headers=headers,
-                create_connection=_Socket,
+                create_connection=Socket,
                 **options,
             ).__enter__()
         except _FAILURES as caught:
@@ -515,41 +488,6 @@ class Connector(_Connector[ServerEvent, ClientEvent]):
 _connect_sync: Any = websockets.sync.client.connect
 
 
-class _NoRedirect(WebSocketException):
-    """Wraps a refusal, so that `websockets` follows no redirect: it could take the key away."""
-
-    def __init__(self, response: Response) -> None:
-        self.response = response
-
-
-class _AsyncSocket(websockets.asyncio.client.ClientConnection):
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        # Before version 17, `websockets` cannot put the beginning of a fragmented message back when
-        # `recv` is cancelled while more of it arrives.
-        frames: Any = self.recv_messages.frames
-
-        def put_back(items: list[Any]) -> None:
-            frames.queue.extendleft(reversed(items))
-
-        if hasattr(frames, "reset"):
-            frames.reset = put_back
-
-    async def handshake(self, *args: Any, **kwargs: Any) -> None:
-        try:
-            await super().handshake(*args, **kwargs)
-        except InvalidStatus as error:
-            raise _NoRedirect(error.response) from None
-
-
-class _Socket(websockets.sync.client.ClientConnection):
-    def handshake(self, *args: Any, **kwargs: Any) -> None:
-        try:
-            super().handshake(*args, **kwargs)
-        except InvalidStatus as error:
-            raise _NoRedirect(error.response) from None
-
-
 # What opening raises: UnicodeError is for names that no host can have, and on Python 3.10 asyncio
 # has a TimeoutError of its own.
 _FAILURES = (OSError, WebSocketException, asyncio.TimeoutError, UnicodeError)
@@ -557,7 +495,7 @@ _FAILURES = (OSError, WebSocketException, asyncio.TimeoutError, UnicodeError)
 
 # Errors are raised outside the `except` that makes them: those of `websockets` hold requests.
 def _failed(error: Exception, host: str, headers: Headers) -> ConnectionFailedError:
-    if isinstance(error, _NoRedirect):
+    if isinstance(error, NoRedirect):
         response = error.response
         told = {name: headers.conceal(value) for name, value in response.headers.raw_items()}
         body = headers.conceal((response.body or b"").decode("latin-1")).encode("latin-1")
