@@ -25,6 +25,8 @@ __all__ = ["AsyncSocket", "NoRedirect", "Socket", "check_close"]
 _DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 _SILENT = "the server did not answer a ping"
 _MAX_REASON = 123
+# What asyncio and uvloop buffer between TLS and TCP before they pause.
+_TLS_BUFFER = 2**16
 
 
 def check_close(code: int, reason: str) -> None:
@@ -108,6 +110,9 @@ class AsyncSocket(websockets.asyncio.client.ClientConnection):
         self._inbox = _Inbox()
         self._news = asyncio.Event()
         self._heard = self.loop.time()
+        protocol: Any = self.protocol
+        self._data_to_send = protocol.data_to_send
+        protocol.data_to_send = self._in_writes
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -137,6 +142,17 @@ class AsyncSocket(websockets.asyncio.client.ClientConnection):
                 self.recv_messages.put(message)
         else:
             super().process_event(event)
+
+    def _in_writes(self) -> list[Any]:
+        """Split large data: only at the next write does TLS pause for what the last one left."""
+        writes: list[Any] = []
+        for data in self._data_to_send():
+            if len(data) > _TLS_BUFFER:
+                view = memoryview(data)
+                writes += [view[:-1], view[-1:]]
+            else:
+                writes.append(data)
+        return writes
 
     async def keepalive(self) -> None:
         """Cut the connection when a server that was silent for `ping_interval` stays silent."""
@@ -201,12 +217,12 @@ class Socket(websockets.sync.client.ClientConnection):
             # Not that of TLS, which forgets at once that it has to encrypt.
             socket.socket.shutdown(tcp, socket.SHUT_RDWR)
 
-    def recv(self, timeout: float | None = None, decode: bool | None = None) -> Any:
+    def recv(self, *args: Any, **kwargs: Any) -> Any:
         """Receive a message, unless messages are dropped."""
         if not self._is_dropping:
-            return super().recv(timeout, decode)
-        if not self.wait_closed(timeout):
-            raise TimeoutError
+            receive: Any = super().recv
+            return receive(*args, **kwargs)
+        self.wait_closed()
         raise self.protocol.close_exc
 
     def handshake(self, *args: Any, **kwargs: Any) -> None:
