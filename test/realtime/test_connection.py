@@ -12,12 +12,13 @@ import json
 import logging
 import os
 import pickle
+import signal
 import socket
 import threading
 import traceback
 from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from inspect import iscoroutinefunction
 from pathlib import Path
@@ -30,7 +31,7 @@ import websockets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection, serve
-from websockets.frames import Frame
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
@@ -306,8 +307,8 @@ class Peer:
         """The whole frames that the operating system has taken from the client."""
         self.socket.settimeout(0.3)
         with contextlib.suppress(TimeoutError):
-            while True:
-                self.protocol.receive_data(self._wire.decoded(self.socket.recv(2**20)))
+            while data := self.socket.recv(2**20):
+                self.protocol.receive_data(self._wire.decoded(data))
         self.socket.setblocking(False)
         return [event for event in self.protocol.events_received() if isinstance(event, Frame)]
 
@@ -1411,6 +1412,360 @@ async def test_a_slow_reader_slows_the_server_down(kind: Kind) -> None:
         assert 400 <= sent < 400 + 2000
         sending.cancel()
         other.cut()
+
+
+# Peers that are silent, slow or dead
+
+
+QUICK = {"ping_interval": 0.2, "ping_timeout": 0.2, "close_timeout": 10}
+LOOP = asyncio.get_running_loop
+
+
+async def within(seconds: float, awaitable: Awaitable[Any]) -> Any:
+    """Wait, with far more patience than what is promised."""
+    return await asyncio.wait_for(awaitable, seconds + 3)
+
+
+@contextlib.asynccontextmanager
+async def answering_pings(other: Peer) -> AsyncIterator[list[Frame]]:
+    """A peer that reads and answers pings and close frames, and says nothing else."""
+    frames: list[Frame] = []
+
+    async def read() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                await other.receive()
+                frames.extend(f for f in other.protocol.events_received() if isinstance(f, Frame))
+                await other.flush()
+                if other.protocol.close_expected():
+                    other.cut()
+
+    reading = asyncio.create_task(read())
+    try:
+        yield frames
+    finally:
+        reading.cancel()
+        await asyncio.wait([reading])
+
+
+@for_loops
+@scenario
+async def test_sending_does_not_wait_for_the_server_to_speak(kind: Wired) -> None:
+    async with (
+        peer() as other,
+        opened(kind, other.url) as connection,
+        answering_pings(other) as frames,
+    ):
+        for _ in range(200):
+            await within(1, do(connection.send_audio, b"\0" * 960))
+        await do(connection.close)
+    assert [frame.opcode for frame in frames] == [Opcode.TEXT] * 200 + [Opcode.CLOSE]
+
+
+@pytest.mark.parametrize("limit", [0, 1, 2**15])
+@for_asyncio
+@scenario
+async def test_no_write_limit_makes_sending_wait(kind: Wired, limit: int) -> None:
+    options = {"write_limit": limit}
+    async with (
+        peer() as other,
+        opened(kind, other.url, options=options) as connection,
+        answering_pings(other),
+    ):
+        for _ in range(5):
+            await within(1, connection.send(EVENT))
+        await connection.close()
+
+
+@for_loops
+@scenario
+async def test_a_dead_server_is_noticed_while_receiving(kind: Wired) -> None:
+    async with peer() as other, opened(kind, other.url, options=QUICK) as connection:
+        error = await error_of(ConnectionLostError, within, 0.4, do(connection.recv))
+        assert_closed(error, 1006, "the server did not answer a ping")
+        assert other.socket.fileno() >= 0
+
+
+@for_loops
+@scenario
+async def test_a_dead_server_is_noticed_while_sending(kind: Wired, no_user_timeout: None) -> None:
+    async with peer() as other, opened(kind, other.url, options=QUICK) as connection:
+        with pytest.raises(ConnectionLostError) as caught:
+            await within(0.4, do(connection.send_audio, AUDIO * 50))
+        assert caught.value.unsent == "input_audio_buffer.append"
+        assert other.socket.fileno() >= 0
+
+
+@pytest.fixture
+def no_user_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on systems that do not end a stuck connection themselves."""
+    monkeypatch.delattr(socket, "TCP_USER_TIMEOUT", raising=False)
+
+
+@for_loops
+@scenario
+async def test_a_silent_server_that_answers_pings_is_alive(kind: Wired) -> None:
+    async with (
+        peer() as other,
+        opened(kind, other.url, options=QUICK) as connection,
+        answering_pings(other) as frames,
+    ):
+        while len(frames) < 4:
+            await asyncio.sleep(0.05)
+        await do(connection.send, EVENT)
+        await do(connection.close)
+    opcodes = [frame.opcode for frame in frames]
+    assert opcodes[:4] == [Opcode.PING] * 4
+    assert opcodes[-2:] == [Opcode.TEXT, Opcode.CLOSE]
+
+
+@scenario
+async def test_a_server_that_talks_needs_no_pings(kind: Wired) -> None:
+    """A pong may come late: after seconds of audio that wait to be read."""
+    options = QUICK | {"ping_interval": 0.3, "ping_timeout": 0.3}
+    async with peer() as other, opened(kind, other.url, options=options) as connection:
+        for _ in range(12):
+            await other.send(json.dumps(EVENT).encode())
+            assert (await do(connection.recv)).to_dict() == EVENT
+            await asyncio.sleep(0.1)
+        other.cut()
+
+
+async def send(other: Peer, texts: list[bytes]) -> None:
+    for text in texts:
+        await other.send(text)
+
+
+@scenario
+async def test_a_reader_that_is_busy_does_not_make_a_server_dead(kind: Wired) -> None:
+    text = json.dumps({"type": "x", "a": "z" * 10_000}).encode()
+    options = QUICK | {"ping_interval": 0.1, "ping_timeout": 0.1, "max_queue": 2}
+    async with peer() as other, opened(kind, other.url, options=options) as connection:
+        keep(send(other, [text] * 40))
+        # With what fills the queue, more than the pong can wait.
+        await asyncio.sleep(0.6)
+        for _ in range(40):
+            assert (await do(connection.recv)).type == "x"
+        other.cut()
+
+
+async def silent(other: Peer, connection: Any) -> None:
+    pass
+
+
+async def flooding(other: Peer, connection: Any) -> None:
+    async def flood() -> None:
+        text = b'{"type":"x","a":"%s"}' % (b"z" * 1000)
+        with contextlib.suppress(OSError):
+            while True:
+                await other.send(text)
+
+    keep(flood())
+    await do(connection.recv)
+
+
+async def stuck(other: Peer, connection: Any) -> None:
+    async def send() -> None:
+        with contextlib.suppress(ConnectionClosedError):
+            await do(connection.send, {"type": "x", "a": "z" * 2**24})
+
+    keep(send())
+    await other.hears()
+    # Until nothing goes out any more.
+    await asyncio.sleep(0.05)
+
+
+async def half_closed(other: Peer, connection: Any) -> None:
+    other.protocol.send_close(1000)
+    await other.flush()
+    await other.hears()
+
+
+async def half_a_frame(other: Peer, connection: Any) -> None:
+    await other.write(b"\x81\x7e\xff\xff{")
+
+
+async def half_a_record(other: Peer, connection: Any) -> None:
+    await LOOP().sock_sendall(other.socket, b"\x17\x03\x03\x40\x00half")
+
+
+_kept: set[asyncio.Task[None]] = set()
+
+
+def keep(coroutine: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.create_task(coroutine)
+    _kept.add(task)
+    task.add_done_callback(_kept.discard)
+
+
+@pytest.mark.parametrize("interval", [None, 20])
+@pytest.mark.parametrize(
+    "behaviour", [silent, flooding, stuck, half_closed, half_a_frame, half_a_record]
+)
+@for_loops
+@scenario
+async def test_close_ends_in_time(
+    kind: Wired, behaviour: Callable[[Peer, Any], Awaitable[None]], interval: int | None
+) -> None:
+    options = {"close_timeout": 0.2, "ping_interval": interval, "max_queue": 4}
+    async with peer() as other, opened(kind, other.url, options=options) as connection:
+        await behaviour(other, connection)
+        await within(0.2, do(connection.close))
+        assert other.socket.fileno() >= 0
+        await within(0.2, do(connection.close))
+        with pytest.raises(ConnectionClosedError):
+            await within(0, do(connection.recv))
+        with pytest.raises(ConnectionClosedError):
+            await within(0, do(connection.send, EVENT))
+        other.cut()
+        for task in list(_kept):
+            await within(1, task)
+
+
+@for_loops
+@scenario
+async def test_half_a_close_ends_in_time_without_pings(kind: Wired) -> None:
+    """The server's close frame came, but TCP stays open: what waits for an event ends."""
+    options = {"close_timeout": 0.2, "ping_interval": None}
+    async with peer() as other, opened(kind, other.url, options=options) as connection:
+        receiving = asyncio.create_task(do(connection.recv))
+        other.protocol.send_close(3000, "why")
+        await other.flush()
+        error = await error_of(InvalidKeyError, within, 0.2, receiving)
+        assert_closed(error, 3000, "why")
+        assert other.socket.fileno() >= 0
+
+
+@for_loops
+@scenario
+async def test_close_passes_a_reader_that_is_busy(kind: Wired) -> None:
+    """The reader waits when `close` begins, takes one event, and never comes again."""
+    began = asyncio.Event()
+
+    async def handler(connection: ServerConnection) -> None:
+        await connection.recv()
+        for _ in range(100):
+            await connection.send(json.dumps(EVENT))
+        await connection.wait_closed()
+
+    options = {"close_timeout": 15, "max_queue": 2}
+    async with serving(handler) as url, opened(kind, url, options=options) as connection:
+
+        async def read() -> None:
+            began.set()
+            await do(connection.recv)
+
+        reading = asyncio.create_task(read())
+        await began.wait()
+        await do(connection.send, EVENT)
+        await turns(3)
+        await within(3, do(connection.close))
+        assert connection._socket.close_code == 1000
+        with contextlib.suppress(ConnectionClosedError):
+            await within(0, reading)
+        await error_of(ConnectionClosedError, connection.recv)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (1000, "é" * 62),
+        (1000, "z" * 124),
+        (1000, "\ud800"),
+        *((code, "") for code in (-1, 0, 999, 1004, 1005, 1006, 1015, 2999, 5000, 70_000)),
+    ],
+    ids=repr,
+)
+@scenario
+async def test_what_no_close_frame_can_hold_is_refused(kind: Wired, code: int, reason: str) -> None:
+    async with serving(sends(EVENT, close=None)) as url, opened(kind, url) as connection:
+        with pytest.raises(ValueError, match=r"close frame|reason|surrogates"):
+            await do(connection.close, code, reason)
+        assert (await do(connection.recv)).to_dict() == EVENT
+        await do(connection.send, EVENT)
+        await do(connection.close, 1000, "é" * 61)
+        await assert_over(connection, ConnectionClosedError, 1000, "é" * 61)
+
+
+@for_threads
+def test_an_interrupted_send_loses_the_connection(kind: Wired) -> None:
+    """Half a frame is out: what was sent after it would be the rest of its payload."""
+    listening: Future[str] = Future()
+    is_over = threading.Event()
+
+    async def serve() -> list[Frame]:
+        async with peer() as other:
+            listening.set_result(other.url)
+            await in_thread(is_over.wait, 4)
+            return other.taken()
+
+    def interrupt() -> None:
+        main = threading.main_thread().ident
+        assert main
+        # OpenSSL goes on after the first.
+        while not is_interrupted.wait(0.2):
+            signal.pthread_kill(main, signal.SIGINT)
+
+    def interrupted(*_: object) -> None:
+        if not is_interrupted.is_set():
+            is_interrupted.set()
+            raise KeyboardInterrupt
+
+    is_interrupted = threading.Event()
+    before = signal.signal(signal.SIGINT, interrupted)
+    with ThreadPoolExecutor(2) as executor:
+        frames = executor.submit(lambda: asyncio.run(serve()))
+        connection = kind.connect(base_url=listening.result(), api_key=KEY).open()
+        interrupting = executor.submit(interrupt)
+        sent = 0
+        try:
+            while True:
+                connection.send({"type": "x", "number": sent, "a": "z" * 2**20})
+                sent += 1
+        except KeyboardInterrupt:
+            pass
+        for _ in range(2):
+            with pytest.raises(ConnectionLostError):
+                connection.send({"type": "x", "number": "after", "a": "z" * 2**21})
+        with pytest.raises(ConnectionLostError):
+            connection.recv(5)
+        is_over.set()
+        connection.close()
+        interrupting.result()
+        signal.signal(signal.SIGINT, before)
+        received = [json.loads(bytes(frame.data))["number"] for frame in frames.result()]
+    # Half of another may have arrived, or all of it.
+    assert received == list(range(len(received)))
+    assert sent <= len(received) <= sent + 1
+
+
+@for_loops
+@scenario
+async def test_a_message_of_many_fragments_comes_through(kind: Wired) -> None:
+    async def handler(connection: ServerConnection) -> None:
+        await connection.send(['{"type":"x","a":"', *["z"] * 10_000, *[""] * 1000, '"}'])
+        await connection.send(json.dumps(EVENT))
+        await connection.wait_closed()
+
+    async with serving(handler) as url, opened(kind, url) as connection:
+        assert (await do(connection.recv)).a == "z" * 10_000
+        assert (await do(connection.recv)).to_dict() == EVENT
+
+
+@scenario
+async def test_text_of_64_mib_comes_through(kind: Wired) -> None:
+    start, end = b'{"type":"x","a":"', b'"}'
+    text = start + b"z" * (2**26 - len(start) - len(end)) + end
+    pieces = [text[at : at + 2**14] for at in range(0, len(text), 2**14)]
+
+    async def handler(connection: ServerConnection) -> None:
+        await connection.send(text if kind.is_async else pieces, text=True)
+        await connection.send([*pieces, b" "], text=True)
+        await connection.wait_closed()
+
+    async with serving(handler) as url, opened(kind, url) as connection:
+        assert len((await do(connection.recv)).a) == 2**26 - len(start) - len(end)
+        await error_of(MessageTooBigError, connection.recv)
 
 
 # Cancelling
