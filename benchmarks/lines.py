@@ -336,9 +336,9 @@ def document() -> str:
 
 Written by `benchmarks/lines.py`. {setting("websockets", "uvloop", "openai")}
 
-20 ms of audio {PER_SECOND} times a second, to a server that says nothing. A dead server neither reads
-nor answers: `ping_interval` and `ping_timeout` are 1 s, so it is to be noticed within 2 s. `close`
-has a `close_timeout` of 1 s, and there are no pings. Measuring gives up after {GIVE_UP} s.
+20 ms of audio {PER_SECOND} times a second, to a server that says nothing. A dead server neither
+reads nor answers: `ping_interval` and `ping_timeout` are 1 s, so it is to be noticed within 2 s.
+`close` has a `close_timeout` of 1 s, and no pings. Measuring gives up after {GIVE_UP} s.
 
 {table()}
 """

@@ -143,13 +143,19 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
         self._closed_by_us: asyncio.Future[None] | None = None
 
     async def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
-        """Send one event: an instance of a client event's class, or a dictionary with a `type`.
+        """Send one event.
 
-        Returns when the operating system has taken it, so a slow network slows the sender down.
-        Cancelling does not take back what is being sent.
+        Returns when the operating system has taken it, except that asyncio keeps up to 128 KiB
+        below TLS. So a slow network slows the sender down. Cancelling does not take back what is
+        being sent.
 
-        Raises `ConnectionClosedError` when the event was not sent, `ValueError` for a dictionary
-        without `type` or that is no JSON, `TypeError` for anything else.
+        Args:
+            event: An instance of a client event's class, or a dictionary with a `type`.
+
+        Raises:
+            ConnectionClosedError: The session is closed. What of the event arrived is not known.
+            ValueError: A dictionary has no `type`, or is not JSON.
+            TypeError: It is neither an event nor a dictionary.
         """
         name, text = _encoded(event)
         await self._send(name, text)
@@ -157,8 +163,11 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
     async def send_audio(self, audio: bytes | bytearray | memoryview) -> None:
         """Append audio to the input buffer, in the session's input format and without a header.
 
-        It goes out in events of at most 96 KiB, 2 s of PCM at 24 kHz. Raises
-        `ConnectionClosedError`; its `audio_sent` tells how many bytes had been sent.
+        It goes out in events of at most 96 KiB, 2 s of PCM at 24 kHz.
+
+        Raises:
+            ConnectionClosedError: The session is closed; `audio_sent` counts the bytes that
+                earlier events had sent.
         """
         for sent, text in self._audio_events(audio):
             await self._send(self._dialect.append, text, sent)
@@ -180,7 +189,15 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the session and wait for the server to do so; a second time does nothing.
 
-        Events that were not received yet are dropped. Cancelling goes on closing, without waiting.
+        It waits at most `close_timeout` seconds, then it cuts the connection. Events that were not
+        received yet are dropped. Cancelling goes on closing, without waiting.
+
+        Args:
+            code: Code of the close frame: 1000 to 1014 as far as it may be sent, or 3000 to 4999.
+            reason: Reason, of at most 123 bytes of UTF-8.
+
+        Raises:
+            ValueError: No close frame can hold `code` or `reason`; nothing has happened.
         """
         check_close(code, reason)
         if self._closed_by_us is None:
@@ -247,12 +264,18 @@ class Connection(_Session[ServerEvent, ClientEvent]):
         self._socket: Socket = socket
 
     def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
-        """Send one event: an instance of a client event's class, or a dictionary with a `type`.
+        """Send one event.
 
         Returns when the operating system has taken it, so a slow network slows the sender down.
+        An exception that interrupts it, such as that of Ctrl-C, ends the session.
 
-        Raises `ConnectionClosedError` when the event was not sent, `ValueError` for a dictionary
-        without `type` or that is no JSON, `TypeError` for anything else.
+        Args:
+            event: An instance of a client event's class, or a dictionary with a `type`.
+
+        Raises:
+            ConnectionClosedError: The session is closed. What of the event arrived is not known.
+            ValueError: A dictionary has no `type`, or is not JSON.
+            TypeError: It is neither an event nor a dictionary.
         """
         name, text = _encoded(event)
         self._send(name, text)
@@ -260,8 +283,11 @@ class Connection(_Session[ServerEvent, ClientEvent]):
     def send_audio(self, audio: bytes | bytearray | memoryview) -> None:
         """Append audio to the input buffer, in the session's input format and without a header.
 
-        It goes out in events of at most 96 KiB, 2 s of PCM at 24 kHz. Raises
-        `ConnectionClosedError`; its `audio_sent` tells how many bytes had been sent.
+        It goes out in events of at most 96 KiB, 2 s of PCM at 24 kHz.
+
+        Raises:
+            ConnectionClosedError: The session is closed; `audio_sent` counts the bytes that
+                earlier events had sent.
         """
         for sent, text in self._audio_events(audio):
             self._send(self._dialect.append, text, sent)
@@ -284,7 +310,15 @@ class Connection(_Session[ServerEvent, ClientEvent]):
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the session and wait for the server to do so; a second time does nothing.
 
-        Events that were not received yet are dropped.
+        It waits at most `close_timeout` seconds, then it cuts the connection, which also ends a
+        `send` in another thread. Events that were not received yet are dropped.
+
+        Args:
+            code: Code of the close frame: 1000 to 1014 as far as it may be sent, or 3000 to 4999.
+            reason: Reason, of at most 123 bytes of UTF-8.
+
+        Raises:
+            ValueError: No close frame can hold `code` or `reason`; nothing has happened.
         """
         check_close(code, reason)
         self._socket.drop()
