@@ -25,7 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import openai_realtime_client
-from openai_realtime_client import deviations, ga
+from openai_realtime_client import deviations, ga, v1
 from openai_realtime_client.cli import main
 from openai_realtime_client.cli.display import Screen, gist
 from openai_realtime_client.testing import Faults, ReplayServer
@@ -662,7 +662,7 @@ def of_server(protocol: str, connect: Any) -> list[RecordedEvent]:
     ("protocol", "connect"),
     [
         ("ga", ga.connect_sync),
-        ("v1", openai_realtime_client.connect_sync),
+        ("v1", v1.connect_sync),
         ("ga translation", ga.connect_translation_sync),
     ],
 )

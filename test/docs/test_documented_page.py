@@ -17,7 +17,7 @@ import pytest
 
 import openai_realtime_client
 from openai_realtime_client import OpenEnum, RealtimeResponse
-from protocols import PROTOCOLS, ROOT
+from protocols import ROOT, V1
 
 
 class Property(NamedTuple):
@@ -150,7 +150,7 @@ def test_the_page_that_the_java_target_prints(tmp_path: Path) -> None:
 
 def java_page(model: str, folder: Path) -> str:
     document = folder / "merged.json"
-    document.write_text(json.dumps(PROTOCOLS[0].document), encoding="utf-8")
+    document.write_text(json.dumps(V1.document), encoding="utf-8")
     subprocess.run(
         [
             Path(sys.executable).parent / "openapi-generator-cli",

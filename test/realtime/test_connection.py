@@ -617,7 +617,6 @@ async def test_a_dictionary_arrives_as_it_is(kind: Kind, index: int) -> None:
         {"type": "x", "a": {1, 2}},
         {"type": "x", ("a", "b"): 1},
     ],
-    ids=str,
 )
 @scenario
 async def test_what_is_no_event_is_not_sent(kind: Kind, event: Any) -> None:

@@ -190,7 +190,7 @@ def test_a_key_does_not_go_to_another(kind: Kind, host: str, scheme: str) -> Non
         url(kind, api_key=KEY, base_url=f"{scheme}://{host}")
 
 
-@pytest.mark.parametrize("credential", CREDENTIALS, ids=str)
+@pytest.mark.parametrize("credential", CREDENTIALS)
 def test_no_credential_goes_to_another_unencrypted(kind: Kind, credential: dict[str, Any]) -> None:
     with pytest.raises(ConnectionSettingsError, match="allow_insecure"):
         url(kind, base_url="ws://example.com", **credential)

@@ -107,3 +107,4 @@ PROTOCOLS = [
     Protocol(fragment.stem, f"openai_realtime_client.{fragment.stem}")
     for fragment in sorted((ROOT / "openapi").glob("*.yaml"))
 ]
+V1, GA = (next(each for each in PROTOCOLS if each.name == name) for name in ("v1", "ga"))
