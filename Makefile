@@ -29,7 +29,7 @@ types: $(INSTALLED) ## check types, strictly, with mypy and pyright
 	@$(BIN)/pyright
 
 docs: $(INSTALLED) ## check the links of the docs and run their examples
-	@$(BIN)/python -m pytest test/test_docs.py
+	@$(BIN)/python -m pytest test/docs/test_docs.py
 
 demo: $(INSTALLED) ## hold a session with an embedded server, and show it
 	@$(BIN)/python -m openai_realtime_client demo
@@ -38,7 +38,7 @@ fuzz: $(INSTALLED) ## fuzz the event parsers; FUZZ holds libFuzzer's options
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check \
 		'atheris==3.0.0; python_version >= "3.11"' 'atheris==2.3.0; python_version < "3.11"'
 	@mkdir -p build
-	@$(BIN)/python test/fuzz_events.py -artifact_prefix=build/ $(FUZZ)
+	@$(BIN)/python test/core/fuzz_events.py -artifact_prefix=build/ $(FUZZ)
 
 bench: $(INSTALLED) ## measure against json, msgspec, the official SDK and a stock client
 	@$(PYTHON) -m venv $(BENCH)

@@ -1,4 +1,4 @@
-"""Packaging. The version is that of the generated package, set in generator-config.yaml."""
+"""Packaging: the one place of metadata. The version is that of the package."""
 
 import re
 from pathlib import Path
@@ -8,10 +8,10 @@ from setuptools import find_packages, setup
 ROOT = Path(__file__).parent
 PACKAGE = (ROOT / "openai_realtime_client/__init__.py").read_text("utf-8")
 VERSION = re.search(r'^__version__ = "(.+)"$', PACKAGE, re.MULTILINE)
-assert VERSION, "the package has no __version__; run `make generate`"
+assert VERSION, "the package has no __version__"
 
 setup(
-    name="openai-realtime-client",
+    name="openai-realtime-openapi",
     version=VERSION[1],
     description="Typed, lossless client for OpenAI's Realtime API, generated from OpenAPI",
     long_description=(ROOT / "README.md").read_text("utf-8"),

@@ -553,7 +553,7 @@ def _connection(server: str, union: dict[str, Any]) -> dict[str, str]:
     kind = _snake_case(server.removeprefix("Realtime").removesuffix("ServerEvent"))
     return {
         "suffix": f"_{kind}" if kind else "",
-        "is_beta": str(union["x-connection"]["is_beta"]),
+        "is_beta": str(union["x-connection"].get("is_beta", False)),
         "server": server,
         "client": server.replace("ServerEvent", "ClientEvent"),
         "parse": union["x-parses"],

@@ -50,7 +50,7 @@ def test_the_metadata(wheel: Path) -> None:
 
 
 def test_the_sample_program_runs() -> None:
-    command = [sys.executable, ROOT / "test/sample_program.py"]
+    command = [sys.executable, ROOT / "test/typing/sample_program.py"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert done.stdout.splitlines() == [
         "completed (known: True), None tokens, calls []",

@@ -62,13 +62,13 @@ TRANSLATION = {
 }
 # The enums that unions hold.
 UNION_ENUMS = {
-    "realtime": {
+    "v1": {
         "RealtimeResponseCreateParamsConversationEnum",
         "RealtimeResponseCreateParamsMaxResponseOutputTokensEnum",
         "RealtimeResponseMaxOutputTokensEnum",
         "VoiceIdsSharedEnum",
     },
-    "realtime-ga": {
+    "ga": {
         "AudioTranscriptionModelEnum",
         "MCPToolRequireApprovalEnum",
         "RealtimeMaxOutputTokensEnum",
@@ -90,7 +90,7 @@ def protocol(request: pytest.FixtureRequest) -> Protocol:
 
 def test_the_public_names_are_these(protocol: Protocol) -> None:
     models = set(protocol.public()) | UNION_ENUMS[protocol.name]
-    others = COMMON | (TRANSLATION if protocol.name == "realtime-ga" else set())
+    others = COMMON | (TRANSLATION if protocol.name == "ga" else set())
     assert sorted(protocol.module.__all__) == sorted(others | models)
     assert set(importlib.import_module(f"{protocol.package}.models").__all__) == models
 
@@ -121,7 +121,7 @@ def test_the_version_is_that_of_the_distribution() -> None:
 
     import openai_realtime_client
 
-    assert openai_realtime_client.__version__ == version("openai-realtime-client")
+    assert openai_realtime_client.__version__ == version("openai-realtime-openapi")
 
 
 # What there is without the extra `websocket`.
@@ -156,7 +156,7 @@ for name in {sorted(names & set(protocol.module.__all__))}:
         print(type(error).__name__, error.__cause__, error.__suppress_context__, error)
 """
     lines = without_websockets(program).splitlines()
-    text = 'connections need an extra: pip install "openai-realtime-client[websocket]"'
+    text = 'connections need websockets: pip install "websockets>=15"'
     assert set(lines) == {f"ImportError None True {text}"}
     assert len(lines) == len(names & set(protocol.module.__all__))
 

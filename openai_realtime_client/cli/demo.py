@@ -20,7 +20,7 @@ from openai_realtime_client import (
 )
 from openai_realtime_client.cli.display import Screen, complain, gist, show_event, span_text
 from openai_realtime_client.core.json_types import is_object
-from openai_realtime_client.core.recording import RecordedEvent
+from openai_realtime_client.testing.recording import RecordedEvent
 
 if TYPE_CHECKING:
     from openai_realtime_client import Connection

@@ -19,8 +19,8 @@ from openai_realtime_client import (
     RealtimeModel,
     UnknownEvent,
     deviations,
-    events,
     ga,
+    v1,
 )
 from openai_realtime_client.cli.display import (
     Screen,
@@ -35,7 +35,7 @@ from openai_realtime_client.cli.display import (
 )
 from openai_realtime_client.core.events import Deviation
 from openai_realtime_client.core.json_types import is_object
-from openai_realtime_client.core.recording import RecordedEvent, read_recording
+from openai_realtime_client.testing.recording import RecordedEvent, read_recording
 
 __all__ = ["run"]
 
@@ -69,7 +69,7 @@ class _Dialect(NamedTuple):
 
 
 _GA = _Dialect("ga", ga.parse_client_event, ga.parse_server_event)
-_V1 = _Dialect("v1", events.parse_client_event, events.parse_server_event)
+_V1 = _Dialect("v1", v1.parse_client_event, v1.parse_server_event)
 _TRANSLATION = _Dialect(
     "ga translation", ga.parse_translation_client_event, ga.parse_translation_server_event
 )

@@ -5,32 +5,50 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-# Importing `typing` would take longer than the rest of `import openai_realtime_client`.
+# Type checkers take it as true. Importing `typing` for it would take longer than the rest of
+# `import openai_realtime_client`.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-__all__ = ["lazy_names"]
+__all__ = ["TYPE_CHECKING", "lazy_names"]
 
 
 def lazy_names(
-    package: str, modules: Mapping[str, str]
+    package: str, modules: Mapping[str, str], *others: str
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` for `package`, whose public names are the keys of `modules`.
+    """Make the `__getattr__` and `__dir__` of a package.
 
-    The value of a name is the module that defines it. A name that is not there raises
-    `AttributeError`, as for any module.
+    Args:
+        package: The package's name.
+        modules: For each public name, the module that defines it.
+        others: Packages of this kind, all of whose public names the package has, too.
+
+    Returns:
+        `__getattr__`, which also gives `__all__`, and `__dir__`.
     """
 
     def get(name: str) -> Any:
-        if name not in modules:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(import_module(modules[name]), name)
+        value = public() if name == "__all__" else find(name)
         setattr(sys.modules[package], name, value)
         return value
 
+    def find(name: str) -> Any:
+        if name in modules:
+            return getattr(import_module(modules[name]), name)
+        # The import system asks for `__path__` and the like, which would import the others.
+        if not name.startswith("__"):
+            for other in map(import_module, others):
+                if name in other.__all__:
+                    return getattr(other, name)
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    def public() -> list[str]:
+        inherited = (name for other in others for name in import_module(other).__all__)
+        return sorted({*modules, *inherited})
+
     def names() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *modules})
+        return sorted({*vars(sys.modules[package]), *public()})
 
     return get, names

@@ -1,21 +1,17 @@
 """An embedded Realtime server, for tests of voice applications without key or network."""
 
-from openai_realtime_client.core.lazy import lazy_names
+from openai_realtime_client.core.lazy import TYPE_CHECKING, lazy_names
 
-# Type checkers take it as true.
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from openai_realtime_client.testing.faults import Faults as Faults
     from openai_realtime_client.testing.server import ReplayServer as ReplayServer
     from openai_realtime_client.testing.session import ReplaySession as ReplaySession
-
-__all__ = ["Faults", "ReplayServer", "ReplaySession"]
-
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        "Faults": "openai_realtime_client.testing.faults",
-        "ReplayServer": "openai_realtime_client.testing.server",
-        "ReplaySession": "openai_realtime_client.testing.session",
-    },
-)
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "Faults": "openai_realtime_client.testing.faults",
+            "ReplayServer": "openai_realtime_client.testing.server",
+            "ReplaySession": "openai_realtime_client.testing.session",
+        },
+    )

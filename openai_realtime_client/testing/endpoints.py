@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from email import message_from_bytes
 from typing import Any, NamedTuple
 
-import openai_realtime_client as v1
-from openai_realtime_client import ga
+from openai_realtime_client import ga, v1
 from openai_realtime_client.core.errors import InvalidModelError
 from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.core.model import RealtimeModel

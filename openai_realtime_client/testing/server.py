@@ -17,8 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from typing_extensions import Self
 
-from openai_realtime_client import events, ga
-from openai_realtime_client.core.recording import RecordedEvent, read_recording
+from openai_realtime_client import ga, v1
 from openai_realtime_client.testing.endpoints import (
     Answer,
     Endpoints,
@@ -27,6 +26,7 @@ from openai_realtime_client.testing.endpoints import (
     refused,
 )
 from openai_realtime_client.testing.faults import Faults
+from openai_realtime_client.testing.recording import RecordedEvent, read_recording
 from openai_realtime_client.testing.rules import RealtimeRules
 from openai_realtime_client.testing.session import Parse, ReplaySession, Rules
 from openai_realtime_client.testing.settings import new_ids, new_session
@@ -311,5 +311,5 @@ def _parsers(protocol: str, request: HttpRequest) -> tuple[Parse, Parse]:
     if _is_translation(request):
         return ga.parse_translation_client_event, ga.parse_translation_server_event
     if protocol == "v1":
-        return events.parse_client_event, events.parse_server_event
+        return v1.parse_client_event, v1.parse_server_event
     return ga.parse_client_event, ga.parse_server_event

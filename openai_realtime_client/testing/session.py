@@ -20,8 +20,8 @@ from typing import Any, Protocol
 
 from openai_realtime_client.core.errors import InvalidEventError
 from openai_realtime_client.core.model import RealtimeModel
-from openai_realtime_client.core.recording import RecordedEvent
 from openai_realtime_client.testing.faults import Faults, huge_event
+from openai_realtime_client.testing.recording import RecordedEvent
 from openai_realtime_client.testing.websocket import WebSocket
 
 __all__ = ["ReplaySession", "Rules"]

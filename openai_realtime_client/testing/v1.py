@@ -6,8 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import openai_realtime_client as v1
-from openai_realtime_client import ga
+from openai_realtime_client import ga, v1
 from openai_realtime_client.core.errors import InvalidEventError
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing.errors import Refusal, check, error_event

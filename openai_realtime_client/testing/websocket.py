@@ -19,7 +19,7 @@ try:
     from websockets.typing import Subprotocol
 except ImportError:
     raise ImportError(
-        'the embedded server needs websockets: pip install "openai-realtime-client[websocket]"'
+        'the embedded server needs websockets: pip install "websockets>=15"'
     ) from None
 
 __all__ = ["HttpRequest", "WebSocket", "http_response", "read_head", "with_body"]

@@ -1,0 +1,1 @@
+"""The HTTP client, on urllib3: configuration, requests and answers."""

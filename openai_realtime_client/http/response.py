@@ -1,0 +1,37 @@
+"""An answer with what came around it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ApiResponse(Generic[T]):
+    """The answer to a successful call: parsed in `data`, as it came in `raw_data`.
+
+    The names of `headers` are in lower case.
+    """
+
+    status_code: int
+    headers: Mapping[str, str]
+    data: T
+    raw_data: bytes
+
+    @property
+    def location_id(self) -> str | None:
+        """The last part of the path in `Location`: the id of what the call created."""
+        path = self.headers.get("location", "").partition("?")[0]
+        return path.rstrip("/").rpartition("/")[2] or None
+
+
+@dataclass(frozen=True)
+class Created(Generic[T]):
+    """What a call created: the answer's body in `data`, and the `id` of the new object.
+
+    `id` is `None` where the server does not tell it.
+    """
+
+    data: T
+    id: str | None

@@ -1,0 +1,1 @@
+"""Sessions over WebSocket, for asyncio and for threads."""

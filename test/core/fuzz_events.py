@@ -1,0 +1,96 @@
+"""Fuzz the event parsers: `make fuzz`.
+
+Whatever bytes arrive, a parser gives an event that holds all of them as JSON, or raises
+`InvalidEventError`. libFuzzer's options follow on the command line, such as `-max_total_time=600`
+(seconds) or `-runs=100000`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import atheris
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "openapi"), str(ROOT / "test/support")]
+
+with atheris.instrument_imports(include=["openai_realtime_client"]):
+    from openai_realtime_client import InvalidEventError, deviations, ga, v1
+    from openai_realtime_client.core import events as _instrumented  # noqa: F401
+
+import spec  # noqa: E402
+from examples import Instance  # noqa: E402
+from mutation import places, replaced, same  # noqa: E402
+from protocols import PROTOCOLS  # noqa: E402
+
+VALUES: list[Any] = [
+    *(None, True, False, 0, 1, -1, 1.5, 2**70, 1e300, "", "x", "error", "inf", [], {}, [None]),
+    {"type": "message", "role": "user", "content": []},
+    {"type": "message", "role": "error"},
+    {"type": "error", "error": "error"},
+    {"type": None},
+    [[], {}],
+]
+
+PARSERS = [
+    v1.parse_server_event,
+    v1.parse_client_event,
+    ga.parse_server_event,
+    ga.parse_client_event,
+    ga.parse_translation_server_event,
+    ga.parse_translation_client_event,
+]
+
+
+def check(data: bytes) -> None:
+    for parse in PARSERS:
+        try:
+            event = parse(data)
+        except InvalidEventError:
+            continue
+        wire = json.loads(data)
+        assert same(event.to_dict(), wire)
+        assert same(json.loads(event.to_json()), wire)
+        deviations(event)
+
+
+def mutate(data: bytes, max_size: int, seed: int) -> bytes:
+    """Mostly another value somewhere in the JSON: bytes alone seldom give JSON again."""
+    random = Random(seed)
+    try:
+        wire = json.loads(data)
+    except ValueError:
+        return bytes(atheris.Mutate(data, max_size))
+    if random.random() < 0.2:
+        return bytes(atheris.Mutate(data, max_size))
+    nodes = list(places(wire))
+    path, _ = random.choice(nodes)
+    value = random.choice([*VALUES, *(node for _, node in nodes)])
+    return json.dumps(replaced(wire, path, value)).encode()[:max_size]
+
+
+def seed(folder: Path) -> None:
+    """An event of each type, for the fuzzer to mutate."""
+    for protocol in PROTOCOLS:
+        document = spec.annotated(protocol.document, protocol.package)
+        schemas = document["components"]["schemas"]
+        for name, schema in schemas.items():
+            if "x-event-type" in schema:
+                text = json.dumps(Instance(schemas).value(name))
+                (folder / f"{protocol.name}-{name}").write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        seed(Path(folder))
+        atheris.Setup([*sys.argv, folder], check, custom_mutator=mutate)
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,363 @@
+"""Nothing is lost of a JSON object with a string `type`; anything else is refused."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import json
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mutation import places, replaced, same
+from openai_realtime_client import Deviation, InvalidEventError, UnknownEvent, deviations, ga, v1
+from protocols import ANYTHING, DRAWN, PROTOCOLS, Protocol
+
+Parse = Callable[[str | bytes], Any]
+PARSERS: list[Any] = [
+    pytest.param(protocol, union, parser, id=f"{protocol.name}-{parser}")
+    for protocol in PROTOCOLS
+    for union, parser in (
+        ("RealtimeServerEvent", "parse_server_event"),
+        ("RealtimeClientEvent", "parse_client_event"),
+        ("RealtimeTranslationServerEvent", "parse_translation_server_event"),
+        ("RealtimeTranslationClientEvent", "parse_translation_client_event"),
+    )
+    if hasattr(protocol.module, parser)
+]
+
+DONE: dict[str, Any] = {
+    "type": "response.done",
+    "event_id": "event_1",
+    "response": {
+        "status": "completed",
+        "usage": {"total_tokens": 5},
+        "output": [
+            {
+                "type": "message",
+                "role": "assistant",
+                "content": [{"type": "output_text", "text": "Hi"}],
+            },
+            {"type": "function_call", "name": "f", "arguments": "{}"},
+        ],
+        "metadata": {"a": "b"},
+    },
+}
+SESSION: dict[str, Any] = {
+    "type": "session.updated",
+    "event_id": "event_2",
+    "session": {
+        "type": "realtime",
+        "id": "sess_1",
+        "object": "realtime.session",
+        "audio": {
+            "input": {"format": {"type": "audio/pcm", "rate": 24000}, "turn_detection": None},
+            "output": {"voice": "marin"},
+        },
+        "tools": [{"type": "function", "name": "f", "parameters": {"required": None}}],
+        "tool_choice": "auto",
+        "truncation": {"type": "retention_ratio", "retention_ratio": 0.5},
+        "max_output_tokens": "inf",
+    },
+}
+
+
+def changed(wire: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict[str, Any]:
+    result: dict[str, Any] = replaced(copy.deepcopy(wire), path, value)
+    return result
+
+
+def assert_kept(parse: Parse, wire: dict[str, Any]) -> Any:
+    event = parse(json.dumps(wire))
+    assert same(event.to_dict(), wire)
+    assert same(json.loads(event.to_json()), wire)
+    return event
+
+
+class TestOneFieldThatDoesNotFit:
+    @pytest.mark.parametrize(
+        ("path", "value"),
+        [
+            (("event_id",), 5),
+            (("response",), "text"),
+            (("response", "usage", "total_tokens"), "5"),
+            (("response", "usage", "total_tokens"), True),
+            (("response", "output"), {}),
+            (("response", "output", 0), 5),
+            (("response", "output", 0, "content"), "text"),
+            (("response", "output", 0, "content", 0), ["text"]),
+            (("response", "output", 0, "content", 0, "text"), {"deep": [1]}),
+            (("response", "output", 1, "name"), 5),
+            (("response", "metadata", "a"), {"b": "c"}),
+            (("response", "status"), ["completed"]),
+        ],
+    )
+    def test_stays_as_received_and_alone(self, path: tuple[Any, ...], value: Any) -> None:
+        wire = changed(DONE, path, value)
+        event = assert_kept(ga.parse_server_event, wire)
+        assert type(event) is ga.RealtimeServerEventResponseDone
+        text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+        assert deviations(event) == [Deviation(text.removeprefix("."), "wrong type", value)]
+
+    def test_leaves_its_neighbours_typed(self) -> None:
+        wire = changed(DONE, ("response", "output", 0, "content", 0, "text"), 5)
+        event = ga.parse_server_event(json.dumps(wire))
+        assert isinstance(event, ga.RealtimeServerEventResponseDone)
+        message, call = event.response.output or []
+        assert isinstance(message, ga.RealtimeConversationItemMessageAssistant)
+        assert isinstance(call, ga.RealtimeConversationItemFunctionCall)
+        content = message.content[0]
+        assert (
+            content.type is ga.RealtimeConversationItemMessageAssistantContent.TypeEnum.OUTPUT_TEXT
+        )
+        assert vars(content)["text"] == 5
+
+    def test_dumping_it_warns_nobody(self, recwarn: pytest.WarningsRecorder) -> None:
+        assert_kept(ga.parse_server_event, changed(DONE, ("response", "usage"), "many"))
+        assert not recwarn.list
+
+
+def test_a_missing_field_is_none_and_not_sent() -> None:
+    event = assert_kept(v1.parse_server_event, {"type": "error", "error": {"type": "x"}})
+    assert isinstance(event, v1.RealtimeServerEventError)
+    assert (event.event_id, event.error.message) == (None, None)
+    assert deviations(event) == [
+        Deviation("event_id", "missing field", None),
+        Deviation("error.message", "missing field", None),
+    ]
+
+
+@pytest.mark.parametrize("error", ["text", None, 5, [], {"error": {"error": 5}}])
+def test_an_event_with_a_field_that_is_called_like_its_type(error: Any) -> None:
+    event = assert_kept(v1.parse_server_event, {"type": "error", "error": error})
+    assert type(event) is v1.RealtimeServerEventError
+
+
+class TestUnknownMembers:
+    @pytest.mark.parametrize(
+        ("path", "value"),
+        [
+            (("session", "tools", 0), {"type": "web_search", "depth": 1}),
+            (("session", "tool_choice"), {"type": "web_search"}),
+            (("session", "audio", "input", "turn_detection"), {"type": "lip_reading"}),
+            (("session", "audio", "input", "format"), {"type": "audio/opus", "rate": 48000}),
+            (("session", "truncation"), {"type": "summary"}),
+            (("session",), {"type": "dance", "steps": [1, 2]}),
+            (("session",), {"no": "type"}),
+        ],
+    )
+    def test_are_open_models(self, path: tuple[Any, ...], value: dict[str, Any]) -> None:
+        event = assert_kept(ga.parse_server_event, changed(SESSION, path, value))
+        (deviation,) = deviations(event)
+        assert (deviation.kind, deviation.value) == ("unknown member", value)
+        member: Any = event
+        for part in path:
+            member = member[part] if isinstance(part, int) else getattr(member, part)
+        assert type(member) is ga.UnknownModel
+
+    def test_a_message_of_an_unknown_role_is_no_message_of_another(self) -> None:
+        wire = changed(DONE, ("response", "output", 0, "role"), "narrator")
+        event = assert_kept(ga.parse_server_event, wire)
+        assert type(event.response.output[0]) is ga.UnknownModel
+
+    @pytest.mark.parametrize("role", [None, 5, {"role": "user"}, ["user"]])
+    def test_a_message_whose_role_is_no_string_is_kept(self, role: Any) -> None:
+        wire = changed(DONE, ("response", "output", 0, "role"), role)
+        event = assert_kept(ga.parse_server_event, wire)
+        assert type(event.response.output[0]) is ga.UnknownModel
+
+    def test_a_known_member_that_does_not_fit_is_no_unknown_one(self) -> None:
+        wire = changed(SESSION, ("session", "tools", 0, "name"), 5)
+        event = assert_kept(ga.parse_server_event, wire)
+        assert type(event.session.tools[0]) is ga.RealtimeFunctionTool
+
+
+class TestDeviations:
+    @pytest.mark.parametrize("wire", [DONE, SESSION])
+    def test_are_none_for_what_fits(self, wire: dict[str, Any]) -> None:
+        assert deviations(ga.parse_server_event(json.dumps(wire))) == []
+
+    def test_name_unknown_events(self) -> None:
+        event = v1.parse_server_event('{"type":"ping"}')
+        assert deviations(event) == [Deviation("", "unknown event", "ping")]
+
+    def test_name_unknown_fields_and_values(self) -> None:
+        wire = changed(DONE, ("response", "status"), "paused")
+        wire["response"]["output"][0]["content"][0]["new"] = {"x": None}
+        assert deviations(ga.parse_server_event(json.dumps(wire))) == [
+            Deviation("response.status", "unknown value", "paused"),
+            Deviation("response.output[0].content[0].new", "unknown field", {"x": None}),
+        ]
+
+    def test_name_nulls_that_the_schema_does_not_foresee(self) -> None:
+        wire = changed(DONE, ("response", "output"), None)
+        assert deviations(ga.parse_server_event(json.dumps(wire))) == [
+            Deviation("response.output", "wrong type", None)
+        ]
+        allowed = changed(DONE, ("response", "usage"), None)
+        assert deviations(ga.parse_server_event(json.dumps(allowed))) == []
+
+    def test_are_of_any_model(self) -> None:
+        response = v1.RealtimeResponse.from_dict({"status": "new"})
+        assert deviations(response) == [Deviation("status", "unknown value", "new")]
+
+
+@pytest.mark.parametrize(("protocol", "union", "parser"), PARSERS)
+def test_nothing_of_a_mutated_event_is_lost(protocol: Protocol, union: str, parser: str) -> None:
+    parse: Parse = getattr(protocol.module, parser)
+
+    @DRAWN
+    @given(protocol.instances(union), st.data())
+    def check(wire: dict[str, Any], data: st.DataObject) -> None:
+        path = data.draw(st.sampled_from([path for path, _ in places(wire) if path]))
+        if path != ("type",):
+            wire = replaced(wire, path, data.draw(ANYTHING))
+        deviations(assert_kept(parse, wire))
+        assert_kept(parse, {key: each for key, each in wire.items() if key in ("type", path[0])})
+
+    check()
+
+
+@pytest.mark.parametrize(("protocol", "union", "parser"), PARSERS)
+def test_events_that_fit_do_not_deviate(protocol: Protocol, union: str, parser: str) -> None:
+    """Other than in what the drawn instances add, which is unknown fields."""
+
+    @DRAWN
+    @given(protocol.instances(union))
+    def check(wire: dict[str, Any]) -> None:
+        event = getattr(protocol.module, parser)(json.dumps(wire))
+        assert type(event) is not UnknownEvent
+        assert {each.kind for each in deviations(event)} <= {"unknown field"}
+
+    check()
+
+
+@pytest.mark.parametrize("parse", [v1.parse_server_event, ga.parse_client_event])
+@pytest.mark.parametrize(
+    "data",
+    [
+        "",
+        " ",
+        "not json",
+        "[]",
+        "5",
+        '"text"',
+        "null",
+        "{}",
+        '{"type":null}',
+        '{"type":5}',
+        '{"type":["error"]}',
+        '{"type":"error"',
+        '{"type":"error"}{}',
+        '{"type":"input_audio_buffer.cleared","event_id":"fits but for this","x":NaN}',
+        b'{"type":"input_audio_buffer.clear","event_id":"fits but for this","x":-Infinity}',
+        '{"type":"error","x":NaN}',
+        '{"type":"ping","x":[-Infinity]}',
+        b'{"type":"ping","x":Infinity}',
+        '{"type":"ping","x":"\\ud800"}',
+        '{"type":"ping","x":"\ud800"}',
+        b'{"type":"ping","x":"\xff"}',
+        b"\xff\xfe{\x00}\x00",
+        '{"type":"ping","x":' + "[" * 10_000 + "]" * 10_000 + "}",
+        '{"type":"ping","x":' + '{"a":' * 10_000 + "1" + "}" * 10_001,
+        '{"type":"ping","x":0123}',
+        '{"type":"ping","x":"\n"}',
+        "{'type':'ping'}",
+    ],
+    ids=lambda data: repr(data[:30]),
+)
+def test_hostile_input_is_refused(parse: Parse, data: str | bytes) -> None:
+    with pytest.raises(InvalidEventError) as caught:
+        parse(data)
+    message = str(caught.value)
+    assert len(message) <= 200
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
+def test_text_that_only_looks_like_no_number_is_fine(text: str) -> None:
+    assert_kept(v1.parse_server_event, {"type": "ping", text: [text]})
+
+
+def test_of_duplicate_keys_the_last_wins() -> None:
+    text = '{"type":"ping","x":1,"type":"error","x":2}'
+    for extra in ("", ',"event_id":5'):
+        data = f"{text[:-1]}{extra}}}"
+        assert v1.parse_server_event(data).to_dict() == json.loads(data)
+
+
+def test_numbers_beyond_64_bits_are_kept() -> None:
+    wire = {"type": "ping", "x": [2**64, -(2**100), 1.5e300, 5e-324, 0.1, -0.0]}
+    assert_kept(v1.parse_server_event, wire)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type":"ping","x":1e999}',
+        '{"type":"session.created","session":{"temperature":-1e999,"new":[{"a":1e999}]}}',
+        '{"type":"session.update","session":{"tools":[{"parameters":{"a":[1e999]}}]}}',
+    ],
+)
+def test_numbers_too_large_for_a_float_are_what_they_are_to_python(text: str) -> None:
+    for parse in (v1.parse_server_event, v1.parse_client_event):
+        event = parse(text)
+        assert event.to_dict() == json.loads(event.to_json()) == json.loads(text)
+
+
+def test_a_large_event_is_parsed() -> None:
+    audio = "A" * 20_000_000
+    text = json.dumps({"type": "response.output_audio.delta", "delta": audio})
+    event = ga.parse_server_event(text)
+    assert isinstance(event, ga.RealtimeServerEventResponseAudioDelta)
+    assert event.delta == audio
+
+
+def test_memory_does_not_grow_with_distinct_unknowns() -> None:
+    def parse_many(first: int) -> int:
+        for number in range(first, first + 20_000):
+            v1.parse_server_event(f'{{"type":"new_{number}","field_{number}":1}}')
+            v1.parse_server_event(
+                f'{{"type":"response.done","event_id":"e","response":{{"status":"v_{number}"}}}}'
+            )
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        # The first round fills caches that have a size.
+        before = parse_many(0)
+        after = parse_many(20_000)
+    finally:
+        tracemalloc.stop()
+    assert after - before < 200_000
+
+
+def test_the_first_parse_may_come_from_many_threads() -> None:
+    """In a new process, because this one has parsed before."""
+    program = (
+        "import threading, json, sys\n"
+        "from openai_realtime_client import ga\n"
+        "sys.setswitchinterval(1e-6)\n"
+        f"wire = {json.dumps(DONE)!r}\n"
+        "barrier, found = threading.Barrier(16), []\n"
+        "def first():\n"
+        "    barrier.wait()\n"
+        "    event = ga.parse_server_event(wire)\n"
+        "    kept = event.to_dict() == json.loads(wire)\n"
+        "    found.append((type(event).__name__, kept, bool(event.response.to_json())))\n"
+        "threads = [threading.Thread(target=first) for _ in range(16)]\n"
+        "[t.start() for t in threads]; [t.join() for t in threads]\n"
+        "print(len(found), set(found))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "16 {('RealtimeServerEventResponseDone', True, True)}"
+    assert done.stderr == ""

@@ -1,0 +1,594 @@
+"""Generation from end to end, in scratch copies of the repository."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from oas_patch.overlay import apply_overlay
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[2]
+INPUTS = (
+    "openapi",
+    "openai_realtime_client",
+    "docs",
+    ".openapi-generator-ignore",
+    "generator-config.yaml",
+    "pyproject.toml",
+)
+# The other protocol is small here: the real one takes twice the time.
+GA = ("ga", "ga.yaml")
+SMALL_GA = """
+openapi: 3.1.0
+info: {title: Small, version: '1', description: Another protocol.}
+servers: [{url: 'https://example.com'}]
+paths:
+  /small:
+    get:
+      tags: [Realtime]
+      operationId: get-small
+      summary: Get it
+      description: Gets it.
+      responses:
+        '200':
+          description: It.
+          content: {application/json: {schema: {$ref: '#/components/schemas/Small'}}}
+components:
+  schemas:
+    Small:
+      type: object
+      description: Not much.
+      properties:
+        size: {type: integer, description: Its size.}
+"""
+FRAGMENT = "openapi/v1.yaml"
+MODELS = "openai_realtime_client/v1/models"
+PAGES = "docs/v1"
+
+# What a maintainer could add, merged into the fragment.
+ADDITIONS = """
+paths:
+  /realtime/sessions/{session_id}:
+    get:
+      tags: [Realtime]
+      operationId: retrieve-realtime-session
+      summary: Retrieve a session
+      description: Gives a session as it is.
+      parameters:
+        - name: session_id
+          in: path
+          required: true
+          description: Id of the session.
+          schema: {type: string}
+        - name: itemLimit
+          in: query
+          description: How many items to give.
+          schema: {type: integer}
+      responses:
+        '200':
+          description: The session.
+          content:
+            application/json:
+              schema: {$ref: '#/components/schemas/RealtimeSessionCreateResponse'}
+components:
+  schemas:
+    RealtimeResponse:
+      properties:
+        status:
+          enum: [brand-new.2]
+        speech_rate:
+          type: number
+          minimum: 0.5
+          description: How fast the voice speaks.
+        class:
+          type: string
+          description: Class of service.
+          enum: [premium]
+        speechStyle:
+          type: string
+          description: How the voice sounds.
+          enum: [calm, very lively]
+        timing:
+          description: When the response came.
+          $ref: '#/components/schemas/RealtimeMCPTiming'
+    RealtimeMCPTiming:
+      type: object
+      description: Times of a response.
+      required: [lambda]
+      properties:
+        lambda: {type: number, description: Seconds to the first byte.}
+        steps_ms: {type: array, description: Time of each step., items: {type: integer}}
+    RealtimeServerEvent:
+      anyOf:
+        - $ref: '#/components/schemas/RealtimeServerEventConversationRenamed'
+      discriminator:
+        mapping:
+          conversation.renamed: '#/components/schemas/RealtimeServerEventConversationRenamed'
+    RealtimeServerEventConversationRenamed:
+      type: object
+      description: Server event that gives the conversation a name.
+      required: [type, newName]
+      properties:
+        type:
+          type: string
+          description: Event type, always `conversation.renamed`.
+          enum: [conversation.renamed]
+        newName: {type: string, description: The name.}
+"""
+REMOVED = "RealtimeServerEventOutputAudioBufferStopped"
+REMOVED_FILES = {
+    f"{PAGES}/{REMOVED}.md",
+    f"{MODELS}/realtime_server_event_output_audio_buffer_stopped.py",
+}
+OLD_NAME, NEW_NAME = "LogProbProperties", "TokenLogProbability"
+
+
+def copy_repository(to: Path) -> Path:
+    ignored = shutil.ignore_patterns("__pycache__", *GA)
+    for source in (source for pattern in INPUTS for source in ROOT.glob(pattern)):
+        if source.is_dir():
+            shutil.copytree(source, to / source.name, ignore=ignored)
+        else:
+            shutil.copy(source, to)
+    (to / "openapi/ga.yaml").write_text(SMALL_GA, encoding="utf-8")
+    return to
+
+
+def change_fragment(path: Path) -> None:
+    yaml = YAML()
+    document = yaml.load(path.read_text("utf-8").replace(OLD_NAME, NEW_NAME))
+    schemas = document["components"]["schemas"]
+    union = schemas["RealtimeServerEvent"]
+    union["anyOf"].remove({"$ref": f"#/components/schemas/{REMOVED}"})
+    del union["discriminator"]["mapping"]["output_audio_buffer.stopped"]
+    del schemas[REMOVED]
+    apply_overlay(document, {"actions": [{"target": "$", "update": yaml.load(ADDITIONS)}]})
+    yaml.dump(document, path)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of openapi/generate.py, and how it changed the tree: "+ added", "~ ...", "- ..."."""
+
+    root: Path
+    code: int
+    output: str
+    errors: str
+    changes: set[str]
+
+
+def generate(root: Path, arguments: Sequence[str] = ()) -> Run:
+    before = snapshot(root)
+    done = subprocess.run(
+        [sys.executable, "openapi/generate.py", *arguments],
+        # Java takes two seconds longer when it prepares for a long run.
+        env={**os.environ, "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"},
+        cwd=root,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    changes = difference(before, snapshot(root))
+    return Run(root, done.returncode, done.stdout, done.stderr, changes)
+
+
+def snapshot(root: Path) -> dict[str, str]:
+    """A hash of each file that is not ignored by git."""
+    ignored = {"build", "__pycache__", ".ruff_cache"}
+    files = [path for path in root.rglob("*") if path.is_file()]
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+        if not ignored & set(path.relative_to(root).parts)
+    }
+
+
+def difference(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    return {
+        *(f"+ {path}" for path in after.keys() - before.keys()),
+        *(f"~ {path}" for path in after.keys() & before.keys() if after[path] != before[path]),
+        *(f"- {path}" for path in before.keys() - after.keys()),
+    }
+
+
+def run_in(root: Path, program: str) -> str:
+    """What a program prints that imports the package of a copy."""
+    done = subprocess.run(
+        [sys.executable, "-B", "-W", "error", "-c", program],
+        env={**os.environ, "PYTHONPATH": str(root)},
+        cwd=root,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def read(run: Run, path: str) -> str:
+    return (run.root / path).read_text("utf-8")
+
+
+# A changed fragment
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    root = copy_repository(tmp_path_factory.mktemp("changed"))
+    change_fragment(root / FRAGMENT)
+    run = generate(root)
+    assert run.code == 0, run.errors
+    return run
+
+
+def test_new_enum_value(changed: Run) -> None:
+    program = """
+from openai_realtime_client import RealtimeResponse
+response = RealtimeResponse.from_json('{"status":"brand-new.2"}')
+assert response.status is RealtimeResponse.StatusEnum.BRAND_NEW_2
+assert response.status.is_known
+"""
+    run_in(changed.root, program)
+    assert "| BRAND_NEW_2 | `brand-new.2` |" in read(changed, "docs/v1/RealtimeResponse.md")
+
+
+def test_new_properties_are_typed_attributes(changed: Run) -> None:
+    program = """
+from typing import get_type_hints
+from openai_realtime_client import RealtimeMCPTiming, RealtimeResponse
+hints = get_type_hints(RealtimeResponse)
+assert hints["speech_rate"] == float | None
+assert hints["class_"] == RealtimeResponse.ClassEnum | None
+assert hints["speech_style"] == RealtimeResponse.SpeechStyleEnum | None
+assert hints["timing"] == RealtimeMCPTiming | None
+assert get_type_hints(RealtimeMCPTiming)["lambda_"] == float
+"""
+    run_in(changed.root, program)
+
+
+def test_new_properties_keep_their_names_in_json(changed: Run) -> None:
+    program = """
+from openai_realtime_client import RealtimeMCPTiming, RealtimeResponse
+response = RealtimeResponse(
+    class_=RealtimeResponse.ClassEnum.PREMIUM,
+    speech_style=RealtimeResponse.SpeechStyleEnum.VERY_LIVELY,
+    timing=RealtimeMCPTiming(lambda_=0.25),
+)
+again = RealtimeResponse.from_json(response.to_json())
+assert again == response
+assert again.class_ is RealtimeResponse.ClassEnum.PREMIUM
+print(again.to_json())
+"""
+    expected = '{"class":"premium","speechStyle":"very lively","timing":{"lambda":0.25}}\n'
+    assert run_in(changed.root, program) == expected
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "|**speech_rate** | **float** | How fast the voice speaks. | [optional] [at least `0.5`] |",
+        "|**class_** | [**ClassEnum**](#enum-classenum) | Class of service. "
+        "| [optional] [in JSON `class`] |",
+        "|**speech_style** | [**SpeechStyleEnum**](#enum-speechstyleenum) | How the voice sounds. "
+        "| [optional] [in JSON `speechStyle`] |",
+        "|**timing** | [**RealtimeMCPTiming**](RealtimeMCPTiming.md) "
+        "| When the response came. | [optional] |",
+    ],
+    ids=["number", "keyword", "camelCase", "reference"],
+)
+def test_new_properties_are_on_the_page(changed: Run, row: str) -> None:
+    assert row in read(changed, "docs/v1/RealtimeResponse.md").splitlines()
+
+
+def test_new_schema_is_indexed(changed: Run) -> None:
+    entry = "- [RealtimeMCPTiming](RealtimeMCPTiming.md): Times of a response"
+    assert entry in read(changed, "docs/v1/README.md").splitlines()
+
+
+def test_new_event_is_parsed(changed: Run) -> None:
+    program = """
+from openai_realtime_client.v1 import RealtimeServerEventConversationRenamed, parse_server_event
+event = parse_server_event('{"type":"conversation.renamed","newName":"Trip"}')
+assert type(event) is RealtimeServerEventConversationRenamed
+assert event.new_name == "Trip"
+"""
+    run_in(changed.root, program)
+
+
+def test_new_event_is_documented(changed: Run) -> None:
+    link = "[RealtimeServerEventConversationRenamed](RealtimeServerEventConversationRenamed.md)"
+    index = read(changed, "docs/v1/README.md").splitlines()
+    assert f"|`conversation.renamed` | {link} | server |" in index
+    page = read(changed, "docs/v1/RealtimeServerEventConversationRenamed.md")
+    assert "Sent by the server as `conversation.renamed`." in page
+    assert "`conversation.renamed` |" in read(changed, "docs/v1/RealtimeServerEvent.md")
+
+
+def test_new_operation(changed: Run) -> None:
+    program = """
+from types import SimpleNamespace
+from openai_realtime_client import RealtimeApi, RealtimeSessionCreateResponse
+def call(*arguments, **options):
+    assert arguments[:2] == ("GET", "/realtime/sessions/{session_id}")
+    assert arguments[2] == RealtimeSessionCreateResponse.from_json
+    assert options["path_parameters"] == {"session_id": "s1"}
+    assert options["query"] == {"itemLimit": 3}
+    return SimpleNamespace(data="the answer")
+client = SimpleNamespace(call=call)
+assert RealtimeApi(client).retrieve_realtime_session("s1", item_limit=3) == "the answer"
+"""
+    run_in(changed.root, program)
+
+
+def test_new_operation_is_documented(changed: Run) -> None:
+    index = read(changed, "docs/v1/README.md")
+    assert "[`GET /realtime/sessions/{session_id}`](RealtimeApi.md#retrieve_real" in index
+    page = read(changed, "docs/v1/RealtimeApi.md").partition("\n## retrieve_realtime_session\n")[2]
+    assert "\nGives a session as it is.\n" in page
+    assert "|**item_limit** | **int** | How many items to give. | [optional] |" in page
+    # The example leaves the optional argument out: it is a number, and no text.
+    assert re.search(r'\.retrieve_realtime_session\("\w+"\)\n', page)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["RealtimeMCPTiming", "RealtimeResponse", "RealtimeServerEventConversationRenamed", NEW_NAME],
+)
+def test_examples_print_what_they_say(changed: Run, name: str) -> None:
+    page = read(changed, f"{PAGES}/{name}.md")
+    program = page.partition("```python\n")[2].partition("```")[0]
+    assert run_in(changed.root, program) == page.partition("```text\n")[2].partition("```")[0]
+
+
+def test_removed_schema_leaves_nothing(changed: Run) -> None:
+    assert {f"- {path}" for path in REMOVED_FILES} <= changed.changes
+    assert mentions(changed, REMOVED) == []
+    assert mentions(changed, "realtime_server_event_output_audio_buffer_stopped") == []
+
+
+def test_renamed_schema_has_its_new_name_only(changed: Run) -> None:
+    assert mentions(changed, OLD_NAME) == []
+    assert mentions(changed, "log_prob_properties") == []
+    new = {f"{PAGES}/{NEW_NAME}.md", f"{MODELS}/token_log_probability.py"}
+    old = {f"{PAGES}/{OLD_NAME}.md", f"{MODELS}/log_prob_properties.py"}
+    assert {*(f"+ {path}" for path in new), *(f"- {path}" for path in old)} <= changed.changes
+    run_in(changed.root, f"from openai_realtime_client.v1 import {NEW_NAME}")
+
+
+def mentions(run: Run, text: str) -> list[str]:
+    """The generated files with a text in their name or in them."""
+    return [path for path in listed(run) if text in path or text in read(run, path)]
+
+
+def listed(run: Run) -> list[str]:
+    """The files of what is generated: `v1/` and `ga/`, of the package and of the docs."""
+    folders = ("openai_realtime_client/v1/", "openai_realtime_client/ga/", "docs/v1/", "docs/ga/")
+    return sorted(path for path in snapshot(run.root) if path.startswith(folders))
+
+
+def test_summary_names_every_file(changed: Run) -> None:
+    lines = changed.output.splitlines()
+    named = [line.strip() for line in lines if line.startswith(("  + ", "  ~ ", "  - "))]
+    assert sorted(named) == sorted(changed.changes)
+    counts = [sum(change.startswith(sign) for change in changed.changes) for sign in "+~-"]
+    assert min(counts) > 0
+    assert lines[-1] == f"{counts[0]} files added, {counts[1]} changed, {counts[2]} removed"
+
+
+def test_generated_files_say_so(changed: Run) -> None:
+    mark = "Generated by `make generate` from openapi/"
+    assert [path for path in listed(changed) if mark not in first_line(changed, path)] == []
+
+
+def test_no_other_file_is_generated(changed: Run) -> None:
+    others = {path for path in snapshot(changed.root) if path.endswith((".py", ".md"))}
+    others -= set(listed(changed))
+    assert [path for path in others if "Generated by" in first_line(changed, path)] == []
+
+
+def first_line(run: Run, path: str) -> str:
+    return read(run, path).partition("\n")[0]
+
+
+# Later runs on that tree
+
+EDITED = f"{MODELS}/realtime_response_usage.py"
+MISSING = f"{PAGES}/RealtimeSession.md"
+STRAY = f"{MODELS}/stray.py"
+
+
+@pytest.fixture(scope="module")
+def later(changed: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """A second run, a check, and a check of a tree with faults, at once: each takes seconds."""
+    roots = [tmp_path_factory.mktemp(name) for name in ("again", "check", "faults")]
+    for root in roots:
+        shutil.copytree(changed.root, root, dirs_exist_ok=True)
+    plant_faults(roots[2])
+    with ThreadPoolExecutor() as pool:
+        runs = pool.map(generate, roots, ([], ["--check"], ["--check"]))
+        return dict(zip(("again", "check", "faults"), runs, strict=True))
+
+
+def plant_faults(root: Path) -> None:
+    """One of each kind; the changed description is in a model and on its page."""
+    with (root / EDITED).open("a", encoding="utf-8") as file:
+        file.write("EDITED = True\n")
+    (root / MISSING).unlink()
+    (root / STRAY).write_text("", encoding="utf-8")
+    replace_in(root / FRAGMENT, "The token as text.", "The token, as text.")
+
+
+def replace_in(path: Path, old: str, new: str) -> None:
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_second_run_changes_nothing(later: dict[str, Run]) -> None:
+    run = later["again"]
+    assert (run.code, run.errors, run.changes) == (0, "", set())
+    assert run.output.splitlines()[-1] == "0 files added, 0 changed, 0 removed"
+
+
+def test_check_agrees(later: dict[str, Run]) -> None:
+    run = later["check"]
+    assert (run.code, run.errors, run.changes) == (0, "", set())
+    assert run.output.splitlines()[-1] == "The generated files are up to date."
+
+
+def test_check_fails_and_changes_nothing(later: dict[str, Run]) -> None:
+    run = later["faults"]
+    assert (run.code, run.changes) == (1, set())
+    (line,) = run.errors.splitlines()
+    assert line.startswith(
+        "error: 3 generated files differ from what openapi/ gives, "
+        "1 are missing, 1 are not generated."
+    )
+    assert "`make generate`" in line
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        f"--- {EDITED} (in the tree)\n+++ {EDITED} (from openapi/)\n",
+        "\n-EDITED = True\n",
+        f"\nmissing: {MISSING}\n",
+        f"\nnot generated: {STRAY}\n",
+        '\n-    """The token as text."""\n+    """The token, as text."""\n',
+        "\n-|**token** | **str** | The token as text. |  |\n"
+        "+|**token** | **str** | The token, as text. |  |\n",
+    ],
+    ids=["edited file", "edited line", "missing", "stray", "model", "page"],
+)
+def test_check_shows_each_difference(later: dict[str, Run], expected: str) -> None:
+    assert expected in later["faults"].output
+
+
+# A third protocol, which is a fragment and nothing else
+
+THIRD = """
+openapi: 3.1.0
+info: {title: Third, version: '1', description: A third protocol.}
+servers: [{url: 'https://example.com'}]
+paths: {}
+components:
+  schemas:
+    RealtimeServerEvent:
+      description: Any event of the server.
+      x-connection: {about: Open a third session, path: /third, append: audio.append}
+      discriminator:
+        propertyName: type
+        mapping:
+          hello: '#/components/schemas/RealtimeServerEventHello'
+          bye: '#/components/schemas/RealtimeServerEventBye'
+      anyOf:
+        - $ref: '#/components/schemas/RealtimeServerEventHello'
+        - $ref: '#/components/schemas/RealtimeServerEventBye'
+    RealtimeServerEventHello:
+      type: object
+      description: The server is there.
+      required: [type, name]
+      properties:
+        type: {type: string, const: hello, description: The type of the event.}
+        name: {type: string, description: Name of the server.}
+    RealtimeServerEventBye:
+      type: object
+      description: The server leaves.
+      required: [type]
+      properties:
+        type: {type: string, const: bye, description: The type of the event.}
+    RealtimeClientEvent:
+      description: Any event of the client.
+      discriminator:
+        propertyName: type
+        mapping:
+          ask: '#/components/schemas/RealtimeClientEventAsk'
+          tell: '#/components/schemas/RealtimeClientEventTell'
+      anyOf:
+        - $ref: '#/components/schemas/RealtimeClientEventAsk'
+        - $ref: '#/components/schemas/RealtimeClientEventTell'
+    RealtimeClientEventAsk:
+      type: object
+      description: A question.
+      required: [type]
+      properties:
+        type: {type: string, const: ask, description: The type of the event.}
+    RealtimeClientEventTell:
+      type: object
+      description: Something to know.
+      required: [type]
+      properties:
+        type: {type: string, const: tell, description: The type of the event.}
+"""
+
+
+@pytest.fixture(scope="module")
+def third(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    root = copy_repository(tmp_path_factory.mktemp("third"))
+    (root / "openapi/third.yaml").write_text(THIRD, "utf-8")
+    run = generate(root)
+    assert run.code == 0, run.errors
+    return run
+
+
+def test_a_fragment_is_enough_for_a_protocol(third: Run) -> None:
+    assert "+ docs/third/RealtimeServerEventHello.md" in third.changes
+    assert not [path for path in third.changes if "third/api" in path]
+    program = """
+from openai_realtime_client import third
+event = third.parse_server_event('{"type":"hello","name":"it"}')
+assert isinstance(event, third.RealtimeServerEventHello)
+settings = third.connect_sync(base_url="ws://localhost", api_key="")._settings
+print(event.name, settings.url(), third.connect.__mro__[1].__name__)
+"""
+    assert run_in(third.root, program) == "it ws://localhost/third AsyncConnector\n"
+
+
+def test_a_third_protocol_is_tested_without_an_edit(third: Run) -> None:
+    shutil.copytree(ROOT / "test", third.root / "test", dirs_exist_ok=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "test/core/test_round_trips.py", "-k", "third"],
+        env={**os.environ, "PYTHONPATH": str(third.root)},
+        cwd=third.root,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"\b[1-9]\d* passed", done.stdout)
+
+
+def test_a_removed_fragment_takes_its_packages_along(third: Run, tmp_path: Path) -> None:
+    root = shutil.copytree(third.root, tmp_path / "root")
+    (root / "openapi/third.yaml").unlink()
+    run = generate(root)
+    assert run.code == 0, run.errors
+    assert not (root / "openai_realtime_client/third").exists()
+    assert not (root / "docs/third").exists()
+    assert "- docs/third/README.md" in run.output
+
+
+# A broken fragment
+
+GONE = "#/components/schemas/Gone"
+
+
+def test_broken_fragment_changes_nothing(tmp_path: Path) -> None:
+    root = copy_repository(tmp_path)
+    replace_in(root / FRAGMENT, f"$ref: '#/components/schemas/{OLD_NAME}'", f"$ref: '{GONE}'")
+    run = generate(root)
+    assert (run.code, run.changes) == (1, set())
+    error, reassurance = run.errors.splitlines()
+    assert error.startswith(f"error: {FRAGMENT}: components.schemas.")
+    assert error.endswith(f": '{GONE}' does not exist")
+    assert reassurance == "Nothing was changed."

@@ -1,0 +1,111 @@
+"""Reads the pages of `docs/`."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+_FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_HEADING = re.compile(r"^#+ +(.+?)[ #]*$", re.MULTILINE)
+_LINK = re.compile(r'\]\(([^)\s]+)\)|^\[[^\]]+\]: +(\S+)|(?:href|src)="([^"]+)"', re.MULTILINE)
+_TABLE = re.compile(r"(?:^\|.*\n?)+", re.MULTILINE)
+_INLINE_CODE = re.compile(r"`[^`\n]*`")
+
+
+@dataclass(frozen=True)
+class Example:
+    """A `python` block: `section` is the text above it, `output` the `text` block below it."""
+
+    line: int
+    code: str
+    section: str
+    output: str | None
+
+
+@dataclass(frozen=True)
+class Page:
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.relative_to(DOCS).with_suffix("").as_posix()
+
+    @cached_property
+    def text(self) -> str:
+        return self.path.read_text("utf-8")
+
+    @cached_property
+    def prose(self) -> str:
+        """All but the fenced blocks, where `#` and `|` mean something else."""
+        return _FENCED.sub("", self.text)
+
+    @cached_property
+    def headings(self) -> list[str]:
+        return _HEADING.findall(self.prose)
+
+    @cached_property
+    def anchors(self) -> set[str]:
+        """What GitHub calls the headings."""
+        seen: Counter[str] = Counter()
+        anchors = set()
+        for heading in self.headings:
+            text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+            anchor = re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
+            anchors.add(f"{anchor}-{seen[anchor]}" if seen[anchor] else anchor)
+            seen[anchor] += 1
+        return anchors
+
+    @cached_property
+    def links(self) -> list[tuple[Path, str]]:
+        """File and anchor of each link within the repository."""
+        targets = ["".join(match) for match in _LINK.findall(_INLINE_CODE.sub("", self.prose))]
+        local = [target for target in targets if not re.match(r"\w+:", target)]
+        parts = [target.partition("#") for target in local]
+        return [(self._resolve(file), anchor) for file, _, anchor in parts]
+
+    def _resolve(self, file: str) -> Path:
+        return (self.path.parent / file).resolve() if file else self.path
+
+    @cached_property
+    def tables(self) -> list[list[list[str]]]:
+        """The cells of the rows of each table; a bar after a backslash is text."""
+        tables = [table.splitlines() for table in _TABLE.findall(self.prose)]
+        return [[re.split(r"(?<!\\)\|", row.strip())[1:-1] for row in table] for table in tables]
+
+    @cached_property
+    def examples(self) -> list[Example]:
+        blocks = [*_FENCED.finditer(self.text), None]
+        return [
+            Example(
+                line=self.text.count("\n", 0, block.start()) + 1,
+                code=block[2],
+                section=re.split(r"^#+ ", self.text[: block.start()], flags=re.MULTILINE)[-1],
+                output=self._output(block, after),
+            )
+            for block, after in pairwise(blocks)
+            if block and block[1] == "python"
+        ]
+
+    def _output(self, block: re.Match[str], after: re.Match[str] | None) -> str | None:
+        if after is None or after[1] != "text":
+            return None
+        return None if _HEADING.search(self.text, block.end(), after.start()) else after[2]
+
+
+PAGES = [Page(path) for path in sorted(DOCS.rglob("*.md"))]
+
+
+def run(page: Page, example: Example) -> dict[str, Any]:
+    """Run an example; the names it leaves."""
+    # With its line numbers, so that a traceback points into the page.
+    code = "\n" * example.line + example.code
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(code, page.path, "exec", dont_inherit=True), names)
+    return names

@@ -1,0 +1,667 @@
+"""The official SDK, a client that no one here wrote, holds sessions with the embedded server.
+
+What it received is compared with what the server sent, and the reverse, event by event. Then our
+own clients hold the same sessions, and receive the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import reduce
+from typing import Any
+
+import pytest
+from openai import AsyncOpenAI, OpenAI
+from openai.types.beta.realtime import RealtimeServerEvent as V1ServerEvent
+from openai.types.realtime import RealtimeServerEvent
+from pydantic import TypeAdapter
+from websockets.exceptions import ConnectionClosed
+
+from openai_realtime_client import deviations, ga, v1
+from openai_realtime_client.realtime.connection import AsyncConnector, Connector
+from openai_realtime_client.testing import ReplayServer, ReplaySession
+
+# The SDK opens connections for threads in a way that websockets has begun to discourage.
+pytestmark = pytest.mark.filterwarnings("ignore:connect.. must be used:DeprecationWarning")
+
+KEY = "sk-test-of-the-official-sdk"
+MODEL = "gpt-realtime"
+V1_MODEL = "gpt-4o-realtime-preview"
+
+Event = dict[str, Any]
+# An event to send, or what makes one of what was received; and the type of event to wait for then.
+Step = Event | Callable[[list[Event]], Event] | str
+
+
+def text(words: str, **more: Any) -> Event:
+    content = [{"type": "input_text", "text": words}]
+    return item(type="message", role="user", content=content, **more)
+
+
+def item(**fields: Any) -> Event:
+    return {"type": "conversation.item.create", "item": fields}
+
+
+def append(data: bytes) -> Event:
+    return {"type": "input_audio_buffer.append", "audio": base64.b64encode(data).decode()}
+
+
+def update(**session: Any) -> Event:
+    return {"type": "session.update", "session": {"type": "realtime", **session}}
+
+
+def function_output(received: list[Event]) -> Event:
+    [call] = [e for e in received if e["type"] == "response.function_call_arguments.done"]
+    return item(type="function_call_output", call_id=call["call_id"], output="Foggy.")
+
+
+def truncate(received: list[Event]) -> Event:
+    [said] = [e for e in received if e["type"] == "response.output_audio.done"]
+    place = {"item_id": said["item_id"], "content_index": 0, "audio_end_ms": 100}
+    return {"type": "conversation.item.truncate", **place}
+
+
+RESPOND: Event = {"type": "response.create"}
+COMMIT: Event = {"type": "input_audio_buffer.commit"}
+DONE = "rate_limits.updated"
+LOUD, QUIET = b"\x10\x20" * 4800, bytes(9600)  # 200 ms
+WEATHER: Event = {
+    "type": "function",
+    "name": "get_weather",
+    "description": "Tells the weather.",
+    "parameters": {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+    },
+}
+NO_TURNS: Event = {"input": {"turn_detection": None, "transcription": {"model": "whisper-1"}}}
+TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
+
+SCENES: dict[str, list[Step]] = {
+    "session update": [
+        update(
+            instructions="Be brief.",
+            output_modalities=["text"],
+            max_output_tokens=100,
+            tool_choice="auto",
+            audio={
+                "input": {
+                    "format": {"type": "audio/pcm", "rate": 24000},
+                    "noise_reduction": {"type": "near_field"},
+                    "turn_detection": {"type": "semantic_vad", "eagerness": "low"},
+                },
+                "output": {"voice": "marin", "speed": 1.5},
+            },
+        ),
+        "session.updated",
+    ],
+    "text": [
+        update(output_modalities=["text"]),
+        "session.updated",
+        text("Hello there."),
+        RESPOND,
+        DONE,
+        text("And again.", id="mine"),
+        RESPOND,
+        DONE,
+    ],
+    "audio": [
+        update(audio=NO_TURNS),
+        "session.updated",
+        append(LOUD),
+        append(LOUD),
+        COMMIT,
+        TRANSCRIBED,
+        RESPOND,
+        DONE,
+    ],
+    "turn detection": [append(LOUD + QUIET), DONE],
+    "tool call": [
+        update(output_modalities=["text"], tools=[WEATHER]),
+        "session.updated",
+        text("What is the weather in London?"),
+        RESPOND,
+        DONE,
+        function_output,
+        RESPOND,
+        DONE,
+    ],
+    "error": [
+        {"type": "conversation.item.delete", "item_id": "nobody", "event_id": "mine"},
+        "error",
+        {"type": "response.cancel", "event_id": "mine_too"},
+        "error",
+        {**COMMIT, "event_id": "empty"},
+        "error",
+        text("Hello."),
+        RESPOND,
+        DONE,
+    ],
+    "out of band": [
+        text("Remember this.", id="remembered"),
+        "conversation.item.done",
+        {
+            "type": "response.create",
+            "response": {
+                "conversation": "none",
+                "output_modalities": ["text"],
+                "instructions": "Sum it up.",
+                "metadata": {"topic": "summary"},
+                "input": [{"type": "item_reference", "id": "remembered"}],
+            },
+        },
+        DONE,
+        RESPOND,
+        DONE,
+    ],
+    "items": [
+        text("One.", id="one"),
+        "conversation.item.done",
+        {**text("Zero.", id="zero"), "previous_item_id": "root"},
+        "conversation.item.done",
+        {"type": "conversation.item.retrieve", "item_id": "one"},
+        "conversation.item.retrieved",
+        {"type": "conversation.item.delete", "item_id": "zero"},
+        "conversation.item.deleted",
+        RESPOND,
+        DONE,
+        truncate,
+        "conversation.item.truncated",
+        append(LOUD),
+        {"type": "input_audio_buffer.clear"},
+    ],
+}
+SCENES["items"].append("input_audio_buffer.cleared")
+
+V1_SCENES: dict[str, list[Step]] = {
+    "text": [
+        {"type": "session.update", "session": {"modalities": ["text"], "voice": "ash"}},
+        "session.updated",
+        text("Hello there."),
+        RESPOND,
+        DONE,
+    ],
+    "audio": [
+        {"type": "session.update", "session": {"turn_detection": None}},
+        "session.updated",
+        append(LOUD),
+        COMMIT,
+        "conversation.item.created",
+        RESPOND,
+        DONE,
+    ],
+    "tool call": [
+        {"type": "session.update", "session": {"modalities": ["text"], "tools": [WEATHER]}},
+        "session.updated",
+        text("What is the weather in London?"),
+        RESPOND,
+        DONE,
+        function_output,
+        RESPOND,
+        DONE,
+    ],
+    "error": [
+        {"type": "conversation.item.delete", "item_id": "nobody", "event_id": "mine"},
+        "error",
+        text("Hello."),
+        RESPOND,
+        DONE,
+    ],
+    "out of band": [
+        text("Hello."),
+        "conversation.item.created",
+        {
+            "type": "response.create",
+            "response": {"conversation": "none", "modalities": ["text"], "metadata": {"n": "1"}},
+        },
+        DONE,
+    ],
+}
+
+
+class Client:
+    """One of the clients: `send` and `recv` take and give plain JSON."""
+
+    def __init__(
+        self,
+        send: Callable[[Event], Awaitable[Any]],
+        recv: Callable[[], Awaitable[Event]],
+    ) -> None:
+        self.send = send
+        self.recv = recv
+        self.sent: list[Event] = []
+        self.received: list[Event] = []
+
+    async def until(self, kind: str) -> None:
+        while not self.received or self.received[-1]["type"] != kind:
+            self.received.append(await self.recv())
+
+    async def play(self, scene: list[Step]) -> None:
+        for step in scene:
+            if isinstance(step, str):
+                self.received.append(await self.recv())
+                await self.until(step)
+            else:
+                self.sent.append(step if isinstance(step, dict) else step(self.received))
+                await self.send(self.sent[-1])
+
+
+def call(connection: Any, event: Event) -> Any:
+    """Send an event with the SDK's method for it: `conversation.item.create` is one, and so on."""
+    *path, method = event["type"].split(".")
+    arguments = {name: value for name, value in event.items() if name != "type"}
+    return getattr(reduce(getattr, path, connection), method)(**arguments)
+
+
+def plain(event: Any, adapter: TypeAdapter[Any]) -> Event:
+    """What the SDK has read of an event, which is to fit the type that the SDK has for it."""
+    wire: Event = event.to_dict(mode="json")
+    assert type(adapter.validate_python(wire)) is type(event)
+    return wire
+
+
+def sdk(connection: Any, adapter: TypeAdapter[Any]) -> Client:
+    async def recv() -> Event:
+        return plain(await asyncio.wait_for(connection.recv(), 30), adapter)
+
+    return Client(lambda event: call(connection, event), recv)
+
+
+def sdk_sync(connection: Any, adapter: TypeAdapter[Any]) -> Client:
+    async def recv() -> Event:
+        return plain(await asyncio.to_thread(connection.recv), adapter)
+
+    return Client(lambda event: asyncio.to_thread(call, connection, event), recv)
+
+
+GA_EVENTS: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
+V1_EVENTS: TypeAdapter[Any] = TypeAdapter(V1ServerEvent)
+
+
+def websocket_url(server: ReplayServer) -> str:
+    return server.url.replace("http", "ws", 1)
+
+
+@asynccontextmanager
+async def sdk_ga(server: ReplayServer) -> AsyncIterator[Client]:
+    client = AsyncOpenAI(api_key=KEY, base_url=server.url)
+    async with client, client.realtime.connect(model=MODEL) as connection:
+        yield sdk(connection, GA_EVENTS)
+
+
+@asynccontextmanager
+async def sdk_ga_sync(server: ReplayServer) -> AsyncIterator[Client]:
+    client = OpenAI(api_key=KEY, base_url=server.url)
+    with client, client.realtime.connect(model=MODEL) as connection:
+        yield sdk_sync(connection, GA_EVENTS)
+
+
+# The beta knows only `wss` where it makes the URL from that of HTTP.
+@asynccontextmanager
+async def sdk_v1(server: ReplayServer) -> AsyncIterator[Client]:
+    client = AsyncOpenAI(api_key=KEY, websocket_base_url=websocket_url(server))
+    async with client, client.beta.realtime.connect(model=V1_MODEL) as connection:
+        yield sdk(connection, V1_EVENTS)
+
+
+@asynccontextmanager
+async def sdk_v1_sync(server: ReplayServer) -> AsyncIterator[Client]:
+    client = OpenAI(api_key=KEY, websocket_base_url=websocket_url(server))
+    with client, client.beta.realtime.connect(model=V1_MODEL) as connection:
+        yield sdk_sync(connection, V1_EVENTS)
+
+
+@asynccontextmanager
+async def ours(
+    connector: AsyncConnector[Any, Any], parse: Callable[[str], Any]
+) -> AsyncIterator[Client]:
+    async with connector as connection:
+
+        async def recv() -> Event:
+            event: Event = (await asyncio.wait_for(connection.recv(), 30)).to_dict()
+            return event
+
+        yield Client(lambda event: connection.send(parse(json.dumps(event))), recv)
+
+
+@asynccontextmanager
+async def ours_sync(
+    connector: Connector[Any, Any], parse: Callable[[str], Any]
+) -> AsyncIterator[Client]:
+    with connector as connection:
+
+        async def recv() -> Event:
+            event: Event = (await asyncio.to_thread(connection.recv, 30)).to_dict()
+            return event
+
+        def send(event: Event) -> Awaitable[None]:
+            return asyncio.to_thread(connection.send, parse(json.dumps(event)))
+
+        yield Client(send, recv)
+
+
+def ours_ga(server: ReplayServer) -> AbstractAsyncContextManager[Client]:
+    return ours(ga.connect(MODEL, api_key=KEY, base_url=server.url), ga.parse_client_event)
+
+
+def ours_ga_sync(server: ReplayServer) -> AbstractAsyncContextManager[Client]:
+    connector = ga.connect_sync(MODEL, api_key=KEY, base_url=server.url)
+    return ours_sync(connector, ga.parse_client_event)
+
+
+def ours_v1(server: ReplayServer) -> AbstractAsyncContextManager[Client]:
+    return ours(v1.connect(V1_MODEL, api_key=KEY, base_url=server.url), v1.parse_client_event)
+
+
+def ours_v1_sync(server: ReplayServer) -> AbstractAsyncContextManager[Client]:
+    connector = v1.connect_sync(V1_MODEL, api_key=KEY, base_url=server.url)
+    return ours_sync(connector, v1.parse_client_event)
+
+
+Opened = Callable[[ReplayServer], AbstractAsyncContextManager[Client]]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def server() -> Iterator[ReplayServer]:
+    with ReplayServer(api_key=KEY) as server:
+        yield server
+
+
+def hold(server: ReplayServer, opened: Opened, scene: list[Step]) -> Client:
+    """Hold a session, and compare what both sides have sent with what both have received."""
+
+    async def play() -> Client:
+        async with opened(server) as client:
+            await client.until("session.created")
+            if server.sessions[-1].protocol == "v1":
+                await client.until("conversation.created")
+            await client.play(scene)
+            return client
+
+    client = asyncio.run(play())
+    session = server.sessions[-1]
+    assert [event.to_dict() for event in session.sent] == client.received
+    assert [event.to_dict() for event in session.received] == client.sent
+    check_deviations(session)
+    return client
+
+
+# What the wire of v1 has, and its published schema has not.
+WIRE_ONLY = {"in_progress", "audio"}
+
+
+def check_deviations(session: ReplaySession) -> None:
+    for event in session.received:
+        assert deviations(event) == []
+    for event in session.sent:
+        found = deviations(event)
+        if session.protocol == "v1":
+            found = [each for each in found if each.value not in WIRE_ONLY]
+        assert found == []
+
+
+def types(events: list[Event]) -> list[str]:
+    return [event["type"] for event in events]
+
+
+def only(events: list[Event], kind: str) -> Event:
+    [event] = [event for event in events if event["type"] == kind]
+    return event
+
+
+def said(client: Client) -> list[str]:
+    """What was answered, in text or as the transcript of audio."""
+    return [event["text" if "text" in event else "transcript"] for event in answers(client)]
+
+
+def answers(client: Client) -> list[Event]:
+    kinds = ("response.output_text.done", "response.output_audio_transcript.done")
+    kinds += ("response.text.done", "response.audio_transcript.done")
+    return [event for event in client.received if event["type"] in kinds]
+
+
+SDK_GA = [sdk_ga, sdk_ga_sync]
+SDK_V1 = [sdk_v1, sdk_v1_sync]
+
+
+@pytest.mark.parametrize("opened", [*SDK_GA, ours_ga, ours_ga_sync])
+@pytest.mark.parametrize("name", SCENES)
+def test_a_session_in_ga(server: ReplayServer, opened: Opened, name: str) -> None:
+    hold(server, opened, SCENES[name])
+    [session] = server.sessions
+    assert session.protocol == "ga"
+    assert session.request_path == f"/v1/realtime?model={MODEL}"
+    assert session.headers["authorization"] == f"Bearer {KEY}"
+    assert session.close_code == 1000
+
+
+@pytest.mark.parametrize("opened", [*SDK_V1, ours_v1, ours_v1_sync])
+@pytest.mark.parametrize("name", V1_SCENES)
+def test_a_session_in_v1(server: ReplayServer, opened: Opened, name: str) -> None:
+    hold(server, opened, V1_SCENES[name])
+    [session] = server.sessions
+    assert session.protocol == "v1"
+    assert session.request_path == f"/v1/realtime?model={V1_MODEL}"
+    assert session.headers["openai-beta"] == "realtime=v1"
+
+
+# What the scenes are about, as the SDK sees it
+
+
+@pytest.mark.parametrize("opened", SDK_GA)
+def test_the_sdk_updates_a_session(server: ReplayServer, opened: Opened) -> None:
+    client = hold(server, opened, SCENES["session update"])
+    created, updated = (event["session"] for event in client.received)
+    assert created["id"] == updated["id"]
+    assert (created["model"], updated["model"]) == (MODEL, MODEL)
+    assert updated["instructions"] == "Be brief."
+    assert updated["output_modalities"] == ["text"]
+    assert updated["max_output_tokens"] == 100
+    assert updated["audio"]["output"]["voice"] == "marin"
+    assert updated["audio"]["input"]["turn_detection"]["eagerness"] == "low"
+
+
+@pytest.mark.parametrize("opened", SDK_GA)
+def test_the_sdk_holds_a_text_turn(server: ReplayServer, opened: Opened) -> None:
+    client = hold(server, opened, SCENES["text"])
+    assert said(client) == ["You said: Hello there.", "You said: And again."]
+    deltas = [e["delta"] for e in client.received if e["type"] == "response.output_text.delta"]
+    assert "".join(deltas) == "".join(said(client))
+    turn = types(client.received)[2 : types(client.received).index(DONE) + 1]
+    assert list(dict.fromkeys(turn)) == [
+        "conversation.item.added",
+        "conversation.item.done",
+        "response.created",
+        "response.output_item.added",
+        "response.content_part.added",
+        "response.output_text.delta",
+        "response.output_text.done",
+        "response.content_part.done",
+        "response.output_item.done",
+        "response.done",
+        "rate_limits.updated",
+    ]
+
+
+@pytest.mark.parametrize("opened", SDK_GA)
+def test_the_sdk_holds_an_audio_turn(server: ReplayServer, opened: Opened) -> None:
+    client = hold(server, opened, SCENES["audio"])
+    assert only(client.received, TRANSCRIBED)["transcript"] == "Audio of 400 ms."
+    assert said(client) == ["You said: Audio of 400 ms."]
+    deltas = [e["delta"] for e in client.received if e["type"] == "response.output_audio.delta"]
+    assert len(b"".join(map(base64.b64decode, deltas))) == 9600
+
+
+@pytest.mark.parametrize("opened", SDK_GA)
+def test_the_sdk_calls_a_tool(server: ReplayServer, opened: Opened) -> None:
+    client = hold(server, opened, SCENES["tool call"])
+    done = only(client.received, "response.function_call_arguments.done")
+    assert (done["name"], json.loads(done["arguments"])) == ("get_weather", {"city": "London"})
+    assert said(client) == ["The function said: Foggy."]
+
+
+@pytest.mark.parametrize("opened", SDK_GA)
+def test_the_sdk_goes_on_after_errors(server: ReplayServer, opened: Opened) -> None:
+    client = hold(server, opened, SCENES["error"])
+    errors = [event["error"] for event in client.received if event["type"] == "error"]
+    assert [error["event_id"] for error in errors] == ["mine", "mine_too", "empty"]
+    assert [error["code"] for error in errors] == [
+        "item_delete_invalid_item_id",
+        "response_cancel_not_active",
+        "input_audio_buffer_commit_empty",
+    ]
+    assert said(client) == ["You said: Hello."]
+
+
+@pytest.mark.parametrize("opened", SDK_GA)
+def test_the_sdk_gets_a_response_out_of_band(server: ReplayServer, opened: Opened) -> None:
+    client = hold(server, opened, SCENES["out of band"])
+    aside, in_band = (e["response"] for e in client.received if e["type"] == "response.done")
+    assert aside["metadata"] == {"topic": "summary"}
+    assert "conversation_id" not in aside
+    assert in_band["conversation_id"].startswith("conv_")
+    # What was said aside is not in the conversation.
+    added = [e["item"]["id"] for e in client.received if e["type"] == "conversation.item.added"]
+    assert added == ["remembered", in_band["output"][0]["id"]]
+
+
+@pytest.mark.parametrize("opened", SDK_V1)
+def test_the_sdk_holds_sessions_in_v1(server: ReplayServer, opened: Opened) -> None:
+    assert said(hold(server, opened, V1_SCENES["text"])) == ["You said: Hello there."]
+    server.sessions.clear()
+    assert said(hold(server, opened, V1_SCENES["tool call"])) == ["The function said: Foggy."]
+    server.sessions.clear()
+    assert said(hold(server, opened, V1_SCENES["audio"])) == ["You said: Audio of 200 ms."]
+
+
+# Our clients in its place
+
+
+IDS = ("sess_", "conv_", "event_", "item_", "resp_", "call_")
+
+
+def without_ids(value: Any, known: dict[str, str]) -> Any:
+    """The same with ids numbered as they appear, and without times."""
+    if isinstance(value, dict):
+        # Clients need not keep the order of fields.
+        names = sorted(name for name in value if name != "expires_at")
+        return {name: without_ids(value[name], known) for name in names}
+    if isinstance(value, list):
+        return [without_ids(each, known) for each in value]
+    if isinstance(value, str) and value.startswith(IDS):
+        return known.setdefault(value, f"id {len(known)}")
+    return value
+
+
+@pytest.mark.parametrize(
+    ("theirs", "own"), [(sdk_ga, ours_ga), (sdk_ga_sync, ours_ga_sync), (sdk_ga, sdk_ga_sync)]
+)
+@pytest.mark.parametrize("name", SCENES)
+def test_our_clients_get_what_the_sdk_gets(theirs: Opened, own: Opened, name: str) -> None:
+    mirrored(theirs, own, SCENES[name])
+
+
+@pytest.mark.parametrize(("theirs", "own"), [(sdk_v1, ours_v1), (sdk_v1_sync, ours_v1_sync)])
+@pytest.mark.parametrize("name", V1_SCENES)
+def test_our_clients_get_what_the_sdk_gets_in_v1(theirs: Opened, own: Opened, name: str) -> None:
+    mirrored(theirs, own, V1_SCENES[name])
+
+
+def mirrored(theirs: Opened, own: Opened, scene: list[Step]) -> None:
+    held = []
+    for opened in (theirs, own):
+        with ReplayServer(api_key=KEY) as server:
+            if held:
+                hold(server, opened, [])  # so that the ids of the next session are others
+            client = hold(server, opened, scene)
+        # One numbering for both directions, since each refers to ids of the other.
+        held.append(without_ids([client.received, client.sent], {}))
+    assert held[0] == held[1]
+
+
+# Refusals
+
+
+@pytest.mark.parametrize("opened", SDK_GA)
+def test_the_sdk_learns_of_a_wrong_key(opened: Opened) -> None:
+    with ReplayServer(api_key="another") as server, pytest.raises(ConnectionClosed) as caught:
+        hold(server, opened, [])
+    assert caught.value.rcvd
+    assert caught.value.rcvd.code == 3000
+
+
+@pytest.mark.parametrize("opened", SDK_V1)
+def test_the_sdk_learns_that_v1_is_gone(opened: Opened) -> None:
+    with ReplayServer(protocol="ga") as server, pytest.raises(ConnectionClosed) as caught:
+        hold(server, opened, [])
+    assert caught.value.rcvd
+    assert caught.value.rcvd.code == 4000
+
+
+# HTTP
+
+
+def test_the_sdk_gets_client_secrets_and_uses_them(server: ReplayServer) -> None:
+    with OpenAI(api_key=KEY, base_url=server.url) as client:
+        secret = client.realtime.client_secrets.create(
+            expires_after={"anchor": "created_at", "seconds": 60},
+            session={"type": "realtime", "instructions": "Be brief.", "model": "gpt-realtime-mini"},
+        )
+    assert secret.value.startswith("ek_")
+    assert secret.session.to_dict()["instructions"] == "Be brief."
+    parsed = ga.RealtimeCreateClientSecretResponse.from_dict(secret.to_dict(mode="json"))
+    assert deviations(parsed) == []
+    client = OpenAI(api_key=secret.value, base_url=server.url)
+    with client, client.realtime.connect() as connection:
+        created: Any = connection.recv()
+    assert created.session.instructions == "Be brief."
+    assert created.session.model == "gpt-realtime-mini"
+    assert created.session.to_dict()["id"] == secret.session.to_dict()["id"]
+
+
+def test_the_sdk_gets_client_secrets_in_asyncio(server: ReplayServer) -> None:
+    async def get() -> Any:
+        async with AsyncOpenAI(api_key=KEY, base_url=server.url) as client:
+            session = {"type": "transcription"}
+            return await client.realtime.client_secrets.create(session=session)
+
+    secret = asyncio.run(get())
+    assert secret.session.type == "transcription"
+    connector = ga.connect_sync(api_key=secret.value, base_url=server.url)
+    with connector as connection:
+        assert connection.recv().session.type == "transcription"
+
+
+def test_the_sdk_gets_client_secrets_of_v1(server: ReplayServer) -> None:
+    with OpenAI(api_key=KEY, base_url=server.url) as client:
+        session = client.beta.realtime.sessions.create(model=V1_MODEL, voice="ash")
+    assert session.voice == "ash"
+    assert session.client_secret.value.startswith("ek_")
+    assert (
+        deviations(v1.RealtimeSessionCreateResponse.from_dict(session.to_dict(mode="json"))) == []
+    )
+
+
+def test_the_sdk_makes_a_call_and_listens_in(server: ReplayServer) -> None:
+    with OpenAI(api_key=KEY, base_url=server.url) as client:
+        session = {"type": "realtime", "instructions": "Be brief."}
+        call = client.realtime.calls.create(sdp="v=0\r\n", session=session)
+        assert call.read().startswith(b"v=0")
+        call_id = call.response.headers["location"].rpartition("/")[2]
+        with client.realtime.connect(call_id=call_id) as connection:
+            created: Any = connection.recv()
+        client.realtime.calls.hangup(call_id)
+    assert created.session.instructions == "Be brief."
+    assert server.sessions[0].request_path == f"/v1/realtime?call_id={call_id}"
