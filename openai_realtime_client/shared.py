@@ -4,6 +4,12 @@ from openai_realtime_client.core.lazy import TYPE_CHECKING
 from openai_realtime_client.core.lazy import lazy_names as _lazy_names
 
 if TYPE_CHECKING:
+    from openai_realtime_client.core.conversation import Conversation as Conversation
+    from openai_realtime_client.core.conversation import ConversationItem as ConversationItem
+    from openai_realtime_client.core.conversation import ConversationPart as ConversationPart
+    from openai_realtime_client.core.conversation import (
+        ConversationResponse as ConversationResponse,
+    )
     from openai_realtime_client.core.errors import InvalidEventError as InvalidEventError
     from openai_realtime_client.core.errors import InvalidModelError as InvalidModelError
     from openai_realtime_client.core.events import Deviation as Deviation
@@ -12,6 +18,8 @@ if TYPE_CHECKING:
     from openai_realtime_client.core.model import RealtimeModel as RealtimeModel
     from openai_realtime_client.core.model import UnknownModel as UnknownModel
     from openai_realtime_client.core.open_enum import OpenEnum as OpenEnum
+    from openai_realtime_client.core.playback import Playback as Playback
+    from openai_realtime_client.core.usage import Usage as Usage
     from openai_realtime_client.http.client import ApiClient as ApiClient
     from openai_realtime_client.http.configuration import Configuration as Configuration
     from openai_realtime_client.http.errors import ApiConnectionException as ApiConnectionException
@@ -72,6 +80,10 @@ else:
             "ConnectionFailedError": "openai_realtime_client.realtime.errors",
             "ConnectionLostError": "openai_realtime_client.realtime.errors",
             "ConnectionSettingsError": "openai_realtime_client.realtime.endpoint",
+            "Conversation": "openai_realtime_client.core.conversation",
+            "ConversationItem": "openai_realtime_client.core.conversation",
+            "ConversationPart": "openai_realtime_client.core.conversation",
+            "ConversationResponse": "openai_realtime_client.core.conversation",
             "Created": "openai_realtime_client.http.response",
             "Deviation": "openai_realtime_client.core.events",
             "deviations": "openai_realtime_client.core.events",
@@ -84,6 +96,7 @@ else:
             "MessageTooBigError": "openai_realtime_client.realtime.errors",
             "NotFoundException": "openai_realtime_client.http.errors",
             "OpenEnum": "openai_realtime_client.core.open_enum",
+            "Playback": "openai_realtime_client.core.playback",
             "ProtocolRefusedError": "openai_realtime_client.realtime.errors",
             "RateLimitException": "openai_realtime_client.http.errors",
             "RealtimeConnectionError": "openai_realtime_client.realtime.errors",
@@ -94,5 +107,6 @@ else:
             "UnknownEvent": "openai_realtime_client.core.events",
             "UnknownModel": "openai_realtime_client.core.model",
             "UnprocessableEntityException": "openai_realtime_client.http.errors",
+            "Usage": "openai_realtime_client.core.usage",
         },
     )

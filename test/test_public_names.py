@@ -28,6 +28,10 @@ COMMON = {
     "ConnectionFailedError",
     "ConnectionLostError",
     "ConnectionSettingsError",
+    "Conversation",
+    "ConversationItem",
+    "ConversationPart",
+    "ConversationResponse",
     "Created",
     "Deviation",
     "deviations",
@@ -42,6 +46,7 @@ COMMON = {
     "OpenEnum",
     "parse_client_event",
     "parse_server_event",
+    "Playback",
     "ProtocolRefusedError",
     "RateLimitException",
     "RealtimeApi",
@@ -53,6 +58,7 @@ COMMON = {
     "UnknownEvent",
     "UnknownModel",
     "UnprocessableEntityException",
+    "Usage",
 }
 TRANSLATION = {
     "connect_translation",

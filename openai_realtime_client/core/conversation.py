@@ -1,25 +1,26 @@
 """The state of a conversation, kept from its events without I/O."""
 
+# Items, parts and responses are for users to read; only `Conversation` changes them.
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 from base64 import b64decode
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
-from threading import Lock
-from typing import Any
+from contextlib import suppress
+from typing import Any, cast
 
-from openai_realtime_client.core.json_types import is_array, is_object
+from openai_realtime_client.core.json_types import at, is_array, is_object
 from openai_realtime_client.core.model import RealtimeModel
+from openai_realtime_client.core.session_state import SessionState
+from openai_realtime_client.core.usage import Usage
 
 __all__ = [
     "Conversation",
     "ConversationItem",
     "ConversationPart",
     "ConversationResponse",
-    "Playback",
-    "SessionState",
-    "Usage",
 ]
 
 Event = RealtimeModel | Mapping[str, Any]
@@ -27,85 +28,6 @@ Event = RealtimeModel | Mapping[str, Any]
 _PCM_24_KHZ = 48_000
 # Sent events that wait for an answer: of each kind, and in all those that have an `event_id`.
 _MOST_UNANSWERED = 1_000
-
-
-class SessionState:
-    """The latest settings of a session and its id, as the server reported them."""
-
-    def __init__(self) -> None:
-        self.settings: Any = None
-        self.id: str | None = None
-
-    def add(self, event: Any) -> None:
-        """Take the `session` of an event such as `session.updated`, typed or not."""
-        session = event.get("session") if is_object(event) else getattr(event, "session", None)
-        # A dictionary in an event that the schema does not know, such as those of other servers.
-        found = session.get("id") if is_object(session) else getattr(session, "id", None)
-        self.id = found if isinstance(found, str) else self.id
-        self.settings = self.settings if session is None else session
-
-
-@dataclass
-class Usage:
-    """Tokens by modality. Each `cached` count is a part of the `input` count of its modality.
-
-    `seconds` is the audio of transcriptions that are charged by duration instead.
-    """
-
-    total: int = 0
-    input: int = 0
-    input_text: int = 0
-    input_audio: int = 0
-    input_image: int = 0
-    input_cached: int = 0
-    input_cached_text: int = 0
-    input_cached_audio: int = 0
-    input_cached_image: int = 0
-    output: int = 0
-    output_text: int = 0
-    output_audio: int = 0
-    output_reasoning: int = 0
-    seconds: float = 0
-
-    @classmethod
-    def of(cls, wire: Any) -> Usage:
-        """Read the `usage` of a response or a transcription; what is not a count is left out."""
-        found = {name: _at(wire, *path) for name, path in _USAGE.items()}
-        return cls(**{name: value for name, value in found.items() if _is_number(value, name)})
-
-    def __add__(self, other: Usage) -> Usage:
-        return self._combined(other, 1)
-
-    def __sub__(self, other: Usage) -> Usage:
-        return self._combined(other, -1)
-
-    def _combined(self, other: Usage, sign: int) -> Usage:
-        names = [each.name for each in fields(self)]
-        return Usage(**{name: getattr(self, name) + sign * getattr(other, name) for name in names})
-
-
-_CACHED = ("input_token_details", "cached_tokens_details")
-_USAGE = {
-    "total": ("total_tokens",),
-    "input": ("input_tokens",),
-    "input_text": ("input_token_details", "text_tokens"),
-    "input_audio": ("input_token_details", "audio_tokens"),
-    "input_image": ("input_token_details", "image_tokens"),
-    "input_cached": ("input_token_details", "cached_tokens"),
-    "input_cached_text": (*_CACHED, "text_tokens"),
-    "input_cached_audio": (*_CACHED, "audio_tokens"),
-    "input_cached_image": (*_CACHED, "image_tokens"),
-    "output": ("output_tokens",),
-    "output_text": ("output_token_details", "text_tokens"),
-    "output_audio": ("output_token_details", "audio_tokens"),
-    "output_reasoning": ("output_token_details", "reasoning_tokens"),
-    "seconds": ("seconds",),
-}
-
-
-def _is_number(value: Any, name: str) -> bool:
-    kinds = (int, float) if name == "seconds" else int
-    return isinstance(value, kinds) and not isinstance(value, bool)
 
 
 class _Text:
@@ -198,7 +120,7 @@ class ConversationItem:
         is_in_conversation: False for items of out-of-band responses, and once it was deleted.
     """
 
-    def __init__(self, id: str) -> None:  # noqa: A002 (the name of the field)
+    def __init__(self, id: str) -> None:
         self.id = id
         self.type: str | None = None
         self.role: str | None = None
@@ -262,7 +184,7 @@ class ConversationResponse:
         metadata: As it was sent with `response.create`, or `None`.
     """
 
-    def __init__(self, id: str) -> None:  # noqa: A002 (the name of the field)
+    def __init__(self, id: str) -> None:
         self.id = id
         self.status: str | None = "in_progress"
         self.reason: str | None = None
@@ -356,14 +278,15 @@ class Conversation:
             Confirmations do not carry it; the oldest that waits for one of this kind, and for this
             item where there is one, is confirmed.
         """
+        wire: Any = event
         is_model = isinstance(event, RealtimeModel)
-        kind = getattr(event, "type", None) if is_model else event.get("type")
+        kind = getattr(event, "type", None) if is_model else wire.get("type")
         handle = _HANDLERS.get(kind) if isinstance(kind, str) else None
         if handle is None:
             return None
-        if handle in _UNCOPIED:
-            return handle(self, event)
-        return handle(self, event.to_dict() if is_model else event)
+        if is_model and handle not in _UNCOPIED:
+            wire = wire.to_dict()
+        return cast("Event | None", handle(self, wire))
 
     def heard(self, item_id: str, milliseconds: float) -> dict[str, Any] | None:
         """Make the event to send after an interruption, so that the model knows what was heard.
@@ -537,7 +460,9 @@ class Conversation:
         if not isinstance(item_id, str) or not isinstance(delta, str):
             return
         item = self._items.get(item_id)
-        part = item._parts.get(index or 0) if item and isinstance(index, (int, type(None))) else None
+        part = (
+            item._parts.get(index or 0) if item and isinstance(index, (int, type(None))) else None
+        )
         if part is None:
             response_id = _field(event, "response_id")
             part = self._part(
@@ -549,10 +474,8 @@ class Conversation:
     def _hear(self, part: ConversationPart, audio: str) -> None:
         part.audio_bytes += len(audio) * 3 // 4 - audio.count("=", -2)
         if self._keep_audio and part.truncated_ms is None:
-            try:
+            with suppress(ValueError):  # What is not base64 is not audio.
                 part.audio += b64decode(audio)
-            except ValueError:  # What is not base64 is not audio.
-                pass
 
     def _on_audio_done(self, event: dict[str, Any]) -> None:
         if part := self._part(event):
@@ -577,7 +500,10 @@ class Conversation:
 
     def _on_transcribed(self, event: dict[str, Any]) -> None:
         self._on_transcript_done(event)
-        usage, key = Usage.of(event.get("usage")), (event.get("item_id"), event.get("content_index"))
+        usage, key = (
+            Usage.of(event.get("usage")),
+            (event.get("item_id"), event.get("content_index")),
+        )
         if isinstance(key[0], str) and isinstance(key[1], (int, type(None))):
             # Counted once, however often it is sent.
             place = (key[0], key[1] or 0)
@@ -633,7 +559,8 @@ class Conversation:
         response, response_id = self._response(event.get("response_id")), event.get("response_id")
         is_done = event["type"].endswith("done")
         item = self._updated(event.get("item"), is_done=is_done, response_id=response_id)
-        if response and item:
+        # Those that come after its end are late: the end has named all.
+        if response and item and response.id in self._active:
             response._items[item.id] = item
 
     def _on_response_done(self, event: dict[str, Any]) -> None:
@@ -651,14 +578,16 @@ class Conversation:
         response.usage = usage
         status, details = wire.get("status"), wire.get("status_details")
         response.status = str(status) if isinstance(status, str) else "completed"
-        reason, error = _at(details, "reason"), _at(details, "error")
+        reason, error = at(details, "reason"), at(details, "error")
         response.reason = str(reason) if isinstance(reason, str) else None
         response.error = error if is_object(error) else None
         self._active.pop(response.id, None)
         output = wire.get("output")
+        final: dict[str, ConversationItem] = {}
         for each in output if is_array(output) else []:
             if item := self._updated(each, is_done=True, response_id=response.id):
-                response._items[item.id] = item
+                final[item.id] = item
+        response._items = final or response._items
         if not response.is_out_of_band:
             for item in response.items:
                 # Not every server sends an event of the conversation for it.
@@ -666,7 +595,7 @@ class Conversation:
                     self._place_by({}, item)
 
     def _on_response_cancelled(self, event: dict[str, Any]) -> None:
-        found = event.get("response_id") or _at(event.get("response"), "id")
+        found = event.get("response_id") or at(event.get("response"), "id")
         if response := self._response(found):
             response.status = "cancelled"
             self._active.pop(response.id, None)
@@ -680,14 +609,14 @@ class Conversation:
         return self._confirm("session") if wire["type"].endswith("updated") else None
 
     def _on_conversation(self, event: dict[str, Any]) -> None:
-        found = _at(event.get("conversation"), "id")
+        found = at(event.get("conversation"), "id")
         self.id = found if isinstance(found, str) else self.id
 
     def _on_cleared(self, event: dict[str, Any]) -> Event | None:
         return self._confirm(event["type"])
 
     def _on_error(self, event: dict[str, Any]) -> Event | None:
-        event_id = _at(event.get("error"), "event_id")
+        event_id = at(event.get("error"), "event_id")
         sent = self._by_event_id.pop(event_id, None) if isinstance(event_id, str) else None
         for key, waiting in list(self._unconfirmed.items()) if sent is not None else []:
             left = [each for each in waiting if each is not sent]
@@ -721,75 +650,6 @@ class Conversation:
         return sent
 
 
-class Playback:
-    """Received audio on its way to a device, which counts what the device has taken.
-
-    One thread may add while another takes.
-
-    Args:
-        bytes_per_second: Of the audio: 48,000 for PCM at 24 kHz, 8,000 for G.711.
-    """
-
-    def __init__(self, bytes_per_second: int = _PCM_24_KHZ) -> None:
-        self._bytes_per_second = bytes_per_second
-        self._queue: deque[tuple[str, memoryview]] = deque()
-        self._item_id: str | None = None
-        self._taken = 0
-        self._lock = Lock()
-
-    @property
-    def item_id(self) -> str | None:
-        """The item that is played, or was played last; `None` before the first."""
-        return self._item_id
-
-    @property
-    def milliseconds(self) -> int:
-        """How much of that item was taken."""
-        return self._taken * 1000 // self._bytes_per_second
-
-    def __bool__(self) -> bool:
-        """Whether there is audio to take."""
-        return bool(self._queue)
-
-    def add(self, item_id: str, audio: bytes) -> None:
-        """Append audio of an item, decoded."""
-        with self._lock:
-            if audio:
-                self._queue.append((item_id, memoryview(audio)))
-
-    def take(self, size: int) -> bytes:
-        """Remove and return at most `size` bytes. Fewer are returned when there are no more.
-
-        Where a device only reports what it has played, such as by the marks of a telephony
-        stream, call it with the size of that and ignore what it returns.
-        """
-        taken = bytearray()
-        with self._lock:
-            while self._queue and len(taken) < size:
-                item_id, audio = self._queue.popleft()
-                now, later = audio[: size - len(taken)], audio[size - len(taken) :]
-                if later:
-                    self._queue.appendleft((item_id, later))
-                if item_id != self._item_id:
-                    self._item_id, self._taken = item_id, 0
-                self._taken += len(now)
-                taken += now
-        return bytes(taken)
-
-    def clear(self) -> None:
-        """Drop what was not taken, as when the user interrupts."""
-        with self._lock:
-            if self._queue and self._item_id is None:
-                self._item_id = self._queue[0][0]
-            self._queue.clear()
-
-
-def _at(value: Any, *path: str) -> Any:
-    for name in path:
-        value = value.get(name) if is_object(value) else None
-    return value
-
-
 def _field(event: Any, name: str) -> Any:
     is_model = isinstance(event, RealtimeModel)
     return getattr(event, name, None) if is_model else event.get(name)
@@ -806,13 +666,13 @@ def _truncate(item_id: str, index: int, end_ms: int) -> dict[str, Any]:
 
 def _byte_rate(settings: Any) -> int | None:
     """Bytes a second of the output audio of a session or response; `None` if it does not say."""
-    found = _at(settings, "audio", "output", "format") or _at(settings, "output_audio_format")
+    found = at(settings, "audio", "output", "format") or at(settings, "output_audio_format")
     kind = found.get("type") if is_object(found) else found
     if kind in ("g711_ulaw", "g711_alaw", "audio/pcmu", "audio/pcma"):
         return 8_000
     if kind not in ("pcm16", "audio/pcm"):
         return None
-    rate = _at(found, "rate")
+    rate = at(found, "rate")
     return 2 * rate if isinstance(rate, int) and rate > 0 else _PCM_24_KHZ
 
 
@@ -841,9 +701,23 @@ _CONFIRMED_BY_ITEM = {
     "conversation.item.retrieve": "retrieved",
 }
 _AUDIO_SENT = ("input_audio_buffer.append", "session.input_audio_buffer.append")
-_SENT = (*_CONFIRMED, *_CONFIRMED_BY_ITEM, *_AUDIO_SENT, "conversation.item.create",
-    "response.create", "response.cancel")
+_SENT = (
+    *_CONFIRMED,
+    *_CONFIRMED_BY_ITEM,
+    *_AUDIO_SENT,
+    "conversation.item.create",
+    "response.create",
+    "response.cancel",
+)
 _TRANSCRIPTION = "conversation.item.input_audio_transcription"
+_OUTPUT: dict[str, Callable[[Conversation, Any], Any]] = {
+    "audio.delta": Conversation._on_audio_delta,
+    "audio.done": Conversation._on_audio_done,
+    "audio_transcript.delta": Conversation._on_transcript_delta,
+    "audio_transcript.done": Conversation._on_transcript_done,
+    "text.delta": Conversation._on_text_delta,
+    "text.done": Conversation._on_text_done,
+}
 _HANDLERS: dict[str, Callable[[Conversation, Any], Any]] = {
     **dict.fromkeys(_SENT, Conversation._on_sent),
     **dict.fromkeys(
@@ -880,16 +754,9 @@ _HANDLERS: dict[str, Callable[[Conversation, Any], Any]] = {
     "response.mcp_call_arguments.delta": Conversation._on_arguments_delta,
     "response.mcp_call_arguments.done": Conversation._on_arguments_done,
     "error": Conversation._on_error,
+    # The names of v1, and those of GA.
+    **{f"response.{name}": handle for name, handle in _OUTPUT.items()},
+    **{f"response.output_{name}": handle for name, handle in _OUTPUT.items()},
 }
-# The names of v1, and those of GA.
-for _prefix in ("response.", "response.output_"):
-    _HANDLERS |= {
-        f"{_prefix}audio.delta": Conversation._on_audio_delta,
-        f"{_prefix}audio.done": Conversation._on_audio_done,
-        f"{_prefix}audio_transcript.delta": Conversation._on_transcript_delta,
-        f"{_prefix}audio_transcript.done": Conversation._on_transcript_done,
-        f"{_prefix}text.delta": Conversation._on_text_delta,
-        f"{_prefix}text.done": Conversation._on_text_done,
-    }
 # Those that take events as they are, because a copy would cost too much or is not wanted.
 _UNCOPIED = {Conversation._on_audio_delta, Conversation._on_session, Conversation._on_sent}

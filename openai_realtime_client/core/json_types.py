@@ -7,7 +7,7 @@ from typing import Any
 
 from typing_extensions import TypeIs
 
-__all__ = ["error_in", "is_array", "is_object"]
+__all__ = ["at", "error_in", "is_array", "is_object"]
 
 
 def is_object(value: Any) -> TypeIs[dict[Any, Any]]:
@@ -18,6 +18,13 @@ def is_object(value: Any) -> TypeIs[dict[Any, Any]]:
 def is_array(value: Any) -> TypeIs[list[Any]]:
     """Whether `value` is a JSON array."""
     return isinstance(value, list)
+
+
+def at(value: Any, *path: str) -> Any:
+    """The value at a path of keys in JSON objects; `None` where there is none."""
+    for name in path:
+        value = value.get(name) if is_object(value) else None
+    return value
 
 
 def error_in(body: bytes) -> Any:

@@ -19,8 +19,8 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 from pydantic import SecretStr
 from typing_extensions import Self
 
-from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.core.model import RealtimeModel
+from openai_realtime_client.core.session_state import SessionState
 from openai_realtime_client.realtime.endpoint import (
     AzureSettings,
     Dialect,
@@ -81,8 +81,7 @@ class _Session(Generic[ServerEvent, ClientEvent]):
         self._host = host
         self._headers = headers
         self._closing: tuple[int, str] | None = None
-        self._state: Any = None
-        self._id: str | None = None
+        self._state = SessionState()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} to {self._host}, session {self.session_id}>"
@@ -93,25 +92,19 @@ class _Session(Generic[ServerEvent, ClientEvent]):
 
         `None` until the first of them was received.
         """
-        return self._state
+        return self._state.settings
 
     @property
     def session_id(self) -> str | None:
         """The server's id of the session, or `None` until `session.created` was received."""
-        return self._id
+        return self._state.id
 
     def _received(self, data: bytes) -> ServerEvent:
         event: Any = self._dialect.parse(data)
         _logger.debug("received %.100s", event.type)
         if event.type in _STATES:
-            self._note(getattr(event, "session", None))
+            self._state.add(event)
         return event  # type: ignore[no-any-return]
-
-    def _note(self, session: Any) -> None:
-        # A dictionary in an event that the schema does not know, such as those of other servers.
-        found = session.get("id") if is_object(session) else getattr(session, "id", None)
-        self._id = found if isinstance(found, str) else self._id
-        self._state = self._state if session is None else session
 
     def _closed(
         self, error: ConnectionClosed, unsent: str | None = None, audio_sent: int = 0
