@@ -651,8 +651,7 @@ class Conversation:
 
 
 def _field(event: Any, name: str) -> Any:
-    is_model = isinstance(event, RealtimeModel)
-    return getattr(event, name, None) if is_model else event.get(name)
+    return event.get(name) if isinstance(event, Mapping) else getattr(event, name, None)
 
 
 def _truncate(item_id: str, index: int, end_ms: int) -> dict[str, Any]:
