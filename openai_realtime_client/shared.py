@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         RealtimeConnectionError as RealtimeConnectionError,
     )
     from openai_realtime_client.realtime.errors import SessionExpiredError as SessionExpiredError
+    from openai_realtime_client.realtime.record import Record as Record
 else:
     __getattr__, __dir__ = _lazy_names(
         __name__,
@@ -101,6 +102,7 @@ else:
             "RateLimitException": "openai_realtime_client.http.errors",
             "RealtimeConnectionError": "openai_realtime_client.realtime.errors",
             "RealtimeModel": "openai_realtime_client.core.model",
+            "Record": "openai_realtime_client.realtime.record",
             "ServiceException": "openai_realtime_client.http.errors",
             "SessionExpiredError": "openai_realtime_client.realtime.errors",
             "UnauthorizedException": "openai_realtime_client.http.errors",

@@ -52,6 +52,7 @@ COMMON = {
     "RealtimeApi",
     "RealtimeConnectionError",
     "RealtimeModel",
+    "Record",
     "ServiceException",
     "SessionExpiredError",
     "UnauthorizedException",

@@ -134,7 +134,7 @@ def _read(file: BinaryIO) -> Iterator[RecordedEvent]:
                 return
             # Some editors put a byte order mark at the beginning.
             text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-            read = read_recording([text])
+            read = [*read_recording([text])]
         except UnicodeDecodeError:
             raise _UnreadableError(f"line {number}: not UTF-8") from None
         except ValueError as error:

@@ -651,7 +651,9 @@ class Conversation:
 
 
 def _field(event: Any, name: str) -> Any:
-    return event.get(name) if isinstance(event, Mapping) else getattr(event, name, None)
+    if isinstance(event, RealtimeModel) or not hasattr(event, "get"):
+        return getattr(event, name, None)
+    return event.get(name)
 
 
 def _truncate(item_id: str, index: int, end_ms: int) -> dict[str, Any]:

@@ -283,7 +283,7 @@ def test_the_demo_asks_for_no_key_and_sends_none(cli: Cli) -> None:
 def test_a_demo_is_recorded_inspected_and_replayed(cli: Cli) -> None:
     status, out, err = cli.run("demo", "--json")
     assert (status, err) == (0, "")
-    events = read_recording(out.splitlines())
+    events = [*read_recording(out.splitlines())]
     assert len(events) == len(out.splitlines()) > 50
     assert [each.to_json() for each in events] == out.splitlines()
     for each in events:
@@ -301,7 +301,7 @@ def test_a_demo_is_recorded_inspected_and_replayed(cli: Cli) -> None:
     assert (status, err) == (0, "")
     assert [session.mismatch for session in replay.sessions] == [None]
     server_side = [each.event for each in events if each.direction == "server"]
-    replayed = read_recording(again.splitlines())
+    replayed = [*read_recording(again.splitlines())]
     assert [each.event for each in replayed if each.direction == "server"] == server_side
 
 
@@ -943,7 +943,7 @@ def test_a_hostile_server_does_nothing_to_the_terminal_of_the_demo(cli: Cli) -> 
             status, out, err = cli.run("demo", "--url", replay.url, *options)
         assert status == 1
         assert all(line.isprintable() for line in out.split("\n") + err.split("\n"))
-    assert read_recording(out.splitlines())[2].event["type"] == HOSTILE
+    assert [*read_recording(out.splitlines())][2].event["type"] == HOSTILE
 
 
 # Terminals, pipes and signals
