@@ -36,6 +36,8 @@ COMMON = {
     "Deviation",
     "deviations",
     "ForbiddenException",
+    "function_output",
+    "FunctionTool",
     "HandshakeRefusedError",
     "InvalidEventError",
     "InvalidKeyError",
@@ -60,6 +62,9 @@ COMMON = {
     "UnknownModel",
     "UnprocessableEntityException",
     "Usage",
+    "user_audio",
+    "user_image",
+    "user_text",
 }
 TRANSLATION = {
     "connect_translation",

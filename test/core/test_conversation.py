@@ -129,6 +129,24 @@ def test_deleted_items_are_gone(
     assert ids(conversation) == [*left, "new", deleted]
 
 
+def test_items_may_be_deleted_until_none_is_left(add: Callable[..., Conversation]) -> None:
+    conversation = add(added("a"), added("b", "a"), added("c", "b"))
+    for item_id in ("b", "c", "a"):
+        add({"type": "conversation.item.deleted", "item_id": item_id}, conversation=conversation)
+        add(added(f"after {item_id}", "gone"), conversation=conversation)
+    assert ids(conversation) == ["after b", "after c", "after a"]
+
+
+def test_an_event_of_the_beginning_that_is_late_erases_nothing(
+    add: Callable[..., Conversation],
+) -> None:
+    delta = on_item("response.text.delta", delta="Hello")
+    begun = on_item("response.content_part.added", part={"type": "text", "text": ""})
+    assert add(added("i"), delta, begun).items[0].text == "Hello"
+    finished = on_item("response.text.done", text="Hello.")
+    assert add(added("i"), finished, begun).items[0].text == "Hello."
+
+
 def test_text_grows_with_deltas_and_is_final_when_done(add: Callable[..., Conversation]) -> None:
     deltas = [on_item("response.text.delta", delta=each) for each in ("Hel", "lo")]
     conversation = add(added("i"), *deltas)
@@ -362,6 +380,8 @@ def test_the_end_of_a_response_has_the_last_word(add: Callable[..., Conversation
     conversation = add(*spoken(96), done(output=[{**item, "content": content}]))
     [found] = conversation.items
     assert (found.transcript, found.status) == ("The end.", "completed")
+    other = add(*spoken(96), done(output=[{**item, "id": "other"}])).responses["r"]
+    assert [each.id for each in other.items] == ["other"]
     late = {"type": "response.output_item.added", "response_id": "r", "item": {"id": "x"}}
     assert [each.id for each in add(late).responses["r"].items] == ["x"]
     assert add(late, conversation=conversation).responses["r"].items == [found]
@@ -431,6 +451,8 @@ def answered(event: Event, answer: Event, form: Form) -> bool:
     assert conversation.add(sent) is None
     found = conversation.add(form(answer))
     assert conversation.add(form(answer)) is None  # a second time it answers nothing
+    error = {"type": "error", "error": {"message": "", "event_id": event["event_id"]}}
+    assert conversation.add(form(error)) is None
     return found is sent
 
 
