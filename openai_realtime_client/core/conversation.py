@@ -237,6 +237,7 @@ class Conversation:
         self._transcribed: dict[tuple[str, int], Usage] = {}
         self._by_event_id: dict[str, Event] = {}
         self._unconfirmed: dict[str, deque[Event]] = {}
+        self._names_conversation = False
 
     @property
     def session(self) -> Any:
@@ -541,9 +542,15 @@ class Conversation:
     def _on_response_created(self, event: dict[str, Any]) -> Event | None:
         wire = event.get("response")
         response = self._response(wire.get("id")) if is_object(wire) else None
-        if response is None:
+        if response is None or not is_object(wire):
             return None
         self._update_response(response, wire)
+        if isinstance(wire.get("conversation_id"), str):
+            self._names_conversation = True
+        elif "conversation_id" not in wire:
+            # Some servers leave it out instead of sending `null`; others never send it.
+            is_asked = "response none" in self._unconfirmed and "response" not in self._unconfirmed
+            response.is_out_of_band = self._names_conversation or is_asked
         sent = self._confirm("response none") if response.is_out_of_band else None
         return sent or self._confirm("response")
 

@@ -412,6 +412,21 @@ def test_out_of_band_responses_stay_apart(add: Callable[..., Conversation]) -> N
     assert not found.is_in_conversation
 
 
+def test_out_of_band_is_what_has_no_conversation(add: Callable[..., Conversation]) -> None:
+    def created(response_id: str, **more: Any) -> Event:
+        return {"type": "response.created", "response": {"id": response_id, **more}}
+
+    # A server that never names the conversation, as some do.
+    assert [each.id for each in add(created("a")).active] == ["a"]
+    # It is out of band because it was asked for so,
+    asked = {"type": "response.create", "response": {"conversation": "none"}}
+    assert add(asked, created("b")).active == []
+    # or because others of the server name it.
+    conversation = add(created("c", conversation_id="conv"), created("d"))
+    assert [each.id for each in conversation.active] == ["c"]
+    assert [each.id for each in conversation.active_out_of_band] == ["d"]
+
+
 USAGE = {
     "total_tokens": 30,
     "input_tokens": 20,
