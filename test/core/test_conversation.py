@@ -143,6 +143,9 @@ def test_an_event_of_the_beginning_that_is_late_erases_nothing(
     delta = on_item("response.text.delta", delta="Hello")
     begun = on_item("response.content_part.added", part={"type": "text", "text": ""})
     assert add(added("i"), delta, begun).items[0].text == "Hello"
+    ended = {"type": "conversation.item.done", "item": {"id": "i", "status": "completed"}}
+    late = added("i", status="in_progress")
+    assert add(added("i"), ended, late).items[0].status == "completed"
     finished = on_item("response.text.done", text="Hello.")
     assert add(added("i"), finished, begun).items[0].text == "Hello."
 

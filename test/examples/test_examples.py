@@ -769,8 +769,8 @@ def test_without_key_serves_another_example(server: ReplayServer, question: Path
 class Relay:
     """The relay as its own process, with uvicorn."""
 
-    def __init__(self, server: ReplayServer, **more: str) -> None:
-        command = [sys.executable, "-m", "uvicorn", "--app-dir", EXAMPLES, "relay:app"]
+    def __init__(self, server: ReplayServer, app: str = "relay", **more: str) -> None:
+        command = [sys.executable, "-m", "uvicorn", "--app-dir", EXAMPLES, f"{app}:app"]
         self.server = server
         self.log: list[str] = []
         self.process = subprocess.Popen(
@@ -812,9 +812,9 @@ class Relay:
         assert not re.search("ERROR|Traceback|Warning:|never", log), log
         assert KEY not in log
 
-    def open(self, **kwargs: Any) -> Any:
+    def open(self, path: str = "/realtime", **kwargs: Any) -> Any:
         """A browser's connection."""
-        url = self.url.replace("http", "ws", 1) + "/realtime"
+        url = self.url.replace("http", "ws", 1) + path
         return connect(url, proxy=None, **kwargs)
 
     def request(self, method: str, path: str) -> urllib3.BaseHTTPResponse:
@@ -828,8 +828,8 @@ class Relay:
 
 
 @contextmanager
-def relaying(server: ReplayServer, **more: str) -> Iterator[Relay]:
-    relay = Relay(server, **more)
+def relaying(server: ReplayServer, app: str = "relay", **more: str) -> Iterator[Relay]:
+    relay = Relay(server, app, **more)
     try:
         yield relay
     finally:
@@ -1105,6 +1105,56 @@ def test_the_page_talks_through_the_relay(relay: Relay) -> None:
     assert wires(relay.session.received)[1:] == say("Hello.")
 
 
+# phone.py
+
+
+LOUD, SILENT = b"\x00\x80" * 80, b"\xff" * 160  # 20 ms of G.711 each
+
+
+def speak(phone: ClientConnection, frame: bytes, count: int) -> None:
+    payload = base64.b64encode(frame).decode()
+    for _ in range(count):
+        phone.send(json.dumps({"event": "media", "media": {"payload": payload}}))
+
+
+def messages(phone: ClientConnection, last: str) -> list[Event]:
+    """What the stream gets, up to the first message of a kind."""
+    found: list[Event] = []
+    while not found or found[-1]["event"] != last:
+        found.append(json.loads(phone.recv(timeout=30)))
+    return found
+
+
+def test_a_caller_is_answered_and_may_interrupt(server: ReplayServer) -> None:
+    with relaying(server, "phone") as relay, relay.open("/stream") as phone:
+        phone.send(json.dumps({"event": "connected"}))
+        phone.send(json.dumps({"event": "start", "streamSid": "MZ1"}))
+        speak(phone, LOUD, 25)
+        speak(phone, SILENT, 50)
+        media, mark = messages(phone, "mark")
+        eventually(lambda: "response.done" in types(relay.session.sent))
+        played = len(base64.b64decode(media["media"]["payload"]))
+        assert (media["event"], media["streamSid"]) == ("media", "MZ1")
+        phone.send(json.dumps(mark))
+        speak(phone, LOUD, 25)
+        assert messages(phone, "clear")[-1] == {"event": "clear", "streamSid": "MZ1"}
+        session = relay.session
+        eventually(lambda: "conversation.item.truncated" in types(session.sent))
+        phone.send(json.dumps({"event": "stop"}))
+        assert closed(phone) == 1000
+    assert eventually(lambda: session.close_code) == 1000
+    assert only(session.received, "conversation.item.truncate")["audio_end_ms"] == played // 8
+    assert heard(session) == LOUD * 25 + SILENT * 50 + LOUD * 25
+    assert len(spoken(session)) > played
+
+
+def test_the_session_ends_when_the_caller_hangs_up(server: ReplayServer) -> None:
+    with relaying(server, "phone") as relay:
+        with relay.open("/stream"):
+            eventually(lambda: server.sessions and server.sessions[0].received)
+        assert eventually(lambda: server.sessions[0].close_code) == 1000
+
+
 # All of them
 
 
@@ -1131,6 +1181,8 @@ def test_the_readme_tells_of_every_example() -> None:
         assert f"\n    {command}" in (EXAMPLES / name).read_text("utf-8").split('"""')[1]
 
 
-@pytest.mark.parametrize("name", [name for name in PROGRAMS if name != "relay.py"])
+@pytest.mark.parametrize(
+    "name", [name for name in PROGRAMS if name not in ("phone.py", "relay.py")]
+)
 def test_the_programs_tell_their_usage(server: ReplayServer, name: str) -> None:
     assert failure(server, name).startswith(f"usage: {name} ")
