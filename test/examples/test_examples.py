@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hmac
 import importlib
 import json
 import os
@@ -16,7 +17,7 @@ import threading
 import time
 import wave
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -28,6 +29,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from openai_realtime_client import (
+    ApiClient,
+    Configuration,
     ConnectionFailedError,
     ConnectionLostError,
     HandshakeRefusedError,
@@ -1155,6 +1158,63 @@ def test_the_session_ends_when_the_caller_hangs_up(server: ReplayServer) -> None
         assert eventually(lambda: server.sessions[0].close_code) == 1000
 
 
+# sip.py
+
+
+SECRET = base64.b64encode(b"the secret of the webhook").decode()
+
+
+def call_webhook(
+    relay: Relay, event: Event, *, secret: str = SECRET, age: int = 0, signature: str | None = None
+) -> int:
+    """Send a signed event as the service does; gives the status of the answer."""
+    body, sent = json.dumps(event).encode(), str(int(time.time()) - age)
+    digest = hmac.digest(base64.b64decode(secret), f"wh_1.{sent}.".encode() + body, "sha256")
+    signed = f"v1,{base64.b64encode(digest).decode()}"
+    headers = {
+        "webhook-id": "wh_1",
+        "webhook-timestamp": sent,
+        "webhook-signature": f"v1,other {signed}" if signature is None else signature,
+    }
+    with urllib3.PoolManager() as pool:
+        return pool.request("POST", f"{relay.url}/webhook", body=body, headers=headers).status
+
+
+def incoming(call_id: str) -> Event:
+    return {"type": "realtime.call.incoming", "data": {"call_id": call_id}}
+
+
+def test_a_call_is_accepted_and_logged() -> None:
+    with ExitStack() as stack:
+        server = stack.enter_context(ReplayServer(api_key=KEY))
+        with ApiClient(Configuration(host=server.url, access_token=KEY)) as client:
+            call_id = ga.RealtimeApi(client).create_realtime_call("v=0").id or ""
+        secret = f"whsec_{SECRET}"
+        with relaying(server, "sip", OPENAI_WEBHOOK_SECRET=secret) as relay:
+            assert call_webhook(relay, incoming(call_id)) == 200
+            assert eventually(lambda: any("assistant: " in line for line in relay.log))
+            [session] = server.sessions
+            assert session.request_path.endswith(f"/realtime?call_id={call_id}")
+            assert types(session.received) == ["response.create"]
+            # A call that is gone is no reason to end.
+            assert call_webhook(relay, incoming("rtc_none")) == 200
+            assert eventually(lambda: any("rtc_none ended" in line for line in relay.log))
+            stack.close()  # The service hangs up.
+    check(server)
+
+
+def test_a_webhook_without_a_good_signature_is_refused(server: ReplayServer) -> None:
+    with relaying(server, "sip", OPENAI_WEBHOOK_SECRET=f"whsec_{SECRET}") as relay:
+        other = base64.b64encode(b"another secret").decode()
+        assert call_webhook(relay, incoming("rtc_1"), secret=other) == 401
+        assert call_webhook(relay, incoming("rtc_1"), age=301) == 401
+        assert call_webhook(relay, incoming("rtc_1"), age=-301) == 401
+        assert call_webhook(relay, incoming("rtc_1"), signature="") == 401
+        assert relay.request("POST", "/webhook").status == 401
+        assert call_webhook(relay, {"type": "other"}) == 200
+    assert server.sessions == []
+
+
 # All of them
 
 
@@ -1182,7 +1242,7 @@ def test_the_readme_tells_of_every_example() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in PROGRAMS if name not in ("phone.py", "relay.py")]
+    "name", [name for name in PROGRAMS if name not in ("phone.py", "relay.py", "sip.py")]
 )
 def test_the_programs_tell_their_usage(server: ReplayServer, name: str) -> None:
     assert failure(server, name).startswith(f"usage: {name} ")
