@@ -16,7 +16,7 @@ import os
 import subprocess
 import sys
 
-from openai_realtime_client import azure, ga
+from openai_realtime_client import azure, ga, user_text
 
 
 def token() -> str:
@@ -33,14 +33,11 @@ def main(question: str) -> None:
         os.environ["AZURE_OPENAI_DEPLOYMENT"],
         token=None if "AZURE_OPENAI_API_KEY" in os.environ else token,
     )
-    part = ga.RealtimeConversationItemMessageUserContent
-    content = [part(type=part.TypeEnum.INPUT_TEXT, text=question)]
-    item = ga.RealtimeConversationItemMessageUser(content=content)
     params = ga.RealtimeResponseCreateParams(
         output_modalities=[ga.RealtimeResponseCreateParams.OutputModalitiesEnum.TEXT]
     )
     with ga.connect_sync(azure=deployment) as connection:
-        connection.send(ga.RealtimeClientEventConversationItemCreate(item=item))
+        connection.send(user_text(question))
         connection.send(ga.RealtimeClientEventResponseCreate(response=params))
         while True:
             match connection.recv():

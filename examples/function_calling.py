@@ -1,4 +1,4 @@
-"""Functions that the model calls: the arguments of each are a pydantic model, and so have a schema.
+"""Functions that the model calls: each is a Python function, whose signature is its schema.
 
     python examples/function_calling.py "What is the weather in Paris?"
 
@@ -10,83 +10,57 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import Annotated
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field
 
-from openai_realtime_client import ga
+from openai_realtime_client import Conversation, FunctionTool, function_output, ga, user_text
 
 
-class GetWeather(BaseModel):
+def get_weather(
+    city: Annotated[str, Field(description="Name of the city, such as London.")],
+) -> str:
     """Tells the weather in a city."""
-
-    city: str = Field(description="Name of the city, such as London.")
-
-    def run(self) -> str:
-        """What the model is told; a real program asks a weather service."""
-        return f"Sunny in {self.city}, 21 degrees."
+    return f"Sunny in {city}, 21 degrees."  # a real program asks a weather service
 
 
-FUNCTIONS = {"get_weather": GetWeather}
-SESSION = ga.RealtimeSessionCreateRequestGA(
-    output_modalities=[ga.RealtimeSessionCreateRequestGA.OutputModalitiesEnum.TEXT],
-    tools=[
-        ga.RealtimeFunctionTool(
-            name=name, description=function.__doc__, parameters=function.model_json_schema()
-        )
-        for name, function in FUNCTIONS.items()
-    ],
-)
-
-
-def run(name: str, arguments: str) -> str:
-    """The output of a call. Errors go to the model, too: it may mend the call, or say so."""
-    function = FUNCTIONS.get(name)
-    if function is None:
-        return f"Error: there is no function {name}."
-    try:
-        return function.model_validate_json(arguments).run()
-    except ValidationError as error:
-        return f"Error: {error}"
+TOOLS = {tool.name: tool for tool in [FunctionTool(get_weather)]}
+SESSION = {
+    "type": "realtime",
+    "output_modalities": ["text"],
+    "tools": [tool.definition for tool in TOOLS.values()],
+}
 
 
 async def main(question: str) -> None:
     """Ask, run what the model calls until it calls nothing more, and print what it says."""
-    part = ga.RealtimeConversationItemMessageUserContent
-    content = [part(type=part.TypeEnum.INPUT_TEXT, text=question)]
-    asked = ga.RealtimeConversationItemMessageUser(content=content)
+    conversation = Conversation()
     async with ga.connect("gpt-realtime") as connection:
-        await connection.send(ga.RealtimeClientEventSessionUpdate(session=SESSION))
-        await connection.send(ga.RealtimeClientEventConversationItemCreate(item=asked))
-        await connection.send(ga.RealtimeClientEventResponseCreate())
-        while True:
-            match await connection.recv():
-                case ga.RealtimeServerEventResponseDone(response=response):
-                    if response.status != ga.RealtimeResponse.StatusEnum.COMPLETED:
-                        sys.exit(f"The response is {response.status}.")
-                    has_called = False
-                    for item in response.output or []:
-                        match item:
-                            case ga.RealtimeConversationItemFunctionCall():
-                                output = run(item.name, item.arguments)
-                                print(f"{item.name}({item.arguments}): {output}")
-                                result = ga.RealtimeConversationItemFunctionCallOutput(
-                                    call_id=item.call_id or "", output=output
-                                )
-                                await connection.send(
-                                    ga.RealtimeClientEventConversationItemCreate(item=result)
-                                )
-                                has_called = True
-                            case ga.RealtimeConversationItemMessageAssistant():
-                                print("".join(each.text or "" for each in item.content))
-                            case _:
-                                pass
-                    if not has_called:
-                        return
-                    await connection.send(ga.RealtimeClientEventResponseCreate())
-                case ga.RealtimeServerEventError(error=error):
-                    sys.exit(error.message)
-                case _:
-                    pass
+        await connection.send({"type": "session.update", "session": SESSION})
+        await connection.send(user_text(question))
+        await connection.send({"type": "response.create"})
+        async for event in connection:
+            conversation.add(event)
+            if event.type == "error":
+                sys.exit(event.error.message)
+            if event.type != "response.done":
+                continue
+            response = conversation.responses[event.response.id or ""]
+            if response.status != "completed":
+                sys.exit(f"The response is {response.status}.")
+            calls = [item for item in response.items if item.type == "function_call"]
+            for call in calls:
+                if tool := TOOLS.get(call.name or ""):
+                    output = tool.run(call)
+                else:
+                    error = f"Error: there is no function {call.name}."
+                    output = function_output(call.call_id or "", error)
+                print(f"{call.name}({call.arguments}): {output['item']['output']}")
+                await connection.send(output)
+            if not calls:
+                print("".join(item.text for item in response.items))
+                return
+            await connection.send({"type": "response.create"})
 
 
 if __name__ == "__main__":

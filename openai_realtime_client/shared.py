@@ -4,32 +4,35 @@ from openai_realtime_client.core.lazy import TYPE_CHECKING
 from openai_realtime_client.core.lazy import lazy_names as _lazy_names
 
 if TYPE_CHECKING:
+    from openai_realtime_client.core.build import FunctionTool as FunctionTool
+    from openai_realtime_client.core.build import function_output as function_output
+    from openai_realtime_client.core.build import user_audio as user_audio
+    from openai_realtime_client.core.build import user_image as user_image
+    from openai_realtime_client.core.build import user_text as user_text
+    from openai_realtime_client.core.conversation import Conversation as Conversation
+    from openai_realtime_client.core.conversation import ConversationItem as ConversationItem
+    from openai_realtime_client.core.conversation import ConversationPart as ConversationPart
+    from openai_realtime_client.core.conversation import (
+        ConversationResponse as ConversationResponse,
+    )
     from openai_realtime_client.core.deviations import Deviation as Deviation
     from openai_realtime_client.core.deviations import deviations as deviations
     from openai_realtime_client.core.errors import ApiConnectionError as ApiConnectionError
     from openai_realtime_client.core.errors import ApiError as ApiError
     from openai_realtime_client.core.errors import BadRequestError as BadRequestError
     from openai_realtime_client.core.errors import ConflictError as ConflictError
-    from openai_realtime_client.core.errors import (
-        ConnectionClosedError as ConnectionClosedError,
-    )
-    from openai_realtime_client.core.errors import (
-        ConnectionFailedError as ConnectionFailedError,
-    )
+    from openai_realtime_client.core.errors import ConnectionClosedError as ConnectionClosedError
+    from openai_realtime_client.core.errors import ConnectionFailedError as ConnectionFailedError
     from openai_realtime_client.core.errors import ConnectionLostError as ConnectionLostError
     from openai_realtime_client.core.errors import (
         ConnectionSettingsError as ConnectionSettingsError,
     )
     from openai_realtime_client.core.errors import ForbiddenError as ForbiddenError
-    from openai_realtime_client.core.errors import (
-        HandshakeRefusedError as HandshakeRefusedError,
-    )
+    from openai_realtime_client.core.errors import HandshakeRefusedError as HandshakeRefusedError
     from openai_realtime_client.core.errors import InvalidEventError as InvalidEventError
     from openai_realtime_client.core.errors import InvalidKeyError as InvalidKeyError
     from openai_realtime_client.core.errors import InvalidModelError as InvalidModelError
-    from openai_realtime_client.core.errors import (
-        InvalidResponseError as InvalidResponseError,
-    )
+    from openai_realtime_client.core.errors import InvalidResponseError as InvalidResponseError
     from openai_realtime_client.core.errors import MessageTooBigError as MessageTooBigError
     from openai_realtime_client.core.errors import NotFoundError as NotFoundError
     from openai_realtime_client.core.errors import ProtocolRefusedError as ProtocolRefusedError
@@ -48,6 +51,8 @@ if TYPE_CHECKING:
     from openai_realtime_client.core.model import RealtimeModel as RealtimeModel
     from openai_realtime_client.core.model import UnknownModel as UnknownModel
     from openai_realtime_client.core.open_enum import OpenEnum as OpenEnum
+    from openai_realtime_client.core.playback import Playback as Playback
+    from openai_realtime_client.core.usage import Usage as Usage
     from openai_realtime_client.http.client import ApiClient as ApiClient
     from openai_realtime_client.http.configuration import Configuration as Configuration
     from openai_realtime_client.http.response import ApiResponse as ApiResponse
@@ -55,6 +60,7 @@ if TYPE_CHECKING:
     from openai_realtime_client.realtime.connection import AsyncConnection as AsyncConnection
     from openai_realtime_client.realtime.connection import Connection as Connection
     from openai_realtime_client.realtime.endpoint import azure as azure
+    from openai_realtime_client.realtime.record import Record as Record
 else:
     __getattr__, __dir__ = _lazy_names(
         __name__,
@@ -73,10 +79,16 @@ else:
             "ConnectionFailedError": "openai_realtime_client.core.errors",
             "ConnectionLostError": "openai_realtime_client.core.errors",
             "ConnectionSettingsError": "openai_realtime_client.core.errors",
+            "Conversation": "openai_realtime_client.core.conversation",
+            "ConversationItem": "openai_realtime_client.core.conversation",
+            "ConversationPart": "openai_realtime_client.core.conversation",
+            "ConversationResponse": "openai_realtime_client.core.conversation",
             "Created": "openai_realtime_client.http.response",
             "Deviation": "openai_realtime_client.core.deviations",
             "deviations": "openai_realtime_client.core.deviations",
             "ForbiddenError": "openai_realtime_client.core.errors",
+            "function_output": "openai_realtime_client.core.build",
+            "FunctionTool": "openai_realtime_client.core.build",
             "HandshakeRefusedError": "openai_realtime_client.core.errors",
             "InvalidEventError": "openai_realtime_client.core.errors",
             "InvalidKeyError": "openai_realtime_client.core.errors",
@@ -85,16 +97,22 @@ else:
             "MessageTooBigError": "openai_realtime_client.core.errors",
             "NotFoundError": "openai_realtime_client.core.errors",
             "OpenEnum": "openai_realtime_client.core.open_enum",
+            "Playback": "openai_realtime_client.core.playback",
             "ProtocolRefusedError": "openai_realtime_client.core.errors",
             "RateLimitError": "openai_realtime_client.core.errors",
             "RealtimeConnectionError": "openai_realtime_client.core.errors",
             "RealtimeError": "openai_realtime_client.core.errors",
             "RealtimeModel": "openai_realtime_client.core.model",
+            "Record": "openai_realtime_client.realtime.record",
             "ServiceError": "openai_realtime_client.core.errors",
             "SessionExpiredError": "openai_realtime_client.core.errors",
             "UnauthorizedError": "openai_realtime_client.core.errors",
             "UnknownEvent": "openai_realtime_client.core.events",
             "UnknownModel": "openai_realtime_client.core.model",
             "UnprocessableEntityError": "openai_realtime_client.core.errors",
+            "Usage": "openai_realtime_client.core.usage",
+            "user_audio": "openai_realtime_client.core.build",
+            "user_image": "openai_realtime_client.core.build",
+            "user_text": "openai_realtime_client.core.build",
         },
     )

@@ -76,7 +76,8 @@ protocols:
   audio_bytes   {{client, server}}
   responses     how many have ended
   tokens        {{total, input, input_text, input_audio, input_image,
-                 input_cached, output, output_text, output_audio,
+                 input_cached, input_cached_text, input_cached_audio,
+                 input_cached_image, output, output_text, output_audio,
                  output_reasoning}}, summed up from response.done
   errors        [{{event, type, code, message, count, line}}]
   deviations    [{{from, type, path, kind, values, count, line}}]

@@ -10,7 +10,7 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import chain
 from typing import Any, BinaryIO, NamedTuple
 
@@ -34,7 +34,8 @@ from openai_realtime_client.cli.display import (
     span_text,
 )
 from openai_realtime_client.core.deviations import Deviation
-from openai_realtime_client.core.json_types import is_object
+from openai_realtime_client.core.json_types import at, is_object
+from openai_realtime_client.core.usage import Usage
 from openai_realtime_client.testing.recording import RecordedEvent, read_recording
 
 __all__ = ["run"]
@@ -43,21 +44,8 @@ _MOST_HELD = 50
 _MOST_VALUES = 3
 _VALUE_LENGTH = 60
 _JOINED_LENGTH = 1000
-# More than any count. Sums of such numbers can have more digits than Python prints.
-_MOST_TOKENS = 10**15
+_ALWAYS_SHOWN = {"text", "audio", "cached"}
 _INDEX = re.compile(r"\[\d+\]")
-_TOKENS = {
-    "total": ("total_tokens",),
-    "input": ("input_tokens",),
-    "input_text": ("input_token_details", "text_tokens"),
-    "input_audio": ("input_token_details", "audio_tokens"),
-    "input_image": ("input_token_details", "image_tokens"),
-    "input_cached": ("input_token_details", "cached_tokens"),
-    "output": ("output_tokens",),
-    "output_text": ("output_token_details", "text_tokens"),
-    "output_audio": ("output_token_details", "audio_tokens"),
-    "output_reasoning": ("output_token_details", "reasoning_tokens"),
-}
 
 
 class _UnreadableError(Exception):
@@ -146,7 +134,7 @@ def _read(file: BinaryIO) -> Iterator[RecordedEvent]:
                 return
             # Some editors put a byte order mark at the beginning.
             text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-            read = read_recording([text])
+            read = [*read_recording([text])]
         except UnicodeDecodeError:
             raise _UnreadableError(f"line {number}: not UTF-8") from None
         except ValueError as error:
@@ -225,7 +213,7 @@ class _Summary:
         self.types: Counter[tuple[str, str]] = Counter()
         self.audio_bytes = {"client": 0, "server": 0}
         self.responses = 0
-        self.tokens = dict.fromkeys(_TOKENS, 0)
+        self.usage = Usage()
         # By the event's type, and the error's type, code and message.
         self.errors: dict[tuple[str, ...], _Group] = {}
         # By direction, the event's type, path and kind.
@@ -260,14 +248,10 @@ class _Summary:
 
     def _add_response(self, response: Any) -> None:
         self.responses += 1
-        for name, path in _TOKENS.items():
-            value = _at(response, "usage", *path)
-            is_count = isinstance(value, int) and not isinstance(value, bool)
-            if is_count and abs(value) < _MOST_TOKENS:
-                self.tokens[name] += value
+        self.usage += Usage.of(at(response, "usage"))
 
     def _add_error(self, wire: dict[str, Any], line: int) -> None:
-        error = wire.get("error") or _at(wire, "response", "status_details", "error")
+        error = wire.get("error") or at(wire, "response", "status_details", "error")
         if is_object(error):
             parts = (error.get(name) for name in ("type", "code", "message"))
             told = ["" if part is None else _plain(part) for part in parts]
@@ -300,7 +284,7 @@ class _Summary:
             ],
             "audio_bytes": self.audio_bytes,
             "responses": self.responses,
-            "tokens": self.tokens,
+            "tokens": self.tokens(),
             "errors": [
                 {**_named(("event", "type", "code", "message"), key), **_count(group)}
                 for key, group in self.errors.items()
@@ -315,15 +299,13 @@ class _Summary:
             ],
         }
 
+    def tokens(self) -> dict[str, int]:
+        """What the responses used, by side and modality."""
+        return {name: count for name, count in asdict(self.usage).items() if name != "seconds"}
+
     def sorted_types(self) -> list[tuple[tuple[str, str], int]]:
         """Types with their counts: the client's first, the most frequent first."""
         return sorted(self.types.items(), key=lambda each: (each[0][0], -each[1], each[0][1]))
-
-
-def _at(value: Any, *path: str) -> Any:
-    for name in path:
-        value = value.get(name) if is_object(value) else None
-    return value
 
 
 def _plain(value: Any) -> str:
@@ -430,18 +412,20 @@ def _sent(direction: str, kind: str) -> tuple[tuple[str, str], ...]:
 
 
 def _show_tokens(out: Screen, summary: _Summary) -> None:
-    tokens = summary.tokens
+    tokens = summary.tokens()
     if not summary.responses:
         return
     responses = "1 response" if summary.responses == 1 else f"{summary.responses:,} responses"
     out.line(("bold", "Tokens"), f": {tokens['total']:,} in {responses}")
     for side in ("input", "output"):
         kinds = {
-            name.removeprefix(f"{side}_"): count
+            name.removeprefix(f"{side}_").replace("_", " "): count
             for name, count in tokens.items()
-            if name.startswith(f"{side}_") and (count or name.endswith(("text", "audio", "cached")))
+            if name.startswith(f"{side}_")
         }
-        told = ", ".join(f"{name} {count:,}" for name, count in kinds.items())
+        told = ", ".join(
+            f"{name} {count:,}" for name, count in kinds.items() if count or name in _ALWAYS_SHOWN
+        )
         out.line(f"{tokens[side]:>7,} {side}: {told}")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from typing_extensions import TypeIs
 
-__all__ = ["Path", "error_in", "is_array", "is_object", "path_text"]
+__all__ = ["Path", "at", "error_in", "is_array", "is_object", "path_text"]
 
 Path = tuple[str | int, ...]
 
@@ -27,6 +27,13 @@ def path_text(path: Iterable[str | int]) -> str:
     """A path as people write it: `output[0].status`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".")
+
+
+def at(value: Any, *path: str) -> Any:
+    """The value at a path of keys in JSON objects; `None` where there is none."""
+    for name in path:
+        value = value.get(name) if is_object(value) else None
+    return value
 
 
 def error_in(body: bytes) -> Any:

@@ -11,8 +11,9 @@ import socket
 from base64 import b64encode
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from os import PathLike
 from types import TracebackType
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import IO, Any, ClassVar, Generic, TypeVar, cast
 
 from pydantic import SecretStr
 from typing_extensions import Self
@@ -28,8 +29,8 @@ from openai_realtime_client.core.errors import (
     HandshakeRefusedError,
     closed,
 )
-from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.core.model import RealtimeModel
+from openai_realtime_client.core.session_state import SessionState
 from openai_realtime_client.realtime.endpoint import (
     AzureSettings,
     Dialect,
@@ -37,6 +38,7 @@ from openai_realtime_client.realtime.endpoint import (
     Key,
     Settings,
 )
+from openai_realtime_client.realtime.record import Record, SessionRecord
 
 try:
     import websockets.asyncio.client
@@ -79,8 +81,8 @@ class _Session(Generic[ServerEvent, ClientEvent]):
         self._dialect = dialect
         self._host = host
         self._headers = headers
-        self._state: Any = None
-        self._id: str | None = None
+        self._state = SessionState()
+        self._record: SessionRecord | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} to {self._host}, session {self.session_id}>"
@@ -91,25 +93,34 @@ class _Session(Generic[ServerEvent, ClientEvent]):
 
         `None` until the first of them was received.
         """
-        return self._state
+        return self._state.settings
 
     @property
     def session_id(self) -> str | None:
         """The server's id of the session, or `None` until `session.created` was received."""
-        return self._id
+        return self._state.id
 
     def _received(self, data: bytes) -> ServerEvent:
         event: Any = self._dialect.parse(data)
-        _logger.debug("received %.100s", event.type)
         if event.type in _STATES:
-            self._note(getattr(event, "session", None))
+            self._state.add(event)
+        _logger.debug("received %.100s, session %s", event.type, self.session_id)
+        if self._record:
+            self._record.add("server", event.type, data)
         return event  # type: ignore[no-any-return]
 
-    def _note(self, session: Any) -> None:
-        # A dictionary in an event that the schema does not know, such as those of other servers.
-        found = session.get("id") if is_object(session) else getattr(session, "id", None)
-        self._id = found if isinstance(found, str) else self._id
-        self._state = self._state if session is None else session
+    def start_record(self, record: Record) -> None:
+        """Write the events from now on to a record, until the session is closed."""
+        self._record = record.start(self._headers.conceal)
+
+    def _sending(self, name: str, text: str) -> None:
+        # Before it is sent, so that it stands before what the server answers.
+        if self._record:
+            self._record.add("client", name, text)
+
+    def _end_record(self) -> None:
+        if self._record:
+            self._record.close()
 
     def _closed(
         self, error: ConnectionClosed, unsent: str | None = None, audio_sent: int = 0
@@ -228,7 +239,8 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
         except asyncio.CancelledError:  # the event loop ends
             self._socket.transport.abort()
             raise
-        _logger.debug("closed with %s", self._socket.close_code)
+        self._end_record()
+        _logger.debug("closed with %s, session %s", self._socket.close_code, self.session_id)
 
     async def _send(self, name: str, text: str, audio_sent: int = 0) -> None:
         error = None
@@ -236,6 +248,7 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
             # While it closes, `websockets` would abort a transport that may have ended already,
             # which asyncio does not take.
             if self._socket.state is State.OPEN:
+                self._sending(name, text)
                 await self._socket.send(text)
             else:
                 await self._socket.wait_closed()
@@ -246,7 +259,7 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
             error = self._closed(self._socket.protocol.close_exc, name, audio_sent)
         if error:
             raise error
-        _logger.debug("sent %.100s", name)
+        _logger.debug("sent %.100s, session %s", name, self.session_id)
 
 
 class Connection(_Session[ServerEvent, ClientEvent]):
@@ -328,7 +341,8 @@ class Connection(_Session[ServerEvent, ClientEvent]):
         self._socket.end_in_time()
         self._socket.close(code, reason)
         self._socket.stop_timer()
-        _logger.debug("closed with %s", self._socket.close_code)
+        self._end_record()
+        _logger.debug("closed with %s, session %s", self._socket.close_code, self.session_id)
 
     def __iter__(self) -> Self:
         return self
@@ -344,6 +358,8 @@ class Connection(_Session[ServerEvent, ClientEvent]):
     def _send(self, name: str, text: str, audio_sent: int = 0) -> None:
         error = None
         try:
+            if self._socket.protocol.state is State.OPEN:
+                self._sending(name, text)
             self._socket.send(text)
         except ConnectionClosed as caught:
             error = self._closed(caught, name, audio_sent)
@@ -354,7 +370,7 @@ class Connection(_Session[ServerEvent, ClientEvent]):
             raise
         if error:
             raise error
-        _logger.debug("sent %.100s", name)
+        _logger.debug("sent %.100s, session %s", name, self.session_id)
 
 
 class _Connector(Generic[ServerEvent, ClientEvent]):
@@ -375,6 +391,7 @@ class _Connector(Generic[ServerEvent, ClientEvent]):
         query: Mapping[str, str] | None = None,
         allow_insecure: bool = False,
         websocket_options: Mapping[str, Any] | None = None,
+        record: Record | str | PathLike[str] | IO[str] | IO[bytes] | None = None,
     ) -> None:
         """Take the settings of a session. Nothing happens until it is opened.
 
@@ -395,6 +412,9 @@ class _Connector(Generic[ServerEvent, ClientEvent]):
             websocket_options: Arguments of `websockets` (`proxy`, `ssl`, `open_timeout`,
                 `ping_interval`, `max_queue`, …). Unlike there, `max_size` is 64 MiB, there is no
                 `compression`, and a server on this machine is reached without a proxy.
+            record: A path or file object to which all events are written as JSON lines, or a
+                `Record`, which has the options. Opening raises `OSError` for a path that cannot be
+                written.
         """
         self._settings = Settings(
             self._dialect,
@@ -409,6 +429,7 @@ class _Connector(Generic[ServerEvent, ClientEvent]):
             allow_insecure=allow_insecure,
         )
         self._options = websocket_options or {}
+        self._record = None if record is None else Record.of(record)
         self._is_entered = False
 
     @contextmanager
@@ -440,6 +461,8 @@ class AsyncConnector(_Connector[ServerEvent, ClientEvent]):
         """
         url, host = SecretStr(self._settings.url()), self._settings.host
         options = _options(self._settings, self._options)
+        if self._record:
+            self._record.check()
         # So that `send` waits until all is on its way. With 0, TLS in asyncio would pause after
         # every second event, until the server says something.
         options["write_limit"] = options.get("write_limit") or 1
@@ -458,7 +481,12 @@ class AsyncConnector(_Connector[ServerEvent, ClientEvent]):
         else:
             _logger.debug("connected to %s", host)
             _give_up_when_stuck(socket.transport.get_extra_info("socket"), options)
-            return AsyncConnection(socket, self._dialect, host, headers)
+            connection: AsyncConnection[ServerEvent, ClientEvent] = AsyncConnection(
+                socket, self._dialect, host, headers
+            )
+            if self._record:
+                connection.start_record(self._record)
+            return connection
         raise error
 
     async def __aenter__(self) -> AsyncConnection[ServerEvent, ClientEvent]:
@@ -491,6 +519,8 @@ class Connector(_Connector[ServerEvent, ClientEvent]):
         """
         url, host = SecretStr(self._settings.url()), self._settings.host
         options = _options(self._settings, self._options)
+        if self._record:
+            self._record.check()
         headers = self._settings.headers()
         try:
             # Newer versions of `websockets` want the context entered, older ones do not mind.
@@ -507,7 +537,12 @@ class Connector(_Connector[ServerEvent, ClientEvent]):
         else:
             _logger.debug("connected to %s", host)
             _give_up_when_stuck(socket.socket, options)
-            return Connection(socket, self._dialect, host, headers)
+            connection: Connection[ServerEvent, ClientEvent] = Connection(
+                socket, self._dialect, host, headers
+            )
+            if self._record:
+                connection.start_record(self._record)
+            return connection
         raise error
 
     def __enter__(self) -> Connection[ServerEvent, ClientEvent]:

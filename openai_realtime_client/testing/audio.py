@@ -38,9 +38,9 @@ def duration_ms(data_size: int, encoding: str) -> int:
     return data_size // (8 if encoding in _SILENCE else 48)
 
 
-def trailing_silence(data: bytes) -> int:
-    """How many bytes at the end of PCM audio are silence: samples of zero."""
-    return len(data) - len(data.rstrip(b"\0"))
+def trailing_silence(data: bytes, encoding: str) -> int:
+    """How many bytes at the end of audio are silence: samples of zero."""
+    return len(data) - len(data.rstrip(_SILENCE.get(encoding, b"\0")))
 
 
 def decoded(data: str) -> bytes:

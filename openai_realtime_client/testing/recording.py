@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
@@ -37,25 +37,45 @@ class RecordedEvent(NamedTuple):
 
 def read_recording(
     source: str | PathLike[str] | Iterable[str | RecordedEvent],
-) -> list[RecordedEvent]:
-    """The events of a recording, given as the path of a file or as its lines.
+) -> Iterator[RecordedEvent]:
+    """Read a recording event by event, so that it may be larger than memory.
 
     A line is `{"from": "client" or "server", "at_ms": 12, "event": {...}}`, where `at_ms` may be
     absent, or an event alone: then the protocols tell whose it is, and one that no client sends is
-    the server's. Empty lines are skipped.
+    the server's. Empty lines are skipped, and so is the beginning of a line at the end of a file,
+    which is what a crash of the program that wrote it may leave.
 
-    Raises `ValueError`, with the number of the line but nothing of its content, for what is none
-    of these, and `OSError` for a file that cannot be read.
+    Args:
+        source: The path of a file, or lines.
+
+    Raises:
+        ValueError: For what is none of these, with the number of the line but nothing of it.
+        OSError: For a file that cannot be read.
     """
     if isinstance(source, (str, PathLike)):
-        source = Path(source).read_text("utf-8").split("\n")
-    read: list[RecordedEvent] = []
+        with Path(source).open(encoding="utf-8", newline="\n") as file:
+            yield from read_recording(_whole(file))
+        return
     for number, line in enumerate(source, 1):
         if isinstance(line, RecordedEvent):
-            read.append(line._replace(line=number))
+            yield line._replace(line=number)
         elif line.strip():
-            read.append(_read_line(line, number))
-    return read
+            yield _read_line(line, number)
+
+
+def _whole(lines: Iterable[str]) -> Iterator[str]:
+    """The lines, without a last one that ends in the midst of its JSON."""
+    for line in lines:
+        if line.endswith("\n") or _is_json(line):
+            yield line
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _read_line(text: str, number: int) -> RecordedEvent:

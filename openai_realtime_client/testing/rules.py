@@ -131,7 +131,7 @@ class RealtimeRules(StrictRules):
         data = audio.decoded(event.audio)
         self._buffer_size += len(data)
         self._heard_ms = self._buffer_start_ms + self._buffered_ms()
-        if self._hearing.get("turn_detection") and self._encoding == "audio/pcm":
+        if self._hearing.get("turn_detection"):
             return self._detect_turn(data)
         return []
 
@@ -140,7 +140,7 @@ class RealtimeRules(StrictRules):
 
     def _detect_turn(self, data: bytes) -> list[RealtimeModel]:
         told: list[RealtimeModel] = []
-        quiet = audio.trailing_silence(data)
+        quiet = audio.trailing_silence(data, self._encoding)
         self._silence = quiet if quiet < len(data) else self._silence + quiet
         if quiet < len(data) and self._speech_item is None:
             told += self._speech_started(data)

@@ -82,7 +82,7 @@ class ReplayServer:
     ) -> None:
         self.sessions: list[ReplaySession] = []
         self.faults = faults or Faults()
-        self._script = None if script is None else read_recording(script)
+        self._script = None if script is None else [*read_recording(script)]
         self._protocol = protocol
         self._api_key = api_key
         self._host = host

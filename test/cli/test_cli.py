@@ -150,7 +150,12 @@ USAGE = {
     "total_tokens": 150,
     "input_tokens": 100,
     "output_tokens": 50,
-    "input_token_details": {"text_tokens": 60, "audio_tokens": 40, "cached_tokens": 30},
+    "input_token_details": {
+        "text_tokens": 60,
+        "audio_tokens": 40,
+        "cached_tokens": 30,
+        "cached_tokens_details": {"text_tokens": 20, "audio_tokens": 10},
+    },
     "output_token_details": {"text_tokens": 20, "audio_tokens": 30},
 }
 AUDIO = base64.b64encode(b"\0" * 100).decode()
@@ -278,7 +283,7 @@ def test_the_demo_asks_for_no_key_and_sends_none(cli: Cli) -> None:
 def test_a_demo_is_recorded_inspected_and_replayed(cli: Cli) -> None:
     status, out, err = cli.run("demo", "--json")
     assert (status, err) == (0, "")
-    events = read_recording(out.splitlines())
+    events = [*read_recording(out.splitlines())]
     assert len(events) == len(out.splitlines()) > 50
     assert [each.to_json() for each in events] == out.splitlines()
     for each in events:
@@ -296,7 +301,7 @@ def test_a_demo_is_recorded_inspected_and_replayed(cli: Cli) -> None:
     assert (status, err) == (0, "")
     assert [session.mismatch for session in replay.sessions] == [None]
     server_side = [each.event for each in events if each.direction == "server"]
-    replayed = read_recording(again.splitlines())
+    replayed = [*read_recording(again.splitlines())]
     assert [each.event for each in replayed if each.direction == "server"] == server_side
 
 
@@ -468,7 +473,7 @@ Events: 13 in 1060 ms
       1 ← session.created
 Audio: → 300 bytes, ← 200 bytes
 Tokens: 150 in 1 response
-    100 input: text 60, audio 40, cached 30
+    100 input: text 60, audio 40, cached 30, cached text 20, cached audio 10
      50 output: text 20, audio 30
 Errors: 1
       1 no_such: No such item.
@@ -511,6 +516,9 @@ def test_inspect_as_json(cli: Cli) -> None:
             "input_audio": 40,
             "input_image": 0,
             "input_cached": 30,
+            "input_cached_text": 20,
+            "input_cached_audio": 10,
+            "input_cached_image": 0,
             "output": 50,
             "output_text": 20,
             "output_audio": 30,
@@ -634,7 +642,7 @@ def test_errors_of_responses_and_tokens_of_several(cli: Cli) -> None:
     assert "failed, busy, resp_1\n" in out
     assert (
         "Tokens: 150 in 3 responses\n"
-        "    200 input: text 120, audio 80, cached 60\n"
+        "    200 input: text 120, audio 80, cached 60, cached text 40, cached audio 20\n"
         "     50 output: text 40, audio 60\n"
         "Errors: 1\n"
         "      1 busy: \n".replace(": \n", ":\n")
@@ -970,7 +978,7 @@ def test_a_hostile_server_does_nothing_to_the_terminal_of_the_demo(cli: Cli) -> 
             status, out, err = cli.run("demo", "--url", replay.url, *options)
         assert status == 1
         assert all(line.isprintable() for line in out.split("\n") + err.split("\n"))
-    assert read_recording(out.splitlines())[2].event["type"] == HOSTILE
+    assert [*read_recording(out.splitlines())][2].event["type"] == HOSTILE
 
 
 # Terminals, pipes and signals

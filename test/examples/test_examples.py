@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hmac
 import importlib
 import json
 import os
@@ -16,7 +17,7 @@ import threading
 import time
 import wave
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -28,6 +29,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from openai_realtime_client import (
+    ApiClient,
+    Configuration,
     ConnectionFailedError,
     ConnectionLostError,
     HandshakeRefusedError,
@@ -356,8 +359,8 @@ def test_several_calls_are_answered_and_wrong_ones_too(server: ReplayServer) -> 
     said = [item["output"] for item in items[1:]]
     assert said[1] == "Sunny in Rome, 21 degrees."
     assert said[2] == "Error: there is no function get_time."
-    assert said[3].startswith("Error: 1 validation error for GetWeather\ncity\n  Field required")
-    assert said[4].startswith("Error: 1 validation error for GetWeather\n  Invalid JSON")
+    assert said[3].startswith("Error: city: Missing required argument")
+    assert said[4].startswith("Error: Invalid JSON")
 
 
 def test_function_calling_tells_what_went_wrong(server: ReplayServer) -> None:
@@ -643,6 +646,110 @@ def test_the_program_goes_on_in_a_new_session(server: ReplayServer) -> None:
     assert program.returncode == 0
 
 
+# barge_in.py
+
+STORY = "Tell me a story, please, and let it be a very long one, about a dragon and a knight."
+
+
+def test_an_interruption_cuts_what_was_not_heard(server: ReplayServer) -> None:
+    lines = output(server, "barge_in.py", STORY, "Stop.")
+    [session] = server.sessions
+    truncate = only(session.received, "conversation.item.truncate")
+    assert only(session.sent, "conversation.item.truncated")["item_id"] == truncate["item_id"]
+    told = truncate["audio_end_ms"]
+    assert 100 <= told < len(spoken(session)) / 48
+    assert lines == [
+        f"Interrupted after {told} ms.",
+        f"user: {STORY}",
+        f"assistant: {told} ms of audio",
+        "user: Stop.",
+    ]
+
+
+def test_an_answer_may_be_interrupted_before_it_is_complete(server: ReplayServer) -> None:
+    server.faults = Faults(delay=0.05)
+    lines = output(server, "barge_in.py", STORY, "Stop.")
+    [session] = server.sessions
+    kinds = types(session.received)
+    assert kinds.index("response.cancel") < kinds.index("conversation.item.truncate")
+    assert only(session.sent, "response.done")["response"]["status"] == "cancelled"
+    assert lines[-1] == "user: Stop."
+
+
+# out_of_band.py
+
+
+def test_a_label_stays_out_of_the_conversation(server: ReplayServer) -> None:
+    lines = output(server, "out_of_band.py", "My bill is wrong.")
+    assert sorted(lines) == [
+        "Answer: You said: My bill is wrong.",
+        "Label: You said: My bill is wrong.",
+        "The conversation has 2 items.",
+    ]
+
+
+# mcp_approval.py
+
+
+def approving(approve: bool) -> list[RecordedEvent]:
+    """A session in which the model calls a tool, and says what came of it."""
+    request = {
+        "id": "mcpr_1",
+        "type": "mcp_approval_request",
+        "server_label": "tools",
+        "name": "news",
+        "arguments": "{}",
+    }
+    said = {
+        "id": "item_1",
+        "type": "message",
+        "role": "assistant",
+        "status": "completed",
+        "content": [{"type": "output_text", "text": "Nothing is new."}],
+    }
+
+    def ended(response_id: str, item: Event) -> Event:
+        response = {"id": response_id, "status": "completed", "output": [item]}
+        return {"type": "response.done", "event_id": "e", "response": response}
+
+    answer = {"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": approve}
+    listed = {"type": "mcp_list_tools.completed", "event_id": "e", "item_id": "mcpl_1"}
+    create = {"type": "response.create"}
+    item = {"type": "conversation.item.create", "item": answer}
+    session = {"type": "realtime", "id": "s"}
+    return [
+        RecordedEvent("server", {"type": "session.created", "event_id": "e", "session": session}),
+        RecordedEvent("client", {"type": "session.update"}),
+        RecordedEvent("server", listed),
+        RecordedEvent("client", {"type": "conversation.item.create"}),
+        RecordedEvent("client", create),
+        RecordedEvent("server", ended("resp_1", request)),
+        RecordedEvent("client", item),
+        RecordedEvent("client", create),
+        RecordedEvent("server", ended("resp_2", said)),
+    ]
+
+
+@pytest.mark.parametrize(("typed", "approve"), [("y", True), ("n", False), ("", False)])
+def test_the_user_approves_each_call(typed: str, approve: bool) -> None:
+    with scripted(approving(approve)) as server:
+        done = subprocess.run(
+            [sys.executable, EXAMPLES / "mcp_approval.py", "https://example.com/mcp", "News?"],
+            env=settings(server),
+            input=f"{typed}\n",
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "Run tools.news({})? [y/N] Nothing is new.\n"
+    [session] = server.sessions
+    assert session.mismatch is None
+    items = [wire["item"] for wire in wires(session.received) if "item" in wire]
+    assert items[-1]["approve"] is approve
+    assert items[-1]["approval_request_id"] == "mcpr_1"
+
+
 # without_key.py
 
 
@@ -665,8 +772,8 @@ def test_without_key_serves_another_example(server: ReplayServer, question: Path
 class Relay:
     """The relay as its own process, with uvicorn."""
 
-    def __init__(self, server: ReplayServer, **more: str) -> None:
-        command = [sys.executable, "-m", "uvicorn", "--app-dir", EXAMPLES, "relay:app"]
+    def __init__(self, server: ReplayServer, app: str = "relay", **more: str) -> None:
+        command = [sys.executable, "-m", "uvicorn", "--app-dir", EXAMPLES, f"{app}:app"]
         self.server = server
         self.log: list[str] = []
         self.process = subprocess.Popen(
@@ -708,9 +815,9 @@ class Relay:
         assert not re.search("ERROR|Traceback|Warning:|never", log), log
         assert KEY not in log
 
-    def open(self, **kwargs: Any) -> Any:
+    def open(self, path: str = "/realtime", **kwargs: Any) -> Any:
         """A browser's connection."""
-        url = self.url.replace("http", "ws", 1) + "/realtime"
+        url = self.url.replace("http", "ws", 1) + path
         return connect(url, proxy=None, **kwargs)
 
     def request(self, method: str, path: str) -> urllib3.BaseHTTPResponse:
@@ -724,8 +831,8 @@ class Relay:
 
 
 @contextmanager
-def relaying(server: ReplayServer, **more: str) -> Iterator[Relay]:
-    relay = Relay(server, **more)
+def relaying(server: ReplayServer, app: str = "relay", **more: str) -> Iterator[Relay]:
+    relay = Relay(server, app, **more)
     try:
         yield relay
     finally:
@@ -1001,6 +1108,113 @@ def test_the_page_talks_through_the_relay(relay: Relay) -> None:
     assert wires(relay.session.received)[1:] == say("Hello.")
 
 
+# phone.py
+
+
+LOUD, SILENT = b"\x00\x80" * 80, b"\xff" * 160  # 20 ms of G.711 each
+
+
+def speak(phone: ClientConnection, frame: bytes, count: int) -> None:
+    payload = base64.b64encode(frame).decode()
+    for _ in range(count):
+        phone.send(json.dumps({"event": "media", "media": {"payload": payload}}))
+
+
+def messages(phone: ClientConnection, last: str) -> list[Event]:
+    """What the stream gets, up to the first message of a kind."""
+    found: list[Event] = []
+    while not found or found[-1]["event"] != last:
+        found.append(json.loads(phone.recv(timeout=30)))
+    return found
+
+
+def test_a_caller_is_answered_and_may_interrupt(server: ReplayServer) -> None:
+    with relaying(server, "phone") as relay, relay.open("/stream") as phone:
+        phone.send(json.dumps({"event": "connected"}))
+        phone.send(json.dumps({"event": "start", "streamSid": "MZ1"}))
+        speak(phone, LOUD, 25)
+        speak(phone, SILENT, 50)
+        media, mark = messages(phone, "mark")
+        eventually(lambda: "response.done" in types(relay.session.sent))
+        played = len(base64.b64decode(media["media"]["payload"]))
+        assert (media["event"], media["streamSid"]) == ("media", "MZ1")
+        phone.send(json.dumps(mark))
+        speak(phone, LOUD, 25)
+        assert messages(phone, "clear")[-1] == {"event": "clear", "streamSid": "MZ1"}
+        session = relay.session
+        eventually(lambda: "conversation.item.truncated" in types(session.sent))
+        phone.send(json.dumps({"event": "stop"}))
+        assert closed(phone) == 1000
+    assert eventually(lambda: session.close_code) == 1000
+    assert only(session.received, "conversation.item.truncate")["audio_end_ms"] == played // 8
+    assert heard(session) == LOUD * 25 + SILENT * 50 + LOUD * 25
+    assert len(spoken(session)) > played
+
+
+def test_the_session_ends_when_the_caller_hangs_up(server: ReplayServer) -> None:
+    with relaying(server, "phone") as relay:
+        with relay.open("/stream"):
+            eventually(lambda: server.sessions and server.sessions[0].received)
+        assert eventually(lambda: server.sessions[0].close_code) == 1000
+
+
+# sip.py
+
+
+SECRET = base64.b64encode(b"the secret of the webhook").decode()
+
+
+def call_webhook(
+    relay: Relay, event: Event, *, secret: str = SECRET, age: int = 0, signature: str | None = None
+) -> int:
+    """Send a signed event as the service does; gives the status of the answer."""
+    body, sent = json.dumps(event).encode(), str(int(time.time()) - age)
+    digest = hmac.digest(base64.b64decode(secret), f"wh_1.{sent}.".encode() + body, "sha256")
+    signed = f"v1,{base64.b64encode(digest).decode()}"
+    headers = {
+        "webhook-id": "wh_1",
+        "webhook-timestamp": sent,
+        "webhook-signature": f"v1,other {signed}" if signature is None else signature,
+    }
+    with urllib3.PoolManager() as pool:
+        return pool.request("POST", f"{relay.url}/webhook", body=body, headers=headers).status
+
+
+def incoming(call_id: str) -> Event:
+    return {"type": "realtime.call.incoming", "data": {"call_id": call_id}}
+
+
+def test_a_call_is_accepted_and_logged() -> None:
+    with ExitStack() as stack:
+        server = stack.enter_context(ReplayServer(api_key=KEY))
+        with ApiClient(Configuration(host=server.url, access_token=KEY)) as client:
+            call_id = ga.RealtimeApi(client).create_realtime_call("v=0").id or ""
+        secret = f"whsec_{SECRET}"
+        with relaying(server, "sip", OPENAI_WEBHOOK_SECRET=secret) as relay:
+            assert call_webhook(relay, incoming(call_id)) == 200
+            assert eventually(lambda: any("assistant: " in line for line in relay.log))
+            [session] = server.sessions
+            assert session.request_path.endswith(f"/realtime?call_id={call_id}")
+            assert types(session.received) == ["response.create"]
+            # A call that is gone is no reason to end.
+            assert call_webhook(relay, incoming("rtc_none")) == 200
+            assert eventually(lambda: any("rtc_none ended" in line for line in relay.log))
+            stack.close()  # The service hangs up.
+    check(server)
+
+
+def test_a_webhook_without_a_good_signature_is_refused(server: ReplayServer) -> None:
+    with relaying(server, "sip", OPENAI_WEBHOOK_SECRET=f"whsec_{SECRET}") as relay:
+        other = base64.b64encode(b"another secret").decode()
+        assert call_webhook(relay, incoming("rtc_1"), secret=other) == 401
+        assert call_webhook(relay, incoming("rtc_1"), age=301) == 401
+        assert call_webhook(relay, incoming("rtc_1"), age=-301) == 401
+        assert call_webhook(relay, incoming("rtc_1"), signature="") == 401
+        assert relay.request("POST", "/webhook").status == 401
+        assert call_webhook(relay, {"type": "other"}) == 200
+    assert server.sessions == []
+
+
 # All of them
 
 
@@ -1027,6 +1241,8 @@ def test_the_readme_tells_of_every_example() -> None:
         assert f"\n    {command}" in (EXAMPLES / name).read_text("utf-8").split('"""')[1]
 
 
-@pytest.mark.parametrize("name", [name for name in PROGRAMS if name != "relay.py"])
+@pytest.mark.parametrize(
+    "name", [name for name in PROGRAMS if name not in ("phone.py", "relay.py", "sip.py")]
+)
 def test_the_programs_tell_their_usage(server: ReplayServer, name: str) -> None:
     assert failure(server, name).startswith(f"usage: {name} ")

@@ -1050,7 +1050,7 @@ async def test_what_was_not_received_does_not_keep_from_closing(
         await do(connection.recv)
         await do(connection.close)
     # It is 1006 where the server's close frame was not waited for.
-    assert "closed with 1000" in caplog.messages
+    assert caplog.messages[-1].startswith("closed with 1000, session ")
 
 
 @scenario
@@ -1884,7 +1884,7 @@ async def test_cancelling_close_goes_on_closing(
         with pytest.raises(asyncio.CancelledError):
             await closing
         await connection.close()
-        assert "closed with 1000" in caplog.messages
+        assert caplog.messages[-1].startswith("closed with 1000, session ")
     assert server.sessions[0].close_code == 1000
 
 
@@ -2237,11 +2237,11 @@ def test_a_session_that_goes_well_does_not_show_the_key(
     ours = [each for each in caplog.records if each.name.startswith("openai_realtime_client")]
     assert [record.getMessage() for record in ours] == [
         "connected to 127.0.0.1",
-        "sent not.published.yet",
-        "sent input_audio_buffer.append",
-        "received got",
-        "received got",
-        "closed with 1000",
+        "sent not.published.yet, session None",
+        "sent input_audio_buffer.append, session None",
+        "received got, session None",
+        "received got, session None",
+        "closed with 1000, session None",
     ]
     assert {record.levelno for record in ours} == {logging.DEBUG}
 

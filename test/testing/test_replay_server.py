@@ -1439,7 +1439,7 @@ def greeting() -> list[str]:
 
 
 def test_a_recording_is_replayed() -> None:
-    recorded = read_recording(greeting())
+    recorded = [*read_recording(greeting())]
     with ReplayServer(script=RECORDINGS / "ga_text_turn.jsonl") as server:
         for _ in range(2):
             with client(server, skip=0) as c:
@@ -1470,7 +1470,7 @@ def test_a_recording_may_be_lines_or_entries() -> None:
 
 
 def test_a_recording_of_v1_is_replayed() -> None:
-    recorded = read_recording(RECORDINGS / "v1_text_turn.jsonl")
+    recorded = [*read_recording(RECORDINGS / "v1_text_turn.jsonl")]
     with ReplayServer(script=recorded) as server:
         with client(server, skip=0, additional_headers=BETA) as c:
             c.send(*(line.event for line in recorded if line.direction == "client"))
@@ -1605,7 +1605,7 @@ def test_lines_of_recordings() -> None:
         '{"type":"session.output_audio.delta"}',
         '{"type":"no.such","event":1}',
     ]
-    recorded = read_recording(lines)
+    recorded = [*read_recording(lines)]
     assert recorded[0] == RecordedEvent("client", {"type": "a"}, 1.5, 1)
     assert recorded[0].to_json() == lines[0]
     assert [line.line for line in recorded] == [1, 3, 4, 5, 6, 7, 8, 9]

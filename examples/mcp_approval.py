@@ -1,0 +1,60 @@
+"""Tools of an MCP server, each call of which the user approves.
+
+    python examples/mcp_approval.py https://example.com/mcp "What is new?"
+
+The key is in OPENAI_API_KEY. The embedded server knows no MCP, so this one needs the service.
+"""
+
+from __future__ import annotations
+
+import sys
+from uuid import uuid4
+
+from openai_realtime_client import Conversation, ga, user_text
+
+
+def main(server_url: str, question: str) -> None:
+    """Ask, let the user approve each call, and print what the model says in the end."""
+    tool = {
+        "type": "mcp",
+        "server_label": "tools",
+        "server_url": server_url,
+        "require_approval": "always",
+    }
+    session = {"type": "realtime", "output_modalities": ["text"], "tools": [tool]}
+    conversation = Conversation()
+    with ga.connect_sync("gpt-realtime") as connection:
+        connection.send({"type": "session.update", "session": session})
+        for event in connection:
+            conversation.add(event)
+            if event.type == "mcp_list_tools.completed":
+                connection.send(user_text(question))
+                connection.send({"type": "response.create"})
+            elif event.type == "mcp_list_tools.failed":
+                sys.exit("The MCP server gave no tools.")
+            elif event.type == "error":
+                sys.exit(event.error.message)
+            elif event.type == "response.done":
+                response = conversation.responses[event.response.id or ""]
+                requests = [each for each in response.items if each.type == "mcp_approval_request"]
+                for request in requests:
+                    call = f"{request.server_label}.{request.name}({request.arguments})"
+                    is_approved = input(f"Run {call}? [y/N] ") == "y"
+                    answer = {
+                        "id": uuid4().hex,
+                        "type": "mcp_approval_response",
+                        "approval_request_id": request.id,
+                        "approve": is_approved,
+                    }
+                    connection.send({"type": "conversation.item.create", "item": answer})
+                if requests:
+                    connection.send({"type": "response.create"})
+                elif text := "".join(item.text for item in response.items):
+                    print(text)
+                    return
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit('usage: mcp_approval.py URL "QUESTION"')
+    main(*sys.argv[1:])

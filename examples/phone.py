@@ -1,0 +1,112 @@
+"""A relay between a phone call and the service, over a media stream such as Twilio's.
+
+    pip install fastapi uvicorn
+    python examples/phone.py  # and let the stream connect to wss://your.host/stream
+
+Both sides speak G.711 at 8 kHz, so that audio passes as it is. When the caller interrupts, the
+stream is cleared, and the model is told how much was heard. The key is in OPENAI_API_KEY. Without
+one, put `python examples/without_key.py` in place of `python`, and it talks to the embedded server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from contextlib import suppress
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+
+from openai_realtime_client import AsyncConnection, Conversation, Playback, ga
+
+G711 = {"type": "audio/pcmu"}
+SESSION = {
+    "type": "realtime",
+    "audio": {
+        "input": {"format": G711, "turn_detection": {"type": "server_vad"}},
+        "output": {"format": G711},
+    },
+}
+Service = AsyncConnection[ga.RealtimeServerEvent, ga.RealtimeClientEvent]
+
+app = FastAPI()
+
+
+class Call:
+    """One call: what was said, and what of it the caller has heard."""
+
+    def __init__(self, phone: WebSocket, service: Service) -> None:
+        self.phone = phone
+        self.service = service
+        self.stream = ""
+        self.conversation = Conversation()
+        self.playback = Playback(bytes_per_second=8_000)
+        self.clears = 0
+        self.is_over = False
+
+    async def from_phone(self) -> None:
+        """Pass on what the caller says, until the call ends."""
+        with suppress(WebSocketDisconnect):
+            while (message := await self.phone.receive_json())["event"] != "stop":
+                match message:
+                    case {"event": "start", "streamSid": stream}:
+                        self.stream = stream
+                    case {"event": "media", "media": {"payload": audio}}:
+                        append = {"type": "input_audio_buffer.append", "audio": audio}
+                        await self.service.send(append)
+                    case {"event": "mark", "mark": {"name": name}}:
+                        clears, size = map(int, name.split())
+                        # The marks of what was cleared come back, too.
+                        if clears == self.clears:
+                            self.playback.take(size)
+                    case _:
+                        pass
+            await self.phone.close()
+        self.is_over = True
+        await self.service.close()
+
+    async def to_phone(self) -> None:
+        """Pass on what the model says, until the session ends."""
+        async for event in self.service:
+            self.conversation.add(event)
+            if event.type == "response.output_audio.delta":
+                audio = base64.b64decode(event.delta)
+                self.playback.add(event.item_id, audio)
+                await self.send("media", media={"payload": event.delta})
+                await self.send("mark", mark={"name": f"{self.clears} {len(audio)}"})
+            elif event.type == "input_audio_buffer.speech_started" and self.playback:
+                await self.interrupt()
+
+    async def interrupt(self) -> None:
+        """Stop playing, and tell the model what the caller has heard."""
+        self.clears += 1
+        self.playback.clear()
+        await self.send("clear")
+        item_id, heard = self.playback.item_id or "", self.playback.milliseconds
+        if truncate := self.conversation.heard(item_id, heard):
+            await self.service.send(truncate)
+
+    async def send(self, event: str, **more: Any) -> None:
+        """Send a message of the media stream."""
+        await self.phone.send_json({"event": event, "streamSid": self.stream, **more})
+
+
+@app.websocket("/stream")
+async def stream(phone: WebSocket) -> None:
+    """Hold one call."""
+    await phone.accept()
+    async with ga.connect("gpt-realtime") as service:
+        await service.send({"type": "session.update", "session": SESSION})
+        call = Call(phone, service)
+        listening = asyncio.create_task(call.from_phone())
+        try:
+            await call.to_phone()
+            if not call.is_over:
+                await phone.close()
+        finally:
+            listening.cancel()
+
+
+if __name__ == "__main__":
+    uvicorn.run(app)

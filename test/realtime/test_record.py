@@ -1,0 +1,297 @@
+"""`connect(record=…)`: what is written, what is left out, and what happens when writing fails."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import io
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openai_realtime_client import Conversation, Record, ga, v1
+from openai_realtime_client.cli import main
+from openai_realtime_client.realtime import record as record_module
+from openai_realtime_client.testing import ReplayServer
+from openai_realtime_client.testing.recording import read_recording
+from protocols import ROOT
+
+KEY = "sk-test-0123456789abcdefghij"
+Event = dict[str, Any]
+
+ITEM = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello."}]}
+SAID: list[Event] = [
+    {"type": "conversation.item.create", "item": ITEM},
+    {"type": "response.create"},
+]
+
+
+@pytest.fixture
+def server() -> Iterator[ReplayServer]:
+    with ReplayServer(api_key=KEY) as server:
+        yield server
+
+
+def hold_sync(connect: Any, events: list[Event]) -> None:
+    with connect as connection:
+        for event in events:
+            connection.send(event)
+        for event in connection:
+            if event.type == "response.done":
+                return
+
+
+def hold_async(connect: Any, events: list[Event]) -> None:
+    async def main() -> None:
+        async with connect as connection:
+            for event in events:
+                await connection.send(event)
+            async for event in connection:
+                if event.type == "response.done":
+                    return
+
+    asyncio.run(main())
+
+
+HOLDS = [(ga.connect_sync, hold_sync), (ga.connect, hold_async)]
+HOLDS += [(v1.connect_sync, hold_sync), (v1.connect, hold_async)]
+each_kind = pytest.mark.parametrize(
+    ("connect", "hold"), HOLDS, ids=["ga-sync", "ga-async", "v1-sync", "v1-async"]
+)
+
+
+@each_kind
+def test_a_record_holds_the_session(
+    server: ReplayServer, tmp_path: Path, connect: Any, hold: Any
+) -> None:
+    path = tmp_path / "session.jsonl"
+    hold(connect("m", api_key=KEY, base_url=server.url, record=path), SAID)
+    [session] = server.sessions
+    recorded = list(read_recording(path))
+    received = [each.event for each in recorded if each.direction == "server"]
+    assert [each.event for each in recorded if each.direction == "client"] == SAID
+    assert received == [event.to_dict() for event in session.sent][: len(received)]
+    assert received[-1]["type"] == "response.done"
+    times = [each.at_ms for each in recorded]
+    assert None not in times
+    assert times == sorted(times)  # type: ignore[type-var]
+    kinds = [each.event["type"] for each in recorded]
+    assert kinds.index("response.create") < kinds.index("response.created")
+    assert main(["inspect", "--quiet", str(path)]) < 2  # it is readable
+    conversation = Conversation()
+    for each in recorded:
+        conversation.add(each.event)
+    said = [item.text or item.transcript for item in conversation.items]
+    assert said == ["Hello.", "You said: Hello."]
+    with ReplayServer(script=path) as again:
+        hold(connect("m", api_key=KEY, base_url=again.url), SAID)
+
+
+def test_each_session_is_appended(server: ReplayServer, tmp_path: Path) -> None:
+    path = tmp_path / "session.jsonl"
+    connect = ga.connect_sync("m", api_key=KEY, base_url=server.url, record=str(path))
+    hold_sync(connect, SAID)
+    hold_sync(connect, SAID)
+    kinds = [each.event["type"] for each in read_recording(path)]
+    assert kinds.count("session.created") == 2
+    assert os.name != "posix" or path.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("file", [io.StringIO, io.BytesIO])
+def test_a_file_object_stays_open(server: ReplayServer, file: Callable[[], Any]) -> None:
+    written = file()
+    hold_sync(ga.connect_sync("m", api_key=KEY, base_url=server.url, record=written), SAID)
+    text = written.getvalue()
+    lines = (text if isinstance(text, str) else text.decode()).splitlines()
+    assert len(list(read_recording(lines))) > len(SAID)
+
+
+def recorded(kind: str, text: str, *, audio: bool = True) -> str:
+    """The event of the line that is written for `text`."""
+    file = io.StringIO()
+    started = Record(file, audio=audio).start(lambda text: text.replace(KEY, "***"))
+    started.add("server", kind, text)
+    line = file.getvalue()
+    assert line.endswith("}\n")
+    assert line.count("\n") == 1
+    [read] = read_recording([line])
+    assert read.direction == "server"
+    return line.partition('"event":')[2][:-2]
+
+
+def test_the_text_is_as_it_came() -> None:
+    text = '{"type": "x",  "n": 1.00, "u": "\\u00e9é", "big": 12345678901234567890123}'
+    assert recorded("x", text) == text
+    assert recorded("x", '{\n"type":\r\n"x"}') == '{ "type":  "x"}'
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "session.created", "session": {"client_secret": {"value": "SECRET", "n": 1}}},
+        {"type": "session.created", "session": {"client_secret": "SECRET"}},
+        {
+            "type": "session.update",
+            "session": {"tools": [{"type": "mcp", "authorization": "SECRET"}]},
+        },
+        {
+            "type": "response.create",
+            "response": {"tools": [{"type": "mcp", "headers": {"Authorization": "SECRET"}}]},
+        },
+        {"type": "error", "error": {"message": f"The key {KEY} is not valid."}},
+    ],
+)
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+def test_secrets_are_left_out(event: Event, separators: tuple[str, str]) -> None:
+    text = json.dumps(event, separators=separators)
+    written = recorded(event["type"], text)
+    assert "SECRET" not in written
+    assert KEY not in written
+    assert json.loads(written) == json.loads(text.replace("SECRET", "***").replace(KEY, "***"))
+
+
+def test_what_looks_like_a_secret_stays() -> None:
+    headers = {"type": "object", "properties": {"authorization": {"type": "string"}}}
+    tool = {"type": "function", "parameters": {"properties": {"headers": headers}}}
+    event = {"type": "session.update", "session": {"tools": [tool], "client_secret": None}}
+    assert json.loads(recorded("session.update", json.dumps(event))) == event
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "input_audio_buffer.append", "audio": "AAAA"},
+        {"type": "response.output_audio.delta", "delta": "AAAA"},
+        {"type": "response.audio.delta", "delta": "AAAA"},
+        {"type": "session.output_audio.delta", "delta": "AAAA"},
+        {"type": "conversation.item.create", "item": {"content": [{"audio": "AAAA"}]}},
+    ],
+)
+def test_audio_is_left_out_if_asked(event: Event) -> None:
+    text = json.dumps(event)
+    assert recorded(event["type"], text) == text
+    written = recorded(event["type"], text, audio=False)
+    assert json.loads(written) == json.loads(text.replace("AAAA", ""))
+
+
+def test_other_deltas_and_modalities_stay_without_audio() -> None:
+    event = {"type": "response.output_text.delta", "delta": "Hi", "modalities": ["audio"]}
+    assert json.loads(recorded(event["type"], json.dumps(event), audio=False)) == event
+
+
+def test_an_event_that_cannot_be_read_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    file = io.StringIO()
+    started = Record(file).start(str)
+    started.add("client", "x", '{"type": "x", "authorization": %s}' % ("[" * 99_999))
+    started.add("client", "y", '{"type": "y"}')
+    assert [each.event["type"] for each in read_recording(file.getvalue().splitlines())] == ["y"]
+    assert "leaves out an event" in caplog.text
+
+
+def test_a_full_disk_leaves_whole_lines_and_the_session(
+    server: ReplayServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    room = 1500
+    write = os.write
+
+    def filling(descriptor: int, data: Any) -> int:
+        nonlocal room
+        if not room:
+            raise OSError(errno.ENOSPC, "no space left")
+        written = write(descriptor, data[:room])
+        room -= written
+        return written
+
+    monkeypatch.setattr(record_module.os, "write", filling)
+    path = tmp_path / "session.jsonl"
+    hold_sync(ga.connect_sync("m", api_key=KEY, base_url=server.url, record=path), SAID)
+    monkeypatch.undo()
+    text = path.read_text("utf-8")
+    assert text.endswith("}\n")
+    assert 0 < len(text) < 1500
+    assert list(read_recording(path))
+    assert [each.message for each in caplog.records if each.levelno == logging.WARNING] == [
+        "the record stops: OSError"
+    ]
+
+
+def test_a_file_object_that_fails_does_not_end_the_session(
+    server: ReplayServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = io.StringIO()
+    file.close()
+    hold_sync(ga.connect_sync("m", api_key=KEY, base_url=server.url, record=file), SAID)
+    assert "the record stops: ValueError" in caplog.text
+
+
+def test_a_path_that_cannot_be_written_is_refused_at_once(
+    server: ReplayServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "none" / "session.jsonl"
+    with pytest.raises(FileNotFoundError):
+        ga.connect_sync("m", api_key=KEY, base_url=server.url, record=path).open()
+    assert server.sessions == []
+
+
+CRASHING = """
+import os, signal, sys
+from openai_realtime_client import ga
+url, path = sys.argv[1:]
+with ga.connect_sync("m", api_key="k", base_url=url, record=path) as connection:
+    connection.send_audio(bytes(300_000))
+    connection.recv()
+    os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_a_crash_leaves_what_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "session.jsonl"
+    with ReplayServer() as server:
+        command = [sys.executable, "-c", CRASHING, server.url, path]
+        assert subprocess.run(command, cwd=ROOT, check=False).returncode != 0
+    kinds = [each.event["type"] for each in read_recording(path)]
+    assert kinds == [*["input_audio_buffer.append"] * 4, "session.created"]
+
+
+@pytest.mark.parametrize("long", [10, 200_000])
+def test_the_rest_of_a_crash_is_removed_before_more_is_written(tmp_path: Path, long: int) -> None:
+    path = tmp_path / "session.jsonl"
+    whole = '{"from":"server","event":{"type":"a"}}'
+    path.write_text(f'{whole}\n{{"from":"server","event":{{"type":"{"x" * long}')
+    assert [each.event["type"] for each in read_recording(path)] == ["a"]
+    started = Record(path).start(str)
+    started.add("client", "b", '{"type":"b"}')
+    started.close()
+    started.add("client", "c", '{"type":"c"}')
+    assert [each.event["type"] for each in read_recording(path)] == ["a", "b"]
+    path.write_text(whole)  # all of it, but for its end
+    Record(path).check()
+    assert path.read_text("utf-8") == whole + "\n"
+
+
+def test_recordings_are_read_event_by_event() -> None:
+    lines = (json.dumps({"from": "server", "event": {"type": str(n)}}) for n in count())
+    read = read_recording(lines)
+    assert [next(read).event["type"] for _ in range(3)] == ["0", "1", "2"]
+
+
+def test_log_lines_name_the_session(server: ReplayServer, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "openai_realtime_client")
+    with ga.connect_sync("m", api_key=KEY, base_url=server.url) as connection:
+        connection.recv()
+        connection.send({"type": "response.create"})
+        name = f"session {connection.session_id}"
+    assert f"received session.created, {name}" in caplog.messages
+    assert f"sent response.create, {name}" in caplog.messages
+    assert f"closed with 1000, {name}" in caplog.messages
