@@ -22,7 +22,7 @@ class GetWeather(BaseModel):
     city: str = Field(description="Name of the city, such as London.")
 
     def run(self) -> str:
-        """What the model is told; a real program asks a weather service."""
+        """The output for the model; a real program asks a weather service."""
         return f"Sunny in {self.city}, 21 degrees."
 
 
@@ -39,7 +39,7 @@ SESSION = ga.RealtimeSessionCreateRequestGA(
 
 
 def run(name: str, arguments: str) -> str:
-    """The output of a call. Errors go to the model, too: it may mend the call, or say so."""
+    """The output of a call. Errors go to the model, too: it may correct the call, or say so."""
     function = FUNCTIONS.get(name)
     if function is None:
         return f"Error: there is no function {name}."

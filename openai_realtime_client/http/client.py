@@ -11,6 +11,7 @@ from urllib3 import HTTPHeaderDict
 from urllib3.fields import RequestField
 from urllib3.filepost import encode_multipart_formdata
 
+from openai_realtime_client import __version__
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.http.configuration import Configuration
 from openai_realtime_client.http.errors import InvalidResponseException, exception_for
@@ -88,7 +89,7 @@ class ApiClient:
     def _headers(
         self, accept: str, content_type: str | None, given: Mapping[str, str]
     ) -> HTTPHeaderDict:
-        headers = HTTPHeaderDict({"Accept": accept, "User-Agent": "openai-realtime-client/0.1.0"})
+        headers = HTTPHeaderDict({"Accept": accept, "User-Agent": f"openai-realtime-openapi/{__version__}"})
         if content_type:
             headers["Content-Type"] = content_type
         if token := self.configuration.token():

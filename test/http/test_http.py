@@ -121,7 +121,7 @@ def test_each_operation_posts_to_its_path(
     assert request.headers.get_all("Authorization") == [f"Bearer {KEY}"]
     assert request.headers.get_all("Content-Type") == ["application/json"]
     assert request.headers.get_all("Accept") == ["application/json"]
-    assert request.headers["User-Agent"].startswith("openai-realtime-client/")
+    assert request.headers["User-Agent"].startswith("openai-realtime-openapi/")
     assert request.headers["X-Call"] == "1"
 
 

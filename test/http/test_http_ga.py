@@ -228,7 +228,7 @@ def test_each_operation_sends_its_request(
     [request] = server.requests
     assert (request.method, request.path) == ("POST", operation.path.format(call_id="rtc_1"))
     assert request.headers.get_all("Authorization") == [f"Bearer {KEY}"]
-    assert request.headers["User-Agent"].startswith("openai-realtime-client/")
+    assert request.headers["User-Agent"].startswith("openai-realtime-openapi/")
     assert request.headers["X-Call"] == "1"
     is_offer = operation.name == "create_realtime_call"
     accepted = "application/sdp, text/plain" if is_offer else "application/json"
