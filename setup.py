@@ -41,7 +41,7 @@ setup(
     install_requires=[
         "pydantic>=2.12,<3",
         "python-dateutil>=2.8.2",
-        "typing-extensions>=4.10",
+        "typing-extensions>=4.14.1",
         "urllib3>=2.0,<3",
     ],
     extras_require={

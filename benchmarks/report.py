@@ -34,8 +34,8 @@ median of each round's ratio. What is compared:
 
 The mix is 70 % audio deltas of 4 KB, 20 % transcript deltas, 10 % others. The package constructs
 what it sends, object by object; `json.dumps` and the SDK get the finished dictionary, which the
-package reads and dumps in further rows. A wrong type is a number sent as a string. The first event is a
-`session.created`, and its figures are those of the whole process.
+package reads and dumps in further rows. A wrong type is a number sent as a string. The first event
+is a `session.created`, and its figures are those of the whole process.
 
 ### What bounds what is not reached
 

@@ -89,7 +89,9 @@ class ApiClient:
     def _headers(
         self, accept: str, content_type: str | None, given: Mapping[str, str]
     ) -> HTTPHeaderDict:
-        headers = HTTPHeaderDict({"Accept": accept, "User-Agent": f"openai-realtime-openapi/{__version__}"})
+        headers = HTTPHeaderDict(
+            {"Accept": accept, "User-Agent": f"openai-realtime-openapi/{__version__}"}
+        )
         if content_type:
             headers["Content-Type"] = content_type
         if token := self.configuration.token():
