@@ -3,47 +3,48 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 BENCH := .venv-bench
-LOWEST := .venv-lowest
-TESTS := -n 2
+LOWEST := build/lowest
 FUZZ ?= -max_total_time=600
+PIP := -m pip install -qq --disable-pip-version-check
+PINS = $(BIN)/uv pip compile -q setup.py --extra websocket --universal --python-version 3.10 \
+	--generate-hashes --no-header --no-annotate --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help generate check test test-lowest lint types docs demo fuzz bench load clean
+.PHONY: help generate check test test-lowest lint types docs demo fuzz bench load build pins clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
-generate: $(INSTALLED) ## make the package and its docs from openapi/
+generate: $(INSTALLED) ## make v1/ and ga/, in the package and in docs/, from openapi/
 	@$(BIN)/python openapi/generate.py
 
 check: $(INSTALLED) ## fail if the generated files are not what openapi/ gives
 	@$(BIN)/python openapi/generate.py --check
 
-test: $(INSTALLED) ## run the tests
-	@$(BIN)/python -m pytest $(TESTS)
+test: $(INSTALLED) ## run the tests, on all cores
+	@$(BIN)/python -m pytest -n auto
 
-# Without the tests of the generator and of type checkers, which bring versions of their own, and
-# without a plugin of a dependency whose old versions warn.
-test-lowest: $(LOWEST)/installed ## run the tests with the lowest versions that setup.py allows
-	@$(LOWEST)/bin/python -m pytest $(TESTS) -p no:anyio \
-		--ignore test/generation --ignore test/typing
+test-lowest: $(INSTALLED) $(LOWEST)/installed ## run them with the oldest dependencies that setup.py allows
+	@PYTHONPATH=$(CURDIR)/$(LOWEST) $(BIN)/python -m pytest -n auto test/core test/realtime test/http
 
-lint: $(INSTALLED) ## check style and formatting
+lint: $(INSTALLED) ## check style, formatting and workflows
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 
 types: $(INSTALLED) ## check types, strictly, with mypy and pyright
 	@$(BIN)/mypy
 	@$(BIN)/pyright
 
 docs: $(INSTALLED) ## check the links of the docs and run their examples
-	@$(BIN)/python -m pytest test/docs/test_docs.py
+	@$(BIN)/python -m pytest test/docs/test_docs.py test/docs/test_guides.py
 
-demo: $(INSTALLED) ## hold a session with an embedded server, and show it
+demo: $(INSTALLED) ## show a session with an embedded server
 	@$(BIN)/python -m openai_realtime_client demo
 
 fuzz: $(INSTALLED) ## fuzz the event parsers; FUZZ holds libFuzzer's options
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check \
+	@$(BIN)/python $(PIP) \
 		'atheris==3.0.0; python_version >= "3.11"' 'atheris==2.3.0; python_version < "3.11"'
 	@mkdir -p build
 	@$(BIN)/python test/core/fuzz_events.py -artifact_prefix=build/ $(FUZZ)
@@ -51,26 +52,31 @@ fuzz: $(INSTALLED) ## fuzz the event parsers; FUZZ holds libFuzzer's options
 bench: $(INSTALLED) ## measure against json, msgspec, the official SDK and a stock client
 	@$(PYTHON) -m venv $(BENCH)
 	@$(BIN)/python benchmarks/stock.py build/bench
-	@$(BENCH)/bin/python -m pip install -qq --disable-pip-version-check \
-		--requirement benchmarks/requirements.txt . ./build/bench
+	@$(BENCH)/bin/python $(PIP) --requirement benchmarks/requirements.txt . ./build/bench
 	@$(BENCH)/bin/python benchmarks/run.py
 
-load: $(INSTALLED) ## hold 200 sessions at once, and tear 1,000
+load: $(INSTALLED) ## hold 200 sessions at once, and cut 1,000
 	@$(BIN)/python benchmarks/sessions.py
 
-clean: ## remove the tools and everything that can be made again
-	rm -rf $(VENV) $(BENCH) $(LOWEST) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+build: $(INSTALLED) ## build the sdist and the wheel into dist/
+	@$(BIN)/python -m build --no-isolation
 
-$(INSTALLED): setup.py
+pins: $(INSTALLED) ## resolve requirements-*.txt anew, after a change of setup.py or requirements-dev.in
+	@$(BIN)/python $(PIP) uv
+	@$(PINS) requirements-dev.in -o requirements-dev.txt
+	@$(PINS) --resolution lowest-direct -o requirements-lowest.txt
+
+clean: ## remove the tools and everything that can be made again
+	rm -rf $(VENV) $(BENCH) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(INSTALLED): requirements-dev.txt setup.py
 	@echo "- installing the tools into $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable ".[dev]"
+	@$(BIN)/python $(PIP) --require-hashes --requirement requirements-dev.txt
+	@$(BIN)/python $(PIP) --no-build-isolation --no-deps --editable .
 	@touch $@
 
-$(LOWEST)/installed: $(INSTALLED) test/support/lowest.py
-	@echo "- installing the lowest versions into $(LOWEST)"
-	@$(PYTHON) -m venv $(LOWEST)
-	@$(BIN)/python test/support/lowest.py > $(LOWEST)/requirements.txt
-	@$(LOWEST)/bin/python -m pip install -qq --disable-pip-version-check \
-		--requirement $(LOWEST)/requirements.txt --editable .
+$(LOWEST)/installed: $(INSTALLED) requirements-lowest.txt
+	@rm -rf $(LOWEST)
+	@$(BIN)/python $(PIP) --require-hashes --requirement requirements-lowest.txt --no-deps --target $(LOWEST)
 	@touch $@

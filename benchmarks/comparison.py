@@ -51,8 +51,8 @@ def tolerating() -> Results:
     deep = payloads.unfit(done, "response", "usage", "total_tokens")
     shallow = payloads.unfit(delta, "output_index")
     return {
-        "`response.done`, a misfit deep inside": _time_tolerance(done, deep),
-        "`response.output_audio.delta`, a misfit": _time_tolerance(delta, shallow),
+        "`response.done`, a wrong type deep inside": _time_tolerance(done, deep),
+        "`response.output_audio.delta`, a wrong type": _time_tolerance(delta, shallow),
     }
 
 
@@ -81,13 +81,13 @@ def _time_parsers(texts: Sequence[str | bytes]) -> dict[str, Samples]:
 def _time_tolerance(fit: payloads.Json, unfit: payloads.Json) -> dict[str, Samples]:
     fitting, other = payloads.dumped(fit), payloads.dumped(unfit)
     if ga.deviations(ga.parse_server_event(fitting)):
-        raise RuntimeError("the event that fits does not")
+        raise RuntimeError("the valid event has deviations")
     if not ga.deviations(ga.parse_server_event(other)):
-        raise RuntimeError("the event that does not fit does")
+        raise RuntimeError("the event of a wrong type has no deviations")
     return interleaved(
         {
-            "fit": lambda: ga.parse_server_event(fitting),
-            "misfit": lambda: ga.parse_server_event(other),
+            "valid": lambda: ga.parse_server_event(fitting),
+            "wrong type": lambda: ga.parse_server_event(other),
         }
     )
 

@@ -34,8 +34,8 @@ median of each round's ratio. What is compared:
 
 The mix is 70 % audio deltas of 4 KB, 20 % transcript deltas, 10 % others. The package constructs
 what it sends, object by object; `json.dumps` and the SDK get the finished dictionary, which the
-package reads and dumps in further rows. A misfit is a number sent as a string. The first event is a
-`session.created`, and its figures are those of the whole process.
+package reads and dumps in further rows. A wrong type is a number sent as a string. The first event
+is a `session.created`, and its figures are those of the whole process.
 
 ### What bounds what is not reached
 
@@ -117,7 +117,7 @@ def verdicts(
         yield _faster(f"construct and dump {name}", times, SDK, 5)
         yield _at_most(f"read and dump {name}", times, OURS_FROM_DICT, JSON, most)
     for name, times in tolerated.items():
-        yield _at_most(f"parse {name}", times, "misfit", "fit", 10)
+        yield _at_most(f"parse {name}", times, "wrong type", "valid", 10)
     seconds = {name: process.seconds for name, process in started.items()}
     yield _beyond("`import openai_realtime_client`", seconds, "root", 0.015)
     yield _beyond("`import openai_realtime_client.ga`", seconds, "ga", 0.015)

@@ -45,7 +45,7 @@ def start_up() -> dict[str, Process]:
             "bare": "pass",
             "root": "import openai_realtime_client",
             "ga": "import openai_realtime_client.ga",
-            "ours": f"from openai_realtime_client.v1 import ga\nga.parse_server_event({text!r})",
+            "ours": f"from openai_realtime_client import ga\nga.parse_server_event({text!r})",
             # No client is made, only what parses: the least that a program with the SDK does.
             "SDK": "import openai\n"
             "from openai.resources.realtime.realtime import RealtimeConnection\n"
@@ -55,7 +55,7 @@ def start_up() -> dict[str, Process]:
 
 
 def step(text: str) -> None:
-    """Tell what takes so long."""
+    """Print what is being measured."""
     print(f"- {text}", flush=True)
 
 

@@ -1,6 +1,6 @@
 """Make the client that openapi-generator gives without templates of ours: `stock.py FOLDER`.
 
-Run with the tools' Python (`.venv`), because it reads the GA fragment as `make generate` does.
+Run it with the Python of `.venv`: it reads the GA fragment as `make generate` does.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ def main(folder: Path) -> None:
 
     Its version is that of the generator.
     """
-    document = spec.merged(OPENAPI / "realtime-ga.yaml", OPENAPI / "overlays/realtime-ga.yaml")
+    document = spec.merged(OPENAPI / "ga.yaml", OPENAPI / "overlays/ga.yaml")
     folder.mkdir(parents=True, exist_ok=True)
     # JSON is YAML, and the generator wants that ending.
-    source = folder / "realtime-ga.yaml"
+    source = folder / "ga.yaml"
     source.write_text(json.dumps(document), "utf-8")
     generator = Path(sys.executable).parent / "openapi-generator-cli"
     properties = f"packageName=stock_client,packageVersion={version('openapi-generator-cli')}"

@@ -114,7 +114,7 @@ async def until_one_ends(*directions: Coroutine[None, None, None]) -> None:
 
 
 def close_code(error: Exception) -> int:
-    """What the browser is told of how the service ended, be it for our key or our protocol."""
+    """The close code for the browser, whatever ended the session with the service."""
     match error:
         case InvalidKeyError() | ProtocolRefusedError() | InvalidEventError():
             return FAILED

@@ -1,29 +1,62 @@
-"""What `python -m build` and `pip install .` give."""
+"""The sdist and the wheel, their metadata, the pins, and the name of the distribution."""
 
 from __future__ import annotations
 
+import ast
+import email
+import email.message
+import os
 import re
 import subprocess
 import sys
+import tarfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from protocols import ROOT
 
+OUR_NAME, OTHER_NAME = "openai-realtime-openapi", "openai-realtime-client"
+REPOSITORY = "https://git.example/owner/project"
+
+
+def build(folder: Path, *options: str, **environment: str) -> None:
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, *options, ROOT]
+    env = {**os.environ, **environment}
+    subprocess.run(command, check=True, capture_output=True, env=env)
+
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An sdist, and the wheel that is built from it."""
     folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT]
-    subprocess.run(command, check=True, capture_output=True)
-    (found,) = folder.glob("*.whl")
-    return found
+    build(folder)
+    return folder
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
-    names = zipfile.ZipFile(wheel).namelist()
+@pytest.fixture(scope="module")
+def wheel(dist: Path) -> zipfile.ZipFile:
+    return zipfile.ZipFile(*dist.glob("*.whl"))
+
+
+def metadata(wheel: zipfile.ZipFile) -> email.message.Message:
+    (name,) = [name for name in wheel.namelist() if name.endswith("/METADATA")]
+    return email.message_from_bytes(wheel.read(name))
+
+
+def requirements(file: str) -> Iterator[Requirement]:
+    """The requirements of a file, without hashes."""
+    for line in (ROOT / file).read_text("utf-8").splitlines():
+        if line and not line.startswith((" ", "#")):
+            yield Requirement(line.removesuffix("\\"))
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
+    names = wheel.namelist()
     tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert tops == {"openai_realtime_client"}
     assert "openai_realtime_client/py.typed" in names
@@ -34,19 +67,152 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert {name for name in names if name.endswith(".py")} == in_tree
 
 
-def test_the_metadata(wheel: Path) -> None:
-    archive = zipfile.ZipFile(wheel)
-    (name,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
-    metadata = archive.read(name).decode()
-    required = [
-        re.split("[<>=]", line.removeprefix("Requires-Dist: "))[0]
-        for line in metadata.splitlines()
-        if line.startswith("Requires-Dist: ") and "extra ==" not in line
+def test_the_metadata(wheel: zipfile.ZipFile) -> None:
+    found = metadata(wheel)
+    required = [Requirement(each) for each in found.get_all("Requires-Dist", [])]
+    run_time = [each.name for each in required if not each.marker]
+    assert run_time == ["pydantic", "python-dateutil", "typing-extensions", "urllib3"]
+    assert [each.name for each in required if each.marker] == ["websockets"]
+    assert found.get_all("Provides-Extra") == ["websocket"]
+    assert found["Name"] == OUR_NAME
+    assert found["Requires-Python"] == ">=3.10"
+    assert found["License-Expression"] == "MIT"
+    assert found["License-File"] == "LICENSE"
+    for minor in range(10, 15):
+        assert f"Programming Language :: Python :: 3.{minor}" in found.get_all("Classifier", [])
+
+
+def test_urls_are_those_of_the_repository_that_publishes(
+    wheel: zipfile.ZipFile, tmp_path: Path
+) -> None:
+    assert metadata(wheel).get_all("Project-URL") is None
+    build(tmp_path, "--wheel", REPOSITORY_URL=REPOSITORY)
+    found = metadata(zipfile.ZipFile(*tmp_path.glob("*.whl")))
+    urls = dict(each.split(", ") for each in found.get_all("Project-URL", []))
+    assert urls.pop("Homepage") == REPOSITORY
+    assert urls.pop("Issues") == f"{REPOSITORY}/issues"
+    files = f"{REPOSITORY}/blob/v{found['Version']}/"
+    assert sorted(urls) == ["Changelog", "Documentation"]
+    links = re.findall(r"\]\(([^)]+)\)", str(found.get_payload()))
+    assert links
+    assert [each for each in [*links, *urls.values()] if not each.startswith(files)] == []
+    targets = [each.removeprefix(files) for each in [*links, *urls.values()]]
+    assert [each for each in targets if not (ROOT / each).exists()] == []
+
+
+def test_the_console_script_runs_the_command_line() -> None:
+    script = Path(sys.executable).with_name("openai-realtime")
+    done = subprocess.run([script, "--version"], check=True, capture_output=True, text=True)
+    assert done.stdout.startswith(OUR_NAME + " ")
+
+
+def test_the_sdist_installs_and_regenerates(dist: Path, tmp_path: Path) -> None:
+    (archive,) = dist.glob("*.tar.gz")
+    with tarfile.open(archive) as file:
+        file.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.iterdir()
+    for tracked in tracked_files():
+        assert (source / tracked).read_bytes() == (ROOT / tracked).read_bytes()
+    command = [sys.executable, "openapi/generate.py", "--check"]
+    subprocess.run(command, check=True, capture_output=True, cwd=source)
+    install = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-build-isolation"]
+    installed = tmp_path / "installed"
+    subprocess.run([*install, "--target", installed, source], check=True, capture_output=True)
+    program = "from openai_realtime_client import ga, v1; print(ga.__file__, v1.__file__)"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(installed)},
+    )
+    assert done.stdout.split() == [
+        str(installed / f"openai_realtime_client/{name}/__init__.py") for name in ("ga", "v1")
     ]
-    assert required == ["pydantic", "python-dateutil", "typing-extensions", "urllib3"]
-    assert "Provides-Extra: websocket" in metadata
-    assert "Requires-Python: >=3.10" in metadata
-    assert "License-Expression: MIT" in metadata or "License: MIT" in metadata
+
+
+def tracked_files() -> list[str]:
+    """The files of the project: what git tracks, or, in an unpacked sdist, what it lists."""
+    if (ROOT / ".git").exists():
+        command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+        names = done.stdout.splitlines()
+    else:
+        sources = ROOT / "openai_realtime_openapi.egg-info/SOURCES.txt"
+        names = sources.read_text("utf-8").splitlines()
+    return [name for name in names if (ROOT / name).is_file() and ".egg-info/" not in name]
+
+
+def test_nothing_names_the_other_distribution() -> None:
+    """Except for the README, in the one line that says whose it is."""
+    found = []
+    for name in tracked_files():
+        if name != "test/test_packaging.py":
+            lines = (ROOT / name).read_text("utf-8").splitlines()
+            found += [f"{name}: {line}" for line in lines if OTHER_NAME in line]
+    [line] = found
+    assert line.startswith("README.md: ")
+    assert "another" in (ROOT / "README.md").read_text("utf-8").split(OTHER_NAME)[1][:20]
+
+
+def test_pip_is_asked_for_what_is_meant_only() -> None:
+    """A path, or somebody else's package: ours is on no index yet."""
+    for name in tracked_files():
+        if name.endswith((".md", ".py")) and not name.startswith("test/"):
+            text = (ROOT / name).read_text("utf-8")
+            for command in re.findall(r"pip install ([^`#)\n]+)", text):
+                words = [word.strip("\"'.,") for word in command.split()]
+                names = {re.split(r"[<>=\[]", word)[0] for word in words if "dist/" not in word}
+                assert names <= {"", "fastapi", "uvicorn", "websockets"}, f"{name}: {command}"
+
+
+def test_every_pin_has_hashes_and_names_no_host() -> None:
+    for file in ("requirements-dev.txt", "requirements-lowest.txt"):
+        text = (ROOT / file).read_text("utf-8")
+        assert "://" not in text
+        assert "--index" not in text
+        for block in re.split(r"\n(?=\S)", text):
+            assert re.match(r"[\w.\-]+==\S+( ;.*?)? \\\n +--hash=sha256:[0-9a-f]{64}", block), block
+
+
+def test_the_pins_hold_what_is_asked_for() -> None:
+    pinned = {(each.name, str(each.specifier)) for each in requirements("requirements-dev.txt")}
+    for wanted in requirements("requirements-dev.in"):
+        name = canonicalize_name(wanted.name)
+        assert name in {name for name, _ in pinned}
+        assert not wanted.specifier or (name, str(wanted.specifier)) in pinned
+
+
+def test_the_lowest_pins_are_the_ends_of_the_ranges(wheel: zipfile.ZipFile) -> None:
+    lowest = {each.name: each for each in requirements("requirements-lowest.txt")}
+    for line in metadata(wheel).get_all("Requires-Dist", []):
+        required = Requirement(line)
+        (end,) = [each.version for each in required.specifier if each.operator == ">="]
+        (pin,) = [each.version for each in lowest[required.name].specifier]
+        assert pin.startswith(end), f"{required.name}: {end} is never installed"
+
+
+def test_the_build_imports_only_what_is_declared() -> None:
+    declared = {each.name.replace("-", "_") for each in requirements("requirements-dev.in")}
+    declared |= {"pydantic", "ruamel"}
+    own = {path.stem for path in (ROOT / "openapi").glob("*.py")}
+    for path in (ROOT / "openapi").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            modules = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                modules = [node.module or ""]
+            tops = {each.partition(".")[0] for each in modules}
+            assert tops <= declared | own | set(sys.stdlib_module_names), path.name
+
+
+def test_ci_runs_every_python_that_is_declared(wheel: zipfile.ZipFile) -> None:
+    text = (ROOT / ".github/workflows/ci.yml").read_text("utf-8")
+    [matrix] = re.findall(r"python: \[(.+)\]", text)
+    prefix = "Programming Language :: Python :: 3."
+    declared = [each for each in metadata(wheel).get_all("Classifier", []) if prefix in each]
+    assert re.findall(r"3\.\d+", matrix) == [each.rpartition(" ")[2] for each in declared]
+    assert "run: .ci/run" in text
 
 
 def test_the_sample_program_runs() -> None:

@@ -142,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--version", action="version", version=f"openai-realtime-client {__version__}"
+        "--version", action="version", version=f"openai-realtime-openapi {__version__}"
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_demo(

@@ -1170,7 +1170,7 @@ def test_help(cli: Cli) -> None:
         assert max(map(len, out.splitlines())) <= 80
         assert "\nexamples:\n" in out
     version = openai_realtime_client.__version__
-    assert cli.run("--version") == Done(0, f"openai-realtime-client {version}\n", "")
+    assert cli.run("--version") == Done(0, f"openai-realtime-openapi {version}\n", "")
 
 
 def test_help_tells_the_keys_of_the_json(cli: Cli) -> None:
