@@ -162,15 +162,16 @@ class AsyncSocket(websockets.asyncio.client.ClientConnection):
             if left > 0:
                 await asyncio.sleep(left)
                 continue
+            if self.recv_messages.paused:  # Nobody reads, so nothing can be heard.
+                self._heard = self.loop.time()
+                continue
             self._news.clear()
             # Not `ping()`, which waits without limit where the server does not read.
             self.protocol.send_ping(b"")
             self.send_data()
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._news.wait(), self.ping_timeout)
-            if self.recv_messages.paused:  # Nobody reads, so nothing can be heard.
-                self._heard = self.loop.time()
-            elif not self._news.is_set():
+            if not self._news.is_set():
                 self.lost_because = _SILENT
                 self.transport.abort()
                 return
@@ -246,9 +247,9 @@ class Socket(websockets.sync.client.ClientConnection):
     def close_socket(self) -> None:
         """End, and wake whoever waits."""
         self.stop_timer()
-        self._news.set()
         self.abort()  # Closing alone does not wake a thread that reads a part of a TLS record.
         super().close_socket()
+        self._news.set()
 
     def process_event(self, event: Event) -> None:
         """Take a frame, or the answer to the handshake."""
@@ -268,6 +269,9 @@ class Socket(websockets.sync.client.ClientConnection):
             left = self._heard + self.ping_interval - time.monotonic()
             if left > 0:
                 continue
+            if self.recv_messages.paused:  # Nobody reads, so nothing can be heard.
+                self._heard = time.monotonic()
+                continue
             self._news.clear()
             # Pinging itself may wait: for a server that does not read, or a thread that sends.
             watch = None
@@ -283,10 +287,7 @@ class Socket(websockets.sync.client.ClientConnection):
                     watch.cancel()
 
     def _end_if_silent(self) -> None:
-        if self.recv_messages.paused:  # Nobody reads, so nothing can be heard.
-            self._heard = time.monotonic()
-            self._news.set()
-        elif not self._news.is_set():
+        if not self._news.is_set():
             self.lost_because = _SILENT
             self.abort()
 

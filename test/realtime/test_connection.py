@@ -15,6 +15,7 @@ import pickle
 import signal
 import socket
 import threading
+import time
 import traceback
 from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
@@ -98,6 +99,7 @@ THREADS = [kind for kind in KINDS if not kind.is_async]
 UVLOOP = [replace(kind, is_uvloop=True) for kind in ASYNC]
 
 # It hands records to no one.
+LOOP = asyncio.get_running_loop
 QUIET = logging.Logger("quiet", logging.CRITICAL)
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
@@ -328,14 +330,24 @@ class Peer:
         self.socket.close()
 
 
+class Mumbling(Peer):
+    """Answers the handshake with half a record of TLS."""
+
+    async def accept(self) -> None:
+        self.socket.close()
+        self.socket, _ = await LOOP().sock_accept(self._listener)
+        await self._wire.open(self.socket)
+        await half_a_record(self, None)
+
+
 @contextlib.asynccontextmanager
-async def peer() -> AsyncIterator[Peer]:
+async def peer(kind: type[Peer] = Peer) -> AsyncIterator[Peer]:
     """A `Peer` that takes little before it reads."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**16)
         listener.setblocking(False)
-        other = Peer(listener)
+        other = kind(listener)
         accepting = asyncio.create_task(other.accept())
         # So that a test that fails ends, even where the client waits for what never comes.
         ending = asyncio.get_running_loop().call_later(5, other.cut)
@@ -374,6 +386,8 @@ def _nothing_is_left() -> Iterator[None]:
     gc.collect()
     gc.freeze()
     for thread in set(threading.enumerate()) - threads:
+        while thread.ident is None:  # It is just being started, by one that ends.
+            time.sleep(0.001)
         thread.join(5)
         assert not thread.is_alive()
     assert open_sockets() == sockets
@@ -1231,6 +1245,14 @@ async def test_a_server_that_does_not_answer_is_an_error(kind: Kind) -> None:
     assert "Timeout" in str(error)
 
 
+@scenario
+async def test_half_an_answer_is_an_error_in_time(kind: Wired) -> None:
+    async with peer(Mumbling) as other:
+        error = await within(0.1, refusal(kind, other.url, open_timeout=0.1))
+        assert type(error) is ConnectionFailedError
+        assert other.socket.fileno() >= 0
+
+
 ANSWERS = [
     b"",
     b"garbage\r\n\r\n",
@@ -1418,7 +1440,6 @@ async def test_a_slow_reader_slows_the_server_down(kind: Kind) -> None:
 
 
 QUICK = {"ping_interval": 0.1, "ping_timeout": 0.1, "close_timeout": 10}
-LOOP = asyncio.get_running_loop
 
 
 async def within(seconds: float, awaitable: Awaitable[Any]) -> Any:
@@ -1538,11 +1559,11 @@ async def send(other: Peer, texts: list[bytes]) -> None:
 @scenario
 async def test_a_reader_that_is_busy_does_not_make_a_server_dead(kind: Wired) -> None:
     text = json.dumps({"type": "x", "a": "z" * 10_000}).encode()
-    options = QUICK | {"ping_interval": 0.1, "ping_timeout": 0.1, "max_queue": 2}
+    options = QUICK | {"ping_timeout": 0.2, "max_queue": 2}
     async with peer() as other, opened(kind, other.url, options=options) as connection:
         keep(send(other, [text] * 40))
         # With what fills the queue, more than the pong can wait.
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(0.6)
         for _ in range(40):
             assert (await do(connection.recv)).type == "x"
         other.cut()
