@@ -10,6 +10,7 @@ from functools import cached_property, wraps
 from importlib import import_module
 from types import UnionType
 from typing import (
+    TYPE_CHECKING,
     Annotated,
     Any,
     Generic,
@@ -36,9 +37,13 @@ Parse = TypeVar("Parse", bound=Callable[..., Any])
 
 
 class UnknownEvent(UnknownModel):
-    """An event whose `type` the schema does not know. Its other fields are attributes, too."""
+    """An event whose `type` the schema does not know. Its other fields are attributes, too.
 
-    type: str
+    Compare its type as `str(event.type)`: checkers hold any string for none that `type` can be.
+    """
+
+    if not TYPE_CHECKING:
+        type: str
 
 
 class EventParser(Generic[Event]):

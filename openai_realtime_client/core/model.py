@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import isfinite
 from threading import RLock
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, PydanticKnownError, SchemaSerializer, core_schema
 from typing_extensions import Self
 
 from openai_realtime_client.core.errors import InvalidModelError
+from openai_realtime_client.core.json_types import is_array, is_object
 
 __all__ = ["AS_HELD", "RealtimeModel", "UnknownModel", "building", "lossless"]
 
@@ -135,11 +136,53 @@ class RealtimeModel(BaseModel):
         )
         return data
 
+    def __eq__(self, other: object) -> bool:
+        # To pydantic, a field that is `null` equals one that is absent.
+        return (
+            isinstance(other, RealtimeModel)
+            and super().__eq__(other)
+            and (self.__pydantic_fields_set__ ^ other.__pydantic_fields_set__).isdisjoint(
+                type(self).__pydantic_fields__
+            )
+        )
+
+    def __repr_args__(self) -> Iterator[tuple[str, Any]]:
+        """What is set, with long strings by their start and length."""
+        for name in type(self).__pydantic_fields__:
+            if name in self.__pydantic_fields_set__:
+                yield name, _shown(self.__dict__[name])
+        for name, value in (self.__pydantic_extra__ or {}).items():
+            yield name, _shown(value)
+
+
+class _LongText(str):
+    """A string whose `repr` is its start and length, as audio is not for reading."""
+
+    def __repr__(self) -> str:
+        return f"{self[:_SHOWN]!r}… ({len(self)} characters)"
+
+
+_SHOWN = 64
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if len(value) <= 2 * _SHOWN else _LongText(value)
+    if is_array(value):
+        return [_shown(each) for each in value]
+    if is_object(value):
+        return {key: _shown(each) for key, each in value.items()}
+    return value
+
 
 class UnknownModel(RealtimeModel):
     """A member of a union that the schema does not know. Its fields are attributes."""
 
     if TYPE_CHECKING:
+        # Checkers narrow a union by `type` only where each member declares a literal. This one
+        # equals no type of the schema, so that `event.type == "response.done"` leaves this class
+        # out. What `type` holds is `str(member.type)`.
+        type: Literal["(a type that the schema does not list)"]
 
         def __getattr__(self, name: str) -> Any: ...
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from enum import Enum, EnumMeta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import VERSION, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import Self
 
-__all__ = ["OpenEnum"]
+__all__ = ["Constant", "OpenEnum"]
 
 # From 2.14 on, pydantic's compiled table of an enum leaves what it lacks to `_missing_`.
 _ASKS_MISSING = tuple(int(part) for part in VERSION.split(".")[:2]) >= (2, 14)
@@ -82,3 +82,17 @@ class OpenEnum(str, Enum, metaclass=_OpenEnumMeta):
             custom_error_type="string_type",
             serialization=_AS_STRING,
         )
+
+
+if TYPE_CHECKING:
+    # mypy narrows a union by `==` and `match` only where no member of an enum takes part. The
+    # values of a constant are therefore literal strings to checkers, as the fields with them are.
+    class Constant(str):
+        """The enum of a field that has one value, such as the `type` of an event."""
+
+        @classmethod
+        def values(cls) -> list[str]:
+            """The values the schema lists, in its order."""
+            ...
+else:
+    Constant = OpenEnum
