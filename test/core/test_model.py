@@ -243,3 +243,29 @@ def test_a_number_keeps_its_schema_in_a_class_built_later() -> None:
     alone = Inner.model_json_schema()
     assert Outer.model_json_schema()["$defs"]["Inner"] == alone
     assert_round_trip(Outer, {"inner": {"number": 1}})
+
+
+def test_null_is_told_apart_from_absence() -> None:
+    off, default = (RealtimeSessionCreateRequest.from_json(t) for t in ('{"voice":null}', "{}"))
+    assert off != default
+    assert repr(off) == "RealtimeSessionCreateRequest(voice=None)"
+    assert repr(default) == "RealtimeSessionCreateRequest()"
+    assert off == RealtimeSessionCreateRequest(voice=None)
+    nested = RealtimeClientEventSessionUpdate(session=off)
+    assert nested != RealtimeClientEventSessionUpdate(session=default)
+    assert nested == RealtimeClientEventSessionUpdate.from_json(nested.to_json())
+
+
+def test_unknown_fields_are_compared_however_they_were_set() -> None:
+    parsed = RealtimeSessionCreateRequest.from_json('{"vendor":1}')
+    later = RealtimeSessionCreateRequest()
+    later.vendor = 1  # type: ignore[attr-defined]
+    assert parsed == later
+    assert parsed != RealtimeSessionCreateRequest.from_json('{"vendor":null}')
+
+
+def test_repr_shows_a_long_string_by_start_and_length() -> None:
+    shown = repr(RealtimeSessionCreateRequest.from_dict({"extra": [{"audio": "A" * 10_000}]}))
+    assert "(10000 characters)" in shown
+    assert len(shown) < 200
+    assert "…" not in repr(RealtimeSessionCreateRequest(instructions="B" * 100))
