@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import socket
 from base64 import b64encode
@@ -19,6 +18,17 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 from pydantic import SecretStr
 from typing_extensions import Self
 
+from openai_realtime_client.core.credentials import Hidden, without_traceback
+from openai_realtime_client.core.encoding import dumped
+from openai_realtime_client.core.errors import (
+    LOST,
+    NO_STATUS,
+    NORMAL,
+    ConnectionClosedError,
+    ConnectionFailedError,
+    HandshakeRefusedError,
+    closed,
+)
 from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.realtime.endpoint import (
@@ -27,15 +37,6 @@ from openai_realtime_client.realtime.endpoint import (
     Headers,
     Key,
     Settings,
-)
-from openai_realtime_client.realtime.errors import (
-    LOST,
-    NO_STATUS,
-    NORMAL,
-    ConnectionClosedError,
-    ConnectionFailedError,
-    HandshakeRefusedError,
-    closed,
 )
 
 try:
@@ -61,6 +62,8 @@ _logger = logging.getLogger("openai_realtime_client")
 # What `websockets` tells while debugging has headers and payloads in it.
 _socket_logger = logging.getLogger("openai_realtime_client.websockets")
 _socket_logger.addFilter(lambda record: record.levelno > logging.DEBUG)
+# In the local variables of a traceback, too, which tools that report errors show.
+_socket_logger.addFilter(without_traceback)
 
 # 2 s of PCM at 24 kHz: far below the 15 MiB that the service takes at once, no base64 padding.
 _AUDIO_CHUNK = 3 * 2**15
@@ -159,7 +162,7 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
         Cancelling does not take back what is being sent.
 
         Raises `ConnectionClosedError` when the event was not sent, `ValueError` for a dictionary
-        without `type` or that is no JSON, `TypeError` for anything else.
+        without `type` or that is not JSON, `TypeError` for anything else.
         """
         name, text = _encoded(event)
         await self._send(name, text)
@@ -276,7 +279,7 @@ class Connection(_Session[ServerEvent, ClientEvent]):
         Returns when the operating system has taken it, so a slow network slows the sender down.
 
         Raises `ConnectionClosedError` when the event was not sent, `ValueError` for a dictionary
-        without `type` or that is no JSON, `TypeError` for anything else.
+        without `type` or that is not JSON, `TypeError` for anything else.
         """
         name, text = _encoded(event)
         self._send(name, text)
@@ -442,7 +445,9 @@ class AsyncConnector(_Connector[ServerEvent, ClientEvent]):
                 **options,
             )
         except _FAILURES as caught:
-            error = _failed(caught, host, headers)
+            error: Exception = _failed(caught, host, headers)
+        except (TypeError, ValueError) as caught:
+            error = _wrong_option(caught)
         else:
             _logger.debug("connected to %s", host)
             _give_up_when_stuck(socket.transport.get_extra_info("socket"), options)
@@ -489,7 +494,9 @@ class Connector(_Connector[ServerEvent, ClientEvent]):
                 **options,
             ).__enter__()
         except _FAILURES as caught:
-            error = _failed(caught, host, headers)
+            error: Exception = _failed(caught, host, headers)
+        except (TypeError, ValueError) as caught:
+            error = _wrong_option(caught)
         else:
             _logger.debug("connected to %s", host)
             _give_up_when_stuck(socket.socket, options)
@@ -567,6 +574,10 @@ def _failed(error: Exception, host: str, headers: Headers) -> ConnectionFailedEr
     return ConnectionFailedError(f"no connection to {host}: {type(error).__name__}{why}")
 
 
+def _wrong_option(error: TypeError | ValueError) -> Exception:
+    return (TypeError if isinstance(error, TypeError) else ValueError)(str(error))
+
+
 def _options(settings: Settings, own: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `websockets`, with defaults for audio as base64 in long sessions."""
     defaults: dict[str, Any] = {
@@ -580,7 +591,7 @@ def _options(settings: Settings, own: Mapping[str, Any]) -> dict[str, Any]:
     }
     if settings.is_loopback:
         defaults["proxy"] = None
-    return {**defaults, **own}
+    return Hidden({**defaults, **own})
 
 
 def _give_up_when_stuck(tcp: socket.socket, options: Mapping[str, Any]) -> None:
@@ -601,24 +612,9 @@ def _encoded(event: Any) -> tuple[str, str]:
         name, text = getattr(event, "type", None), event.to_json()
     elif isinstance(event, Mapping):
         fields = cast(Mapping[str, Any], event)
-        name, text = fields.get("type"), _json(fields)
+        name, text = fields.get("type"), dumped(fields)
     else:
         raise TypeError(f"send takes an event or a dictionary, no {type(event).__name__}")
     if not isinstance(name, str):
         raise ValueError("an event to send has a `type`, which is a string")
     return str(name), text
-
-
-def _json(event: Mapping[str, Any]) -> str:
-    try:
-        return json.dumps(dict(event), default=_plain, allow_nan=False, separators=(",", ":"))
-    except TypeError as error:
-        raise ValueError(f"the event is no JSON: {error}") from None
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, RealtimeModel):
-        return value.to_dict()
-    if isinstance(value, Mapping):
-        return dict(cast(Mapping[str, Any], value))
-    raise TypeError(f"a value of type {type(value).__name__}")

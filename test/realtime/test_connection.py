@@ -533,6 +533,7 @@ async def test_a_dictionary_arrives_as_it_is(kind: Kind, index: int) -> None:
         {"type": "x", "a": b"bytes"},
         {"type": "x", "a": {1, 2}},
         {"type": "x", ("a", "b"): 1},
+        ga.parse_client_event('{"type":"x","a":1e400}'),
     ],
 )
 @scenario
@@ -1475,6 +1476,8 @@ CREDENTIALS: dict[str, Callable[[str], dict[str, Any]]] = {
     "other header": lambda url: {"base_url": url, "headers": {"api-key": KEY}},
     "azure": lambda url: {"azure": azure(url, "d", api_key=KEY)},
     "token": lambda url: {"azure": azure(url, "d", token=lambda: KEY)},
+    "user": lambda url: {"base_url": url.replace("://", f"://me:{KEY}@")},
+    "query": lambda url: {"base_url": f"{url}?api-key={KEY}", "api_key": ""},
 }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from openai_realtime_client.core.credentials import Headers
 from openai_realtime_client.ga.models.realtime_call_refer_request import RealtimeCallReferRequest
 from openai_realtime_client.ga.models.realtime_call_reject_request import RealtimeCallRejectRequest
 from openai_realtime_client.ga.models.realtime_create_client_secret_request import (
@@ -40,7 +41,7 @@ class RealtimeApi:
     """The HTTP endpoints, called through an `ApiClient`, by default one of its own.
 
     Every method takes `headers` to add for the one call and a `timeout` in seconds, and raises
-    `ApiException`. The methods with `_with_http_info` also give status and headers.
+    `ApiError`. The methods with `_with_http_info` also give status and headers.
     """
 
     def __init__(self, api_client: ApiClient | None = None) -> None:
@@ -58,6 +59,7 @@ class RealtimeApi:
 
         Answers a ringing SIP call and sets up the realtime session that talks to the caller. The call is announced by a `realtime.call.incoming` webhook, whose call id goes into the path. Afterwards a WebSocket opened with that call id can observe and steer the session.
         """
+        headers = Headers.of(headers)
         self.accept_realtime_call_with_http_info(
             call_id, realtime_session_create_request_ga, headers=headers, timeout=timeout
         )
@@ -71,6 +73,7 @@ class RealtimeApi:
         timeout: float | None = None,
     ) -> ApiResponse[None]:
         """`accept_realtime_call` with status and headers."""
+        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/calls/{call_id}/accept",
@@ -96,6 +99,7 @@ class RealtimeApi:
 
         Opens a Realtime session over WebRTC by exchanging session descriptions. The caller posts its SDP offer, either bare as `application/sdp` (usual with a client secret that already carries the session settings) or as `multipart/form-data` together with a `session` part. The SDP answer comes back in the body and the call id in the `Location` header.
         """
+        headers = Headers.of(headers)
         response = self.create_realtime_call_with_http_info(
             sdp, session, headers=headers, timeout=timeout
         )
@@ -110,6 +114,7 @@ class RealtimeApi:
         timeout: float | None = None,
     ) -> ApiResponse[str]:
         """`create_realtime_call` with status and headers."""
+        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/calls",
@@ -136,6 +141,7 @@ class RealtimeApi:
 
         Issues a short-lived token that lets a browser or mobile app open sessions without holding the API key. The token lives 600 seconds unless `expires_after` says otherwise. Settings given in `session` apply to every session opened with the token, though the connecting client may still change them.
         """
+        headers = Headers.of(headers)
         response = self.create_realtime_client_secret_with_http_info(
             realtime_create_client_secret_request, headers=headers, timeout=timeout
         )
@@ -150,6 +156,7 @@ class RealtimeApi:
         timeout: float | None = None,
     ) -> ApiResponse[RealtimeCreateClientSecretResponse]:
         """`create_realtime_client_secret` with status and headers."""
+        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/client_secrets",
@@ -171,6 +178,7 @@ class RealtimeApi:
 
         Creates session settings in the flat style of the beta protocol, together with an ephemeral key for client-side use. New code is better served by `POST /realtime/client_secrets`, which takes GA settings and a lifetime.
         """
+        headers = Headers.of(headers)
         response = self.create_realtime_session_with_http_info(
             realtime_session_create_request, headers=headers, timeout=timeout
         )
@@ -184,6 +192,7 @@ class RealtimeApi:
         timeout: float | None = None,
     ) -> ApiResponse[RealtimeSessionCreateResponse]:
         """`create_realtime_session` with status and headers."""
+        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/sessions",
@@ -206,6 +215,7 @@ class RealtimeApi:
 
         Creates the settings of a transcription-only session in the flat style of the beta protocol, together with an ephemeral key for client-side use. New code is better served by `POST /realtime/client_secrets` with a session of type `transcription`.
         """
+        headers = Headers.of(headers)
         response = self.create_realtime_transcription_session_with_http_info(
             realtime_transcription_session_create_request, headers=headers, timeout=timeout
         )
@@ -220,6 +230,7 @@ class RealtimeApi:
         timeout: float | None = None,
     ) -> ApiResponse[RealtimeTranscriptionSessionCreateResponse]:
         """`create_realtime_transcription_session` with status and headers."""
+        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/transcription_sessions",
@@ -242,6 +253,7 @@ class RealtimeApi:
 
         Issues a short-lived token for translation sessions, so that a client app can connect without holding the API key. It works like `POST /realtime/client_secrets`, except that the session settings are those of a translation session and must be given.
         """
+        headers = Headers.of(headers)
         response = self.create_realtime_translation_client_secret_with_http_info(
             realtime_translation_client_secret_create_request, headers=headers, timeout=timeout
         )
@@ -256,6 +268,7 @@ class RealtimeApi:
         timeout: float | None = None,
     ) -> ApiResponse[RealtimeTranslationClientSecretCreateResponse]:
         """`create_realtime_translation_client_secret` with status and headers."""
+        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/translations/client_secrets",
@@ -277,6 +290,7 @@ class RealtimeApi:
 
         Terminates a live call and its session from the server side. It works for SIP calls and for WebRTC calls alike.
         """
+        headers = Headers.of(headers)
         self.hangup_realtime_call_with_http_info(call_id, headers=headers, timeout=timeout)
 
     def hangup_realtime_call_with_http_info(
@@ -287,6 +301,7 @@ class RealtimeApi:
         timeout: float | None = None,
     ) -> ApiResponse[None]:
         """`hangup_realtime_call` with status and headers."""
+        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/calls/{call_id}/hangup",
@@ -311,6 +326,7 @@ class RealtimeApi:
 
         Hands an answered SIP call over to another party by means of a SIP REFER. The new destination is given in the body as a `tel:` or `sip:` URI.
         """
+        headers = Headers.of(headers)
         self.refer_realtime_call_with_http_info(
             call_id, realtime_call_refer_request, headers=headers, timeout=timeout
         )
@@ -324,6 +340,7 @@ class RealtimeApi:
         timeout: float | None = None,
     ) -> ApiResponse[None]:
         """`refer_realtime_call` with status and headers."""
+        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/calls/{call_id}/refer",
@@ -349,6 +366,7 @@ class RealtimeApi:
 
         Turns down a ringing SIP call before it is answered. The caller's side receives a SIP status code, `603` unless the body names another.
         """
+        headers = Headers.of(headers)
         self.reject_realtime_call_with_http_info(
             call_id, realtime_call_reject_request, headers=headers, timeout=timeout
         )
@@ -362,6 +380,7 @@ class RealtimeApi:
         timeout: float | None = None,
     ) -> ApiResponse[None]:
         """`reject_realtime_call` with status and headers."""
+        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/calls/{call_id}/reject",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from openai_realtime_client.core.credentials import Headers
 from openai_realtime_client.http.client import ApiClient
 from openai_realtime_client.http.response import ApiResponse
 from openai_realtime_client.v1.models.realtime_session_create_request import (
@@ -23,7 +24,7 @@ class RealtimeApi:
     """The HTTP endpoints, called through an `ApiClient`, by default one of its own.
 
     Every method takes `headers` to add for the one call and a `timeout` in seconds, and raises
-    `ApiException`. The methods with `_with_http_info` also give status and headers.
+    `ApiError`. The methods with `_with_http_info` also give status and headers.
     """
 
     def __init__(self, api_client: ApiClient | None = None) -> None:
@@ -40,6 +41,7 @@ class RealtimeApi:
 
         Prepares a conversation session and issues a short-lived key for it. A backend calls this with its normal API key and hands the returned `client_secret.value` to a browser or mobile app, which connects with that instead of the real key. The request takes the same settings as a `session.update` event; the answer is the resulting configuration plus the secret.
         """
+        headers = Headers.of(headers)
         response = self.create_realtime_session_with_http_info(
             realtime_session_create_request, headers=headers, timeout=timeout
         )
@@ -53,6 +55,7 @@ class RealtimeApi:
         timeout: float | None = None,
     ) -> ApiResponse[RealtimeSessionCreateResponse]:
         """`create_realtime_session` with status and headers."""
+        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/sessions",
@@ -75,6 +78,7 @@ class RealtimeApi:
 
         Prepares a session that only transcribes incoming audio and issues a short-lived key for it. Such a session produces no model responses, just transcription events. The request takes the same settings as a `transcription_session.update` event; the answer repeats the configuration and adds `client_secret`, meant for a client that must not hold the real API key.
         """
+        headers = Headers.of(headers)
         response = self.create_realtime_transcription_session_with_http_info(
             realtime_transcription_session_create_request, headers=headers, timeout=timeout
         )
@@ -89,6 +93,7 @@ class RealtimeApi:
         timeout: float | None = None,
     ) -> ApiResponse[RealtimeTranscriptionSessionCreateResponse]:
         """`create_realtime_transcription_session` with status and headers."""
+        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/transcription_sessions",
