@@ -37,7 +37,7 @@ _MOST_ITEMS = 10
 
 
 class UnknownEvent(UnknownModel):
-    """An event whose `type` the schema does not know. Its other fields are attributes, too.
+    """An event whose `type` the schema does not know. Its other fields are attributes, too."""
 
     if not TYPE_CHECKING:  # They take it for a constant, see `UnknownModel`.
         type: str
