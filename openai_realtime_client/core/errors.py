@@ -210,8 +210,9 @@ class ConnectionClosedError(RealtimeConnectionError):
     """The session is closed, by whichever side.
 
     `code` and `reason` are those of the close frame, 1006 where there was none. `unsent` is the
-    `type` of the event that was not sent, or `None` where the error does not come from sending;
-    `audio_sent` the bytes that `send_audio` had sent before.
+    `type` of the event that `send` could not finish, or `None` where the error does not come from
+    sending: the server has nothing, a part or, if the end came late, all of it. `audio_sent` counts
+    the bytes that `send_audio` had sent before.
     """
 
     def __init__(
@@ -225,7 +226,7 @@ class ConnectionClosedError(RealtimeConnectionError):
 
     def __str__(self) -> str:
         text = f"{self._about()} ({self.code}{': ' if self.reason else ''}{self.reason})"
-        return f"{self.unsent} was not sent: {text}" if self.unsent else text
+        return f"{self.unsent} may not have arrived: {text}" if self.unsent else text
 
     def _about(self) -> str:
         return "the session is closed"
