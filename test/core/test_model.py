@@ -283,3 +283,9 @@ def test_unknown_fields_are_compared_however_they_were_set() -> None:
     assigned.vendor = 1  # type: ignore[attr-defined]
     assert parsed == assigned
     assert parsed != RealtimeSessionCreateRequest.from_json('{"vendor":null}')
+
+
+def test_absence_is_told_apart_from_null_on_either_side() -> None:
+    null = RealtimeSessionCreateRequest(instructions=None)
+    assert null != RealtimeSessionCreateRequest()
+    assert RealtimeSessionCreateRequest() != null
