@@ -221,8 +221,11 @@ class RealtimeModel(BaseModel):
         """Compare what is sent: `null` differs from an absent field."""
         return (
             isinstance(other, RealtimeModel)
-            and self.__pydantic_fields_set__ == other.__pydantic_fields_set__
             and super().__eq__(other)
+            # Unknown fields are among them when they were parsed, but not when they were assigned.
+            and (self.__pydantic_fields_set__ ^ other.__pydantic_fields_set__).isdisjoint(
+                type(self).__pydantic_fields__
+            )
         )
 
     def __repr_args__(self) -> Iterator[tuple[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum, EnumMeta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import VERSION, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
@@ -88,3 +88,17 @@ class OpenEnum(str, Enum, metaclass=_OpenEnumMeta):
             custom_error_type="string_type",
             serialization=_AS_STRING,
         )
+
+
+if TYPE_CHECKING:
+    # mypy narrows a union by `==` and `match` only where no member of an enum takes part. The
+    # values of a constant are therefore literal strings to checkers, as the fields with them are.
+    class Constant(str):
+        """The enum of a field that has one value, such as the `type` of an event."""
+
+        @classmethod
+        def values(cls) -> list[str]:
+            """The values the schema lists, in its order."""
+            ...
+else:
+    Constant = OpenEnum

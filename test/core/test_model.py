@@ -275,3 +275,17 @@ def test_repr_shows_unknown_fields_and_of_long_text_the_start_and_the_length() -
     event = parse_server_event('{"type":"new.event","audio":"' + "A" * 5000 + '"}')
     start = "A" * 100
     assert repr(event) == f"UnknownEvent(type='new.event', audio=<'{start}'… 5000 characters>)"
+
+
+def test_unknown_fields_are_compared_however_they_were_set() -> None:
+    parsed = RealtimeSessionCreateRequest.from_json('{"vendor":1}')
+    assigned = RealtimeSessionCreateRequest()
+    assigned.vendor = 1  # type: ignore[attr-defined]
+    assert parsed == assigned
+    assert parsed != RealtimeSessionCreateRequest.from_json('{"vendor":null}')
+
+
+def test_absence_is_told_apart_from_null_on_either_side() -> None:
+    null = RealtimeSessionCreateRequest(instructions=None)
+    assert null != RealtimeSessionCreateRequest()
+    assert RealtimeSessionCreateRequest() != null

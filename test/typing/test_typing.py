@@ -13,7 +13,13 @@ import pytest
 from protocols import ROOT
 
 HERE = Path(__file__).parent
-PROGRAMS = ("narrowing.py", "mistakes.py", "sample_program.py")
+PROGRAMS = (
+    "accepted.py",
+    "mistakes.py",
+    "narrowed_mistakes.py",
+    "narrowing.py",
+    "sample_program.py",
+)
 BIN = Path(sys.executable).parent
 
 
