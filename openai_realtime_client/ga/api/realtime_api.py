@@ -56,7 +56,20 @@ class RealtimeApi:
     ) -> None:
         """Accept an incoming SIP call.
 
-        Answers a ringing SIP call and sets up the realtime session that talks to the caller. The call is announced by a `realtime.call.incoming` webhook, whose call id goes into the path. Afterwards a WebSocket opened with that call id can observe and steer the session.
+        Answers a ringing SIP call and sets up the realtime session that talks to the caller. The
+        call is announced by a `realtime.call.incoming` webhook, whose call id goes into the path.
+        Afterwards a WebSocket opened with that call id can observe and steer the session.
+
+        Args:
+            call_id: Id of the ringing SIP call, as delivered in the `realtime.call.incoming`
+                webhook.
+            realtime_session_create_request_ga: Settings of the session that handles the call:
+                model, instructions, voice, tools and so on.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Raises:
+            ApiException: The service answered with an error, or did not answer.
         """
         self.accept_realtime_call_with_http_info(
             call_id, realtime_session_create_request_ga, headers=headers, timeout=timeout
@@ -70,7 +83,22 @@ class RealtimeApi:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[None]:
-        """`accept_realtime_call` with status and headers."""
+        """Call `accept_realtime_call` for its status and headers, too.
+
+        Args:
+            call_id: Id of the ringing SIP call, as delivered in the `realtime.call.incoming`
+                webhook.
+            realtime_session_create_request_ga: Settings of the session that handles the call:
+                model, instructions, voice, tools and so on.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            Status, headers and body, and in `data` what `accept_realtime_call` returns.
+
+        Raises:
+            ApiException: The service answered with an error, or did not answer.
+        """
         return self.api_client.call(
             "POST",
             "/realtime/calls/{call_id}/accept",
@@ -94,7 +122,26 @@ class RealtimeApi:
     ) -> Created[str]:
         """Create a WebRTC call.
 
-        Opens a Realtime session over WebRTC by exchanging session descriptions. The caller posts its SDP offer, either bare as `application/sdp` (usual with a client secret that already carries the session settings) or as `multipart/form-data` together with a `session` part. The SDP answer comes back in the body and the call id in the `Location` header.
+        Opens a Realtime session over WebRTC by exchanging session descriptions. The caller posts
+        its SDP offer, either bare as `application/sdp` (usual with a client secret that already
+        carries the session settings) or as `multipart/form-data` together with a `session` part.
+        The SDP answer comes back in the body and the call id in the `Location` header.
+
+        Args:
+            sdp: SDP offer of the caller's WebRTC peer connection, as a part of type
+                `application/sdp`.
+            session: Settings of the session, as a part of type `application/json`. When left
+                out, those attached to the client secret apply.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            The call exists and the body is the SDP answer. The last path segment of the `Location`
+            header is the call id, which the other call endpoints take as `call_id`. Some servers
+            label the body `text/plain` instead of `application/sdp`.
+
+        Raises:
+            ApiException: The service answered with an error, or did not answer.
         """
         response = self.create_realtime_call_with_http_info(
             sdp, session, headers=headers, timeout=timeout
@@ -109,7 +156,22 @@ class RealtimeApi:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[str]:
-        """`create_realtime_call` with status and headers."""
+        """Call `create_realtime_call` for its status and headers, too.
+
+        Args:
+            sdp: SDP offer of the caller's WebRTC peer connection, as a part of type
+                `application/sdp`.
+            session: Settings of the session, as a part of type `application/json`. When left
+                out, those attached to the client secret apply.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            Status, headers and body, and in `data` what `create_realtime_call` returns.
+
+        Raises:
+            ApiException: The service answered with an error, or did not answer.
+        """
         return self.api_client.call(
             "POST",
             "/realtime/calls",
@@ -134,7 +196,22 @@ class RealtimeApi:
     ) -> RealtimeCreateClientSecretResponse:
         """Create a client secret.
 
-        Issues a short-lived token that lets a browser or mobile app open sessions without holding the API key. The token lives 600 seconds unless `expires_after` says otherwise. Settings given in `session` apply to every session opened with the token, though the connecting client may still change them.
+        Issues a short-lived token that lets a browser or mobile app open sessions without holding
+        the API key. The token lives 600 seconds unless `expires_after` says otherwise. Settings
+        given in `session` apply to every session opened with the token, though the connecting
+        client may still change them.
+
+        Args:
+            realtime_create_client_secret_request: Lifetime of the token and settings of the
+                realtime or transcription session it opens. Both are optional.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            The new token, its expiry time and the session settings in effect.
+
+        Raises:
+            ApiException: The service answered with an error, or did not answer.
         """
         response = self.create_realtime_client_secret_with_http_info(
             realtime_create_client_secret_request, headers=headers, timeout=timeout
@@ -149,7 +226,20 @@ class RealtimeApi:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[RealtimeCreateClientSecretResponse]:
-        """`create_realtime_client_secret` with status and headers."""
+        """Call `create_realtime_client_secret` for its status and headers, too.
+
+        Args:
+            realtime_create_client_secret_request: Lifetime of the token and settings of the
+                realtime or transcription session it opens. Both are optional.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            Status, headers and body, and in `data` what `create_realtime_client_secret` returns.
+
+        Raises:
+            ApiException: The service answered with an error, or did not answer.
+        """
         return self.api_client.call(
             "POST",
             "/realtime/client_secrets",
@@ -169,7 +259,20 @@ class RealtimeApi:
     ) -> RealtimeSessionCreateResponse:
         """Create a session with an ephemeral key.
 
-        Creates session settings in the flat style of the beta protocol, together with an ephemeral key for client-side use. New code is better served by `POST /realtime/client_secrets`, which takes GA settings and a lifetime.
+        Creates session settings in the flat style of the beta protocol, together with an ephemeral
+        key for client-side use. New code is better served by `POST /realtime/client_secrets`, which
+        takes GA settings and a lifetime.
+
+        Args:
+            realtime_session_create_request: Session settings in the flat, beta-style form.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            The session settings in effect for the new session.
+
+        Raises:
+            ApiException: The service answered with an error, or did not answer.
         """
         response = self.create_realtime_session_with_http_info(
             realtime_session_create_request, headers=headers, timeout=timeout
@@ -183,7 +286,19 @@ class RealtimeApi:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[RealtimeSessionCreateResponse]:
-        """`create_realtime_session` with status and headers."""
+        """Call `create_realtime_session` for its status and headers, too.
+
+        Args:
+            realtime_session_create_request: Session settings in the flat, beta-style form.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            Status, headers and body, and in `data` what `create_realtime_session` returns.
+
+        Raises:
+            ApiException: The service answered with an error, or did not answer.
+        """
         return self.api_client.call(
             "POST",
             "/realtime/sessions",
@@ -204,7 +319,21 @@ class RealtimeApi:
     ) -> RealtimeTranscriptionSessionCreateResponse:
         """Create a transcription session with an ephemeral key.
 
-        Creates the settings of a transcription-only session in the flat style of the beta protocol, together with an ephemeral key for client-side use. New code is better served by `POST /realtime/client_secrets` with a session of type `transcription`.
+        Creates the settings of a transcription-only session in the flat style of the beta protocol,
+        together with an ephemeral key for client-side use. New code is better served by `POST
+        /realtime/client_secrets` with a session of type `transcription`.
+
+        Args:
+            realtime_transcription_session_create_request: Transcription settings in the flat,
+                beta-style form.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            The transcription settings in effect, with the ephemeral key in `client_secret`.
+
+        Raises:
+            ApiException: The service answered with an error, or did not answer.
         """
         response = self.create_realtime_transcription_session_with_http_info(
             realtime_transcription_session_create_request, headers=headers, timeout=timeout
@@ -219,7 +348,21 @@ class RealtimeApi:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[RealtimeTranscriptionSessionCreateResponse]:
-        """`create_realtime_transcription_session` with status and headers."""
+        """Call `create_realtime_transcription_session` for its status and headers, too.
+
+        Args:
+            realtime_transcription_session_create_request: Transcription settings in the flat,
+                beta-style form.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            Status, headers and body, and in `data` what `create_realtime_transcription_session`
+            returns.
+
+        Raises:
+            ApiException: The service answered with an error, or did not answer.
+        """
         return self.api_client.call(
             "POST",
             "/realtime/transcription_sessions",
@@ -240,7 +383,21 @@ class RealtimeApi:
     ) -> RealtimeTranslationClientSecretCreateResponse:
         """Create a translation client secret.
 
-        Issues a short-lived token for translation sessions, so that a client app can connect without holding the API key. It works like `POST /realtime/client_secrets`, except that the session settings are those of a translation session and must be given.
+        Issues a short-lived token for translation sessions, so that a client app can connect
+        without holding the API key. It works like `POST /realtime/client_secrets`, except that the
+        session settings are those of a translation session and must be given.
+
+        Args:
+            realtime_translation_client_secret_create_request: Settings of the translation
+                session, and optionally the lifetime of the token.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            The new token, its expiry time and the translation session in effect.
+
+        Raises:
+            ApiException: The service answered with an error, or did not answer.
         """
         response = self.create_realtime_translation_client_secret_with_http_info(
             realtime_translation_client_secret_create_request, headers=headers, timeout=timeout
@@ -255,7 +412,21 @@ class RealtimeApi:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[RealtimeTranslationClientSecretCreateResponse]:
-        """`create_realtime_translation_client_secret` with status and headers."""
+        """Call `create_realtime_translation_client_secret` for its status and headers, too.
+
+        Args:
+            realtime_translation_client_secret_create_request: Settings of the translation
+                session, and optionally the lifetime of the token.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            Status, headers and body, and in `data` what `create_realtime_translation_client_secret`
+            returns.
+
+        Raises:
+            ApiException: The service answered with an error, or did not answer.
+        """
         return self.api_client.call(
             "POST",
             "/realtime/translations/client_secrets",
@@ -275,7 +446,17 @@ class RealtimeApi:
     ) -> None:
         """Hang up a call.
 
-        Terminates a live call and its session from the server side. It works for SIP calls and for WebRTC calls alike.
+        Terminates a live call and its session from the server side. It works for SIP calls and for
+        WebRTC calls alike.
+
+        Args:
+            call_id: Id of the live call. It comes from the `realtime.call.incoming` webhook for
+                SIP, or from the `Location` header of call creation for WebRTC.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Raises:
+            ApiException: The service answered with an error, or did not answer.
         """
         self.hangup_realtime_call_with_http_info(call_id, headers=headers, timeout=timeout)
 
@@ -286,7 +467,20 @@ class RealtimeApi:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[None]:
-        """`hangup_realtime_call` with status and headers."""
+        """Call `hangup_realtime_call` for its status and headers, too.
+
+        Args:
+            call_id: Id of the live call. It comes from the `realtime.call.incoming` webhook for
+                SIP, or from the `Location` header of call creation for WebRTC.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            Status, headers and body, and in `data` what `hangup_realtime_call` returns.
+
+        Raises:
+            ApiException: The service answered with an error, or did not answer.
+        """
         return self.api_client.call(
             "POST",
             "/realtime/calls/{call_id}/hangup",
@@ -309,7 +503,18 @@ class RealtimeApi:
     ) -> None:
         """Transfer a SIP call.
 
-        Hands an answered SIP call over to another party by means of a SIP REFER. The new destination is given in the body as a `tel:` or `sip:` URI.
+        Hands an answered SIP call over to another party by means of a SIP REFER. The new
+        destination is given in the body as a `tel:` or `sip:` URI.
+
+        Args:
+            call_id: Id of the answered SIP call, as delivered in the `realtime.call.incoming`
+                webhook.
+            realtime_call_refer_request: Where the caller is to be transferred.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Raises:
+            ApiException: The service answered with an error, or did not answer.
         """
         self.refer_realtime_call_with_http_info(
             call_id, realtime_call_refer_request, headers=headers, timeout=timeout
@@ -323,7 +528,21 @@ class RealtimeApi:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[None]:
-        """`refer_realtime_call` with status and headers."""
+        """Call `refer_realtime_call` for its status and headers, too.
+
+        Args:
+            call_id: Id of the answered SIP call, as delivered in the `realtime.call.incoming`
+                webhook.
+            realtime_call_refer_request: Where the caller is to be transferred.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            Status, headers and body, and in `data` what `refer_realtime_call` returns.
+
+        Raises:
+            ApiException: The service answered with an error, or did not answer.
+        """
         return self.api_client.call(
             "POST",
             "/realtime/calls/{call_id}/refer",
@@ -347,7 +566,19 @@ class RealtimeApi:
     ) -> None:
         """Reject an incoming SIP call.
 
-        Turns down a ringing SIP call before it is answered. The caller's side receives a SIP status code, `603` unless the body names another.
+        Turns down a ringing SIP call before it is answered. The caller's side receives a SIP status
+        code, `603` unless the body names another.
+
+        Args:
+            call_id: Id of the ringing SIP call, as delivered in the `realtime.call.incoming`
+                webhook.
+            realtime_call_reject_request: Optional choice of the SIP status code. Without a body
+                the call is declined with `603`.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Raises:
+            ApiException: The service answered with an error, or did not answer.
         """
         self.reject_realtime_call_with_http_info(
             call_id, realtime_call_reject_request, headers=headers, timeout=timeout
@@ -361,7 +592,22 @@ class RealtimeApi:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[None]:
-        """`reject_realtime_call` with status and headers."""
+        """Call `reject_realtime_call` for its status and headers, too.
+
+        Args:
+            call_id: Id of the ringing SIP call, as delivered in the `realtime.call.incoming`
+                webhook.
+            realtime_call_reject_request: Optional choice of the SIP status code. Without a body
+                the call is declined with `603`.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            Status, headers and body, and in `data` what `reject_realtime_call` returns.
+
+        Raises:
+            ApiException: The service answered with an error, or did not answer.
+        """
         return self.api_client.call(
             "POST",
             "/realtime/calls/{call_id}/reject",

@@ -7,10 +7,7 @@ from openai_realtime_client.core.open_enum import OpenEnum
 
 
 class RealtimeMCPToolExecutionError(RealtimeModel):
-    """Failure inside an MCP tool.
-
-    The call reached the tool, but the tool could not complete it.
-    """
+    """Failure inside an MCP tool. The call reached the tool, but the tool could not complete it."""
 
     class TypeEnum(OpenEnum):
         TOOL_EXECUTION_ERROR = "tool_execution_error"
