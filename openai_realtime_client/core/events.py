@@ -10,6 +10,7 @@ from functools import cached_property, wraps
 from importlib import import_module
 from types import UnionType
 from typing import (
+    TYPE_CHECKING,
     Annotated,
     Any,
     Generic,
@@ -38,7 +39,8 @@ Parse = TypeVar("Parse", bound=Callable[..., Any])
 class UnknownEvent(UnknownModel):
     """An event whose `type` the schema does not know. Its other fields are attributes, too."""
 
-    type: str
+    if not TYPE_CHECKING:  # They take it for a constant, see `UnknownModel`.
+        type: str
 
 
 class EventParser(Generic[Event]):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import isfinite
 from threading import RLock
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, PydanticKnownError, SchemaSerializer, core_schema
@@ -21,6 +21,10 @@ building = RLock()
 # Dumped by what a value is: a model by its own class, found at once where pydantic's own way would
 # try all that a union may hold, and `true` as such even in a field for integers.
 AS_HELD = core_schema.simple_ser_schema("any")
+
+
+# Characters of a text that a repr shows.
+_MOST_SHOWN = 100
 
 
 class _Serializer:
@@ -135,11 +139,44 @@ class RealtimeModel(BaseModel):
         )
         return data
 
+    def __eq__(self, other: object) -> bool:
+        """Compare what is sent: `null` differs from an absent field."""
+        return (
+            isinstance(other, RealtimeModel)
+            and self.__pydantic_fields_set__ == other.__pydantic_fields_set__
+            and super().__eq__(other)
+        )
+
+    def __repr_args__(self) -> Iterator[tuple[str, Any]]:
+        """Show what is sent, and of long text, such as audio, the start and the length."""
+        fields = {k: v for k, v in self.__dict__.items() if k in self.__pydantic_fields_set__}
+        for name, value in (fields | (self.__pydantic_extra__ or {})).items():
+            is_long = isinstance(value, str) and len(value) > _MOST_SHOWN
+            yield name, _Shortened(value) if is_long else value
+
+
+class _Shortened(str):
+    """Text whose repr is its start and its length."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{self[:_MOST_SHOWN]!r}… {len(self)} characters>"
+
 
 class UnknownModel(RealtimeModel):
-    """A member of a union that the schema does not know. Its fields are attributes."""
+    """A member of a union that the schema does not know. Its fields are attributes.
+
+    Type checkers take `type` and `role` for constants of this class, as they are of the known
+    classes: so `item.type == "message"` narrows a union to one of them. To compare with what only
+    a vendor sends, make a string of it: `str(item.type) == "vendor.item"`.
+    """
 
     if TYPE_CHECKING:
+        type: Literal["(unknown)"]
+        role: Literal["(unknown)"]
+
+        def __init__(self, *, type: str = ..., **data: Any) -> None: ...
 
         def __getattr__(self, name: str) -> Any: ...
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from openai_realtime_client import (
+from openai_realtime_client.v1 import (
     InvalidModelError,
     RealtimeClientEventInputAudioBufferAppend,
     RealtimeClientEventResponseCreate,
@@ -25,6 +25,7 @@ from openai_realtime_client import (
     RealtimeSessionCreateRequest,
     VoiceIdsShared,
     VoiceIdsSharedEnum,
+    parse_server_event,
 )
 
 
@@ -243,3 +244,34 @@ def test_a_number_keeps_its_schema_in_a_class_built_later() -> None:
     alone = Inner.model_json_schema()
     assert Outer.model_json_schema()["$defs"]["Inner"] == alone
     assert_round_trip(Outer, {"inner": {"number": 1}})
+
+
+# Equality and repr
+
+
+def test_null_is_not_absence() -> None:
+    session = RealtimeSessionCreateRequest
+    assert session(turn_detection=None) != session()
+    assert session() == session()
+    assert repr(session(turn_detection=None)) == "RealtimeSessionCreateRequest(turn_detection=None)"
+    assert repr(session()) == "RealtimeSessionCreateRequest()"
+
+
+def test_null_is_not_absence_in_what_a_model_holds() -> None:
+    one, other = (
+        RealtimeClientEventSessionUpdate(session=RealtimeSessionCreateRequest(**fields))
+        for fields in ({"turn_detection": None}, {})
+    )
+    assert one != other
+    assert one == RealtimeClientEventSessionUpdate.from_json(one.to_json())
+
+
+def test_a_model_equals_nothing_else() -> None:
+    assert RealtimeSessionCreateRequest() != {}
+    assert RealtimeSessionCreateRequest() != RealtimeClientEventSessionUpdate.model_construct()
+
+
+def test_repr_shows_unknown_fields_and_of_long_text_the_start_and_the_length() -> None:
+    event = parse_server_event('{"type":"new.event","audio":"' + "A" * 5000 + '"}')
+    start = "A" * 100
+    assert repr(event) == f"UnknownEvent(type='new.event', audio=<'{start}'… 5000 characters>)"
