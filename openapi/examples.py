@@ -131,11 +131,11 @@ class Instance:
             return self.construct(name)
         if name and "enum" in schema:
             self.imports.add(name)
-            return f"{name}.{schema['x-enum-varnames'][0]}"
+            return f"{name}.{_constant(schema)}"
         if "items" in schema:
             return f"[{self.expression(schema['items'], owner, field)}]"
         if "x-enum-varnames" in schema and schema["type"] == "string":
-            return f"{owner}.{schema['x-enum-name']}.{schema['x-enum-varnames'][0]}"
+            return f"{owner}.{schema['x-enum-name']}.{_constant(schema)}"
         return literal(self.json(schema, field))
 
     def json(self, schema: dict[str, Any], field: str) -> Any:
@@ -143,14 +143,20 @@ class Instance:
         if name and "properties" in schema:
             return self.value(name)
         if "enum" in schema:
-            return schema["enum"][0]
+            return schema.get("example", schema["enum"][0])
         if "items" in schema:
             return [self.json(schema["items"], field)]
         return _sample(schema, field)
 
     def _fields(self, name: str) -> list[tuple[str, Any]]:
-        """The constants and required fields; where these are few, the first others, too."""
+        """The fields of an `example`, with its values.
+
+        Without one, the constants and required fields; where these are few, the first others, too.
+        """
         properties = self.schemas[name]["properties"]
+        example = self.schemas[name].get("example")
+        if example:
+            return [(field, properties[field] | {"example": example[field]}) for field in example]
         required = self.schemas[name].get("required", [])
         chosen = {f for f, child in properties.items() if f in required or "x-constant" in child}
         for field, child in properties.items():
@@ -185,6 +191,12 @@ def literal(value: Any) -> str:
     source = repr(value)
     # Then each single quote is a delimiter: `repr` writes an apostrophe within double quotes.
     return source if '"' in source else source.replace("'", '"')
+
+
+def _constant(schema: dict[str, Any]) -> Any:
+    """The name of the enum value that is the example, or else of the first."""
+    names = dict(zip(schema["enum"], schema["x-enum-varnames"], strict=True))
+    return names[schema.get("example", schema["enum"][0])]
 
 
 def _sample(schema: dict[str, Any], field: str) -> Any:

@@ -532,7 +532,7 @@ def docstring(text: str, indent: str) -> str:
     if len(indent) + len(text) + 2 * len('"""') > LINE_LENGTH:
         summary, _, rest = text.partition(". ")
         paragraphs = [f"{summary}.", rest] if rest else [text]
-        text = "\n\n".join(wrapped(paragraph, indent) for paragraph in paragraphs)
+        text = f"\n\n{indent}".join(wrapped(paragraph, indent) for paragraph in paragraphs)
         text = f"{text}\n{indent}"
     return _docstring_literal(text)
 

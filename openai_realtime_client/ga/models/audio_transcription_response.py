@@ -9,7 +9,7 @@ class AudioTranscriptionResponse(RealtimeModel):
     """Transcription settings as the server reports them.
 
     It mirrors `AudioTranscription` without `keywords` and `delay`. The server may send `null`
-        for values that were never set.
+    for values that were never set.
     """
 
     __nullable__ = frozenset({"language", "prompt"})
@@ -19,12 +19,12 @@ class AudioTranscriptionResponse(RealtimeModel):
     language: str | None = None
     """Language the audio is expected to be in, as an ISO-639-1 code.
 
-`null` or absent if the client named none.
+    `null` or absent if the client named none.
     """
     languages: list[str] | None = None
     """Languages the audio is expected to contain, as ISO-639-1 codes.
 
-Absent if the client gave no such list.
+    Absent if the client gave no such list.
     """
     prompt: str | None = None
     """Hint given to the transcription model. `null` or absent if the client gave none."""

@@ -8,7 +8,7 @@ class CallableToolAllowedCaller(OpenEnum):
     """Who may call a tool.
 
     `direct` lets the model call it as an ordinary tool call, `programmatic` lets code that the
-        model writes call it.
+    model writes call it.
     """
 
     DIRECT = "direct"

@@ -8,7 +8,7 @@ class FileInputDetail(OpenEnum):
     """Quality at which a file is shown to the model.
 
     `low` costs fewer tokens, `high` renders the file in better quality, and `auto` leaves the
-        choice to the service.
+    choice to the service.
     """
 
     AUTO = "auto"

@@ -8,7 +8,7 @@ class ImageDetail(OpenEnum):
     """Resolution at which an image is shown to the model.
 
     `low` is coarse and cheap, `high` shows fine detail, `original` keeps the size of the source
-        image, and `auto` leaves the choice to the service.
+    image, and `auto` leaves the choice to the service.
     """
 
     LOW = "low"

@@ -32,7 +32,7 @@ class InputFileContent(RealtimeModel):
     prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
     """Marks this part as the end of a cacheable prompt prefix.
 
-Left out, the part carries no explicit breakpoint.
+    Left out, the part carries no explicit breakpoint.
     """
     file_url: str | None = None
     """URL from which the service fetches the file."""

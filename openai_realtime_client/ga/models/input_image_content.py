@@ -26,7 +26,7 @@ class InputImageContent(RealtimeModel):
     image_url: str | None = None
     """Address of the image: a full URL, or a `data:` URL with the image in base64.
 
-`null` or absent if `file_id` is used.
+    `null` or absent if `file_id` is used.
     """
     file_id: str | None = None
     """Id of an image uploaded earlier. `null` or absent if `image_url` is used."""
@@ -35,5 +35,5 @@ class InputImageContent(RealtimeModel):
     prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
     """Marks this part as the end of a cacheable prompt prefix.
 
-Left out, the part carries no explicit breakpoint.
+    Left out, the part carries no explicit breakpoint.
     """

@@ -22,5 +22,5 @@ class InputTextContent(RealtimeModel):
     prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
     """Marks this part as the end of a cacheable prompt prefix.
 
-Left out, the part carries no explicit breakpoint.
+    Left out, the part carries no explicit breakpoint.
     """

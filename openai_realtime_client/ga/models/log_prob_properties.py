@@ -8,7 +8,7 @@ class LogProbProperties(RealtimeModel):
     """Log probability of one transcript token.
 
     The server sends these when the session's `include` lists
-        `item.input_audio_transcription.logprobs`.
+    `item.input_audio_transcription.logprobs`.
     """
 
     token: str
@@ -16,10 +16,10 @@ class LogProbProperties(RealtimeModel):
     logprob: float
     """Natural logarithm of the probability the model gave this token.
 
-0 means certain; more negative means less likely.
+    0 means certain; more negative means less likely.
     """
     bytes: list[int]
     """UTF-8 bytes of the token, as integers from 0 to 255.
 
-Useful when one character spans several tokens.
+    Useful when one character spans several tokens.
     """

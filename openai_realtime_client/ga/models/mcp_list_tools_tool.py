@@ -22,5 +22,5 @@ class MCPListToolsTool(RealtimeModel):
     annotations: dict[str, Any] | None = None
     """Hints the MCP server attaches to the tool, such as `readOnlyHint`.
 
-`null` or absent if there are none.
+    `null` or absent if there are none.
     """

@@ -15,5 +15,5 @@ class MCPToolFilter(RealtimeModel):
     read_only: bool | None = None
     """Whether to select tools that change nothing.
 
-A tool counts as read-only if its MCP server marks it with the `readOnlyHint` annotation.
+    A tool counts as read-only if its MCP server marks it with the `readOnlyHint` annotation.
     """

@@ -17,5 +17,5 @@ class Prompt(RealtimeModel):
     variables: dict[str, ResponsePromptVariable] | None = None
     """Values for the template's placeholders, keyed by variable name.
 
-`null` or absent sets none.
+    `null` or absent sets none.
     """

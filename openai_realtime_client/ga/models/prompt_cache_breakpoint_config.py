@@ -10,7 +10,7 @@ class PromptCacheBreakpointConfig(RealtimeModel):
     """Explicit end of a cacheable prompt prefix.
 
     The prompt up to and including the part that carries it can be reused from the prompt cache
-        by later requests.
+    by later requests.
     """
 
     class ModeEnum(OpenEnum):

@@ -10,7 +10,7 @@ class RealtimeAudioFormatsPcma(RealtimeModel):
     """G.711 A-law audio.
 
     One byte per sample, mono, 8000 samples per second; common in telephony outside North America
-        and Japan.
+    and Japan.
     """
 
     class TypeEnum(OpenEnum):

@@ -10,7 +10,7 @@ class RealtimeAudioFormatsPcmu(RealtimeModel):
     """G.711 mu-law audio.
 
     One byte per sample, mono, 8000 samples per second; common in telephony in North America and
-        Japan.
+    Japan.
     """
 
     class TypeEnum(OpenEnum):

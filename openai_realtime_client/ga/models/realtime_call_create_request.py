@@ -18,5 +18,5 @@ class RealtimeCallCreateRequest(RealtimeModel):
     session: RealtimeSessionCreateRequestGA | None = None
     """Settings of the session, as a part of type `application/json`.
 
-When left out, those attached to the client secret apply.
+    When left out, those attached to the client secret apply.
     """

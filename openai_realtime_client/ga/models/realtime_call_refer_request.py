@@ -10,5 +10,5 @@ class RealtimeCallReferRequest(RealtimeModel):
     target_uri: str
     """Address the caller is transferred to, placed in the SIP `Refer-To` header.
 
-A `tel:` URI such as `tel:+14155550123`, or a `sip:` URI.
+    A `tel:` URI such as `tel:+14155550123`, or a `sip:` URI.
     """

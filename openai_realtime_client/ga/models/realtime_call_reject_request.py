@@ -10,5 +10,5 @@ class RealtimeCallRejectRequest(RealtimeModel):
     status_code: int | None = None
     """SIP status code that the caller's side receives, for example `486` for busy.
 
-The default is `603` (decline).
+    The default is `603` (decline).
     """

@@ -10,7 +10,7 @@ class RealtimeClientEventConversationItemRetrieve(RealtimeModel):
     """Client event that asks for the server's copy of an item.
 
     It gives access, for example, to user audio as the model received it, after noise reduction.
-        The server replies with `conversation.item.retrieved`, or with `error` if no such item exists.
+    The server replies with `conversation.item.retrieved`, or with `error` if no such item exists.
     """
 
     class TypeEnum(OpenEnum):
@@ -19,7 +19,7 @@ class RealtimeClientEventConversationItemRetrieve(RealtimeModel):
     event_id: str | None = None
     """Optional identifier chosen by the client, at most 512 characters.
 
-If the request fails, the resulting `error` event repeats it as `error.event_id`.
+    If the request fails, the resulting `error` event repeats it as `error.event_id`.
     """
     type: Annotated[Literal["conversation.item.retrieve"], TypeEnum] = "conversation.item.retrieve"
     """Event type, always `conversation.item.retrieve`."""

@@ -10,8 +10,8 @@ class RealtimeClientEventConversationItemTruncate(RealtimeModel):
     """Client event that cuts off the audio of an assistant message.
 
     Clients send it after an interruption, because the server produces audio faster than it is
-        played: it removes what the user never heard, along with the transcript text, from the model's
-        context. The server replies with `conversation.item.truncated`, or with `error`.
+    played: it removes what the user never heard, along with the transcript text, from the model's
+    context. The server replies with `conversation.item.truncated`, or with `error`.
     """
 
     class TypeEnum(OpenEnum):
@@ -20,7 +20,7 @@ class RealtimeClientEventConversationItemTruncate(RealtimeModel):
     event_id: str | None = None
     """Optional identifier chosen by the client, at most 512 characters.
 
-If the truncation fails, the resulting `error` event repeats it as `error.event_id`.
+    If the truncation fails, the resulting `error` event repeats it as `error.event_id`.
     """
     type: Annotated[Literal["conversation.item.truncate"], TypeEnum] = "conversation.item.truncate"
     """Event type, always `conversation.item.truncate`."""
@@ -31,5 +31,5 @@ If the truncation fails, the resulting `error` event repeats it as `error.event_
     audio_end_ms: int
     """How much of the audio to keep, in milliseconds from its start.
 
-A value beyond the length of the audio leads to an error.
+    A value beyond the length of the audio leads to an error.
     """

@@ -10,8 +10,8 @@ class RealtimeClientEventInputAudioBufferAppend(RealtimeModel):
     """Client event that adds audio to the input audio buffer.
 
     With turn detection on, the server listens to the buffer and commits it when a turn ends;
-        with it off, the client commits. The server does not acknowledge this event. Over WebRTC and SIP
-        the audio normally arrives on the media track instead.
+    with it off, the client commits. The server does not acknowledge this event. Over WebRTC and SIP
+    the audio normally arrives on the media track instead.
     """
 
     class TypeEnum(OpenEnum):
@@ -20,12 +20,12 @@ class RealtimeClientEventInputAudioBufferAppend(RealtimeModel):
     event_id: str | None = None
     """Optional identifier chosen by the client, at most 512 characters.
 
-If the append fails, the resulting `error` event repeats it as `error.event_id`.
+    If the append fails, the resulting `error` event repeats it as `error.event_id`.
     """
     type: Annotated[Literal["input_audio_buffer.append"], TypeEnum] = "input_audio_buffer.append"
     """Event type, always `input_audio_buffer.append`."""
     audio: str
     """Audio in the session's input format, without any file header, encoded as base64.
 
-At most 15 MiB per event; smaller chunks let turn detection react sooner.
+    At most 15 MiB per event; smaller chunks let turn detection react sooner.
     """

@@ -10,8 +10,8 @@ class RealtimeClientEventOutputAudioBufferClear(RealtimeModel):
     """Client event that stops audio playback; WebRTC and SIP only.
 
     The server drops the audio it has not yet sent and replies with
-        `output_audio_buffer.cleared`. Send `response.cancel` first, so that the response stops
-        producing more audio.
+    `output_audio_buffer.cleared`. Send `response.cancel` first, so that the response stops
+    producing more audio.
     """
 
     class TypeEnum(OpenEnum):
@@ -20,7 +20,7 @@ class RealtimeClientEventOutputAudioBufferClear(RealtimeModel):
     event_id: str | None = None
     """Optional identifier chosen by the client.
 
-If the request fails, the resulting `error` event repeats it as `error.event_id`.
+    If the request fails, the resulting `error` event repeats it as `error.event_id`.
     """
     type: Annotated[Literal["output_audio_buffer.clear"], TypeEnum] = "output_audio_buffer.clear"
     """Event type, always `output_audio_buffer.clear`."""

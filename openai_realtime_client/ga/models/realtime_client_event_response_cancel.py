@@ -10,7 +10,7 @@ class RealtimeClientEventResponseCancel(RealtimeModel):
     """Client event that stops a response in progress.
 
     The server ends it with `response.done` and status `cancelled`. If there is nothing to
-        cancel, the server sends `error` and the session goes on.
+    cancel, the server sends `error` and the session goes on.
     """
 
     class TypeEnum(OpenEnum):
@@ -19,12 +19,12 @@ class RealtimeClientEventResponseCancel(RealtimeModel):
     event_id: str | None = None
     """Optional identifier chosen by the client, at most 512 characters.
 
-If the cancellation fails, the resulting `error` event repeats it as `error.event_id`.
+    If the cancellation fails, the resulting `error` event repeats it as `error.event_id`.
     """
     type: Annotated[Literal["response.cancel"], TypeEnum] = "response.cancel"
     """Event type, always `response.cancel`."""
     response_id: str | None = None
     """Id of the response to stop.
 
-When left out, the response in progress in the default conversation is meant.
+    When left out, the response in progress in the default conversation is meant.
     """

@@ -13,9 +13,9 @@ class RealtimeClientEventResponseCreate(RealtimeModel):
     """Client event that asks the model for a response.
 
     With turn detection on and `create_response` enabled, the server starts responses by itself
-        and this event is needed only for extra ones. The server replies with `response.created`, then
-        items and content, and finally `response.done`. The default conversation allows one response at
-        a time; responses outside it may run in parallel.
+    and this event is needed only for extra ones. The server replies with `response.created`, then
+    items and content, and finally `response.done`. The default conversation allows one response at
+    a time; responses outside it may run in parallel.
     """
 
     class TypeEnum(OpenEnum):
@@ -24,12 +24,12 @@ class RealtimeClientEventResponseCreate(RealtimeModel):
     event_id: str | None = None
     """Optional identifier chosen by the client, at most 512 characters.
 
-If the request fails, the resulting `error` event repeats it as `error.event_id`.
+    If the request fails, the resulting `error` event repeats it as `error.event_id`.
     """
     type: Annotated[Literal["response.create"], TypeEnum] = "response.create"
     """Event type, always `response.create`."""
     response: RealtimeResponseCreateParams | None = None
     """Settings for this response alone, which override those of the session.
 
-When left out, the session's settings apply unchanged.
+    When left out, the session's settings apply unchanged.
     """

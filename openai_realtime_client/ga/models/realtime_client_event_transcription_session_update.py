@@ -13,8 +13,8 @@ class RealtimeClientEventTranscriptionSessionUpdate(RealtimeModel):
     """Client event that changes a transcription session, beta style.
 
     The server replies with `transcription_session.updated`. GA transcription sessions use
-        `session.update` with a session of type `transcription` instead, and this event is no member of
-        `RealtimeClientEvent`.
+    `session.update` with a session of type `transcription` instead, and this event is no member of
+    `RealtimeClientEvent`.
     """
 
     class TypeEnum(OpenEnum):
@@ -23,7 +23,7 @@ class RealtimeClientEventTranscriptionSessionUpdate(RealtimeModel):
     event_id: str | None = None
     """Optional identifier chosen by the client.
 
-If the update fails, the resulting `error` event repeats it as `error.event_id`.
+    If the update fails, the resulting `error` event repeats it as `error.event_id`.
     """
     type: Annotated[Literal["transcription_session.update"], TypeEnum] = (
         "transcription_session.update"

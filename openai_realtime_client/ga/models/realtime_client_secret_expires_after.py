@@ -9,7 +9,7 @@ class RealtimeClientSecretExpiresAfter(RealtimeModel):
     """Lifetime of a client secret.
 
     It limits how long sessions can be opened with the secret; a session that is already open
-        goes on after the secret expires.
+    goes on after the secret expires.
     """
 
     class AnchorEnum(OpenEnum):

@@ -31,19 +31,19 @@ class RealtimeConversationItemMessageUserContent(RealtimeModel):
     """Speech in the session's input format (16-bit PCM at 24 kHz, mono, unless changed), encoded as
     base64.
 
-For `input_audio`; events usually leave it out, and `conversation.item.retrieved` returns it.
+    For `input_audio`; events usually leave it out, and `conversation.item.retrieved` returns it.
     """
     image_url: str | None = None
     """The image as a `data:` URL with base64 content, in PNG or JPEG. For `input_image`."""
     detail: DetailEnum | None = None
     """Resolution at which the model sees the image.
 
-`low` is cheaper, `high` shows more, and the default `auto` currently amounts to `high`. For
+    `low` is cheaper, `high` shows more, and the default `auto` currently amounts to `high`. For
     `input_image`.
     """
     transcript: str | None = None
     """Text of the speech, for `input_audio`.
 
-`null` or absent until the audio has been transcribed; it is not shown to the model, which
+    `null` or absent until the audio has been transcribed; it is not shown to the model, which
     hears the audio.
     """

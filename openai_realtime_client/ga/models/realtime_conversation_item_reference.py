@@ -10,7 +10,7 @@ class RealtimeConversationItemReference(RealtimeModel):
     """A reference to an item of the conversation.
 
     It stands for the item in the `input` of `response.create`, so that the item need not be sent
-        again.
+    again.
     """
 
     class TypeEnum(OpenEnum):

@@ -14,7 +14,7 @@ class RealtimeCreateClientSecretRequest(RealtimeModel):
     """Request for a client secret.
 
     All of it is optional: an empty object yields a secret with the default lifetime and
-        settings.
+    settings.
     """
 
     expires_after: RealtimeClientSecretExpiresAfter | None = None
@@ -22,5 +22,5 @@ class RealtimeCreateClientSecretRequest(RealtimeModel):
     session: RealtimeClientSecretSession | None = None
     """Settings for sessions opened with the secret, either realtime or transcription.
 
-When left out, the connecting client sets them.
+    When left out, the connecting client sets them.
     """

@@ -13,7 +13,7 @@ class RealtimeCreateClientSecretResponse(RealtimeModel):
     value: str
     """The secret, a string that starts with `ek_`.
 
-A client app presents it as a bearer token in place of the API key.
+    A client app presents it as a bearer token in place of the API key.
     """
     expires_at: int
     """Time at which the secret stops opening sessions, in Unix seconds."""

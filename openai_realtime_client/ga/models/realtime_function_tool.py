@@ -24,7 +24,7 @@ class RealtimeFunctionTool(RealtimeModel):
     description: str | None = None
     """Purpose of the function, and advice for the model on using it.
 
-`null` or absent if there is none.
+    `null` or absent if there is none.
     """
     parameters: dict[str, Any] | None = None
     """JSON Schema of the function's arguments."""

@@ -10,7 +10,7 @@ class RealtimeMCPApprovalRequest(RealtimeModel):
     """An MCP tool call that waits for the client's consent.
 
     The server adds it when `require_approval` covers the tool. The client answers with an
-        `mcp_approval_response` item.
+    `mcp_approval_response` item.
     """
 
     class TypeEnum(OpenEnum):

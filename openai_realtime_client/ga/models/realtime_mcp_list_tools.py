@@ -11,7 +11,7 @@ class RealtimeMCPListTools(RealtimeModel):
     """The tools an MCP server offers.
 
     The server adds this item once it has fetched the list, and the `mcp_list_tools` events
-        report its progress.
+    report its progress.
     """
 
     class TypeEnum(OpenEnum):

@@ -11,7 +11,7 @@ class RealtimeMCPToolCall(RealtimeModel):
     """A call of an MCP tool, run by the service.
 
     Unlike a `function_call` it needs no action of the client, other than approval where
-        required. Once the call is over, either `output` or `error` holds its outcome.
+    required. Once the call is over, either `output` or `error` holds its outcome.
     """
 
     __nullable__ = frozenset({"approval_request_id", "output", "error"})
@@ -32,7 +32,7 @@ class RealtimeMCPToolCall(RealtimeModel):
     approval_request_id: str | None = None
     """Id of the approval request that preceded the call.
 
-`null` or absent if no approval was needed.
+    `null` or absent if no approval was needed.
     """
     output: str | None = None
     """Result of the tool as text. `null` or absent while the call runs or if it failed."""

@@ -9,7 +9,7 @@ class RealtimeNoiseReduction(RealtimeModel):
     """Noise reduction for input audio.
 
     It is applied before turn detection and before the model hears the audio, which can make both
-        more accurate. `null` in the session settings switches it off.
+    more accurate. `null` in the session settings switches it off.
     """
 
     type: NoiseReductionType | None = None

@@ -8,7 +8,7 @@ class RealtimeReasoningEffort(OpenEnum):
     """How much a reasoning model thinks before it answers.
 
     From least to most: `minimal`, `low` (the default), `medium`, `high` and `xhigh`. More effort
-        costs tokens and time.
+    costs tokens and time.
     """
 
     MINIMAL = "minimal"

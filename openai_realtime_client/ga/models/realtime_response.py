@@ -41,18 +41,18 @@ class RealtimeResponse(RealtimeModel):
     status: StatusEnum | None = None
     """How the response stands.
 
-`in_progress` while running; then `completed`, `cancelled` by the client or by new speech,
+    `in_progress` while running; then `completed`, `cancelled` by the client or by new speech,
     `failed` through an error, or `incomplete` because of a limit or a filter.
     """
     status_details: RealtimeResponseStatusDetails | None = None
     """Why the response ended as it did.
 
-`null` or absent while it runs and, as a rule, when it completed.
+    `null` or absent while it runs and, as a rule, when it completed.
     """
     output: list[RealtimeConversationItem] | None = None
     """Items the response produced, in order.
 
-Empty in `response.created`; items leave out raw audio.
+    Empty in `response.created`; items leave out raw audio.
     """
     metadata: dict[str, str] | None = None
     """Key-value pairs given in `response.create`, returned unchanged. `null` if there were none."""
@@ -63,7 +63,7 @@ Empty in `response.created`; items leave out raw audio.
     conversation_id: str | None = None
     """Id of the conversation the response belongs to.
 
-`null` or absent for a response created with `conversation` set to `none`.
+    `null` or absent for a response created with `conversation` set to `none`.
     """
     output_modalities: list[OutputModalitiesEnum] | None = None
     """Kinds of output the response produces: `audio`, which comes with a transcript, or `text`."""

@@ -14,5 +14,5 @@ class RealtimeResponseAudioOutput(RealtimeModel):
     voice: VoiceIdsShared | None = None
     """Voice that speaks, `alloy` by default.
 
-It is fixed for the session once audio has been produced.
+    It is fixed for the session once audio has been produced.
     """

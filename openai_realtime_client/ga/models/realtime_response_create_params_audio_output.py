@@ -14,5 +14,5 @@ class RealtimeResponseCreateParamsAudioOutput(RealtimeModel):
     voice: VoiceIdsOrCustomVoice | None = None
     """Voice that speaks: a built-in name, `alloy` by default, or a custom voice.
 
-It cannot change once the session has produced audio.
+    It cannot change once the session has produced audio.
     """

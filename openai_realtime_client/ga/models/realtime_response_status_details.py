@@ -30,7 +30,7 @@ class RealtimeResponseStatusDetails(RealtimeModel):
     reason: ReasonEnum | None = None
     """Cause of an early end.
 
-For `cancelled`: `turn_detected` when the user started to speak, `client_cancelled` when the
+    For `cancelled`: `turn_detected` when the user started to speak, `client_cancelled` when the
     client sent `response.cancel`. For `incomplete`: `max_output_tokens` when the limit was reached,
     `content_filter` when the safety filter stepped in.
     """

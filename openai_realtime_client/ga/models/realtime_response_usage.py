@@ -14,7 +14,7 @@ class RealtimeResponseUsage(RealtimeModel):
     """Tokens consumed by a response, which is what billing counts.
 
     Input covers the whole conversation so far, so it grows with each turn; repeated parts may be
-        served from the cache.
+    served from the cache.
     """
 
     total_tokens: int | None = None

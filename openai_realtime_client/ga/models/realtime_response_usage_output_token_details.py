@@ -15,5 +15,5 @@ class RealtimeResponseUsageOutputTokenDetails(RealtimeModel):
     reasoning_tokens: int | None = None
     """Output tokens that the model spent on thinking.
 
-They are billed, and are not part of the output.
+    They are billed, and are not part of the output.
     """

@@ -21,7 +21,7 @@ class RealtimeServerEventConversationCreated(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It serves logging and support requests; no other event refers to it.
+    It serves logging and support requests; no other event refers to it.
     """
     type: Annotated[Literal["conversation.created"], TypeEnum] = "conversation.created"
     """Event type, always `conversation.created`."""

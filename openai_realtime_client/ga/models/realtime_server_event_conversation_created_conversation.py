@@ -10,7 +10,7 @@ class RealtimeServerEventConversationCreatedConversation(RealtimeModel):
     id: str | None = None
     """Id of the conversation, assigned by the server.
 
-Responses refer to it as `conversation_id`.
+    Responses refer to it as `conversation_id`.
     """
     object: str | None = None
     """Object kind, always `realtime.conversation`."""

@@ -18,7 +18,7 @@ class RealtimeServerEventConversationItemDeleted(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It serves logging and support requests; no other event refers to it.
+    It serves logging and support requests; no other event refers to it.
     """
     type: Annotated[Literal["conversation.item.deleted"], TypeEnum] = "conversation.item.deleted"
     """Event type, always `conversation.item.deleted`."""

@@ -13,7 +13,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionCompleted(Realti
     """Server event with the finished transcript of user audio.
 
     It is sent if transcription is on, for each committed audio item. Transcription runs
-        alongside the response, so it can finish ahead of the response's own events or well after them.
+    alongside the response, so it can finish ahead of the response's own events or well after them.
     """
 
     __nullable__ = frozenset({"logprobs"})
@@ -26,7 +26,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionCompleted(Realti
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It serves logging and support requests; no other event refers to it.
+    It serves logging and support requests; no other event refers to it.
     """
     type: Annotated[Literal["conversation.item.input_audio_transcription.completed"], TypeEnum] = (
         "conversation.item.input_audio_transcription.completed"
@@ -43,11 +43,11 @@ It serves logging and support requests; no other event refers to it.
     logprobs: list[LogProbProperties] | None = None
     """Log probabilities of the transcript's tokens.
 
-`null` or absent unless the session's `include` asks for them.
+    `null` or absent unless the session's `include` asks for them.
     """
     usage: TranscriptTextUsage
     """What the transcription cost, in tokens or in seconds of audio depending on the transcription
     model.
 
-It is billed apart from the response.
+    It is billed apart from the response.
     """

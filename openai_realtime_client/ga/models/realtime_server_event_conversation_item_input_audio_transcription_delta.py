@@ -11,7 +11,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionDelta(RealtimeMo
     """Server event with the next piece of a user audio transcript.
 
     Streaming models send many, even while the user is still speaking; `whisper-1` sends the
-        whole text at once. The `completed` event closes the series.
+    whole text at once. The `completed` event closes the series.
     """
 
     __nullable__ = frozenset({"logprobs"})
@@ -24,7 +24,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionDelta(RealtimeMo
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It serves logging and support requests; no other event refers to it.
+    It serves logging and support requests; no other event refers to it.
     """
     type: Annotated[Literal["conversation.item.input_audio_transcription.delta"], TypeEnum] = (
         "conversation.item.input_audio_transcription.delta"
@@ -33,7 +33,7 @@ It serves logging and support requests; no other event refers to it.
     item_id: str
     """Id of the user message being transcribed.
 
-It may arrive before the item itself is in the conversation.
+    It may arrive before the item itself is in the conversation.
     """
     content_index: int | None = None
     """Position of the audio part within `content` of the item, counted from 0."""
@@ -42,11 +42,11 @@ It may arrive before the item itself is in the conversation.
     logprobs: list[LogProbProperties] | None = None
     """Log probabilities of the tokens in this piece.
 
-`null` or absent unless the session's `include` asks for them.
+    `null` or absent unless the session's `include` asks for them.
     """
     obfuscation: str | None = None
     """Random characters that even out the size of deltas.
 
-They hide the length of the text from someone who watches the traffic, and have no other
+    They hide the length of the text from someone who watches the traffic, and have no other
     meaning.
     """

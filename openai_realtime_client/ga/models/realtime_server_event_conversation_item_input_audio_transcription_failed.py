@@ -13,7 +13,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionFailed(RealtimeM
     """Server event for user audio that could not be transcribed.
 
     It is separate from `error` so that the item concerned is known. The conversation and any
-        response go on without the transcript.
+    response go on without the transcript.
     """
 
     class TypeEnum(OpenEnum):
@@ -24,7 +24,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionFailed(RealtimeM
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It serves logging and support requests; no other event refers to it.
+    It serves logging and support requests; no other event refers to it.
     """
     type: Annotated[Literal["conversation.item.input_audio_transcription.failed"], TypeEnum] = (
         "conversation.item.input_audio_transcription.failed"

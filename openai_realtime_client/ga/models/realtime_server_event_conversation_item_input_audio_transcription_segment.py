@@ -10,7 +10,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionSegment(Realtime
     """Server event for one speaker segment of a user audio transcript.
 
     Models that label speakers, such as `gpt-4o-transcribe-diarize`, send it for each stretch of
-        speech by one speaker.
+    speech by one speaker.
     """
 
     class TypeEnum(OpenEnum):
@@ -21,7 +21,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionSegment(Realtime
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It serves logging and support requests; no other event refers to it.
+    It serves logging and support requests; no other event refers to it.
     """
     type: Annotated[Literal["conversation.item.input_audio_transcription.segment"], TypeEnum] = (
         "conversation.item.input_audio_transcription.segment"

@@ -16,7 +16,7 @@ class RealtimeServerEventConversationItemRetrieved(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It serves logging and support requests; no other event refers to it.
+    It serves logging and support requests; no other event refers to it.
     """
     type: Annotated[Literal["conversation.item.retrieved"], TypeEnum] = (
         "conversation.item.retrieved"
@@ -25,5 +25,5 @@ It serves logging and support requests; no other event refers to it.
     item: RealtimeConversationItem
     """The server's copy of the item.
 
-Unlike in other events, audio parts may include the audio itself as base64.
+    Unlike in other events, audio parts may include the audio itself as base64.
     """

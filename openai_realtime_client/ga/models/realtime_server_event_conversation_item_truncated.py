@@ -10,7 +10,7 @@ class RealtimeServerEventConversationItemTruncated(RealtimeModel):
     """Server event that confirms `conversation.item.truncate`.
 
     The assistant message now ends where the client asked, and its transcript is removed too, so
-        the model's context holds no text the user did not hear.
+    the model's context holds no text the user did not hear.
     """
 
     class TypeEnum(OpenEnum):
@@ -19,7 +19,7 @@ class RealtimeServerEventConversationItemTruncated(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It serves logging and support requests; no other event refers to it.
+    It serves logging and support requests; no other event refers to it.
     """
     type: Annotated[Literal["conversation.item.truncated"], TypeEnum] = (
         "conversation.item.truncated"

@@ -13,7 +13,7 @@ class RealtimeServerEventError(RealtimeModel):
     """Server event for a failure.
 
     The cause may be a client event or the server itself. As a rule the session survives an
-        error; a fatal one is followed by the server closing the connection.
+    error; a fatal one is followed by the server closing the connection.
     """
 
     class TypeEnum(OpenEnum):
@@ -22,7 +22,7 @@ class RealtimeServerEventError(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It serves logging and support requests; no other event refers to it.
+    It serves logging and support requests; no other event refers to it.
     """
     type: Annotated[Literal["error"], TypeEnum] = "error"
     """Event type, always `error`."""

@@ -20,5 +20,5 @@ class RealtimeServerEventErrorError(RealtimeModel):
     event_id: str | None = None
     """The `event_id` that the client gave the event at fault.
 
-`null` if that event had none, or if no client event was the cause.
+    `null` if that event had none, or if no client event was the cause.
     """

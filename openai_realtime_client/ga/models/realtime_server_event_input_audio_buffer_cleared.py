@@ -15,7 +15,7 @@ class RealtimeServerEventInputAudioBufferCleared(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It serves logging and support requests; no other event refers to it.
+    It serves logging and support requests; no other event refers to it.
     """
     type: Annotated[Literal["input_audio_buffer.cleared"], TypeEnum] = "input_audio_buffer.cleared"
     """Event type, always `input_audio_buffer.cleared`."""

@@ -10,7 +10,7 @@ class RealtimeServerEventInputAudioBufferCommitted(RealtimeModel):
     """Server event for input audio that becomes a user message.
 
     The client committed the buffer, or turn detection did. `conversation.item.added` and
-        `conversation.item.done` for the message follow.
+    `conversation.item.done` for the message follow.
     """
 
     __nullable__ = frozenset({"previous_item_id"})
@@ -21,7 +21,7 @@ class RealtimeServerEventInputAudioBufferCommitted(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It serves logging and support requests; no other event refers to it.
+    It serves logging and support requests; no other event refers to it.
     """
     type: Annotated[Literal["input_audio_buffer.committed"], TypeEnum] = (
         "input_audio_buffer.committed"

@@ -10,7 +10,7 @@ class RealtimeServerEventInputAudioBufferSpeechStarted(RealtimeModel):
     """Server event for speech detected in the input audio.
 
     It is sent with server turn detection only. Clients take it as the cue to stop playing the
-        assistant's audio. `input_audio_buffer.speech_stopped` follows when the speech ends.
+    assistant's audio. `input_audio_buffer.speech_stopped` follows when the speech ends.
     """
 
     class TypeEnum(OpenEnum):
@@ -19,7 +19,7 @@ class RealtimeServerEventInputAudioBufferSpeechStarted(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It serves logging and support requests; no other event refers to it.
+    It serves logging and support requests; no other event refers to it.
     """
     type: Annotated[Literal["input_audio_buffer.speech_started"], TypeEnum] = (
         "input_audio_buffer.speech_started"
@@ -28,7 +28,7 @@ It serves logging and support requests; no other event refers to it.
     audio_start_ms: int
     """Where the speech starts, in milliseconds of audio since the start of the session.
 
-It includes the lead-in set by `prefix_padding_ms`, so it marks the first audio the model
+    It includes the lead-in set by `prefix_padding_ms`, so it marks the first audio the model
     will hear.
     """
     item_id: str

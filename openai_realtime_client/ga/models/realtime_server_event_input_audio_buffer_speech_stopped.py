@@ -10,7 +10,7 @@ class RealtimeServerEventInputAudioBufferSpeechStopped(RealtimeModel):
     """Server event for the end of speech in the input audio.
 
     It is sent with server turn detection only. The server then commits the audio as a user
-        message, and starts a response if `create_response` is on.
+    message, and starts a response if `create_response` is on.
     """
 
     class TypeEnum(OpenEnum):
@@ -19,7 +19,7 @@ class RealtimeServerEventInputAudioBufferSpeechStopped(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It serves logging and support requests; no other event refers to it.
+    It serves logging and support requests; no other event refers to it.
     """
     type: Annotated[Literal["input_audio_buffer.speech_stopped"], TypeEnum] = (
         "input_audio_buffer.speech_stopped"
@@ -28,7 +28,7 @@ It serves logging and support requests; no other event refers to it.
     audio_end_ms: int
     """Where the speech ends, in milliseconds of audio since the start of the session.
 
-It includes the silence waited for (`silence_duration_ms`), so it marks the last audio the
+    It includes the silence waited for (`silence_duration_ms`), so it marks the last audio the
     model will hear.
     """
     item_id: str

@@ -10,7 +10,7 @@ class RealtimeServerEventInputAudioBufferTimeoutTriggered(RealtimeModel):
     """Server event for a user who stays silent; only when `idle_timeout_ms` is set.
 
     No speech was detected for that long after the last response. The server commits the silent
-        audio as a user message and starts a response, so that the model can check on the user.
+    audio as a user message and starts a response, so that the model can check on the user.
     """
 
     class TypeEnum(OpenEnum):
@@ -19,7 +19,7 @@ class RealtimeServerEventInputAudioBufferTimeoutTriggered(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It serves logging and support requests; no other event refers to it.
+    It serves logging and support requests; no other event refers to it.
     """
     type: Annotated[Literal["input_audio_buffer.timeout_triggered"], TypeEnum] = (
         "input_audio_buffer.timeout_triggered"
@@ -28,12 +28,12 @@ It serves logging and support requests; no other event refers to it.
     audio_start_ms: int
     """Where the silent stretch starts, in milliseconds of audio since the start of the session.
 
-That is after the playback of the last response.
+    That is after the playback of the last response.
     """
     audio_end_ms: int
     """Where the silent stretch ends, in milliseconds of audio since the start of the session.
 
-That is when the timeout fired; the difference to `audio_start_ms` is about
+    That is when the timeout fired; the difference to `audio_start_ms` is about
     `idle_timeout_ms`.
     """
     item_id: str

@@ -18,7 +18,7 @@ class RealtimeServerEventMCPListToolsCompleted(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It serves logging and support requests; no other event refers to it.
+    It serves logging and support requests; no other event refers to it.
     """
     type: Annotated[Literal["mcp_list_tools.completed"], TypeEnum] = "mcp_list_tools.completed"
     """Event type, always `mcp_list_tools.completed`."""

@@ -18,7 +18,7 @@ class RealtimeServerEventMCPListToolsFailed(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It serves logging and support requests; no other event refers to it.
+    It serves logging and support requests; no other event refers to it.
     """
     type: Annotated[Literal["mcp_list_tools.failed"], TypeEnum] = "mcp_list_tools.failed"
     """Event type, always `mcp_list_tools.failed`."""

@@ -10,7 +10,7 @@ class RealtimeServerEventMCPListToolsInProgress(RealtimeModel):
     """Server event for a tool list being fetched from an MCP server.
 
     It is sent after an MCP tool has been configured; `mcp_list_tools.completed` or
-        `mcp_list_tools.failed` follows.
+    `mcp_list_tools.failed` follows.
     """
 
     class TypeEnum(OpenEnum):
@@ -19,7 +19,7 @@ class RealtimeServerEventMCPListToolsInProgress(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It serves logging and support requests; no other event refers to it.
+    It serves logging and support requests; no other event refers to it.
     """
     type: Annotated[Literal["mcp_list_tools.in_progress"], TypeEnum] = "mcp_list_tools.in_progress"
     """Event type, always `mcp_list_tools.in_progress`."""

@@ -10,7 +10,7 @@ class RealtimeServerEventOutputAudioBufferCleared(RealtimeModel):
     """Server event for audio playback cut short; WebRTC and SIP only.
 
     Either the user started to speak and interrupted the response, or the client sent
-        `output_audio_buffer.clear`.
+    `output_audio_buffer.clear`.
     """
 
     class TypeEnum(OpenEnum):
@@ -19,7 +19,7 @@ class RealtimeServerEventOutputAudioBufferCleared(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It serves logging and support requests; no other event refers to it.
+    It serves logging and support requests; no other event refers to it.
     """
     type: Annotated[Literal["output_audio_buffer.cleared"], TypeEnum] = (
         "output_audio_buffer.cleared"

@@ -10,7 +10,7 @@ class RealtimeServerEventOutputAudioBufferStarted(RealtimeModel):
     """Server event for the start of audio playback; WebRTC and SIP only.
 
     The server has begun to stream a response's audio on the media track.
-        `output_audio_buffer.stopped` or `output_audio_buffer.cleared` follows.
+    `output_audio_buffer.stopped` or `output_audio_buffer.cleared` follows.
     """
 
     class TypeEnum(OpenEnum):
@@ -19,7 +19,7 @@ class RealtimeServerEventOutputAudioBufferStarted(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It serves logging and support requests; no other event refers to it.
+    It serves logging and support requests; no other event refers to it.
     """
     type: Annotated[Literal["output_audio_buffer.started"], TypeEnum] = (
         "output_audio_buffer.started"

@@ -13,7 +13,7 @@ class RealtimeServerEventRateLimitsUpdated(RealtimeModel):
     """Server event with the state of the rate limits, sent around each response.
 
     Tokens for the output are reserved when a response starts and corrected when it is over, so
-        the numbers may briefly look too low.
+    the numbers may briefly look too low.
     """
 
     class TypeEnum(OpenEnum):
@@ -22,7 +22,7 @@ class RealtimeServerEventRateLimitsUpdated(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It serves logging and support requests; no other event refers to it.
+    It serves logging and support requests; no other event refers to it.
     """
     type: Annotated[Literal["rate_limits.updated"], TypeEnum] = "rate_limits.updated"
     """Event type, always `rate_limits.updated`."""

@@ -10,7 +10,7 @@ class RealtimeServerEventResponseAudioDelta(RealtimeModel):
     """Server event with the next chunk of the model's speech.
 
     Chunks arrive faster than they play, so clients queue them. `response.output_audio.done`
-        closes the series.
+    closes the series.
     """
 
     class TypeEnum(OpenEnum):
@@ -19,7 +19,7 @@ class RealtimeServerEventResponseAudioDelta(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It serves logging and support requests; no other event refers to it.
+    It serves logging and support requests; no other event refers to it.
     """
     type: Annotated[Literal["response.output_audio.delta"], TypeEnum] = (
         "response.output_audio.delta"
@@ -36,6 +36,6 @@ It serves logging and support requests; no other event refers to it.
     delta: str
     """Next chunk of speech, base64-encoded.
 
-Its encoding is the `audio.output.format` of the session or response; chunks are played in
+    Its encoding is the `audio.output.format` of the session or response; chunks are played in
     the order they arrive.
     """

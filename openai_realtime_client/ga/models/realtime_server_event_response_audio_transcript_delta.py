@@ -10,8 +10,8 @@ class RealtimeServerEventResponseAudioTranscriptDelta(RealtimeModel):
     """Sent by the server for each new piece of transcript of generated speech.
 
     Transcript and audio deltas of one part are interleaved without a fixed alignment, so the
-        text can run ahead of the sound. `response.output_audio_transcript.done` closes the sequence
-        with the whole text.
+    text can run ahead of the sound. `response.output_audio_transcript.done` closes the sequence
+    with the whole text.
     """
 
     class TypeEnum(OpenEnum):
@@ -20,7 +20,7 @@ class RealtimeServerEventResponseAudioTranscriptDelta(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It is unique among the events the server sends.
+    It is unique among the events the server sends.
     """
     type: Annotated[Literal["response.output_audio_transcript.delta"], TypeEnum] = (
         "response.output_audio_transcript.delta"
@@ -37,11 +37,11 @@ It is unique among the events the server sends.
     delta: str
     """Text to append to the transcript received so far.
 
-Spacing is part of the text, so the pieces are joined without a separator.
+    Spacing is part of the text, so the pieces are joined without a separator.
     """
     obfuscation: str | None = None
     """Random characters that even out the size of deltas.
 
-They hide the length of the text from someone who watches the traffic, and have no other
+    They hide the length of the text from someone who watches the traffic, and have no other
     meaning.
     """

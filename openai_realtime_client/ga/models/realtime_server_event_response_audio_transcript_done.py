@@ -10,8 +10,8 @@ class RealtimeServerEventResponseAudioTranscriptDone(RealtimeModel):
     """Sent by the server when the transcript of generated speech is complete.
 
     It repeats the full text, so earlier `response.output_audio_transcript.delta` events can be
-        discarded. A response that ends early, for instance through cancellation, triggers it too, and
-        `response.content_part.done` usually follows.
+    discarded. A response that ends early, for instance through cancellation, triggers it too, and
+    `response.content_part.done` usually follows.
     """
 
     class TypeEnum(OpenEnum):
@@ -20,7 +20,7 @@ class RealtimeServerEventResponseAudioTranscriptDone(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It is unique among the events the server sends.
+    It is unique among the events the server sends.
     """
     type: Annotated[Literal["response.output_audio_transcript.done"], TypeEnum] = (
         "response.output_audio_transcript.done"
@@ -37,5 +37,5 @@ It is unique among the events the server sends.
     transcript: str
     """Complete transcript of the audio part.
 
-When the response was cut short it ends where generation stopped.
+    When the response was cut short it ends where generation stopped.
     """

@@ -11,7 +11,7 @@ class RealtimeServerEventResponseCancelled(RealtimeModel):
     """Server event that confirms the end of a cancelled response.
 
     Only compatible servers send it; OpenAI's own sends `response.done` with the status
-        `cancelled`.
+    `cancelled`.
     """
 
     class TypeEnum(OpenEnum):

@@ -13,7 +13,7 @@ class RealtimeServerEventResponseContentPartAdded(RealtimeModel):
     """Sent by the server when an assistant message gains a new content part.
 
     It comes after `response.output_item.added` and before the deltas that fill the part;
-        `response.content_part.done` marks its end.
+    `response.content_part.done` marks its end.
     """
 
     class TypeEnum(OpenEnum):
@@ -22,7 +22,7 @@ class RealtimeServerEventResponseContentPartAdded(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It is unique among the events the server sends.
+    It is unique among the events the server sends.
     """
     type: Annotated[Literal["response.content_part.added"], TypeEnum] = (
         "response.content_part.added"

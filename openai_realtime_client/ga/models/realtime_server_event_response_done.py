@@ -11,8 +11,8 @@ class RealtimeServerEventResponseDone(RealtimeModel):
     """Sent by the server when a response is over, whatever its outcome.
 
     It is the last event of the response and is sent for completed, cancelled, failed and
-        incomplete responses alike. Function calls found in `output` are usually answered with a
-        `function_call_output` item and a new `response.create`.
+    incomplete responses alike. Function calls found in `output` are usually answered with a
+    `function_call_output` item and a new `response.create`.
     """
 
     class TypeEnum(OpenEnum):
@@ -21,7 +21,7 @@ class RealtimeServerEventResponseDone(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It is unique among the events the server sends.
+    It is unique among the events the server sends.
     """
     type: Annotated[Literal["response.done"], TypeEnum] = "response.done"
     """Event type, always `response.done`."""
@@ -29,5 +29,5 @@ It is unique among the events the server sends.
     """The response in its final state, with `status`, `status_details`, `usage` and every output
     item.
 
-Raw audio is left out of the items; it is available only from the delta events.
+    Raw audio is left out of the items; it is available only from the delta events.
     """

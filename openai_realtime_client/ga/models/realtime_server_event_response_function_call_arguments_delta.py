@@ -10,7 +10,7 @@ class RealtimeServerEventResponseFunctionCallArgumentsDelta(RealtimeModel):
     """Sent by the server as the model writes the arguments of a function call.
 
     The fragments add up to a JSON text that can be parsed only once
-        `response.function_call_arguments.done` has arrived.
+    `response.function_call_arguments.done` has arrived.
     """
 
     class TypeEnum(OpenEnum):
@@ -19,7 +19,7 @@ class RealtimeServerEventResponseFunctionCallArgumentsDelta(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It is unique among the events the server sends.
+    It is unique among the events the server sends.
     """
     type: Annotated[Literal["response.function_call_arguments.delta"], TypeEnum] = (
         "response.function_call_arguments.delta"
@@ -34,16 +34,16 @@ It is unique among the events the server sends.
     call_id: str
     """Identifier of the function call.
 
-The `function_call_output` item that answers the call quotes it.
+    The `function_call_output` item that answers the call quotes it.
     """
     delta: str
     """Fragment of the JSON argument text, to be appended to the fragments before it.
 
-A single fragment is rarely valid JSON.
+    A single fragment is rarely valid JSON.
     """
     obfuscation: str | None = None
     """Random characters that even out the size of deltas.
 
-They hide the length of the text from someone who watches the traffic, and have no other
+    They hide the length of the text from someone who watches the traffic, and have no other
     meaning.
     """

@@ -10,7 +10,7 @@ class RealtimeServerEventResponseMCPCallArgumentsDelta(RealtimeModel):
     """Sent by the server as the model writes the arguments of an MCP tool call.
 
     The fragments add up to a JSON text that is complete with `response.mcp_call_arguments.done`.
-        The server performs the call itself, so the client only observes it.
+    The server performs the call itself, so the client only observes it.
     """
 
     __nullable__ = frozenset({"obfuscation"})
@@ -21,7 +21,7 @@ class RealtimeServerEventResponseMCPCallArgumentsDelta(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It is unique among the events the server sends.
+    It is unique among the events the server sends.
     """
     type: Annotated[Literal["response.mcp_call_arguments.delta"], TypeEnum] = (
         "response.mcp_call_arguments.delta"
@@ -36,10 +36,10 @@ It is unique among the events the server sends.
     delta: str
     """Fragment of the JSON argument text, to be appended to the fragments before it.
 
-A single fragment is rarely valid JSON.
+    A single fragment is rarely valid JSON.
     """
     obfuscation: str | None = None
     """Marks the delta as obfuscated when it is present.
 
-It carries no content and can be ignored; `null` or absent means that nothing was added.
+    It carries no content and can be ignored; `null` or absent means that nothing was added.
     """

@@ -10,7 +10,7 @@ class RealtimeServerEventResponseMCPCallArgumentsDone(RealtimeModel):
     """Sent by the server when the arguments of an MCP tool call are complete.
 
     When the server runs the call it sends `response.mcp_call.in_progress`, and later the
-        outcome.
+    outcome.
     """
 
     class TypeEnum(OpenEnum):
@@ -19,7 +19,7 @@ class RealtimeServerEventResponseMCPCallArgumentsDone(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It is unique among the events the server sends.
+    It is unique among the events the server sends.
     """
     type: Annotated[Literal["response.mcp_call_arguments.done"], TypeEnum] = (
         "response.mcp_call_arguments.done"

@@ -18,7 +18,7 @@ class RealtimeServerEventResponseMCPCallCompleted(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It is unique among the events the server sends.
+    It is unique among the events the server sends.
     """
     type: Annotated[Literal["response.mcp_call.completed"], TypeEnum] = (
         "response.mcp_call.completed"

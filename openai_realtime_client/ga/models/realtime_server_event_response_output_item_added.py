@@ -11,7 +11,7 @@ class RealtimeServerEventResponseOutputItemAdded(RealtimeModel):
     """Sent by the server when a response begins a new output item.
 
     The item is a message, a function call or an MCP item. Content part or argument events for it
-        follow, and `response.output_item.done` closes it.
+    follow, and `response.output_item.done` closes it.
     """
 
     class TypeEnum(OpenEnum):
@@ -20,7 +20,7 @@ class RealtimeServerEventResponseOutputItemAdded(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It is unique among the events the server sends.
+    It is unique among the events the server sends.
     """
     type: Annotated[Literal["response.output_item.added"], TypeEnum] = "response.output_item.added"
     """Event type, always `response.output_item.added`."""
@@ -31,5 +31,5 @@ It is unique among the events the server sends.
     item: RealtimeConversationItem
     """The item as it starts out, usually with `status` set to `in_progress` and no content yet.
 
-Its `id` reappears as `item_id` in later events.
+    Its `id` reappears as `item_id` in later events.
     """

@@ -11,7 +11,7 @@ class RealtimeServerEventResponseOutputItemDone(RealtimeModel):
     """Sent by the server when an output item of a response is finished.
 
     A response that ends early, for instance through an interruption, triggers it too. The next
-        item or `response.done` follows.
+    item or `response.done` follows.
     """
 
     class TypeEnum(OpenEnum):
@@ -20,7 +20,7 @@ class RealtimeServerEventResponseOutputItemDone(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It is unique among the events the server sends.
+    It is unique among the events the server sends.
     """
     type: Annotated[Literal["response.output_item.done"], TypeEnum] = "response.output_item.done"
     """Event type, always `response.output_item.done`."""
@@ -31,5 +31,5 @@ It is unique among the events the server sends.
     item: RealtimeConversationItem
     """The item in its final state, with all text, transcripts or arguments.
 
-Raw audio is left out; `status` tells whether the item is `completed` or `incomplete`.
+    Raw audio is left out; `status` tells whether the item is `completed` or `incomplete`.
     """

@@ -10,7 +10,7 @@ class RealtimeServerEventResponseTextDelta(RealtimeModel):
     """Sent by the server for each new piece of generated text.
 
     It applies to text output; the words of spoken output come in
-        `response.output_audio_transcript.delta`. `response.output_text.done` closes the sequence.
+    `response.output_audio_transcript.delta`. `response.output_text.done` closes the sequence.
     """
 
     class TypeEnum(OpenEnum):
@@ -19,7 +19,7 @@ class RealtimeServerEventResponseTextDelta(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It is unique among the events the server sends.
+    It is unique among the events the server sends.
     """
     type: Annotated[Literal["response.output_text.delta"], TypeEnum] = "response.output_text.delta"
     """Event type, always `response.output_text.delta`."""
@@ -34,11 +34,11 @@ It is unique among the events the server sends.
     delta: str
     """Text to append to what was received so far.
 
-Spacing is part of the text, so the pieces are joined without a separator.
+    Spacing is part of the text, so the pieces are joined without a separator.
     """
     obfuscation: str | None = None
     """Random characters that even out the size of deltas.
 
-They hide the length of the text from someone who watches the traffic, and have no other
+    They hide the length of the text from someone who watches the traffic, and have no other
     meaning.
     """

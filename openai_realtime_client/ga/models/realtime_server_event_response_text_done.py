@@ -10,8 +10,8 @@ class RealtimeServerEventResponseTextDone(RealtimeModel):
     """Sent by the server when the text of a content part is complete.
 
     It repeats the full text, so earlier `response.output_text.delta` events can be discarded. A
-        response that ends early, for instance through cancellation, triggers it too, and
-        `response.content_part.done` usually follows.
+    response that ends early, for instance through cancellation, triggers it too, and
+    `response.content_part.done` usually follows.
     """
 
     class TypeEnum(OpenEnum):
@@ -20,7 +20,7 @@ class RealtimeServerEventResponseTextDone(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It is unique among the events the server sends.
+    It is unique among the events the server sends.
     """
     type: Annotated[Literal["response.output_text.done"], TypeEnum] = "response.output_text.done"
     """Event type, always `response.output_text.done`."""
@@ -35,5 +35,5 @@ It is unique among the events the server sends.
     text: str
     """Complete text of the part.
 
-When the response was cut short it ends where generation stopped.
+    When the response was cut short it ends where generation stopped.
     """

@@ -13,7 +13,7 @@ class RealtimeServerEventSessionCreated(RealtimeModel):
     """Sent by the server as the first event of a new connection.
 
     It reports the configuration the session starts with; the client usually answers with
-        `session.update`.
+    `session.update`.
     """
 
     class TypeEnum(OpenEnum):
@@ -22,12 +22,12 @@ class RealtimeServerEventSessionCreated(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It is unique among the events the server sends.
+    It is unique among the events the server sends.
     """
     type: Annotated[Literal["session.created"], TypeEnum] = "session.created"
     """Event type, always `session.created`."""
     session: RealtimeSessionConfiguration
     """Configuration the session starts with, including server defaults.
 
-Its `type` tells a `realtime` session from a `transcription` one.
+    Its `type` tells a `realtime` session from a `transcription` one.
     """

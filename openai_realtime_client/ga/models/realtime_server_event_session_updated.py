@@ -13,7 +13,7 @@ class RealtimeServerEventSessionUpdated(RealtimeModel):
     """Sent by the server after it has applied a `session.update`.
 
     It reports the whole configuration, not only what changed. An update that is rejected
-        produces an `error` event instead.
+    produces an `error` event instead.
     """
 
     class TypeEnum(OpenEnum):
@@ -22,12 +22,12 @@ class RealtimeServerEventSessionUpdated(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It is unique among the events the server sends.
+    It is unique among the events the server sends.
     """
     type: Annotated[Literal["session.updated"], TypeEnum] = "session.updated"
     """Event type, always `session.updated`."""
     session: RealtimeSessionConfiguration
     """Complete configuration in effect from now on.
 
-Its `type` tells a `realtime` session from a `transcription` one.
+    Its `type` tells a `realtime` session from a `transcription` one.
     """

@@ -13,7 +13,7 @@ class RealtimeServerEventTranscriptionSessionUpdated(RealtimeModel):
     """Sent by the server after it has applied a `transcription_session.update`.
 
     It belongs to the older protocol for transcription sessions; GA transcription sessions report
-        `session.updated`. A rejected update produces an `error` event instead.
+    `session.updated`. A rejected update produces an `error` event instead.
     """
 
     class TypeEnum(OpenEnum):
@@ -22,7 +22,7 @@ class RealtimeServerEventTranscriptionSessionUpdated(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It is unique among the events the server sends.
+    It is unique among the events the server sends.
     """
     type: Annotated[Literal["transcription_session.updated"], TypeEnum] = (
         "transcription_session.updated"
@@ -31,6 +31,6 @@ It is unique among the events the server sends.
     session: RealtimeTranscriptionSessionCreateResponse
     """Transcription configuration in effect from now on, in the older flat shape.
 
-Over a live connection `client_secret` is normally left out, although the shape lists it as
+    Over a live connection `client_secret` is normally left out, although the shape lists it as
     required.
     """

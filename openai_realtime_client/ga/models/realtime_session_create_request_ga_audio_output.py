@@ -12,17 +12,17 @@ class RealtimeSessionCreateRequestGAAudioOutput(RealtimeModel):
     format: RealtimeAudioFormats | None = None
     """Encoding of the output audio.
 
-`audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711
+    `audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711
     mu-law and A-law at 8 kHz.
     """
     voice: VoiceIdsOrCustomVoice | None = None
     """Voice of the spoken output, a built-in name or a custom voice; `alloy` by default.
 
-The first audio the model produces fixes it for the rest of the session.
+    The first audio the model produces fixes it for the rest of the session.
     """
     speed: float | None = None
     """Pace of the spoken output, from 0.25 to 1.5, where 1 is the default and normal pace.
 
-Changes are possible between turns, never during a response, and act on the audio after it is
+    Changes are possible between turns, never during a response, and act on the audio after it is
     generated.
     """

@@ -8,7 +8,7 @@ class RealtimeSessionCreateRequestInputAudioTranscription(RealtimeModel):
     """Input transcription setting of the older session request.
 
     It belongs to the flat shape `RealtimeSessionCreateRequest` and names only the model; GA
-        sessions use `AudioTranscription`.
+    sessions use `AudioTranscription`.
     """
 
     model: str | None = None

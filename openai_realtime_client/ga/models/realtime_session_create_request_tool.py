@@ -22,7 +22,7 @@ class RealtimeSessionCreateRequestTool(RealtimeModel):
     description: str | None = None
     """What the function does and when to call it.
 
-The model reads it to decide whether a call is useful.
+    The model reads it to decide whether a call is useful.
     """
     parameters: dict[str, Any] | None = None
     """JSON Schema of the arguments the function takes."""

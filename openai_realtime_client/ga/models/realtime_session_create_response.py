@@ -18,7 +18,7 @@ class RealtimeSessionCreateResponse(RealtimeModel):
     """Answer of `/realtime/sessions`, the older way to create a session.
 
     It stays published beside the GA shape `RealtimeSessionCreateResponseGA`; unlike that one it
-        has no `type`, and turn detection also appears at the top level.
+    has no `type`, and turn detection also appears at the top level.
     """
 
     __nullable__ = frozenset({"include"})
@@ -39,7 +39,7 @@ class RealtimeSessionCreateResponse(RealtimeModel):
     include: list[IncludeEnum] | None = None
     """Extra fields the server adds to its events.
 
-The only value is `item.input_audio_transcription.logprobs`, which adds token log
+    The only value is `item.input_audio_transcription.logprobs`, which adds token log
     probabilities to the input transcription events.
     """
     model: str | None = None
@@ -53,7 +53,7 @@ The only value is `item.input_audio_transcription.logprobs`, which adds token lo
     tracing: RealtimeTracing | None = None
     """Tracing in effect: `auto` or a configuration object.
 
-The server sends `null` when tracing is off.
+    The server sends `null` when tracing is off.
     """
     turn_detection: RealtimeTurnDetectionSettings | None = None
     """Turn detection settings in effect, as reported at the top level."""
@@ -64,5 +64,5 @@ The server sends `null` when tracing is off.
     max_output_tokens: RealtimeMaxOutputTokens | None = None
     """Token limit for one response, tool calls included.
 
-An integer from 1 to 4096, or `inf` for the most the model allows.
+    An integer from 1 to 4096, or `inf` for the most the model allows.
     """

@@ -21,7 +21,7 @@ class RealtimeSessionCreateResponseAudioInput(RealtimeModel):
     format: RealtimeAudioFormats | None = None
     """Encoding of the input audio.
 
-`audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711
+    `audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711
     mu-law and A-law at 8 kHz.
     """
     transcription: AudioTranscriptionResponse | None = None

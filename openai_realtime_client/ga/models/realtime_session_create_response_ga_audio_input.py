@@ -19,7 +19,7 @@ class RealtimeSessionCreateResponseGAAudioInput(RealtimeModel):
     format: RealtimeAudioFormats | None = None
     """Encoding of the input audio.
 
-`audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711
+    `audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711
     mu-law and A-law at 8 kHz.
     """
     transcription: AudioTranscriptionResponse | None = None
@@ -29,5 +29,5 @@ class RealtimeSessionCreateResponseGAAudioInput(RealtimeModel):
     turn_detection: RealtimeTurnDetection | None = None
     """How the server detects that the user starts and stops speaking.
 
-`null` means that detection is off and the client controls the turns.
+    `null` means that detection is off and the client controls the turns.
     """

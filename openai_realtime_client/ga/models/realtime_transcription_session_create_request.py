@@ -14,7 +14,7 @@ class RealtimeTranscriptionSessionCreateRequest(RealtimeModel):
     """Transcription session configuration in the older, flat shape.
 
     It goes to `/realtime/transcription_sessions` and into `transcription_session.update`. It
-        stays published beside the GA shape `RealtimeTranscriptionSessionCreateRequestGA`.
+    stays published beside the GA shape `RealtimeTranscriptionSessionCreateRequestGA`.
     """
 
     class InputAudioFormatEnum(OpenEnum):
@@ -30,12 +30,12 @@ class RealtimeTranscriptionSessionCreateRequest(RealtimeModel):
     input_audio_noise_reduction: RealtimeNoiseReduction | None = None
     """Noise filter applied to input audio before turn detection and transcription.
 
-`null`, the default, means no filtering.
+    `null`, the default, means no filtering.
     """
     input_audio_format: InputAudioFormatEnum | None = None
     """Encoding of the audio the client sends, `pcm16` by default.
 
-`pcm16` is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and `g711_alaw` are G.711
+    `pcm16` is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and `g711_alaw` are G.711
     at 8 kHz.
     """
     input_audio_transcription: AudioTranscription | None = None
@@ -43,6 +43,6 @@ class RealtimeTranscriptionSessionCreateRequest(RealtimeModel):
     include: list[IncludeEnum] | None = None
     """Extra fields for the server to add to its events.
 
-The only value is `item.input_audio_transcription.logprobs`, which adds token log
+    The only value is `item.input_audio_transcription.logprobs`, which adds token log
     probabilities to the input transcription events.
     """

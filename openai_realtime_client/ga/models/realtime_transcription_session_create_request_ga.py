@@ -13,7 +13,7 @@ class RealtimeTranscriptionSessionCreateRequestGA(RealtimeModel):
     """Configuration of a transcription session in the GA protocol.
 
     Such a session turns speech into text and generates no responses. The client passes it in
-        `session.update` or when creating a client secret.
+    `session.update` or when creating a client secret.
     """
 
     __nullable__ = frozenset({"include"})
@@ -31,6 +31,6 @@ class RealtimeTranscriptionSessionCreateRequestGA(RealtimeModel):
     include: list[IncludeEnum] | None = None
     """Extra fields for the server to add to its events.
 
-The only value is `item.input_audio_transcription.logprobs`, which adds token log
+    The only value is `item.input_audio_transcription.logprobs`, which adds token log
     probabilities to the input transcription events.
     """

@@ -19,7 +19,7 @@ class RealtimeTranscriptionSessionCreateRequestGAAudioInput(RealtimeModel):
     format: RealtimeAudioFormats | None = None
     """Encoding of the input audio.
 
-`audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711
+    `audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711
     mu-law and A-law at 8 kHz.
     """
     transcription: AudioTranscription | None = None
@@ -27,11 +27,11 @@ class RealtimeTranscriptionSessionCreateRequestGAAudioInput(RealtimeModel):
     noise_reduction: RealtimeNoiseReduction | None = None
     """Noise filter applied to input audio before turn detection and transcription.
 
-`null`, the default, means no filtering.
+    `null`, the default, means no filtering.
     """
     turn_detection: RealtimeTurnDetection | None = None
     """How the input is split into turns.
 
-`null` turns detection off, so the client commits the audio itself; `gpt-realtime-whisper`
+    `null` turns detection off, so the client commits the audio itself; `gpt-realtime-whisper`
     needs it omitted or `null`.
     """

@@ -10,7 +10,7 @@ class RealtimeTranscriptionSessionCreateRequestTurnDetection(RealtimeModel):
     """Turn detection setting of the older transcription session request.
 
     Only `server_vad` is available in this flat shape; there are no responses to create or
-        interrupt.
+    interrupt.
     """
 
     class TypeEnum(OpenEnum):
@@ -23,13 +23,13 @@ class RealtimeTranscriptionSessionCreateRequestTurnDetection(RealtimeModel):
     threshold: float | None = None
     """Activation level at which audio counts as speech, from 0.0 to 1.0.
 
-The default is 0.5; a higher value needs louder speech and suits noisy places.
+    The default is 0.5; a higher value needs louder speech and suits noisy places.
     """
     prefix_padding_ms: int | None = None
     """Audio kept from before the detected start of speech, in milliseconds. The default is 300."""
     silence_duration_ms: int | None = None
     """Silence that ends a turn, in milliseconds.
 
-The default is 500; a shorter time gives transcripts sooner but may split an utterance at a
+    The default is 500; a shorter time gives transcripts sooner but may split an utterance at a
     pause.
     """

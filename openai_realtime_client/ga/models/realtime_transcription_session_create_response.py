@@ -16,7 +16,7 @@ class RealtimeTranscriptionSessionCreateResponse(RealtimeModel):
     """Transcription session as the older, flat protocol reports it.
 
     It answers `/realtime/transcription_sessions` and appears in `transcription_session.updated`.
-        It stays published beside the GA shape `RealtimeTranscriptionSessionCreateResponseGA`.
+    It stays published beside the GA shape `RealtimeTranscriptionSessionCreateResponseGA`.
     """
 
     class ModalitiesEnum(OpenEnum):
@@ -26,7 +26,7 @@ class RealtimeTranscriptionSessionCreateResponse(RealtimeModel):
     client_secret: RealtimeSessionClientSecret | None = None
     """Short-lived secret for connecting to the session.
 
-Present when the session is created over HTTP; normally absent in events over a live
+    Present when the session is created over HTTP; normally absent in events over a live
     connection.
     """
     modalities: list[ModalitiesEnum] | None = None
@@ -34,7 +34,7 @@ Present when the session is created over HTTP; normally absent in events over a 
     input_audio_format: str | None = None
     """Encoding of the audio the client sends: `pcm16`, `g711_ulaw` or `g711_alaw`.
 
-`pcm16` is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and `g711_alaw` are G.711
+    `pcm16` is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and `g711_alaw` are G.711
     at 8 kHz.
     """
     input_audio_transcription: AudioTranscriptionResponse | None = None

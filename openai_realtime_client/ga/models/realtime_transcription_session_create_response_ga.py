@@ -13,7 +13,7 @@ class RealtimeTranscriptionSessionCreateResponseGA(RealtimeModel):
     """Transcription session as the server reports it in the GA protocol.
 
     It appears in `session.created` and `session.updated` and in the answer to creating a client
-        secret.
+    secret.
     """
 
     __nullable__ = frozenset({"include"})
@@ -35,7 +35,7 @@ class RealtimeTranscriptionSessionCreateResponseGA(RealtimeModel):
     include: list[IncludeEnum] | None = None
     """Extra fields the server adds to its events.
 
-The only value is `item.input_audio_transcription.logprobs`, which adds token log
+    The only value is `item.input_audio_transcription.logprobs`, which adds token log
     probabilities to the input transcription events.
     """
     audio: RealtimeTranscriptionSessionCreateResponseGAAudio | None = None

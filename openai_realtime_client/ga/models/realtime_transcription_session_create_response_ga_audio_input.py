@@ -21,7 +21,7 @@ class RealtimeTranscriptionSessionCreateResponseGAAudioInput(RealtimeModel):
     format: RealtimeAudioFormats | None = None
     """Encoding of the input audio.
 
-`audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711
+    `audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711
     mu-law and A-law at 8 kHz.
     """
     transcription: AudioTranscriptionResponse | None = None
@@ -31,5 +31,5 @@ class RealtimeTranscriptionSessionCreateResponseGAAudioInput(RealtimeModel):
     turn_detection: RealtimeTurnDetectionSettings | None = None
     """How the input is split into turns.
 
-`null` means that detection is off and the client commits the audio.
+    `null` means that detection is off and the client commits the audio.
     """

@@ -21,7 +21,7 @@ class RealtimeTranslationAudioInput(RealtimeModel):
     transcription: RealtimeTranslationTranscription | None = None
     """Transcription of the source speech.
 
-When set, the server sends `session.input_transcript.delta` events; `null` turns it off.
+    When set, the server sends `session.input_transcript.delta` events; `null` turns it off.
     Translation works from the audio either way.
     """
     noise_reduction: RealtimeTranslationNoiseReduction | None = None

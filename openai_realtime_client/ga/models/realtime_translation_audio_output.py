@@ -13,5 +13,5 @@ class RealtimeTranslationAudioOutput(RealtimeModel):
     language: str | None = None
     """Target language of the translation, such as `es` or `fr`.
 
-It can be changed with `session.update`.
+    It can be changed with `session.update`.
     """

@@ -10,8 +10,8 @@ class RealtimeTranslationClientEventInputAudioBufferAppend(RealtimeModel):
     """Sent by the client to stream source audio into a translation session.
 
     Audio is sent continuously, silence between phrases included, since translation runs on the
-        stream without turns or commits. Translated audio and transcript deltas follow as the server
-        produces them.
+    stream without turns or commits. Translated audio and transcript deltas follow as the server
+    produces them.
     """
 
     class TypeEnum(OpenEnum):
@@ -20,7 +20,7 @@ class RealtimeTranslationClientEventInputAudioBufferAppend(RealtimeModel):
     event_id: str | None = None
     """Optional identifier chosen by the client, at most 512 characters.
 
-The server quotes it in the `event_id` of an `error` that this event causes.
+    The server quotes it in the `event_id` of an `error` that this event causes.
     """
     type: Annotated[Literal["session.input_audio_buffer.append"], TypeEnum] = (
         "session.input_audio_buffer.append"
@@ -29,5 +29,5 @@ The server quotes it in the `event_id` of an `error` that this event causes.
     audio: str
     """Next chunk of source audio, base64-encoded.
 
-The audio is 16-bit PCM at 24 kHz, mono, little-endian.
+    The audio is 16-bit PCM at 24 kHz, mono, little-endian.
     """

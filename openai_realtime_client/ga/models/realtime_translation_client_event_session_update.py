@@ -13,7 +13,7 @@ class RealtimeTranslationClientEventSessionUpdate(RealtimeModel):
     """Sent by the client to change the settings of a translation session.
 
     The target language, source transcription and noise reduction can change; the session type
-        and model cannot. The server answers with `session.updated`, or with `error`.
+    and model cannot. The server answers with `session.updated`, or with `error`.
     """
 
     class TypeEnum(OpenEnum):
@@ -22,7 +22,7 @@ class RealtimeTranslationClientEventSessionUpdate(RealtimeModel):
     event_id: str | None = None
     """Optional identifier chosen by the client, at most 512 characters.
 
-The server quotes it in the `event_id` of an `error` that this event causes.
+    The server quotes it in the `event_id` of an `error` that this event causes.
     """
     type: Annotated[Literal["session.update"], TypeEnum] = "session.update"
     """Event type, always `session.update`."""

@@ -10,7 +10,7 @@ class RealtimeTranslationServerEventSessionClosed(RealtimeModel):
     """Sent by the server when a translation session has ended.
 
     After a `session.close` it comes once all remaining output has been sent, and the client can
-        then close the connection.
+    then close the connection.
     """
 
     class TypeEnum(OpenEnum):
@@ -19,7 +19,7 @@ class RealtimeTranslationServerEventSessionClosed(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It is unique among the events the server sends.
+    It is unique among the events the server sends.
     """
     type: Annotated[Literal["session.closed"], TypeEnum] = "session.closed"
     """Event type, always `session.closed`."""

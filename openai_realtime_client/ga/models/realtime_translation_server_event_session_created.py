@@ -11,7 +11,7 @@ class RealtimeTranslationServerEventSessionCreated(RealtimeModel):
     """Sent by the server as the first event of a translation connection.
 
     It reports the configuration the session starts with; the client usually answers with
-        `session.update` to set the target language, or starts to send audio.
+    `session.update` to set the target language, or starts to send audio.
     """
 
     class TypeEnum(OpenEnum):
@@ -20,7 +20,7 @@ class RealtimeTranslationServerEventSessionCreated(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It is unique among the events the server sends.
+    It is unique among the events the server sends.
     """
     type: Annotated[Literal["session.created"], TypeEnum] = "session.created"
     """Event type, always `session.created`."""

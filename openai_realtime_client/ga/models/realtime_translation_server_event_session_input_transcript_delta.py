@@ -10,7 +10,7 @@ class RealtimeTranslationServerEventSessionInputTranscriptDelta(RealtimeModel):
     """Sent by the server for each new piece of source transcript.
 
     It is sent only while `audio.input.transcription` is configured. Deltas only ever append, and
-        no event marks the end of an utterance.
+    no event marks the end of an utterance.
     """
 
     __nullable__ = frozenset({"elapsed_ms"})
@@ -21,7 +21,7 @@ class RealtimeTranslationServerEventSessionInputTranscriptDelta(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It is unique among the events the server sends.
+    It is unique among the events the server sends.
     """
     type: Annotated[Literal["session.input_transcript.delta"], TypeEnum] = (
         "session.input_transcript.delta"
@@ -30,12 +30,12 @@ It is unique among the events the server sends.
     delta: str
     """Source-language text to append.
 
-Spacing is part of the text, so no separator is added between deltas.
+    Spacing is part of the text, so no separator is added between deltas.
     """
     elapsed_ms: int | None = None
     """Position in the stream to which this text belongs, in milliseconds, for alignment with the
     other streams.
 
-It moves in steps of 200 ms, so several deltas can share a value. `null` or absent when the
+    It moves in steps of 200 ms, so several deltas can share a value. `null` or absent when the
     server has no timing for it.
     """

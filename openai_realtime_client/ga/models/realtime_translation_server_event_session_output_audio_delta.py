@@ -10,7 +10,7 @@ class RealtimeTranslationServerEventSessionOutputAudioDelta(RealtimeModel):
     """Sent by the server for each chunk of translated speech.
 
     A chunk holds 200 ms of audio, to be played in order of arrival. Chunks continue until the
-        session is closed.
+    session is closed.
     """
 
     __nullable__ = frozenset({"elapsed_ms"})
@@ -24,14 +24,14 @@ class RealtimeTranslationServerEventSessionOutputAudioDelta(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It is unique among the events the server sends.
+    It is unique among the events the server sends.
     """
     type: Annotated[Literal["session.output_audio.delta"], TypeEnum] = "session.output_audio.delta"
     """Event type, always `session.output_audio.delta`."""
     delta: str
     """Translated speech, base64-encoded.
 
-It is 16-bit PCM with the rate and channel count given beside it.
+    It is 16-bit PCM with the rate and channel count given beside it.
     """
     sample_rate: int | None = None
     """Sampling rate of the audio in Hz. The default is 24000."""
@@ -43,6 +43,6 @@ It is 16-bit PCM with the rate and channel count given beside it.
     """Position in the stream to which this audio belongs, in milliseconds, for alignment with the
     other streams.
 
-It serves timing only and does not identify the event. `null` or absent when the server has
+    It serves timing only and does not identify the event. `null` or absent when the server has
     no timing for it.
     """

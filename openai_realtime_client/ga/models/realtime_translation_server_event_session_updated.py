@@ -11,7 +11,7 @@ class RealtimeTranslationServerEventSessionUpdated(RealtimeModel):
     """Sent by the server after it has applied a translation `session.update`.
 
     It reports the whole configuration, not only what changed. A rejected update produces an
-        `error` event instead.
+    `error` event instead.
     """
 
     class TypeEnum(OpenEnum):
@@ -20,7 +20,7 @@ class RealtimeTranslationServerEventSessionUpdated(RealtimeModel):
     event_id: str
     """Identifier of this event, assigned by the server.
 
-It is unique among the events the server sends.
+    It is unique among the events the server sends.
     """
     type: Annotated[Literal["session.updated"], TypeEnum] = "session.updated"
     """Event type, always `session.updated`."""

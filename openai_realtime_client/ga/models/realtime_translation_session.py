@@ -11,7 +11,7 @@ class RealtimeTranslationSession(RealtimeModel):
     """Translation session as the server reports it.
 
     Such a session interprets incoming speech into one target language continuously, without
-        turns, tools or responses.
+    turns, tools or responses.
     """
 
     class TypeEnum(OpenEnum):
@@ -26,7 +26,7 @@ class RealtimeTranslationSession(RealtimeModel):
     model: str
     """Translation model, such as `gpt-realtime-translate`.
 
-It is fixed when the session is created.
+    It is fixed when the session is created.
     """
     audio: RealtimeTranslationAudio
     """Settings for the source audio and the translated audio."""

@@ -14,5 +14,5 @@ class RealtimeTranslationSessionUpdateRequest(RealtimeModel):
     audio: RealtimeTranslationAudio | None = None
     """Audio settings to change: target language, source transcription and noise reduction.
 
-Fields left out keep their value.
+    Fields left out keep their value.
     """

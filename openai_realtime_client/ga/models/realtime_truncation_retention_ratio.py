@@ -13,7 +13,7 @@ class RealtimeTruncationRetentionRatio(RealtimeModel):
     """Truncation that keeps a fraction of the conversation.
 
     Removing more than strictly needed makes the next truncation come later, so more of the
-        prompt cache stays usable between turns.
+    prompt cache stays usable between turns.
     """
 
     class TypeEnum(OpenEnum):
@@ -24,7 +24,7 @@ class RealtimeTruncationRetentionRatio(RealtimeModel):
     retention_ratio: float
     """Fraction of the allowed tokens after the instructions to keep, from 0 to 1.
 
-With 0.8, messages are dropped, oldest first, until 80 percent of the limit is in use.
+    With 0.8, messages are dropped, oldest first, until 80 percent of the limit is in use.
     """
     token_limits: RealtimeTruncationRetentionRatioTokenLimits | None = None
     """Token limits of your own for this strategy. When omitted, the limits of the model apply."""

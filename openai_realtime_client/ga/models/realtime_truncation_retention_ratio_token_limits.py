@@ -14,6 +14,6 @@ class RealtimeTruncationRetentionRatioTokenLimits(RealtimeModel):
     """Most tokens the conversation may hold after the instructions, tool definitions counting as
     instructions.
 
-Truncation starts when this is exceeded; the value is at least 0 and at most the context
+    Truncation starts when this is exceeded; the value is at least 0 and at most the context
     window of the model less its output limit.
     """

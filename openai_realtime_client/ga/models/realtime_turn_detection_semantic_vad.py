@@ -10,7 +10,7 @@ class RealtimeTurnDetectionSemanticVad(RealtimeModel):
     """Turn detection that judges whether the user has finished a thought.
 
     A model estimates from the speech how likely the turn is over and waits longer when the user
-        trails off. This gives fewer false cut-ins than `server_vad`, sometimes with more delay.
+    trails off. This gives fewer false cut-ins than `server_vad`, sometimes with more delay.
     """
 
     class TypeEnum(OpenEnum):
@@ -27,16 +27,16 @@ class RealtimeTurnDetectionSemanticVad(RealtimeModel):
     eagerness: EagernessEnum | None = None
     """How soon to consider a turn finished.
 
-`low` waits longest (up to 8 seconds), `medium` waits up to 4 seconds and `high` up to 2
+    `low` waits longest (up to 8 seconds), `medium` waits up to 4 seconds and `high` up to 2
     seconds; `auto`, the default, equals `medium`.
     """
     create_response: bool | None = None
     """Whether to start a response when the user stops speaking.
 
-The default is `true`; with `false` the client sends `response.create` itself.
+    The default is `true`; with `false` the client sends `response.create` itself.
     """
     interrupt_response: bool | None = None
     """Whether speech from the user interrupts a response in progress in the default conversation.
 
-The default is `true`; with `false` the response runs to its end.
+    The default is `true`; with `false` the response runs to its end.
     """

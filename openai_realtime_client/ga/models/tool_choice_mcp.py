@@ -24,5 +24,5 @@ class ToolChoiceMCP(RealtimeModel):
     name: str | None = None
     """Name of the tool to call on that server.
 
-`null` or absent leaves the choice of tool to the model.
+    `null` or absent leaves the choice of tool to the model.
     """

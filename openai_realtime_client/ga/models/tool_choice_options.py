@@ -8,7 +8,7 @@ class ToolChoiceOptions(OpenEnum):
     """Tool choice mode.
 
     `none` forbids tool calls, `auto` lets the model decide between answering and calling tools,
-        and `required` makes it call at least one tool.
+    and `required` makes it call at least one tool.
     """
 
     NONE = "none"

@@ -11,9 +11,9 @@ class RealtimeClientEventConversationItemCreate(RealtimeModel):
     """Client event that inserts an item into the conversation.
 
     Used to fill in history (text from earlier turns, for example), to add a user message in text
-        or audio, or to return the output of a function call; assistant messages can carry text but not
-        audio. The server confirms with `conversation.item.created` or reports an `error`. No response
-        is generated until `response.create` is sent.
+    or audio, or to return the output of a function call; assistant messages can carry text but not
+    audio. The server confirms with `conversation.item.created` or reports an `error`. No response
+    is generated until `response.create` is sent.
     """
 
     class TypeEnum(OpenEnum):
@@ -22,14 +22,14 @@ class RealtimeClientEventConversationItemCreate(RealtimeModel):
     event_id: str | None = None
     """Id the client may give this event.
 
-If the event causes an `error`, the server repeats the id in `error.event_id`.
+    If the event causes an `error`, the server repeats the id in `error.event_id`.
     """
     type: Annotated[Literal["conversation.item.create"], TypeEnum] = "conversation.item.create"
     """Event type, always `conversation.item.create`."""
     previous_item_id: str | None = None
     """Id of the item after which the new one is placed.
 
-Left out, the item goes to the end of the conversation; `root` puts it at the very beginning.
+    Left out, the item goes to the end of the conversation; `root` puts it at the very beginning.
     An id that is not in the conversation causes an `error` and nothing is inserted.
     """
     item: RealtimeConversationItem

@@ -10,7 +10,7 @@ class RealtimeClientEventConversationItemDelete(RealtimeModel):
     """Client event that removes an item from the conversation.
 
     The server answers with `conversation.item.deleted`, or with an `error` if the conversation
-        has no such item.
+    has no such item.
     """
 
     class TypeEnum(OpenEnum):
@@ -19,7 +19,7 @@ class RealtimeClientEventConversationItemDelete(RealtimeModel):
     event_id: str | None = None
     """Id the client may give this event.
 
-If the event causes an `error`, the server repeats the id in `error.event_id`.
+    If the event causes an `error`, the server repeats the id in `error.event_id`.
     """
     type: Annotated[Literal["conversation.item.delete"], TypeEnum] = "conversation.item.delete"
     """Event type, always `conversation.item.delete`."""

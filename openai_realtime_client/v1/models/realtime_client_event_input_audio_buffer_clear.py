@@ -10,7 +10,7 @@ class RealtimeClientEventInputAudioBufferClear(RealtimeModel):
     """Client event that discards all audio in the input buffer.
 
     Audio already committed to the conversation is not affected. The server confirms with
-        `input_audio_buffer.cleared`.
+    `input_audio_buffer.cleared`.
     """
 
     class TypeEnum(OpenEnum):
@@ -19,7 +19,7 @@ class RealtimeClientEventInputAudioBufferClear(RealtimeModel):
     event_id: str | None = None
     """Id the client may give this event.
 
-If the event causes an `error`, the server repeats the id in `error.event_id`.
+    If the event causes an `error`, the server repeats the id in `error.event_id`.
     """
     type: Annotated[Literal["input_audio_buffer.clear"], TypeEnum] = "input_audio_buffer.clear"
     """Event type, always `input_audio_buffer.clear`."""

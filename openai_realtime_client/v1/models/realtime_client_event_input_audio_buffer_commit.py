@@ -10,9 +10,9 @@ class RealtimeClientEventInputAudioBufferCommit(RealtimeModel):
     """Client event that turns the buffered audio into a user message.
 
     It is needed only while turn detection is off, since otherwise the server commits on its own.
-        Committing an empty buffer is an `error`. The server answers with `input_audio_buffer.committed`
-        and `conversation.item.created`, and starts transcription if the session has it configured; it
-        does not start a response.
+    Committing an empty buffer is an `error`. The server answers with `input_audio_buffer.committed`
+    and `conversation.item.created`, and starts transcription if the session has it configured; it
+    does not start a response.
     """
 
     class TypeEnum(OpenEnum):
@@ -21,7 +21,7 @@ class RealtimeClientEventInputAudioBufferCommit(RealtimeModel):
     event_id: str | None = None
     """Id the client may give this event.
 
-If the event causes an `error`, the server repeats the id in `error.event_id`.
+    If the event causes an `error`, the server repeats the id in `error.event_id`.
     """
     type: Annotated[Literal["input_audio_buffer.commit"], TypeEnum] = "input_audio_buffer.commit"
     """Event type, always `input_audio_buffer.commit`."""

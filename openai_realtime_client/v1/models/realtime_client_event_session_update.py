@@ -13,9 +13,9 @@ class RealtimeClientEventSessionUpdate(RealtimeModel):
     """Client event that changes the settings of a conversation session.
 
     It may be sent at any time; only the fields present change, so an empty string clears
-        `instructions`, an empty list clears `tools`, and `null` switches off `turn_detection`. `model`
-        cannot be changed in a running session, and `voice` only before the model has produced audio.
-        The server answers with `session.updated` and the full configuration, or with an `error`.
+    `instructions`, an empty list clears `tools`, and `null` switches off `turn_detection`. `model`
+    cannot be changed in a running session, and `voice` only before the model has produced audio.
+    The server answers with `session.updated` and the full configuration, or with an `error`.
     """
 
     class TypeEnum(OpenEnum):
@@ -24,7 +24,7 @@ class RealtimeClientEventSessionUpdate(RealtimeModel):
     event_id: str | None = None
     """Id the client may give this event.
 
-If the event causes an `error`, the server repeats the id in `error.event_id`.
+    If the event causes an `error`, the server repeats the id in `error.event_id`.
     """
     type: Annotated[Literal["session.update"], TypeEnum] = "session.update"
     """Event type, always `session.update`."""

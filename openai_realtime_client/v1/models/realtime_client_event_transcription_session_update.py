@@ -13,7 +13,7 @@ class RealtimeClientEventTranscriptionSessionUpdate(RealtimeModel):
     """Client event that changes the settings of a transcription session.
 
     The server answers with `transcription_session.updated` and the full configuration, or with
-        an `error`.
+    an `error`.
     """
 
     class TypeEnum(OpenEnum):
@@ -22,7 +22,7 @@ class RealtimeClientEventTranscriptionSessionUpdate(RealtimeModel):
     event_id: str | None = None
     """Id the client may give this event.
 
-If the event causes an `error`, the server repeats the id in `error.event_id`.
+    If the event causes an `error`, the server repeats the id in `error.event_id`.
     """
     type: Annotated[Literal["transcription_session.update"], TypeEnum] = (
         "transcription_session.update"

@@ -10,7 +10,7 @@ class RealtimeResponseCreateParamsTool(RealtimeModel):
     """A function that the model may call.
 
     The client runs it and returns the result as a `function_call_output` item. Sessions and
-        single responses use the same shape.
+    single responses use the same shape.
     """
 
     class TypeEnum(OpenEnum):
@@ -23,7 +23,7 @@ class RealtimeResponseCreateParamsTool(RealtimeModel):
     description: str | None = None
     """What the function does, and when and how the model should use it.
 
-It may also say what to tell the user about the call.
+    It may also say what to tell the user about the call.
     """
     parameters: dict[str, Any] | None = None
     """JSON Schema of the arguments, an object. The `arguments` of a call are meant to follow it."""

@@ -14,7 +14,7 @@ class RealtimeResponseUsage(RealtimeModel):
     """Token counts for one response.
 
     A session keeps its conversation as context, so the output of earlier turns is counted as
-        input of later ones. The numbers correspond to what is billed.
+    input of later ones. The numbers correspond to what is billed.
     """
 
     total_tokens: int | None = None

@@ -10,7 +10,7 @@ class RealtimeServerEventConversationCreatedConversation(RealtimeModel):
     id: str | None = None
     """Id of the conversation, such as `conv_001`.
 
-It reappears as `conversation_id` of responses.
+    It reappears as `conversation_id` of responses.
     """
     object: str | None = None
     """Object type, `realtime.conversation`."""

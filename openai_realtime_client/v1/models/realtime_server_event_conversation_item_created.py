@@ -11,8 +11,8 @@ class RealtimeServerEventConversationItemCreated(RealtimeModel):
     """Server event that reports a new item in the conversation.
 
     It has three causes: a response started an item, in which case the item is a `message` or
-        `function_call` that is still being filled; the input buffer was committed; or the client sent
-        `conversation.item.create`.
+    `function_call` that is still being filled; the input buffer was committed; or the client sent
+    `conversation.item.create`.
     """
 
     __nullable__ = frozenset({"previous_item_id"})
@@ -27,11 +27,11 @@ class RealtimeServerEventConversationItemCreated(RealtimeModel):
     previous_item_id: str | None
     """Id of the item right before the new one, which tells the order of the conversation.
 
-Servers send `null` for the first item.
+    Servers send `null` for the first item.
     """
     item: RealtimeConversationItem
     """The new item.
 
-It may be unfinished, with status `in_progress` and empty content, if a response is
+    It may be unfinished, with status `in_progress` and empty content, if a response is
     generating it.
     """

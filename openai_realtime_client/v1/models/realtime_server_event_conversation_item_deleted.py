@@ -10,7 +10,7 @@ class RealtimeServerEventConversationItemDeleted(RealtimeModel):
     """Server event that confirms the removal of an item.
 
     It answers `conversation.item.delete`; clients drop the item from their own copy of the
-        history.
+    history.
     """
 
     class TypeEnum(OpenEnum):

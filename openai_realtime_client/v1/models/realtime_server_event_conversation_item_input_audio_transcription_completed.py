@@ -11,9 +11,9 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionCompleted(Realti
     """Server event with the final transcript of one piece of user audio.
 
     Transcription starts when the input buffer is committed and runs beside the response, so this
-        may come before or after the response's events. A separate speech recognition model writes the
-        transcript while the conversation model listens to the audio itself, so the text only
-        approximates what that model understood.
+    may come before or after the response's events. A separate speech recognition model writes the
+    transcript while the conversation model listens to the audio itself, so the text only
+    approximates what that model understood.
     """
 
     __nullable__ = frozenset({"logprobs"})
@@ -38,11 +38,11 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionCompleted(Realti
     logprobs: list[LogProbProperties] | None = None
     """Log probabilities of the tokens of the transcript.
 
-`null` or absent unless the transcription session asks for them in `include`.
+    `null` or absent unless the transcription session asks for them in `include`.
     """
     usage: dict[str, Any] | None = None
     """What the transcription cost, apart from any response.
 
-Its `type` is `tokens`, with token counts, or `duration`, with `seconds`. Absent from older
+    Its `type` is `tokens`, with token counts, or `duration`, with `seconds`. Absent from older
     servers.
     """

@@ -11,8 +11,8 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionDelta(RealtimeMo
     """Server event with a further piece of a user audio transcript.
 
     Pieces are sent in order, and `conversation.item.input_audio_transcription.completed` follows
-        with the full text. The `gpt-4o` transcription models send text as it is recognised; `whisper-1`
-        sends the text of the whole turn in one piece.
+    with the full text. The `gpt-4o` transcription models send text as it is recognised; `whisper-1`
+    sends the text of the whole turn in one piece.
     """
 
     __nullable__ = frozenset({"logprobs"})
@@ -37,5 +37,5 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionDelta(RealtimeMo
     logprobs: list[LogProbProperties] | None = None
     """Log probabilities of the tokens in this piece.
 
-`null` or absent unless the transcription session asks for them in `include`.
+    `null` or absent unless the transcription session asks for them in `include`.
     """

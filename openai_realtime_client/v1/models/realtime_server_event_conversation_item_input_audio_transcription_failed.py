@@ -13,7 +13,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionFailed(RealtimeM
     """Server event that reports that user audio could not be transcribed.
 
     It is sent in place of the `completed` event and, unlike a plain `error`, names the item
-        concerned. The message and the session remain usable.
+    concerned. The message and the session remain usable.
     """
 
     class TypeEnum(OpenEnum):

@@ -25,5 +25,5 @@ class RealtimeServerEventConversationItemRetrieved(RealtimeModel):
     item: RealtimeConversationItem
     """The item as the server holds it.
 
-Audio parts can include the audio bytes, which other events leave out.
+    Audio parts can include the audio bytes, which other events leave out.
     """

@@ -13,8 +13,8 @@ class RealtimeServerEventError(RealtimeModel):
     """Server event that reports a problem.
 
     The client can cause it, for example with an invalid event, or the server. An error seldom
-        ends the session: unless a close frame follows, the connection remains usable, so clients should
-        log it and go on.
+    ends the session: unless a close frame follows, the connection remains usable, so clients should
+    log it and go on.
     """
 
     class TypeEnum(OpenEnum):

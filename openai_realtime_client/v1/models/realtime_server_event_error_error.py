@@ -20,5 +20,5 @@ class RealtimeServerEventErrorError(RealtimeModel):
     event_id: str | None = None
     """The `event_id` of the client event that caused the error.
 
-`null` if no client event did, or if that event had no id.
+    `null` if no client event did, or if that event had no id.
     """

@@ -10,7 +10,7 @@ class RealtimeServerEventInputAudioBufferCommitted(RealtimeModel):
     """Server event that reports that buffered audio became a user message.
 
     The client asked for it with `input_audio_buffer.commit`, or the server detected the end of a
-        turn. A `conversation.item.created` event for the message follows.
+    turn. A `conversation.item.created` event for the message follows.
     """
 
     __nullable__ = frozenset({"previous_item_id"})
@@ -27,7 +27,7 @@ class RealtimeServerEventInputAudioBufferCommitted(RealtimeModel):
     previous_item_id: str | None
     """Id of the item after which the message is placed.
 
-Servers send `null` if it is the first item of the conversation.
+    Servers send `null` if it is the first item of the conversation.
     """
     item_id: str
     """Id of the user message that is created from the audio."""

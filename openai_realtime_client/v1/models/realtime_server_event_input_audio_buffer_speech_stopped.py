@@ -10,8 +10,8 @@ class RealtimeServerEventInputAudioBufferSpeechStopped(RealtimeModel):
     """Server event that reports that the user stopped speaking.
 
     It is sent only while turn detection is on. The server then commits the buffer, so
-        `input_audio_buffer.committed` and `conversation.item.created` for the user message follow, and
-        a response if `create_response` is on.
+    `input_audio_buffer.committed` and `conversation.item.created` for the user message follow, and
+    a response if `create_response` is on.
     """
 
     class TypeEnum(OpenEnum):
@@ -27,7 +27,7 @@ class RealtimeServerEventInputAudioBufferSpeechStopped(RealtimeModel):
     """Where the audio passed to the model ends, in milliseconds on the timeline of all audio
     appended in the session.
 
-The trailing silence of `silence_duration_ms` is included.
+    The trailing silence of `silence_duration_ms` is included.
     """
     item_id: str
     """Id of the user message that is created from the speech."""

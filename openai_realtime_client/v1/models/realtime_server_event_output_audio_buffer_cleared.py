@@ -10,7 +10,7 @@ class RealtimeServerEventOutputAudioBufferCleared(RealtimeModel):
     """Server event that reports that pending output audio was dropped, WebRTC only.
 
     The user interrupted while turn detection was on, or the client sent
-        `output_audio_buffer.clear`.
+    `output_audio_buffer.clear`.
     """
 
     class TypeEnum(OpenEnum):

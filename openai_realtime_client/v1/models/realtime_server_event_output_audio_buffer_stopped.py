@@ -10,7 +10,7 @@ class RealtimeServerEventOutputAudioBufferStopped(RealtimeModel):
     """Server event that reports that all audio was streamed, WebRTC only.
 
     The output buffer is empty and no more audio is expected; since audio is paced for playback,
-        this can come well after `response.done`.
+    this can come well after `response.done`.
     """
 
     class TypeEnum(OpenEnum):

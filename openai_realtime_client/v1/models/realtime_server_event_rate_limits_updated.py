@@ -13,7 +13,7 @@ class RealtimeServerEventRateLimitsUpdated(RealtimeModel):
     """Server event that reports the state of the rate limits.
 
     It is sent around the start of a response, when the server sets tokens aside for the expected
-        output; the reservation is corrected once the response is finished.
+    output; the reservation is corrected once the response is finished.
     """
 
     class TypeEnum(OpenEnum):

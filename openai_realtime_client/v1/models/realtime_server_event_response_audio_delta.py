@@ -10,7 +10,7 @@ class RealtimeServerEventResponseAudioDelta(RealtimeModel):
     """Server event with the next chunk of generated audio.
 
     Chunks of one part come in order and end with `response.audio.done`. Over WebRTC the audio
-        travels on the media track, so clients there do not depend on this event.
+    travels on the media track, so clients there do not depend on this event.
     """
 
     class TypeEnum(OpenEnum):
@@ -31,5 +31,5 @@ class RealtimeServerEventResponseAudioDelta(RealtimeModel):
     delta: str
     """Audio bytes, base64-encoded, in the output audio format of the response.
 
-Decode each chunk by itself and append the bytes.
+    Decode each chunk by itself and append the bytes.
     """

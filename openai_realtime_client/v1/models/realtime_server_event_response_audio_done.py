@@ -10,7 +10,7 @@ class RealtimeServerEventResponseAudioDone(RealtimeModel):
     """Server event that marks the end of the audio of one content part.
 
     It carries no audio; the chunks have been sent in `response.audio.delta` events. A response
-        that stops early, cancelled or cut off, gets this event too.
+    that stops early, cancelled or cut off, gets this event too.
     """
 
     class TypeEnum(OpenEnum):

@@ -10,7 +10,7 @@ class RealtimeServerEventResponseAudioTranscriptDelta(RealtimeModel):
     """Server event with the next piece of the transcript of generated audio.
 
     The text is what the model speaks; it can run ahead of the audio.
-        `response.audio_transcript.done` ends the series.
+    `response.audio_transcript.done` ends the series.
     """
 
     class TypeEnum(OpenEnum):

@@ -22,7 +22,7 @@ class RealtimeServerEventResponseContentPartAddedPart(RealtimeModel):
     audio: str | None = None
     """Base64-encoded audio of an `audio` part.
 
-Usually absent, since audio is sent in `response.audio.delta` events.
+    Usually absent, since audio is sent in `response.audio.delta` events.
     """
     transcript: str | None = None
     """Transcript of an `audio` part, usually empty at this point."""

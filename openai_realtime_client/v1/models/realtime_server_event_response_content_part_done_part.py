@@ -19,7 +19,7 @@ class RealtimeServerEventResponseContentPartDonePart(RealtimeModel):
     audio: str | None = None
     """Base64-encoded audio of an `audio` part.
 
-Usually absent, since the audio has been sent in `response.audio.delta` events.
+    Usually absent, since the audio has been sent in `response.audio.delta` events.
     """
     transcript: str | None = None
     """The complete transcript of an `audio` part."""

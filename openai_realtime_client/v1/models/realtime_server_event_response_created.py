@@ -11,7 +11,7 @@ class RealtimeServerEventResponseCreated(RealtimeModel):
     """Server event that reports that a response has begun.
 
     It is the first event of every response, whether the client or turn detection started it;
-        item and content events follow, and `response.done` ends it.
+    item and content events follow, and `response.done` ends it.
     """
 
     class TypeEnum(OpenEnum):

@@ -11,7 +11,7 @@ class RealtimeServerEventResponseDone(RealtimeModel):
     """Server event that ends a response.
 
     Every response gets one, successful or not. The response lists all its output items, but
-        without audio bytes; if it includes function calls, this is the time to run them.
+    without audio bytes; if it includes function calls, this is the time to run them.
     """
 
     class TypeEnum(OpenEnum):

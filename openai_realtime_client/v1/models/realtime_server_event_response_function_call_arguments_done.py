@@ -10,8 +10,8 @@ class RealtimeServerEventResponseFunctionCallArgumentsDone(RealtimeModel):
     """Server event with the complete arguments of a function call.
 
     A response that stops early, cancelled or cut off, gets this event too. After a call that
-        ended normally, the client runs the function, adds a `function_call_output` item, and sends
-        `response.create` to go on.
+    ended normally, the client runs the function, adds a `function_call_output` item, and sends
+    `response.create` to go on.
     """
 
     class TypeEnum(OpenEnum):
@@ -34,5 +34,5 @@ class RealtimeServerEventResponseFunctionCallArgumentsDone(RealtimeModel):
     arguments: str
     """The whole arguments, as a string of JSON.
 
-After an interruption it may be cut off and invalid.
+    After an interruption it may be cut off and invalid.
     """

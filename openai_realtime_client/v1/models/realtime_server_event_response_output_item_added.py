@@ -11,7 +11,7 @@ class RealtimeServerEventResponseOutputItemAdded(RealtimeModel):
     """Server event that opens a new output item in a response.
 
     For a message, content part events follow; for a function call, argument deltas.
-        `response.output_item.done` closes the item.
+    `response.output_item.done` closes the item.
     """
 
     class TypeEnum(OpenEnum):

@@ -13,7 +13,7 @@ class RealtimeServerEventTranscriptionSessionUpdated(RealtimeModel):
     """Server event that confirms a change of transcription settings.
 
     It answers `transcription_session.update`; if the update is invalid, an `error` is sent
-        instead.
+    instead.
     """
 
     class TypeEnum(OpenEnum):
@@ -28,5 +28,5 @@ class RealtimeServerEventTranscriptionSessionUpdated(RealtimeModel):
     session: RealtimeTranscriptionSessionCreateResponse
     """The complete transcription settings now in force.
 
-Servers leave out `client_secret` here, although it is listed as required.
+    Servers leave out `client_secret` here, although it is listed as required.
     """

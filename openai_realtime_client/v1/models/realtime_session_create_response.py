@@ -25,7 +25,7 @@ class RealtimeSessionCreateResponse(RealtimeModel):
     """A session created over REST, with its ephemeral key.
 
     The settings are those in force; what a WebSocket connection reports in `session.created` has
-        the same meaning but no `client_secret`.
+    the same meaning but no `client_secret`.
     """
 
     __nullable__ = frozenset({"input_audio_transcription", "turn_detection"})
@@ -41,12 +41,12 @@ class RealtimeSessionCreateResponse(RealtimeModel):
     instructions: str | None = None
     """System instructions placed before every model call.
 
-If the request gave none, the server's default instructions are shown.
+    If the request gave none, the server's default instructions are shown.
     """
     voice: VoiceIdsShared | None = None
     """Voice for spoken output.
 
-Once the model has produced audio in the session, it stays as it is.
+    Once the model has produced audio in the session, it stays as it is.
     """
     input_audio_format: str | None = None
     """Encoding of the audio the client sends: `pcm16` (16-bit PCM at 24 kHz, mono, little-endian),
@@ -59,13 +59,13 @@ Once the model has produced audio in the session, it stays as it is.
     input_audio_transcription: RealtimeSessionCreateResponseInputAudioTranscription | None = None
     """Transcription of user audio by a separate model.
 
-`null` or absent means that it is off. The result is only a guide for the client: the
+    `null` or absent means that it is off. The result is only a guide for the client: the
     conversation model hears the audio itself.
     """
     turn_detection: RealtimeSessionCreateResponseTurnDetection | None = None
     """How the server notices that the user starts and stops speaking.
 
-`null` means that it is off, and then the client commits audio and asks for responses itself.
+    `null` means that it is off, and then the client commits audio and asks for responses itself.
     """
     tools: list[RealtimeResponseCreateParamsTool] | None = None
     """Functions the model may call in this session."""
@@ -76,5 +76,5 @@ Once the model has produced audio in the session, it stays as it is.
     max_response_output_tokens: RealtimeResponseCreateParamsMaxResponseOutputTokens | None = None
     """Limit on the tokens of one response, tool calls included.
 
-An integer from 1 to 4096, or `inf` for no limit below the model's own. The default is `inf`.
+    An integer from 1 to 4096, or `inf` for no limit below the model's own. The default is `inf`.
     """

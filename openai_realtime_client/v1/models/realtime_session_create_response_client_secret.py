@@ -8,7 +8,7 @@ class RealtimeSessionCreateResponseClientSecret(RealtimeModel):
     """Short-lived key that a client app uses to connect.
 
     It stands in for the real API key where that must not be exposed, such as in a browser or
-        mobile app.
+    mobile app.
     """
 
     value: str

@@ -15,7 +15,7 @@ class RealtimeSessionCreateResponseTurnDetection(RealtimeModel):
     threshold: float | None = None
     """How sure the detector must be that it hears speech, from 0.0 to 1.0, by default 0.5.
 
-Raise it where background noise sets off the detector; soft speech is then missed more
+    Raise it where background noise sets off the detector; soft speech is then missed more
     easily.
     """
     prefix_padding_ms: int | None = None
@@ -25,5 +25,5 @@ Raise it where background noise sets off the detector; soft speech is then misse
     """How long the silence must last before a turn counts as ended, in milliseconds, by default 500
     (200 for transcription).
 
-A small value makes answers prompt, at the risk of interrupting a user who only pauses.
+    A small value makes answers prompt, at the risk of interrupting a user who only pauses.
     """

@@ -18,6 +18,6 @@ class RealtimeSessionInputAudioNoiseReduction(RealtimeModel):
     type: TypeEnum | None = None
     """Kind of microphone to tune for.
 
-`near_field` is for one close to the mouth, as in a headset; `far_field` is for one farther
+    `near_field` is for one close to the mouth, as in a headset; `far_field` is for one farther
     away, as in a laptop or meeting room.
     """

@@ -18,7 +18,7 @@ class RealtimeTranscriptionSessionCreateRequest(RealtimeModel):
     """Settings of a transcription session as the client sends them.
 
     The same object creates a session over REST and changes one in
-        `transcription_session.update`. All fields are optional.
+    `transcription_session.update`. All fields are optional.
     """
 
     __nullable__ = frozenset(
@@ -39,7 +39,7 @@ class RealtimeTranscriptionSessionCreateRequest(RealtimeModel):
     input_audio_format: InputAudioFormatEnum | None = None
     """Encoding of the audio the client sends.
 
-`pcm16`, the default, is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and
+    `pcm16`, the default, is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and
     `g711_alaw` are 8 kHz telephone codecs.
     """
     input_audio_transcription: (
@@ -49,16 +49,16 @@ class RealtimeTranscriptionSessionCreateRequest(RealtimeModel):
     turn_detection: RealtimeSessionTurnDetection | None = None
     """How the server splits the audio into turns.
 
-`null` switches it off, and then the client ends each turn with `input_audio_buffer.commit`.
+    `null` switches it off, and then the client ends each turn with `input_audio_buffer.commit`.
     """
     input_audio_noise_reduction: RealtimeSessionInputAudioNoiseReduction | None = None
     """Noise filter for incoming audio, applied before turn detection and transcription.
 
-`null`, the default, switches it off.
+    `null`, the default, switches it off.
     """
     include: list[str] | None = None
     """Extra data to put into the server's events.
 
-`item.input_audio_transcription.logprobs` adds log probabilities to transcription events.
+    `item.input_audio_transcription.logprobs` adds log probabilities to transcription events.
     Left out, nothing is added.
     """

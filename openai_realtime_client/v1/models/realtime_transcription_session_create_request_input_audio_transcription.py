@@ -23,12 +23,12 @@ class RealtimeTranscriptionSessionCreateRequestInputAudioTranscription(RealtimeM
     language: str | None = None
     """Language of the audio as an ISO-639-1 code, such as `en`.
 
-A correct hint makes results faster and more accurate; left out, the model detects the
+    A correct hint makes results faster and more accurate; left out, the model detects the
     language.
     """
     prompt: str | None = None
     """Text that guides the transcription.
 
-For `whisper-1` it is a list of keywords; for the `gpt-4o` transcription models it is free
+    For `whisper-1` it is a list of keywords; for the `gpt-4o` transcription models it is free
     text, for example `a phone call about flight bookings`.
     """

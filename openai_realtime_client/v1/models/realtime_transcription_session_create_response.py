@@ -18,7 +18,7 @@ class RealtimeTranscriptionSessionCreateResponse(RealtimeModel):
     """Settings of a transcription session as the server reports them.
 
     The REST endpoint returns them with an ephemeral key; `transcription_session.updated` has the
-        same settings without it.
+    same settings without it.
     """
 
     __nullable__ = frozenset({"input_audio_transcription", "turn_detection"})
@@ -30,7 +30,7 @@ class RealtimeTranscriptionSessionCreateResponse(RealtimeModel):
     client_secret: RealtimeSessionCreateResponseClientSecret | None = None
     """Ephemeral key for connecting to this session.
 
-Only the REST endpoint returns it; servers leave it out of events.
+    Only the REST endpoint returns it; servers leave it out of events.
     """
     modalities: list[ModalitiesEnum] | None = None
     """Kinds of output, `text` or `text` with `audio`."""
@@ -45,6 +45,6 @@ Only the REST endpoint returns it; servers leave it out of events.
     turn_detection: RealtimeSessionCreateResponseTurnDetection | None = None
     """How the server splits the audio into turns.
 
-`null` means that it is off, and then the client ends each turn with
+    `null` means that it is off, and then the client ends each turn with
     `input_audio_buffer.commit`.
     """
