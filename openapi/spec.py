@@ -20,6 +20,7 @@ from jsonpath_ng.ext import parse as parse_jsonpath
 from jsonschema import Draft202012Validator, ValidationError
 from oas_patch.overlay import apply_overlay
 from oas_patch.validator import load_schema
+from openapi_schema_validator import OAS30Validator, OAS31Validator
 from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
 from pydantic import BaseModel
 from ruamel.yaml import YAML
@@ -195,6 +196,22 @@ def _check(document: dict[str, Any], path: Path) -> None:
         reason = max([error, *error.context], key=lambda each: len(each.absolute_path))
         message = textwrap.shorten(reason.message, 200)
         raise SpecError(f"{path}: {_place(reason, document)}: {message}")
+    _check_examples(document, path, OAS31Validator if is_31 else OAS30Validator)
+
+
+def _check_examples(document: dict[str, Any], path: Path, validator: Any) -> None:
+    """The pages show each `example`, so that it has to be a value of its schema."""
+    for place, schema in _schemas(document):
+        if "example" not in schema:
+            continue
+        example = schema["example"]
+        if "properties" in schema and isinstance(example, dict):
+            for field in example.keys() - schema["properties"].keys():
+                raise SpecError(f"{path}: {place}.example: there is no property {field!r}")
+        whole = {**schema, "components": document["components"]}
+        for error in validator(whole).iter_errors(example):
+            message = textwrap.shorten(error.message, 200)
+            raise SpecError(f"{path}: {place}.example: {message}")
 
 
 def _check_references(document: dict[str, Any], path: Path) -> None:
@@ -518,7 +535,12 @@ def _member(union: str, schema: dict[str, Any], schemas: dict[str, Any]) -> dict
     if schema.get("type") == "array":
         item = _member(union, schema["items"], schemas)
         return {**item, "type": f"list[{item['type']}]", "when": "an array"}
-    kind = schema["type"]
+    kind = schema.get("type", "")
+    if kind not in PYTHON_TYPES:
+        raise SpecError(
+            f"components.schemas.{union}: a member is neither a reference nor of one type; "
+            "make it a component"
+        )
     return {"type": PYTHON_TYPES[kind], "when": f"{'an' if kind[0] in 'io' else 'a'} {kind}"}
 
 
