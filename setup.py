@@ -23,7 +23,7 @@ setup(
     install_requires=[
         "pydantic>=2.12,<3",
         "python-dateutil>=2.8.2",
-        "typing-extensions>=4.10",
+        "typing-extensions>=4.14.1",
         "urllib3>=2.0,<3",
     ],
     extras_require={
@@ -42,6 +42,7 @@ setup(
             "openapi-spec-validator==0.9.0",
             "pyright[nodejs]==1.1.414",
             "pytest==9.2.0",
+            "pytest-xdist==3.8.0",
             "ruamel.yaml==0.19.1",
             "ruff==0.17.6",
             "types-python-dateutil==2.9.0.20261116",

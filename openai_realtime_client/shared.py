@@ -4,11 +4,11 @@ from openai_realtime_client.core.lazy import TYPE_CHECKING
 from openai_realtime_client.core.lazy import lazy_names as _lazy_names
 
 if TYPE_CHECKING:
+    from openai_realtime_client.core.deviations import Deviation as Deviation
+    from openai_realtime_client.core.deviations import deviations as deviations
     from openai_realtime_client.core.errors import InvalidEventError as InvalidEventError
     from openai_realtime_client.core.errors import InvalidModelError as InvalidModelError
-    from openai_realtime_client.core.events import Deviation as Deviation
     from openai_realtime_client.core.events import UnknownEvent as UnknownEvent
-    from openai_realtime_client.core.events import deviations as deviations
     from openai_realtime_client.core.model import RealtimeModel as RealtimeModel
     from openai_realtime_client.core.model import UnknownModel as UnknownModel
     from openai_realtime_client.core.open_enum import OpenEnum as OpenEnum
@@ -73,8 +73,8 @@ else:
             "ConnectionLostError": "openai_realtime_client.realtime.errors",
             "ConnectionSettingsError": "openai_realtime_client.realtime.endpoint",
             "Created": "openai_realtime_client.http.response",
-            "Deviation": "openai_realtime_client.core.events",
-            "deviations": "openai_realtime_client.core.events",
+            "Deviation": "openai_realtime_client.core.deviations",
+            "deviations": "openai_realtime_client.core.deviations",
             "ForbiddenException": "openai_realtime_client.http.errors",
             "HandshakeRefusedError": "openai_realtime_client.realtime.errors",
             "InvalidEventError": "openai_realtime_client.core.errors",

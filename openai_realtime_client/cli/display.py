@@ -46,6 +46,8 @@ _TYPE_WIDTH = 38
 _NARROW_TYPE_WIDTH = 27
 _WIDE = 100
 _LONG = 300
+# Characters in a column: a letter can have a few combining marks, and an emoji a few parts.
+_MOST_IN_COLUMN = 8
 
 
 class OutputError(Exception):
@@ -236,8 +238,10 @@ def _char_columns(char: str) -> int:
 
 
 def _cut(text: str, room: int, ellipsis: str) -> str:
-    if _columns(text) <= room:
+    if _columns(text) <= room and len(text) <= _MOST_IN_COLUMN * room:
         return text
+    # Marks have no width of their own, so that any number of them would fit.
+    text = text[: _MOST_IN_COLUMN * room]
     room -= len(ellipsis)
     end = 0
     for char in text:

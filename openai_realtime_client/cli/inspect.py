@@ -33,7 +33,7 @@ from openai_realtime_client.cli.display import (
     show_event,
     span_text,
 )
-from openai_realtime_client.core.events import Deviation
+from openai_realtime_client.core.deviations import Deviation
 from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.testing.recording import RecordedEvent, read_recording
 
@@ -43,6 +43,8 @@ _MOST_HELD = 50
 _MOST_VALUES = 3
 _VALUE_LENGTH = 60
 _JOINED_LENGTH = 1000
+# More than any count. Sums of such numbers can have more digits than Python prints.
+_MOST_TOKENS = 10**15
 _INDEX = re.compile(r"\[\d+\]")
 _TOKENS = {
     "total": ("total_tokens",),
@@ -233,9 +235,11 @@ class _Summary:
 
     @property
     def duration_ms(self) -> float | None:
-        """From the first to the last event, if their times were recorded."""
-        known = self._first_ms <= self._last_ms
-        return round(self._last_ms - self._first_ms, 1) if known else None
+        """From the first to the last event, if their times were recorded and are not absurd."""
+        if self._first_ms > self._last_ms:
+            return None
+        duration_ms = _finite(self._last_ms - self._first_ms)
+        return None if duration_ms is None else round(duration_ms, 1)
 
     def add(self, recorded: RecordedEvent, event: RealtimeModel) -> list[Deviation]:
         """Count an event in; gives its deviations."""
@@ -258,7 +262,8 @@ class _Summary:
         self.responses += 1
         for name, path in _TOKENS.items():
             value = _at(response, "usage", *path)
-            if isinstance(value, int) and not isinstance(value, bool):
+            is_count = isinstance(value, int) and not isinstance(value, bool)
+            if is_count and abs(value) < _MOST_TOKENS:
                 self.tokens[name] += value
 
     def _add_error(self, wire: dict[str, Any], line: int) -> None:

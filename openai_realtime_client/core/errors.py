@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
 from typing_extensions import Self
 
-from openai_realtime_client.core.json_types import is_array, is_object
+from openai_realtime_client.core.json_types import Path, is_array, is_object, path_text
 
-__all__ = ["InvalidEventError", "InvalidModelError", "Path", "path_text", "problems"]
-
-Path = tuple[str | int, ...]
+__all__ = ["InvalidEventError", "InvalidModelError", "problems"]
 
 _MOST_PROBLEMS = 10
 
@@ -22,7 +20,8 @@ class InvalidModelError(ValueError):
     """JSON does not fit a model.
 
     `problems` holds a pair for each field that does not fit: its path, such as
-    `output[0].status`, and what was expected there. The path of a problem with the whole is "".
+    `output[0].status`, and what was expected there. Of a list, only the first item that does not
+    fit is examined. The path of a problem with the whole is "".
     The message has one line a problem and never a value.
     """
 
@@ -75,12 +74,6 @@ def problems(error: ValidationError, data: Any, *, in_union: bool) -> dict[Path,
     # Each member of a union says why it is not meant. The one that is says what is wrong deeper.
     around = {path[:length] for path in found for length in range(len(path))}
     return {path: details for path, details in found.items() if path not in around}
-
-
-def path_text(path: Iterable[str | int]) -> str:
-    """A path as people write it: `output[0].status`."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return text.removeprefix(".")
 
 
 def _path(detail: Any, data: Any, in_union: bool) -> Path:

@@ -4,181 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from math import isfinite
-from threading import RLock
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
-from pydantic_core import CoreSchema, PydanticKnownError, SchemaSerializer, core_schema
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 from typing_extensions import Self
 
+from openai_realtime_client.core.encoding import invalid_part
 from openai_realtime_client.core.errors import InvalidModelError
+from openai_realtime_client.core.open_enum import SCALARS
 
-__all__ = ["AS_HELD", "RealtimeModel", "UnknownModel", "building", "lossless"]
+__all__ = ["AS_HELD", "RealtimeModel", "UnknownModel", "lossless"]
 
-# Building validators and serializers is not safe in several threads at once.
-building = RLock()
+# Up to this length of JSON text, searching it is faster than looking at the values.
+_SHORT = 300
+# Characters of a text that a repr shows.
+_MOST_SHOWN = 100
 
 # Dumped by what a value is: a model by its own class, found at once where pydantic's own way would
 # try all that a union may hold, and `true` as such even in a field for integers.
 AS_HELD = core_schema.simple_ser_schema("any")
-
-
-# Characters of a text that a repr shows.
-_MOST_SHOWN = 100
-
-
-class _Serializer:
-    """The serializer of a class, built when an instance first asks for it.
-
-    Pydantic's own stand-in does not do there, because compiled code that dumps a value by what it
-    is takes it for the real one.
-    """
-
-    def __init__(self, stand_in: Any) -> None:
-        self._stand_in = stand_in
-
-    def __get__(self, instance: object, owner: type[BaseModel]) -> Any:
-        if instance is None:
-            return self._stand_in
-        with building:
-            owner.model_rebuild()
-        return vars(owner)["__pydantic_serializer__"]
-
-
-class RealtimeModel(BaseModel):
-    """Base of every generated model: JSON in, typed attributes, the same JSON out.
-
-    What the schema does not know is kept: unknown fields become attributes, unknown enum values
-    stay what they are (`OpenEnum`), `null` and absence remain distinct. A field that was never
-    set is not sent; `model.field = None` sends `null`. Numbers are not converted: `1` stays `1`
-    in a field of type `float`.
-    """
-
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-        protected_namespaces=(),
-        defer_build=True,
-        hide_input_in_errors=True,
-        # What JSON has no text for. A number that is too large for a float is dumped as Python's
-        # json reads it.
-        allow_inf_nan=False,
-        ser_json_inf_nan="constants",
-    )
-
-    # Not annotated, because pydantic would evaluate the annotations again for each generated class.
-    # The fields that hold a schema constant (`type` of an event), with that constant.
-    __constants__ = dict[str, Any]()
-    # The fields that the schema lets be `null`. All take it; the others deviate with it.
-    __nullable__ = frozenset[str]()
-
-    def __init__(self, /, **data: Any) -> None:
-        # What pydantic's own `__init__` does, without its ways around it.
-        self.__pydantic_validator__.validate_python(self.__constants__ | data, self_instance=self)
-
-    # Pydantic skips an `__init__` marked like this while it parses, so that parsing neither pays
-    # for the constants nor adds one that the server left out.
-    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
-
-    @classmethod
-    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        # Generated fields have no default but `None`, save for constants.
-        cls.__constants__ = {
-            name: field.default
-            for name, field in cls.model_fields.items()
-            if not field.is_required() and field.default is not None
-        }
-        if not cls.__pydantic_complete__:
-            cls.__pydantic_serializer__ = cast(
-                SchemaSerializer, _Serializer(cls.__pydantic_serializer__)
-            )
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        schema = handler(source)
-        if cls.__pydantic_complete__:
-            return schema  # It was made here before.
-        fields = _find_fields(handler.resolve_ref_schema(schema))
-        fields["extras_schema"] = _FREE
-        for field in fields["fields"].values():
-            field["schema"] = lossless(field["schema"])
-        return schema
-
-    @classmethod
-    def from_json(cls, data: str | bytes) -> Self:
-        """Parse one JSON object.
-
-        Raises `InvalidModelError`, which names each field that does not fit.
-        """
-        try:
-            return cls.model_validate_json(data)
-        except ValidationError as error:
-            raise InvalidModelError.of(cls.__name__, error, data) from None
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Parse a mapping as `json.loads` gives it.
-
-        Raises `InvalidModelError`, which names each field that does not fit.
-        """
-        try:
-            return cls.model_validate(dict(data))
-        except ValidationError as error:
-            raise InvalidModelError.of(cls.__name__, error, data) from None
-
-    def to_json(self) -> str:
-        """The JSON text: what was received or set, by its JSON names, without white space."""
-        return self.__pydantic_serializer__.to_json(
-            self, by_alias=True, exclude_unset=True, warnings=False
-        ).decode()
-
-    def to_dict(self) -> dict[str, Any]:
-        """The same as `to_json`, as a dictionary of plain JSON values."""
-        data: dict[str, Any] = self.__pydantic_serializer__.to_python(
-            self, mode="json", by_alias=True, exclude_unset=True, warnings=False
-        )
-        return data
-
-    def __eq__(self, other: object) -> bool:
-        """Compare what is sent: `null` differs from an absent field."""
-        return (
-            isinstance(other, RealtimeModel)
-            and self.__pydantic_fields_set__ == other.__pydantic_fields_set__
-            and super().__eq__(other)
-        )
-
-    def __repr_args__(self) -> Iterator[tuple[str, Any]]:
-        """Show what is sent, and of long text, such as audio, the start and the length."""
-        fields = {k: v for k, v in self.__dict__.items() if k in self.__pydantic_fields_set__}
-        for name, value in (fields | (self.__pydantic_extra__ or {})).items():
-            is_long = isinstance(value, str) and len(value) > _MOST_SHOWN
-            yield name, _Shortened(value) if is_long else value
-
-
-class _Shortened(str):
-    """Text whose repr is its start and its length."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return f"<{self[:_MOST_SHOWN]!r}… {len(self)} characters>"
-
-
-class UnknownModel(RealtimeModel):
-    """A member of a union that the schema does not know. Its fields are attributes.
-
-    Type checkers take `type` and `role` for constants of this class, as they are of the known
-    classes: so `item.type == "message"` narrows a union to one of them. To compare with what only
-    a vendor sends, make a string of it: `str(item.type) == "vendor.item"`.
-    """
-
-    if TYPE_CHECKING:
-        type: Literal["(unknown)"]
-        role: Literal["(unknown)"]
-
-        def __init__(self, *, type: str = ..., **data: Any) -> None: ...
-
-        def __getattr__(self, name: str) -> Any: ...
 
 
 def lossless(schema: Any) -> Any:
@@ -204,7 +49,8 @@ def _unconverted(kind: str, schema: Any) -> Any:
     if kind == "any":
         return _FREE
     if kind == "list" and "items_schema" in schema:
-        return {**schema, "items_schema": lossless(schema["items_schema"])}
+        # A list of a million wrong items would take seconds to report.
+        return {**schema, "items_schema": lossless(schema["items_schema"]), "fail_fast": True}
     if kind == "dict" and "values_schema" in schema:
         return {**schema, "values_schema": lossless(schema["values_schema"])}
     if kind == "union":
@@ -248,3 +94,169 @@ def _find_fields(schema: Any) -> dict[str, Any]:
         schema = schema["schema"]
     found: dict[str, Any] = schema
     return found
+
+
+class RealtimeModel(BaseModel):
+    """Base of every generated model: JSON in, typed attributes, the same JSON out.
+
+    What the schema does not know is kept: unknown fields become attributes, unknown enum values
+    stay what they are (`OpenEnum`), `null` and absence remain distinct. A field that was never
+    set is not sent; `model.field = None` sends `null`. Numbers are not converted: `1` stays `1`
+    in a field of type `float`.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+        protected_namespaces=(),
+        hide_input_in_errors=True,
+        # `NaN` and infinities. As constants, `to_json` finds and refuses them.
+        allow_inf_nan=False,
+        ser_json_inf_nan="constants",
+    )
+
+    # Not annotated, because pydantic would evaluate the annotations again for each generated class.
+    # The fields that hold a schema constant (`type` of an event), with that constant.
+    __constants__ = dict[str, Any]()
+    # The fields that the schema lets be `null`. All take it; the others deviate with it.
+    __nullable__ = frozenset[str]()
+
+    def __init__(self, /, **data: Any) -> None:
+        # What pydantic's own `__init__` does, without its ways around it.
+        self.__pydantic_validator__.validate_python(self.__constants__ | data, self_instance=self)
+
+    # Pydantic calls an `__init__` without this mark, as one of the user's own, also for each object
+    # that it parses. Parsing would pay for the constants, and add those that the server left out.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        # Generated fields have no default but `None`, save for constants.
+        cls.__constants__ = {
+            name: field.default
+            for name, field in cls.model_fields.items()
+            if not field.is_required() and field.default is not None
+        }
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler(source)
+        if cls.__pydantic_complete__:
+            return schema  # It was made here before.
+        fields = _find_fields(handler.resolve_ref_schema(schema))
+        fields["extras_schema"] = _FREE
+        for field in fields["fields"].values():
+            field["schema"] = lossless(field["schema"])
+        return schema
+
+    if not TYPE_CHECKING:  # checkers know the fields
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            # Pydantic would set it beside the fields, and never send it.
+            if name in _METHODS and name not in type(self).model_fields:
+                raise AttributeError(
+                    f"{name!r} is a method or property of the model: to send an unknown field of "
+                    f"this name, set model_extra[{name!r}]"
+                )
+            super().__setattr__(name, value)
+
+    @classmethod
+    def from_json(cls, data: str | bytes) -> Self:
+        """Parse one JSON object.
+
+        Raises `InvalidModelError`, which names each field that does not fit.
+        """
+        try:
+            return cls.model_validate_json(data)
+        except ValidationError as error:
+            raise InvalidModelError.of(cls.__name__, error, data) from None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Parse a mapping as `json.loads` gives it.
+
+        Raises `InvalidModelError`, which names each field that does not fit.
+        """
+        try:
+            return cls.model_validate(dict(data))
+        except ValidationError as error:
+            raise InvalidModelError.of(cls.__name__, error, data) from None
+
+    def to_json(self) -> str:
+        """Encode as JSON what was received or set, by its JSON names, without white space.
+
+        Raises:
+            ValueError: A value cannot be JSON: `NaN`, an infinity (also from a received number
+                that is too large for a float, such as `1e400`), an object of some other type.
+                The message has its path, and not the value. Integers may have any length,
+                although received ones, and those in dictionaries, have at most 4,300 digits.
+        """
+        try:
+            text = self.__pydantic_serializer__.to_json(
+                self, by_alias=True, exclude_unset=True, warnings=False
+            ).decode()
+        except ValueError:  # of pydantic
+            raise ValueError(invalid_part(self) or "a value cannot be encoded as JSON") from None
+        # Two tests at a fraction of the cost of encoding say that nearly all text is valid.
+        if len(text) > _SHORT and SCALARS.issuperset(map(type, self.__dict__.values())):
+            if not self.__pydantic_extra__:
+                return text
+        elif "NaN" not in text and "Infinity" not in text:
+            return text
+        if problem := invalid_part(self, constants_only=True):
+            raise ValueError(problem)
+        return text
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as `to_json`, as a dictionary of plain JSON values.
+
+        Numbers that JSON lacks are kept: an infinity, as `json.loads` gives it for `1e400`.
+        """
+        data: dict[str, Any] = self.__pydantic_serializer__.to_python(
+            self, mode="json", by_alias=True, exclude_unset=True, warnings=False
+        )
+        return data
+
+    def __eq__(self, other: object) -> bool:
+        """Compare what is sent: `null` differs from an absent field."""
+        return (
+            isinstance(other, RealtimeModel)
+            and self.__pydantic_fields_set__ == other.__pydantic_fields_set__
+            and super().__eq__(other)
+        )
+
+    def __repr_args__(self) -> Iterator[tuple[str, Any]]:
+        """Show what is sent, and of long text, such as audio, the start and the length."""
+        fields = {k: v for k, v in self.__dict__.items() if k in self.__pydantic_fields_set__}
+        for name, value in (fields | (self.__pydantic_extra__ or {})).items():
+            is_long = isinstance(value, str) and len(value) > _MOST_SHOWN
+            yield name, _Shortened(value) if is_long else value
+
+
+_METHODS = frozenset(name for name in dir(RealtimeModel) if not name.startswith("_"))
+
+
+class _Shortened(str):
+    """Text whose repr is its start and its length."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{self[:_MOST_SHOWN]!r}… {len(self)} characters>"
+
+
+class UnknownModel(RealtimeModel):
+    """A member of a union that the schema does not know. Its fields are attributes.
+
+    Type checkers take `type` and `role` for constants of this class, as they are of the known
+    classes: so `item.type == "message"` narrows a union to one of them. To compare with what only
+    a vendor sends, make a string of it: `str(item.type) == "vendor.item"`.
+    """
+
+    if TYPE_CHECKING:
+        type: Literal["(unknown)"]
+        role: Literal["(unknown)"]
+
+        def __init__(self, *, type: str = ..., **data: Any) -> None: ...
+
+        def __getattr__(self, name: str) -> Any: ...

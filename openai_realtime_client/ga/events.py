@@ -32,57 +32,85 @@ _realtime_translation_server_event: EventParser[RealtimeTranslationServerEvent] 
 )
 
 
-@_realtime_client_event.parse_fit
 def parse_client_event(data: str | bytes) -> RealtimeClientEvent:
-    """The event in `data`, one JSON object with a string `type`, as a client sends it.
+    """Parse an event as a client sends it: one JSON object with a string `type`.
 
     An unknown `type` gives an `UnknownEvent`. A field that does not fit stays as received, in an
-    event of the class that its `type` names; a missing one is `None`, and is not sent.
+    event of the class that its `type` names; a missing one is `None`, and is not sent. A list of
+    which more than ten items do not fit stays as received as a whole.
 
-    Raises `InvalidEventError` for anything else: no JSON, `NaN` or `Infinity`, text that is not
-    Unicode, nesting deeper than 200 levels, no object, no string `type`. There is no limit to the
-    size; the time grows with it in proportion.
+    Args:
+        data: The JSON text, of any size. The time grows with it in proportion.
+
+    Returns:
+        The event.
+
+    Raises:
+        InvalidEventError: For anything else: text that is not JSON or not Unicode, `NaN`,
+            `Infinity`, an integer of more than 4,300 digits, nesting deeper than 200 levels, no
+            object, no string `type`.
     """
-    return _realtime_client_event.parse_any(data)
+    return _realtime_client_event.parse(data)
 
 
-@_realtime_server_event.parse_fit
 def parse_server_event(data: str | bytes) -> RealtimeServerEvent:
-    """The event in `data`, one JSON object with a string `type`, as a server sends it.
+    """Parse an event as a server sends it: one JSON object with a string `type`.
 
     An unknown `type` gives an `UnknownEvent`. A field that does not fit stays as received, in an
-    event of the class that its `type` names; a missing one is `None`, and is not sent.
+    event of the class that its `type` names; a missing one is `None`, and is not sent. A list of
+    which more than ten items do not fit stays as received as a whole.
 
-    Raises `InvalidEventError` for anything else: no JSON, `NaN` or `Infinity`, text that is not
-    Unicode, nesting deeper than 200 levels, no object, no string `type`. There is no limit to the
-    size; the time grows with it in proportion.
+    Args:
+        data: The JSON text, of any size. The time grows with it in proportion.
+
+    Returns:
+        The event.
+
+    Raises:
+        InvalidEventError: For anything else: text that is not JSON or not Unicode, `NaN`,
+            `Infinity`, an integer of more than 4,300 digits, nesting deeper than 200 levels, no
+            object, no string `type`.
     """
-    return _realtime_server_event.parse_any(data)
+    return _realtime_server_event.parse(data)
 
 
-@_realtime_translation_client_event.parse_fit
 def parse_translation_client_event(data: str | bytes) -> RealtimeTranslationClientEvent:
-    """The event in `data`, one JSON object with a string `type`, as a client sends it.
+    """Parse an event as a client sends it: one JSON object with a string `type`.
 
     An unknown `type` gives an `UnknownEvent`. A field that does not fit stays as received, in an
-    event of the class that its `type` names; a missing one is `None`, and is not sent.
+    event of the class that its `type` names; a missing one is `None`, and is not sent. A list of
+    which more than ten items do not fit stays as received as a whole.
 
-    Raises `InvalidEventError` for anything else: no JSON, `NaN` or `Infinity`, text that is not
-    Unicode, nesting deeper than 200 levels, no object, no string `type`. There is no limit to the
-    size; the time grows with it in proportion.
+    Args:
+        data: The JSON text, of any size. The time grows with it in proportion.
+
+    Returns:
+        The event.
+
+    Raises:
+        InvalidEventError: For anything else: text that is not JSON or not Unicode, `NaN`,
+            `Infinity`, an integer of more than 4,300 digits, nesting deeper than 200 levels, no
+            object, no string `type`.
     """
-    return _realtime_translation_client_event.parse_any(data)
+    return _realtime_translation_client_event.parse(data)
 
 
-@_realtime_translation_server_event.parse_fit
 def parse_translation_server_event(data: str | bytes) -> RealtimeTranslationServerEvent:
-    """The event in `data`, one JSON object with a string `type`, as a server sends it.
+    """Parse an event as a server sends it: one JSON object with a string `type`.
 
     An unknown `type` gives an `UnknownEvent`. A field that does not fit stays as received, in an
-    event of the class that its `type` names; a missing one is `None`, and is not sent.
+    event of the class that its `type` names; a missing one is `None`, and is not sent. A list of
+    which more than ten items do not fit stays as received as a whole.
 
-    Raises `InvalidEventError` for anything else: no JSON, `NaN` or `Infinity`, text that is not
-    Unicode, nesting deeper than 200 levels, no object, no string `type`. There is no limit to the
-    size; the time grows with it in proportion.
+    Args:
+        data: The JSON text, of any size. The time grows with it in proportion.
+
+    Returns:
+        The event.
+
+    Raises:
+        InvalidEventError: For anything else: text that is not JSON or not Unicode, `NaN`,
+            `Infinity`, an integer of more than 4,300 digits, nesting deeper than 200 levels, no
+            object, no string `type`.
     """
-    return _realtime_translation_server_event.parse_any(data)
+    return _realtime_translation_server_event.parse(data)

@@ -1,6 +1,5 @@
 """Requests from typed arguments, typed results from answers."""
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -11,6 +10,7 @@ from urllib3 import HTTPHeaderDict
 from urllib3.fields import RequestField
 from urllib3.filepost import encode_multipart_formdata
 
+from openai_realtime_client.core.encoding import dumped
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.http.configuration import Configuration
 from openai_realtime_client.http.errors import InvalidResponseException, exception_for
@@ -124,13 +124,7 @@ def _content(
 def _encode(value: RealtimeModel | Mapping[str, Any] | str) -> bytes:
     if isinstance(value, RealtimeModel):
         return value.to_json().encode()
-    return (value if isinstance(value, str) else json.dumps(dict(value), default=_plain)).encode()
-
-
-def _plain(value: object) -> dict[str, Any]:
-    if isinstance(value, RealtimeModel):
-        return value.to_dict()
-    raise TypeError(f"{type(value).__name__} is neither JSON nor a model")
+    return (value if isinstance(value, str) else dumped(value)).encode()
 
 
 def _decoded(response: RESTResponse, decode: Callable[[bytes], T]) -> T:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import socket
 from base64 import b64encode
@@ -19,6 +18,7 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 from pydantic import SecretStr
 from typing_extensions import Self
 
+from openai_realtime_client.core.encoding import dumped
 from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.realtime.endpoint import (
@@ -159,7 +159,7 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
         Cancelling does not take back what is being sent.
 
         Raises `ConnectionClosedError` when the event was not sent, `ValueError` for a dictionary
-        without `type` or that is no JSON, `TypeError` for anything else.
+        without `type` or that is not JSON, `TypeError` for anything else.
         """
         name, text = _encoded(event)
         await self._send(name, text)
@@ -276,7 +276,7 @@ class Connection(_Session[ServerEvent, ClientEvent]):
         Returns when the operating system has taken it, so a slow network slows the sender down.
 
         Raises `ConnectionClosedError` when the event was not sent, `ValueError` for a dictionary
-        without `type` or that is no JSON, `TypeError` for anything else.
+        without `type` or that is not JSON, `TypeError` for anything else.
         """
         name, text = _encoded(event)
         self._send(name, text)
@@ -601,24 +601,9 @@ def _encoded(event: Any) -> tuple[str, str]:
         name, text = getattr(event, "type", None), event.to_json()
     elif isinstance(event, Mapping):
         fields = cast(Mapping[str, Any], event)
-        name, text = fields.get("type"), _json(fields)
+        name, text = fields.get("type"), dumped(fields)
     else:
         raise TypeError(f"send takes an event or a dictionary, no {type(event).__name__}")
     if not isinstance(name, str):
         raise ValueError("an event to send has a `type`, which is a string")
     return str(name), text
-
-
-def _json(event: Mapping[str, Any]) -> str:
-    try:
-        return json.dumps(dict(event), default=_plain, allow_nan=False, separators=(",", ":"))
-    except TypeError as error:
-        raise ValueError(f"the event is no JSON: {error}") from None
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, RealtimeModel):
-        return value.to_dict()
-    if isinstance(value, Mapping):
-        return dict(cast(Mapping[str, Any], value))
-    raise TypeError(f"a value of type {type(value).__name__}")

@@ -105,7 +105,7 @@ class Endpoints:
         except InvalidModelError as error:
             param, problem = error.problems[0]
             return refused(400, "invalid_type", f"Invalid '{param}': {problem}.", param)
-        except ValueError:
+        except (ValueError, RecursionError):
             return refused(400, None, "We could not parse the JSON body of your request.")
 
     def _issue(self, session: dict[str, Any]) -> dict[str, Any]:

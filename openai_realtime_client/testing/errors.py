@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 from openai_realtime_client import ga
+from openai_realtime_client.core.deviations import Deviation, deviations
 from openai_realtime_client.core.errors import InvalidEventError
-from openai_realtime_client.core.events import Deviation, UnknownEvent, deviations
+from openai_realtime_client.core.events import UnknownEvent
 from openai_realtime_client.core.json_types import is_array
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing.settings import Ids
 
-__all__ = ["Refusal", "check", "error_event", "refusal_of"]
+__all__ = ["Refusal", "StrictRules", "check", "error_event"]
 
 
 class Refusal(Exception):
@@ -68,7 +71,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:60]}…"
 
 
-def refusal_of(error: InvalidEventError) -> Refusal:
+def _refusal_of(error: InvalidEventError) -> Refusal:
     """What the `error` event says of what is no event."""
     path, problem = error.problems[0]
     if path == "type":
@@ -89,3 +92,27 @@ def error_event(ids: Ids, refusal: Refusal, event: RealtimeModel | None = None) 
             event_id=event_id if isinstance(event_id, str) else None,
         ),
     )
+
+
+class StrictRules(ABC):
+    """Rules of a session that refuse what the schema does not know."""
+
+    def __init__(self, ids: Ids) -> None:
+        self.is_over = False
+        self._ids = ids
+
+    def receive(self, event: RealtimeModel) -> Sequence[RealtimeModel]:
+        """Answer an event of the client, with an `error` event where it is refused."""
+        try:
+            check(event)
+            return self._dispatch(event)
+        except Refusal as refusal:
+            return [error_event(self._ids, refusal, event)]
+
+    def refuse(self, error: InvalidEventError) -> Sequence[RealtimeModel]:
+        """Answer a message that is not an event."""
+        return [error_event(self._ids, _refusal_of(error))]
+
+    @abstractmethod
+    def _dispatch(self, event: RealtimeModel) -> Sequence[RealtimeModel]:
+        """Answer an event that the schema knows, or raise `Refusal`."""

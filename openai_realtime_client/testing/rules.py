@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from openai_realtime_client import ga
-from openai_realtime_client.core.errors import InvalidEventError
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing import audio
 from openai_realtime_client.testing.answers import words
 from openai_realtime_client.testing.conversation import Conversation, rebuilt
-from openai_realtime_client.testing.errors import Refusal, check, error_event, refusal_of
+from openai_realtime_client.testing.errors import Refusal, StrictRules
 from openai_realtime_client.testing.responses import Response
 from openai_realtime_client.testing.settings import PCM, Ids, merge, told
 
@@ -20,7 +19,7 @@ __all__ = ["RealtimeRules"]
 _LEAST_COMMIT_MS = 100
 
 
-class RealtimeRules:
+class RealtimeRules(StrictRules):
     """The rules of one GA session, for conversation or for transcription.
 
     The model echoes: it answers `You said: …` to the user's last words and `The function said: …`
@@ -29,9 +28,8 @@ class RealtimeRules:
     """
 
     def __init__(self, session: dict[str, Any], ids: Ids) -> None:
+        super().__init__(ids)
         self.session = session
-        self.is_over = False
-        self._ids = ids
         self._conversation = Conversation(ids)
         self._responses: list[Response] = []
         self._streams: list[Iterator[RealtimeModel]] = []
@@ -57,18 +55,6 @@ class RealtimeRules:
                 event_id=self._ids("event"), session=self._configuration()
             )
         ]
-
-    def receive(self, event: RealtimeModel) -> Sequence[RealtimeModel]:
-        """The events that answer an event of the client, errors included."""
-        try:
-            check(event)
-            return self._dispatch(event)
-        except Refusal as refusal:
-            return [error_event(self._ids, refusal, event)]
-
-    def refuse(self, error: InvalidEventError) -> Sequence[RealtimeModel]:
-        """The `error` event for what is no event."""
-        return [error_event(self._ids, refusal_of(error))]
 
     def streams(self) -> Sequence[Iterator[RealtimeModel]]:
         """The responses that have begun since this was last asked."""

@@ -33,6 +33,7 @@ from openai_realtime_client.testing.settings import new_ids, new_session
 from openai_realtime_client.testing.translation import TranslationRules, new_translation
 from openai_realtime_client.testing.v1 import V1Rules
 from openai_realtime_client.testing.websocket import (
+    BadRequestError,
     HttpRequest,
     WebSocket,
     http_response,
@@ -59,6 +60,9 @@ class ReplayServer:
       default it takes any, and none
     - `faults`: what goes wrong in new sessions; can be set at any time
     - `host`, `port`: where it listens, by default on a free port
+    - `allowed_origins`: the origins of web pages that may connect, such as
+      `http://localhost:3000`; by default none, so that no page in a browser on this machine can
+      use the server, and requests with an `Origin` header are refused with 403
     - `keep_events`: false for long loads, where sessions are not to remember their events
 
     Raises `ValueError` for a script that is none, and `OSError` for a port that is taken.
@@ -73,6 +77,7 @@ class ReplayServer:
         faults: Faults | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
+        allowed_origins: Iterable[str] = (),
         keep_events: bool = True,
     ) -> None:
         self.sessions: list[ReplaySession] = []
@@ -82,6 +87,7 @@ class ReplayServer:
         self._api_key = api_key
         self._host = host
         self._port = port
+        self._allowed_origins = {origin.lower().rstrip("/") for origin in allowed_origins}
         self._keep_events = keep_events
         self._endpoints = Endpoints()
         self._requests = 0
@@ -197,6 +203,8 @@ class ReplayServer:
         reader, writer = await asyncio.open_connection(sock=connection)
         try:
             await self._talk(reader, writer)
+        except OSError:
+            pass  # The client is gone.
         finally:
             writer.close()
             with contextlib.suppress(OSError, asyncio.TimeoutError):
@@ -204,21 +212,32 @@ class ReplayServer:
             writer.transport.abort()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        received = await read_head(reader)
-        if received is None:
-            return
-        head, request = received
-        if request.headers.get("upgrade", "").lower() != "websocket":
-            answer: Answer | None = await self._answer_http(request, reader)
-        else:
-            answer = self._refused_handshake(request)
-        if answer:
-            self._requests += 1
-            headers = {"x-request-id": f"req_{self._requests:08}", **answer.headers}
-            writer.write(http_response(answer.status, answer.body, answer.content_type, headers))
-            await writer.drain()
-        else:
-            await self._hold_session(head, request, WebSocket(reader, writer))
+        answer: Answer | None
+        try:
+            received = await read_head(reader)
+            if received is None:
+                return
+            head, request = received
+            if self._is_foreign(request):
+                answer = refused(403, None, "Requests of web pages need `allowed_origins`.")
+            elif request.headers.get("upgrade", "").lower() != "websocket":
+                answer = await self._answer_http(request, reader)
+            else:
+                answer = self._refused_handshake(request)
+            if answer is None:
+                await self._hold_session(head, request, WebSocket(reader, writer))
+                return
+        except BadRequestError:
+            answer = refused(400, None, "Your request is not HTTP.")
+        self._requests += 1
+        headers = {"x-request-id": f"req_{self._requests:08}", **answer.headers}
+        writer.write(http_response(answer.status, answer.body, answer.content_type, headers))
+        await writer.drain()
+
+    def _is_foreign(self, request: HttpRequest) -> bool:
+        """Whether a browser sent it for a page that the user of the server has not allowed."""
+        origin = request.headers.get("origin")
+        return origin is not None and origin.lower() not in self._allowed_origins
 
     async def _answer_http(self, request: HttpRequest, reader: asyncio.StreamReader) -> Answer:
         if not self._is_key_good(request):

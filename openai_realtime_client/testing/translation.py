@@ -8,10 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from openai_realtime_client import ga
-from openai_realtime_client.core.errors import InvalidEventError
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing import audio
-from openai_realtime_client.testing.errors import Refusal, check, error_event, refusal_of
+from openai_realtime_client.testing.errors import StrictRules
 from openai_realtime_client.testing.settings import Ids
 
 __all__ = ["TranslationRules", "new_translation"]
@@ -30,7 +29,7 @@ def new_translation(session_id: str, model: str) -> dict[str, Any]:
     }
 
 
-class TranslationRules:
+class TranslationRules(StrictRules):
     """The rules of one translation session.
 
     The translation of any audio is the audio itself, in chunks of 200 ms, each with a word of
@@ -39,9 +38,8 @@ class TranslationRules:
     """
 
     def __init__(self, session: dict[str, Any], ids: Ids) -> None:
+        super().__init__(ids)
         self.session = session
-        self.is_over = False
-        self._ids = ids
         self._pending = bytearray()
         self._chunks = 0
 
@@ -53,18 +51,6 @@ class TranslationRules:
                 session=ga.RealtimeTranslationSession.from_dict(self.session),
             )
         ]
-
-    def receive(self, event: RealtimeModel) -> Sequence[RealtimeModel]:
-        """The events that answer an event of the client, errors included."""
-        try:
-            check(event)
-            return self._dispatch(event)
-        except Refusal as refusal:
-            return [error_event(self._ids, refusal, event)]
-
-    def refuse(self, error: InvalidEventError) -> Sequence[RealtimeModel]:
-        """The `error` event for what is no event."""
-        return [error_event(self._ids, refusal_of(error))]
 
     def streams(self) -> Sequence[Iterator[RealtimeModel]]:
         """None: all output answers input."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from http.client import HTTPException, parse_headers
 from io import BytesIO
+from urllib.parse import urlsplit
 
 try:
     from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
@@ -22,11 +24,17 @@ except ImportError:
         'the embedded server needs websockets: pip install "websockets>=15"'
     ) from None
 
-__all__ = ["HttpRequest", "WebSocket", "http_response", "read_head", "with_body"]
+__all__ = ["BadRequestError", "HttpRequest", "WebSocket", "http_response", "read_head", "with_body"]
 
 # Above what any event may hold, so that one that is too large is answered by an error event.
 _MESSAGE_LIMIT = 64 * 2**20
 _CLOSE_TIMEOUT = 0.5
+# Of bodies: fewer than 100 MB.
+_LENGTH_DIGITS = 8
+
+
+class BadRequestError(Exception):
+    """What a client sent is not an HTTP request."""
 
 
 @dataclass(frozen=True)
@@ -40,23 +48,40 @@ class HttpRequest:
 
 
 async def read_head(reader: asyncio.StreamReader) -> tuple[bytes, HttpRequest] | None:
-    """The head of a request, as it came and parsed; `None` for what is no request."""
+    """Read the head of a request.
+
+    Returns:
+        The head as it came, and parsed; `None` when the connection ends before it is complete.
+
+    Raises:
+        BadRequestError: The head is not one of HTTP.
+    """
     try:
         head = await reader.readuntil(b"\r\n\r\n")
         line, _, rest = head.partition(b"\r\n")
         method, target, _ = line.decode("ascii").split(" ")
+        urlsplit(target)
         headers = {name.lower(): value for name, value in parse_headers(BytesIO(rest)).items()}
-    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, HTTPException, ValueError):
+    except asyncio.IncompleteReadError:
         return None
+    except (asyncio.LimitOverrunError, HTTPException, ValueError):
+        raise BadRequestError from None
     return head, HttpRequest(method, target, headers)
 
 
 async def with_body(request: HttpRequest, reader: asyncio.StreamReader) -> HttpRequest:
-    """The request with its body, of as many bytes as its `Content-Length` says."""
-    length = request.headers.get("content-length", "")
-    if not length.isdecimal():
-        return request
-    return replace(request, body=await reader.readexactly(int(length)))
+    """Read the body of a request, of as many bytes as its `Content-Length` says.
+
+    Raises:
+        BadRequestError: There are fewer bytes, or the number is not one, or above the limit.
+    """
+    length = request.headers.get("content-length", "0")
+    if not (length.isascii() and length.isdecimal() and len(length) <= _LENGTH_DIGITS):
+        raise BadRequestError
+    try:
+        return replace(request, body=await reader.readexactly(int(length)))
+    except asyncio.IncompleteReadError:
+        raise BadRequestError from None
 
 
 def http_response(
@@ -170,7 +195,9 @@ class WebSocket:
             if data:
                 self._writer.write(data)
             elif self._writer.can_write_eof() and not self._writer.is_closing():
-                self._writer.write_eof()
+                # The client may have reset the connection after its close frame.
+                with contextlib.suppress(OSError):
+                    self._writer.write_eof()
         if self._protocol.close_expected() and self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(_CLOSE_TIMEOUT, self._writer.close)

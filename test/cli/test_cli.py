@@ -779,6 +779,41 @@ def test_times_that_are_none(cli: Cli, at_ms: str) -> None:
     assert cli.inspect(line).out.splitlines()[1].startswith("        ← session.created")
 
 
+@pytest.mark.parametrize("first", ["1.7e308", "1" + "7" * 308, "1e300"])
+def test_times_whose_difference_is_too_large(cli: Cli, first: str) -> None:
+    event = json.dumps(CREATED.event)
+    lines = [
+        f'{{"from": "server", "at_ms": {at}, "event": {event}}}' for at in (f"-{first}", first)
+    ]
+    status, out, err = cli.inspect(*lines, options=["--json"])
+    assert (status, err) == (0, "")
+    duration_ms = json.loads(out, parse_constant=pytest.fail)["duration_ms"]
+    assert duration_ms == (2e300 if first == "1e300" else None)
+    assert cli.inspect(*lines).status == 0
+
+
+def test_token_counts_that_are_absurd_are_not_summed(cli: Cli) -> None:
+    usage = {"input_tokens": 10**4300 - 1, "output_tokens": 5, "total_tokens": 10**4300 - 1}
+    lines = [ended("completed", usage=usage), ended("completed", usage=usage)]
+    status, out, err = cli.inspect(CREATED, *lines)
+    assert (status, err) == (0, "")
+    assert "Tokens: 0 in 2 responses\n      0 input: " in out
+    assert "\n     10 output: " in out
+    assert json.loads(cli.inspect(*lines, options=["--json"]).out)["tokens"]["output"] == 10
+
+
+def test_combining_marks_do_not_make_a_line_longer(cli: Cli) -> None:
+    marks = "a" + "\u0301" * 20_000
+    status, out, _ = cli.inspect(
+        CREATED, server(type=marks, text=marks), server(type="error", error={"message": marks})
+    )
+    assert status == 1
+    assert max(map(len, out.splitlines())) <= 2 * 8 * 120
+    # Writing that uses many marks is shown as it is.
+    text = "e\u0301" * 20 + "\u0e01\u0e34\u0e48" * 20
+    assert text in cli.inspect(server(type="x", text=text)).out
+
+
 # The gist of an event
 
 

@@ -195,12 +195,12 @@ class TestErrors:
         )
 
     def test_have_a_line_a_problem_and_an_end(self) -> None:
-        wire = {"output": [{"id": number} for number in range(50)]}
+        wire = {"metadata": {f"key_{number}": number for number in range(50)}}
         with pytest.raises(InvalidModelError) as caught:
             RealtimeResponse.from_dict(wire)
         lines = str(caught.value).splitlines()
         assert lines[0] == "RealtimeResponse: 50 problems"
-        assert lines[1] == "  output[0].id: Input should be a valid string"
+        assert lines[1] == "  metadata.key_0: Input should be a valid string"
         assert lines[-1] == "  and 40 more"
         assert len(lines) == 12
 

@@ -307,8 +307,7 @@ def test_numbers_beyond_64_bits_are_kept() -> None:
 )
 def test_numbers_too_large_for_a_float_are_what_they_are_to_python(text: str) -> None:
     for parse in (v1.parse_server_event, v1.parse_client_event):
-        event = parse(text)
-        assert event.to_dict() == json.loads(event.to_json()) == json.loads(text)
+        assert parse(text).to_dict() == json.loads(text)
 
 
 def test_a_large_event_is_parsed() -> None:

@@ -533,6 +533,7 @@ async def test_a_dictionary_arrives_as_it_is(kind: Kind, index: int) -> None:
         {"type": "x", "a": b"bytes"},
         {"type": "x", "a": {1, 2}},
         {"type": "x", ("a", "b"): 1},
+        ga.parse_client_event('{"type":"x","a":1e400}'),
     ],
 )
 @scenario

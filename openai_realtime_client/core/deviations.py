@@ -1,0 +1,109 @@
+"""What the schema does not know of an event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from types import UnionType
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+
+from openai_realtime_client.core.events import UnknownEvent, fit
+from openai_realtime_client.core.json_types import Path, is_array, is_object, path_text
+from openai_realtime_client.core.model import RealtimeModel, UnknownModel
+from openai_realtime_client.core.open_enum import OpenEnum
+
+__all__ = ["Deviation", "deviations"]
+
+
+class Deviation(NamedTuple):
+    """One departure from the schema: where (`response.output[0].status`), what kind, what value.
+
+    The kinds are `unknown event`, `unknown member` (of a union), `unknown field`, `unknown value`
+    (of an enum), `wrong type` and `missing field`.
+    """
+
+    path: str
+    kind: str
+    value: Any
+
+
+def deviations(event: RealtimeModel) -> list[Deviation]:
+    """List what the schema does not know of an event, or of any model: how its API has changed.
+
+    Args:
+        event: What was received, or made.
+
+    Returns:
+        The departures from the schema; empty for an event that fits. A list with more than ten
+        items that do not fit is one departure.
+    """
+    if isinstance(event, UnknownEvent):
+        return [Deviation("", "unknown event", event.type)]
+    unfit = dict(_unfit(event))
+    found = list(unfit.values())
+    for path, deviation in _unknown(event, (), type(event)):
+        # What stands below a value of the wrong type is not described by the schema.
+        if not any(path[:length] in unfit for length in range(len(path) + 1)):
+            found.append(deviation)
+    return found
+
+
+def _unfit(event: RealtimeModel) -> Iterator[tuple[Path, Deviation]]:
+    _, misfits = fit(type(event).model_validate, event.to_dict(), in_union=False)
+    paths = {misfit.path for misfit in misfits}
+    for path, is_missing, value in misfits:
+        if not any(path[:length] in paths for length in range(len(path))):
+            kind = "missing field" if is_missing else "wrong type"
+            yield path, Deviation(path_text(path), kind, value)
+
+
+def _unknown(node: Any, path: Path, annotation: Any) -> Iterator[tuple[Path, Deviation]]:
+    """The unknown fields, values and members at or below a place, and the nulls not foreseen."""
+    if isinstance(node, UnknownModel):
+        yield path, Deviation(path_text(path), "unknown member", node.to_dict())
+    elif isinstance(node, RealtimeModel):
+        yield from _unknown_in_model(node, path)
+    elif isinstance(node, OpenEnum):
+        if not node.is_known and str not in _alternatives(annotation):
+            yield path, Deviation(path_text(path), "unknown value", str(node))
+    elif is_array(node):
+        yield from _unknown_in_items(enumerate(node), path, _item_type(annotation, list))
+    elif is_object(node):
+        yield from _unknown_in_items(node.items(), path, _item_type(annotation, dict))
+
+
+def _unknown_in_items(
+    items: Iterable[tuple[str | int, Any]], path: Path, annotation: Any
+) -> Iterator[tuple[Path, Deviation]]:
+    if annotation is Any:
+        return
+    for key, value in items:
+        if value is None:
+            yield (*path, key), Deviation(path_text((*path, key)), "wrong type", None)
+        yield from _unknown(value, (*path, key), annotation)
+
+
+def _unknown_in_model(model: RealtimeModel, path: Path) -> Iterator[tuple[Path, Deviation]]:
+    for key, value in (model.model_extra or {}).items():
+        yield (*path, key), Deviation(path_text((*path, key)), "unknown field", value)
+    for name, field in type(model).model_fields.items():
+        key, value = field.alias or name, model.__dict__[name]
+        if value is not None:
+            yield from _unknown(value, (*path, key), field.annotation)
+        elif name in model.model_fields_set and name not in model.__nullable__:
+            yield (*path, key), Deviation(path_text((*path, key)), "wrong type", None)
+
+
+def _item_type(annotation: Any, container: type) -> Any:
+    """What a list or dictionary holds, by the annotation of the field it is in."""
+    found = (each for each in _alternatives(annotation) if get_origin(each) is container)
+    return next((get_args(each)[-1] for each in found), Any)
+
+
+def _alternatives(annotation: Any) -> list[Any]:
+    """The members of a union, of unions in it, and of an annotated one."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _alternatives(arguments[0])
+    if origin in (Union, UnionType):
+        return [each for argument in arguments for each in _alternatives(argument)]
+    return [annotation]

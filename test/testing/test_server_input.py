@@ -1,0 +1,126 @@
+"""The embedded server with clients that do not behave, and with web pages."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import gc
+import json
+import socket
+import struct
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from openai_realtime_client.testing import ReplayServer
+
+UPGRADE = (
+    b"GET /v1/realtime?model=m HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+    b"Connection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    b"Sec-WebSocket-Version: 13\r\n"
+)
+POST = b"POST /v1/realtime/client_secrets HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.fixture
+def server(caplog: pytest.LogCaptureFixture) -> Iterator[ReplayServer]:
+    with ReplayServer() as server:
+        yield server
+    gc.collect()
+    # Where asyncio reports exceptions that nothing handles.
+    records = [*caplog.get_records("call"), *caplog.records]
+    assert [record.getMessage() for record in records if record.name == "asyncio"] == []
+
+
+def connected(server: ReplayServer) -> socket.socket:
+    host, _, port = server.azure_endpoint.removeprefix("http://").partition(":")
+    return socket.create_connection((host, int(port)), timeout=10)
+
+
+def answer(server: ReplayServer, request: bytes) -> bytes:
+    """The server's answer to bytes after which the client sends no more."""
+    with connected(server) as client:
+        client.sendall(request)
+        client.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: client.recv(2**16), b""))
+
+
+def reset(client: socket.socket) -> None:
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+
+@pytest.mark.parametrize("is_late", [True, False])
+def test_clients_that_reset_the_connection_after_their_close_frame(
+    server: ReplayServer, is_late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_eof(_: asyncio.StreamWriter) -> None:
+        raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    if is_late:  # What asyncio does then. It takes luck to hit the moment.
+        monkeypatch.setattr(asyncio.StreamWriter, "write_eof", write_eof)
+    for _ in range(20):
+        client = connected(server)
+        client.sendall(UPGRADE + b"\r\n")
+        assert client.recv(12) == b"HTTP/1.1 101"
+        client.sendall(b"\x88\x82\0\0\0\0\x03\xe8")
+        if is_late:
+            while client.recv(2**16)[-4:] != b"\x88\x02\x03\xe8":
+                pass
+        reset(client)
+
+
+def test_clients_that_reset_the_connection_in_their_request(server: ReplayServer) -> None:
+    for _ in range(5):
+        client = connected(server)
+        client.sendall(POST)
+        time.sleep(0.02)  # so that the server is reading, most probably
+        reset(client)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET http://[ HTTP/1.1\r\n\r\n",
+        UPGRADE.replace(b"/v1", b"http://[/v1") + b"\r\n",
+        b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 200 + b"\r\n",
+        b"GET /" + b"a" * (2**16 + 100) + b" HTTP/1.1\r\n\r\n",
+        POST + b"Content-Length: 10\r\n\r\n{}",
+        POST + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n{}",
+        POST + b"Content-Length: -1\r\n\r\n{}",
+        POST + b"Content-Length: two\r\n\r\n{}",
+        POST + b"Content-Length: 200000\r\n\r\n" + b"[" * 200_000,
+        POST + b"Content-Length: 2\r\n\r\n\xff\xff",
+    ],
+    ids=lambda request: repr(request[-40:]),
+)
+def test_requests_that_are_not_valid_are_answered(server: ReplayServer, request_: bytes) -> None:
+    assert answer(server, request_).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("request_", [b"", b"GET", UPGRADE])
+def test_requests_that_end_early_are_dropped(server: ReplayServer, request_: bytes) -> None:
+    assert answer(server, request_) == b""
+
+
+def origins(server: ReplayServer, origin: bytes) -> list[bytes]:
+    """The status of a handshake and of a request with this origin."""
+    header = b"Origin: " + origin + b"\r\n\r\n"
+    return [answer(server, request + header)[9:12] for request in (UPGRADE, POST)]
+
+
+@pytest.mark.parametrize("origin", [b"https://evil.test", b"null", b"http://localhost:3000"])
+def test_web_pages_cannot_use_the_server(server: ReplayServer, origin: bytes) -> None:
+    assert origins(server, origin) == [b"403", b"403"]
+    body = answer(server, UPGRADE + b"Origin: " + origin + b"\r\n\r\n").partition(b"\r\n\r\n")[2]
+    assert "allowed_origins" in json.loads(body)["error"]["message"]
+    assert server.sessions == []
+
+
+def test_web_pages_that_are_allowed_can() -> None:
+    with ReplayServer(allowed_origins=["http://localhost:3000"]) as server:
+        assert origins(server, b"http://localhost:3000") == [b"101", b"200"]
+        assert origins(server, b"HTTP://LOCALHOST:3000") == [b"101", b"200"]
+        assert origins(server, b"http://localhost:30001") == [b"403", b"403"]
