@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
+import sys
 from contextlib import suppress
 
 from websockets.asyncio.server import ServerConnection, serve
@@ -31,9 +33,17 @@ async def talk(socket: ServerConnection) -> None:
 
 
 async def main() -> None:
-    """Serve until standard input ends; the first line of the output is the port."""
+    """Serve until standard input ends; the first line of the output is the port.
+
+    Over TLS if there is an argument: the path of its key and certificate.
+    """
+    tls = None
+    if len(sys.argv) > 1:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(sys.argv[1])
     # The backlog holds all the sessions that are opened at once.
-    async with serve(talk, "127.0.0.1", 0, compression=None, backlog=1024) as server:
+    options = {"compression": None, "backlog": 1024, "ssl": tls}
+    async with serve(talk, "127.0.0.1", 0, **options) as server:
         print(server.sockets[0].getsockname()[1], flush=True)
         await asyncio.to_thread(input)
 

@@ -11,9 +11,11 @@ import asyncio
 import gc
 import os
 import random
+import ssl
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from array import array
@@ -24,6 +26,7 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import lines
 from machine import setting
 
 from openai_realtime_client import InvalidEventError, RealtimeConnectionError, ga
@@ -61,13 +64,17 @@ def main() -> None:
     arguments.add_argument("--seconds", type=int, default=60)
     arguments.add_argument("--torn", type=int, default=1000)
     options = arguments.parse_args()
-    with echo_server() as url:
-        load = asyncio.run(hold(url, options.sessions, options.seconds))
+    loads = {}
+    for name, tls in (("plain", False), ("TLS", True)):
+        with echo_server(tls) as (url, context):
+            loads[name] = asyncio.run(hold(url, context, options.sessions, options.seconds))
     outcomes, left = tear(options.torn)
-    text = document(options.sessions, options.seconds, load, options.torn, outcomes, left)
+    text = document(options.sessions, options.seconds, loads, options.torn, outcomes, left)
+    text = f"{text}\n{lines.document()}"
     (HERE / "SESSIONS.md").write_text(text, "utf-8")
     print(text)
-    if load.received != load.sent or load.out_of_order or any(left.values()):
+    failed = any(load.received != load.sent or load.out_of_order for load in loads.values())
+    if failed or any(left.values()):
         sys.exit(1)
 
 
@@ -75,22 +82,34 @@ def main() -> None:
 
 
 @contextmanager
-def echo_server() -> Iterator[str]:
-    """The URL of a server in another process."""
+def echo_server(is_tls: bool) -> Iterator[tuple[str, ssl.SSLContext | None]]:
+    """The URL of a server in another process, and what a client needs to trust it."""
     command = [sys.executable, str(HERE / "echo_server.py")]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    with process:
-        assert process.stdin
-        assert process.stdout
-        yield f"ws://127.0.0.1:{process.stdout.readline().strip()}"
-        process.stdin.close()
+    with tempfile.TemporaryDirectory() as folder:
+        if is_tls:
+            path = Path(folder) / "server.pem"
+            lines.AUTHORITY.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(
+                str(path)
+            )
+            command.append(str(path))
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with subprocess.Popen(command, text=True, **pipes) as process:
+            assert process.stdin
+            assert process.stdout
+            address = f"127.0.0.1:{process.stdout.readline().strip()}"
+            yield (f"wss://{address}", lines.CLIENT_TLS) if is_tls else (f"ws://{address}", None)
+            process.stdin.close()
 
 
-async def hold(url: str, sessions: int, seconds: int) -> Load:
+async def hold(url: str, tls: ssl.SSLContext | None, sessions: int, seconds: int) -> Load:
     """Hold all sessions at once."""
     load = Load(milliseconds=array("f", bytes(4 * sessions * seconds * PER_SECOND)))
     async with AsyncExitStack() as stack:
-        connectors = [ga.connect("gpt-realtime", base_url=url, api_key="") for _ in range(sessions)]
+        options = {"ssl": tls} if tls else None
+        connectors = [
+            ga.connect("gpt-realtime", base_url=url, api_key="", websocket_options=options)
+            for _ in range(sessions)
+        ]
         connections = [await stack.enter_async_context(each) for each in connectors]
         cpu = time.process_time()
         talks = [asyncio.create_task(talk(each, seconds, load)) for each in connections]
@@ -243,20 +262,47 @@ def wait_until_closed(sockets: int) -> None:
 # The report
 
 
+FIGURES = [
+    "sent",
+    "answered",
+    "out of order",
+    "sent more than 20 ms late",
+    "from sending to the parsed answer, median",
+    "the same, 99th percentile",
+    "memory, each sixth of the time",
+    "CPU of the client, of one core",
+]
+
+
+def figures(load: Load) -> list[str]:
+    """The column of a transport."""
+    return [
+        f"{load.sent:,}",
+        f"{load.received:,}",
+        str(load.out_of_order),
+        f"{load.late:,}",
+        f"{statistics.median(load.milliseconds):.1f} ms",
+        f"{statistics.quantiles(load.milliseconds, n=100)[98]:.1f} ms",
+        f"{', '.join(f'{value:.0f}' for value in load.megabytes)} MB",
+        f"{load.cpu:.0%}",
+    ]
+
+
 def document(
     sessions: int,
     seconds: int,
-    load: Load,
+    loads: dict[str, Load],
     torn: int,
     outcomes: Counter[str],
     left: dict[str, int],
 ) -> str:
     """What was seen, in markdown."""
-    median, p99 = (
-        statistics.median(load.milliseconds),
-        statistics.quantiles(load.milliseconds, n=100)[98],
+    rows = "\n".join(
+        f"| {' | '.join(cells)} |" for cells in zip(*map(figures, loads.values()), strict=True)
     )
-    memory = ", ".join(f"{value:.0f}" for value in load.megabytes)
+    rows = "\n".join(
+        f"| {title} {cells}" for title, cells in zip(FIGURES, rows.splitlines(), strict=True)
+    )
     endings = "\n".join(f"| {name} | {number} |" for name, number in outcomes.most_common())
     remains = ", ".join(f"{number} {kind}" for kind, number in left.items())
     return f"""# Sessions
@@ -269,16 +315,9 @@ One process holds {sessions} sessions for {seconds} s. Each sends 20 ms of audio
 a second, and each append is answered by a delta of 4 KB, from a server in another process on the
 same machine.
 
-| | |
-| --- | --: |
-| sent | {load.sent:,} |
-| answered | {load.received:,} |
-| out of order | {load.out_of_order} |
-| sent more than 20 ms late | {load.late:,} |
-| from sending to the parsed answer, median | {median:.1f} ms |
-| the same, 99th percentile | {p99:.1f} ms |
-| memory, each sixth of the time | {memory} MB |
-| CPU of the client, of one core | {load.cpu:.0%} |
+| | {" | ".join(loads)} |
+| --- |{" --: |" * len(loads)}
+{rows}
 
 ## {torn:,} torn sessions
 

@@ -22,7 +22,7 @@ from fastapi.responses import FileResponse
 
 from openai_realtime_client import (
     ApiClient,
-    ApiException,
+    ApiError,
     AsyncConnection,
     ConnectionClosedError,
     HandshakeRefusedError,
@@ -60,7 +60,7 @@ def client_secret() -> dict[str, str | int]:
     try:
         with ApiClient() as client:
             secret = ga.RealtimeApi(client).create_realtime_client_secret(request)
-    except ApiException as error:
+    except ApiError as error:
         logger.warning("no client secret: %s", error)
         raise HTTPException(502, "The service gave no client secret.") from None
     return {"value": secret.value, "expires_at": secret.expires_at}

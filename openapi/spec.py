@@ -52,7 +52,7 @@ CALL_ARGUMENTS = [
     ("headers", "Headers to add for this call."),
     ("timeout", "Seconds that this call may take, instead of the client's."),
 ]
-CALL_RAISES = "ApiException: The service answered with an error, or did not answer."
+CALL_RAISES = "ApiError: The service answered with an error, or did not answer."
 # What a field cannot be called: it would hide a method, or a type that later fields name.
 RESERVED = {
     *keyword.kwlist,

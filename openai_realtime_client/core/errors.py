@@ -1,22 +1,90 @@
-"""What goes wrong with JSON that does not fit, told without repeating the JSON."""
+"""Every error of the package, and the translation of pydantic's errors.
+
+Only what a caller can do something about has a class of its own:
+
+    RealtimeError
+    ├── InvalidModelError (a ValueError): JSON does not fit a model
+    │   └── InvalidEventError: a message is not an event
+    ├── ConnectionSettingsError (a ValueError): wrong arguments; nothing was sent
+    ├── RealtimeConnectionError
+    │   ├── ConnectionFailedError: no server was reached
+    │   │   └── HandshakeRefusedError: the server answered with an HTTP status
+    │   └── ConnectionClosedError: the session is closed
+    │       ├── InvalidKeyError (3000)
+    │       ├── ProtocolRefusedError (4000)
+    │       ├── SessionExpiredError (1001)
+    │       ├── MessageTooBigError (1009)
+    │       └── ConnectionLostError (1006)
+    └── ApiError: an HTTP call failed
+        ├── ApiConnectionError: there was no complete answer
+        ├── InvalidResponseError: a success that is not what is documented
+        ├── BadRequestError (400)
+        ├── UnauthorizedError (401)
+        ├── ForbiddenError (403)
+        ├── NotFoundError (404)
+        ├── ConflictError (409)
+        ├── UnprocessableEntityError (422)
+        ├── RateLimitError (429)
+        └── ServiceError (5xx)
+
+No message holds a key or the whole of a message from the server.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 from pydantic import ValidationError
 from typing_extensions import Self
 
-from openai_realtime_client.core.json_types import Path, is_array, is_object, path_text
+from openai_realtime_client.core.json_types import Path, error_in, is_array, is_object, path_text
 
-__all__ = ["InvalidEventError", "InvalidModelError", "problems"]
+__all__ = [
+    "ApiConnectionError",
+    "ApiError",
+    "BadRequestError",
+    "ConflictError",
+    "ConnectionClosedError",
+    "ConnectionFailedError",
+    "ConnectionLostError",
+    "ConnectionSettingsError",
+    "ForbiddenError",
+    "HandshakeRefusedError",
+    "InvalidEventError",
+    "InvalidKeyError",
+    "InvalidModelError",
+    "InvalidResponseError",
+    "MessageTooBigError",
+    "NotFoundError",
+    "ProtocolRefusedError",
+    "RateLimitError",
+    "RealtimeConnectionError",
+    "RealtimeError",
+    "ServiceError",
+    "SessionExpiredError",
+    "UnauthorizedError",
+    "UnprocessableEntityError",
+    "closed",
+    "error_for",
+    "problems",
+]
 
 _MOST_PROBLEMS = 10
 
 
-class InvalidModelError(ValueError):
+class RealtimeError(Exception):
+    """The base of all errors of the package."""
+
+
+class ConnectionSettingsError(RealtimeError, ValueError):
+    """The arguments do not make a connection or a request. Nothing was sent."""
+
+
+class InvalidModelError(RealtimeError, ValueError):
     """JSON does not fit a model.
 
     `problems` holds a pair for each field that does not fit: its path, such as
@@ -98,3 +166,246 @@ def _labels(data: Any) -> set[Any]:
     if not is_object(data):
         return set()
     return {value for field in ("type", "role") if isinstance(value := data.get(field), str)}
+
+
+# Close codes, of which the last two stand for a close frame without one, and for no close frame.
+NORMAL = 1000
+NO_STATUS = 1005
+LOST = 1006
+
+
+class RealtimeConnectionError(RealtimeError):
+    """A session could not be opened, or is closed. No message holds a key."""
+
+
+class ConnectionFailedError(RealtimeConnectionError):
+    """No server was reached: no such host, refused, no TLS, a timeout."""
+
+
+class HandshakeRefusedError(ConnectionFailedError):
+    """The server answered, and not with a WebSocket.
+
+    `status` is the HTTP status, `headers` (names in lower case) and `body` are the answer's.
+    """
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.status = status
+        self.headers = {name.lower(): value for name, value in headers.items()}
+        self.body = body
+        super().__init__(status, self.headers, body)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.status})"
+
+    def __str__(self) -> str:
+        return f"the server refused with HTTP {self.status}{_told(self.body)}"
+
+    @property
+    def request_id(self) -> str | None:
+        """The service's id of the request, to quote to its support."""
+        return self.headers.get("x-request-id")
+
+
+class ConnectionClosedError(RealtimeConnectionError):
+    """The session is closed, by whichever side.
+
+    `code` and `reason` are those of the close frame, 1006 where there was none. `unsent` is the
+    `type` of the event that `send` could not finish, or `None` where the error does not come from
+    sending: the server has nothing, a part or, if the end came late, all of it. `audio_sent` counts
+    the bytes that `send_audio` had sent before.
+    """
+
+    def __init__(
+        self, code: int, reason: str = "", unsent: str | None = None, audio_sent: int = 0
+    ) -> None:
+        self.code = code
+        self.reason = reason
+        self.unsent = unsent
+        self.audio_sent = audio_sent
+        super().__init__(code, reason, unsent, audio_sent)
+
+    def __str__(self) -> str:
+        text = f"{self._about()} ({self.code}{': ' if self.reason else ''}{self.reason})"
+        return f"{self.unsent} may not have arrived: {text}" if self.unsent else text
+
+    def _about(self) -> str:
+        return "the session is closed"
+
+
+class InvalidKeyError(ConnectionClosedError):
+    """3000: the service does not accept the key."""
+
+    def _about(self) -> str:
+        return "the key was not accepted"
+
+
+class ProtocolRefusedError(ConnectionClosedError):
+    """4000: the service does not speak this protocol, as GA servers and `realtime=v1`."""
+
+    def _about(self) -> str:
+        return "the server does not speak this protocol; see docs/guides/protocols.md"
+
+
+class SessionExpiredError(ConnectionClosedError):
+    """1001: the session reached its end; a new one starts without memory."""
+
+    def _about(self) -> str:
+        return "the session expired"
+
+
+class MessageTooBigError(ConnectionClosedError):
+    """1009: a message was larger than its receiver takes, see `max_size` of `websockets`."""
+
+    def _about(self) -> str:
+        return "a message was too big"
+
+
+class ConnectionLostError(ConnectionClosedError):
+    """1006: the connection was cut, without a close frame."""
+
+    def _about(self) -> str:
+        return "the connection was lost"
+
+
+_BY_CODE: dict[int, type[ConnectionClosedError]] = {
+    1001: SessionExpiredError,
+    LOST: ConnectionLostError,
+    1009: MessageTooBigError,
+    3000: InvalidKeyError,
+    4000: ProtocolRefusedError,
+}
+
+
+def closed(
+    code: int, reason: str, unsent: str | None = None, audio_sent: int = 0
+) -> ConnectionClosedError:
+    """The error of the class that `code` asks for."""
+    return _BY_CODE.get(code, ConnectionClosedError)(code, reason, unsent, audio_sent)
+
+
+def _told(body: bytes) -> str:
+    """What the service's error object says, and never the whole body."""
+    error = error_in(body)
+    message = error.get("message") if is_object(error) else error
+    return f": {message:.200}" if isinstance(message, str) else ""
+
+
+class ApiError(RealtimeError):
+    """A call failed. The message never holds the key or the whole body.
+
+    `status`, `reason`, `headers` (names in lower case) and `body` are the answer's; `status` is
+    `None` where there was no answer. `error` is the service's error object (`type`, `code`,
+    `message`, `param`) or empty.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        reason: str = "",
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+        self.headers = {name.lower(): value for name, value in (headers or {}).items()}
+        self.body = body
+        self.error = _error_object(body)
+
+    @property
+    def request_id(self) -> str | None:
+        """The service's id of the request, to quote to its support."""
+        return self.headers.get("x-request-id")
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait before another try, from `Retry-After`, be it seconds or a date."""
+        value = self.headers.get("retry-after")
+        if value is None:
+            return None
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = _seconds_until(value)
+        return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+class ApiConnectionError(ApiError):
+    """No answer came, or only part of one: no connection, a timeout, a cut."""
+
+
+class InvalidResponseError(ApiError):
+    """The call succeeded, but its answer does not fit what is documented."""
+
+
+class BadRequestError(ApiError):
+    """400: the request is wrong."""
+
+
+class UnauthorizedError(ApiError):
+    """401: no valid key."""
+
+
+class ForbiddenError(ApiError):
+    """403: the key may not do this."""
+
+
+class NotFoundError(ApiError):
+    """404: no such endpoint or object."""
+
+
+class ConflictError(ApiError):
+    """409: the object is not in a state for this."""
+
+
+class UnprocessableEntityError(ApiError):
+    """422: the request is understood but cannot be carried out."""
+
+
+class RateLimitError(ApiError):
+    """429: too many requests, or the quota is used up. `retry_after` may say how long to wait."""
+
+
+class ServiceError(ApiError):
+    """5xx: the service failed."""
+
+
+_BY_STATUS: dict[int, type[ApiError]] = {
+    400: BadRequestError,
+    401: UnauthorizedError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    409: ConflictError,
+    422: UnprocessableEntityError,
+    429: RateLimitError,
+}
+
+
+def error_for(status: int, reason: str, headers: Mapping[str, str], body: bytes) -> ApiError:
+    """The error of an HTTP answer that is not a success, in which nothing is secret any more."""
+    kind = _BY_STATUS.get(status, ServiceError if status >= 500 else ApiError)
+    error = _error_object(body)
+    details = [str(error[key]) for key in ("code", "message") if error.get(key)]
+    message = ": ".join([f"{status} {reason}".strip(), *details])
+    return kind(message[:500], status=status, reason=reason, headers=headers, body=body)
+
+
+def _seconds_until(date: str) -> float:
+    # Here, because few programs need it, and importing it takes time.
+    from dateutil import parser as date_parser
+
+    try:
+        # A date in HTTP is always in GMT, even where it does not say so.
+        when = date_parser.parse(date, ignoretz=True).replace(tzinfo=timezone.utc)
+    except (ValueError, OverflowError):
+        return math.nan
+    return (when - datetime.now(timezone.utc)).total_seconds()
+
+
+def _error_object(body: bytes) -> dict[str, Any]:
+    error = error_in(body)
+    if error is None:
+        return {}
+    return error if isinstance(error, dict) else {"message": str(error)}  # pyright: ignore[reportUnknownVariableType]

@@ -1,25 +1,33 @@
 """Requests from typed arguments, typed results from answers."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
-from urllib.parse import quote, urlencode
+from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, cast
+from urllib.parse import quote
+
+from pydantic import SecretStr
 from typing_extensions import Self
-from urllib3 import HTTPHeaderDict
 from urllib3.fields import RequestField
 from urllib3.filepost import encode_multipart_formdata
 
+from openai_realtime_client import __version__
+from openai_realtime_client.core.credentials import Headers
 from openai_realtime_client.core.encoding import dumped
+from openai_realtime_client.core.errors import (
+    ApiError,
+    InvalidModelError,
+    InvalidResponseError,
+    error_for,
+)
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.http.configuration import Configuration
-from openai_realtime_client.http.errors import InvalidResponseException, exception_for
 from openai_realtime_client.http.response import ApiResponse
-from openai_realtime_client.http.rest import RESTClientObject, RESTResponse
+from openai_realtime_client.http.rest import RawResponse, Transport
 
 T = TypeVar("T")
 
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_USER_AGENT = f"openai-realtime-openapi/{__version__}"
 
 
 class ApiClient:
@@ -30,7 +38,7 @@ class ApiClient:
 
     def __init__(self, configuration: Configuration | None = None) -> None:
         self.configuration = configuration or Configuration()
-        self._rest = RESTClientObject(self.configuration)
+        self._transport = Transport(self.configuration)
 
     def __enter__(self) -> Self:
         return self
@@ -40,7 +48,7 @@ class ApiClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._rest.close()
+        self._transport.close()
 
     def call(
         self,
@@ -59,47 +67,63 @@ class ApiClient:
     ) -> ApiResponse[T]:
         """Send one request, and `decode` the answer's body.
 
-        `path` has its parameters in braces. The request's body is `body` as JSON, or a form of
-        `parts`, each with name, media type and value. A part that is the only one is sent bare,
-        with the media type `raw_type`, if that is given. `accept` is for the header, and no answer
-        is refused for its media type. `timeout` is in seconds. Raises `ApiException`.
+        Args:
+            method: The HTTP method.
+            path: The path after the host, with its parameters in braces.
+            decode: Makes the result from a success's body; a `ValueError` means it does not fit.
+            path_parameters: The value of each parameter of `path`.
+            query: The parameters of the query; `None` leaves one out.
+            headers: Added for this call, in place of those of the same name.
+            body: Sent as JSON.
+            parts: A form, each part with name, media type and value.
+            raw_type: The media type with which a part that is the only one is sent bare.
+            accept: The header; no answer is refused for its media type.
+            timeout: Seconds for connecting and for each read, by default the configuration's.
+
+        Raises:
+            ApiError: The call failed.
+            ConnectionSettingsError: The settings or headers make no safe request. None was sent.
+            ValueError: An argument cannot be sent.
         """
-        for name, text in (path_parameters or {}).items():
+        headers = Headers.of(headers)
+        url = SecretStr(self._url(path, path_parameters or {}, query or {}))
+        content, content_type = _content(body, parts, raw_type)
+        defaults = Headers({"Accept": accept, "User-Agent": _USER_AGENT})
+        if content_type:
+            defaults["Content-Type"] = content_type
+        sent = self.configuration.authorize(defaults, headers)
+        response = self._transport.request(method, url, sent, content, timeout)
+        if not 200 <= response.status < 300:
+            raise _error(response, sent)
+        data, problem = _decoded(response, decode, self.configuration.max_size)
+        if problem is not None:
+            raise _error(response, sent, problem)
+        return ApiResponse(response.status, response.headers, cast(T, data), response.data)
+
+    def _url(
+        self,
+        path: str,
+        path_parameters: Mapping[str, str],
+        query: Mapping[str, str | int | float | bool | None],
+    ) -> str:
+        for name, text in path_parameters.items():
             # Even quoted, these would change the path: urllib3 and servers take them out of it.
             if text in ("", ".", ".."):
                 raise ValueError(f"{name} cannot be {text!r}")
-        parameters = {name: quote(text, safe="") for name, text in (path_parameters or {}).items()}
-        url = self.configuration.host + path.format(**parameters)
-        given = {name: value for name, value in (query or {}).items() if value is not None}
-        if given:
-            url += "?" + urlencode(given)
-        content, content_type = _content(body, parts, raw_type)
-        sent = self._headers(accept, content_type, headers or {})
-        response = self._rest.request(method, url, sent, content, timeout)
-        if not 200 <= response.status < 300:
-            secret = sent.get("Authorization", "").removeprefix("Bearer ")
-            raise exception_for(
-                response.status, response.reason, response.headers, response.data, secret
-            )
-        return ApiResponse(
-            response.status, response.headers, _decoded(response, decode), response.data
-        )
+        parameters = {name: quote(text, safe="") for name, text in path_parameters.items()}
+        given = {name: str(value) for name, value in query.items() if value is not None}
+        return self.configuration.base.join(path.format(**parameters), given)
 
-    def _headers(
-        self, accept: str, content_type: str | None, given: Mapping[str, str]
-    ) -> HTTPHeaderDict:
-        headers = HTTPHeaderDict({"Accept": accept, "User-Agent": "openai-realtime-client/0.1.0"})
-        if content_type:
-            headers["Content-Type"] = content_type
-        if token := self.configuration.token():
-            headers["Authorization"] = f"Bearer {token}"
-        for name, value in [*self.configuration.headers.items(), *given.items()]:
-            headers[name] = value
-        for name, value in headers.items():
-            # http.client would repeat the value, which may be the key.
-            if not _HEADER_VALUE.fullmatch(value):
-                raise ValueError(f"header {name} has a character that HTTP does not allow")
-        return headers
+
+def _error(response: RawResponse, sent: Headers, problem: str | None = None) -> ApiError:
+    """The error of an answer, without the credentials that it repeats."""
+    details: dict[str, Any] = {
+        "status": response.status,
+        "reason": sent.conceal(response.reason),
+        "headers": {name: sent.conceal(value) for name, value in response.headers.items()},
+        "body": sent.conceal(response.data.decode("latin-1")).encode("latin-1"),
+    }
+    return InvalidResponseError(problem, **details) if problem else error_for(**details)
 
 
 def _content(
@@ -127,14 +151,15 @@ def _encode(value: RealtimeModel | Mapping[str, Any] | str) -> bytes:
     return (value if isinstance(value, str) else dumped(value)).encode()
 
 
-def _decoded(response: RESTResponse, decode: Callable[[bytes], T]) -> T:
+def _decoded(
+    response: RawResponse, decode: Callable[[bytes], T], limit: int
+) -> tuple[T | None, str | None]:
+    """The result, or what is wrong with the answer. The error of `decode` would hold the answer."""
+    if response.is_cut:
+        return None, f"the answer has more than {limit:,} bytes: raise `Configuration(max_size=…)`"
     try:
-        return decode(response.data)
+        return decode(response.data), None
+    except InvalidModelError as error:
+        return None, str(error)
     except ValueError as error:
-        raise InvalidResponseException(
-            str(error),
-            status=response.status,
-            reason=response.reason,
-            headers=response.headers,
-            body=response.data,
-        ) from None
+        return None, f"the answer cannot be decoded ({type(error).__name__})"

@@ -1,68 +1,186 @@
 """HTTP on urllib3: bytes out, bytes in."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import zlib
+from collections.abc import Generator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 import urllib3
-from urllib3.exceptions import HTTPError
+from pydantic import SecretStr
+from urllib3.exceptions import DecodeError, HTTPError, ProtocolError
+from urllib3.util import parse_url
 
+from openai_realtime_client.core.credentials import Headers
+from openai_realtime_client.core.errors import ApiConnectionError, ConnectionSettingsError
 from openai_realtime_client.http.configuration import Configuration
-from openai_realtime_client.http.errors import ApiConnectionException
+
+_CHUNK = 2**16
+_sending = threading.local()
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """Keep the query of our URLs, which may hold a key, out of what urllib3 logs."""
+    if getattr(_sending, "is_ours", False) and isinstance(record.args, tuple):
+        record.args = tuple(
+            re.sub(r"\?.*", "?***", each) if isinstance(each, str) else each for each in record.args
+        )
+    return True
+
+
+for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
+    logging.getLogger(_name).addFilter(_without_query)
 
 
 @dataclass(frozen=True)
-class RESTResponse:
-    """An answer as it came."""
+class RawResponse:
+    """An answer as it came, decompressed. `is_cut` tells whether it was larger than the limit."""
 
     status: int
-    reason: str
-    headers: Mapping[str, str]
-    data: bytes
+    reason: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    data: bytes = field(repr=False)
+    is_cut: bool
 
 
-class RESTClientObject:
+class Transport:
     """A pool of connections."""
 
     def __init__(self, configuration: Configuration) -> None:
         self._timeout = configuration.timeout
         self._retries = configuration.retries
-        self._pool = (
-            urllib3.ProxyManager(configuration.proxy, ca_certs=configuration.ca_certs)
-            if configuration.proxy
-            else urllib3.PoolManager(ca_certs=configuration.ca_certs)
-        )
+        self._max_size = configuration.max_size
+        try:
+            self._pool = _pool(configuration.proxy, configuration.ca_certs)
+            return
+        except (HTTPError, ValueError):
+            pass
+        # Outside the `except`: the frames of urllib3 hold the password of the proxy.
+        raise ConnectionSettingsError("the URL of a proxy is like http://HOST:PORT")
 
     def request(
         self,
         method: str,
-        url: str,
-        headers: Mapping[str, str],
+        url: SecretStr,
+        headers: Headers,
         body: bytes | None = None,
         timeout: float | None = None,
-    ) -> RESTResponse:
-        """Send a request and read the whole answer, whatever its status.
+    ) -> RawResponse:
+        """Send a request and read the answer, whatever its status.
 
-        Raises `ApiConnectionException` where there is no answer, or only part of one.
+        Args:
+            method: The HTTP method.
+            url: The URL, which may hold a key.
+            headers: The headers, which were checked.
+            body: The content to send.
+            timeout: Seconds for connecting and for each read, by default the configuration's.
+
+        Raises:
+            ApiConnectionError: There was no answer, or only part of one.
         """
+        timeout = self._timeout if timeout is None else timeout
+        retries = urllib3.Retry.from_int(self._retries, redirect=False)
         try:
-            response = self._pool.request(
-                method,
-                url,
-                body=body,
-                headers=dict(headers),
-                timeout=self._timeout if timeout is None else timeout,
-                retries=self._retries,
-                redirect=False,
-            )
+            with _logged_without_query():
+                while True:
+                    response = self._pool.request(
+                        method,
+                        url.get_secret_value(),
+                        body=body,
+                        headers=dict(headers),
+                        timeout=timeout,
+                        retries=retries,
+                        redirect=False,
+                        preload_content=False,
+                    )
+                    try:
+                        return self._read(response)
+                    except HTTPError as error:
+                        # urllib3 retries by itself only what fails before the body.
+                        left = response.retries or retries
+                        retries = left.increment(method, response.url, error=error)
+                        retries.sleep()
         except HTTPError as error:
-            raise ApiConnectionException(f"{method} failed: {type(error).__name__}") from None
-        return RESTResponse(
-            response.status,
-            response.reason or "",
-            {name.lower(): value for name, value in response.headers.items()},
-            response.data,
-        )
+            name = type(error).__name__
+        # Outside the `except`: the frames of urllib3 hold the headers.
+        raise ApiConnectionError(f"{method} failed: {name}")
+
+    def _read(self, response: urllib3.BaseHTTPResponse) -> RawResponse:
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        data = bytearray()
+        with closing(response):
+            decoder = _Decoder(headers.get("content-encoding", ""))
+            while len(data) <= self._max_size:
+                chunk = response.read(_CHUNK, decode_content=False)
+                if not chunk:
+                    decoder.finish()
+                    break
+                data += decoder.decode(chunk, self._max_size + 1 - len(data))
+        is_cut = len(data) > self._max_size
+        body = bytes(data[: self._max_size])
+        return RawResponse(response.status, response.reason or "", headers, body, is_cut)
 
     def close(self) -> None:
         """Close the idle connections."""
         self._pool.clear()
+
+
+class _Decoder:
+    """Decompresses up to a limit, which urllib3 does only since 2.6, and never for a whole body."""
+
+    def __init__(self, encoding: str) -> None:
+        self._encoding = encoding.strip().lower()
+        if self._encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
+            raise DecodeError("unknown content encoding")
+        is_plain = self._encoding in ("", "identity")
+        self._inflater = None if is_plain else zlib.decompressobj(zlib.MAX_WBITS | 32)
+        self._is_started = False
+
+    def decode(self, data: bytes, limit: int) -> bytes:
+        """Decode the next bytes, to `limit` bytes at most. The rest is lost."""
+        if self._inflater is None:
+            return data[:limit]
+        if not self._is_started and self._encoding == "deflate" and data[0] & 0x0F != 8:
+            # Some servers leave out the header of zlib.
+            self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        self._is_started = True
+        found = bytearray()
+        try:
+            while data and len(found) < limit:
+                if self._inflater.eof:  # gzip may have several members
+                    self._inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
+                found += self._inflater.decompress(data, limit - len(found))
+                data = self._inflater.unconsumed_tail or self._inflater.unused_data
+        except zlib.error:
+            raise DecodeError("invalid compressed data") from None
+        return bytes(found)
+
+    def finish(self) -> None:
+        """Check that nothing is missing."""
+        if self._inflater and self._is_started and not self._inflater.eof:
+            raise ProtocolError("the compressed data is incomplete")
+
+
+@contextmanager
+def _logged_without_query() -> Generator[None]:
+    _sending.is_ours = True
+    try:
+        yield
+    finally:
+        _sending.is_ours = False
+
+
+def _pool(proxy: SecretStr | None, ca_certs: str | None) -> urllib3.PoolManager:
+    if proxy is None:
+        return urllib3.PoolManager(ca_certs=ca_certs)
+    auth = parse_url(proxy.get_secret_value()).auth
+    return urllib3.ProxyManager(
+        proxy.get_secret_value(),
+        proxy_headers=urllib3.make_headers(proxy_basic_auth=unquote(auth)) if auth else None,
+        ca_certs=ca_certs,
+    )

@@ -11,14 +11,23 @@ import socket
 from base64 import b64encode
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from threading import Thread
 from types import TracebackType
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from pydantic import SecretStr
 from typing_extensions import Self
 
+from openai_realtime_client.core.credentials import Hidden, without_traceback
 from openai_realtime_client.core.encoding import dumped
+from openai_realtime_client.core.errors import (
+    LOST,
+    NO_STATUS,
+    NORMAL,
+    ConnectionClosedError,
+    ConnectionFailedError,
+    HandshakeRefusedError,
+    closed,
+)
 from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.realtime.endpoint import (
@@ -28,29 +37,16 @@ from openai_realtime_client.realtime.endpoint import (
     Key,
     Settings,
 )
-from openai_realtime_client.realtime.errors import (
-    LOST,
-    NO_STATUS,
-    NORMAL,
-    ConnectionClosedError,
-    ConnectionFailedError,
-    HandshakeRefusedError,
-    closed,
-)
 
 try:
     import websockets.asyncio.client
     import websockets.sync.client
+    from websockets.exceptions import ConnectionClosed, WebSocketException
+    from websockets.protocol import State
 except ModuleNotFoundError:
     raise ImportError('connections need websockets: pip install "websockets>=15"') from None
-from websockets.exceptions import (
-    ConcurrencyError,
-    ConnectionClosed,
-    InvalidStatus,
-    WebSocketException,
-)
-from websockets.http11 import Response
-from websockets.protocol import State
+
+from openai_realtime_client.realtime.sockets import AsyncSocket, NoRedirect, Socket, check_close
 
 __all__ = ["AsyncConnection", "AsyncConnector", "Connection", "Connector"]
 
@@ -61,6 +57,8 @@ _logger = logging.getLogger("openai_realtime_client")
 # What `websockets` tells while debugging has headers and payloads in it.
 _socket_logger = logging.getLogger("openai_realtime_client.websockets")
 _socket_logger.addFilter(lambda record: record.levelno > logging.DEBUG)
+# In the local variables of a traceback, too, which tools that report errors show.
+_socket_logger.addFilter(without_traceback)
 
 # 2 s of PCM at 24 kHz: far below the 15 MiB that the service takes at once, no base64 padding.
 _AUDIO_CHUNK = 3 * 2**15
@@ -70,17 +68,17 @@ _STATES = {
     "transcription_session.created",
     "transcription_session.updated",
 }
-_INTERNAL_ERROR = 1011
 
 
 class _Session(Generic[ServerEvent, ClientEvent]):
     """What both kinds of connections share: all that is not I/O."""
 
+    _socket: Any
+
     def __init__(self, dialect: Dialect[ServerEvent], host: str, headers: Headers) -> None:
         self._dialect = dialect
         self._host = host
         self._headers = headers
-        self._closing: tuple[int, str] | None = None
         self._state: Any = None
         self._id: str | None = None
 
@@ -119,11 +117,8 @@ class _Session(Generic[ServerEvent, ClientEvent]):
         is_ours = error.rcvd is None or error.rcvd_then_sent is False
         close = error.sent if is_ours else error.rcvd
         if close is None:
-            return closed(LOST, "", unsent, audio_sent)
-        # What goes wrong inside `websockets` is that pings are not answered.
-        is_dead = is_ours and close.code == _INTERNAL_ERROR and not self._closing
-        reason = self._headers.conceal(close.reason)
-        return closed(LOST if is_dead else close.code, reason, unsent, audio_sent)
+            return closed(LOST, self._socket.lost_because, unsent, audio_sent)
+        return closed(close.code, self._headers.conceal(close.reason), unsent, audio_sent)
 
     def _audio_events(self, audio: bytes | bytearray | memoryview) -> Iterator[tuple[int, str]]:
         """What appends `audio`: the bytes that were before, and the JSON of one event."""
@@ -141,25 +136,29 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
 
     def __init__(
         self,
-        socket: websockets.asyncio.client.ClientConnection,
+        socket: AsyncSocket,
         dialect: Dialect[ServerEvent],
         host: str,
         headers: Headers,
-        close_timeout: float | None,
     ) -> None:
         super().__init__(dialect, host, headers)
-        self._socket = socket
-        self._close_timeout = close_timeout
+        self._socket: AsyncSocket = socket
         self._closed_by_us: asyncio.Future[None] | None = None
 
     async def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
-        """Send one event: an instance of a client event's class, or a dictionary with a `type`.
+        """Send one event.
 
-        Returns when the operating system has taken it, so a slow network slows the sender down.
-        Cancelling does not take back what is being sent.
+        Returns when the operating system has taken it, except that asyncio keeps up to 128 KiB
+        below TLS. So a slow network slows the sender down. Cancelling does not take back what is
+        being sent.
 
-        Raises `ConnectionClosedError` when the event was not sent, `ValueError` for a dictionary
-        without `type` or that is not JSON, `TypeError` for anything else.
+        Args:
+            event: An instance of a client event's class, or a dictionary with a `type`.
+
+        Raises:
+            ConnectionClosedError: The session is closed. What of the event arrived is not known.
+            ValueError: A dictionary has no `type`, or is not JSON.
+            TypeError: It is neither an event nor a dictionary.
         """
         name, text = _encoded(event)
         await self._send(name, text)
@@ -167,8 +166,11 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
     async def send_audio(self, audio: bytes | bytearray | memoryview) -> None:
         """Append audio to the input buffer, in the session's input format and without a header.
 
-        It goes out in events of at most 96 KiB, 2 s of PCM at 24 kHz. Raises
-        `ConnectionClosedError`; its `audio_sent` tells how many bytes had been sent.
+        It goes out in events of at most 96 KiB, 2 s of PCM at 24 kHz.
+
+        Raises:
+            ConnectionClosedError: The session is closed; `audio_sent` counts the bytes that
+                earlier events had sent.
         """
         for sent, text in self._audio_events(audio):
             await self._send(self._dialect.append, text, sent)
@@ -183,10 +185,6 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
             data = await self._socket.recv(decode=False)
         except ConnectionClosed as caught:
             error = self._closed(caught)
-        except ConcurrencyError:
-            if not self._closing:
-                raise
-            error = closed(*self._closing)
         else:
             return self._received(data)
         raise error
@@ -194,10 +192,18 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the session and wait for the server to do so; a second time does nothing.
 
-        Events that were not received yet are dropped. Cancelling goes on closing, without waiting.
+        It waits at most `close_timeout` seconds, then it cuts the connection. Events that were not
+        received yet are dropped. Cancelling goes on closing, without waiting.
+
+        Args:
+            code: Code of the close frame: 1000 to 1014 as far as it may be sent, or 3000 to 4999.
+            reason: Reason, of at most 123 bytes of UTF-8.
+
+        Raises:
+            ValueError: No close frame can hold `code` or `reason`; nothing has happened.
         """
+        check_close(code, reason)
         if self._closed_by_us is None:
-            self._closing = code, reason
             self._closed_by_us = asyncio.ensure_future(self._close(code, reason))
         await asyncio.shield(self._closed_by_us)
 
@@ -213,25 +219,16 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
         raise StopAsyncIteration
 
     async def _close(self, code: int, reason: str) -> None:
-        discarding = asyncio.ensure_future(self._discard())
+        self._socket.drop()
+        self._socket.end_in_time()
         try:
             if self._socket.state is State.OPEN:
-                # By itself it waits without limit for what was sent before to go out.
-                await asyncio.wait_for(self._socket.close(code, reason), self._close_timeout)
-            await discarding
-        except asyncio.TimeoutError:
-            self._socket.transport.abort()
-            await discarding
+                await self._socket.close(code, reason)
+            await self._socket.wait_closed()
         except asyncio.CancelledError:  # the event loop ends
             self._socket.transport.abort()
             raise
         _logger.debug("closed with %s", self._socket.close_code)
-
-    async def _discard(self) -> None:
-        """Read on, because the server's close frame may come after more than the queue holds."""
-        with suppress(ConnectionClosed, ConcurrencyError):
-            while True:
-                await self._socket.recv(decode=False)
 
     async def _send(self, name: str, text: str, audio_sent: int = 0) -> None:
         error = None
@@ -246,8 +243,7 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
             error = self._closed(caught, name, audio_sent)
         # A connection that is dropped while `send` waits does not make it raise.
         if error is None and self._socket.close_code is not None:
-            reason = self._headers.conceal(self._socket.close_reason or "")
-            error = closed(self._socket.close_code, reason, name, audio_sent)
+            error = self._closed(self._socket.protocol.close_exc, name, audio_sent)
         if error:
             raise error
         _logger.debug("sent %.100s", name)
@@ -262,21 +258,27 @@ class Connection(_Session[ServerEvent, ClientEvent]):
 
     def __init__(
         self,
-        socket: websockets.sync.client.ClientConnection,
+        socket: Socket,
         dialect: Dialect[ServerEvent],
         host: str,
         headers: Headers,
     ) -> None:
         super().__init__(dialect, host, headers)
-        self._socket = socket
+        self._socket: Socket = socket
 
     def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
-        """Send one event: an instance of a client event's class, or a dictionary with a `type`.
+        """Send one event.
 
         Returns when the operating system has taken it, so a slow network slows the sender down.
+        An exception that interrupts it, such as that of Ctrl-C, ends the session.
 
-        Raises `ConnectionClosedError` when the event was not sent, `ValueError` for a dictionary
-        without `type` or that is not JSON, `TypeError` for anything else.
+        Args:
+            event: An instance of a client event's class, or a dictionary with a `type`.
+
+        Raises:
+            ConnectionClosedError: The session is closed. What of the event arrived is not known.
+            ValueError: A dictionary has no `type`, or is not JSON.
+            TypeError: It is neither an event nor a dictionary.
         """
         name, text = _encoded(event)
         self._send(name, text)
@@ -284,8 +286,11 @@ class Connection(_Session[ServerEvent, ClientEvent]):
     def send_audio(self, audio: bytes | bytearray | memoryview) -> None:
         """Append audio to the input buffer, in the session's input format and without a header.
 
-        It goes out in events of at most 96 KiB, 2 s of PCM at 24 kHz. Raises
-        `ConnectionClosedError`; its `audio_sent` tells how many bytes had been sent.
+        It goes out in events of at most 96 KiB, 2 s of PCM at 24 kHz.
+
+        Raises:
+            ConnectionClosedError: The session is closed; `audio_sent` counts the bytes that
+                earlier events had sent.
         """
         for sent, text in self._audio_events(audio):
             self._send(self._dialect.append, text, sent)
@@ -301,10 +306,6 @@ class Connection(_Session[ServerEvent, ClientEvent]):
             data = self._socket.recv(timeout, decode=False)
         except ConnectionClosed as caught:
             error = self._closed(caught)
-        except ConcurrencyError:
-            if not self._closing:
-                raise
-            error = closed(*self._closing)
         else:
             return self._received(data)
         raise error
@@ -312,13 +313,21 @@ class Connection(_Session[ServerEvent, ClientEvent]):
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the session and wait for the server to do so; a second time does nothing.
 
-        Events that were not received yet are dropped.
+        It waits at most `close_timeout` seconds, then it cuts the connection, which also ends a
+        `send` in another thread. Events that were not received yet are dropped.
+
+        Args:
+            code: Code of the close frame: 1000 to 1014 as far as it may be sent, or 3000 to 4999.
+            reason: Reason, of at most 123 bytes of UTF-8.
+
+        Raises:
+            ValueError: No close frame can hold `code` or `reason`; nothing has happened.
         """
-        self._closing = self._closing or (code, reason)
-        discarding = Thread(target=self._discard, name="discarding", daemon=True)
-        discarding.start()
+        check_close(code, reason)
+        self._socket.drop()
+        self._socket.end_in_time()
         self._socket.close(code, reason)
-        discarding.join()
+        self._socket.stop_timer()
         _logger.debug("closed with %s", self._socket.close_code)
 
     def __iter__(self) -> Self:
@@ -332,18 +341,17 @@ class Connection(_Session[ServerEvent, ClientEvent]):
                 raise
         raise StopIteration
 
-    def _discard(self) -> None:
-        """Read on, because the server's close frame may come after more than the queue holds."""
-        with suppress(ConnectionClosed, ConcurrencyError):
-            while True:
-                self._socket.recv(decode=False)
-
     def _send(self, name: str, text: str, audio_sent: int = 0) -> None:
         error = None
         try:
             self._socket.send(text)
         except ConnectionClosed as caught:
             error = self._closed(caught, name, audio_sent)
+        except Exception:
+            raise
+        except BaseException:  # Ctrl-C, say: what is half on its way may not be followed.
+            self._socket.abort()
+            raise
         if error:
             raise error
         _logger.debug("sent %.100s", name)
@@ -432,21 +440,25 @@ class AsyncConnector(_Connector[ServerEvent, ClientEvent]):
         """
         url, host = SecretStr(self._settings.url()), self._settings.host
         options = _options(self._settings, self._options)
-        options.setdefault("write_limit", 0)  # so that `send` waits until all is on its way
+        # So that `send` waits until all is on its way. With 0, TLS in asyncio would pause after
+        # every second event, until the server says something.
+        options["write_limit"] = options.get("write_limit") or 1
         headers = await self._settings.headers_async()
         try:
-            socket = await websockets.asyncio.client.connect(
+            socket: Any = await websockets.asyncio.client.connect(
                 url.get_secret_value(),
                 additional_headers=headers,
-                create_connection=_AsyncSocket,
+                create_connection=AsyncSocket,
                 **options,
             )
         except _FAILURES as caught:
-            error = _failed(caught, host, headers)
+            error: Exception = _failed(caught, host, headers)
+        except (TypeError, ValueError) as caught:
+            error = _wrong_option(caught)
         else:
             _logger.debug("connected to %s", host)
             _give_up_when_stuck(socket.transport.get_extra_info("socket"), options)
-            return AsyncConnection(socket, self._dialect, host, headers, options["close_timeout"])
+            return AsyncConnection(socket, self._dialect, host, headers)
         raise error
 
     async def __aenter__(self) -> AsyncConnection[ServerEvent, ClientEvent]:
@@ -482,14 +494,16 @@ class Connector(_Connector[ServerEvent, ClientEvent]):
         headers = self._settings.headers()
         try:
             # Newer versions of `websockets` want the context entered, older ones do not mind.
-            socket: websockets.sync.client.ClientConnection = _connect_sync(
+            socket: Socket = _connect_sync(
                 url.get_secret_value(),
                 additional_headers=headers,
-                create_connection=_Socket,
+                create_connection=Socket,
                 **options,
             ).__enter__()
         except _FAILURES as caught:
-            error = _failed(caught, host, headers)
+            error: Exception = _failed(caught, host, headers)
+        except (TypeError, ValueError) as caught:
+            error = _wrong_option(caught)
         else:
             _logger.debug("connected to %s", host)
             _give_up_when_stuck(socket.socket, options)
@@ -515,41 +529,6 @@ class Connector(_Connector[ServerEvent, ClientEvent]):
 _connect_sync: Any = websockets.sync.client.connect
 
 
-class _NoRedirect(WebSocketException):
-    """Wraps a refusal, so that `websockets` follows no redirect: it could take the key away."""
-
-    def __init__(self, response: Response) -> None:
-        self.response = response
-
-
-class _AsyncSocket(websockets.asyncio.client.ClientConnection):
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        # Before version 17, `websockets` cannot put the beginning of a fragmented message back when
-        # `recv` is cancelled while more of it arrives.
-        frames: Any = self.recv_messages.frames
-
-        def put_back(items: list[Any]) -> None:
-            frames.queue.extendleft(reversed(items))
-
-        if hasattr(frames, "reset"):
-            frames.reset = put_back
-
-    async def handshake(self, *args: Any, **kwargs: Any) -> None:
-        try:
-            await super().handshake(*args, **kwargs)
-        except InvalidStatus as error:
-            raise _NoRedirect(error.response) from None
-
-
-class _Socket(websockets.sync.client.ClientConnection):
-    def handshake(self, *args: Any, **kwargs: Any) -> None:
-        try:
-            super().handshake(*args, **kwargs)
-        except InvalidStatus as error:
-            raise _NoRedirect(error.response) from None
-
-
 # What opening raises: UnicodeError is for names that no host can have, and on Python 3.10 asyncio
 # has a TimeoutError of its own.
 _FAILURES = (OSError, WebSocketException, asyncio.TimeoutError, UnicodeError)
@@ -557,7 +536,7 @@ _FAILURES = (OSError, WebSocketException, asyncio.TimeoutError, UnicodeError)
 
 # Errors are raised outside the `except` that makes them: those of `websockets` hold requests.
 def _failed(error: Exception, host: str, headers: Headers) -> ConnectionFailedError:
-    if isinstance(error, _NoRedirect):
+    if isinstance(error, NoRedirect):
         response = error.response
         told = {name: headers.conceal(value) for name, value in response.headers.raw_items()}
         body = headers.conceal((response.body or b"").decode("latin-1")).encode("latin-1")
@@ -565,6 +544,10 @@ def _failed(error: Exception, host: str, headers: Headers) -> ConnectionFailedEr
     # Of the others, the text may hold a URL with its query, or a proxy's password.
     why = f": {error}" if isinstance(error, OSError) else ""
     return ConnectionFailedError(f"no connection to {host}: {type(error).__name__}{why}")
+
+
+def _wrong_option(error: TypeError | ValueError) -> Exception:
+    return (TypeError if isinstance(error, TypeError) else ValueError)(str(error))
 
 
 def _options(settings: Settings, own: Mapping[str, Any]) -> dict[str, Any]:
@@ -580,7 +563,7 @@ def _options(settings: Settings, own: Mapping[str, Any]) -> dict[str, Any]:
     }
     if settings.is_loopback:
         defaults["proxy"] = None
-    return {**defaults, **own}
+    return Hidden({**defaults, **own})
 
 
 def _give_up_when_stuck(tcp: socket.socket, options: Mapping[str, Any]) -> None:

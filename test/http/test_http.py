@@ -16,24 +16,24 @@ import urllib3
 from http_server import Answer, HttpServer, Request, json_answer
 from openai_realtime_client import (
     ApiClient,
-    ApiConnectionException,
-    ApiException,
-    BadRequestException,
+    ApiConnectionError,
+    ApiError,
+    BadRequestError,
     Configuration,
-    ConflictException,
-    ForbiddenException,
-    InvalidResponseException,
-    NotFoundException,
-    RateLimitException,
+    ConflictError,
+    ForbiddenError,
+    InvalidResponseError,
+    NotFoundError,
+    RateLimitError,
     RealtimeApi,
     RealtimeModel,
     RealtimeSessionCreateRequest,
     RealtimeSessionCreateResponse,
     RealtimeTranscriptionSessionCreateRequest,
     RealtimeTranscriptionSessionCreateResponse,
-    ServiceException,
-    UnauthorizedException,
-    UnprocessableEntityException,
+    ServiceError,
+    UnauthorizedError,
+    UnprocessableEntityError,
 )
 
 KEY = "sk-test-0123456789abcdefghij"
@@ -91,11 +91,9 @@ def exchange(server: HttpServer, configuration: Configuration) -> Request:
     return server.requests[-1]
 
 
-def failure(
-    api: RealtimeApi, kind: type[ApiException] = ApiException, **kwargs: Any
-) -> ApiException:
+def failure(api: RealtimeApi, kind: type[ApiError] = ApiError, **kwargs: Any) -> ApiError:
     """What a call raises, which must be exactly a `kind`."""
-    with pytest.raises(ApiException) as caught:
+    with pytest.raises(ApiError) as caught:
         api.create_realtime_session({}, **kwargs)
     assert caught.type is kind
     return caught.value
@@ -121,7 +119,7 @@ def test_each_operation_posts_to_its_path(
     assert request.headers.get_all("Authorization") == [f"Bearer {KEY}"]
     assert request.headers.get_all("Content-Type") == ["application/json"]
     assert request.headers.get_all("Accept") == ["application/json"]
-    assert request.headers["User-Agent"].startswith("openai-realtime-client/")
+    assert request.headers["User-Agent"].startswith("openai-realtime-openapi/")
     assert request.headers["X-Call"] == "1"
 
 
@@ -257,7 +255,7 @@ def test_with_http_info_also_gives_what_came_around_the_answer(
     assert type(response.data) is operation.answer
     assert response.status_code == status
     assert json.loads(response.raw_data) == SESSION
-    # As in ApiException: a proxy may change the case of names.
+    # As in ApiError: a proxy may change the case of names.
     assert response.headers["x-request-id"] == "req_1"
 
 
@@ -267,22 +265,22 @@ def test_with_http_info_also_gives_what_came_around_the_answer(
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (302, ApiException),
-        (307, ApiException),
-        (400, BadRequestException),
-        (401, UnauthorizedException),
-        (403, ForbiddenException),
-        (404, NotFoundException),
-        (409, ConflictException),
-        (418, ApiException),
-        (422, UnprocessableEntityException),
-        (429, RateLimitException),
-        (500, ServiceException),
-        (503, ServiceException),
+        (302, ApiError),
+        (307, ApiError),
+        (400, BadRequestError),
+        (401, UnauthorizedError),
+        (403, ForbiddenError),
+        (404, NotFoundError),
+        (409, ConflictError),
+        (418, ApiError),
+        (422, UnprocessableEntityError),
+        (429, RateLimitError),
+        (500, ServiceError),
+        (503, ServiceError),
     ],
 )
 def test_each_status_has_its_exception(
-    api: RealtimeApi, server: HttpServer, status: int, kind: type[ApiException]
+    api: RealtimeApi, server: HttpServer, status: int, kind: type[ApiError]
 ) -> None:
     headers = {"X-REQUEST-ID": "req_1", "Retry-After": "2", "Location": f"{server.url}/other"}
     answer = json_answer({"error": ERROR}, status, headers=headers, reason="Some Reason")
@@ -316,7 +314,7 @@ def test_retry_after_is_seconds_or_none(
     api: RealtimeApi, server: HttpServer, value: str, seconds: float | None
 ) -> None:
     server.answers.append(Answer(429, headers={"Retry-After": value}))
-    assert failure(api, RateLimitException).retry_after == seconds
+    assert failure(api, RateLimitError).retry_after == seconds
 
 
 # RFC 9110 wants recipients to read all three.
@@ -334,7 +332,7 @@ def test_retry_after_reads_http_dates(
 ) -> None:
     date = datetime.now(timezone.utc) + timedelta(seconds=90)
     server.answers.append(Answer(429, headers={"Retry-After": written(date)}))
-    seconds = failure(api, RateLimitException).retry_after
+    seconds = failure(api, RateLimitError).retry_after
     assert seconds is not None
     assert 60 < seconds <= 90
 
@@ -343,7 +341,7 @@ def test_an_unknown_zone_in_retry_after_gives_no_warning(
     api: RealtimeApi, server: HttpServer
 ) -> None:
     server.answers.append(Answer(429, headers={"Retry-After": "Sun, 06 Nov 1994 08:49:37 XYZ"}))
-    assert failure(api, RateLimitException).retry_after in (None, 0)
+    assert failure(api, RateLimitError).retry_after in (None, 0)
 
 
 @pytest.mark.parametrize(
@@ -365,7 +363,7 @@ def test_an_unusual_error_body_does_not_hide_the_status(
     api: RealtimeApi, server: HttpServer, body: bytes, expected: dict[str, str]
 ) -> None:
     server.answers.append(Answer(503, body, {"X-Request-Id": "req_1"}, "Overloaded"))
-    error = failure(api, ServiceException)
+    error = failure(api, ServiceError)
     assert (error.status, error.request_id, error.retry_after) == (503, "req_1", None)
     assert error.error == expected
     assert error.body == body
@@ -374,7 +372,7 @@ def test_an_unusual_error_body_does_not_hide_the_status(
 
 def test_a_long_error_message_is_cut(api: RealtimeApi, server: HttpServer) -> None:
     server.answers.append(json_answer({"error": {"message": "x" * 100_000}}, 400))
-    assert len(str(failure(api, BadRequestException))) <= 500
+    assert len(str(failure(api, BadRequestError))) <= 500
 
 
 @pytest.mark.parametrize(
@@ -398,7 +396,7 @@ def test_a_success_that_does_not_fit_is_invalid(
 ) -> None:
     headers = {"X-Request-Id": "req_1", "Retry-After": "1"}
     server.answers.append(Answer(200, body, headers))
-    error = failure(api, InvalidResponseException)
+    error = failure(api, InvalidResponseError)
     assert (error.status, error.reason, error.body) == (200, "OK", body)
     assert (error.error, error.request_id, error.retry_after) == ({}, "req_1", 1.0)
     assert "RealtimeSessionCreateResponse" in str(error)
@@ -408,20 +406,20 @@ def test_a_success_that_does_not_fit_is_invalid(
 @pytest.mark.parametrize("status", [200, 500])
 def test_a_cut_connection_is_no_answer(api: RealtimeApi, server: HttpServer, status: int) -> None:
     server.answers += [json_answer(SESSION, status, fault="cut"), json_answer(SESSION)]
-    assert_no_answer(failure(api, ApiConnectionException))
+    assert_no_answer(failure(api, ApiConnectionError))
     # A second POST could make a second session.
     assert len(server.requests) == 1
 
 
 def test_a_connection_closed_without_an_answer(api: RealtimeApi, server: HttpServer) -> None:
     server.answers += [Answer(fault="close"), json_answer(SESSION)]
-    assert_no_answer(failure(api, ApiConnectionException))
+    assert_no_answer(failure(api, ApiConnectionError))
     assert len(server.requests) == 1
 
 
 def test_the_timeout_of_a_call(api: RealtimeApi, server: HttpServer) -> None:
     server.answers.append(Answer(fault="hold"))
-    error = failure(api, ApiConnectionException, timeout=0.05)
+    error = failure(api, ApiConnectionError, timeout=0.05)
     assert_no_answer(error)
     assert "Timeout" in str(error)
 
@@ -429,7 +427,7 @@ def test_the_timeout_of_a_call(api: RealtimeApi, server: HttpServer) -> None:
 def test_the_timeout_of_the_configuration(server: HttpServer) -> None:
     server.answers.append(Answer(fault="hold"))
     with ApiClient(Configuration(server.url, KEY, timeout=0.05)) as client:
-        error = failure(RealtimeApi(client), ApiConnectionException)
+        error = failure(RealtimeApi(client), ApiConnectionError)
     assert_no_answer(error)
     assert "Timeout" in str(error)
 
@@ -457,17 +455,17 @@ def test_no_server() -> None:
         closed.bind(("127.0.0.1", 0))
         host = f"http://127.0.0.1:{closed.getsockname()[1]}"
         with ApiClient(Configuration(host, KEY)) as client:
-            assert_no_answer(failure(RealtimeApi(client), ApiConnectionException))
+            assert_no_answer(failure(RealtimeApi(client), ApiConnectionError))
 
 
 def test_a_client_works_after_a_failure(api: RealtimeApi, server: HttpServer) -> None:
     server.answers += [Answer(fault="close"), Answer(500), json_answer(SESSION)]
-    failure(api, ApiConnectionException)
-    failure(api, ServiceException)
+    failure(api, ApiConnectionError)
+    failure(api, ServiceError)
     assert api.create_realtime_session({}).client_secret.value == "ek_abc123"
 
 
-def assert_no_answer(error: ApiException) -> None:
+def assert_no_answer(error: ApiError) -> None:
     assert (error.status, error.reason, error.headers, error.body) == (None, "", {}, b"")
     assert (error.error, error.request_id, error.retry_after) == ({}, None, None)
     assert KEY not in shown(error)
@@ -483,7 +481,7 @@ def failure_with_key(server: HttpServer, way: str, key: str) -> Exception:
     headers = {"Authorization": f"Bearer {key}"} if way == "header" else None
     with (
         ApiClient(Configuration(server.url, token)) as client,
-        pytest.raises((ApiException, ValueError)) as caught,
+        pytest.raises((ApiError, ValueError)) as caught,
     ):
         RealtimeApi(client).create_realtime_session({}, headers=headers)
     return caught.value
@@ -525,7 +523,7 @@ def test_a_key_that_the_server_repeats_is_not_shown(
     caplog.set_level(logging.DEBUG)
     server.answers.append(answer)
     error = failure_with_key(server, way, KEY)
-    assert isinstance(error, ApiException)
+    assert isinstance(error, ApiError)
     assert KEY not in shown(error)
     assert KEY not in caplog.text
 
@@ -537,7 +535,7 @@ def test_a_key_is_not_shown_in_part_where_a_message_is_cut(
     for length in range(500 - 2 * len(KEY), 500):
         message = "x" * length + KEY
         server.answers.append(json_answer({"error": {"message": message}}, 401))
-        assert KEY[:8] not in shown(failure(api, UnauthorizedException))
+        assert KEY[:8] not in shown(failure(api, UnauthorizedError))
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\nX-A: 1", "\u2014"], ids=["newline", "header", "dash"])

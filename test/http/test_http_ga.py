@@ -13,14 +13,14 @@ import pytest
 from http_server import Answer, HttpServer, Request, json_answer
 from openai_realtime_client.ga import (
     ApiClient,
-    ApiConnectionException,
-    ApiException,
-    BadRequestException,
+    ApiConnectionError,
+    ApiError,
+    BadRequestError,
     Configuration,
     Created,
-    InvalidResponseException,
-    NotFoundException,
-    RateLimitException,
+    InvalidResponseError,
+    NotFoundError,
+    RateLimitError,
     RealtimeApi,
     RealtimeCallReferRequest,
     RealtimeCallRejectRequest,
@@ -35,8 +35,8 @@ from openai_realtime_client.ga import (
     RealtimeTranscriptionSessionCreateResponseGA,
     RealtimeTranslationClientSecretCreateRequest,
     RealtimeTranslationClientSecretCreateResponse,
-    ServiceException,
-    UnauthorizedException,
+    ServiceError,
+    UnauthorizedError,
     UnknownModel,
 )
 from protocols import GA
@@ -179,10 +179,10 @@ def api(server: HttpServer) -> Iterator[RealtimeApi]:
 
 
 def failure(
-    api: RealtimeApi, operation: Operation, kind: type[ApiException], **kwargs: Any
-) -> ApiException:
+    api: RealtimeApi, operation: Operation, kind: type[ApiError], **kwargs: Any
+) -> ApiError:
     """What the operation raises, which must be exactly a `kind` and hold no key."""
-    with pytest.raises(ApiException) as caught:
+    with pytest.raises(ApiError) as caught:
         getattr(api, operation.name)(*operation.arguments, **kwargs)
     assert caught.type is kind
     texts = traceback.format_exception(caught.value)
@@ -228,7 +228,7 @@ def test_each_operation_sends_its_request(
     [request] = server.requests
     assert (request.method, request.path) == ("POST", operation.path.format(call_id="rtc_1"))
     assert request.headers.get_all("Authorization") == [f"Bearer {KEY}"]
-    assert request.headers["User-Agent"].startswith("openai-realtime-client/")
+    assert request.headers["User-Agent"].startswith("openai-realtime-openapi/")
     assert request.headers["X-Call"] == "1"
     is_offer = operation.name == "create_realtime_call"
     accepted = "application/sdp, text/plain" if is_offer else "application/json"
@@ -437,11 +437,11 @@ def test_the_session_of_a_client_secret_is_of_its_kind(
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (400, BadRequestException),
-        (401, UnauthorizedException),
-        (404, NotFoundException),
-        (429, RateLimitException),
-        (500, ServiceException),
+        (400, BadRequestError),
+        (401, UnauthorizedError),
+        (404, NotFoundError),
+        (429, RateLimitError),
+        (500, ServiceError),
     ],
 )
 def test_each_operation_raises_the_exception_of_the_status(
@@ -449,7 +449,7 @@ def test_each_operation_raises_the_exception_of_the_status(
     server: HttpServer,
     operation: Operation,
     status: int,
-    kind: type[ApiException],
+    kind: type[ApiError],
 ) -> None:
     sent = {"type": "some_type", "code": "some_code", "message": f"Key {KEY}.", "param": None}
     headers = {"X-Request-Id": "req_1"}
@@ -457,7 +457,8 @@ def test_each_operation_raises_the_exception_of_the_status(
         headers["Retry-After"] = "1.5"
     server.answers.append(json_answer({"error": sent}, status, headers=headers))
     error = failure(api, operation, kind)
-    assert (error.status, error.error, error.request_id) == (status, sent, "req_1")
+    concealed = {**sent, "message": "Key ***."}
+    assert (error.status, error.error, error.request_id) == (status, concealed, "req_1")
     assert error.retry_after == (1.5 if status == 429 else None)
     assert str(error).endswith(": some_code: Key ***.")
     assert len(server.requests) == 1
@@ -469,7 +470,7 @@ def test_a_success_that_is_no_such_model_is_invalid(
     api: RealtimeApi, server: HttpServer, operation: Operation, body: str
 ) -> None:
     server.answers.append(Answer(200, body.encode(), {"X-Request-Id": "req_1"}))
-    assert_invalid(failure(api, operation, InvalidResponseException), 200, body.encode())
+    assert_invalid(failure(api, operation, InvalidResponseError), 200, body.encode())
 
 
 def test_an_answer_to_an_offer_that_is_not_utf_8_is_invalid(
@@ -477,11 +478,12 @@ def test_an_answer_to_an_offer_that_is_not_utf_8_is_invalid(
 ) -> None:
     body = b"v=0\r\ns=\xe9" + KEY.encode()
     server.answers.append(Answer(201, body, {"X-Request-Id": "req_1"}))
-    assert_invalid(failure(api, OPERATIONS[0], InvalidResponseException), 201, body)
+    assert_invalid(failure(api, OPERATIONS[0], InvalidResponseError), 201, body)
 
 
-def assert_invalid(error: ApiException, status: int, body: bytes) -> None:
-    assert (error.status, error.body, error.request_id) == (status, body, "req_1")
+def assert_invalid(error: ApiError, status: int, body: bytes) -> None:
+    concealed = body.replace(KEY.encode(), b"***")
+    assert (error.status, error.body, error.request_id) == (status, concealed, "req_1")
     assert (error.error, error.retry_after) == ({}, None)
 
 
@@ -494,7 +496,7 @@ def test_without_a_whole_answer_there_is_none(
     body = json.dumps([KEY] * 4).encode()
     server.answers += [Answer(200, body, headers, fault=fault), operation.answer]
     timeout = 0.05 if fault == "hold" else None
-    error = failure(api, operation, ApiConnectionException, timeout=timeout)
+    error = failure(api, operation, ApiConnectionError, timeout=timeout)
     assert (error.status, error.error, error.body) == (None, {}, b"")
     assert (error.request_id, error.retry_after) == (None, None)
     assert ("Timeout" in str(error)) == (fault == "hold")

@@ -12,29 +12,34 @@ import json
 import logging
 import os
 import pickle
+import signal
 import socket
 import threading
 import traceback
 from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from inspect import iscoroutinefunction
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_args
 
 import pytest
+import uvloop
 import websockets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection, serve
-from websockets.frames import Frame
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
+import http_server
 import openai_realtime_client
-from http_server import Answer, HttpServer, json_answer
-from kinds import KINDS, TRANSLATIONS, Kind
+import transports
+from http_server import Answer, json_answer
+from kinds import Kind
 from openai_realtime_client import (
     AsyncConnection,
     Connection,
@@ -53,14 +58,44 @@ from openai_realtime_client import (
     azure,
     ga,
 )
-from openai_realtime_client.testing import Faults, ReplayServer
+from openai_realtime_client.testing import Faults
 from protocols import DRAWN, PROTOCOLS
+from transports import HttpServer, ReplayServer
 
 KEY = "sk-test-0123456789abcdefghij"
 CHUNK = 96 * 1024
 EVENT = {"type": "not.published.yet", "event_id": "e1", "a": [1, None, {"b": "é"}]}
+
+
+@dataclass(frozen=True)
+class Wired(Kind):
+    """A `connect` function, over a transport and in an event loop."""
+
+    is_tls: bool = False
+    is_uvloop: bool = False
+
+    def __str__(self) -> str:
+        loop = "-uvloop" if self.is_uvloop else ""
+        return f"{super().__str__()}{loop}-{'tls' if self.is_tls else 'plain'}"
+
+
+def over(*transports: bool, **kwargs: Any) -> list[Wired]:
+    """For asyncio and for threads, over plain TCP (false) or TLS (true)."""
+    arguments = {"protocol": ga, **kwargs}
+    return [
+        Wired(is_async=is_async, is_tls=is_tls, **arguments)
+        for is_tls in transports
+        for is_async in (True, False)
+    ]
+
+
+# Protocols differ in little that concerns connections: one of them goes over each transport.
+KINDS = over(False, True)
+PROTOCOL_KINDS = over(False, protocol=openai_realtime_client.v1) + over(True)
+TRANSLATIONS = over(True, name="connect_translation")
 ASYNC = [kind for kind in KINDS if kind.is_async]
 THREADS = [kind for kind in KINDS if not kind.is_async]
+UVLOOP = [replace(kind, is_uvloop=True) for kind in ASYNC]
 
 # It hands records to no one.
 QUIET = logging.Logger("quiet", logging.CRITICAL)
@@ -68,6 +103,8 @@ QUIET = logging.Logger("quiet", logging.CRITICAL)
 Handler = Callable[[ServerConnection], Awaitable[None]]
 AnyConnection = AsyncConnection[Any, Any] | Connection[Any, Any]
 
+for_protocols = pytest.mark.parametrize("kind", PROTOCOL_KINDS, ids=str)
+for_loops = pytest.mark.parametrize("kind", KINDS + UVLOOP, ids=str)
 for_asyncio = pytest.mark.parametrize("kind", ASYNC, ids=str)
 for_threads = pytest.mark.parametrize("kind", THREADS, ids=str)
 for_translations = pytest.mark.parametrize("kind", TRANSLATIONS, ids=str)
@@ -84,7 +121,9 @@ def scenario(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., No
 
     @functools.wraps(test)
     def run(*args: Any, **kwargs: Any) -> None:
-        asyncio.run(limited(*args, **kwargs))
+        kind = kwargs.get("kind")
+        run = uvloop.run if isinstance(kind, Wired) and kind.is_uvloop else asyncio.run
+        run(limited(*args, **kwargs))
 
     return run
 
@@ -191,8 +230,8 @@ async def error_of(
 async def serving(handler: Handler, **options: Any) -> AsyncIterator[str]:
     """The base URL of a WebSocket server, where nothing of ours is in the way."""
     options = {"logger": QUIET, "compression": None, "close_timeout": 1, **options}
-    async with serve(handler, "127.0.0.1", 0, **options) as server:
-        yield f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/v1"
+    async with serve(handler, "127.0.0.1", 0, ssl=transports.context(), **options) as server:
+        yield f"{transports.scheme('ws')}://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/v1"
 
 
 def sends(*messages: str | bytes | dict[str, Any], close: int | None = 1000) -> Handler:
@@ -231,7 +270,8 @@ class Peer:
 
     def __init__(self, listener: socket.socket) -> None:
         self._listener = listener
-        self.url = f"ws://127.0.0.1:{listener.getsockname()[1]}/v1"
+        self._wire = transports.Wire()
+        self.url = f"{transports.scheme('ws')}://127.0.0.1:{listener.getsockname()[1]}/v1"
         self.protocol = ServerProtocol(max_size=None, logger=QUIET)
         self.socket = socket.socket()
 
@@ -239,29 +279,50 @@ class Peer:
         loop = asyncio.get_running_loop()
         self.socket.close()
         self.socket, _ = await loop.sock_accept(self._listener)
-        self.protocol.receive_data(await loop.sock_recv(self.socket, 2**16))
-        [request] = self.protocol.events_received()
+        await self._wire.open(self.socket)
+        self.protocol.receive_data(self._wire.decoded(b""))  # It may have come with the handshake.
+        while not (requests := self.protocol.events_received()):
+            await self.receive()
+        [request] = requests
         assert isinstance(request, Request)
         self.protocol.send_response(self.protocol.accept(request))
-        await loop.sock_sendall(self.socket, b"".join(self.protocol.data_to_send()))
+        await self.flush()
+
+    async def receive(self) -> None:
+        """Read once, and let the protocol have it."""
+        data = await asyncio.get_running_loop().sock_recv(self.socket, 2**16)
+        if not data:
+            raise ConnectionError
+        self.protocol.receive_data(self._wire.decoded(data))
 
     async def hears(self) -> None:
-        """Wait until something was sent, and take a byte of it."""
-        await asyncio.get_running_loop().sock_recv(self.socket, 1)
+        """Wait until something was sent."""
+        heard = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self.socket, heard.set)
+        await heard.wait()
+        loop.remove_reader(self.socket)
 
     def taken(self) -> list[Frame]:
         """The whole frames that the operating system has taken from the client."""
         self.socket.settimeout(0.3)
         with contextlib.suppress(TimeoutError):
-            while True:
-                self.protocol.receive_data(self.socket.recv(2**20))
+            while data := self.socket.recv(2**20):
+                self.protocol.receive_data(self._wire.decoded(data))
         self.socket.setblocking(False)
         return [event for event in self.protocol.events_received() if isinstance(event, Frame)]
 
     async def send(self, text: bytes) -> None:
         self.protocol.send_text(text)
-        data = b"".join(self.protocol.data_to_send())
-        await asyncio.get_running_loop().sock_sendall(self.socket, data)
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Send what the protocol has to send."""
+        await self.write(b"".join(self.protocol.data_to_send()))
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes past the protocol."""
+        await asyncio.get_running_loop().sock_sendall(self.socket, self._wire.encoded(data))
 
     def cut(self) -> None:
         self.socket.close()
@@ -327,6 +388,26 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("authority") / "authority.pem"
+    transports.write_authority(path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _transport(
+    request: pytest.FixtureRequest, authority: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """TLS where the kind of connection says so. Clients trust what the environment tells."""
+    callspec = getattr(request.node, "callspec", None)
+    kind = callspec and callspec.params.get("kind")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+    transports.use(bool(kind and kind.is_tls))
+    yield
+    transports.use(False)
+
+
 @pytest.fixture(params=KINDS, ids=str)
 def kind(request: pytest.FixtureRequest) -> Kind:
     found: Kind = request.param
@@ -357,6 +438,7 @@ async def handshake(kind: Kind, **kwargs: Any) -> Request:
     return request
 
 
+@for_protocols
 @scenario
 async def test_the_handshake_has_the_settings(kind: Kind) -> None:
     request = await handshake(kind, model="m", headers={"X-A": "1"}, query={"a": "b c"})
@@ -461,7 +543,7 @@ async def test_another_machine_is_reached_by_a_proxy(
 # Sending
 
 
-@pytest.mark.parametrize("kind", KINDS + TRANSLATIONS, ids=str)
+@pytest.mark.parametrize("kind", PROTOCOL_KINDS + TRANSLATIONS, ids=str)
 @scenario
 async def test_every_event_of_a_client_arrives_as_it_is(kind: Kind) -> None:
     protocol = next(each for each in PROTOCOLS if each.module is kind.protocol)
@@ -510,6 +592,7 @@ def updates(kind: Kind) -> list[tuple[Any, Any]]:
 
 
 @pytest.mark.parametrize("index", range(8))
+@for_protocols
 @scenario
 async def test_a_dictionary_arrives_as_it_is(kind: Kind, index: int) -> None:
     event, expected = updates(kind)[index]
@@ -553,7 +636,7 @@ AUDIO = bytes(range(256)) * (3 * CHUNK // 256 + 1)
 @pytest.mark.parametrize(
     "size", [1, 2, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 5, 3 * CHUNK]
 )
-@pytest.mark.parametrize("kind", KINDS + TRANSLATIONS, ids=str)
+@pytest.mark.parametrize("kind", PROTOCOL_KINDS + TRANSLATIONS, ids=str)
 @scenario
 async def test_audio_arrives_byte_for_byte(kind: Kind, size: int) -> None:
     received: list[Any] = []
@@ -630,6 +713,7 @@ async def test_several_senders_at_once_do_not_mix_events(kind: Kind) -> None:
 # Receiving
 
 
+@for_protocols
 @scenario
 async def test_events_are_what_the_server_sent(kind: Kind) -> None:
     async with ReplayServer() as server, opened(kind, server.url, model="m") as connection:
@@ -652,6 +736,7 @@ WIRES: list[dict[str, Any]] = [
 ]
 
 
+@for_protocols
 @scenario
 async def test_nothing_is_lost_of_an_event(kind: Kind) -> None:
     async with serving(sends(*WIRES)) as url, opened(kind, url) as connection:
@@ -719,6 +804,7 @@ async def test_an_error_event_does_not_end_the_session(kind: Kind) -> None:
         assert (await do(connection.recv)).type == "input_audio_buffer.cleared"
 
 
+@for_protocols
 @scenario
 async def test_the_session_is_what_the_server_said_last(kind: Kind) -> None:
     async with ReplayServer() as server, opened(kind, server.url) as connection:
@@ -749,7 +835,7 @@ async def test_a_translation_has_a_session_too(kind: Kind) -> None:
         assert connection.session_id == created.session.id
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.is_beta], ids=str)
+@pytest.mark.parametrize("kind", PROTOCOL_KINDS[:2], ids=str)
 @pytest.mark.parametrize("name", ["created", "updated"])
 @scenario
 async def test_a_transcription_has_a_session_too(kind: Kind, name: str) -> None:
@@ -1169,18 +1255,21 @@ async def answering(answer: bytes) -> AsyncIterator[str]:
             writer.close()
             await writer.wait_closed()
 
-    async with await asyncio.start_server(handler, "127.0.0.1", 0) as server:
-        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    tls = transports.context()
+    async with await asyncio.start_server(handler, "127.0.0.1", 0, ssl=tls) as server:
+        yield f"{transports.scheme('ws')}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: repr(answer[:30]))
-@pytest.mark.parametrize("scheme", ["ws", "wss"])
+@pytest.mark.parametrize("is_expected", [False, True])
 @scenario
 async def test_a_server_that_answers_wrong_is_an_error(
-    kind: Kind, answer: bytes, scheme: str
+    kind: Wired, answer: bytes, is_expected: bool
 ) -> None:
+    transports.use(is_expected == kind.is_tls)
     async with answering(answer) as url:
-        error = await refusal(kind, url.replace("ws", scheme))
+        address = url.partition(":")[2]
+        error = await refusal(kind, f"{'wss' if kind.is_tls else 'ws'}:{address}")
     assert "no connection to 127.0.0.1" in str(error)
 
 
@@ -1221,7 +1310,7 @@ async def test_the_error_tells_how_much_audio_was_sent(kind: Kind) -> None:
 
 @for_asyncio
 @scenario
-async def test_what_was_sent_is_on_its_way(kind: Kind) -> None:
+async def test_what_was_sent_is_on_its_way(kind: Wired) -> None:
     returned = []
 
     async def send() -> None:
@@ -1237,8 +1326,10 @@ async def test_what_was_sent_is_on_its_way(kind: Kind) -> None:
             await turns(50)
         assert 0 < before < 2000
         taken = [json.loads(bytes(frame.data))["number"] for frame in other.taken()]
-        assert returned == taken[:before]
-        assert len(taken) in (before, before + 1)
+        # Between TLS and TCP there is a buffer of 64 KiB.
+        buffered = 5 if kind.is_tls else 0
+        assert taken == list(range(len(taken)))
+        assert before - buffered <= len(taken) <= before + 1
         other.cut()
         error = await error_of(ConnectionLostError, asyncio.wait_for, sending, 10)
         assert_closed(error, 1006, "", "x")
@@ -1292,7 +1383,7 @@ async def test_a_pending_send_tells_why_the_server_closed(kind: Kind) -> None:
         sending = asyncio.create_task(connection.send({"type": "x", "a": "z" * 2**24}))
         await other.hears()
         other.protocol.send_close(3000, f"why {KEY}")
-        other.socket.sendall(b"".join(other.protocol.data_to_send()))
+        await other.flush()
         await turns(50)
         other.cut()
         error = await error_of(InvalidKeyError, asyncio.wait_for, sending, 10)
@@ -1321,6 +1412,358 @@ async def test_a_slow_reader_slows_the_server_down(kind: Kind) -> None:
         assert 400 <= sent < 400 + 2000
         sending.cancel()
         other.cut()
+
+
+# Peers that are silent, slow or dead
+
+
+QUICK = {"ping_interval": 0.1, "ping_timeout": 0.1, "close_timeout": 10}
+LOOP = asyncio.get_running_loop
+
+
+async def within(seconds: float, awaitable: Awaitable[Any]) -> Any:
+    """Wait, with far more patience than what is promised."""
+    return await asyncio.wait_for(awaitable, seconds + 3)
+
+
+@contextlib.asynccontextmanager
+async def answering_pings(other: Peer) -> AsyncIterator[list[Frame]]:
+    """A peer that reads and answers pings and close frames, and says nothing else."""
+    frames: list[Frame] = []
+
+    async def read() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                await other.receive()
+                frames.extend(f for f in other.protocol.events_received() if isinstance(f, Frame))
+                await other.flush()
+                if other.protocol.close_expected():
+                    other.cut()
+
+    reading = asyncio.create_task(read())
+    try:
+        yield frames
+    finally:
+        reading.cancel()
+        await asyncio.wait([reading])
+
+
+@for_loops
+@scenario
+async def test_sending_does_not_wait_for_the_server_to_speak(kind: Wired) -> None:
+    async with (
+        peer() as other,
+        opened(kind, other.url) as connection,
+        answering_pings(other) as frames,
+    ):
+        for _ in range(200):
+            await within(1, do(connection.send_audio, b"\0" * 960))
+        await do(connection.close)
+    assert [frame.opcode for frame in frames] == [Opcode.TEXT] * 200 + [Opcode.CLOSE]
+
+
+@pytest.mark.parametrize("limit", [0, 1, 2**15])
+@for_asyncio
+@scenario
+async def test_no_write_limit_makes_sending_wait(kind: Wired, limit: int) -> None:
+    options = {"write_limit": limit}
+    async with (
+        peer() as other,
+        opened(kind, other.url, options=options) as connection,
+        answering_pings(other),
+    ):
+        for _ in range(5):
+            await within(1, connection.send(EVENT))
+        await connection.close()
+
+
+@for_loops
+@scenario
+async def test_a_dead_server_is_noticed_while_receiving(kind: Wired) -> None:
+    async with peer() as other, opened(kind, other.url, options=QUICK) as connection:
+        error = await error_of(ConnectionLostError, within, 0.2, do(connection.recv))
+        assert_closed(error, 1006, "the server did not answer a ping")
+        assert other.socket.fileno() >= 0
+
+
+@for_loops
+@scenario
+async def test_a_dead_server_is_noticed_while_sending(kind: Wired, no_user_timeout: None) -> None:
+    async with peer() as other, opened(kind, other.url, options=QUICK) as connection:
+        with pytest.raises(ConnectionLostError) as caught:
+            await within(0.2, do(connection.send_audio, AUDIO * 50))
+        assert caught.value.unsent == "input_audio_buffer.append"
+        assert other.socket.fileno() >= 0
+
+
+@pytest.fixture
+def no_user_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on systems that do not end a stuck connection themselves."""
+    monkeypatch.delattr(socket, "TCP_USER_TIMEOUT", raising=False)
+
+
+@for_loops
+@scenario
+async def test_a_silent_server_that_answers_pings_is_alive(kind: Wired) -> None:
+    async with (
+        peer() as other,
+        opened(kind, other.url, options=QUICK) as connection,
+        answering_pings(other) as frames,
+    ):
+        while len(frames) < 4:
+            await asyncio.sleep(0.05)
+        await do(connection.send, EVENT)
+        await do(connection.close)
+    opcodes = [frame.opcode for frame in frames]
+    assert opcodes[:4] == [Opcode.PING] * 4
+    assert opcodes[-2:] == [Opcode.TEXT, Opcode.CLOSE]
+
+
+@scenario
+async def test_a_server_that_talks_needs_no_pings(kind: Wired) -> None:
+    """A pong may come late: after seconds of audio that wait to be read."""
+    async with peer() as other, opened(kind, other.url, options=QUICK) as connection:
+        for _ in range(8):
+            await other.send(json.dumps(EVENT).encode())
+            assert (await do(connection.recv)).to_dict() == EVENT
+            await asyncio.sleep(0.05)
+        other.cut()
+
+
+async def send(other: Peer, texts: list[bytes]) -> None:
+    for text in texts:
+        await other.send(text)
+
+
+@scenario
+async def test_a_reader_that_is_busy_does_not_make_a_server_dead(kind: Wired) -> None:
+    text = json.dumps({"type": "x", "a": "z" * 10_000}).encode()
+    options = QUICK | {"ping_interval": 0.1, "ping_timeout": 0.1, "max_queue": 2}
+    async with peer() as other, opened(kind, other.url, options=options) as connection:
+        keep(send(other, [text] * 40))
+        # With what fills the queue, more than the pong can wait.
+        await asyncio.sleep(0.4)
+        for _ in range(40):
+            assert (await do(connection.recv)).type == "x"
+        other.cut()
+
+
+async def silent(other: Peer, connection: Any) -> None:
+    pass
+
+
+async def flooding(other: Peer, connection: Any) -> None:
+    async def flood() -> None:
+        text = b'{"type":"x","a":"%s"}' % (b"z" * 1000)
+        with contextlib.suppress(OSError):
+            while True:
+                await other.send(text)
+
+    keep(flood())
+    await do(connection.recv)
+
+
+async def stuck(other: Peer, connection: Any) -> None:
+    async def send() -> None:
+        with contextlib.suppress(ConnectionClosedError):
+            await do(connection.send, {"type": "x", "a": "z" * 2**24})
+
+    keep(send())
+    await other.hears()
+    # Until nothing goes out any more.
+    await asyncio.sleep(0.05)
+
+
+async def half_closed(other: Peer, connection: Any) -> None:
+    other.protocol.send_close(1000)
+    await other.flush()
+    await other.hears()
+
+
+async def half_a_frame(other: Peer, connection: Any) -> None:
+    await other.write(b"\x81\x7e\xff\xff{")
+
+
+async def half_a_record(other: Peer, connection: Any) -> None:
+    await LOOP().sock_sendall(other.socket, b"\x17\x03\x03\x40\x00half")
+
+
+_kept: set[asyncio.Task[None]] = set()
+
+
+def keep(coroutine: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.create_task(coroutine)
+    _kept.add(task)
+    task.add_done_callback(_kept.discard)
+
+
+@pytest.mark.parametrize(
+    "behaviour", [silent, flooding, stuck, half_closed, half_a_frame, half_a_record]
+)
+@for_loops
+@scenario
+async def test_close_ends_in_time(
+    kind: Wired, behaviour: Callable[[Peer, Any], Awaitable[None]]
+) -> None:
+    options = {"close_timeout": 0.1, "ping_interval": None, "max_queue": 4}
+    async with peer() as other, opened(kind, other.url, options=options) as connection:
+        await behaviour(other, connection)
+        await within(0.1, do(connection.close))
+        assert other.socket.fileno() >= 0
+        await within(0.1, do(connection.close))
+        with pytest.raises(ConnectionClosedError):
+            await within(0, do(connection.recv))
+        with pytest.raises(ConnectionClosedError):
+            await within(0, do(connection.send, EVENT))
+        other.cut()
+        for task in list(_kept):
+            await within(1, task)
+
+
+@for_loops
+@scenario
+async def test_half_a_close_ends_in_time_without_pings(kind: Wired) -> None:
+    """The server's close frame came, but TCP stays open: what waits for an event ends."""
+    options = {"close_timeout": 0.1, "ping_interval": None}
+    async with peer() as other, opened(kind, other.url, options=options) as connection:
+        receiving = asyncio.create_task(do(connection.recv))
+        other.protocol.send_close(3000, "why")
+        await other.flush()
+        error = await error_of(InvalidKeyError, within, 0.2, receiving)
+        assert_closed(error, 3000, "why")
+        assert other.socket.fileno() >= 0
+
+
+@for_loops
+@scenario
+async def test_close_passes_a_reader_that_is_busy(kind: Wired) -> None:
+    """The reader waits when `close` begins, takes one event, and never comes again."""
+    began = asyncio.Event()
+
+    async def handler(connection: ServerConnection) -> None:
+        await connection.recv()
+        for _ in range(100):
+            await connection.send(json.dumps(EVENT))
+        await connection.wait_closed()
+
+    options = {"close_timeout": 15, "max_queue": 2}
+    async with serving(handler) as url, opened(kind, url, options=options) as connection:
+
+        async def read() -> None:
+            began.set()
+            await do(connection.recv)
+
+        reading = asyncio.create_task(read())
+        await began.wait()
+        await do(connection.send, EVENT)
+        await turns(3)
+        await within(3, do(connection.close))
+        assert connection._socket.close_code == 1000
+        with contextlib.suppress(ConnectionClosedError):
+            await within(0, reading)
+        await error_of(ConnectionClosedError, connection.recv)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (1000, "é" * 62),
+        (1000, "z" * 124),
+        (1000, "\ud800"),
+        *((code, "") for code in (-1, 0, 999, 1004, 1005, 1006, 1015, 2999, 5000, 70_000)),
+    ],
+    ids=repr,
+)
+@scenario
+async def test_what_no_close_frame_can_hold_is_refused(kind: Wired, code: int, reason: str) -> None:
+    async with serving(sends(EVENT, close=None)) as url, opened(kind, url) as connection:
+        with pytest.raises(ValueError, match=r"close frame|reason|surrogates"):
+            await do(connection.close, code, reason)
+        assert (await do(connection.recv)).to_dict() == EVENT
+        await do(connection.send, EVENT)
+        await do(connection.close, 1000, "é" * 61)
+        await assert_over(connection, ConnectionClosedError, 1000, "é" * 61)
+
+
+@for_threads
+def test_an_interrupted_send_loses_the_connection(kind: Wired) -> None:
+    """Half a frame is out: what was sent after it would be the rest of its payload."""
+    listening: Future[str] = Future()
+    is_over = threading.Event()
+
+    async def serve() -> list[Frame]:
+        async with peer() as other:
+            listening.set_result(other.url)
+            await in_thread(is_over.wait, 4)
+            return other.taken()
+
+    def interrupt() -> None:
+        main = threading.main_thread().ident
+        assert main
+        # OpenSSL goes on after the first.
+        while not is_interrupted.wait(0.2):
+            signal.pthread_kill(main, signal.SIGINT)
+
+    def interrupted(*_: object) -> None:
+        if not is_interrupted.is_set():
+            is_interrupted.set()
+            raise KeyboardInterrupt
+
+    is_interrupted = threading.Event()
+    before = signal.signal(signal.SIGINT, interrupted)
+    with ThreadPoolExecutor(2) as executor:
+        frames = executor.submit(lambda: asyncio.run(serve()))
+        connection = kind.connect(base_url=listening.result(), api_key=KEY).open()
+        interrupting = executor.submit(interrupt)
+        sent = 0
+        try:
+            while True:
+                connection.send({"type": "x", "number": sent, "a": "z" * 2**20})
+                sent += 1
+        except KeyboardInterrupt:
+            pass
+        for _ in range(2):
+            with pytest.raises(ConnectionLostError):
+                connection.send({"type": "x", "number": "after", "a": "z" * 2**21})
+        with pytest.raises(ConnectionLostError):
+            connection.recv(5)
+        is_over.set()
+        connection.close()
+        interrupting.result()
+        signal.signal(signal.SIGINT, before)
+        received = [json.loads(bytes(frame.data))["number"] for frame in frames.result()]
+    # Half of another may have arrived, or all of it.
+    assert received == list(range(len(received)))
+    assert sent <= len(received) <= sent + 1
+
+
+@for_loops
+@scenario
+async def test_a_message_of_many_fragments_comes_through(kind: Wired) -> None:
+    async def handler(connection: ServerConnection) -> None:
+        await connection.send(['{"type":"x","a":"', *["z"] * 10_000, *[""] * 1000, '"}'])
+        await connection.send(json.dumps(EVENT))
+        await connection.wait_closed()
+
+    async with serving(handler) as url, opened(kind, url) as connection:
+        assert (await do(connection.recv)).a == "z" * 10_000
+        assert (await do(connection.recv)).to_dict() == EVENT
+
+
+@scenario
+async def test_text_of_64_mib_comes_through(kind: Wired) -> None:
+    start, end = b'{"type":"x","a":"', b'"}'
+    text = start + b"z" * (2**26 - len(start) - len(end)) + end
+    pieces = [text[at : at + 2**14] for at in range(0, len(text), 2**14)]
+
+    async def handler(connection: ServerConnection) -> None:
+        await connection.send(text if kind.is_async else pieces, text=True)
+        await connection.send([*pieces, b" "], text=True)
+        await connection.wait_closed()
+
+    async with serving(handler) as url, opened(kind, url) as connection:
+        assert len((await do(connection.recv)).a) == 2**26 - len(start) - len(end)
+        await error_of(MessageTooBigError, connection.recv)
 
 
 # Cancelling
@@ -1382,8 +1825,13 @@ async def holding() -> AsyncIterator[tuple[str, asyncio.Event, asyncio.Event]]:
         left.set()
         writer.close()
 
-    async with await asyncio.start_server(handler, "127.0.0.1", 0) as server:
-        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", came, left
+    tls = transports.context()
+    async with await asyncio.start_server(handler, "127.0.0.1", 0, ssl=tls) as server:
+        yield (
+            f"{transports.scheme('ws')}://127.0.0.1:{server.sockets[0].getsockname()[1]}",
+            came,
+            left,
+        )
 
 
 @for_asyncio
@@ -1476,6 +1924,8 @@ CREDENTIALS: dict[str, Callable[[str], dict[str, Any]]] = {
     "other header": lambda url: {"base_url": url, "headers": {"api-key": KEY}},
     "azure": lambda url: {"azure": azure(url, "d", api_key=KEY)},
     "token": lambda url: {"azure": azure(url, "d", token=lambda: KEY)},
+    "user": lambda url: {"base_url": url.replace("://", f"://me:{KEY}@")},
+    "query": lambda url: {"base_url": f"{url}?api-key={KEY}", "api_key": ""},
 }
 
 
@@ -1514,7 +1964,7 @@ async def no_answer(session: Session) -> None:
 
 
 async def no_tls(session: Session) -> None:
-    with HttpServer(Answer()) as server:
+    with http_server.HttpServer(Answer()) as server:
         async with session(server.url.replace("http", "https")):
             pass
 
@@ -1671,9 +2121,12 @@ FAILURES: list[Any] = [
     (wrong_option, ValueError),
     (cancelled, asyncio.CancelledError),
 ]
-# The root differs from GA in nothing that matters here.
+# Where the key comes from does not depend on the protocol or the transport.
 HOLDERS = [
-    (kind, name) for kind in KINDS for name in CREDENTIALS if name == "string" or not kind.is_beta
+    (kind, name)
+    for kind in KINDS + PROTOCOL_KINDS[:2]
+    for name in CREDENTIALS
+    if name == "string" or kind.is_tls
 ]
 each_holder = pytest.mark.parametrize(
     ("kind", "credential"), HOLDERS, ids=[f"{kind}-{name}" for kind, name in HOLDERS]

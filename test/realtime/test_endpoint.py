@@ -88,7 +88,7 @@ def test_the_base_comes_from_the_environment(kind: Kind, monkeypatch: pytest.Mon
         ({"model": "m", "query": {"a": "1", "b": "x y"}}, "model=m&a=1&b=x+y"),
         ({"model": "m", "query": {"model": "other"}}, "model=other"),
         ({"model": "m", "base_url": "wss://api.openai.com/v1?a=1"}, "a=1&model=m"),
-        ({"query": {"a": "2"}, "base_url": "wss://api.openai.com/v1?a=1&b=%20"}, "a=2&b=+"),
+        ({"query": {"a": "2"}, "base_url": "wss://api.openai.com/v1?a=1&b=%20"}, "b=+&a=2"),
     ],
 )
 def test_arguments_become_the_query(kind: Kind, arguments: dict[str, Any], query: str) -> None:
@@ -367,3 +367,36 @@ def test_wrong_arguments_are_an_error_only_when_a_session_is_opened(kind: Kind) 
     connector = kind.connect(query=query, headers=query, api_key=KEY)
     with pytest.raises((TypeError, ValueError)):
         asyncio.run(connector.open()) if kind.is_async else connector.open()
+
+
+def test_a_user_in_the_url_takes_the_place_of_the_environments_key(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    base = "wss://me:p%40ss@example.com/v1"
+    assert url(kind, base_url=base) == f"wss://example.com/v1{kind.path}"
+    assert headers(kind, base_url=base) == {**beta(kind), "Authorization": "Basic bWU6cEBzcw=="}
+
+
+@pytest.mark.parametrize("arguments", [{"api_key": KEY}, {"headers": {"api-key": KEY}}])
+def test_a_user_in_the_url_and_a_key_are_refused(kind: Kind, arguments: dict[str, Any]) -> None:
+    with pytest.raises(ConnectionSettingsError, match="pass only one"):
+        url(kind, base_url="wss://me:password@example.com", **arguments)
+
+
+def test_repeated_and_empty_parameters_of_the_url_stay(kind: Kind) -> None:
+    found = url(kind, api_key=KEY, base_url="wss://example.com?a=1&a=2&b=")
+    assert found == f"wss://example.com{kind.path}?a=1&a=2&b="
+
+
+@pytest.mark.parametrize("own", [{"X-A\r\nX-B": "1"}, {"X-A": "1\r\nX-B: 1"}, {"X-A": "\0"}])
+def test_a_header_that_would_be_two_is_refused(kind: Kind, own: dict[str, str]) -> None:
+    with pytest.raises(ConnectionSettingsError, match="HTTP does not allow"):
+        url(kind, api_key=KEY, headers=own)
+
+
+def test_a_key_in_bytes_is_refused_and_not_shown(kind: Kind) -> None:
+    key: Any = KEY.encode()
+    with pytest.raises(ConnectionSettingsError, match="not bytes") as caught:
+        headers(kind, api_key=key)
+    assert KEY not in str(caught.value)

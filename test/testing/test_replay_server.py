@@ -25,7 +25,7 @@ from websockets.sync.client import ClientConnection, connect
 from openai_realtime_client import (
     ApiClient,
     Configuration,
-    UnauthorizedException,
+    UnauthorizedError,
     UnknownEvent,
     deviations,
     ga,
@@ -1248,7 +1248,7 @@ def test_a_call_is_a_201_of_sdp_with_its_location(server: ReplayServer) -> None:
 def test_http_wants_the_key_too() -> None:
     with ReplayServer(api_key=KEY) as server:
         wrong = ApiClient(Configuration(host=server.url, access_token="sk-wrong"))
-        with wrong as http, pytest.raises(UnauthorizedException) as caught:
+        with wrong as http, pytest.raises(UnauthorizedError) as caught:
             ga.RealtimeApi(http).create_realtime_client_secret(
                 ga.RealtimeCreateClientSecretRequest()
             )

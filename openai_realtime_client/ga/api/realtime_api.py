@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from openai_realtime_client.core.credentials import Headers
 from openai_realtime_client.ga.models.realtime_call_refer_request import RealtimeCallReferRequest
 from openai_realtime_client.ga.models.realtime_call_reject_request import RealtimeCallRejectRequest
 from openai_realtime_client.ga.models.realtime_create_client_secret_request import (
@@ -40,7 +41,7 @@ class RealtimeApi:
     """The HTTP endpoints, called through an `ApiClient`, by default one of its own.
 
     Every method takes `headers` to add for the one call and a `timeout` in seconds, and raises
-    `ApiException`. The methods with `_with_http_info` also give status and headers.
+    `ApiError`. The methods with `_with_http_info` also give status and headers.
     """
 
     def __init__(self, api_client: ApiClient | None = None) -> None:
@@ -69,8 +70,9 @@ class RealtimeApi:
             timeout: Seconds that this call may take, instead of the client's.
 
         Raises:
-            ApiException: The service answered with an error, or did not answer.
+            ApiError: The service answered with an error, or did not answer.
         """
+        headers = Headers.of(headers)
         self.accept_realtime_call_with_http_info(
             call_id, realtime_session_create_request_ga, headers=headers, timeout=timeout
         )
@@ -97,8 +99,9 @@ class RealtimeApi:
             Status, headers and body, and in `data` what `accept_realtime_call` returns.
 
         Raises:
-            ApiException: The service answered with an error, or did not answer.
+            ApiError: The service answered with an error, or did not answer.
         """
+        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/calls/{call_id}/accept",
@@ -141,8 +144,9 @@ class RealtimeApi:
             label the body `text/plain` instead of `application/sdp`.
 
         Raises:
-            ApiException: The service answered with an error, or did not answer.
+            ApiError: The service answered with an error, or did not answer.
         """
+        headers = Headers.of(headers)
         response = self.create_realtime_call_with_http_info(
             sdp, session, headers=headers, timeout=timeout
         )
@@ -170,8 +174,9 @@ class RealtimeApi:
             Status, headers and body, and in `data` what `create_realtime_call` returns.
 
         Raises:
-            ApiException: The service answered with an error, or did not answer.
+            ApiError: The service answered with an error, or did not answer.
         """
+        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/calls",
@@ -211,8 +216,9 @@ class RealtimeApi:
             The new token, its expiry time and the session settings in effect.
 
         Raises:
-            ApiException: The service answered with an error, or did not answer.
+            ApiError: The service answered with an error, or did not answer.
         """
+        headers = Headers.of(headers)
         response = self.create_realtime_client_secret_with_http_info(
             realtime_create_client_secret_request, headers=headers, timeout=timeout
         )
@@ -238,8 +244,9 @@ class RealtimeApi:
             Status, headers and body, and in `data` what `create_realtime_client_secret` returns.
 
         Raises:
-            ApiException: The service answered with an error, or did not answer.
+            ApiError: The service answered with an error, or did not answer.
         """
+        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/client_secrets",
@@ -272,8 +279,9 @@ class RealtimeApi:
             The session settings in effect for the new session.
 
         Raises:
-            ApiException: The service answered with an error, or did not answer.
+            ApiError: The service answered with an error, or did not answer.
         """
+        headers = Headers.of(headers)
         response = self.create_realtime_session_with_http_info(
             realtime_session_create_request, headers=headers, timeout=timeout
         )
@@ -297,8 +305,9 @@ class RealtimeApi:
             Status, headers and body, and in `data` what `create_realtime_session` returns.
 
         Raises:
-            ApiException: The service answered with an error, or did not answer.
+            ApiError: The service answered with an error, or did not answer.
         """
+        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/sessions",
@@ -333,8 +342,9 @@ class RealtimeApi:
             The transcription settings in effect, with the ephemeral key in `client_secret`.
 
         Raises:
-            ApiException: The service answered with an error, or did not answer.
+            ApiError: The service answered with an error, or did not answer.
         """
+        headers = Headers.of(headers)
         response = self.create_realtime_transcription_session_with_http_info(
             realtime_transcription_session_create_request, headers=headers, timeout=timeout
         )
@@ -361,8 +371,9 @@ class RealtimeApi:
             returns.
 
         Raises:
-            ApiException: The service answered with an error, or did not answer.
+            ApiError: The service answered with an error, or did not answer.
         """
+        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/transcription_sessions",
@@ -397,8 +408,9 @@ class RealtimeApi:
             The new token, its expiry time and the translation session in effect.
 
         Raises:
-            ApiException: The service answered with an error, or did not answer.
+            ApiError: The service answered with an error, or did not answer.
         """
+        headers = Headers.of(headers)
         response = self.create_realtime_translation_client_secret_with_http_info(
             realtime_translation_client_secret_create_request, headers=headers, timeout=timeout
         )
@@ -425,8 +437,9 @@ class RealtimeApi:
             returns.
 
         Raises:
-            ApiException: The service answered with an error, or did not answer.
+            ApiError: The service answered with an error, or did not answer.
         """
+        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/translations/client_secrets",
@@ -456,8 +469,9 @@ class RealtimeApi:
             timeout: Seconds that this call may take, instead of the client's.
 
         Raises:
-            ApiException: The service answered with an error, or did not answer.
+            ApiError: The service answered with an error, or did not answer.
         """
+        headers = Headers.of(headers)
         self.hangup_realtime_call_with_http_info(call_id, headers=headers, timeout=timeout)
 
     def hangup_realtime_call_with_http_info(
@@ -479,8 +493,9 @@ class RealtimeApi:
             Status, headers and body, and in `data` what `hangup_realtime_call` returns.
 
         Raises:
-            ApiException: The service answered with an error, or did not answer.
+            ApiError: The service answered with an error, or did not answer.
         """
+        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/calls/{call_id}/hangup",
@@ -514,8 +529,9 @@ class RealtimeApi:
             timeout: Seconds that this call may take, instead of the client's.
 
         Raises:
-            ApiException: The service answered with an error, or did not answer.
+            ApiError: The service answered with an error, or did not answer.
         """
+        headers = Headers.of(headers)
         self.refer_realtime_call_with_http_info(
             call_id, realtime_call_refer_request, headers=headers, timeout=timeout
         )
@@ -541,8 +557,9 @@ class RealtimeApi:
             Status, headers and body, and in `data` what `refer_realtime_call` returns.
 
         Raises:
-            ApiException: The service answered with an error, or did not answer.
+            ApiError: The service answered with an error, or did not answer.
         """
+        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/calls/{call_id}/refer",
@@ -578,8 +595,9 @@ class RealtimeApi:
             timeout: Seconds that this call may take, instead of the client's.
 
         Raises:
-            ApiException: The service answered with an error, or did not answer.
+            ApiError: The service answered with an error, or did not answer.
         """
+        headers = Headers.of(headers)
         self.reject_realtime_call_with_http_info(
             call_id, realtime_call_reject_request, headers=headers, timeout=timeout
         )
@@ -606,8 +624,9 @@ class RealtimeApi:
             Status, headers and body, and in `data` what `reject_realtime_call` returns.
 
         Raises:
-            ApiException: The service answered with an error, or did not answer.
+            ApiError: The service answered with an error, or did not answer.
         """
+        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/calls/{call_id}/reject",

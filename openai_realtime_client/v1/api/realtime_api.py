@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from openai_realtime_client.core.credentials import Headers
 from openai_realtime_client.http.client import ApiClient
 from openai_realtime_client.http.response import ApiResponse
 from openai_realtime_client.v1.models.realtime_session_create_request import (
@@ -23,7 +24,7 @@ class RealtimeApi:
     """The HTTP endpoints, called through an `ApiClient`, by default one of its own.
 
     Every method takes `headers` to add for the one call and a `timeout` in seconds, and raises
-    `ApiException`. The methods with `_with_http_info` also give status and headers.
+    `ApiError`. The methods with `_with_http_info` also give status and headers.
     """
 
     def __init__(self, api_client: ApiClient | None = None) -> None:
@@ -55,8 +56,9 @@ class RealtimeApi:
             `client_secret`.
 
         Raises:
-            ApiException: The service answered with an error, or did not answer.
+            ApiError: The service answered with an error, or did not answer.
         """
+        headers = Headers.of(headers)
         response = self.create_realtime_session_with_http_info(
             realtime_session_create_request, headers=headers, timeout=timeout
         )
@@ -82,8 +84,9 @@ class RealtimeApi:
             Status, headers and body, and in `data` what `create_realtime_session` returns.
 
         Raises:
-            ApiException: The service answered with an error, or did not answer.
+            ApiError: The service answered with an error, or did not answer.
         """
+        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/sessions",
@@ -122,8 +125,9 @@ class RealtimeApi:
             ephemeral key in `client_secret`.
 
         Raises:
-            ApiException: The service answered with an error, or did not answer.
+            ApiError: The service answered with an error, or did not answer.
         """
+        headers = Headers.of(headers)
         response = self.create_realtime_transcription_session_with_http_info(
             realtime_transcription_session_create_request, headers=headers, timeout=timeout
         )
@@ -151,8 +155,9 @@ class RealtimeApi:
             returns.
 
         Raises:
-            ApiException: The service answered with an error, or did not answer.
+            ApiError: The service answered with an error, or did not answer.
         """
+        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/transcription_sessions",

@@ -1,0 +1,305 @@
+"""The WebSockets of connections: where `websockets` is not bounded, or drops what it should keep.
+
+Both kinds send pings only while the server is silent, end when it stays silent, end in time
+once they are closing, join fragments themselves, and drop events once `close` was called.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from contextlib import suppress
+from typing import Any
+
+import websockets.asyncio.client
+import websockets.sync.client
+from websockets.exceptions import ConnectionClosed, InvalidStatus, ProtocolError, WebSocketException
+from websockets.frames import Close, Frame, Opcode
+from websockets.http11 import Response
+from websockets.protocol import Event, State
+
+__all__ = ["AsyncSocket", "NoRedirect", "Socket", "check_close"]
+
+_DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
+_SILENT = "the server did not answer a ping"
+_MAX_REASON = 123
+# What asyncio and uvloop buffer between TLS and TCP before they pause.
+_TLS_BUFFER = 2**16
+
+
+def check_close(code: int, reason: str) -> None:
+    """Refuse what no close frame can hold, before anything happens.
+
+    Raises:
+        ValueError: If `code` may not be sent, or `reason` is longer than 123 bytes of UTF-8.
+    """
+    try:
+        Close(code, reason).check()
+    except ProtocolError:
+        raise ValueError(
+            f"a close frame cannot have code {code}: use 1000 or 3000 to 4999"
+        ) from None
+    size = len(reason.encode())
+    if size > _MAX_REASON:
+        raise ValueError(f"the reason has {size} bytes of UTF-8: a close frame holds {_MAX_REASON}")
+
+
+class NoRedirect(WebSocketException):
+    """Wraps a refusal, so that `websockets` follows no redirect: it could take the key away."""
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
+
+
+class _Inbox:
+    """Joins the fragments of messages, which `websockets` limits in number, not in size."""
+
+    def __init__(self) -> None:
+        self._opcode: Opcode | None = None
+        self._data = bytearray()
+
+    def whole(self, frame: Frame) -> Frame | None:
+        """Take a data frame, and return the message that it completes, if it completes one."""
+        if frame.fin and self._opcode is None:
+            return frame
+        self._opcode = self._opcode or frame.opcode
+        self._data += frame.data
+        if not frame.fin:
+            return None
+        message = Frame(self._opcode, bytes(self._data))
+        self._opcode, self._data = None, bytearray()
+        return message
+
+
+class AsyncSocket(websockets.asyncio.client.ClientConnection):
+    """A WebSocket for asyncio."""
+
+    lost_because = ""
+    _is_dropping = False
+    _ending: asyncio.TimerHandle | None = None
+
+    def drop(self) -> None:
+        """Drop what was and will be received, so that the close frame is always reached."""
+        self._is_dropping = True
+        self.recv_messages.close()
+        self.transport.resume_reading()
+
+    def end_in_time(self) -> None:
+        """Cut the connection if it has not ended after `close_timeout` seconds."""
+        if self._ending is None and self.close_timeout is not None:
+            self._ending = self.loop.call_later(self.close_timeout, self.transport.abort)
+
+    async def recv(self, decode: bool | None = None) -> Any:
+        """Receive a message, unless messages are dropped."""
+        if not self._is_dropping:
+            return await super().recv(decode)
+        await self.wait_closed()
+        raise self.protocol.close_exc
+
+    async def handshake(self, *args: Any, **kwargs: Any) -> None:
+        """Do the opening handshake, and follow no redirect."""
+        try:
+            await super().handshake(*args, **kwargs)
+        except InvalidStatus as error:
+            raise NoRedirect(error.response) from None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start."""
+        self._inbox = _Inbox()
+        self._news = asyncio.Event()
+        self._heard = self.loop.time()
+        protocol: Any = self.protocol
+        self._data_to_send = protocol.data_to_send
+        protocol.data_to_send = self._in_writes
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        if self._ending is not None:
+            self._ending.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the server sent."""
+        self._heard = self.loop.time()
+        self._news.set()
+        super().data_received(data)
+        if self.protocol.close_expected():
+            self.end_in_time()
+
+    def eof_received(self) -> None:
+        """Take the end of what the server sends."""
+        super().eof_received()
+        self.end_in_time()
+
+    def process_event(self, event: Event) -> None:
+        """Take a frame, or the answer to the handshake."""
+        if isinstance(event, Frame) and event.opcode in _DATA:
+            message = self._inbox.whole(event)
+            if message and not self._is_dropping:
+                self.recv_messages.put(message)
+        else:
+            super().process_event(event)
+
+    def _in_writes(self) -> list[Any]:
+        """Split large data: only at the next write does TLS pause for what the last one left."""
+        writes: list[Any] = []
+        for data in self._data_to_send():
+            if len(data) > _TLS_BUFFER:
+                view = memoryview(data)
+                writes += [view[:-1], view[-1:]]
+            else:
+                writes.append(data)
+        return writes
+
+    async def keepalive(self) -> None:
+        """Cut the connection when a server that was silent for `ping_interval` stays silent."""
+        assert self.ping_interval is not None
+        while self.protocol.state is State.OPEN:
+            left = self._heard + self.ping_interval - self.loop.time()
+            if left > 0:
+                await asyncio.sleep(left)
+                continue
+            self._news.clear()
+            # Not `ping()`, which waits without limit where the server does not read.
+            self.protocol.send_ping(b"")
+            self.send_data()
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._news.wait(), self.ping_timeout)
+            if self.recv_messages.paused:  # Nobody reads, so nothing can be heard.
+                self._heard = self.loop.time()
+            elif not self._news.is_set():
+                self.lost_because = _SILENT
+                self.transport.abort()
+                return
+
+
+class Socket(websockets.sync.client.ClientConnection):
+    """A WebSocket for threads."""
+
+    lost_because = ""
+
+    def __init__(self, sock: socket.socket, protocol: Any, **kwargs: Any) -> None:
+        self._is_dropping = False
+        self._inbox = _Inbox()
+        self._news = threading.Event()
+        self._heard = time.monotonic()
+        self._ending: threading.Timer | None = None
+        self._lock = threading.Lock()
+        self._receive_data = protocol.receive_data
+        protocol.receive_data = self._data_received
+        super().__init__(sock, protocol, **kwargs)
+
+    def drop(self) -> None:
+        """Drop what was and will be received, so that the close frame is always reached."""
+        self._is_dropping = True
+        self.recv_messages.close()
+
+    def end_in_time(self) -> None:
+        """Cut the connection if it has not ended after `close_timeout` seconds."""
+        with self._lock:
+            if self._ending is None and self.close_timeout is not None:
+                self._ending = _timer(self.close_timeout, self.abort)
+
+    def stop_timer(self) -> None:
+        """Forget what `end_in_time` started, because the connection has ended."""
+        with self._lock:
+            if self._ending is not None:
+                self._ending.cancel()
+
+    def abort(self) -> None:
+        """Cut the connection, which wakes every thread that sends or receives."""
+        # TLS to a proxy and TLS inside of it are two layers.
+        tcp: Any = getattr(self.socket, "ssl_socket", self.socket)
+        with suppress(OSError):
+            # Not that of TLS, which forgets at once that it has to encrypt.
+            socket.socket.shutdown(tcp, socket.SHUT_RDWR)
+
+    def recv(self, *args: Any, **kwargs: Any) -> Any:
+        """Receive a message, unless messages are dropped."""
+        if not self._is_dropping:
+            receive: Any = super().recv
+            return receive(*args, **kwargs)
+        self.wait_closed()
+        raise self.protocol.close_exc
+
+    def handshake(self, *args: Any, **kwargs: Any) -> None:
+        """Do the opening handshake, and follow no redirect."""
+        try:
+            super().handshake(*args, **kwargs)
+        except InvalidStatus as error:
+            raise NoRedirect(error.response) from None
+
+    def send_data(self) -> None:
+        """Write what is to be sent; the caller holds the lock of the protocol."""
+        try:
+            super().send_data()
+        except Exception:
+            raise
+        except BaseException:
+            # Half a frame may be out. Whoever sent next would send the other half's payload.
+            self.abort()
+            raise
+
+    def close_socket(self) -> None:
+        """End, and wake whoever waits."""
+        self.stop_timer()
+        self._news.set()
+        self.abort()  # Closing alone does not wake a thread that reads a part of a TLS record.
+        super().close_socket()
+
+    def process_event(self, event: Event) -> None:
+        """Take a frame, or the answer to the handshake."""
+        if isinstance(event, Frame) and event.opcode in _DATA:
+            message = self._inbox.whole(event)
+            if message and not self._is_dropping:
+                with suppress(EOFError):  # It is dropping now, or closed.
+                    self.recv_messages.put(message)
+        else:
+            super().process_event(event)
+
+    def keepalive(self) -> None:
+        """Cut the connection when a server that was silent for `ping_interval` stays silent."""
+        assert self.ping_interval is not None
+        left = self.ping_interval
+        while not self.wait_closed(max(left, 0)):
+            left = self._heard + self.ping_interval - time.monotonic()
+            if left > 0:
+                continue
+            self._news.clear()
+            # Pinging itself may wait: for a server that does not read, or a thread that sends.
+            watch = None
+            if self.ping_timeout is not None:
+                watch = _timer(self.ping_timeout, self._end_if_silent)
+            try:
+                self.ping(ack_on_close=True)
+                self._news.wait()
+            except ConnectionClosed:
+                return
+            finally:
+                if watch:
+                    watch.cancel()
+
+    def _end_if_silent(self) -> None:
+        if self.recv_messages.paused:  # Nobody reads, so nothing can be heard.
+            self._heard = time.monotonic()
+            self._news.set()
+        elif not self._news.is_set():
+            self.lost_because = _SILENT
+            self.abort()
+
+    def _data_received(self, data: bytes) -> None:
+        self._heard = time.monotonic()
+        self._news.set()
+        self._receive_data(data)
+        if self.protocol.close_expected():
+            self.end_in_time()
+
+
+def _timer(seconds: float, function: Any) -> threading.Timer:
+    timer = threading.Timer(seconds, function)
+    timer.daemon = True
+    timer.start()
+    return timer

@@ -1,0 +1,107 @@
+"""The checks of keys, headers and URLs that WebSocket and HTTP share."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from logging import ERROR, LogRecord
+from typing import Any
+
+import pytest
+
+from openai_realtime_client import ConnectionSettingsError
+from openai_realtime_client.core.credentials import (
+    BaseUrl,
+    Credential,
+    Headers,
+    awaited,
+    called,
+    hidden,
+    without_traceback,
+)
+
+KEY = "sk-test-0123456789abcdefghij"
+SCHEMES = {"http": "http", "https": "https"}
+NONE = Credential.bearer("")
+
+
+def base(url: str) -> BaseUrl:
+    return BaseUrl(url, SCHEMES, "https")
+
+
+@pytest.mark.parametrize("name", ["X-A", "authorization", "a", "!#$%&'*+.^_`|~09Az-"])
+@pytest.mark.parametrize("value", ["", "a b", "\t~", "é"])
+def test_what_http_allows_is_a_header(name: str, value: str) -> None:
+    Headers({name: value}).check()
+
+
+@pytest.mark.parametrize("text", ["\r", "\n", "\0", "\x1f", "\x7f", "\u2014", "a\r\nX-B: 1", "a\n"])
+def test_what_would_end_a_header_is_in_none(text: str) -> None:
+    for headers in (Headers({f"X{text}": "1"}), Headers({"X-A": f"{KEY}{text}"})):
+        with pytest.raises(ConnectionSettingsError, match="HTTP does not allow") as caught:
+            headers.check()
+        assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["", " ", "X A", "X:A", "(X)", "X/A", "X=A", '"X"', "é", 5, None])
+def test_a_name_is_a_token(name: Any) -> None:
+    with pytest.raises(ConnectionSettingsError, match="name of a header"):
+        Headers({name: "1"}).check()
+
+
+@pytest.mark.parametrize("header", ["X-Api-Key", "X-Auth", "Subscription-Token", "X-Tenant"])
+def test_a_key_is_concealed_in_whichever_header(header: str) -> None:
+    assert Headers({header: KEY}).conceal(f"not {KEY}") == "not ***"
+
+
+def test_a_secret_that_holds_another_is_concealed_whole() -> None:
+    headers = Headers({"api-key": "abc", "Authorization": "Bearer abcdef"})
+    assert headers.conceal("abcdef, abc") == "***, ***"
+
+
+@pytest.mark.parametrize(
+    ("url", "query", "joined"),
+    [
+        ("https://a/v1", {}, "https://a/v1/p"),
+        ("https://a/v1/?a=1&a=2&b=", {}, "https://a/v1/p?a=1&a=2&b="),
+        ("https://a?a=1&a=2&b=", {"a": "3"}, "https://a/p?b=&a=3"),
+        ("https://me:pass@a:1/v1#f", {}, "https://a:1/v1/p"),
+    ],
+)
+def test_a_path_is_joined(url: str, query: dict[str, str], joined: str) -> None:
+    assert base(url).join("/p", query) == joined
+
+
+@pytest.mark.parametrize("parameter", ["api-key", "key", "access_token", "sig"])
+def test_a_key_in_the_query_is_a_secret(parameter: str) -> None:
+    url = f"http://example.com/?{parameter}={KEY}"
+    with pytest.raises(ConnectionSettingsError, match="unencrypted"):
+        base(url).check(NONE, Headers(), allow_insecure=False)
+    base(url).check(NONE, Headers(), allow_insecure=True)
+    sent = base(url).authorize(Headers(), NONE, None, Headers())
+    assert sent.conceal(f"not {KEY}") == "not ***"
+    assert KEY not in repr(base(url))
+
+
+def test_a_password_is_concealed() -> None:
+    sent = base(f"https://me:{KEY}@a").authorize(Headers(), NONE, None, Headers())
+    assert sent.conceal(f"{KEY} in {sent['Authorization']}") == "*** in Basic ***"
+
+
+@pytest.mark.parametrize("key", [KEY.encode(), 5, [KEY]], ids=lambda key: type(key).__name__)
+def test_a_key_of_a_wrong_type_is_refused_when_it_is_used(key: Any) -> None:
+    with pytest.raises(ConnectionSettingsError, match=f"not {type(key).__name__}"):
+        called(hidden(key))
+    for function in (lambda: called(lambda: key), lambda: asyncio.run(awaited(lambda: key))):
+        with pytest.raises(ConnectionSettingsError, match=f"gave a {type(key).__name__}") as caught:
+            function()
+        assert KEY not in str(caught.value)
+
+
+def test_a_log_record_of_a_library_keeps_no_traceback() -> None:
+    try:
+        raise ValueError(KEY)
+    except ValueError:
+        record = LogRecord("x", ERROR, __file__, 1, "%s failed", ("parser",), sys.exc_info())
+    assert without_traceback(record)
+    assert (record.getMessage(), record.exc_info) == ("parser failed: ValueError", None)

@@ -1,0 +1,127 @@
+"""How much of an answer HTTP reads, decompressed."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tracemalloc
+import zlib
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from http_server import Answer, HttpServer
+from openai_realtime_client import (
+    ApiClient,
+    ApiConnectionError,
+    Configuration,
+    InvalidResponseError,
+    RateLimitError,
+    RealtimeApi,
+)
+
+BODY = json.dumps({"client_secret": {"value": "ek_abc123", "expires_at": 1}}).encode()
+LIMIT = 2**20
+
+
+def _raw_deflate(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(data) + packer.flush()
+
+
+ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "GZIP": lambda data: gzip.compress(data[:7]) + gzip.compress(data[7:]),
+    "deflate": zlib.compress,
+    "Deflate": _raw_deflate,
+    "identity": bytes,
+    "": bytes,
+}
+each_encoding = pytest.mark.parametrize("encoding", ENCODINGS)
+
+
+@pytest.fixture
+def server() -> Iterator[HttpServer]:
+    with HttpServer() as server:
+        yield server
+
+
+@pytest.fixture
+def api(server: HttpServer) -> Iterator[RealtimeApi]:
+    with ApiClient(Configuration(server.url, "sk-test", max_size=LIMIT)) as client:
+        yield RealtimeApi(client)
+
+
+def answer(encoding: str, body: bytes, status: int = 200) -> Answer:
+    return Answer(status, ENCODINGS[encoding](body), {"Content-Encoding": encoding})
+
+
+@each_encoding
+def test_an_answer_is_decompressed(api: RealtimeApi, server: HttpServer, encoding: str) -> None:
+    server.answers.append(answer(encoding, BODY))
+    assert api.create_realtime_session_with_http_info({}).raw_data == BODY
+
+
+@each_encoding
+def test_an_answer_may_be_as_large_as_the_limit_and_no_larger(
+    api: RealtimeApi, server: HttpServer, encoding: str
+) -> None:
+    fits = BODY + b" " * (LIMIT - len(BODY))
+    server.answers += [answer(encoding, fits), answer(encoding, fits + b" ")]
+    assert api.create_realtime_session_with_http_info({}).raw_data == fits
+    with pytest.raises(InvalidResponseError, match="max_size") as caught:
+        api.create_realtime_session({})
+    assert caught.value.body == fits
+
+
+@each_encoding
+def test_the_body_of_an_error_is_cut(api: RealtimeApi, server: HttpServer, encoding: str) -> None:
+    server.answers.append(answer(encoding, b"x" * (LIMIT + 1), 429))
+    with pytest.raises(RateLimitError) as caught:
+        api.create_realtime_session({})
+    assert caught.value.body == b"x" * LIMIT
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_memory_is_bounded_whatever_is_compressed(
+    api: RealtimeApi, server: HttpServer, status: int
+) -> None:
+    packer = zlib.compressobj(9, wbits=31)
+    bomb = b"".join(packer.compress(bytes(2**20)) for _ in range(256)) + packer.flush()
+    server.answers.append(Answer(status, bomb, {"Content-Encoding": "gzip"}))
+    tracemalloc.start()
+    try:
+        with pytest.raises(Exception, match=r"max_size|500"):
+            api.create_realtime_session({})
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 * LIMIT
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("gzip", gzip.compress(BODY)[:-9]),
+        ("gzip", b"not gzip"),
+        ("deflate", b"\x78\x9cnot deflate"),
+        ("br", BODY),
+        ("gzip, gzip", gzip.compress(gzip.compress(BODY))),
+    ],
+)
+def test_what_cannot_be_decompressed_is_no_answer(
+    api: RealtimeApi, server: HttpServer, encoding: str, body: bytes
+) -> None:
+    server.answers.append(Answer(200, body, {"Content-Encoding": encoding}))
+    with pytest.raises(ApiConnectionError):
+        api.create_realtime_session({})
+
+
+def test_a_client_works_after_an_answer_that_was_too_large(
+    api: RealtimeApi, server: HttpServer
+) -> None:
+    server.answers += [Answer(200, bytes(LIMIT * 4)), Answer(200, BODY)]
+    with pytest.raises(InvalidResponseError):
+        api.create_realtime_session({})
+    assert api.create_realtime_session({}).client_secret.value == "ek_abc123"
