@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import json
 import re
 from base64 import b64decode
@@ -203,9 +204,11 @@ def test_an_event_parses_to_the_class_it_is_listed_with(folder: Folder, event: E
 
 
 def printed(page: Page) -> list[Any]:
-    """The JSON objects that the examples of a page print."""
-    outputs = [example.output or "" for example in page.examples]
-    return [json.loads(output) for output in outputs if re.fullmatch(r"\{.*\}\n", output)]
+    """The JSON objects that the examples of a page print or parse."""
+    nodes = [node for example in page.examples for node in ast.walk(ast.parse(example.code))]
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant)]
+    texts += [example.output or "" for example in page.examples]
+    return [json.loads(text) for text in texts if re.fullmatch(r"\{.*\}\n?", str(text))]
 
 
 def fields(value: Any) -> Iterator[tuple[str, Any]]:
