@@ -70,7 +70,7 @@ class Examples:
         field = [name for name, each in value.items() if isinstance(each, (str, int))][-1]
         code = self._program(
             {parser, name},
-            f"event = {parser}({_text(_compact(value))})",
+            f"event = {parser}({literal(_compact(value))})",
             f"assert isinstance(event, {name})",
             f"print(event.{self.schemas[name]['properties'][field]['x-name']})",
         )
@@ -94,7 +94,7 @@ class Examples:
             value = Instance(self.schemas).value(kind)
         code = self._program(
             {name},
-            f"value = TypeAdapter({name}).validate_json({_text(_compact(value))})",
+            f"value = TypeAdapter({name}).validate_json({literal(_compact(value))})",
             "print(type(value).__name__)",
         )
         return {"code": "from pydantic import TypeAdapter\n" + code, "output": kind}
@@ -131,32 +131,39 @@ class Instance:
             return self.construct(name)
         if name and "enum" in schema:
             self.imports.add(name)
-            return f"{name}.{schema['x-enum-varnames'][0]}"
+            return f"{name}.{_constant(schema)}"
         if "items" in schema:
             return f"[{self.expression(schema['items'], owner, field)}]"
         if "x-enum-varnames" in schema and schema["type"] == "string":
-            return f"{owner}.{schema['x-enum-name']}.{schema['x-enum-varnames'][0]}"
-        value = self.json(schema, field)
-        return repr(value) if isinstance(value, bool) else json.dumps(value)
+            return f"{owner}.{schema['x-enum-name']}.{_constant(schema)}"
+        return literal(self.json(schema, field))
 
     def json(self, schema: dict[str, Any], field: str) -> Any:
         schema, name = self._target(schema)
         if name and "properties" in schema:
             return self.value(name)
         if "enum" in schema:
-            return schema["enum"][0]
+            return schema.get("example", schema["enum"][0])
         if "items" in schema:
             return [self.json(schema["items"], field)]
         return _sample(schema, field)
 
     def _fields(self, name: str) -> list[tuple[str, Any]]:
-        """The constants and required fields; where these are few, the first others, too."""
+        """The fields of an `example`, with its values.
+
+        Without one, the constants and required fields; where these are few, the first others, too.
+        """
         properties = self.schemas[name]["properties"]
+        example = self.schemas[name].get("example")
+        if example:
+            return [(field, properties[field] | {"example": example[field]}) for field in example]
         required = self.schemas[name].get("required", [])
         chosen = {f for f, child in properties.items() if f in required or "x-constant" in child}
         for field, child in properties.items():
             if len(chosen) < MOST_FIELDS and "$ref" not in str(child):
                 chosen.add(field)
+        # An object that only has objects shows the first.
+        chosen = chosen or {next(iter(properties))}
         return [(field, child) for field, child in properties.items() if field in chosen]
 
     def _target(self, schema: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
@@ -179,55 +186,29 @@ def _compact(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def _text(text: str) -> str:
-    """Python source of a string that has double quotes in it."""
-    return f"'{text}'" if "'" not in text else f'"""{text}"""'
+def literal(value: Any) -> str:
+    """Python source of a value, with double quotes where there are none in it."""
+    source = repr(value)
+    # Then each single quote is a delimiter: `repr` writes an apostrophe within double quotes.
+    return source if '"' in source else source.replace("'", '"')
 
 
-SAMPLES: dict[str, Any] = {
-    "arguments": "{}",
-    "audio": "UklGRg==",
-    "bytes": 72,
-    "code": "invalid_value",
-    "content_index": 0,
-    "delta": "Hel",
-    "description": "The weather at a place.",
-    "expires_at": 1735689600,
-    "include": "item.input_audio_transcription.logprobs",
-    "instructions": "Be brief.",
-    "language": "en",
-    "logprob": -0.25,
-    "message": "The item does not exist.",
-    "model": "whisper-1",
-    "name": "get_weather",
-    "output": "42",
-    "output_index": 0,
-    "text": "Hello",
-    "sdp": "v=0",
-    "target_uri": "tel:+14155550123",
-    "token": "Hel",
-    "transcript": "Hello",
-    "type": "server_vad",
-    "value": "ek_abc123",
-}
+def _constant(schema: dict[str, Any]) -> Any:
+    """The name of the enum value that is the example, or else of the first."""
+    names = dict(zip(schema["enum"], schema["x-enum-varnames"], strict=True))
+    return names[schema.get("example", schema["enum"][0])]
 
 
 def _sample(schema: dict[str, Any], field: str) -> Any:
-    if "example" in schema:
-        return schema["example"]
+    """The `example` of a value, or else one of its type."""
+    for value in (schema.get("example"), *schema.get("x-known", []), schema.get("default")):
+        if isinstance(value, (str, int, float, dict)):
+            return value
     kind = schema.get("type")
-    if field in SAMPLES and isinstance(SAMPLES[field], str) == (kind == "string"):
-        return SAMPLES[field]
-    if isinstance(schema.get("default"), (str, int, float)):
-        return schema["default"]
     if kind == "boolean":
         return True
-    if kind == "integer":
-        return schema.get("minimum", 300 if field.endswith("_ms") else 12)
-    if kind == "number":
-        return schema.get("minimum", 0.5)
+    if kind in ("integer", "number"):
+        return schema.get("minimum", 0)
     if kind == "object":
-        return {}
-    if field == "id" or field.endswith("_id"):
-        return f"{field.removesuffix('id').rstrip('_') or 'id'}_001"
-    return field
+        return {"key": "value"}
+    return f"{field.removesuffix('_id')}_001" if field.endswith("_id") else field

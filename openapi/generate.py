@@ -122,7 +122,11 @@ def read(fragment: Path) -> Protocol:
         raise spec.SpecError(f"{fragment}: a protocol's name is a Python module's, such as ga")
     step(f"reading {fragment}" + (f" and {overlay}" if overlay.exists() else ""))
     module = ".".join((PACKAGE / name).parts)
-    return Protocol(name, spec.annotated(spec.merged(fragment, overlay), module))
+    document = spec.merged(fragment, overlay)
+    try:
+        return Protocol(name, spec.annotated(document, module))
+    except spec.SpecError as error:
+        raise spec.SpecError(f"{fragment}: {error}") from None
 
 
 def configure(protocol: Protocol) -> str:

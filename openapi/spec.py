@@ -6,6 +6,7 @@ the templates need and the generator cannot work out by itself, as `x-` extensio
 
 from __future__ import annotations
 
+import ast
 import copy
 import json
 import keyword
@@ -19,16 +20,18 @@ from jsonpath_ng.ext import parse as parse_jsonpath
 from jsonschema import Draft202012Validator, ValidationError
 from oas_patch.overlay import apply_overlay
 from oas_patch.validator import load_schema
+from openapi_schema_validator import OAS30Validator, OAS31Validator
 from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.reader import ReaderError
 
-from examples import Examples
+from examples import Examples, literal
 
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
 REFERENCE = "#/components/schemas/"
+LINE_LENGTH = 100
 PYTHON_TYPES = {
     "string": "str",
     "integer": "int",
@@ -45,6 +48,11 @@ BOUNDS = {
     "maxItems": "most",
     "pattern": "matches",
 }
+CALL_ARGUMENTS = [
+    ("headers", "Headers to add for this call."),
+    ("timeout", "Seconds that this call may take, instead of the client's."),
+]
+CALL_RAISES = "ApiError: The service answered with an error, or did not answer."
 # What a field cannot be called: it would hide a method, or a type that later fields name.
 RESERVED = {
     *keyword.kwlist,
@@ -188,6 +196,22 @@ def _check(document: dict[str, Any], path: Path) -> None:
         reason = max([error, *error.context], key=lambda each: len(each.absolute_path))
         message = textwrap.shorten(reason.message, 200)
         raise SpecError(f"{path}: {_place(reason, document)}: {message}")
+    _check_examples(document, path, OAS31Validator if is_31 else OAS30Validator)
+
+
+def _check_examples(document: dict[str, Any], path: Path, validator: Any) -> None:
+    """The pages show each `example`, so that it has to be a value of its schema."""
+    for place, schema in _schemas(document):
+        if "example" not in schema:
+            continue
+        example = schema["example"]
+        if "properties" in schema and isinstance(example, dict):
+            for field in example.keys() - schema["properties"].keys():
+                raise SpecError(f"{path}: {place}.example: there is no property {field!r}")
+        whole = {**schema, "components": document["components"]}
+        for error in validator(whole).iter_errors(example):
+            message = textwrap.shorten(error.message, 200)
+            raise SpecError(f"{path}: {place}.example: {message}")
 
 
 def _check_references(document: dict[str, Any], path: Path) -> None:
@@ -402,7 +426,7 @@ def _constant_name(value: str) -> str:
 def _annotate_schema(name: str, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
     _annotate_text(schema)
     indent = "" if members(schema) else "    "
-    schema["x-docstring"] = _docstring(schema["x-text"], indent)
+    schema["x-docstring"] = docstring(schema["x-text"], indent)
     schema["x-summary"] = schema["x-text"].partition(". ")[0].rstrip(".")
     for field, child in schema.get("properties", {}).items():
         _annotate_field(field, child, is_required=field in schema.get("required", []))
@@ -412,7 +436,7 @@ def _annotate_schema(name: str, schema: dict[str, Any], schemas: dict[str, Any])
             f"components.schemas.{name}: properties {names} are not all different names"
         )
     nullables = [
-        f'"{c["x-name"]}"' for c in schema.get("properties", {}).values() if c["x-nullable"]
+        literal(c["x-name"]) for c in schema.get("properties", {}).values() if c["x-nullable"]
     ]
     if nullables:
         schema["x-nullables"] = ", ".join(nullables)
@@ -430,7 +454,7 @@ def _annotate_text(schema: dict[str, Any]) -> None:
 
 def _annotate_field(field: str, schema: dict[str, Any], *, is_required: bool) -> None:
     _annotate_text(schema)
-    schema["x-docstring"] = _escaped(schema["x-text"])
+    schema["x-docstring"] = docstring(schema["x-text"], "    ")
     schema["x-name"] = _python_name(field)
     each = schema
     while each:
@@ -490,9 +514,9 @@ def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) 
     enums = [member["type"] for member in described if "enum" in member]
     if mapping:
         field = schema["discriminator"]["propertyName"]
-        pairs = [f'"{v}": {ref.removeprefix(REFERENCE)}' for v, ref in mapping.items()]
+        pairs = [f"{literal(v)}: {ref.removeprefix(REFERENCE)}" for v, ref in mapping.items()]
         schema["x-field"] = field
-        schema["x-annotation"] = f'Discriminator("{field}", {{{", ".join(pairs)}}})'
+        schema["x-annotation"] = f"Discriminator({literal(field)}, {{{', '.join(pairs)}}})"
     elif enums and "str" in [member["type"] for member in described]:
         # Any string is a value of an open enum; "str" is there for type checkers.
         schema["x-annotation"] = enums[0]
@@ -511,7 +535,12 @@ def _member(union: str, schema: dict[str, Any], schemas: dict[str, Any]) -> dict
     if schema.get("type") == "array":
         item = _member(union, schema["items"], schemas)
         return {**item, "type": f"list[{item['type']}]", "when": "an array"}
-    kind = schema["type"]
+    kind = schema.get("type", "")
+    if kind not in PYTHON_TYPES:
+        raise SpecError(
+            f"components.schemas.{union}: a member is neither a reference nor of one type; "
+            "make it a component"
+        )
     return {"type": PYTHON_TYPES[kind], "when": f"{'an' if kind[0] in 'io' else 'a'} {kind}"}
 
 
@@ -520,14 +549,29 @@ def _named_values(schema: dict[str, Any]) -> list[dict[str, str]]:
     return [{"name": name, "value": value} for name, value in pairs]
 
 
-def _docstring(text: str, indent: str) -> str:
-    """The first sentence, then the others as a paragraph of their own."""
-    first, _, rest = _escaped(text).partition(". ")
-    return f"{first}.\n\n{indent}{rest}\n{indent}" if rest else first
+def docstring(text: str, indent: str) -> str:
+    """Python source of a docstring: one line if it fits, else a summary and a paragraph."""
+    if len(indent) + len(text) + 2 * len('"""') > LINE_LENGTH:
+        summary, _, rest = text.partition(". ")
+        paragraphs = [f"{summary}.", rest] if rest else [text]
+        text = f"\n\n{indent}".join(wrapped(paragraph, indent) for paragraph in paragraphs)
+        text = f"{text}\n{indent}"
+    return _docstring_literal(text)
 
 
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"""', "'''")
+def _docstring_literal(text: str) -> str:
+    # Written by Python itself, which knows when a quote or a backslash needs an escape.
+    return ast.unparse(ast.Module([ast.Expr(ast.Constant(text))], []))
+
+
+def wrapped(text: str, indent: str, first: str = '"""') -> str:
+    """Break a paragraph into lines, all but the first indented; that comes after `first`."""
+    # Only its length counts; no text begins with this character.
+    blank = "\0" * len(first)
+    lines = textwrap.wrap(
+        blank + text, LINE_LENGTH - len(indent), break_long_words=False, break_on_hyphens=False
+    )
+    return f"\n{indent}".join(lines).removeprefix(blank)
 
 
 def _annotate_events(schemas: dict[str, Any]) -> None:
@@ -598,6 +642,59 @@ def _annotate_operations(document: dict[str, Any]) -> None:
             if status.startswith("2"):
                 operation["x-accept"] = ", ".join(response.get("content", ["application/json"]))
                 operation["x-created"] = "Location" in response.get("headers", {})
+        _annotate_method(operation, schemas)
+
+
+def _annotate_method(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Write the docstrings of the two methods that call an operation."""
+    name = _snake_case(operation["operationId"].replace("-", "_"))
+    arguments = [*_arguments(operation, schemas), *CALL_ARGUMENTS]
+    returns = [
+        response["description"]
+        for status, response in operation["responses"].items()
+        if status.startswith("2") and "content" in response
+    ]
+    operation["x-docstring"] = _method_docstring(
+        f"{operation['summary']}.", operation["x-text"], arguments, returns
+    )
+    operation["x-docstring-with-http-info"] = _method_docstring(
+        f"Call `{name}` for its status and headers, too.",
+        "",
+        arguments,
+        [f"Status, headers and body, and in `data` what `{name}` returns."],
+    )
+
+
+def _arguments(operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each argument that the generator gives a method, with its description."""
+    for parameter in operation.get("parameters", []):
+        yield _snake_case(parameter["name"]), parameter.get("description", "")
+    body = operation.get("requestBody", {})
+    content = body.get("content", {})
+    if "multipart/form-data" in content:
+        form = _target(content["multipart/form-data"]["schema"], schemas)
+        for field, schema in form["properties"].items():
+            yield _python_name(field), schema.get("description", "")
+    elif "application/json" in content:
+        reference = content["application/json"]["schema"].get("$ref", "body")
+        yield _snake_case(reference.removeprefix(REFERENCE)), body.get("description", "")
+
+
+def _method_docstring(
+    summary: str, text: str, arguments: list[tuple[str, str]], returns: list[str]
+) -> str:
+    indent, deep = " " * 8, " " * 12
+    sections = [f"{indent}{wrapped(' '.join(text.split()), indent, '')}"] if text else []
+    listed = [
+        deep + wrapped(" ".join(f"{name}: {description}".split()), " " * 16, "")
+        for name, description in arguments
+    ]
+    sections.append("\n".join([f"{indent}Args:", *listed]))
+    if returns:
+        described = wrapped(" ".join(returns[0].split()), deep, "")
+        sections.append(f"{indent}Returns:\n{deep}{described}")
+    sections.append(f"{indent}Raises:\n{deep}{CALL_RAISES}")
+    return _docstring_literal("\n\n".join([summary, *sections]) + f"\n{indent}")
 
 
 def _annotate_form(operation: dict[str, Any], schemas: dict[str, Any]) -> None:

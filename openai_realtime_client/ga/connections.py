@@ -21,13 +21,19 @@ _dialect_translation: Dialect[models.RealtimeTranslationServerEvent] = Dialect(
 
 
 class connect(AsyncConnector["models.RealtimeServerEvent", "models.RealtimeClientEvent"]):
-    """Open a session of the GA protocol, for asyncio: `async with connect(…) as connection`."""
+    """Open a session of the GA protocol, for asyncio.
+
+    Enter it: `async with connect(…) as connection`.
+    """
 
     _dialect = _dialect
 
 
 class connect_sync(Connector["models.RealtimeServerEvent", "models.RealtimeClientEvent"]):
-    """Open a session of the GA protocol, for threads: `with connect_sync(…) as connection`."""
+    """Open a session of the GA protocol, for threads.
+
+    Enter it: `with connect_sync(…) as connection`.
+    """
 
     _dialect = _dialect
 
@@ -35,7 +41,10 @@ class connect_sync(Connector["models.RealtimeServerEvent", "models.RealtimeClien
 class connect_translation(
     AsyncConnector["models.RealtimeTranslationServerEvent", "models.RealtimeTranslationClientEvent"]
 ):
-    """Open a translation session, for asyncio: `async with connect_translation(…) as connection`."""
+    """Open a translation session, for asyncio.
+
+    Enter it: `async with connect_translation(…) as connection`.
+    """
 
     _dialect = _dialect_translation
 
@@ -43,6 +52,9 @@ class connect_translation(
 class connect_translation_sync(
     Connector["models.RealtimeTranslationServerEvent", "models.RealtimeTranslationClientEvent"]
 ):
-    """Open a translation session, for threads: `with connect_translation_sync(…) as connection`."""
+    """Open a translation session, for threads.
+
+    Enter it: `with connect_translation_sync(…) as connection`.
+    """
 
     _dialect = _dialect_translation

@@ -15,12 +15,18 @@ _dialect: Dialect[models.RealtimeServerEvent] = Dialect(
 
 
 class connect(AsyncConnector["models.RealtimeServerEvent", "models.RealtimeClientEvent"]):
-    """Open a session of protocol `realtime=v1`, for asyncio: `async with connect(…) as connection`."""
+    """Open a session of protocol `realtime=v1`, for asyncio.
+
+    Enter it: `async with connect(…) as connection`.
+    """
 
     _dialect = _dialect
 
 
 class connect_sync(Connector["models.RealtimeServerEvent", "models.RealtimeClientEvent"]):
-    """Open a session of protocol `realtime=v1`, for threads: `with connect_sync(…) as connection`."""
+    """Open a session of protocol `realtime=v1`, for threads.
+
+    Enter it: `with connect_sync(…) as connection`.
+    """
 
     _dialect = _dialect

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import ast
 import json
 import re
+from base64 import b64decode
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -199,3 +201,42 @@ def test_an_event_parses_to_the_class_it_is_listed_with(folder: Folder, event: E
     parsed = parser(folder, event)(text)
     assert type(parsed) is getattr(folder.package, event.model)
     assert json.loads(text)["type"] == parsed.type == event.type
+
+
+def printed(page: Page) -> list[Any]:
+    """The JSON objects that the examples of a page print or parse."""
+    nodes = [node for example in page.examples for node in ast.walk(ast.parse(example.code))]
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant)]
+    texts += [example.output or "" for example in page.examples]
+    return [json.loads(text) for text in texts if re.fullmatch(r"\{.*\}\n?", str(text))]
+
+
+def fields(value: Any) -> Iterator[tuple[str, Any]]:
+    """Every field in a JSON value, however deep, with its value."""
+    for key, child in value.items() if isinstance(value, dict) else ():
+        yield key, child
+    for child in value.values() if isinstance(value, dict) else value:
+        if isinstance(child, (dict, list)):
+            yield from fields(child)
+
+
+@pytest.mark.parametrize("page", GENERATED, ids=lambda page: page.name)
+def test_no_example_is_empty_or_filled_in_by_name(page: Page) -> None:
+    for example in printed(page):
+        assert example != {}
+        # The generator's last resort, for want of an `example:` in the fragment.
+        assert [key for key, value in fields(example) if key == value] == []
+
+
+@pytest.mark.parametrize("page", GENERATED, ids=lambda page: page.name)
+def test_the_values_of_examples_are_possible(page: Page) -> None:
+    for example in printed(page):
+        audio = [value for key, value in fields(example) if key == "audio"]
+        audio += [example["delta"]] if "audio.delta" in str(example.get("type")) else []
+        for value in audio:
+            assert isinstance(value, dict) or len(b64decode(value, validate=True)) % 2 == 0
+        for key, value in fields(example):
+            if key == "arguments":
+                assert isinstance(json.loads(value), dict)
+            if key == "error":
+                assert not value["type"].endswith("_vad")

@@ -117,7 +117,8 @@ def test_the_class_has_the_enums_and_no_others() -> None:
 
 def test_the_file_is_short_and_holds_no_behaviour() -> None:
     source = (ROOT / "openai_realtime_client/v1/models/realtime_response.py").read_text("utf-8")
-    assert len(source.splitlines()) < 80
+    code = re.sub(r'^ *""".*?"""$\n', "", source, flags=re.MULTILINE | re.DOTALL)
+    assert len(code.splitlines()) < 70
     assert "def " not in source
 
 

@@ -340,6 +340,18 @@ def test_a_missing_fragment(tmp_path: Path) -> None:
             ": paths./two.get.responses.200: ",
             id="response without description",
         ),
+        pytest.param(
+            "enum: [thing]",
+            "enum: [thing], example: other",
+            ": components.schemas.Thing.properties.type.example: 'other' is not one of ['thing']",
+            id="impossible example",
+        ),
+        pytest.param(
+            "    Thing:\n      type: object\n",
+            "    Thing:\n      type: object\n      example: {kind: thing}\n",
+            ": components.schemas.Thing.example: there is no property 'kind'",
+            id="example of an unknown property",
+        ),
         pytest.param("type: array", "type: text", ": components.schemas.Thing.", id="no such type"),
         pytest.param(
             "[thing]", "[a, a]", ": components.schemas.Thing.properties.type.enum: ", id="enum"

@@ -57,7 +57,20 @@ class RealtimeApi:
     ) -> None:
         """Accept an incoming SIP call.
 
-        Answers a ringing SIP call and sets up the realtime session that talks to the caller. The call is announced by a `realtime.call.incoming` webhook, whose call id goes into the path. Afterwards a WebSocket opened with that call id can observe and steer the session.
+        Answers a ringing SIP call and sets up the realtime session that talks to the caller. The
+        call is announced by a `realtime.call.incoming` webhook, whose call id goes into the path.
+        Afterwards a WebSocket opened with that call id can observe and steer the session.
+
+        Args:
+            call_id: Id of the ringing SIP call, as delivered in the `realtime.call.incoming`
+                webhook.
+            realtime_session_create_request_ga: Settings of the session that handles the call:
+                model, instructions, voice, tools and so on.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Raises:
+            ApiError: The service answered with an error, or did not answer.
         """
         headers = Headers.of(headers)
         self.accept_realtime_call_with_http_info(
@@ -72,7 +85,22 @@ class RealtimeApi:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[None]:
-        """`accept_realtime_call` with status and headers."""
+        """Call `accept_realtime_call` for its status and headers, too.
+
+        Args:
+            call_id: Id of the ringing SIP call, as delivered in the `realtime.call.incoming`
+                webhook.
+            realtime_session_create_request_ga: Settings of the session that handles the call:
+                model, instructions, voice, tools and so on.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            Status, headers and body, and in `data` what `accept_realtime_call` returns.
+
+        Raises:
+            ApiError: The service answered with an error, or did not answer.
+        """
         headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
@@ -97,7 +125,26 @@ class RealtimeApi:
     ) -> Created[str]:
         """Create a WebRTC call.
 
-        Opens a Realtime session over WebRTC by exchanging session descriptions. The caller posts its SDP offer, either bare as `application/sdp` (usual with a client secret that already carries the session settings) or as `multipart/form-data` together with a `session` part. The SDP answer comes back in the body and the call id in the `Location` header.
+        Opens a Realtime session over WebRTC by exchanging session descriptions. The caller posts
+        its SDP offer, either bare as `application/sdp` (usual with a client secret that already
+        carries the session settings) or as `multipart/form-data` together with a `session` part.
+        The SDP answer comes back in the body and the call id in the `Location` header.
+
+        Args:
+            sdp: SDP offer of the caller's WebRTC peer connection, as a part of type
+                `application/sdp`.
+            session: Settings of the session, as a part of type `application/json`. When left
+                out, those attached to the client secret apply.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            The call exists and the body is the SDP answer. The last path segment of the `Location`
+            header is the call id, which the other call endpoints take as `call_id`. Some servers
+            label the body `text/plain` instead of `application/sdp`.
+
+        Raises:
+            ApiError: The service answered with an error, or did not answer.
         """
         headers = Headers.of(headers)
         response = self.create_realtime_call_with_http_info(
@@ -113,7 +160,22 @@ class RealtimeApi:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[str]:
-        """`create_realtime_call` with status and headers."""
+        """Call `create_realtime_call` for its status and headers, too.
+
+        Args:
+            sdp: SDP offer of the caller's WebRTC peer connection, as a part of type
+                `application/sdp`.
+            session: Settings of the session, as a part of type `application/json`. When left
+                out, those attached to the client secret apply.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            Status, headers and body, and in `data` what `create_realtime_call` returns.
+
+        Raises:
+            ApiError: The service answered with an error, or did not answer.
+        """
         headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
@@ -139,7 +201,22 @@ class RealtimeApi:
     ) -> RealtimeCreateClientSecretResponse:
         """Create a client secret.
 
-        Issues a short-lived token that lets a browser or mobile app open sessions without holding the API key. The token lives 600 seconds unless `expires_after` says otherwise. Settings given in `session` apply to every session opened with the token, though the connecting client may still change them.
+        Issues a short-lived token that lets a browser or mobile app open sessions without holding
+        the API key. The token lives 600 seconds unless `expires_after` says otherwise. Settings
+        given in `session` apply to every session opened with the token, though the connecting
+        client may still change them.
+
+        Args:
+            realtime_create_client_secret_request: Lifetime of the token and settings of the
+                realtime or transcription session it opens. Both are optional.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            The new token, its expiry time and the session settings in effect.
+
+        Raises:
+            ApiError: The service answered with an error, or did not answer.
         """
         headers = Headers.of(headers)
         response = self.create_realtime_client_secret_with_http_info(
@@ -155,7 +232,20 @@ class RealtimeApi:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[RealtimeCreateClientSecretResponse]:
-        """`create_realtime_client_secret` with status and headers."""
+        """Call `create_realtime_client_secret` for its status and headers, too.
+
+        Args:
+            realtime_create_client_secret_request: Lifetime of the token and settings of the
+                realtime or transcription session it opens. Both are optional.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            Status, headers and body, and in `data` what `create_realtime_client_secret` returns.
+
+        Raises:
+            ApiError: The service answered with an error, or did not answer.
+        """
         headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
@@ -176,7 +266,20 @@ class RealtimeApi:
     ) -> RealtimeSessionCreateResponse:
         """Create a session with an ephemeral key.
 
-        Creates session settings in the flat style of the beta protocol, together with an ephemeral key for client-side use. New code is better served by `POST /realtime/client_secrets`, which takes GA settings and a lifetime.
+        Creates session settings in the flat style of the beta protocol, together with an ephemeral
+        key for client-side use. New code is better served by `POST /realtime/client_secrets`, which
+        takes GA settings and a lifetime.
+
+        Args:
+            realtime_session_create_request: Session settings in the flat, beta-style form.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            The session settings in effect for the new session.
+
+        Raises:
+            ApiError: The service answered with an error, or did not answer.
         """
         headers = Headers.of(headers)
         response = self.create_realtime_session_with_http_info(
@@ -191,7 +294,19 @@ class RealtimeApi:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[RealtimeSessionCreateResponse]:
-        """`create_realtime_session` with status and headers."""
+        """Call `create_realtime_session` for its status and headers, too.
+
+        Args:
+            realtime_session_create_request: Session settings in the flat, beta-style form.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            Status, headers and body, and in `data` what `create_realtime_session` returns.
+
+        Raises:
+            ApiError: The service answered with an error, or did not answer.
+        """
         headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
@@ -213,7 +328,21 @@ class RealtimeApi:
     ) -> RealtimeTranscriptionSessionCreateResponse:
         """Create a transcription session with an ephemeral key.
 
-        Creates the settings of a transcription-only session in the flat style of the beta protocol, together with an ephemeral key for client-side use. New code is better served by `POST /realtime/client_secrets` with a session of type `transcription`.
+        Creates the settings of a transcription-only session in the flat style of the beta protocol,
+        together with an ephemeral key for client-side use. New code is better served by `POST
+        /realtime/client_secrets` with a session of type `transcription`.
+
+        Args:
+            realtime_transcription_session_create_request: Transcription settings in the flat,
+                beta-style form.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            The transcription settings in effect, with the ephemeral key in `client_secret`.
+
+        Raises:
+            ApiError: The service answered with an error, or did not answer.
         """
         headers = Headers.of(headers)
         response = self.create_realtime_transcription_session_with_http_info(
@@ -229,7 +358,21 @@ class RealtimeApi:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[RealtimeTranscriptionSessionCreateResponse]:
-        """`create_realtime_transcription_session` with status and headers."""
+        """Call `create_realtime_transcription_session` for its status and headers, too.
+
+        Args:
+            realtime_transcription_session_create_request: Transcription settings in the flat,
+                beta-style form.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            Status, headers and body, and in `data` what `create_realtime_transcription_session`
+            returns.
+
+        Raises:
+            ApiError: The service answered with an error, or did not answer.
+        """
         headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
@@ -251,7 +394,21 @@ class RealtimeApi:
     ) -> RealtimeTranslationClientSecretCreateResponse:
         """Create a translation client secret.
 
-        Issues a short-lived token for translation sessions, so that a client app can connect without holding the API key. It works like `POST /realtime/client_secrets`, except that the session settings are those of a translation session and must be given.
+        Issues a short-lived token for translation sessions, so that a client app can connect
+        without holding the API key. It works like `POST /realtime/client_secrets`, except that the
+        session settings are those of a translation session and must be given.
+
+        Args:
+            realtime_translation_client_secret_create_request: Settings of the translation
+                session, and optionally the lifetime of the token.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            The new token, its expiry time and the translation session in effect.
+
+        Raises:
+            ApiError: The service answered with an error, or did not answer.
         """
         headers = Headers.of(headers)
         response = self.create_realtime_translation_client_secret_with_http_info(
@@ -267,7 +424,21 @@ class RealtimeApi:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[RealtimeTranslationClientSecretCreateResponse]:
-        """`create_realtime_translation_client_secret` with status and headers."""
+        """Call `create_realtime_translation_client_secret` for its status and headers, too.
+
+        Args:
+            realtime_translation_client_secret_create_request: Settings of the translation
+                session, and optionally the lifetime of the token.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            Status, headers and body, and in `data` what `create_realtime_translation_client_secret`
+            returns.
+
+        Raises:
+            ApiError: The service answered with an error, or did not answer.
+        """
         headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
@@ -288,7 +459,17 @@ class RealtimeApi:
     ) -> None:
         """Hang up a call.
 
-        Terminates a live call and its session from the server side. It works for SIP calls and for WebRTC calls alike.
+        Terminates a live call and its session from the server side. It works for SIP calls and for
+        WebRTC calls alike.
+
+        Args:
+            call_id: Id of the live call. It comes from the `realtime.call.incoming` webhook for
+                SIP, or from the `Location` header of call creation for WebRTC.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Raises:
+            ApiError: The service answered with an error, or did not answer.
         """
         headers = Headers.of(headers)
         self.hangup_realtime_call_with_http_info(call_id, headers=headers, timeout=timeout)
@@ -300,7 +481,20 @@ class RealtimeApi:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[None]:
-        """`hangup_realtime_call` with status and headers."""
+        """Call `hangup_realtime_call` for its status and headers, too.
+
+        Args:
+            call_id: Id of the live call. It comes from the `realtime.call.incoming` webhook for
+                SIP, or from the `Location` header of call creation for WebRTC.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            Status, headers and body, and in `data` what `hangup_realtime_call` returns.
+
+        Raises:
+            ApiError: The service answered with an error, or did not answer.
+        """
         headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
@@ -324,7 +518,18 @@ class RealtimeApi:
     ) -> None:
         """Transfer a SIP call.
 
-        Hands an answered SIP call over to another party by means of a SIP REFER. The new destination is given in the body as a `tel:` or `sip:` URI.
+        Hands an answered SIP call over to another party by means of a SIP REFER. The new
+        destination is given in the body as a `tel:` or `sip:` URI.
+
+        Args:
+            call_id: Id of the answered SIP call, as delivered in the `realtime.call.incoming`
+                webhook.
+            realtime_call_refer_request: Where the caller is to be transferred.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Raises:
+            ApiError: The service answered with an error, or did not answer.
         """
         headers = Headers.of(headers)
         self.refer_realtime_call_with_http_info(
@@ -339,7 +544,21 @@ class RealtimeApi:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[None]:
-        """`refer_realtime_call` with status and headers."""
+        """Call `refer_realtime_call` for its status and headers, too.
+
+        Args:
+            call_id: Id of the answered SIP call, as delivered in the `realtime.call.incoming`
+                webhook.
+            realtime_call_refer_request: Where the caller is to be transferred.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            Status, headers and body, and in `data` what `refer_realtime_call` returns.
+
+        Raises:
+            ApiError: The service answered with an error, or did not answer.
+        """
         headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
@@ -364,7 +583,19 @@ class RealtimeApi:
     ) -> None:
         """Reject an incoming SIP call.
 
-        Turns down a ringing SIP call before it is answered. The caller's side receives a SIP status code, `603` unless the body names another.
+        Turns down a ringing SIP call before it is answered. The caller's side receives a SIP status
+        code, `603` unless the body names another.
+
+        Args:
+            call_id: Id of the ringing SIP call, as delivered in the `realtime.call.incoming`
+                webhook.
+            realtime_call_reject_request: Optional choice of the SIP status code. Without a body
+                the call is declined with `603`.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Raises:
+            ApiError: The service answered with an error, or did not answer.
         """
         headers = Headers.of(headers)
         self.reject_realtime_call_with_http_info(
@@ -379,7 +610,22 @@ class RealtimeApi:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[None]:
-        """`reject_realtime_call` with status and headers."""
+        """Call `reject_realtime_call` for its status and headers, too.
+
+        Args:
+            call_id: Id of the ringing SIP call, as delivered in the `realtime.call.incoming`
+                webhook.
+            realtime_call_reject_request: Optional choice of the SIP status code. Without a body
+                the call is declined with `603`.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            Status, headers and body, and in `data` what `reject_realtime_call` returns.
+
+        Raises:
+            ApiError: The service answered with an error, or did not answer.
+        """
         headers = Headers.of(headers)
         return self.api_client.call(
             "POST",

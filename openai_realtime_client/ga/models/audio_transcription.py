@@ -9,7 +9,9 @@ from openai_realtime_client.ga.models.audio_transcription_model import AudioTran
 class AudioTranscription(RealtimeModel):
     """Settings for turning input audio into text.
 
-    A separate speech recognition model does the work, so its text may differ from what the realtime model heard; treat it as a guide. Leaving the settings out, or sending `null` where the session allows it, switches transcription off.
+    A separate speech recognition model does the work, so its text may differ from what the
+    realtime model heard; treat it as a guide. Leaving the settings out, or sending `null` where the
+    session allows it, switches transcription off.
     """
 
     __nullable__ = frozenset({"language", "prompt"})
@@ -22,14 +24,37 @@ class AudioTranscription(RealtimeModel):
         XHIGH = "xhigh"
 
     model: AudioTranscriptionModel | None = None
-    """Speech recognition model to use. `gpt-4o-transcribe-diarize` adds speaker labels; see `AudioTranscriptionModel` for the known names."""
+    """Speech recognition model to use.
+
+    `gpt-4o-transcribe-diarize` adds speaker labels; see `AudioTranscriptionModel` for the known
+    names.
+    """
     language: str | None = None
-    """Language spoken in the audio, as an ISO-639-1 code such as `en`. Stating it improves accuracy and latency; when left out, the model works it out itself. Some servers report it as `null`."""
+    """Language spoken in the audio, as an ISO-639-1 code such as `en`.
+
+    Stating it improves accuracy and latency; when left out, the model works it out itself. Some
+    servers report it as `null`.
+    """
     languages: list[str] | None = None
-    """Languages that may occur in the audio, as ISO-639-1 codes; at least one. For `gpt-transcribe` and `gpt-live-transcribe`."""
+    """Languages that may occur in the audio, as ISO-639-1 codes; at least one.
+
+    For `gpt-transcribe` and `gpt-live-transcribe`.
+    """
     keywords: list[str] | None = None
-    """Words or phrases likely to occur, such as names and technical terms. For `gpt-transcribe` and `gpt-live-transcribe`."""
+    """Words or phrases likely to occur, such as names and technical terms.
+
+    For `gpt-transcribe` and `gpt-live-transcribe`.
+    """
     prompt: str | None = None
-    """Hint that steers style or vocabulary of the transcript. `whisper-1` expects a list of keywords; the `gpt-4o-transcribe` family, apart from the diarizing model, takes free text such as a description of the topic. `gpt-realtime-whisper` does not accept it in GA sessions."""
+    """Hint that steers style or vocabulary of the transcript.
+
+    `whisper-1` expects a list of keywords; the `gpt-4o-transcribe` family, apart from the
+    diarizing model, takes free text such as a description of the topic. `gpt-realtime-whisper` does
+    not accept it in GA sessions.
+    """
     delay: DelayEnum | None = None
-    """How much audio the model hears before it commits to text. `minimal` gives the fastest and `xhigh` the most accurate transcript, with `low`, `medium` and `high` in between. Applies to streaming transcription models such as `gpt-realtime-whisper`."""
+    """How much audio the model hears before it commits to text.
+
+    `minimal` gives the fastest and `xhigh` the most accurate transcript, with `low`, `medium`
+    and `high` in between. Applies to streaming transcription models such as `gpt-realtime-whisper`.
+    """

@@ -23,5 +23,9 @@ AudioTranscriptionModel: TypeAlias = Annotated[
 ]
 """Name of a speech recognition model.
 
-Any string is accepted, so that new models work without a schema change. `gpt-live-transcribe` and `gpt-realtime-whisper` stream text while the speaker talks, `gpt-4o-transcribe-diarize` labels speakers, and `whisper-1` delivers each transcript in one piece. `gpt-transcribe`, `gpt-4o-transcribe` and `gpt-4o-mini-transcribe` recognise speech turn by turn; a name that ends in a date, such as `gpt-4o-mini-transcribe-2025-12-15`, pins a snapshot.
+Any string is accepted, so that new models work without a schema change. `gpt-live-transcribe`
+and `gpt-realtime-whisper` stream text while the speaker talks, `gpt-4o-transcribe-diarize` labels
+speakers, and `whisper-1` delivers each transcript in one piece. `gpt-transcribe`,
+`gpt-4o-transcribe` and `gpt-4o-mini-transcribe` recognise speech turn by turn; a name that ends in
+a date, such as `gpt-4o-mini-transcribe-2025-12-15`, pins a snapshot.
 """

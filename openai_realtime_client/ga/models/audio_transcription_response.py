@@ -8,7 +8,8 @@ from openai_realtime_client.ga.models.audio_transcription_model import AudioTran
 class AudioTranscriptionResponse(RealtimeModel):
     """Transcription settings as the server reports them.
 
-    It mirrors `AudioTranscription` without `keywords` and `delay`. The server may send `null` for values that were never set.
+    It mirrors `AudioTranscription` without `keywords` and `delay`. The server may send `null`
+    for values that were never set.
     """
 
     __nullable__ = frozenset({"language", "prompt"})
@@ -16,8 +17,14 @@ class AudioTranscriptionResponse(RealtimeModel):
     model: AudioTranscriptionModel | None = None
     """Speech recognition model in use."""
     language: str | None = None
-    """Language the audio is expected to be in, as an ISO-639-1 code. `null` or absent if the client named none."""
+    """Language the audio is expected to be in, as an ISO-639-1 code.
+
+    `null` or absent if the client named none.
+    """
     languages: list[str] | None = None
-    """Languages the audio is expected to contain, as ISO-639-1 codes. Absent if the client gave no such list."""
+    """Languages the audio is expected to contain, as ISO-639-1 codes.
+
+    Absent if the client gave no such list.
+    """
     prompt: str | None = None
     """Hint given to the transcription model. `null` or absent if the client gave none."""

@@ -7,7 +7,8 @@ from openai_realtime_client.core.open_enum import OpenEnum
 class CallableToolAllowedCaller(OpenEnum):
     """Who may call a tool.
 
-    `direct` lets the model call it as an ordinary tool call, `programmatic` lets code that the model writes call it.
+    `direct` lets the model call it as an ordinary tool call, `programmatic` lets code that the
+    model writes call it.
     """
 
     DIRECT = "direct"

@@ -7,7 +7,8 @@ from openai_realtime_client.core.open_enum import OpenEnum
 class FileInputDetail(OpenEnum):
     """Quality at which a file is shown to the model.
 
-    `low` costs fewer tokens, `high` renders the file in better quality, and `auto` leaves the choice to the service.
+    `low` costs fewer tokens, `high` renders the file in better quality, and `auto` leaves the
+    choice to the service.
     """
 
     AUTO = "auto"

@@ -7,7 +7,8 @@ from openai_realtime_client.core.open_enum import OpenEnum
 class ImageDetail(OpenEnum):
     """Resolution at which an image is shown to the model.
 
-    `low` is coarse and cheap, `high` shows fine detail, `original` keeps the size of the source image, and `auto` leaves the choice to the service.
+    `low` is coarse and cheap, `high` shows fine detail, `original` keeps the size of the source
+    image, and `auto` leaves the choice to the service.
     """
 
     LOW = "low"

@@ -30,7 +30,10 @@ class InputFileContent(RealtimeModel):
     file_data: str | None = None
     """Contents of the file, encoded as base64 text."""
     prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
-    """Marks this part as the end of a cacheable prompt prefix. Left out, the part carries no explicit breakpoint."""
+    """Marks this part as the end of a cacheable prompt prefix.
+
+    Left out, the part carries no explicit breakpoint.
+    """
     file_url: str | None = None
     """URL from which the service fetches the file."""
     detail: FileInputDetail | None = None

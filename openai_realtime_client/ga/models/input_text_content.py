@@ -20,4 +20,7 @@ class InputTextContent(RealtimeModel):
     text: str
     """The text itself."""
     prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
-    """Marks this part as the end of a cacheable prompt prefix. Left out, the part carries no explicit breakpoint."""
+    """Marks this part as the end of a cacheable prompt prefix.
+
+    Left out, the part carries no explicit breakpoint.
+    """

@@ -7,12 +7,19 @@ from openai_realtime_client.core.model import RealtimeModel
 class LogProbProperties(RealtimeModel):
     """Log probability of one transcript token.
 
-    The server sends these when the session's `include` lists `item.input_audio_transcription.logprobs`.
+    The server sends these when the session's `include` lists
+    `item.input_audio_transcription.logprobs`.
     """
 
     token: str
     """The token as text."""
     logprob: float
-    """Natural logarithm of the probability the model gave this token. 0 means certain; more negative means less likely."""
+    """Natural logarithm of the probability the model gave this token.
+
+    0 means certain; more negative means less likely.
+    """
     bytes: list[int]
-    """UTF-8 bytes of the token, as integers from 0 to 255. Useful when one character spans several tokens."""
+    """UTF-8 bytes of the token, as integers from 0 to 255.
+
+    Useful when one character spans several tokens.
+    """

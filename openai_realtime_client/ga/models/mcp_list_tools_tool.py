@@ -20,4 +20,7 @@ class MCPListToolsTool(RealtimeModel):
     input_schema: dict[str, Any]
     """JSON Schema of the tool's arguments."""
     annotations: dict[str, Any] | None = None
-    """Hints the MCP server attaches to the tool, such as `readOnlyHint`. `null` or absent if there are none."""
+    """Hints the MCP server attaches to the tool, such as `readOnlyHint`.
+
+    `null` or absent if there are none.
+    """

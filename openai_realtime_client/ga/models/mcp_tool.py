@@ -12,7 +12,9 @@ from openai_realtime_client.ga.models.mcp_tool_require_approval import MCPToolRe
 class MCPTool(RealtimeModel):
     """A remote MCP server whose tools the model may use.
 
-    The Realtime service talks to the server itself: it lists the tools, calls them and feeds the results to the model. How to reach the server is given by one of `server_url`, `connector_id` or `tunnel_id`.
+    The Realtime service talks to the server itself: it lists the tools, calls them and feeds the
+    results to the model. How to reach the server is given by one of `server_url`, `connector_id` or
+    `tunnel_id`.
     """
 
     __nullable__ = frozenset({"headers", "allowed_tools", "allowed_callers", "require_approval"})
@@ -33,24 +35,55 @@ class MCPTool(RealtimeModel):
     type: Annotated[Literal["mcp"], TypeEnum] = "mcp"
     """Tool type, always `mcp`."""
     server_label: str
-    """Name of this server within the session, chosen by the client. MCP items and `tool_choice` refer to the server by it."""
+    """Name of this server within the session, chosen by the client.
+
+    MCP items and `tool_choice` refer to the server by it.
+    """
     server_url: str | None = None
     """Address of the MCP server. Required unless `connector_id` or `tunnel_id` is given."""
     connector_id: ConnectorIdEnum | None = None
-    """Built-in connector to use instead of a server address. One of `connector_dropbox`, `connector_gmail`, `connector_googlecalendar`, `connector_googledrive`, `connector_microsoftteams`, `connector_outlookcalendar`, `connector_outlookemail` or `connector_sharepoint`. Connectors need an OAuth token in `authorization`."""
+    """Built-in connector to use instead of a server address.
+
+    One of `connector_dropbox`, `connector_gmail`, `connector_googlecalendar`,
+    `connector_googledrive`, `connector_microsoftteams`, `connector_outlookcalendar`,
+    `connector_outlookemail` or `connector_sharepoint`. Connectors need an OAuth token in
+    `authorization`.
+    """
     tunnel_id: str | None = None
-    """Id of a secure MCP tunnel to a server in a private network, in the form `tunnel_` and 32 lowercase letters or digits. Takes the place of `server_url` and `connector_id`."""
+    """Id of a secure MCP tunnel to a server in a private network, in the form `tunnel_` and 32
+    lowercase letters or digits.
+
+    Takes the place of `server_url` and `connector_id`.
+    """
     authorization: str | None = None
-    """OAuth access token sent to the MCP server or connector. The application runs the OAuth flow and keeps the token fresh."""
+    """OAuth access token sent to the MCP server or connector.
+
+    The application runs the OAuth flow and keeps the token fresh.
+    """
     server_description: str | None = None
     """What the server is for, as context for the model."""
     headers: dict[str, str] | None = None
-    """HTTP headers to add to each request to the MCP server, for example for authentication. `null` or absent adds none."""
+    """HTTP headers to add to each request to the MCP server, for example for authentication.
+
+    `null` or absent adds none.
+    """
     allowed_tools: MCPToolAllowedTools | None = None
-    """Which of the server's tools the model sees: a list of names or a filter. `null` or absent allows all of them."""
+    """Which of the server's tools the model sees: a list of names or a filter.
+
+    `null` or absent allows all of them.
+    """
     allowed_callers: list[CallableToolAllowedCaller] | None = None
-    """Who may call the server's tools; at least one of `direct` and `programmatic`. `null` or absent leaves it to the service's default."""
+    """Who may call the server's tools; at least one of `direct` and `programmatic`.
+
+    `null` or absent leaves it to the service's default.
+    """
     require_approval: MCPToolRequireApproval | None = None
-    """Which tool calls wait for the client's approval: `always`, `never` or a filter per case. When left out, every call needs approval (`always`)."""
+    """Which tool calls wait for the client's approval: `always`, `never` or a filter per case.
+
+    When left out, every call needs approval (`always`).
+    """
     defer_loading: bool | None = None
-    """Whether the tools are kept out of the model's context at first. `true` means they are found through tool search when needed."""
+    """Whether the tools are kept out of the model's context at first.
+
+    `true` means they are found through tool search when needed.
+    """

@@ -13,4 +13,7 @@ class MCPToolFilter(RealtimeModel):
     tool_names: list[str] | None = None
     """Names of the tools to select."""
     read_only: bool | None = None
-    """Whether to select tools that change nothing. A tool counts as read-only if its MCP server marks it with the `readOnlyHint` annotation."""
+    """Whether to select tools that change nothing.
+
+    A tool counts as read-only if its MCP server marks it with the `readOnlyHint` annotation.
+    """

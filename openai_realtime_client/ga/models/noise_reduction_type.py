@@ -7,7 +7,8 @@ from openai_realtime_client.core.open_enum import OpenEnum
 class NoiseReductionType(OpenEnum):
     """Kind of microphone that noise reduction is tuned for.
 
-    `near_field` suits one close to the mouth, such as a headset; `far_field` suits one at a distance, such as that of a laptop or a meeting room.
+    `near_field` suits one close to the mouth, such as a headset; `far_field` suits one at a
+    distance, such as that of a laptop or a meeting room.
     """
 
     NEAR_FIELD = "near_field"

@@ -15,4 +15,7 @@ class Prompt(RealtimeModel):
     version: str | None = None
     """Version of the template. `null` or absent leaves the choice of version to the service."""
     variables: dict[str, ResponsePromptVariable] | None = None
-    """Values for the template's placeholders, keyed by variable name. `null` or absent sets none."""
+    """Values for the template's placeholders, keyed by variable name.
+
+    `null` or absent sets none.
+    """

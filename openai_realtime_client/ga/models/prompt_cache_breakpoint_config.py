@@ -9,7 +9,8 @@ from openai_realtime_client.core.open_enum import Constant
 class PromptCacheBreakpointConfig(RealtimeModel):
     """Explicit end of a cacheable prompt prefix.
 
-    The prompt up to and including the part that carries it can be reused from the prompt cache by later requests.
+    The prompt up to and including the part that carries it can be reused from the prompt cache
+    by later requests.
     """
 
     class ModeEnum(Constant):

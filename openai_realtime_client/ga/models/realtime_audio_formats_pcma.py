@@ -9,7 +9,8 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeAudioFormatsPcma(RealtimeModel):
     """G.711 A-law audio.
 
-    One byte per sample, mono, 8000 samples per second; common in telephony outside North America and Japan.
+    One byte per sample, mono, 8000 samples per second; common in telephony outside North America
+    and Japan.
     """
 
     class TypeEnum(Constant):

@@ -9,7 +9,8 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeAudioFormatsPcmu(RealtimeModel):
     """G.711 mu-law audio.
 
-    One byte per sample, mono, 8000 samples per second; common in telephony in North America and Japan.
+    One byte per sample, mono, 8000 samples per second; common in telephony in North America and
+    Japan.
     """
 
     class TypeEnum(Constant):

@@ -16,4 +16,7 @@ class RealtimeCallCreateRequest(RealtimeModel):
     sdp: str
     """SDP offer of the caller's WebRTC peer connection, as a part of type `application/sdp`."""
     session: RealtimeSessionCreateRequestGA | None = None
-    """Settings of the session, as a part of type `application/json`. When left out, those attached to the client secret apply."""
+    """Settings of the session, as a part of type `application/json`.
+
+    When left out, those attached to the client secret apply.
+    """

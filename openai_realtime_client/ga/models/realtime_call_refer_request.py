@@ -8,4 +8,7 @@ class RealtimeCallReferRequest(RealtimeModel):
     """Destination of a SIP call transfer."""
 
     target_uri: str
-    """Address the caller is transferred to, placed in the SIP `Refer-To` header. A `tel:` URI such as `tel:+14155550123`, or a `sip:` URI."""
+    """Address the caller is transferred to, placed in the SIP `Refer-To` header.
+
+    A `tel:` URI such as `tel:+14155550123`, or a `sip:` URI.
+    """

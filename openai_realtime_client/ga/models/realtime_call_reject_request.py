@@ -8,4 +8,7 @@ class RealtimeCallRejectRequest(RealtimeModel):
     """Options for turning down a SIP call."""
 
     status_code: int | None = None
-    """SIP status code that the caller's side receives, for example `486` for busy. The default is `603` (decline)."""
+    """SIP status code that the caller's side receives, for example `486` for busy.
+
+    The default is `603` (decline).
+    """

@@ -10,17 +10,26 @@ from openai_realtime_client.ga.models.realtime_conversation_item import Realtime
 class RealtimeClientEventConversationItemCreate(RealtimeModel):
     """Client event that puts an item into the conversation.
 
-    It serves to load history, add text or images from the user, return function results and answer MCP approval requests. The server replies with `conversation.item.added` and `conversation.item.done`, or with `error`. Adding an item does not start a response.
+    It serves to load history, add text or images from the user, return function results and
+    answer MCP approval requests. The server replies with `conversation.item.added` and
+    `conversation.item.done`, or with `error`. Adding an item does not start a response.
     """
 
     class TypeEnum(Constant):
         CONVERSATION_ITEM_CREATE: Final = "conversation.item.create"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client, at most 512 characters. If the insertion fails, the resulting `error` event repeats it as `error.event_id`."""
+    """Optional identifier chosen by the client, at most 512 characters.
+
+    If the insertion fails, the resulting `error` event repeats it as `error.event_id`.
+    """
     type: Annotated[Literal["conversation.item.create"], TypeEnum] = "conversation.item.create"
     """Event type, always `conversation.item.create`."""
     previous_item_id: str | None = None
-    """Id of the item after which the new one goes. When left out, the item is appended; `root` puts it at the very beginning. An unknown id leads to an error and nothing is added."""
+    """Id of the item after which the new one goes.
+
+    When left out, the item is appended; `root` puts it at the very beginning. An unknown id
+    leads to an error and nothing is added.
+    """
     item: RealtimeConversationItem
     """The item to add. Its `id` may be chosen by the client; otherwise the server assigns one."""

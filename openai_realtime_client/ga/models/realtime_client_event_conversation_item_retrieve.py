@@ -9,14 +9,18 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeClientEventConversationItemRetrieve(RealtimeModel):
     """Client event that asks for the server's copy of an item.
 
-    It gives access, for example, to user audio as the model received it, after noise reduction. The server replies with `conversation.item.retrieved`, or with `error` if no such item exists.
+    It gives access, for example, to user audio as the model received it, after noise reduction.
+    The server replies with `conversation.item.retrieved`, or with `error` if no such item exists.
     """
 
     class TypeEnum(Constant):
         CONVERSATION_ITEM_RETRIEVE: Final = "conversation.item.retrieve"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client, at most 512 characters. If the request fails, the resulting `error` event repeats it as `error.event_id`."""
+    """Optional identifier chosen by the client, at most 512 characters.
+
+    If the request fails, the resulting `error` event repeats it as `error.event_id`.
+    """
     type: Annotated[Literal["conversation.item.retrieve"], TypeEnum] = "conversation.item.retrieve"
     """Event type, always `conversation.item.retrieve`."""
     item_id: str

@@ -9,14 +9,19 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeClientEventConversationItemTruncate(RealtimeModel):
     """Client event that cuts off the audio of an assistant message.
 
-    Clients send it after an interruption, because the server produces audio faster than it is played: it removes what the user never heard, along with the transcript text, from the model's context. The server replies with `conversation.item.truncated`, or with `error`.
+    Clients send it after an interruption, because the server produces audio faster than it is
+    played: it removes what the user never heard, along with the transcript text, from the model's
+    context. The server replies with `conversation.item.truncated`, or with `error`.
     """
 
     class TypeEnum(Constant):
         CONVERSATION_ITEM_TRUNCATE: Final = "conversation.item.truncate"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client, at most 512 characters. If the truncation fails, the resulting `error` event repeats it as `error.event_id`."""
+    """Optional identifier chosen by the client, at most 512 characters.
+
+    If the truncation fails, the resulting `error` event repeats it as `error.event_id`.
+    """
     type: Annotated[Literal["conversation.item.truncate"], TypeEnum] = "conversation.item.truncate"
     """Event type, always `conversation.item.truncate`."""
     item_id: str
@@ -24,4 +29,7 @@ class RealtimeClientEventConversationItemTruncate(RealtimeModel):
     content_index: int
     """Position of the audio part in the message's `content`. Use 0."""
     audio_end_ms: int
-    """How much of the audio to keep, in milliseconds from its start. A value beyond the length of the audio leads to an error."""
+    """How much of the audio to keep, in milliseconds from its start.
+
+    A value beyond the length of the audio leads to an error.
+    """

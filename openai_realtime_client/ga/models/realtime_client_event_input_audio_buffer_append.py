@@ -9,15 +9,23 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeClientEventInputAudioBufferAppend(RealtimeModel):
     """Client event that adds audio to the input audio buffer.
 
-    With turn detection on, the server listens to the buffer and commits it when a turn ends; with it off, the client commits. The server does not acknowledge this event. Over WebRTC and SIP the audio normally arrives on the media track instead.
+    With turn detection on, the server listens to the buffer and commits it when a turn ends;
+    with it off, the client commits. The server does not acknowledge this event. Over WebRTC and SIP
+    the audio normally arrives on the media track instead.
     """
 
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_APPEND: Final = "input_audio_buffer.append"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client, at most 512 characters. If the append fails, the resulting `error` event repeats it as `error.event_id`."""
+    """Optional identifier chosen by the client, at most 512 characters.
+
+    If the append fails, the resulting `error` event repeats it as `error.event_id`.
+    """
     type: Annotated[Literal["input_audio_buffer.append"], TypeEnum] = "input_audio_buffer.append"
     """Event type, always `input_audio_buffer.append`."""
     audio: str
-    """Audio in the session's input format, without any file header, encoded as base64. At most 15 MiB per event; smaller chunks let turn detection react sooner."""
+    """Audio in the session's input format, without any file header, encoded as base64.
+
+    At most 15 MiB per event; smaller chunks let turn detection react sooner.
+    """

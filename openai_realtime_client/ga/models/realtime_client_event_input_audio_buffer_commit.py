@@ -9,13 +9,18 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeClientEventInputAudioBufferCommit(RealtimeModel):
     """Client event that turns the input audio buffer into a user message.
 
-    It is needed only when turn detection is off, and fails if the buffer is empty. The server replies with `input_audio_buffer.committed`, adds the item and transcribes it if transcription is on; a response starts only when the client asks for one.
+    It is needed only when turn detection is off, and fails if the buffer is empty. The server
+    replies with `input_audio_buffer.committed`, adds the item and transcribes it if transcription
+    is on; a response starts only when the client asks for one.
     """
 
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_COMMIT: Final = "input_audio_buffer.commit"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client, at most 512 characters. If the commit fails, the resulting `error` event repeats it as `error.event_id`."""
+    """Optional identifier chosen by the client, at most 512 characters.
+
+    If the commit fails, the resulting `error` event repeats it as `error.event_id`.
+    """
     type: Annotated[Literal["input_audio_buffer.commit"], TypeEnum] = "input_audio_buffer.commit"
     """Event type, always `input_audio_buffer.commit`."""

@@ -9,13 +9,18 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeClientEventOutputAudioBufferClear(RealtimeModel):
     """Client event that stops audio playback; WebRTC and SIP only.
 
-    The server drops the audio it has not yet sent and replies with `output_audio_buffer.cleared`. Send `response.cancel` first, so that the response stops producing more audio.
+    The server drops the audio it has not yet sent and replies with
+    `output_audio_buffer.cleared`. Send `response.cancel` first, so that the response stops
+    producing more audio.
     """
 
     class TypeEnum(Constant):
         OUTPUT_AUDIO_BUFFER_CLEAR: Final = "output_audio_buffer.clear"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client. If the request fails, the resulting `error` event repeats it as `error.event_id`."""
+    """Optional identifier chosen by the client.
+
+    If the request fails, the resulting `error` event repeats it as `error.event_id`.
+    """
     type: Annotated[Literal["output_audio_buffer.clear"], TypeEnum] = "output_audio_buffer.clear"
     """Event type, always `output_audio_buffer.clear`."""

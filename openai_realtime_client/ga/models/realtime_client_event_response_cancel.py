@@ -9,15 +9,22 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeClientEventResponseCancel(RealtimeModel):
     """Client event that stops a response in progress.
 
-    The server ends it with `response.done` and status `cancelled`. If there is nothing to cancel, the server sends `error` and the session goes on.
+    The server ends it with `response.done` and status `cancelled`. If there is nothing to
+    cancel, the server sends `error` and the session goes on.
     """
 
     class TypeEnum(Constant):
         RESPONSE_CANCEL: Final = "response.cancel"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client, at most 512 characters. If the cancellation fails, the resulting `error` event repeats it as `error.event_id`."""
+    """Optional identifier chosen by the client, at most 512 characters.
+
+    If the cancellation fails, the resulting `error` event repeats it as `error.event_id`.
+    """
     type: Annotated[Literal["response.cancel"], TypeEnum] = "response.cancel"
     """Event type, always `response.cancel`."""
     response_id: str | None = None
-    """Id of the response to stop. When left out, the response in progress in the default conversation is meant."""
+    """Id of the response to stop.
+
+    When left out, the response in progress in the default conversation is meant.
+    """

@@ -12,15 +12,24 @@ from openai_realtime_client.ga.models.realtime_response_create_params import (
 class RealtimeClientEventResponseCreate(RealtimeModel):
     """Client event that asks the model for a response.
 
-    With turn detection on and `create_response` enabled, the server starts responses by itself and this event is needed only for extra ones. The server replies with `response.created`, then items and content, and finally `response.done`. The default conversation allows one response at a time; responses outside it may run in parallel.
+    With turn detection on and `create_response` enabled, the server starts responses by itself
+    and this event is needed only for extra ones. The server replies with `response.created`, then
+    items and content, and finally `response.done`. The default conversation allows one response at
+    a time; responses outside it may run in parallel.
     """
 
     class TypeEnum(Constant):
         RESPONSE_CREATE: Final = "response.create"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client, at most 512 characters. If the request fails, the resulting `error` event repeats it as `error.event_id`."""
+    """Optional identifier chosen by the client, at most 512 characters.
+
+    If the request fails, the resulting `error` event repeats it as `error.event_id`.
+    """
     type: Annotated[Literal["response.create"], TypeEnum] = "response.create"
     """Event type, always `response.create`."""
     response: RealtimeResponseCreateParams | None = None
-    """Settings for this response alone, which override those of the session. When left out, the session's settings apply unchanged."""
+    """Settings for this response alone, which override those of the session.
+
+    When left out, the session's settings apply unchanged.
+    """

@@ -10,15 +10,24 @@ from openai_realtime_client.ga.models.realtime_session_update import RealtimeSes
 class RealtimeClientEventSessionUpdate(RealtimeModel):
     """Client event that changes the settings of the session.
 
-    It may be sent at any time; the server replies with `session.updated` and the full settings in effect, or with `error`. Properties that are left out keep their value. The model cannot be changed, nor the voice once audio has been produced.
+    It may be sent at any time; the server replies with `session.updated` and the full settings
+    in effect, or with `error`. Properties that are left out keep their value. The model cannot be
+    changed, nor the voice once audio has been produced.
     """
 
     class TypeEnum(Constant):
         SESSION_UPDATE: Final = "session.update"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client, at most 512 characters. If the update fails, the resulting `error` event repeats it as `error.event_id`."""
+    """Optional identifier chosen by the client, at most 512 characters.
+
+    If the update fails, the resulting `error` event repeats it as `error.event_id`.
+    """
     type: Annotated[Literal["session.update"], TypeEnum] = "session.update"
     """Event type, always `session.update`."""
     session: RealtimeSessionUpdate
-    """The settings to change, with the session's own `type`. To clear a value, send an empty string for `instructions`, an empty list for `tools` and `null` for `turn_detection`."""
+    """The settings to change, with the session's own `type`.
+
+    To clear a value, send an empty string for `instructions`, an empty list for `tools` and
+    `null` for `turn_detection`.
+    """

@@ -12,14 +12,19 @@ from openai_realtime_client.ga.models.realtime_transcription_session_create_requ
 class RealtimeClientEventTranscriptionSessionUpdate(RealtimeModel):
     """Client event that changes a transcription session, beta style.
 
-    The server replies with `transcription_session.updated`. GA transcription sessions use `session.update` with a session of type `transcription` instead, and this event is no member of `RealtimeClientEvent`.
+    The server replies with `transcription_session.updated`. GA transcription sessions use
+    `session.update` with a session of type `transcription` instead, and this event is no member of
+    `RealtimeClientEvent`.
     """
 
     class TypeEnum(Constant):
         TRANSCRIPTION_SESSION_UPDATE: Final = "transcription_session.update"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client. If the update fails, the resulting `error` event repeats it as `error.event_id`."""
+    """Optional identifier chosen by the client.
+
+    If the update fails, the resulting `error` event repeats it as `error.event_id`.
+    """
     type: Annotated[Literal["transcription_session.update"], TypeEnum] = (
         "transcription_session.update"
     )

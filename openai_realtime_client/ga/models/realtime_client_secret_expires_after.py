@@ -8,7 +8,8 @@ from openai_realtime_client.core.open_enum import OpenEnum
 class RealtimeClientSecretExpiresAfter(RealtimeModel):
     """Lifetime of a client secret.
 
-    It limits how long sessions can be opened with the secret; a session that is already open goes on after the secret expires.
+    It limits how long sessions can be opened with the secret; a session that is already open
+    goes on after the secret expires.
     """
 
     class AnchorEnum(OpenEnum):

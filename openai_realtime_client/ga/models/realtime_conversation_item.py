@@ -51,5 +51,7 @@ RealtimeConversationItem: TypeAlias = Annotated[
 ]
 """One entry of a conversation.
 
-`type` tells the members apart: `message`, `function_call`, `function_call_output`, and for MCP `mcp_list_tools`, `mcp_call`, `mcp_approval_request` and `mcp_approval_response`. Messages are split further by `role`.
+`type` tells the members apart: `message`, `function_call`, `function_call_output`, and for MCP
+`mcp_list_tools`, `mcp_call`, `mcp_approval_request` and `mcp_approval_response`. Messages are split
+further by `role`.
 """

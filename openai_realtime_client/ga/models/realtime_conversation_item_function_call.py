@@ -9,7 +9,8 @@ from openai_realtime_client.core.open_enum import Constant, OpenEnum
 class RealtimeConversationItemFunctionCall(RealtimeModel):
     """A call of a client-side function by the model.
 
-    The client runs the function and answers with a `function_call_output` item that carries the same `call_id`.
+    The client runs the function and answers with a `function_call_output` item that carries the
+    same `call_id`.
     """
 
     class ObjectEnum(OpenEnum):
@@ -24,16 +25,29 @@ class RealtimeConversationItemFunctionCall(RealtimeModel):
         IN_PROGRESS = "in_progress"
 
     id: str | None = None
-    """Id of the item, unique in the conversation. The client may choose it when creating the item; otherwise the server assigns one."""
+    """Id of the item, unique in the conversation.
+
+    The client may choose it when creating the item; otherwise the server assigns one.
+    """
     object: ObjectEnum | None = None
-    """Object kind, always `realtime.item`. Clients need not send it and the server does not always include it."""
+    """Object kind, always `realtime.item`.
+
+    Clients need not send it and the server does not always include it.
+    """
     type: Annotated[Literal["function_call"], TypeEnum] = "function_call"
     """Item type, always `function_call`."""
     status: StatusEnum | None = None
-    """How far the item has got: `completed`, `in_progress` or `incomplete`. It is `in_progress` while the arguments stream in, and `incomplete` if the response ended early."""
+    """How far the item has got: `completed`, `in_progress` or `incomplete`.
+
+    It is `in_progress` while the arguments stream in, and `incomplete` if the response ended
+    early.
+    """
     call_id: str | None = None
     """Id of this call, which the matching output repeats. Distinct from the item's `id`."""
     name: str
     """Name of the function to call."""
     arguments: str
-    """Arguments of the call, as a JSON object encoded in a string. The model writes it, so check it before use; it is empty until the arguments have arrived."""
+    """Arguments of the call, as a JSON object encoded in a string.
+
+    The model writes it, so check it before use; it is empty until the arguments have arrived.
+    """

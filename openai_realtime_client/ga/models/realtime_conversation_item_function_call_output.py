@@ -9,7 +9,8 @@ from openai_realtime_client.core.open_enum import Constant, OpenEnum
 class RealtimeConversationItemFunctionCallOutput(RealtimeModel):
     """The result of a function call, sent by the client.
 
-    After adding it, the client usually sends `response.create` so that the model goes on with the result.
+    After adding it, the client usually sends `response.create` so that the model goes on with
+    the result.
     """
 
     class ObjectEnum(OpenEnum):
@@ -24,14 +25,26 @@ class RealtimeConversationItemFunctionCallOutput(RealtimeModel):
         IN_PROGRESS = "in_progress"
 
     id: str | None = None
-    """Id of the item, unique in the conversation. The client may choose it when creating the item; otherwise the server assigns one."""
+    """Id of the item, unique in the conversation.
+
+    The client may choose it when creating the item; otherwise the server assigns one.
+    """
     object: ObjectEnum | None = None
-    """Object kind, always `realtime.item`. Clients need not send it and the server does not always include it."""
+    """Object kind, always `realtime.item`.
+
+    Clients need not send it and the server does not always include it.
+    """
     type: Annotated[Literal["function_call_output"], TypeEnum] = "function_call_output"
     """Item type, always `function_call_output`."""
     status: StatusEnum | None = None
-    """How far the item has got: `completed`, `in_progress` or `incomplete`. It has no effect when sent by a client."""
+    """How far the item has got: `completed`, `in_progress` or `incomplete`.
+
+    It has no effect when sent by a client.
+    """
     call_id: str
     """Id of the call being answered, taken from the `function_call` item."""
     output: str
-    """Result of the function as free text. JSON encoded in a string is customary but not required."""
+    """Result of the function as free text.
+
+    JSON encoded in a string is customary but not required.
+    """

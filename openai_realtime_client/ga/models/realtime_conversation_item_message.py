@@ -30,5 +30,6 @@ RealtimeConversationItemMessage: TypeAlias = Annotated[
 ]
 """A message in the conversation.
 
-`role` tells the members apart: `system` for instructions, `user` for what the user said, wrote or showed, and `assistant` for what the model answered.
+`role` tells the members apart: `system` for instructions, `user` for what the user said, wrote
+or showed, and `assistant` for what the model answered.
 """

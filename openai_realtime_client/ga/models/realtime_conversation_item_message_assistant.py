@@ -12,7 +12,8 @@ from openai_realtime_client.ga.models.realtime_conversation_item_message_assista
 class RealtimeConversationItemMessageAssistant(RealtimeModel):
     """A message from the model.
 
-    The server creates it during a response; a client may also create one, with text only, to load earlier history.
+    The server creates it during a response; a client may also create one, with text only, to
+    load earlier history.
     """
 
     class ObjectEnum(OpenEnum):
@@ -30,16 +31,32 @@ class RealtimeConversationItemMessageAssistant(RealtimeModel):
         ASSISTANT: Final = "assistant"
 
     id: str | None = None
-    """Id of the item, unique in the conversation. The client may choose it when creating the item; otherwise the server assigns one."""
+    """Id of the item, unique in the conversation.
+
+    The client may choose it when creating the item; otherwise the server assigns one.
+    """
     object: ObjectEnum | None = None
-    """Object kind, always `realtime.item`. Clients need not send it and the server does not always include it."""
+    """Object kind, always `realtime.item`.
+
+    Clients need not send it and the server does not always include it.
+    """
     type: Annotated[Literal["message"], TypeEnum] = "message"
     """Item type, always `message`."""
     status: StatusEnum | None = None
-    """How far the item has got: `completed`, `in_progress` or `incomplete`. It is `in_progress` while being generated, and `incomplete` if cut short, for example by an interruption."""
+    """How far the item has got: `completed`, `in_progress` or `incomplete`.
+
+    It is `in_progress` while being generated, and `incomplete` if cut short, for example by an
+    interruption.
+    """
     role: Annotated[Literal["assistant"], RoleEnum] = "assistant"
     """Author of the message, always `assistant`."""
     content: list[RealtimeConversationItemMessageAssistantContent]
-    """Parts of the message: text, or audio with its transcript. Empty while the message is starting."""
+    """Parts of the message: text, or audio with its transcript.
+
+    Empty while the message is starting.
+    """
     phase: str | None = None
-    """Which part of the model's work the message belongs to, such as `final_answer`. Absent from models without phases."""
+    """Which part of the model's work the message belongs to, such as `final_answer`.
+
+    Absent from models without phases.
+    """

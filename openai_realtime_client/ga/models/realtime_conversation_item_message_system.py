@@ -12,7 +12,8 @@ from openai_realtime_client.ga.models.realtime_conversation_item_message_system_
 class RealtimeConversationItemMessageSystem(RealtimeModel):
     """A message with instructions for the model.
 
-    Clients add it to supply context or guidance in mid-conversation, without changing the session's `instructions`.
+    Clients add it to supply context or guidance in mid-conversation, without changing the
+    session's `instructions`.
     """
 
     class ObjectEnum(OpenEnum):
@@ -30,13 +31,22 @@ class RealtimeConversationItemMessageSystem(RealtimeModel):
         SYSTEM: Final = "system"
 
     id: str | None = None
-    """Id of the item, unique in the conversation. The client may choose it when creating the item; otherwise the server assigns one."""
+    """Id of the item, unique in the conversation.
+
+    The client may choose it when creating the item; otherwise the server assigns one.
+    """
     object: ObjectEnum | None = None
-    """Object kind, always `realtime.item`. Clients need not send it and the server does not always include it."""
+    """Object kind, always `realtime.item`.
+
+    Clients need not send it and the server does not always include it.
+    """
     type: Annotated[Literal["message"], TypeEnum] = "message"
     """Item type, always `message`."""
     status: StatusEnum | None = None
-    """How far the item has got: `completed`, `in_progress` or `incomplete`. It has no effect when sent by a client."""
+    """How far the item has got: `completed`, `in_progress` or `incomplete`.
+
+    It has no effect when sent by a client.
+    """
     role: Annotated[Literal["system"], RoleEnum] = "system"
     """Author of the message, always `system`."""
     content: list[RealtimeConversationItemMessageSystemContent]

@@ -30,13 +30,22 @@ class RealtimeConversationItemMessageUser(RealtimeModel):
         USER: Final = "user"
 
     id: str | None = None
-    """Id of the item, unique in the conversation. The client may choose it when creating the item; otherwise the server assigns one."""
+    """Id of the item, unique in the conversation.
+
+    The client may choose it when creating the item; otherwise the server assigns one.
+    """
     object: ObjectEnum | None = None
-    """Object kind, always `realtime.item`. Clients need not send it and the server does not always include it."""
+    """Object kind, always `realtime.item`.
+
+    Clients need not send it and the server does not always include it.
+    """
     type: Annotated[Literal["message"], TypeEnum] = "message"
     """Item type, always `message`."""
     status: StatusEnum | None = None
-    """How far the item has got: `completed`, `in_progress` or `incomplete`. It has no effect when sent by a client."""
+    """How far the item has got: `completed`, `in_progress` or `incomplete`.
+
+    It has no effect when sent by a client.
+    """
     role: Annotated[Literal["user"], RoleEnum] = "user"
     """Author of the message, always `user`."""
     content: list[RealtimeConversationItemMessageUserContent]

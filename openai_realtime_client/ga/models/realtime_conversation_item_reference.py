@@ -9,7 +9,8 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeConversationItemReference(RealtimeModel):
     """A reference to an item of the conversation.
 
-    It stands for the item in the `input` of `response.create`, so that the item need not be sent again.
+    It stands for the item in the `input` of `response.create`, so that the item need not be sent
+    again.
     """
 
     class TypeEnum(Constant):

@@ -11,7 +11,8 @@ from openai_realtime_client.ga.models.realtime_conversation_item_with_reference_
 class RealtimeConversationItemWithReference(RealtimeModel):
     """A conversation item that may refer to an earlier one.
 
-    It is a flat form for the `input` of `response.create`: one object holds the properties of messages, function calls and function results, and `type` decides which apply.
+    It is a flat form for the `input` of `response.create`: one object holds the properties of
+    messages, function calls and function results, and `type` decides which apply.
     """
 
     class TypeEnum(OpenEnum):
@@ -33,19 +34,39 @@ class RealtimeConversationItemWithReference(RealtimeModel):
         SYSTEM = "system"
 
     id: str | None = None
-    """Id of the item. For a new item the client may choose it, or leave it to the server; for a reference it names an item that already exists in the conversation."""
+    """Id of the item.
+
+    For a new item the client may choose it, or leave it to the server; for a reference it names
+    an item that already exists in the conversation.
+    """
     type: TypeEnum | None = None
-    """Kind of item: `message`, `function_call` or `function_call_output`. Servers also take `item_reference`."""
+    """Kind of item: `message`, `function_call` or `function_call_output`.
+
+    Servers also take `item_reference`.
+    """
     object: ObjectEnum | None = None
-    """Object kind, always `realtime.item`. Clients need not send it and the server does not always include it."""
+    """Object kind, always `realtime.item`.
+
+    Clients need not send it and the server does not always include it.
+    """
     status: StatusEnum | None = None
-    """How far the item has got: `completed`, `in_progress` or `incomplete`. It has no effect when sent by a client."""
+    """How far the item has got: `completed`, `in_progress` or `incomplete`.
+
+    It has no effect when sent by a client.
+    """
     role: RoleEnum | None = None
     """Author of the message: `user`, `assistant` or `system`. For messages only."""
     content: list[RealtimeConversationItemWithReferenceContent] | None = None
-    """Parts of the message. For messages only: `input_text` for system messages, `input_text` and `input_audio` for user messages, `text` for assistant messages."""
+    """Parts of the message.
+
+    For messages only: `input_text` for system messages, `input_text` and `input_audio` for user
+    messages, `text` for assistant messages.
+    """
     call_id: str | None = None
-    """Id that pairs a function call with its output. For `function_call` and `function_call_output`."""
+    """Id that pairs a function call with its output.
+
+    For `function_call` and `function_call_output`.
+    """
     name: str | None = None
     """Name of the function called. For `function_call`."""
     arguments: str | None = None

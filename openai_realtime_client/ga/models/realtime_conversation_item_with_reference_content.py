@@ -18,7 +18,9 @@ class RealtimeConversationItemWithReferenceContent(RealtimeModel):
         TEXT = "text"
 
     type: TypeEnum | None = None
-    """Kind of the part: `input_text`, `input_audio` or `text`, or `item_reference` for the content of an earlier item."""
+    """Kind of the part: `input_text`, `input_audio` or `text`, or `item_reference` for the content
+    of an earlier item.
+    """
     text: str | None = None
     """The text. For `input_text` and `text`."""
     id: str | None = None

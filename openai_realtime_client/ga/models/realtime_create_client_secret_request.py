@@ -13,10 +13,14 @@ from openai_realtime_client.ga.models.realtime_client_secret_session import (
 class RealtimeCreateClientSecretRequest(RealtimeModel):
     """Request for a client secret.
 
-    All of it is optional: an empty object yields a secret with the default lifetime and settings.
+    All of it is optional: an empty object yields a secret with the default lifetime and
+    settings.
     """
 
     expires_after: RealtimeClientSecretExpiresAfter | None = None
     """Lifetime of the secret. When left out, it expires 600 seconds after creation."""
     session: RealtimeClientSecretSession | None = None
-    """Settings for sessions opened with the secret, either realtime or transcription. When left out, the connecting client sets them."""
+    """Settings for sessions opened with the secret, either realtime or transcription.
+
+    When left out, the connecting client sets them.
+    """

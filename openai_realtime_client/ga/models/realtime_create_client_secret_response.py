@@ -11,7 +11,10 @@ class RealtimeCreateClientSecretResponse(RealtimeModel):
     """A new client secret with the session it opens."""
 
     value: str
-    """The secret, a string that starts with `ek_`. A client app presents it as a bearer token in place of the API key."""
+    """The secret, a string that starts with `ek_`.
+
+    A client app presents it as a bearer token in place of the API key.
+    """
     expires_at: int
     """Time at which the secret stops opening sessions, in Unix seconds."""
     session: RealtimeSessionConfiguration

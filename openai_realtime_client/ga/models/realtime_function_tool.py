@@ -22,6 +22,9 @@ class RealtimeFunctionTool(RealtimeModel):
     name: str | None = None
     """Name by which the model calls the function."""
     description: str | None = None
-    """Purpose of the function, and advice for the model on using it. `null` or absent if there is none."""
+    """Purpose of the function, and advice for the model on using it.
+
+    `null` or absent if there is none.
+    """
     parameters: dict[str, Any] | None = None
     """JSON Schema of the function's arguments."""

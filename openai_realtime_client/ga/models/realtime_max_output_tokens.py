@@ -15,5 +15,6 @@ class RealtimeMaxOutputTokensEnum(OpenEnum):
 RealtimeMaxOutputTokens: TypeAlias = Annotated[int | RealtimeMaxOutputTokensEnum, Lossless()]
 """Upper limit for the output of one response, in tokens.
 
-Either an integer from 1 to 4096, or `inf` for as many as the model allows, which is the default. Tool calls count towards it; a response that reaches it ends as `incomplete`.
+Either an integer from 1 to 4096, or `inf` for as many as the model allows, which is the default.
+Tool calls count towards it; a response that reaches it ends as `incomplete`.
 """

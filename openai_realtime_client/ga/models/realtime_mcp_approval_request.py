@@ -9,7 +9,8 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeMCPApprovalRequest(RealtimeModel):
     """An MCP tool call that waits for the client's consent.
 
-    The server adds it when `require_approval` covers the tool. The client answers with an `mcp_approval_response` item.
+    The server adds it when `require_approval` covers the tool. The client answers with an
+    `mcp_approval_response` item.
     """
 
     class TypeEnum(Constant):

@@ -10,7 +10,8 @@ from openai_realtime_client.ga.models.mcp_list_tools_tool import MCPListToolsToo
 class RealtimeMCPListTools(RealtimeModel):
     """The tools an MCP server offers.
 
-    The server adds this item once it has fetched the list, and the `mcp_list_tools` events report its progress.
+    The server adds this item once it has fetched the list, and the `mcp_list_tools` events
+    report its progress.
     """
 
     class TypeEnum(Constant):

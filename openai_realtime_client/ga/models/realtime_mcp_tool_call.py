@@ -10,7 +10,8 @@ from openai_realtime_client.ga.models.realtime_mcp_tool_call_error import Realti
 class RealtimeMCPToolCall(RealtimeModel):
     """A call of an MCP tool, run by the service.
 
-    Unlike a `function_call` it needs no action of the client, other than approval where required. Once the call is over, either `output` or `error` holds its outcome.
+    Unlike a `function_call` it needs no action of the client, other than approval where
+    required. Once the call is over, either `output` or `error` holds its outcome.
     """
 
     __nullable__ = frozenset({"approval_request_id", "output", "error"})
@@ -29,7 +30,10 @@ class RealtimeMCPToolCall(RealtimeModel):
     arguments: str
     """Arguments passed to the tool, as JSON encoded in a string."""
     approval_request_id: str | None = None
-    """Id of the approval request that preceded the call. `null` or absent if no approval was needed."""
+    """Id of the approval request that preceded the call.
+
+    `null` or absent if no approval was needed.
+    """
     output: str | None = None
     """Result of the tool as text. `null` or absent while the call runs or if it failed."""
     error: RealtimeMCPToolCallError | None = None

@@ -7,10 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeMCPToolExecutionError(RealtimeModel):
-    """Failure inside an MCP tool.
-
-    The call reached the tool, but the tool could not complete it.
-    """
+    """Failure inside an MCP tool. The call reached the tool, but the tool could not complete it."""
 
     class TypeEnum(Constant):
         TOOL_EXECUTION_ERROR: Final = "tool_execution_error"

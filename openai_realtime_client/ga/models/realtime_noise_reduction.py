@@ -8,7 +8,8 @@ from openai_realtime_client.ga.models.noise_reduction_type import NoiseReduction
 class RealtimeNoiseReduction(RealtimeModel):
     """Noise reduction for input audio.
 
-    It is applied before turn detection and before the model hears the audio, which can make both more accurate. `null` in the session settings switches it off.
+    It is applied before turn detection and before the model hears the audio, which can make both
+    more accurate. `null` in the session settings switches it off.
     """
 
     type: NoiseReductionType | None = None

@@ -7,7 +7,8 @@ from openai_realtime_client.core.open_enum import OpenEnum
 class RealtimeReasoningEffort(OpenEnum):
     """How much a reasoning model thinks before it answers.
 
-    From least to most: `minimal`, `low` (the default), `medium`, `high` and `xhigh`. More effort costs tokens and time.
+    From least to most: `minimal`, `low` (the default), `medium`, `high` and `xhigh`. More effort
+    costs tokens and time.
     """
 
     MINIMAL = "minimal"

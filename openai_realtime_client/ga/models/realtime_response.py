@@ -39,11 +39,21 @@ class RealtimeResponse(RealtimeModel):
     object: ObjectEnum | None = None
     """Object kind, always `realtime.response`."""
     status: StatusEnum | None = None
-    """How the response stands. `in_progress` while running; then `completed`, `cancelled` by the client or by new speech, `failed` through an error, or `incomplete` because of a limit or a filter."""
+    """How the response stands.
+
+    `in_progress` while running; then `completed`, `cancelled` by the client or by new speech,
+    `failed` through an error, or `incomplete` because of a limit or a filter.
+    """
     status_details: RealtimeResponseStatusDetails | None = None
-    """Why the response ended as it did. `null` or absent while it runs and, as a rule, when it completed."""
+    """Why the response ended as it did.
+
+    `null` or absent while it runs and, as a rule, when it completed.
+    """
     output: list[RealtimeConversationItem] | None = None
-    """Items the response produced, in order. Empty in `response.created`; items leave out raw audio."""
+    """Items the response produced, in order.
+
+    Empty in `response.created`; items leave out raw audio.
+    """
     metadata: dict[str, str] | None = None
     """Key-value pairs given in `response.create`, returned unchanged. `null` if there were none."""
     audio: RealtimeResponseAudio | None = None
@@ -51,7 +61,10 @@ class RealtimeResponse(RealtimeModel):
     usage: RealtimeResponseUsage | None = None
     """Tokens the response consumed. `null` or absent until it is over."""
     conversation_id: str | None = None
-    """Id of the conversation the response belongs to. `null` or absent for a response created with `conversation` set to `none`."""
+    """Id of the conversation the response belongs to.
+
+    `null` or absent for a response created with `conversation` set to `none`.
+    """
     output_modalities: list[OutputModalitiesEnum] | None = None
     """Kinds of output the response produces: `audio`, which comes with a transcript, or `text`."""
     max_output_tokens: RealtimeMaxOutputTokens | None = None

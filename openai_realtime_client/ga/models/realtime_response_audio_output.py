@@ -12,4 +12,7 @@ class RealtimeResponseAudioOutput(RealtimeModel):
     format: RealtimeAudioFormats | None = None
     """Encoding of the audio in `response.output_audio.delta` events."""
     voice: VoiceIdsShared | None = None
-    """Voice that speaks, `alloy` by default. It is fixed for the session once audio has been produced."""
+    """Voice that speaks, `alloy` by default.
+
+    It is fixed for the session once audio has been produced.
+    """

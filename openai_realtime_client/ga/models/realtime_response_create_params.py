@@ -30,26 +30,52 @@ class RealtimeResponseCreateParams(RealtimeModel):
         AUDIO = "audio"
 
     output_modalities: list[OutputModalitiesEnum] | None = None
-    """Kinds of output wanted: `audio`, which comes with a transcript, or `text`, which turns speech off. The two cannot be combined."""
+    """Kinds of output wanted: `audio`, which comes with a transcript, or `text`, which turns speech
+    off.
+
+    The two cannot be combined.
+    """
     instructions: str | None = None
-    """System instructions for this response. They replace the session's `instructions`; when left out, those apply."""
+    """System instructions for this response.
+
+    They replace the session's `instructions`; when left out, those apply.
+    """
     audio: RealtimeResponseCreateParamsAudio | None = None
     """Audio settings for this response."""
     tools: list[RealtimeTool] | None = None
-    """Tools the model may use in this response: functions and MCP servers. An empty list offers none."""
+    """Tools the model may use in this response: functions and MCP servers.
+
+    An empty list offers none.
+    """
     tool_choice: RealtimeToolChoice | None = None
-    """Whether and which tool the model calls: `auto` (the default), `none`, `required`, or a particular function or MCP tool."""
+    """Whether and which tool the model calls: `auto` (the default), `none`, `required`, or a
+    particular function or MCP tool.
+    """
     parallel_tool_calls: bool | None = None
-    """Whether the model may make several tool calls in one response. For reasoning models such as `gpt-realtime-2`."""
+    """Whether the model may make several tool calls in one response.
+
+    For reasoning models such as `gpt-realtime-2`.
+    """
     reasoning: RealtimeReasoning | None = None
     """Reasoning settings for this response. For reasoning models such as `gpt-realtime-2`."""
     max_output_tokens: RealtimeMaxOutputTokens | None = None
     """Limit for the output, tool calls included: an integer from 1 to 4096, or `inf`."""
     conversation: RealtimeResponseCreateParamsConversation | None = None
-    """Conversation the response belongs to. `auto`, the default, means the session's conversation, and `none` keeps the response out of it."""
+    """Conversation the response belongs to.
+
+    `auto`, the default, means the session's conversation, and `none` keeps the response out of
+    it.
+    """
     metadata: dict[str, str] | None = None
-    """Key-value pairs to attach, returned in `response.created` and `response.done`. Useful to tell parallel responses apart."""
+    """Key-value pairs to attach, returned in `response.created` and `response.done`.
+
+    Useful to tell parallel responses apart.
+    """
     prompt: Prompt | None = None
     """Prompt template to use for this response."""
     input: list[RealtimeConversationItem] | None = None
-    """Context for this response, in place of the conversation so far. It may hold new items and references to earlier ones (`item_reference`). An empty list gives the model no context at all; when left out, the conversation is used."""
+    """Context for this response, in place of the conversation so far.
+
+    It may hold new items and references to earlier ones (`item_reference`). An empty list gives
+    the model no context at all; when left out, the conversation is used.
+    """

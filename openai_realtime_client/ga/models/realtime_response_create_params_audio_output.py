@@ -12,4 +12,7 @@ class RealtimeResponseCreateParamsAudioOutput(RealtimeModel):
     format: RealtimeAudioFormats | None = None
     """Encoding wanted for the audio in `response.output_audio.delta` events."""
     voice: VoiceIdsOrCustomVoice | None = None
-    """Voice that speaks: a built-in name, `alloy` by default, or a custom voice. It cannot change once the session has produced audio."""
+    """Voice that speaks: a built-in name, `alloy` by default, or a custom voice.
+
+    It cannot change once the session has produced audio.
+    """

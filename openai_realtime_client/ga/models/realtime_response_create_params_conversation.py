@@ -17,5 +17,6 @@ RealtimeResponseCreateParamsConversation: TypeAlias = Annotated[
 ]
 """Conversation a response belongs to.
 
-`auto` adds its output to the session's default conversation, `none` creates the response out of band and leaves the conversation as it is. Any other string is taken as a conversation id.
+`auto` adds its output to the session's default conversation, `none` creates the response out of
+band and leaves the conversation as it is. Any other string is taken as a conversation id.
 """

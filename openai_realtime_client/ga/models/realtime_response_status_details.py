@@ -24,8 +24,15 @@ class RealtimeResponseStatusDetails(RealtimeModel):
         CONTENT_FILTER = "content_filter"
 
     type: TypeEnum | None = None
-    """Outcome of the response, same as its `status`: `completed`, `cancelled`, `failed` or `incomplete`."""
+    """Outcome of the response, same as its `status`: `completed`, `cancelled`, `failed` or
+    `incomplete`.
+    """
     reason: ReasonEnum | None = None
-    """Cause of an early end. For `cancelled`: `turn_detected` when the user started to speak, `client_cancelled` when the client sent `response.cancel`. For `incomplete`: `max_output_tokens` when the limit was reached, `content_filter` when the safety filter stepped in."""
+    """Cause of an early end.
+
+    For `cancelled`: `turn_detected` when the user started to speak, `client_cancelled` when the
+    client sent `response.cancel`. For `incomplete`: `max_output_tokens` when the limit was reached,
+    `content_filter` when the safety filter stepped in.
+    """
     error: RealtimeResponseStatusDetailsError | None = None
     """What went wrong. Present if the response is `failed`."""

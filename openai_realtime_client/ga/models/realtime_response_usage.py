@@ -13,7 +13,8 @@ from openai_realtime_client.ga.models.realtime_response_usage_output_token_detai
 class RealtimeResponseUsage(RealtimeModel):
     """Tokens consumed by a response, which is what billing counts.
 
-    Input covers the whole conversation so far, so it grows with each turn; repeated parts may be served from the cache.
+    Input covers the whole conversation so far, so it grows with each turn; repeated parts may be
+    served from the cache.
     """
 
     total_tokens: int | None = None

@@ -8,8 +8,12 @@ class RealtimeResponseUsageOutputTokenDetails(RealtimeModel):
     """Output tokens of a response by kind."""
 
     text_tokens: int | None = None
-    """Number of output tokens that stand for text, including transcripts and tool call arguments."""
+    """Number of output tokens that stand for text, including transcripts and tool call arguments.
+    """
     audio_tokens: int | None = None
     """Number of output tokens that stand for audio."""
     reasoning_tokens: int | None = None
-    """Output tokens that the model spent on thinking. They are billed, and are not part of the output."""
+    """Output tokens that the model spent on thinking.
+
+    They are billed, and are not part of the output.
+    """

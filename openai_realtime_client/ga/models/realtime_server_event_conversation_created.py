@@ -19,7 +19,10 @@ class RealtimeServerEventConversationCreated(RealtimeModel):
         CONVERSATION_CREATED: Final = "conversation.created"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It serves logging and support requests; no other event refers to it."""
+    """Identifier of this event, assigned by the server.
+
+    It serves logging and support requests; no other event refers to it.
+    """
     type: Annotated[Literal["conversation.created"], TypeEnum] = "conversation.created"
     """Event type, always `conversation.created`."""
     conversation: RealtimeServerEventConversationCreatedConversation

@@ -5,12 +5,12 @@ from openai_realtime_client.core.model import RealtimeModel
 
 
 class RealtimeServerEventConversationCreatedConversation(RealtimeModel):
-    """The conversation of a session.
-
-    A session has one, and it lives as long as the session.
-    """
+    """The conversation of a session. A session has one, and it lives as long as the session."""
 
     id: str | None = None
-    """Id of the conversation, assigned by the server. Responses refer to it as `conversation_id`."""
+    """Id of the conversation, assigned by the server.
+
+    Responses refer to it as `conversation_id`.
+    """
     object: str | None = None
     """Object kind, always `realtime.conversation`."""

@@ -10,7 +10,9 @@ from openai_realtime_client.ga.models.realtime_conversation_item import Realtime
 class RealtimeServerEventConversationItemAdded(RealtimeModel):
     """Server event for an item that has joined the conversation.
 
-    It follows a client's `conversation.item.create`, a commit of input audio, or the start of an output item in a response. The item may still be unfinished; `conversation.item.done` follows when it is complete.
+    It follows a client's `conversation.item.create`, a commit of input audio, or the start of an
+    output item in a response. The item may still be unfinished; `conversation.item.done` follows
+    when it is complete.
     """
 
     __nullable__ = frozenset({"previous_item_id"})
@@ -19,10 +21,19 @@ class RealtimeServerEventConversationItemAdded(RealtimeModel):
         CONVERSATION_ITEM_ADDED: Final = "conversation.item.added"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It serves logging and support requests; no other event refers to it."""
+    """Identifier of this event, assigned by the server.
+
+    It serves logging and support requests; no other event refers to it.
+    """
     type: Annotated[Literal["conversation.item.added"], TypeEnum] = "conversation.item.added"
     """Event type, always `conversation.item.added`."""
     previous_item_id: str | None = None
-    """Id of the item before this one, which fixes its place in the conversation. `null` if it comes first."""
+    """Id of the item before this one, which fixes its place in the conversation.
+
+    `null` if it comes first.
+    """
     item: RealtimeConversationItem
-    """The item as it stands now. Generated items start with empty content, and user audio with no transcript."""
+    """The item as it stands now.
+
+    Generated items start with empty content, and user audio with no transcript.
+    """

@@ -10,7 +10,8 @@ from openai_realtime_client.ga.models.realtime_conversation_item import Realtime
 class RealtimeServerEventConversationItemCreated(RealtimeModel):
     """Server event for a new item, as the beta protocol names it.
 
-    GA sessions report the same with `conversation.item.added` and `conversation.item.done`; compatible servers may still send this event.
+    GA sessions report the same with `conversation.item.added` and `conversation.item.done`;
+    compatible servers may still send this event.
     """
 
     __nullable__ = frozenset({"previous_item_id"})
@@ -19,10 +20,16 @@ class RealtimeServerEventConversationItemCreated(RealtimeModel):
         CONVERSATION_ITEM_CREATED: Final = "conversation.item.created"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It serves logging and support requests; no other event refers to it."""
+    """Identifier of this event, assigned by the server.
+
+    It serves logging and support requests; no other event refers to it.
+    """
     type: Annotated[Literal["conversation.item.created"], TypeEnum] = "conversation.item.created"
     """Event type, always `conversation.item.created`."""
     previous_item_id: str | None = None
-    """Id of the item before this one, which fixes its place in the conversation. `null` if it comes first."""
+    """Id of the item before this one, which fixes its place in the conversation.
+
+    `null` if it comes first.
+    """
     item: RealtimeConversationItem
     """The item that was created."""

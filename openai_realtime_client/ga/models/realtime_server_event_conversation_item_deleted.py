@@ -16,7 +16,10 @@ class RealtimeServerEventConversationItemDeleted(RealtimeModel):
         CONVERSATION_ITEM_DELETED: Final = "conversation.item.deleted"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It serves logging and support requests; no other event refers to it."""
+    """Identifier of this event, assigned by the server.
+
+    It serves logging and support requests; no other event refers to it.
+    """
     type: Annotated[Literal["conversation.item.deleted"], TypeEnum] = "conversation.item.deleted"
     """Event type, always `conversation.item.deleted`."""
     item_id: str

@@ -10,7 +10,9 @@ from openai_realtime_client.ga.models.realtime_conversation_item import Realtime
 class RealtimeServerEventConversationItemDone(RealtimeModel):
     """Server event for a conversation item that is complete.
 
-    It follows `conversation.item.added`: at once for items a client added or audio that was committed, and at the end of generation for output items. Input transcripts may still arrive later.
+    It follows `conversation.item.added`: at once for items a client added or audio that was
+    committed, and at the end of generation for output items. Input transcripts may still arrive
+    later.
     """
 
     __nullable__ = frozenset({"previous_item_id"})
@@ -19,10 +21,19 @@ class RealtimeServerEventConversationItemDone(RealtimeModel):
         CONVERSATION_ITEM_DONE: Final = "conversation.item.done"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It serves logging and support requests; no other event refers to it."""
+    """Identifier of this event, assigned by the server.
+
+    It serves logging and support requests; no other event refers to it.
+    """
     type: Annotated[Literal["conversation.item.done"], TypeEnum] = "conversation.item.done"
     """Event type, always `conversation.item.done`."""
     previous_item_id: str | None = None
-    """Id of the item before this one, which fixes its place in the conversation. `null` if it comes first."""
+    """Id of the item before this one, which fixes its place in the conversation.
+
+    `null` if it comes first.
+    """
     item: RealtimeConversationItem
-    """The item with its content. Audio parts carry the transcript but leave out the audio itself."""
+    """The item with its content.
+
+    Audio parts carry the transcript but leave out the audio itself.
+    """

@@ -12,7 +12,8 @@ from openai_realtime_client.ga.models.transcription_language import Transcriptio
 class RealtimeServerEventConversationItemInputAudioTranscriptionCompleted(RealtimeModel):
     """Server event with the finished transcript of user audio.
 
-    It is sent if transcription is on, for each committed audio item. Transcription runs alongside the response, so it can finish ahead of the response's own events or well after them.
+    It is sent if transcription is on, for each committed audio item. Transcription runs
+    alongside the response, so it can finish ahead of the response's own events or well after them.
     """
 
     __nullable__ = frozenset({"logprobs"})
@@ -23,7 +24,10 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionCompleted(Realti
         )
 
     event_id: str
-    """Identifier of this event, assigned by the server. It serves logging and support requests; no other event refers to it."""
+    """Identifier of this event, assigned by the server.
+
+    It serves logging and support requests; no other event refers to it.
+    """
     type: Annotated[Literal["conversation.item.input_audio_transcription.completed"], TypeEnum] = (
         "conversation.item.input_audio_transcription.completed"
     )
@@ -37,6 +41,13 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionCompleted(Realti
     languages: list[TranscriptionLanguage] | None = None
     """Languages detected in the audio. Absent if the transcription model does not report them."""
     logprobs: list[LogProbProperties] | None = None
-    """Log probabilities of the transcript's tokens. `null` or absent unless the session's `include` asks for them."""
+    """Log probabilities of the transcript's tokens.
+
+    `null` or absent unless the session's `include` asks for them.
+    """
     usage: TranscriptTextUsage
-    """What the transcription cost, in tokens or in seconds of audio depending on the transcription model. It is billed apart from the response."""
+    """What the transcription cost, in tokens or in seconds of audio depending on the transcription
+    model.
+
+    It is billed apart from the response.
+    """

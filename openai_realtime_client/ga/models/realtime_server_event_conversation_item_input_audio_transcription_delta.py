@@ -10,7 +10,8 @@ from openai_realtime_client.ga.models.log_prob_properties import LogProbProperti
 class RealtimeServerEventConversationItemInputAudioTranscriptionDelta(RealtimeModel):
     """Server event with the next piece of a user audio transcript.
 
-    Streaming models send many, even while the user is still speaking; `whisper-1` sends the whole text at once. The `completed` event closes the series.
+    Streaming models send many, even while the user is still speaking; `whisper-1` sends the
+    whole text at once. The `completed` event closes the series.
     """
 
     __nullable__ = frozenset({"logprobs"})
@@ -21,18 +22,31 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionDelta(RealtimeMo
         )
 
     event_id: str
-    """Identifier of this event, assigned by the server. It serves logging and support requests; no other event refers to it."""
+    """Identifier of this event, assigned by the server.
+
+    It serves logging and support requests; no other event refers to it.
+    """
     type: Annotated[Literal["conversation.item.input_audio_transcription.delta"], TypeEnum] = (
         "conversation.item.input_audio_transcription.delta"
     )
     """Event type, always `conversation.item.input_audio_transcription.delta`."""
     item_id: str
-    """Id of the user message being transcribed. It may arrive before the item itself is in the conversation."""
+    """Id of the user message being transcribed.
+
+    It may arrive before the item itself is in the conversation.
+    """
     content_index: int | None = None
     """Position of the audio part within `content` of the item, counted from 0."""
     delta: str | None = None
     """Text to append to what has arrived so far."""
     logprobs: list[LogProbProperties] | None = None
-    """Log probabilities of the tokens in this piece. `null` or absent unless the session's `include` asks for them."""
+    """Log probabilities of the tokens in this piece.
+
+    `null` or absent unless the session's `include` asks for them.
+    """
     obfuscation: str | None = None
-    """Random characters that even out the size of deltas. They hide the length of the text from someone who watches the traffic, and have no other meaning."""
+    """Random characters that even out the size of deltas.
+
+    They hide the length of the text from someone who watches the traffic, and have no other
+    meaning.
+    """

@@ -12,7 +12,8 @@ from openai_realtime_client.ga.models.realtime_server_event_conversation_item_in
 class RealtimeServerEventConversationItemInputAudioTranscriptionFailed(RealtimeModel):
     """Server event for user audio that could not be transcribed.
 
-    It is separate from `error` so that the item concerned is known. The conversation and any response go on without the transcript.
+    It is separate from `error` so that the item concerned is known. The conversation and any
+    response go on without the transcript.
     """
 
     class TypeEnum(Constant):
@@ -21,7 +22,10 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionFailed(RealtimeM
         )
 
     event_id: str
-    """Identifier of this event, assigned by the server. It serves logging and support requests; no other event refers to it."""
+    """Identifier of this event, assigned by the server.
+
+    It serves logging and support requests; no other event refers to it.
+    """
     type: Annotated[Literal["conversation.item.input_audio_transcription.failed"], TypeEnum] = (
         "conversation.item.input_audio_transcription.failed"
     )

@@ -9,7 +9,8 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventConversationItemInputAudioTranscriptionSegment(RealtimeModel):
     """Server event for one speaker segment of a user audio transcript.
 
-    Models that label speakers, such as `gpt-4o-transcribe-diarize`, send it for each stretch of speech by one speaker.
+    Models that label speakers, such as `gpt-4o-transcribe-diarize`, send it for each stretch of
+    speech by one speaker.
     """
 
     class TypeEnum(Constant):
@@ -18,7 +19,10 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionSegment(Realtime
         )
 
     event_id: str
-    """Identifier of this event, assigned by the server. It serves logging and support requests; no other event refers to it."""
+    """Identifier of this event, assigned by the server.
+
+    It serves logging and support requests; no other event refers to it.
+    """
     type: Annotated[Literal["conversation.item.input_audio_transcription.segment"], TypeEnum] = (
         "conversation.item.input_audio_transcription.segment"
     )

@@ -14,10 +14,16 @@ class RealtimeServerEventConversationItemRetrieved(RealtimeModel):
         CONVERSATION_ITEM_RETRIEVED: Final = "conversation.item.retrieved"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It serves logging and support requests; no other event refers to it."""
+    """Identifier of this event, assigned by the server.
+
+    It serves logging and support requests; no other event refers to it.
+    """
     type: Annotated[Literal["conversation.item.retrieved"], TypeEnum] = (
         "conversation.item.retrieved"
     )
     """Event type, always `conversation.item.retrieved`."""
     item: RealtimeConversationItem
-    """The server's copy of the item. Unlike in other events, audio parts may include the audio itself as base64."""
+    """The server's copy of the item.
+
+    Unlike in other events, audio parts may include the audio itself as base64.
+    """

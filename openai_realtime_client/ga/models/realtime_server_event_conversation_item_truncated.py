@@ -9,14 +9,18 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventConversationItemTruncated(RealtimeModel):
     """Server event that confirms `conversation.item.truncate`.
 
-    The assistant message now ends where the client asked, and its transcript is removed too, so the model's context holds no text the user did not hear.
+    The assistant message now ends where the client asked, and its transcript is removed too, so
+    the model's context holds no text the user did not hear.
     """
 
     class TypeEnum(Constant):
         CONVERSATION_ITEM_TRUNCATED: Final = "conversation.item.truncated"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It serves logging and support requests; no other event refers to it."""
+    """Identifier of this event, assigned by the server.
+
+    It serves logging and support requests; no other event refers to it.
+    """
     type: Annotated[Literal["conversation.item.truncated"], TypeEnum] = (
         "conversation.item.truncated"
     )

@@ -12,14 +12,18 @@ from openai_realtime_client.ga.models.realtime_server_event_error_error import (
 class RealtimeServerEventError(RealtimeModel):
     """Server event for a failure.
 
-    The cause may be a client event or the server itself. As a rule the session survives an error; a fatal one is followed by the server closing the connection.
+    The cause may be a client event or the server itself. As a rule the session survives an
+    error; a fatal one is followed by the server closing the connection.
     """
 
     class TypeEnum(Constant):
         ERROR: Final = "error"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It serves logging and support requests; no other event refers to it."""
+    """Identifier of this event, assigned by the server.
+
+    It serves logging and support requests; no other event refers to it.
+    """
     type: Annotated[Literal["error"], TypeEnum] = "error"
     """Event type, always `error`."""
     error: RealtimeServerEventErrorError

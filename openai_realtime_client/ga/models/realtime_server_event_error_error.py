@@ -18,4 +18,7 @@ class RealtimeServerEventErrorError(RealtimeModel):
     param: str | None = None
     """Property of the client event that is at fault. `null` if none is."""
     event_id: str | None = None
-    """The `event_id` that the client gave the event at fault. `null` if that event had none, or if no client event was the cause."""
+    """The `event_id` that the client gave the event at fault.
+
+    `null` if that event had none, or if no client event was the cause.
+    """

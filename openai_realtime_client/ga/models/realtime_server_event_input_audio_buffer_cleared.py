@@ -7,15 +7,15 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventInputAudioBufferCleared(RealtimeModel):
-    """Server event that confirms `input_audio_buffer.clear`.
-
-    The buffer is now empty.
-    """
+    """Server event that confirms `input_audio_buffer.clear`. The buffer is now empty."""
 
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_CLEARED: Final = "input_audio_buffer.cleared"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It serves logging and support requests; no other event refers to it."""
+    """Identifier of this event, assigned by the server.
+
+    It serves logging and support requests; no other event refers to it.
+    """
     type: Annotated[Literal["input_audio_buffer.cleared"], TypeEnum] = "input_audio_buffer.cleared"
     """Event type, always `input_audio_buffer.cleared`."""

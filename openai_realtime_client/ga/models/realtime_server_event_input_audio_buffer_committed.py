@@ -9,7 +9,8 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventInputAudioBufferCommitted(RealtimeModel):
     """Server event for input audio that becomes a user message.
 
-    The client committed the buffer, or turn detection did. `conversation.item.added` and `conversation.item.done` for the message follow.
+    The client committed the buffer, or turn detection did. `conversation.item.added` and
+    `conversation.item.done` for the message follow.
     """
 
     __nullable__ = frozenset({"previous_item_id"})
@@ -18,7 +19,10 @@ class RealtimeServerEventInputAudioBufferCommitted(RealtimeModel):
         INPUT_AUDIO_BUFFER_COMMITTED: Final = "input_audio_buffer.committed"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It serves logging and support requests; no other event refers to it."""
+    """Identifier of this event, assigned by the server.
+
+    It serves logging and support requests; no other event refers to it.
+    """
     type: Annotated[Literal["input_audio_buffer.committed"], TypeEnum] = (
         "input_audio_buffer.committed"
     )

@@ -9,19 +9,27 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventInputAudioBufferSpeechStarted(RealtimeModel):
     """Server event for speech detected in the input audio.
 
-    It is sent with server turn detection only. Clients take it as the cue to stop playing the assistant's audio. `input_audio_buffer.speech_stopped` follows when the speech ends.
+    It is sent with server turn detection only. Clients take it as the cue to stop playing the
+    assistant's audio. `input_audio_buffer.speech_stopped` follows when the speech ends.
     """
 
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_SPEECH_STARTED: Final = "input_audio_buffer.speech_started"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It serves logging and support requests; no other event refers to it."""
+    """Identifier of this event, assigned by the server.
+
+    It serves logging and support requests; no other event refers to it.
+    """
     type: Annotated[Literal["input_audio_buffer.speech_started"], TypeEnum] = (
         "input_audio_buffer.speech_started"
     )
     """Event type, always `input_audio_buffer.speech_started`."""
     audio_start_ms: int
-    """Where the speech starts, in milliseconds of audio since the start of the session. It includes the lead-in set by `prefix_padding_ms`, so it marks the first audio the model will hear."""
+    """Where the speech starts, in milliseconds of audio since the start of the session.
+
+    It includes the lead-in set by `prefix_padding_ms`, so it marks the first audio the model
+    will hear.
+    """
     item_id: str
     """Id that the user message will have once the speech ends and is committed."""

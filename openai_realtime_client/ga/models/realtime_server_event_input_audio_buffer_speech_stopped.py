@@ -9,19 +9,29 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventInputAudioBufferSpeechStopped(RealtimeModel):
     """Server event for the end of speech in the input audio.
 
-    It is sent with server turn detection only. The server then commits the audio as a user message, and starts a response if `create_response` is on.
+    It is sent with server turn detection only. The server then commits the audio as a user
+    message, and starts a response if `create_response` is on.
     """
 
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_SPEECH_STOPPED: Final = "input_audio_buffer.speech_stopped"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It serves logging and support requests; no other event refers to it."""
+    """Identifier of this event, assigned by the server.
+
+    It serves logging and support requests; no other event refers to it.
+    """
     type: Annotated[Literal["input_audio_buffer.speech_stopped"], TypeEnum] = (
         "input_audio_buffer.speech_stopped"
     )
     """Event type, always `input_audio_buffer.speech_stopped`."""
     audio_end_ms: int
-    """Where the speech ends, in milliseconds of audio since the start of the session. It includes the silence waited for (`silence_duration_ms`), so it marks the last audio the model will hear."""
+    """Where the speech ends, in milliseconds of audio since the start of the session.
+
+    It includes the silence waited for (`silence_duration_ms`), so it marks the last audio the
+    model will hear.
+    """
     item_id: str
-    """Id of the user message that holds the speech, the same as in `input_audio_buffer.speech_started`."""
+    """Id of the user message that holds the speech, the same as in
+    `input_audio_buffer.speech_started`.
+    """

@@ -9,21 +9,32 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventInputAudioBufferTimeoutTriggered(RealtimeModel):
     """Server event for a user who stays silent; only when `idle_timeout_ms` is set.
 
-    No speech was detected for that long after the last response. The server commits the silent audio as a user message and starts a response, so that the model can check on the user.
+    No speech was detected for that long after the last response. The server commits the silent
+    audio as a user message and starts a response, so that the model can check on the user.
     """
 
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_TIMEOUT_TRIGGERED: Final = "input_audio_buffer.timeout_triggered"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It serves logging and support requests; no other event refers to it."""
+    """Identifier of this event, assigned by the server.
+
+    It serves logging and support requests; no other event refers to it.
+    """
     type: Annotated[Literal["input_audio_buffer.timeout_triggered"], TypeEnum] = (
         "input_audio_buffer.timeout_triggered"
     )
     """Event type, always `input_audio_buffer.timeout_triggered`."""
     audio_start_ms: int
-    """Where the silent stretch starts, in milliseconds of audio since the start of the session. That is after the playback of the last response."""
+    """Where the silent stretch starts, in milliseconds of audio since the start of the session.
+
+    That is after the playback of the last response.
+    """
     audio_end_ms: int
-    """Where the silent stretch ends, in milliseconds of audio since the start of the session. That is when the timeout fired; the difference to `audio_start_ms` is about `idle_timeout_ms`."""
+    """Where the silent stretch ends, in milliseconds of audio since the start of the session.
+
+    That is when the timeout fired; the difference to `audio_start_ms` is about
+    `idle_timeout_ms`.
+    """
     item_id: str
     """Id of the user message that holds the silent audio."""

@@ -9,14 +9,18 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventMCPListToolsInProgress(RealtimeModel):
     """Server event for a tool list being fetched from an MCP server.
 
-    It is sent after an MCP tool has been configured; `mcp_list_tools.completed` or `mcp_list_tools.failed` follows.
+    It is sent after an MCP tool has been configured; `mcp_list_tools.completed` or
+    `mcp_list_tools.failed` follows.
     """
 
     class TypeEnum(Constant):
         MCP_LIST_TOOLS_IN_PROGRESS: Final = "mcp_list_tools.in_progress"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It serves logging and support requests; no other event refers to it."""
+    """Identifier of this event, assigned by the server.
+
+    It serves logging and support requests; no other event refers to it.
+    """
     type: Annotated[Literal["mcp_list_tools.in_progress"], TypeEnum] = "mcp_list_tools.in_progress"
     """Event type, always `mcp_list_tools.in_progress`."""
     item_id: str

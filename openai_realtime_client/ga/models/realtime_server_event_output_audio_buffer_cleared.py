@@ -9,14 +9,18 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventOutputAudioBufferCleared(RealtimeModel):
     """Server event for audio playback cut short; WebRTC and SIP only.
 
-    Either the user started to speak and interrupted the response, or the client sent `output_audio_buffer.clear`.
+    Either the user started to speak and interrupted the response, or the client sent
+    `output_audio_buffer.clear`.
     """
 
     class TypeEnum(Constant):
         OUTPUT_AUDIO_BUFFER_CLEARED: Final = "output_audio_buffer.cleared"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It serves logging and support requests; no other event refers to it."""
+    """Identifier of this event, assigned by the server.
+
+    It serves logging and support requests; no other event refers to it.
+    """
     type: Annotated[Literal["output_audio_buffer.cleared"], TypeEnum] = (
         "output_audio_buffer.cleared"
     )

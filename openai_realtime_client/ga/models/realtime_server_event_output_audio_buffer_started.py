@@ -9,14 +9,18 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventOutputAudioBufferStarted(RealtimeModel):
     """Server event for the start of audio playback; WebRTC and SIP only.
 
-    The server has begun to stream a response's audio on the media track. `output_audio_buffer.stopped` or `output_audio_buffer.cleared` follows.
+    The server has begun to stream a response's audio on the media track.
+    `output_audio_buffer.stopped` or `output_audio_buffer.cleared` follows.
     """
 
     class TypeEnum(Constant):
         OUTPUT_AUDIO_BUFFER_STARTED: Final = "output_audio_buffer.started"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It serves logging and support requests; no other event refers to it."""
+    """Identifier of this event, assigned by the server.
+
+    It serves logging and support requests; no other event refers to it.
+    """
     type: Annotated[Literal["output_audio_buffer.started"], TypeEnum] = (
         "output_audio_buffer.started"
     )

@@ -9,14 +9,18 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventOutputAudioBufferStopped(RealtimeModel):
     """Server event for the end of audio playback; WebRTC and SIP only.
 
-    All of the response's audio has been streamed and no more is to come. It comes after `response.done`, since audio is produced faster than it is played.
+    All of the response's audio has been streamed and no more is to come. It comes after
+    `response.done`, since audio is produced faster than it is played.
     """
 
     class TypeEnum(Constant):
         OUTPUT_AUDIO_BUFFER_STOPPED: Final = "output_audio_buffer.stopped"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It serves logging and support requests; no other event refers to it."""
+    """Identifier of this event, assigned by the server.
+
+    It serves logging and support requests; no other event refers to it.
+    """
     type: Annotated[Literal["output_audio_buffer.stopped"], TypeEnum] = (
         "output_audio_buffer.stopped"
     )

@@ -12,14 +12,18 @@ from openai_realtime_client.ga.models.realtime_server_event_rate_limits_updated_
 class RealtimeServerEventRateLimitsUpdated(RealtimeModel):
     """Server event with the state of the rate limits, sent around each response.
 
-    Tokens for the output are reserved when a response starts and corrected when it is over, so the numbers may briefly look too low.
+    Tokens for the output are reserved when a response starts and corrected when it is over, so
+    the numbers may briefly look too low.
     """
 
     class TypeEnum(Constant):
         RATE_LIMITS_UPDATED: Final = "rate_limits.updated"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It serves logging and support requests; no other event refers to it."""
+    """Identifier of this event, assigned by the server.
+
+    It serves logging and support requests; no other event refers to it.
+    """
     type: Annotated[Literal["rate_limits.updated"], TypeEnum] = "rate_limits.updated"
     """Event type, always `rate_limits.updated`."""
     rate_limits: list[RealtimeServerEventRateLimitsUpdatedRateLimit]

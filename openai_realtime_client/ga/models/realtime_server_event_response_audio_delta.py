@@ -9,14 +9,18 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventResponseAudioDelta(RealtimeModel):
     """Server event with the next chunk of the model's speech.
 
-    Chunks arrive faster than they play, so clients queue them. `response.output_audio.done` closes the series.
+    Chunks arrive faster than they play, so clients queue them. `response.output_audio.done`
+    closes the series.
     """
 
     class TypeEnum(Constant):
         RESPONSE_OUTPUT_AUDIO_DELTA: Final = "response.output_audio.delta"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It serves logging and support requests; no other event refers to it."""
+    """Identifier of this event, assigned by the server.
+
+    It serves logging and support requests; no other event refers to it.
+    """
     type: Annotated[Literal["response.output_audio.delta"], TypeEnum] = (
         "response.output_audio.delta"
     )
@@ -30,4 +34,8 @@ class RealtimeServerEventResponseAudioDelta(RealtimeModel):
     content_index: int
     """Zero-based position of the audio content part in the `content` of the item."""
     delta: str
-    """Next chunk of speech, base64-encoded. Its encoding is the `audio.output.format` of the session or response; chunks are played in the order they arrive."""
+    """Next chunk of speech, base64-encoded.
+
+    Its encoding is the `audio.output.format` of the session or response; chunks are played in
+    the order they arrive.
+    """

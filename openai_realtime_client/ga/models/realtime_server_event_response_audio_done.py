@@ -9,14 +9,19 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventResponseAudioDone(RealtimeModel):
     """Sent by the server when an audio content part has no more audio to come.
 
-    It follows the last `response.output_audio.delta` of the part and carries no audio itself. A response that ends early, for instance through an interruption, triggers it too. `response.output_audio_transcript.done` and `response.content_part.done` usually come next.
+    It follows the last `response.output_audio.delta` of the part and carries no audio itself. A
+    response that ends early, for instance through an interruption, triggers it too.
+    `response.output_audio_transcript.done` and `response.content_part.done` usually come next.
     """
 
     class TypeEnum(Constant):
         RESPONSE_OUTPUT_AUDIO_DONE: Final = "response.output_audio.done"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It is unique among the events the server sends."""
+    """Identifier of this event, assigned by the server.
+
+    It is unique among the events the server sends.
+    """
     type: Annotated[Literal["response.output_audio.done"], TypeEnum] = "response.output_audio.done"
     """Event type, always `response.output_audio.done`."""
     response_id: str

@@ -9,14 +9,19 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventResponseAudioTranscriptDelta(RealtimeModel):
     """Sent by the server for each new piece of transcript of generated speech.
 
-    Transcript and audio deltas of one part are interleaved without a fixed alignment, so the text can run ahead of the sound. `response.output_audio_transcript.done` closes the sequence with the whole text.
+    Transcript and audio deltas of one part are interleaved without a fixed alignment, so the
+    text can run ahead of the sound. `response.output_audio_transcript.done` closes the sequence
+    with the whole text.
     """
 
     class TypeEnum(Constant):
         RESPONSE_OUTPUT_AUDIO_TRANSCRIPT_DELTA: Final = "response.output_audio_transcript.delta"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It is unique among the events the server sends."""
+    """Identifier of this event, assigned by the server.
+
+    It is unique among the events the server sends.
+    """
     type: Annotated[Literal["response.output_audio_transcript.delta"], TypeEnum] = (
         "response.output_audio_transcript.delta"
     )
@@ -30,6 +35,13 @@ class RealtimeServerEventResponseAudioTranscriptDelta(RealtimeModel):
     content_index: int
     """Zero-based position of the audio content part in the `content` of the item."""
     delta: str
-    """Text to append to the transcript received so far. Spacing is part of the text, so the pieces are joined without a separator."""
+    """Text to append to the transcript received so far.
+
+    Spacing is part of the text, so the pieces are joined without a separator.
+    """
     obfuscation: str | None = None
-    """Random characters that even out the size of deltas. They hide the length of the text from someone who watches the traffic, and have no other meaning."""
+    """Random characters that even out the size of deltas.
+
+    They hide the length of the text from someone who watches the traffic, and have no other
+    meaning.
+    """

@@ -9,14 +9,19 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventResponseAudioTranscriptDone(RealtimeModel):
     """Sent by the server when the transcript of generated speech is complete.
 
-    It repeats the full text, so earlier `response.output_audio_transcript.delta` events can be discarded. A response that ends early, for instance through cancellation, triggers it too, and `response.content_part.done` usually follows.
+    It repeats the full text, so earlier `response.output_audio_transcript.delta` events can be
+    discarded. A response that ends early, for instance through cancellation, triggers it too, and
+    `response.content_part.done` usually follows.
     """
 
     class TypeEnum(Constant):
         RESPONSE_OUTPUT_AUDIO_TRANSCRIPT_DONE: Final = "response.output_audio_transcript.done"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It is unique among the events the server sends."""
+    """Identifier of this event, assigned by the server.
+
+    It is unique among the events the server sends.
+    """
     type: Annotated[Literal["response.output_audio_transcript.done"], TypeEnum] = (
         "response.output_audio_transcript.done"
     )
@@ -30,4 +35,7 @@ class RealtimeServerEventResponseAudioTranscriptDone(RealtimeModel):
     content_index: int
     """Zero-based position of the audio content part in the `content` of the item."""
     transcript: str
-    """Complete transcript of the audio part. When the response was cut short it ends where generation stopped."""
+    """Complete transcript of the audio part.
+
+    When the response was cut short it ends where generation stopped.
+    """

@@ -10,7 +10,8 @@ from openai_realtime_client.ga.models.realtime_response import RealtimeResponse
 class RealtimeServerEventResponseCancelled(RealtimeModel):
     """Server event that confirms the end of a cancelled response.
 
-    Only compatible servers send it; OpenAI's own sends `response.done` with the status `cancelled`.
+    Only compatible servers send it; OpenAI's own sends `response.done` with the status
+    `cancelled`.
     """
 
     class TypeEnum(Constant):

@@ -10,15 +10,23 @@ from openai_realtime_client.ga.models.realtime_response import RealtimeResponse
 class RealtimeServerEventResponseCreated(RealtimeModel):
     """Sent by the server when it starts to generate a response.
 
-    It is the first event of a response, whether that was requested with `response.create` or started by turn detection. Events for the output items follow, and `response.done` ends the sequence.
+    It is the first event of a response, whether that was requested with `response.create` or
+    started by turn detection. Events for the output items follow, and `response.done` ends the
+    sequence.
     """
 
     class TypeEnum(Constant):
         RESPONSE_CREATED: Final = "response.created"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It is unique among the events the server sends."""
+    """Identifier of this event, assigned by the server.
+
+    It is unique among the events the server sends.
+    """
     type: Annotated[Literal["response.created"], TypeEnum] = "response.created"
     """Event type, always `response.created`."""
     response: RealtimeResponse
-    """The new response, with `status` set to `in_progress` and an empty `output`. Its `id` reappears as `response_id` in the events that follow."""
+    """The new response, with `status` set to `in_progress` and an empty `output`.
+
+    Its `id` reappears as `response_id` in the events that follow.
+    """

@@ -10,15 +10,24 @@ from openai_realtime_client.ga.models.realtime_response import RealtimeResponse
 class RealtimeServerEventResponseDone(RealtimeModel):
     """Sent by the server when a response is over, whatever its outcome.
 
-    It is the last event of the response and is sent for completed, cancelled, failed and incomplete responses alike. Function calls found in `output` are usually answered with a `function_call_output` item and a new `response.create`.
+    It is the last event of the response and is sent for completed, cancelled, failed and
+    incomplete responses alike. Function calls found in `output` are usually answered with a
+    `function_call_output` item and a new `response.create`.
     """
 
     class TypeEnum(Constant):
         RESPONSE_DONE: Final = "response.done"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It is unique among the events the server sends."""
+    """Identifier of this event, assigned by the server.
+
+    It is unique among the events the server sends.
+    """
     type: Annotated[Literal["response.done"], TypeEnum] = "response.done"
     """Event type, always `response.done`."""
     response: RealtimeResponse
-    """The response in its final state, with `status`, `status_details`, `usage` and every output item. Raw audio is left out of the items; it is available only from the delta events."""
+    """The response in its final state, with `status`, `status_details`, `usage` and every output
+    item.
+
+    Raw audio is left out of the items; it is available only from the delta events.
+    """

@@ -9,14 +9,18 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventResponseFunctionCallArgumentsDelta(RealtimeModel):
     """Sent by the server as the model writes the arguments of a function call.
 
-    The fragments add up to a JSON text that can be parsed only once `response.function_call_arguments.done` has arrived.
+    The fragments add up to a JSON text that can be parsed only once
+    `response.function_call_arguments.done` has arrived.
     """
 
     class TypeEnum(Constant):
         RESPONSE_FUNCTION_CALL_ARGUMENTS_DELTA: Final = "response.function_call_arguments.delta"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It is unique among the events the server sends."""
+    """Identifier of this event, assigned by the server.
+
+    It is unique among the events the server sends.
+    """
     type: Annotated[Literal["response.function_call_arguments.delta"], TypeEnum] = (
         "response.function_call_arguments.delta"
     )
@@ -28,8 +32,18 @@ class RealtimeServerEventResponseFunctionCallArgumentsDelta(RealtimeModel):
     output_index: int
     """Zero-based position of the item in the output list of the response."""
     call_id: str
-    """Identifier of the function call. The `function_call_output` item that answers the call quotes it."""
+    """Identifier of the function call.
+
+    The `function_call_output` item that answers the call quotes it.
+    """
     delta: str
-    """Fragment of the JSON argument text, to be appended to the fragments before it. A single fragment is rarely valid JSON."""
+    """Fragment of the JSON argument text, to be appended to the fragments before it.
+
+    A single fragment is rarely valid JSON.
+    """
     obfuscation: str | None = None
-    """Random characters that even out the size of deltas. They hide the length of the text from someone who watches the traffic, and have no other meaning."""
+    """Random characters that even out the size of deltas.
+
+    They hide the length of the text from someone who watches the traffic, and have no other
+    meaning.
+    """

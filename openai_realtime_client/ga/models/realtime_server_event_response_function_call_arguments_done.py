@@ -9,14 +9,19 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventResponseFunctionCallArgumentsDone(RealtimeModel):
     """Sent by the server when the arguments of a function call are complete.
 
-    A response that ends early triggers it too, and the arguments can then be truncated. `response.output_item.done` follows; the client then runs the function and returns a `function_call_output` item.
+    A response that ends early triggers it too, and the arguments can then be truncated.
+    `response.output_item.done` follows; the client then runs the function and returns a
+    `function_call_output` item.
     """
 
     class TypeEnum(Constant):
         RESPONSE_FUNCTION_CALL_ARGUMENTS_DONE: Final = "response.function_call_arguments.done"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It is unique among the events the server sends."""
+    """Identifier of this event, assigned by the server.
+
+    It is unique among the events the server sends.
+    """
     type: Annotated[Literal["response.function_call_arguments.done"], TypeEnum] = (
         "response.function_call_arguments.done"
     )
@@ -28,8 +33,18 @@ class RealtimeServerEventResponseFunctionCallArgumentsDone(RealtimeModel):
     output_index: int
     """Zero-based position of the item in the output list of the response."""
     call_id: str
-    """Identifier of the function call. The client puts it in the `call_id` of the `function_call_output` item that answers the call."""
+    """Identifier of the function call.
+
+    The client puts it in the `call_id` of the `function_call_output` item that answers the call.
+    """
     name: str | None = None
-    """Name of the function to call. It matches a function in `tools`; some servers leave it out, and the `function_call` item then supplies it."""
+    """Name of the function to call.
+
+    It matches a function in `tools`; some servers leave it out, and the `function_call` item
+    then supplies it.
+    """
     arguments: str
-    """Complete arguments as a JSON text. The model writes them, so they should be validated before use."""
+    """Complete arguments as a JSON text.
+
+    The model writes them, so they should be validated before use.
+    """

@@ -9,14 +9,18 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventResponseMCPCallArgumentsDone(RealtimeModel):
     """Sent by the server when the arguments of an MCP tool call are complete.
 
-    When the server runs the call it sends `response.mcp_call.in_progress`, and later the outcome.
+    When the server runs the call it sends `response.mcp_call.in_progress`, and later the
+    outcome.
     """
 
     class TypeEnum(Constant):
         RESPONSE_MCP_CALL_ARGUMENTS_DONE: Final = "response.mcp_call_arguments.done"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It is unique among the events the server sends."""
+    """Identifier of this event, assigned by the server.
+
+    It is unique among the events the server sends.
+    """
     type: Annotated[Literal["response.mcp_call_arguments.done"], TypeEnum] = (
         "response.mcp_call_arguments.done"
     )

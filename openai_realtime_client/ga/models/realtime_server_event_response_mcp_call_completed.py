@@ -16,7 +16,10 @@ class RealtimeServerEventResponseMCPCallCompleted(RealtimeModel):
         RESPONSE_MCP_CALL_COMPLETED: Final = "response.mcp_call.completed"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It is unique among the events the server sends."""
+    """Identifier of this event, assigned by the server.
+
+    It is unique among the events the server sends.
+    """
     type: Annotated[Literal["response.mcp_call.completed"], TypeEnum] = (
         "response.mcp_call.completed"
     )

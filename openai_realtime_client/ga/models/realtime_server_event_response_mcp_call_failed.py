@@ -16,7 +16,10 @@ class RealtimeServerEventResponseMCPCallFailed(RealtimeModel):
         RESPONSE_MCP_CALL_FAILED: Final = "response.mcp_call.failed"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It is unique among the events the server sends."""
+    """Identifier of this event, assigned by the server.
+
+    It is unique among the events the server sends.
+    """
     type: Annotated[Literal["response.mcp_call.failed"], TypeEnum] = "response.mcp_call.failed"
     """Event type, always `response.mcp_call.failed`."""
     output_index: int

@@ -16,7 +16,10 @@ class RealtimeServerEventResponseMCPCallInProgress(RealtimeModel):
         RESPONSE_MCP_CALL_IN_PROGRESS: Final = "response.mcp_call.in_progress"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It is unique among the events the server sends."""
+    """Identifier of this event, assigned by the server.
+
+    It is unique among the events the server sends.
+    """
     type: Annotated[Literal["response.mcp_call.in_progress"], TypeEnum] = (
         "response.mcp_call.in_progress"
     )

@@ -10,14 +10,18 @@ from openai_realtime_client.ga.models.realtime_conversation_item import Realtime
 class RealtimeServerEventResponseOutputItemAdded(RealtimeModel):
     """Sent by the server when a response begins a new output item.
 
-    The item is a message, a function call or an MCP item. Content part or argument events for it follow, and `response.output_item.done` closes it.
+    The item is a message, a function call or an MCP item. Content part or argument events for it
+    follow, and `response.output_item.done` closes it.
     """
 
     class TypeEnum(Constant):
         RESPONSE_OUTPUT_ITEM_ADDED: Final = "response.output_item.added"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It is unique among the events the server sends."""
+    """Identifier of this event, assigned by the server.
+
+    It is unique among the events the server sends.
+    """
     type: Annotated[Literal["response.output_item.added"], TypeEnum] = "response.output_item.added"
     """Event type, always `response.output_item.added`."""
     response_id: str
@@ -25,4 +29,7 @@ class RealtimeServerEventResponseOutputItemAdded(RealtimeModel):
     output_index: int
     """Zero-based position the new item takes in the output list of the response."""
     item: RealtimeConversationItem
-    """The item as it starts out, usually with `status` set to `in_progress` and no content yet. Its `id` reappears as `item_id` in later events."""
+    """The item as it starts out, usually with `status` set to `in_progress` and no content yet.
+
+    Its `id` reappears as `item_id` in later events.
+    """

@@ -10,14 +10,18 @@ from openai_realtime_client.ga.models.realtime_conversation_item import Realtime
 class RealtimeServerEventResponseOutputItemDone(RealtimeModel):
     """Sent by the server when an output item of a response is finished.
 
-    A response that ends early, for instance through an interruption, triggers it too. The next item or `response.done` follows.
+    A response that ends early, for instance through an interruption, triggers it too. The next
+    item or `response.done` follows.
     """
 
     class TypeEnum(Constant):
         RESPONSE_OUTPUT_ITEM_DONE: Final = "response.output_item.done"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It is unique among the events the server sends."""
+    """Identifier of this event, assigned by the server.
+
+    It is unique among the events the server sends.
+    """
     type: Annotated[Literal["response.output_item.done"], TypeEnum] = "response.output_item.done"
     """Event type, always `response.output_item.done`."""
     response_id: str
@@ -25,4 +29,7 @@ class RealtimeServerEventResponseOutputItemDone(RealtimeModel):
     output_index: int
     """Zero-based position of the item in the output list of the response."""
     item: RealtimeConversationItem
-    """The item in its final state, with all text, transcripts or arguments. Raw audio is left out; `status` tells whether the item is `completed` or `incomplete`."""
+    """The item in its final state, with all text, transcripts or arguments.
+
+    Raw audio is left out; `status` tells whether the item is `completed` or `incomplete`.
+    """

@@ -9,14 +9,18 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventResponseTextDelta(RealtimeModel):
     """Sent by the server for each new piece of generated text.
 
-    It applies to text output; the words of spoken output come in `response.output_audio_transcript.delta`. `response.output_text.done` closes the sequence.
+    It applies to text output; the words of spoken output come in
+    `response.output_audio_transcript.delta`. `response.output_text.done` closes the sequence.
     """
 
     class TypeEnum(Constant):
         RESPONSE_OUTPUT_TEXT_DELTA: Final = "response.output_text.delta"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It is unique among the events the server sends."""
+    """Identifier of this event, assigned by the server.
+
+    It is unique among the events the server sends.
+    """
     type: Annotated[Literal["response.output_text.delta"], TypeEnum] = "response.output_text.delta"
     """Event type, always `response.output_text.delta`."""
     response_id: str
@@ -28,6 +32,13 @@ class RealtimeServerEventResponseTextDelta(RealtimeModel):
     content_index: int
     """Zero-based position of the text content part in the `content` of the item."""
     delta: str
-    """Text to append to what was received so far. Spacing is part of the text, so the pieces are joined without a separator."""
+    """Text to append to what was received so far.
+
+    Spacing is part of the text, so the pieces are joined without a separator.
+    """
     obfuscation: str | None = None
-    """Random characters that even out the size of deltas. They hide the length of the text from someone who watches the traffic, and have no other meaning."""
+    """Random characters that even out the size of deltas.
+
+    They hide the length of the text from someone who watches the traffic, and have no other
+    meaning.
+    """

@@ -9,14 +9,19 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventResponseTextDone(RealtimeModel):
     """Sent by the server when the text of a content part is complete.
 
-    It repeats the full text, so earlier `response.output_text.delta` events can be discarded. A response that ends early, for instance through cancellation, triggers it too, and `response.content_part.done` usually follows.
+    It repeats the full text, so earlier `response.output_text.delta` events can be discarded. A
+    response that ends early, for instance through cancellation, triggers it too, and
+    `response.content_part.done` usually follows.
     """
 
     class TypeEnum(Constant):
         RESPONSE_OUTPUT_TEXT_DONE: Final = "response.output_text.done"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It is unique among the events the server sends."""
+    """Identifier of this event, assigned by the server.
+
+    It is unique among the events the server sends.
+    """
     type: Annotated[Literal["response.output_text.done"], TypeEnum] = "response.output_text.done"
     """Event type, always `response.output_text.done`."""
     response_id: str
@@ -28,4 +33,7 @@ class RealtimeServerEventResponseTextDone(RealtimeModel):
     content_index: int
     """Zero-based position of the text content part in the `content` of the item."""
     text: str
-    """Complete text of the part. When the response was cut short it ends where generation stopped."""
+    """Complete text of the part.
+
+    When the response was cut short it ends where generation stopped.
+    """

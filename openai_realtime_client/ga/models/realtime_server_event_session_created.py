@@ -12,15 +12,22 @@ from openai_realtime_client.ga.models.realtime_session_configuration import (
 class RealtimeServerEventSessionCreated(RealtimeModel):
     """Sent by the server as the first event of a new connection.
 
-    It reports the configuration the session starts with; the client usually answers with `session.update`.
+    It reports the configuration the session starts with; the client usually answers with
+    `session.update`.
     """
 
     class TypeEnum(Constant):
         SESSION_CREATED: Final = "session.created"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It is unique among the events the server sends."""
+    """Identifier of this event, assigned by the server.
+
+    It is unique among the events the server sends.
+    """
     type: Annotated[Literal["session.created"], TypeEnum] = "session.created"
     """Event type, always `session.created`."""
     session: RealtimeSessionConfiguration
-    """Configuration the session starts with, including server defaults. Its `type` tells a `realtime` session from a `transcription` one."""
+    """Configuration the session starts with, including server defaults.
+
+    Its `type` tells a `realtime` session from a `transcription` one.
+    """

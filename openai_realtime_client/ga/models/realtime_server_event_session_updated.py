@@ -12,15 +12,22 @@ from openai_realtime_client.ga.models.realtime_session_configuration import (
 class RealtimeServerEventSessionUpdated(RealtimeModel):
     """Sent by the server after it has applied a `session.update`.
 
-    It reports the whole configuration, not only what changed. An update that is rejected produces an `error` event instead.
+    It reports the whole configuration, not only what changed. An update that is rejected
+    produces an `error` event instead.
     """
 
     class TypeEnum(Constant):
         SESSION_UPDATED: Final = "session.updated"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It is unique among the events the server sends."""
+    """Identifier of this event, assigned by the server.
+
+    It is unique among the events the server sends.
+    """
     type: Annotated[Literal["session.updated"], TypeEnum] = "session.updated"
     """Event type, always `session.updated`."""
     session: RealtimeSessionConfiguration
-    """Complete configuration in effect from now on. Its `type` tells a `realtime` session from a `transcription` one."""
+    """Complete configuration in effect from now on.
+
+    Its `type` tells a `realtime` session from a `transcription` one.
+    """

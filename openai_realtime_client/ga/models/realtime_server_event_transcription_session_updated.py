@@ -12,17 +12,25 @@ from openai_realtime_client.ga.models.realtime_transcription_session_create_resp
 class RealtimeServerEventTranscriptionSessionUpdated(RealtimeModel):
     """Sent by the server after it has applied a `transcription_session.update`.
 
-    It belongs to the older protocol for transcription sessions; GA transcription sessions report `session.updated`. A rejected update produces an `error` event instead.
+    It belongs to the older protocol for transcription sessions; GA transcription sessions report
+    `session.updated`. A rejected update produces an `error` event instead.
     """
 
     class TypeEnum(Constant):
         TRANSCRIPTION_SESSION_UPDATED: Final = "transcription_session.updated"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It is unique among the events the server sends."""
+    """Identifier of this event, assigned by the server.
+
+    It is unique among the events the server sends.
+    """
     type: Annotated[Literal["transcription_session.updated"], TypeEnum] = (
         "transcription_session.updated"
     )
     """Event type, always `transcription_session.updated`."""
     session: RealtimeTranscriptionSessionCreateResponse
-    """Transcription configuration in effect from now on, in the older flat shape. Over a live connection `client_secret` is normally left out, although the shape lists it as required."""
+    """Transcription configuration in effect from now on, in the older flat shape.
+
+    Over a live connection `client_secret` is normally left out, although the shape lists it as
+    required.
+    """

@@ -7,7 +7,8 @@ from openai_realtime_client.core.model import RealtimeModel
 class RealtimeSessionClientSecret(RealtimeModel):
     """Short-lived secret for use in place of an API key.
 
-    The older session endpoints return it so that a browser or device can open a Realtime connection without holding the API key.
+    The older session endpoints return it so that a browser or device can open a Realtime
+    connection without holding the API key.
     """
 
     value: str

@@ -7,7 +7,8 @@ from openai_realtime_client.core.model import RealtimeModel
 class RealtimeSessionCreateRequestInputAudioTranscription(RealtimeModel):
     """Input transcription setting of the older session request.
 
-    It belongs to the flat shape `RealtimeSessionCreateRequest` and names only the model; GA sessions use `AudioTranscription`.
+    It belongs to the flat shape `RealtimeSessionCreateRequest` and names only the model; GA
+    sessions use `AudioTranscription`.
     """
 
     model: str | None = None

@@ -17,7 +17,8 @@ from openai_realtime_client.ga.models.realtime_turn_detection_settings import (
 class RealtimeSessionCreateResponse(RealtimeModel):
     """Answer of `/realtime/sessions`, the older way to create a session.
 
-    It stays published beside the GA shape `RealtimeSessionCreateResponseGA`; unlike that one it has no `type`, and turn detection also appears at the top level.
+    It stays published beside the GA shape `RealtimeSessionCreateResponseGA`; unlike that one it
+    has no `type`, and turn detection also appears at the top level.
     """
 
     __nullable__ = frozenset({"include"})
@@ -36,7 +37,11 @@ class RealtimeSessionCreateResponse(RealtimeModel):
     expires_at: int | None = None
     """Time at which the session expires, in Unix seconds."""
     include: list[IncludeEnum] | None = None
-    """Extra fields the server adds to its events. The only value is `item.input_audio_transcription.logprobs`, which adds token log probabilities to the input transcription events."""
+    """Extra fields the server adds to its events.
+
+    The only value is `item.input_audio_transcription.logprobs`, which adds token log
+    probabilities to the input transcription events.
+    """
     model: str | None = None
     """Model that serves the session."""
     output_modalities: list[OutputModalitiesEnum] | None = None
@@ -46,7 +51,10 @@ class RealtimeSessionCreateResponse(RealtimeModel):
     audio: RealtimeSessionCreateResponseAudio | None = None
     """Settings for incoming and outgoing audio."""
     tracing: RealtimeTracing | None = None
-    """Tracing in effect: `auto` or a configuration object. The server sends `null` when tracing is off."""
+    """Tracing in effect: `auto` or a configuration object.
+
+    The server sends `null` when tracing is off.
+    """
     turn_detection: RealtimeTurnDetectionSettings | None = None
     """Turn detection settings in effect, as reported at the top level."""
     tools: list[RealtimeFunctionTool] | None = None
@@ -54,4 +62,7 @@ class RealtimeSessionCreateResponse(RealtimeModel):
     tool_choice: str | None = None
     """How the model picks tools: `auto`, `none`, `required` or the name of a function."""
     max_output_tokens: RealtimeMaxOutputTokens | None = None
-    """Token limit for one response, tool calls included. An integer from 1 to 4096, or `inf` for the most the model allows."""
+    """Token limit for one response, tool calls included.
+
+    An integer from 1 to 4096, or `inf` for the most the model allows.
+    """

@@ -19,7 +19,11 @@ class RealtimeSessionCreateResponseAudioInput(RealtimeModel):
     __nullable__ = frozenset({"transcription", "noise_reduction"})
 
     format: RealtimeAudioFormats | None = None
-    """Encoding of the input audio. `audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711 mu-law and A-law at 8 kHz."""
+    """Encoding of the input audio.
+
+    `audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711
+    mu-law and A-law at 8 kHz.
+    """
     transcription: AudioTranscriptionResponse | None = None
     """Transcription of the input audio. Absent or `null` means that it is off."""
     noise_reduction: RealtimeNoiseReduction | None = None

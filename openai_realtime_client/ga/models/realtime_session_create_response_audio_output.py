@@ -13,7 +13,11 @@ class RealtimeSessionCreateResponseAudioOutput(RealtimeModel):
     """
 
     format: RealtimeAudioFormats | None = None
-    """Encoding of the output audio. `audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711 mu-law and A-law at 8 kHz."""
+    """Encoding of the output audio.
+
+    `audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711
+    mu-law and A-law at 8 kHz.
+    """
     voice: VoiceIdsShared | None = None
     """Voice of the spoken output."""
     speed: float | None = None

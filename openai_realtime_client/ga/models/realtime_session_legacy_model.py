@@ -31,5 +31,6 @@ RealtimeSessionLegacyModel: TypeAlias = Annotated[
 ]
 """Model name in the older session shape.
 
-Any string is accepted; the listed values are the models known to that shape, and names with a date are fixed snapshots.
+Any string is accepted; the listed values are the models known to that shape, and names with a
+date are fixed snapshots.
 """

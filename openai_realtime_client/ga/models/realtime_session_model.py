@@ -34,5 +34,6 @@ RealtimeSessionModel: TypeAlias = Annotated[
 ]
 """Model name of a Realtime session.
 
-Any string is accepted, so newer models work too; the listed values are those known at publication, and names with a date are fixed snapshots.
+Any string is accepted, so newer models work too; the listed values are those known at
+publication, and names with a date are fixed snapshots.
 """

@@ -20,5 +20,7 @@ RealtimeTracing: TypeAlias = Annotated[
 ]
 """Tracing setting of a session.
 
-The string `auto` turns tracing on with default names; an object (`RealtimeTracingConfiguration`) turns it on with names of its own. Where `null` is allowed it means no tracing. A session that traces keeps its tracing configuration to the end.
+The string `auto` turns tracing on with default names; an object (`RealtimeTracingConfiguration`)
+turns it on with names of its own. Where `null` is allowed it means no tracing. A session that
+traces keeps its tracing configuration to the end.
 """

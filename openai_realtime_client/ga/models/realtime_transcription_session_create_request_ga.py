@@ -12,7 +12,8 @@ from openai_realtime_client.ga.models.realtime_transcription_session_create_requ
 class RealtimeTranscriptionSessionCreateRequestGA(RealtimeModel):
     """Configuration of a transcription session in the GA protocol.
 
-    Such a session turns speech into text and generates no responses. The client passes it in `session.update` or when creating a client secret.
+    Such a session turns speech into text and generates no responses. The client passes it in
+    `session.update` or when creating a client secret.
     """
 
     __nullable__ = frozenset({"include"})
@@ -28,4 +29,8 @@ class RealtimeTranscriptionSessionCreateRequestGA(RealtimeModel):
     audio: RealtimeTranscriptionSessionCreateRequestGAAudio | None = None
     """Settings for incoming audio. A transcription session has no output audio."""
     include: list[IncludeEnum] | None = None
-    """Extra fields for the server to add to its events. The only value is `item.input_audio_transcription.logprobs`, which adds token log probabilities to the input transcription events."""
+    """Extra fields for the server to add to its events.
+
+    The only value is `item.input_audio_transcription.logprobs`, which adds token log
+    probabilities to the input transcription events.
+    """

@@ -8,10 +8,9 @@ from openai_realtime_client.ga.models.realtime_transcription_session_create_requ
 
 
 class RealtimeTranscriptionSessionCreateRequestGAAudio(RealtimeModel):
-    """Audio settings of a transcription session.
-
-    There is only an input side.
-    """
+    """Audio settings of a transcription session. There is only an input side."""
 
     input: RealtimeTranscriptionSessionCreateRequestGAAudioInput | None = None
-    """Settings for audio sent to the server: format, transcription, noise reduction and turn detection."""
+    """Settings for audio sent to the server: format, transcription, noise reduction and turn
+    detection.
+    """

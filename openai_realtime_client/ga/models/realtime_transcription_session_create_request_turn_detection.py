@@ -9,17 +9,27 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeTranscriptionSessionCreateRequestTurnDetection(RealtimeModel):
     """Turn detection setting of the older transcription session request.
 
-    Only `server_vad` is available in this flat shape; there are no responses to create or interrupt.
+    Only `server_vad` is available in this flat shape; there are no responses to create or
+    interrupt.
     """
 
     class TypeEnum(Constant):
         SERVER_VAD: Final = "server_vad"
 
     type: Annotated[Literal["server_vad"], TypeEnum] = "server_vad"
-    """Detection method, always `server_vad`: the server finds the start and end of speech from the audio level."""
+    """Detection method, always `server_vad`: the server finds the start and end of speech from the
+    audio level.
+    """
     threshold: float | None = None
-    """Activation level at which audio counts as speech, from 0.0 to 1.0. The default is 0.5; a higher value needs louder speech and suits noisy places."""
+    """Activation level at which audio counts as speech, from 0.0 to 1.0.
+
+    The default is 0.5; a higher value needs louder speech and suits noisy places.
+    """
     prefix_padding_ms: int | None = None
     """Audio kept from before the detected start of speech, in milliseconds. The default is 300."""
     silence_duration_ms: int | None = None
-    """Silence that ends a turn, in milliseconds. The default is 500; a shorter time gives transcripts sooner but may split an utterance at a pause."""
+    """Silence that ends a turn, in milliseconds.
+
+    The default is 500; a shorter time gives transcripts sooner but may split an utterance at a
+    pause.
+    """

@@ -15,7 +15,8 @@ from openai_realtime_client.ga.models.realtime_turn_detection_settings import (
 class RealtimeTranscriptionSessionCreateResponse(RealtimeModel):
     """Transcription session as the older, flat protocol reports it.
 
-    It answers `/realtime/transcription_sessions` and appears in `transcription_session.updated`. It stays published beside the GA shape `RealtimeTranscriptionSessionCreateResponseGA`.
+    It answers `/realtime/transcription_sessions` and appears in `transcription_session.updated`.
+    It stays published beside the GA shape `RealtimeTranscriptionSessionCreateResponseGA`.
     """
 
     class ModalitiesEnum(OpenEnum):
@@ -23,11 +24,19 @@ class RealtimeTranscriptionSessionCreateResponse(RealtimeModel):
         AUDIO = "audio"
 
     client_secret: RealtimeSessionClientSecret | None = None
-    """Short-lived secret for connecting to the session. Present when the session is created over HTTP; normally absent in events over a live connection."""
+    """Short-lived secret for connecting to the session.
+
+    Present when the session is created over HTTP; normally absent in events over a live
+    connection.
+    """
     modalities: list[ModalitiesEnum] | None = None
     """Kinds of output, from `text` and `audio`."""
     input_audio_format: str | None = None
-    """Encoding of the audio the client sends: `pcm16`, `g711_ulaw` or `g711_alaw`. `pcm16` is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and `g711_alaw` are G.711 at 8 kHz."""
+    """Encoding of the audio the client sends: `pcm16`, `g711_ulaw` or `g711_alaw`.
+
+    `pcm16` is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and `g711_alaw` are G.711
+    at 8 kHz.
+    """
     input_audio_transcription: AudioTranscriptionResponse | None = None
     """Transcription model in use and its hints."""
     turn_detection: RealtimeTurnDetectionSettings | None = None

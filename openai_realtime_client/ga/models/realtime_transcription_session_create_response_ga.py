@@ -12,7 +12,8 @@ from openai_realtime_client.ga.models.realtime_transcription_session_create_resp
 class RealtimeTranscriptionSessionCreateResponseGA(RealtimeModel):
     """Transcription session as the server reports it in the GA protocol.
 
-    It appears in `session.created` and `session.updated` and in the answer to creating a client secret.
+    It appears in `session.created` and `session.updated` and in the answer to creating a client
+    secret.
     """
 
     __nullable__ = frozenset({"include"})
@@ -32,6 +33,10 @@ class RealtimeTranscriptionSessionCreateResponseGA(RealtimeModel):
     expires_at: int | None = None
     """Time at which the session expires, in Unix seconds."""
     include: list[IncludeEnum] | None = None
-    """Extra fields the server adds to its events. The only value is `item.input_audio_transcription.logprobs`, which adds token log probabilities to the input transcription events."""
+    """Extra fields the server adds to its events.
+
+    The only value is `item.input_audio_transcription.logprobs`, which adds token log
+    probabilities to the input transcription events.
+    """
     audio: RealtimeTranscriptionSessionCreateResponseGAAudio | None = None
     """Settings for incoming audio."""

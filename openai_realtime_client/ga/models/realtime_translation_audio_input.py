@@ -19,6 +19,10 @@ class RealtimeTranslationAudioInput(RealtimeModel):
     __nullable__ = frozenset({"transcription", "noise_reduction"})
 
     transcription: RealtimeTranslationTranscription | None = None
-    """Transcription of the source speech. When set, the server sends `session.input_transcript.delta` events; `null` turns it off. Translation works from the audio either way."""
+    """Transcription of the source speech.
+
+    When set, the server sends `session.input_transcript.delta` events; `null` turns it off.
+    Translation works from the audio either way.
+    """
     noise_reduction: RealtimeTranslationNoiseReduction | None = None
     """Noise filter applied to the source audio. `null` turns it off."""

@@ -11,4 +11,7 @@ class RealtimeTranslationAudioOutput(RealtimeModel):
     """
 
     language: str | None = None
-    """Target language of the translation, such as `es` or `fr`. It can be changed with `session.update`."""
+    """Target language of the translation, such as `es` or `fr`.
+
+    It can be changed with `session.update`.
+    """

@@ -9,17 +9,25 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeTranslationClientEventInputAudioBufferAppend(RealtimeModel):
     """Sent by the client to stream source audio into a translation session.
 
-    Audio is sent continuously, silence between phrases included, since translation runs on the stream without turns or commits. Translated audio and transcript deltas follow as the server produces them.
+    Audio is sent continuously, silence between phrases included, since translation runs on the
+    stream without turns or commits. Translated audio and transcript deltas follow as the server
+    produces them.
     """
 
     class TypeEnum(Constant):
         SESSION_INPUT_AUDIO_BUFFER_APPEND: Final = "session.input_audio_buffer.append"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client, at most 512 characters. The server quotes it in the `event_id` of an `error` that this event causes."""
+    """Optional identifier chosen by the client, at most 512 characters.
+
+    The server quotes it in the `event_id` of an `error` that this event causes.
+    """
     type: Annotated[Literal["session.input_audio_buffer.append"], TypeEnum] = (
         "session.input_audio_buffer.append"
     )
     """Event type, always `session.input_audio_buffer.append`."""
     audio: str
-    """Next chunk of source audio, base64-encoded. The audio is 16-bit PCM at 24 kHz, mono, little-endian."""
+    """Next chunk of source audio, base64-encoded.
+
+    The audio is 16-bit PCM at 24 kHz, mono, little-endian.
+    """

@@ -9,13 +9,18 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeTranslationClientEventSessionClose(RealtimeModel):
     """Sent by the client to end a translation session in an orderly way.
 
-    The server translates the audio still pending, sends the remaining output and then `session.closed`. The client stops appending audio, keeps reading and closes the connection after that event; closing earlier can lose output.
+    The server translates the audio still pending, sends the remaining output and then
+    `session.closed`. The client stops appending audio, keeps reading and closes the connection
+    after that event; closing earlier can lose output.
     """
 
     class TypeEnum(Constant):
         SESSION_CLOSE: Final = "session.close"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client, at most 512 characters. The server quotes it in the `event_id` of an `error` that this event causes."""
+    """Optional identifier chosen by the client, at most 512 characters.
+
+    The server quotes it in the `event_id` of an `error` that this event causes.
+    """
     type: Annotated[Literal["session.close"], TypeEnum] = "session.close"
     """Event type, always `session.close`."""

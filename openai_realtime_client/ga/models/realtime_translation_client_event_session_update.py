@@ -12,14 +12,18 @@ from openai_realtime_client.ga.models.realtime_translation_session_update_reques
 class RealtimeTranslationClientEventSessionUpdate(RealtimeModel):
     """Sent by the client to change the settings of a translation session.
 
-    The target language, source transcription and noise reduction can change; the session type and model cannot. The server answers with `session.updated`, or with `error`.
+    The target language, source transcription and noise reduction can change; the session type
+    and model cannot. The server answers with `session.updated`, or with `error`.
     """
 
     class TypeEnum(Constant):
         SESSION_UPDATE: Final = "session.update"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client, at most 512 characters. The server quotes it in the `event_id` of an `error` that this event causes."""
+    """Optional identifier chosen by the client, at most 512 characters.
+
+    The server quotes it in the `event_id` of an `error` that this event causes.
+    """
     type: Annotated[Literal["session.update"], TypeEnum] = "session.update"
     """Event type, always `session.update`."""
     session: RealtimeTranslationSessionUpdateRequest

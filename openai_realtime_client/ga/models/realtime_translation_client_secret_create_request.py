@@ -13,10 +13,14 @@ from openai_realtime_client.ga.models.realtime_translation_session_create_reques
 class RealtimeTranslationClientSecretCreateRequest(RealtimeModel):
     """Request for a client secret of a translation session.
 
-    An application server sends it with its API key so that a browser or device can connect with the secret instead.
+    An application server sends it with its API key so that a browser or device can connect with
+    the secret instead.
     """
 
     expires_after: RealtimeClientSecretExpiresAfter | None = None
-    """How long the secret stays valid, from 10 to 7200 seconds. When omitted it lives for 600 seconds."""
+    """How long the secret stays valid, from 10 to 7200 seconds.
+
+    When omitted it lives for 600 seconds.
+    """
     session: RealtimeTranslationSessionCreateRequest
     """Configuration of the translation session the secret opens."""

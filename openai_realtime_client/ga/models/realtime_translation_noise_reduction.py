@@ -12,4 +12,8 @@ class RealtimeTranslationNoiseReduction(RealtimeModel):
     """
 
     type: NoiseReductionType
-    """Kind of microphone to expect. `near_field` is one close to the mouth, such as a headset; `far_field` is one at a distance, such as in a laptop or meeting room."""
+    """Kind of microphone to expect.
+
+    `near_field` is one close to the mouth, such as a headset; `far_field` is one at a distance,
+    such as in a laptop or meeting room.
+    """

@@ -9,7 +9,8 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeTranslationServerEventSessionInputTranscriptDelta(RealtimeModel):
     """Sent by the server for each new piece of source transcript.
 
-    It is sent only while `audio.input.transcription` is configured. Deltas only ever append, and no event marks the end of an utterance.
+    It is sent only while `audio.input.transcription` is configured. Deltas only ever append, and
+    no event marks the end of an utterance.
     """
 
     __nullable__ = frozenset({"elapsed_ms"})
@@ -18,12 +19,23 @@ class RealtimeTranslationServerEventSessionInputTranscriptDelta(RealtimeModel):
         SESSION_INPUT_TRANSCRIPT_DELTA: Final = "session.input_transcript.delta"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It is unique among the events the server sends."""
+    """Identifier of this event, assigned by the server.
+
+    It is unique among the events the server sends.
+    """
     type: Annotated[Literal["session.input_transcript.delta"], TypeEnum] = (
         "session.input_transcript.delta"
     )
     """Event type, always `session.input_transcript.delta`."""
     delta: str
-    """Source-language text to append. Spacing is part of the text, so no separator is added between deltas."""
+    """Source-language text to append.
+
+    Spacing is part of the text, so no separator is added between deltas.
+    """
     elapsed_ms: int | None = None
-    """Position in the stream to which this text belongs, in milliseconds, for alignment with the other streams. It moves in steps of 200 ms, so several deltas can share a value. `null` or absent when the server has no timing for it."""
+    """Position in the stream to which this text belongs, in milliseconds, for alignment with the
+    other streams.
+
+    It moves in steps of 200 ms, so several deltas can share a value. `null` or absent when the
+    server has no timing for it.
+    """

@@ -9,7 +9,8 @@ from openai_realtime_client.core.open_enum import Constant, OpenEnum
 class RealtimeTranslationServerEventSessionOutputAudioDelta(RealtimeModel):
     """Sent by the server for each chunk of translated speech.
 
-    A chunk holds 200 ms of audio, to be played in order of arrival. Chunks continue until the session is closed.
+    A chunk holds 200 ms of audio, to be played in order of arrival. Chunks continue until the
+    session is closed.
     """
 
     __nullable__ = frozenset({"elapsed_ms"})
@@ -21,11 +22,17 @@ class RealtimeTranslationServerEventSessionOutputAudioDelta(RealtimeModel):
         PCM16 = "pcm16"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It is unique among the events the server sends."""
+    """Identifier of this event, assigned by the server.
+
+    It is unique among the events the server sends.
+    """
     type: Annotated[Literal["session.output_audio.delta"], TypeEnum] = "session.output_audio.delta"
     """Event type, always `session.output_audio.delta`."""
     delta: str
-    """Translated speech, base64-encoded. It is 16-bit PCM with the rate and channel count given beside it."""
+    """Translated speech, base64-encoded.
+
+    It is 16-bit PCM with the rate and channel count given beside it.
+    """
     sample_rate: int | None = None
     """Sampling rate of the audio in Hz. The default is 24000."""
     channels: int | None = None
@@ -33,4 +40,9 @@ class RealtimeTranslationServerEventSessionOutputAudioDelta(RealtimeModel):
     format: FormatEnum | None = None
     """Encoding of the audio, always `pcm16`, that is 16-bit PCM."""
     elapsed_ms: int | None = None
-    """Position in the stream to which this audio belongs, in milliseconds, for alignment with the other streams. It serves timing only and does not identify the event. `null` or absent when the server has no timing for it."""
+    """Position in the stream to which this audio belongs, in milliseconds, for alignment with the
+    other streams.
+
+    It serves timing only and does not identify the event. `null` or absent when the server has
+    no timing for it.
+    """

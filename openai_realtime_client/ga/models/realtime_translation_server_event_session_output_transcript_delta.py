@@ -9,7 +9,8 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeTranslationServerEventSessionOutputTranscriptDelta(RealtimeModel):
     """Sent by the server for each new piece of translated text.
 
-    The text corresponds to the translated speech. Deltas only ever append, and no event marks the end of an utterance.
+    The text corresponds to the translated speech. Deltas only ever append, and no event marks
+    the end of an utterance.
     """
 
     __nullable__ = frozenset({"elapsed_ms"})
@@ -18,12 +19,23 @@ class RealtimeTranslationServerEventSessionOutputTranscriptDelta(RealtimeModel):
         SESSION_OUTPUT_TRANSCRIPT_DELTA: Final = "session.output_transcript.delta"
 
     event_id: str
-    """Identifier of this event, assigned by the server. It is unique among the events the server sends."""
+    """Identifier of this event, assigned by the server.
+
+    It is unique among the events the server sends.
+    """
     type: Annotated[Literal["session.output_transcript.delta"], TypeEnum] = (
         "session.output_transcript.delta"
     )
     """Event type, always `session.output_transcript.delta`."""
     delta: str
-    """Target-language text to append. Spacing is part of the text, so no separator is added between deltas."""
+    """Target-language text to append.
+
+    Spacing is part of the text, so no separator is added between deltas.
+    """
     elapsed_ms: int | None = None
-    """Position in the stream to which this text belongs, in milliseconds, for alignment with the other streams. It moves in steps of 200 ms, so several deltas can share a value. `null` or absent when the server has no timing for it."""
+    """Position in the stream to which this text belongs, in milliseconds, for alignment with the
+    other streams.
+
+    It moves in steps of 200 ms, so several deltas can share a value. `null` or absent when the
+    server has no timing for it.
+    """

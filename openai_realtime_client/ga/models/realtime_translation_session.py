@@ -10,7 +10,8 @@ from openai_realtime_client.ga.models.realtime_translation_audio import Realtime
 class RealtimeTranslationSession(RealtimeModel):
     """Translation session as the server reports it.
 
-    Such a session interprets incoming speech into one target language continuously, without turns, tools or responses.
+    Such a session interprets incoming speech into one target language continuously, without
+    turns, tools or responses.
     """
 
     class TypeEnum(Constant):
@@ -23,6 +24,9 @@ class RealtimeTranslationSession(RealtimeModel):
     expires_at: int
     """Time at which the session expires, in Unix seconds."""
     model: str
-    """Translation model, such as `gpt-realtime-translate`. It is fixed when the session is created."""
+    """Translation model, such as `gpt-realtime-translate`.
+
+    It is fixed when the session is created.
+    """
     audio: RealtimeTranslationAudio
     """Settings for the source audio and the translated audio."""

@@ -12,6 +12,12 @@ class RealtimeTranslationSessionCreateRequest(RealtimeModel):
     """
 
     model: str
-    """Translation model, such as `gpt-realtime-translate`. It cannot change after the session is created."""
+    """Translation model, such as `gpt-realtime-translate`.
+
+    It cannot change after the session is created.
+    """
     audio: RealtimeTranslationAudio | None = None
-    """Settings for the source audio and the translated audio. They can be changed later with `session.update`."""
+    """Settings for the source audio and the translated audio.
+
+    They can be changed later with `session.update`.
+    """

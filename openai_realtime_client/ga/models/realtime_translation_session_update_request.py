@@ -12,4 +12,7 @@ class RealtimeTranslationSessionUpdateRequest(RealtimeModel):
     """
 
     audio: RealtimeTranslationAudio | None = None
-    """Audio settings to change: target language, source transcription and noise reduction. Fields left out keep their value."""
+    """Audio settings to change: target language, source transcription and noise reduction.
+
+    Fields left out keep their value.
+    """

@@ -23,5 +23,8 @@ RealtimeTruncation: TypeAlias = Annotated[
 ]
 """What to do when a conversation outgrows the input token limit.
 
-The string `auto` leaves the oldest messages out of the context the model sees and is the default; `disabled` never truncates, so a response over the limit fails with an error. An object (`RealtimeTruncationRetentionRatio`, `type` is `retention_ratio`) cuts down to a fraction of the limit at once.
+The string `auto` leaves the oldest messages out of the context the model sees and is the
+default; `disabled` never truncates, so a response over the limit fails with an error. An object
+(`RealtimeTruncationRetentionRatio`, `type` is `retention_ratio`) cuts down to a fraction of the
+limit at once.
 """

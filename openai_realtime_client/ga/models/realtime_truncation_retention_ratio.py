@@ -12,7 +12,8 @@ from openai_realtime_client.ga.models.realtime_truncation_retention_ratio_token_
 class RealtimeTruncationRetentionRatio(RealtimeModel):
     """Truncation that keeps a fraction of the conversation.
 
-    Removing more than strictly needed makes the next truncation come later, so more of the prompt cache stays usable between turns.
+    Removing more than strictly needed makes the next truncation come later, so more of the
+    prompt cache stays usable between turns.
     """
 
     class TypeEnum(Constant):
@@ -21,6 +22,9 @@ class RealtimeTruncationRetentionRatio(RealtimeModel):
     type: Annotated[Literal["retention_ratio"], TypeEnum] = "retention_ratio"
     """Truncation strategy, always `retention_ratio`."""
     retention_ratio: float
-    """Fraction of the allowed tokens after the instructions to keep, from 0 to 1. With 0.8, messages are dropped, oldest first, until 80 percent of the limit is in use."""
+    """Fraction of the allowed tokens after the instructions to keep, from 0 to 1.
+
+    With 0.8, messages are dropped, oldest first, until 80 percent of the limit is in use.
+    """
     token_limits: RealtimeTruncationRetentionRatioTokenLimits | None = None
     """Token limits of your own for this strategy. When omitted, the limits of the model apply."""

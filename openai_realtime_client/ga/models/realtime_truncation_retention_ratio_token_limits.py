@@ -11,4 +11,9 @@ class RealtimeTruncationRetentionRatioTokenLimits(RealtimeModel):
     """
 
     post_instructions: int | None = None
-    """Most tokens the conversation may hold after the instructions, tool definitions counting as instructions. Truncation starts when this is exceeded; the value is at least 0 and at most the context window of the model less its output limit."""
+    """Most tokens the conversation may hold after the instructions, tool definitions counting as
+    instructions.
+
+    Truncation starts when this is exceeded; the value is at least 0 and at most the context
+    window of the model less its output limit.
+    """

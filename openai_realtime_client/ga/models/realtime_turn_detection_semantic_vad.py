@@ -9,7 +9,8 @@ from openai_realtime_client.core.open_enum import Constant, OpenEnum
 class RealtimeTurnDetectionSemanticVad(RealtimeModel):
     """Turn detection that judges whether the user has finished a thought.
 
-    A model estimates from the speech how likely the turn is over and waits longer when the user trails off. This gives fewer false cut-ins than `server_vad`, sometimes with more delay.
+    A model estimates from the speech how likely the turn is over and waits longer when the user
+    trails off. This gives fewer false cut-ins than `server_vad`, sometimes with more delay.
     """
 
     class TypeEnum(Constant):
@@ -24,8 +25,18 @@ class RealtimeTurnDetectionSemanticVad(RealtimeModel):
     type: Annotated[Literal["semantic_vad"], TypeEnum] = "semantic_vad"
     """Detection method, always `semantic_vad`."""
     eagerness: EagernessEnum | None = None
-    """How soon to consider a turn finished. `low` waits longest (up to 8 seconds), `medium` waits up to 4 seconds and `high` up to 2 seconds; `auto`, the default, equals `medium`."""
+    """How soon to consider a turn finished.
+
+    `low` waits longest (up to 8 seconds), `medium` waits up to 4 seconds and `high` up to 2
+    seconds; `auto`, the default, equals `medium`.
+    """
     create_response: bool | None = None
-    """Whether to start a response when the user stops speaking. The default is `true`; with `false` the client sends `response.create` itself."""
+    """Whether to start a response when the user stops speaking.
+
+    The default is `true`; with `false` the client sends `response.create` itself.
+    """
     interrupt_response: bool | None = None
-    """Whether speech from the user interrupts a response in progress in the default conversation. The default is `true`; with `false` the response runs to its end."""
+    """Whether speech from the user interrupts a response in progress in the default conversation.
+
+    The default is `true`; with `false` the response runs to its end.
+    """

@@ -7,14 +7,21 @@ from openai_realtime_client.core.model import RealtimeModel
 class RealtimeTurnDetectionSettings(RealtimeModel):
     """Turn detection settings in flat form.
 
-    The older session shapes and the report of a transcription session use them; they hold the values of `server_vad` without the response options of `RealtimeTurnDetection`.
+    The older session shapes and the report of a transcription session use them; they hold the
+    values of `server_vad` without the response options of `RealtimeTurnDetection`.
     """
 
     type: str | None = None
     """Detection method, normally `server_vad`."""
     threshold: float | None = None
-    """Activation level at which audio counts as speech, from 0.0 to 1.0. The default is 0.5; a higher value needs louder speech and suits noisy places."""
+    """Activation level at which audio counts as speech, from 0.0 to 1.0.
+
+    The default is 0.5; a higher value needs louder speech and suits noisy places.
+    """
     prefix_padding_ms: int | None = None
     """Audio kept from before the detected start of speech, in milliseconds. The default is 300."""
     silence_duration_ms: int | None = None
-    """Silence that ends a turn, in milliseconds. The default is 500; a shorter time reacts sooner but may cut in on a pause."""
+    """Silence that ends a turn, in milliseconds.
+
+    The default is 500; a shorter time reacts sooner but may cut in on a pause.
+    """

@@ -22,4 +22,7 @@ class ToolChoiceMCP(RealtimeModel):
     server_label: str
     """Label of the MCP server to use, as given in `tools`."""
     name: str | None = None
-    """Name of the tool to call on that server. `null` or absent leaves the choice of tool to the model."""
+    """Name of the tool to call on that server.
+
+    `null` or absent leaves the choice of tool to the model.
+    """

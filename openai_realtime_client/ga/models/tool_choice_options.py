@@ -7,7 +7,8 @@ from openai_realtime_client.core.open_enum import OpenEnum
 class ToolChoiceOptions(OpenEnum):
     """Tool choice mode.
 
-    `none` forbids tool calls, `auto` lets the model decide between answering and calling tools, and `required` makes it call at least one tool.
+    `none` forbids tool calls, `auto` lets the model decide between answering and calling tools,
+    and `required` makes it call at least one tool.
     """
 
     NONE = "none"

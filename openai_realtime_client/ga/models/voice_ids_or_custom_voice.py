@@ -9,5 +9,6 @@ from openai_realtime_client.ga.models.voice_ids_shared import VoiceIdsShared
 VoiceIdsOrCustomVoice: TypeAlias = Annotated[VoiceIdsShared | CustomVoice, Lossless()]
 """Voice of the spoken output.
 
-A string is the name of a built-in voice (`VoiceIdsShared`); an object refers to a custom voice by its `id` (`CustomVoice`).
+A string is the name of a built-in voice (`VoiceIdsShared`); an object refers to a custom voice
+by its `id` (`CustomVoice`).
 """

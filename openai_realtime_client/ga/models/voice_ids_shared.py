@@ -23,5 +23,6 @@ class VoiceIdsSharedEnum(OpenEnum):
 VoiceIdsShared: TypeAlias = Annotated[str | VoiceIdsSharedEnum, VoiceIdsSharedEnum]
 """Name of a built-in voice.
 
-Any string is accepted, so voices added later work too; the listed values are those known at publication.
+Any string is accepted, so voices added later work too; the listed values are those known at
+publication.
 """

@@ -39,7 +39,24 @@ class RealtimeApi:
     ) -> RealtimeSessionCreateResponse:
         """Create a session and an ephemeral key.
 
-        Prepares a conversation session and issues a short-lived key for it. A backend calls this with its normal API key and hands the returned `client_secret.value` to a browser or mobile app, which connects with that instead of the real key. The request takes the same settings as a `session.update` event; the answer is the resulting configuration plus the secret.
+        Prepares a conversation session and issues a short-lived key for it. A backend calls this
+        with its normal API key and hands the returned `client_secret.value` to a browser or mobile
+        app, which connects with that instead of the real key. The request takes the same settings
+        as a `session.update` event; the answer is the resulting configuration plus the secret.
+
+        Args:
+            realtime_session_create_request: Settings for the new session. Whatever is left out
+                takes the server's default, and most of it can still be changed later with
+                `session.update`.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            The session was created. The body holds its effective settings and the ephemeral key in
+            `client_secret`.
+
+        Raises:
+            ApiError: The service answered with an error, or did not answer.
         """
         headers = Headers.of(headers)
         response = self.create_realtime_session_with_http_info(
@@ -54,7 +71,21 @@ class RealtimeApi:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[RealtimeSessionCreateResponse]:
-        """`create_realtime_session` with status and headers."""
+        """Call `create_realtime_session` for its status and headers, too.
+
+        Args:
+            realtime_session_create_request: Settings for the new session. Whatever is left out
+                takes the server's default, and most of it can still be changed later with
+                `session.update`.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            Status, headers and body, and in `data` what `create_realtime_session` returns.
+
+        Raises:
+            ApiError: The service answered with an error, or did not answer.
+        """
         headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
@@ -76,7 +107,25 @@ class RealtimeApi:
     ) -> RealtimeTranscriptionSessionCreateResponse:
         """Create a transcription session and ephemeral key.
 
-        Prepares a session that only transcribes incoming audio and issues a short-lived key for it. Such a session produces no model responses, just transcription events. The request takes the same settings as a `transcription_session.update` event; the answer repeats the configuration and adds `client_secret`, meant for a client that must not hold the real API key.
+        Prepares a session that only transcribes incoming audio and issues a short-lived key for it.
+        Such a session produces no model responses, just transcription events. The request takes the
+        same settings as a `transcription_session.update` event; the answer repeats the
+        configuration and adds `client_secret`, meant for a client that must not hold the real API
+        key.
+
+        Args:
+            realtime_transcription_session_create_request: Settings for the new transcription
+                session. Whatever is left out takes the server's default and can be changed later
+                with `transcription_session.update`.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            The transcription session was created. The body holds its effective settings and the
+            ephemeral key in `client_secret`.
+
+        Raises:
+            ApiError: The service answered with an error, or did not answer.
         """
         headers = Headers.of(headers)
         response = self.create_realtime_transcription_session_with_http_info(
@@ -92,7 +141,22 @@ class RealtimeApi:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[RealtimeTranscriptionSessionCreateResponse]:
-        """`create_realtime_transcription_session` with status and headers."""
+        """Call `create_realtime_transcription_session` for its status and headers, too.
+
+        Args:
+            realtime_transcription_session_create_request: Settings for the new transcription
+                session. Whatever is left out takes the server's default and can be changed later
+                with `transcription_session.update`.
+            headers: Headers to add for this call.
+            timeout: Seconds that this call may take, instead of the client's.
+
+        Returns:
+            Status, headers and body, and in `data` what `create_realtime_transcription_session`
+            returns.
+
+        Raises:
+            ApiError: The service answered with an error, or did not answer.
+        """
         headers = Headers.of(headers)
         return self.api_client.call(
             "POST",

@@ -7,12 +7,19 @@ from openai_realtime_client.core.model import RealtimeModel
 class LogProbProperties(RealtimeModel):
     """Log probability of one token of an input audio transcript.
 
-    Servers send these only when the transcription session asks for `item.input_audio_transcription.logprobs` in `include`; low values mark doubtful passages.
+    Servers send these only when the transcription session asks for
+    `item.input_audio_transcription.logprobs` in `include`; low values mark doubtful passages.
     """
 
     token: str
     """The token as text."""
     logprob: float
-    """Natural logarithm of the probability the transcription model gave this token. 0 means certain; more negative means less likely."""
+    """Natural logarithm of the probability the transcription model gave this token.
+
+    0 means certain; more negative means less likely.
+    """
     bytes: list[int]
-    """The UTF-8 bytes of the token, as integers from 0 to 255. Useful when one character is spread over several tokens."""
+    """The UTF-8 bytes of the token, as integers from 0 to 255.
+
+    Useful when one character is spread over several tokens.
+    """

@@ -75,5 +75,8 @@ RealtimeClientEvent: TypeAlias = Annotated[
 ]
 """Any event a client can send, told apart by `type`.
 
-Items: `conversation.item.create`, `conversation.item.delete`, `conversation.item.retrieve`, `conversation.item.truncate`. Input audio: `input_audio_buffer.append`, `input_audio_buffer.clear`, `input_audio_buffer.commit`. Output audio, WebRTC only: `output_audio_buffer.clear`. Responses: `response.create`, `response.cancel`. Settings: `session.update`, `transcription_session.update`.
+Items: `conversation.item.create`, `conversation.item.delete`, `conversation.item.retrieve`,
+`conversation.item.truncate`. Input audio: `input_audio_buffer.append`, `input_audio_buffer.clear`,
+`input_audio_buffer.commit`. Output audio, WebRTC only: `output_audio_buffer.clear`. Responses:
+`response.create`, `response.cancel`. Settings: `session.update`, `transcription_session.update`.
 """

@@ -10,17 +10,27 @@ from openai_realtime_client.v1.models.realtime_conversation_item import Realtime
 class RealtimeClientEventConversationItemCreate(RealtimeModel):
     """Client event that inserts an item into the conversation.
 
-    Used to fill in history (text from earlier turns, for example), to add a user message in text or audio, or to return the output of a function call; assistant messages can carry text but not audio. The server confirms with `conversation.item.created` or reports an `error`. No response is generated until `response.create` is sent.
+    Used to fill in history (text from earlier turns, for example), to add a user message in text
+    or audio, or to return the output of a function call; assistant messages can carry text but not
+    audio. The server confirms with `conversation.item.created` or reports an `error`. No response
+    is generated until `response.create` is sent.
     """
 
     class TypeEnum(Constant):
         CONVERSATION_ITEM_CREATE: Final = "conversation.item.create"
 
     event_id: str | None = None
-    """Id the client may give this event. If the event causes an `error`, the server repeats the id in `error.event_id`."""
+    """Id the client may give this event.
+
+    If the event causes an `error`, the server repeats the id in `error.event_id`.
+    """
     type: Annotated[Literal["conversation.item.create"], TypeEnum] = "conversation.item.create"
     """Event type, always `conversation.item.create`."""
     previous_item_id: str | None = None
-    """Id of the item after which the new one is placed. Left out, the item goes to the end of the conversation; `root` puts it at the very beginning. An id that is not in the conversation causes an `error` and nothing is inserted."""
+    """Id of the item after which the new one is placed.
+
+    Left out, the item goes to the end of the conversation; `root` puts it at the very beginning.
+    An id that is not in the conversation causes an `error` and nothing is inserted.
+    """
     item: RealtimeConversationItem
     """The item to insert: a message, a function call, or the output of a function call."""

@@ -9,14 +9,18 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeClientEventConversationItemDelete(RealtimeModel):
     """Client event that removes an item from the conversation.
 
-    The server answers with `conversation.item.deleted`, or with an `error` if the conversation has no such item.
+    The server answers with `conversation.item.deleted`, or with an `error` if the conversation
+    has no such item.
     """
 
     class TypeEnum(Constant):
         CONVERSATION_ITEM_DELETE: Final = "conversation.item.delete"
 
     event_id: str | None = None
-    """Id the client may give this event. If the event causes an `error`, the server repeats the id in `error.event_id`."""
+    """Id the client may give this event.
+
+    If the event causes an `error`, the server repeats the id in `error.event_id`.
+    """
     type: Annotated[Literal["conversation.item.delete"], TypeEnum] = "conversation.item.delete"
     """Event type, always `conversation.item.delete`."""
     item_id: str

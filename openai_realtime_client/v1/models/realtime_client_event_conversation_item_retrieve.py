@@ -9,14 +9,19 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeClientEventConversationItemRetrieve(RealtimeModel):
     """Client event that asks for the server's copy of an item.
 
-    It serves, for instance, to inspect user audio as it stands after noise reduction and voice activity detection. The server answers with `conversation.item.retrieved`, or with an `error` if the conversation has no such item.
+    It serves, for instance, to inspect user audio as it stands after noise reduction and voice
+    activity detection. The server answers with `conversation.item.retrieved`, or with an `error` if
+    the conversation has no such item.
     """
 
     class TypeEnum(Constant):
         CONVERSATION_ITEM_RETRIEVE: Final = "conversation.item.retrieve"
 
     event_id: str | None = None
-    """Id the client may give this event. If the event causes an `error`, the server repeats the id in `error.event_id`."""
+    """Id the client may give this event.
+
+    If the event causes an `error`, the server repeats the id in `error.event_id`.
+    """
     type: Annotated[Literal["conversation.item.retrieve"], TypeEnum] = "conversation.item.retrieve"
     """Event type, always `conversation.item.retrieve`."""
     item_id: str

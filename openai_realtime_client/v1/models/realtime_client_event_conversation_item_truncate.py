@@ -9,14 +9,20 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeClientEventConversationItemTruncate(RealtimeModel):
     """Client event that cuts an assistant audio message short.
 
-    The server generates audio faster than it is played, so a client that stops playback because the user interrupts sends this to make the conversation hold only what was heard. The transcript of the item is dropped as well, so that no unheard text stays in the model's context. The server confirms with `conversation.item.truncated`.
+    The server generates audio faster than it is played, so a client that stops playback because
+    the user interrupts sends this to make the conversation hold only what was heard. The transcript
+    of the item is dropped as well, so that no unheard text stays in the model's context. The server
+    confirms with `conversation.item.truncated`.
     """
 
     class TypeEnum(Constant):
         CONVERSATION_ITEM_TRUNCATE: Final = "conversation.item.truncate"
 
     event_id: str | None = None
-    """Id the client may give this event. If the event causes an `error`, the server repeats the id in `error.event_id`."""
+    """Id the client may give this event.
+
+    If the event causes an `error`, the server repeats the id in `error.event_id`.
+    """
     type: Annotated[Literal["conversation.item.truncate"], TypeEnum] = "conversation.item.truncate"
     """Event type, always `conversation.item.truncate`."""
     item_id: str
@@ -24,4 +30,7 @@ class RealtimeClientEventConversationItemTruncate(RealtimeModel):
     content_index: int
     """Zero-based position of the audio part in the item's `content` list. Send 0."""
     audio_end_ms: int
-    """How much audio to keep, in milliseconds from the start of the part, this point included. A value beyond the real length of the audio is answered with an `error`."""
+    """How much audio to keep, in milliseconds from the start of the part, this point included.
+
+    A value beyond the real length of the audio is answered with an `error`.
+    """

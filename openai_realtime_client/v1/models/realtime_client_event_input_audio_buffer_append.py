@@ -9,15 +9,25 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeClientEventInputAudioBufferAppend(RealtimeModel):
     """Client event that adds audio to the input buffer.
 
-    The buffer is temporary storage that becomes a user message when it is committed. With turn detection on, the server listens to the buffer and decides itself when to commit; with it off, the client sends `input_audio_buffer.commit`. Small, frequent chunks make speech detection react sooner. The server sends no confirmation for this event.
+    The buffer is temporary storage that becomes a user message when it is committed. With turn
+    detection on, the server listens to the buffer and decides itself when to commit; with it off,
+    the client sends `input_audio_buffer.commit`. Small, frequent chunks make speech detection react
+    sooner. The server sends no confirmation for this event.
     """
 
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_APPEND: Final = "input_audio_buffer.append"
 
     event_id: str | None = None
-    """Id the client may give this event. If the event causes an `error`, the server repeats the id in `error.event_id`."""
+    """Id the client may give this event.
+
+    If the event causes an `error`, the server repeats the id in `error.event_id`.
+    """
     type: Annotated[Literal["input_audio_buffer.append"], TypeEnum] = "input_audio_buffer.append"
     """Event type, always `input_audio_buffer.append`."""
     audio: str
-    """The audio bytes, base64-encoded. The samples must match the session's `input_audio_format`, and one event may carry at most 15 MiB."""
+    """The audio bytes, base64-encoded.
+
+    The samples must match the session's `input_audio_format`, and one event may carry at most 15
+    MiB.
+    """

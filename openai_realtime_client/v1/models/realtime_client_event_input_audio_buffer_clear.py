@@ -9,13 +9,17 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeClientEventInputAudioBufferClear(RealtimeModel):
     """Client event that discards all audio in the input buffer.
 
-    Audio already committed to the conversation is not affected. The server confirms with `input_audio_buffer.cleared`.
+    Audio already committed to the conversation is not affected. The server confirms with
+    `input_audio_buffer.cleared`.
     """
 
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_CLEAR: Final = "input_audio_buffer.clear"
 
     event_id: str | None = None
-    """Id the client may give this event. If the event causes an `error`, the server repeats the id in `error.event_id`."""
+    """Id the client may give this event.
+
+    If the event causes an `error`, the server repeats the id in `error.event_id`.
+    """
     type: Annotated[Literal["input_audio_buffer.clear"], TypeEnum] = "input_audio_buffer.clear"
     """Event type, always `input_audio_buffer.clear`."""

@@ -9,13 +9,19 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeClientEventInputAudioBufferCommit(RealtimeModel):
     """Client event that turns the buffered audio into a user message.
 
-    It is needed only while turn detection is off, since otherwise the server commits on its own. Committing an empty buffer is an `error`. The server answers with `input_audio_buffer.committed` and `conversation.item.created`, and starts transcription if the session has it configured; it does not start a response.
+    It is needed only while turn detection is off, since otherwise the server commits on its own.
+    Committing an empty buffer is an `error`. The server answers with `input_audio_buffer.committed`
+    and `conversation.item.created`, and starts transcription if the session has it configured; it
+    does not start a response.
     """
 
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_COMMIT: Final = "input_audio_buffer.commit"
 
     event_id: str | None = None
-    """Id the client may give this event. If the event causes an `error`, the server repeats the id in `error.event_id`."""
+    """Id the client may give this event.
+
+    If the event causes an `error`, the server repeats the id in `error.event_id`.
+    """
     type: Annotated[Literal["input_audio_buffer.commit"], TypeEnum] = "input_audio_buffer.commit"
     """Event type, always `input_audio_buffer.commit`."""

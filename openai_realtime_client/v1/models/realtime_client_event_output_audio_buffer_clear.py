@@ -9,13 +9,18 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeClientEventOutputAudioBufferClear(RealtimeModel):
     """Client event that stops the audio being played, WebRTC only.
 
-    The server drops the rest of its output audio and confirms with `output_audio_buffer.cleared`. Send `response.cancel` first, so that the response does not go on producing audio.
+    The server drops the rest of its output audio and confirms with
+    `output_audio_buffer.cleared`. Send `response.cancel` first, so that the response does not go on
+    producing audio.
     """
 
     class TypeEnum(Constant):
         OUTPUT_AUDIO_BUFFER_CLEAR: Final = "output_audio_buffer.clear"
 
     event_id: str | None = None
-    """Id the client may give this event. If the event causes an `error`, the server repeats the id in `error.event_id`."""
+    """Id the client may give this event.
+
+    If the event causes an `error`, the server repeats the id in `error.event_id`.
+    """
     type: Annotated[Literal["output_audio_buffer.clear"], TypeEnum] = "output_audio_buffer.clear"
     """Event type, always `output_audio_buffer.clear`."""

@@ -9,15 +9,23 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeClientEventResponseCancel(RealtimeModel):
     """Client event that stops a response in progress.
 
-    The server finishes it with a `response.done` whose status is `cancelled`; some compatible servers send `response.cancelled`. If nothing is being generated, the server reports an `error` and the session goes on.
+    The server finishes it with a `response.done` whose status is `cancelled`; some compatible
+    servers send `response.cancelled`. If nothing is being generated, the server reports an `error`
+    and the session goes on.
     """
 
     class TypeEnum(Constant):
         RESPONSE_CANCEL: Final = "response.cancel"
 
     event_id: str | None = None
-    """Id the client may give this event. If the event causes an `error`, the server repeats the id in `error.event_id`."""
+    """Id the client may give this event.
+
+    If the event causes an `error`, the server repeats the id in `error.event_id`.
+    """
     type: Annotated[Literal["response.cancel"], TypeEnum] = "response.cancel"
     """Event type, always `response.cancel`."""
     response_id: str | None = None
-    """Id of the response to stop. Left out, the response in progress in the default conversation is meant."""
+    """Id of the response to stop.
+
+    Left out, the response in progress in the default conversation is meant.
+    """

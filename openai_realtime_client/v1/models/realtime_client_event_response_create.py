@@ -12,15 +12,24 @@ from openai_realtime_client.v1.models.realtime_response_create_params import (
 class RealtimeClientEventResponseCreate(RealtimeModel):
     """Client event that makes the model produce a response.
 
-    With turn detection and `create_response` on, the server does this by itself after each user turn; otherwise, and after adding text or function output, the client asks. The server sends `response.created`, then events for items and content as they are generated, and `response.done` at the end.
+    With turn detection and `create_response` on, the server does this by itself after each user
+    turn; otherwise, and after adding text or function output, the client asks. The server sends
+    `response.created`, then events for items and content as they are generated, and `response.done`
+    at the end.
     """
 
     class TypeEnum(Constant):
         RESPONSE_CREATE: Final = "response.create"
 
     event_id: str | None = None
-    """Id the client may give this event. If the event causes an `error`, the server repeats the id in `error.event_id`."""
+    """Id the client may give this event.
+
+    If the event causes an `error`, the server repeats the id in `error.event_id`.
+    """
     type: Annotated[Literal["response.create"], TypeEnum] = "response.create"
     """Event type, always `response.create`."""
     response: RealtimeResponseCreateParams | None = None
-    """Settings for this response alone, overriding those of the session. Left out, the session's settings and the default conversation are used."""
+    """Settings for this response alone, overriding those of the session.
+
+    Left out, the session's settings and the default conversation are used.
+    """

@@ -12,14 +12,20 @@ from openai_realtime_client.v1.models.realtime_session_create_request import (
 class RealtimeClientEventSessionUpdate(RealtimeModel):
     """Client event that changes the settings of a conversation session.
 
-    It may be sent at any time; only the fields present change, so an empty string clears `instructions`, an empty list clears `tools`, and `null` switches off `turn_detection`. `model` cannot be changed in a running session, and `voice` only before the model has produced audio. The server answers with `session.updated` and the full configuration, or with an `error`.
+    It may be sent at any time; only the fields present change, so an empty string clears
+    `instructions`, an empty list clears `tools`, and `null` switches off `turn_detection`. `model`
+    cannot be changed in a running session, and `voice` only before the model has produced audio.
+    The server answers with `session.updated` and the full configuration, or with an `error`.
     """
 
     class TypeEnum(Constant):
         SESSION_UPDATE: Final = "session.update"
 
     event_id: str | None = None
-    """Id the client may give this event. If the event causes an `error`, the server repeats the id in `error.event_id`."""
+    """Id the client may give this event.
+
+    If the event causes an `error`, the server repeats the id in `error.event_id`.
+    """
     type: Annotated[Literal["session.update"], TypeEnum] = "session.update"
     """Event type, always `session.update`."""
     session: RealtimeSessionCreateRequest

@@ -12,14 +12,18 @@ from openai_realtime_client.v1.models.realtime_transcription_session_create_requ
 class RealtimeClientEventTranscriptionSessionUpdate(RealtimeModel):
     """Client event that changes the settings of a transcription session.
 
-    The server answers with `transcription_session.updated` and the full configuration, or with an `error`.
+    The server answers with `transcription_session.updated` and the full configuration, or with
+    an `error`.
     """
 
     class TypeEnum(Constant):
         TRANSCRIPTION_SESSION_UPDATE: Final = "transcription_session.update"
 
     event_id: str | None = None
-    """Id the client may give this event. If the event causes an `error`, the server repeats the id in `error.event_id`."""
+    """Id the client may give this event.
+
+    If the event causes an `error`, the server repeats the id in `error.event_id`.
+    """
     type: Annotated[Literal["transcription_session.update"], TypeEnum] = (
         "transcription_session.update"
     )

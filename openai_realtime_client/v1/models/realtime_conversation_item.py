@@ -11,7 +11,8 @@ from openai_realtime_client.v1.models.realtime_conversation_item_content import 
 class RealtimeConversationItem(RealtimeModel):
     """One entry of a conversation: a message, a function call or its output.
 
-    Clients add items with `conversation.item.create`, and servers create them from committed audio and from responses. Which properties are filled depends on `type`.
+    Clients add items with `conversation.item.create`, and servers create them from committed
+    audio and from responses. Which properties are filled depends on `type`.
     """
 
     class TypeEnum(OpenEnum):
@@ -32,22 +33,53 @@ class RealtimeConversationItem(RealtimeModel):
         SYSTEM = "system"
 
     id: str | None = None
-    """Id of the item. A client may choose one, of at most 32 characters, to refer to the item later; otherwise the server assigns it."""
+    """Id of the item.
+
+    A client may choose one, of at most 32 characters, to refer to the item later; otherwise the
+    server assigns it.
+    """
     type: TypeEnum | None = None
-    """Kind of item. `message` is a turn of text or audio, `function_call` a request by the model to run a function, `function_call_output` the result the client returns."""
+    """Kind of item.
+
+    `message` is a turn of text or audio, `function_call` a request by the model to run a
+    function, `function_call_output` the result the client returns.
+    """
     object: ObjectEnum | None = None
     """Object type, always `realtime.item`. Servers set it; clients may leave it out."""
     status: StatusEnum | None = None
-    """Whether the item is finished. `completed` means that it is whole, `incomplete` that generation was cut off; servers also send `in_progress` while an item is being generated. A client may send it, but it has no effect."""
+    """Whether the item is finished.
+
+    `completed` means that it is whole, `incomplete` that generation was cut off; servers also
+    send `in_progress` while an item is being generated. A client may send it, but it has no effect.
+    """
     role: RoleEnum | None = None
-    """Who speaks in a `message`. `user` for the person, `assistant` for the model, `system` for instructions added during the conversation. The other kinds of item have no role."""
+    """Who speaks in a `message`.
+
+    `user` for the person, `assistant` for the model, `system` for instructions added during the
+    conversation. The other kinds of item have no role.
+    """
     content: list[RealtimeConversationItemContent] | None = None
-    """Parts of a `message`, in order. A `system` message takes only `input_text` parts, a `user` message `input_text` and `input_audio`, an `assistant` message `text`; messages the model speaks hold `audio` parts. The other kinds of item have no content."""
+    """Parts of a `message`, in order.
+
+    A `system` message takes only `input_text` parts, a `user` message `input_text` and
+    `input_audio`, an `assistant` message `text`; messages the model speaks hold `audio` parts. The
+    other kinds of item have no content.
+    """
     call_id: str | None = None
-    """Id that links a function call to its output. The server sets it on a `function_call`; a `function_call_output` must repeat it, and the server checks that a matching call exists in the conversation."""
+    """Id that links a function call to its output.
+
+    The server sets it on a `function_call`; a `function_call_output` must repeat it, and the
+    server checks that a matching call exists in the conversation.
+    """
     name: str | None = None
     """Name of the function the model wants to run, on a `function_call`."""
     arguments: str | None = None
-    """Arguments of a `function_call`, as a string of JSON. The model writes it, so validate it before use."""
+    """Arguments of a `function_call`, as a string of JSON.
+
+    The model writes it, so validate it before use.
+    """
     output: str | None = None
-    """What the function returned, on a `function_call_output`. Any string; it is passed to the model as it is."""
+    """What the function returned, on a `function_call_output`.
+
+    Any string; it is passed to the model as it is.
+    """

@@ -18,12 +18,27 @@ class RealtimeConversationItemContent(RealtimeModel):
         TEXT = "text"
 
     type: TypeEnum | None = None
-    """Kind of part. `input_text` is text from the user or the system, `input_audio` recorded user audio, `text` text from the assistant, `item_reference` a pointer to an earlier item, for `response.create` only. Servers also send `audio` for assistant speech, with its `transcript`."""
+    """Kind of part.
+
+    `input_text` is text from the user or the system, `input_audio` recorded user audio, `text`
+    text from the assistant, `item_reference` a pointer to an earlier item, for `response.create`
+    only. Servers also send `audio` for assistant speech, with its `transcript`.
+    """
     text: str | None = None
     """The text itself, for `input_text` and `text` parts."""
     id: str | None = None
-    """Id of the earlier item that an `item_reference` part points to. Both items the client created and items the server created can be referred to."""
+    """Id of the earlier item that an `item_reference` part points to.
+
+    Both items the client created and items the server created can be referred to.
+    """
     audio: str | None = None
-    """Base64-encoded audio of an `input_audio` part, in the session's input audio format. Servers leave it out of most events; `conversation.item.retrieved` can include it."""
+    """Base64-encoded audio of an `input_audio` part, in the session's input audio format.
+
+    Servers leave it out of most events; `conversation.item.retrieved` can include it.
+    """
     transcript: str | None = None
-    """What is said in the audio, as text. For `input_audio` it comes from the transcription model and is absent or `null` until transcribed; for assistant `audio` it is the text the model speaks."""
+    """What is said in the audio, as text.
+
+    For `input_audio` it comes from the transcription model and is absent or `null` until
+    transcribed; for assistant `audio` it is the text the model speaks.
+    """

@@ -11,7 +11,9 @@ from openai_realtime_client.v1.models.realtime_conversation_item_content import 
 class RealtimeConversationItemWithReference(RealtimeModel):
     """An item given as input to a single response.
 
-    It is an ordinary item (message, function call, function call output) or a reference to an item of the conversation. Used only in `input` of `response.create`, where the list replaces the conversation as context.
+    It is an ordinary item (message, function call, function call output) or a reference to an
+    item of the conversation. Used only in `input` of `response.create`, where the list replaces the
+    conversation as context.
     """
 
     class TypeEnum(OpenEnum):
@@ -32,22 +34,53 @@ class RealtimeConversationItemWithReference(RealtimeModel):
         SYSTEM = "system"
 
     id: str | None = None
-    """Id of the item. For an `item_reference` it is required and names an item that exists in the conversation; for any other kind it is optional and may be chosen by the client, with at most 32 characters."""
+    """Id of the item.
+
+    For an `item_reference` it is required and names an item that exists in the conversation; for
+    any other kind it is optional and may be chosen by the client, with at most 32 characters.
+    """
     type: TypeEnum | None = None
-    """Kind of input item. `message` is a turn of text or audio, `function_call` a request by the model to run a function, `function_call_output` the result the client returns. Servers also accept `item_reference`, which stands for an item already in the conversation."""
+    """Kind of input item.
+
+    `message` is a turn of text or audio, `function_call` a request by the model to run a
+    function, `function_call_output` the result the client returns. Servers also accept
+    `item_reference`, which stands for an item already in the conversation.
+    """
     object: ObjectEnum | None = None
     """Object type, always `realtime.item`. It may be left out."""
     status: StatusEnum | None = None
-    """Whether the item is finished, `completed` or `incomplete`. Accepted so that received items can be sent back; it has no effect."""
+    """Whether the item is finished, `completed` or `incomplete`.
+
+    Accepted so that received items can be sent back; it has no effect.
+    """
     role: RoleEnum | None = None
-    """Who speaks in a `message`. `user` for the person, `assistant` for the model, `system` for instructions added during the conversation. The other kinds of item have no role."""
+    """Who speaks in a `message`.
+
+    `user` for the person, `assistant` for the model, `system` for instructions added during the
+    conversation. The other kinds of item have no role.
+    """
     content: list[RealtimeConversationItemContent] | None = None
-    """Parts of a `message`, in order. A `system` message takes only `input_text` parts, a `user` message `input_text` and `input_audio`, an `assistant` message `text`; messages the model speaks hold `audio` parts. The other kinds of item have no content."""
+    """Parts of a `message`, in order.
+
+    A `system` message takes only `input_text` parts, a `user` message `input_text` and
+    `input_audio`, an `assistant` message `text`; messages the model speaks hold `audio` parts. The
+    other kinds of item have no content.
+    """
     call_id: str | None = None
-    """Id that links a function call to its output. The server sets it on a `function_call`; a `function_call_output` must repeat it, and the server checks that a matching call exists in the conversation."""
+    """Id that links a function call to its output.
+
+    The server sets it on a `function_call`; a `function_call_output` must repeat it, and the
+    server checks that a matching call exists in the conversation.
+    """
     name: str | None = None
     """Name of the function the model wants to run, on a `function_call`."""
     arguments: str | None = None
-    """Arguments of a `function_call`, as a string of JSON. The model writes it, so validate it before use."""
+    """Arguments of a `function_call`, as a string of JSON.
+
+    The model writes it, so validate it before use.
+    """
     output: str | None = None
-    """What the function returned, on a `function_call_output`. Any string; it is passed to the model as it is."""
+    """What the function returned, on a `function_call_output`.
+
+    Any string; it is passed to the model as it is.
+    """

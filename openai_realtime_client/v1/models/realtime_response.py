@@ -16,7 +16,8 @@ from openai_realtime_client.v1.models.realtime_response_usage import RealtimeRes
 class RealtimeResponse(RealtimeModel):
     """One generation by the model, with its settings and results.
 
-    It comes with `response.created`, when most of it is still empty, and with `response.done`, when output, status and usage are final. Many fields are `null` or absent in between.
+    It comes with `response.created`, when most of it is still empty, and with `response.done`,
+    when output, status and usage are final. Many fields are `null` or absent in between.
     """
 
     __nullable__ = frozenset({"status_details", "metadata", "usage", "conversation_id"})
@@ -54,24 +55,64 @@ class RealtimeResponse(RealtimeModel):
     object: ObjectEnum | None = None
     """Object type, always `realtime.response`."""
     status: StatusEnum | None = None
-    """How the response ended. `completed` is a normal end, `cancelled` a stop by the client or by the user speaking, `failed` an error, `incomplete` output cut off by the token limit or a content filter. Servers also send `in_progress` while the response is running."""
+    """How the response ended.
+
+    `completed` is a normal end, `cancelled` a stop by the client or by the user speaking,
+    `failed` an error, `incomplete` output cut off by the token limit or a content filter. Servers
+    also send `in_progress` while the response is running.
+    """
     status_details: RealtimeResponseStatusDetails | None = None
-    """More about why the response ended as it did. `null` while it is running, and often when there is nothing to add."""
+    """More about why the response ended as it did.
+
+    `null` while it is running, and often when there is nothing to add.
+    """
     output: list[RealtimeConversationItem] | None = None
-    """Items the response produced: messages and function calls, in order. Empty in `response.created`; audio bytes are not repeated here."""
+    """Items the response produced: messages and function calls, in order.
+
+    Empty in `response.created`; audio bytes are not repeated here.
+    """
     metadata: dict[str, str] | None = None
-    """Key-value pairs the client attached with `response.create`, returned unchanged. At most 16 pairs, with keys of up to 64 and values of up to 512 characters; `null` when none were given."""
+    """Key-value pairs the client attached with `response.create`, returned unchanged.
+
+    At most 16 pairs, with keys of up to 64 and values of up to 512 characters; `null` when none
+    were given.
+    """
     usage: RealtimeResponseUsage | None = None
-    """Tokens the response consumed, the basis for billing. `null` until the response is done. Earlier turns count again as input, because the whole conversation is the context of each response."""
+    """Tokens the response consumed, the basis for billing.
+
+    `null` until the response is done. Earlier turns count again as input, because the whole
+    conversation is the context of each response.
+    """
     conversation_id: str | None = None
-    """Id of the conversation that receives the output, such as `conv_1234`. It follows from `conversation` in `response.create`: with `auto` it is the id of the default conversation, with `none` it is `null`, because the output is added nowhere. A response that turn detection (VAD) starts always belongs to the default conversation, and so carries its id."""
+    """Id of the conversation that receives the output, such as `conv_1234`.
+
+    It follows from `conversation` in `response.create`: with `auto` it is the id of the default
+    conversation, with `none` it is `null`, because the output is added nowhere. A response that
+    turn detection (VAD) starts always belongs to the default conversation, and so carries its id.
+    """
     voice: VoiceEnum | None = None
-    """Voice the model spoke with. One of `alloy`, `ash`, `ballad`, `coral`, `echo`, `sage`, `shimmer` and `verse`."""
+    """Voice the model spoke with.
+
+    One of `alloy`, `ash`, `ballad`, `coral`, `echo`, `sage`, `shimmer` and `verse`.
+    """
     modalities: list[ModalitiesEnum] | None = None
-    """Kinds of output the model was allowed to use. If both `text` and `audio` are listed, the model chooses one of them, so the answer can be text or audio."""
+    """Kinds of output the model was allowed to use.
+
+    If both `text` and `audio` are listed, the model chooses one of them, so the answer can be
+    text or audio.
+    """
     output_audio_format: OutputAudioFormatEnum | None = None
-    """Encoding of the audio in this response. `pcm16` is 16-bit PCM at 24 kHz, `g711_ulaw` and `g711_alaw` are 8 kHz telephone codecs."""
+    """Encoding of the audio in this response.
+
+    `pcm16` is 16-bit PCM at 24 kHz, `g711_ulaw` and `g711_alaw` are 8 kHz telephone codecs.
+    """
     temperature: float | None = None
-    """Sampling temperature in force, from 0.6 to 1.2. The default is 0.8; lower is more predictable."""
+    """Sampling temperature in force, from 0.6 to 1.2.
+
+    The default is 0.8; lower is more predictable.
+    """
     max_output_tokens: RealtimeResponseMaxOutputTokens | None = None
-    """Token limit in force for the response, tool calls included. An integer, or `inf` for no limit below the model's own."""
+    """Token limit in force for the response, tool calls included.
+
+    An integer, or `inf` for no limit below the model's own.
+    """

@@ -17,5 +17,7 @@ RealtimeResponseCreateParamsConversation: TypeAlias = Annotated[
 ]
 """Where the output of a response goes: `auto`, `none` or another string.
 
-`auto` (the default) adds the output to the default conversation; `none` makes an out-of-band response that leaves the conversation untouched. Both members are strings, so known values match the enum too, and any other string is taken as a conversation id.
+`auto` (the default) adds the output to the default conversation; `none` makes an out-of-band
+response that leaves the conversation untouched. Both members are strings, so known values match the
+enum too, and any other string is taken as a conversation id.
 """

@@ -17,5 +17,6 @@ RealtimeResponseCreateParamsMaxResponseOutputTokens: TypeAlias = Annotated[
 ]
 """Limit on output tokens, as a number or `inf`.
 
-An integer from 1 to 4096 sets a fixed limit for one response, tool calls included; the string `inf`, the default, leaves only the model's own maximum. The JSON type tells the two apart.
+An integer from 1 to 4096 sets a fixed limit for one response, tool calls included; the string
+`inf`, the default, leaves only the model's own maximum. The JSON type tells the two apart.
 """

@@ -9,7 +9,8 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeResponseCreateParamsTool(RealtimeModel):
     """A function that the model may call.
 
-    The client runs it and returns the result as a `function_call_output` item. Sessions and single responses use the same shape.
+    The client runs it and returns the result as a `function_call_output` item. Sessions and
+    single responses use the same shape.
     """
 
     class TypeEnum(Constant):
@@ -20,6 +21,9 @@ class RealtimeResponseCreateParamsTool(RealtimeModel):
     name: str | None = None
     """Name of the function. The model's calls carry it in `name`."""
     description: str | None = None
-    """What the function does, and when and how the model should use it. It may also say what to tell the user about the call."""
+    """What the function does, and when and how the model should use it.
+
+    It may also say what to tell the user about the call.
+    """
     parameters: dict[str, Any] | None = None
     """JSON Schema of the arguments, an object. The `arguments` of a call are meant to follow it."""

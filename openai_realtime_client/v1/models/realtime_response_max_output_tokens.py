@@ -17,5 +17,6 @@ RealtimeResponseMaxOutputTokens: TypeAlias = Annotated[
 ]
 """Limit on output tokens, reported as a number or `inf`.
 
-An integer from 1 to 4096 is a fixed limit; the string `inf` means that only the model's own maximum applies. The JSON type tells the two apart.
+An integer from 1 to 4096 is a fixed limit; the string `inf` means that only the model's own
+maximum applies. The JSON type tells the two apart.
 """

@@ -27,8 +27,16 @@ class RealtimeResponseStatusDetails(RealtimeModel):
         CONTENT_FILTER = "content_filter"
 
     type: TypeEnum | None = None
-    """The final status again: `completed`, `cancelled`, `failed` or `incomplete`. It equals `status` of the response."""
+    """The final status again: `completed`, `cancelled`, `failed` or `incomplete`.
+
+    It equals `status` of the response.
+    """
     reason: ReasonEnum | None = None
-    """Why the response is `cancelled` or `incomplete`. Cancelled: `turn_detected` if the user started to speak, `client_cancelled` if the client sent `response.cancel`. Incomplete: `max_output_tokens` if the token limit was reached, `content_filter` if a safety filter stopped the output."""
+    """Why the response is `cancelled` or `incomplete`.
+
+    Cancelled: `turn_detected` if the user started to speak, `client_cancelled` if the client
+    sent `response.cancel`. Incomplete: `max_output_tokens` if the token limit was reached,
+    `content_filter` if a safety filter stopped the output.
+    """
     error: RealtimeResponseStatusDetailsError | None = None
     """The error that made the response fail. Present only when `type` is `failed`."""

@@ -5,10 +5,7 @@ from openai_realtime_client.core.model import RealtimeModel
 
 
 class RealtimeResponseStatusDetailsError(RealtimeModel):
-    """The error behind a failed response.
-
-    Servers may add a `message`.
-    """
+    """The error behind a failed response. Servers may add a `message`."""
 
     type: str | None = None
     """Broad class of the error."""

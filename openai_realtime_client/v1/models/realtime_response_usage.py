@@ -13,7 +13,8 @@ from openai_realtime_client.v1.models.realtime_response_usage_output_token_detai
 class RealtimeResponseUsage(RealtimeModel):
     """Token counts for one response.
 
-    A session keeps its conversation as context, so the output of earlier turns is counted as input of later ones. The numbers correspond to what is billed.
+    A session keeps its conversation as context, so the output of earlier turns is counted as
+    input of later ones. The numbers correspond to what is billed.
     """
 
     total_tokens: int | None = None

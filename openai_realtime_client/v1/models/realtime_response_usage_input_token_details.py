@@ -11,7 +11,10 @@ class RealtimeResponseUsageInputTokenDetails(RealtimeModel):
     """
 
     cached_tokens: int | None = None
-    """Input tokens read from the prompt cache instead of being processed anew. They are part of `input_tokens`."""
+    """Input tokens read from the prompt cache instead of being processed anew.
+
+    They are part of `input_tokens`.
+    """
     text_tokens: int | None = None
     """Input tokens that represent text."""
     audio_tokens: int | None = None

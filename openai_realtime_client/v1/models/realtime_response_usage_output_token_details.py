@@ -5,10 +5,7 @@ from openai_realtime_client.core.model import RealtimeModel
 
 
 class RealtimeResponseUsageOutputTokenDetails(RealtimeModel):
-    """Output tokens of a response, split by kind.
-
-    Text and audio are billed at different rates.
-    """
+    """Output tokens of a response, split by kind. Text and audio are billed at different rates."""
 
     text_tokens: int | None = None
     """Generated tokens that represent text."""

@@ -183,5 +183,11 @@ RealtimeServerEvent: TypeAlias = Annotated[
 ]
 """Any event a server can send, told apart by `type`.
 
-There are events for the session (`session.created`, `session.updated`, `transcription_session.updated`), the conversation and its items (`conversation.created`, `conversation.item.created`, `.deleted`, `.retrieved`, `.truncated`), transcription of user audio (`conversation.item.input_audio_transcription.delta`, `.completed`, `.failed`), the input buffer (`input_audio_buffer.committed`, `.cleared`, `.speech_started`, `.speech_stopped`), responses (`response.*`), WebRTC output audio (`output_audio_buffer.started`, `.stopped`, `.cleared`), rate limits (`rate_limits.updated`), and `error`. Servers may send further types that are not listed.
+There are events for the session (`session.created`, `session.updated`,
+`transcription_session.updated`), the conversation and its items (`conversation.created`,
+`conversation.item.created`, `.deleted`, `.retrieved`, `.truncated`), transcription of user audio
+(`conversation.item.input_audio_transcription.delta`, `.completed`, `.failed`), the input buffer
+(`input_audio_buffer.committed`, `.cleared`, `.speech_started`, `.speech_stopped`), responses
+(`response.*`), WebRTC output audio (`output_audio_buffer.started`, `.stopped`, `.cleared`), rate
+limits (`rate_limits.updated`), and `error`. Servers may send further types that are not listed.
 """

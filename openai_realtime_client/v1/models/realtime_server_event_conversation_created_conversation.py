@@ -8,6 +8,9 @@ class RealtimeServerEventConversationCreatedConversation(RealtimeModel):
     """Identity of the conversation that was created."""
 
     id: str | None = None
-    """Id of the conversation, such as `conv_001`. It reappears as `conversation_id` of responses."""
+    """Id of the conversation, such as `conv_001`.
+
+    It reappears as `conversation_id` of responses.
+    """
     object: str | None = None
     """Object type, `realtime.conversation`."""

@@ -10,7 +10,9 @@ from openai_realtime_client.v1.models.realtime_conversation_item import Realtime
 class RealtimeServerEventConversationItemCreated(RealtimeModel):
     """Server event that reports a new item in the conversation.
 
-    It has three causes: a response started an item, in which case the item is a `message` or `function_call` that is still being filled; the input buffer was committed; or the client sent `conversation.item.create`.
+    It has three causes: a response started an item, in which case the item is a `message` or
+    `function_call` that is still being filled; the input buffer was committed; or the client sent
+    `conversation.item.create`.
     """
 
     __nullable__ = frozenset({"previous_item_id"})
@@ -23,6 +25,13 @@ class RealtimeServerEventConversationItemCreated(RealtimeModel):
     type: Annotated[Literal["conversation.item.created"], TypeEnum] = "conversation.item.created"
     """Event type, always `conversation.item.created`."""
     previous_item_id: str | None
-    """Id of the item right before the new one, which tells the order of the conversation. Servers send `null` for the first item."""
+    """Id of the item right before the new one, which tells the order of the conversation.
+
+    Servers send `null` for the first item.
+    """
     item: RealtimeConversationItem
-    """The new item. It may be unfinished, with status `in_progress` and empty content, if a response is generating it."""
+    """The new item.
+
+    It may be unfinished, with status `in_progress` and empty content, if a response is
+    generating it.
+    """

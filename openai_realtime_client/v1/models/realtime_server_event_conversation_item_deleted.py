@@ -9,7 +9,8 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventConversationItemDeleted(RealtimeModel):
     """Server event that confirms the removal of an item.
 
-    It answers `conversation.item.delete`; clients drop the item from their own copy of the history.
+    It answers `conversation.item.delete`; clients drop the item from their own copy of the
+    history.
     """
 
     class TypeEnum(Constant):

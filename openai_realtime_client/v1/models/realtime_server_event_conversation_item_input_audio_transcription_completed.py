@@ -10,7 +10,10 @@ from openai_realtime_client.v1.models.log_prob_properties import LogProbProperti
 class RealtimeServerEventConversationItemInputAudioTranscriptionCompleted(RealtimeModel):
     """Server event with the final transcript of one piece of user audio.
 
-    Transcription starts when the input buffer is committed and runs beside the response, so this may come before or after the response's events. A separate speech recognition model writes the transcript while the conversation model listens to the audio itself, so the text only approximates what that model understood.
+    Transcription starts when the input buffer is committed and runs beside the response, so this
+    may come before or after the response's events. A separate speech recognition model writes the
+    transcript while the conversation model listens to the audio itself, so the text only
+    approximates what that model understood.
     """
 
     __nullable__ = frozenset({"logprobs"})
@@ -33,6 +36,13 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionCompleted(Realti
     transcript: str
     """The whole transcript of the audio part."""
     logprobs: list[LogProbProperties] | None = None
-    """Log probabilities of the tokens of the transcript. `null` or absent unless the transcription session asks for them in `include`."""
+    """Log probabilities of the tokens of the transcript.
+
+    `null` or absent unless the transcription session asks for them in `include`.
+    """
     usage: dict[str, Any] | None = None
-    """What the transcription cost, apart from any response. Its `type` is `tokens`, with token counts, or `duration`, with `seconds`. Absent from older servers."""
+    """What the transcription cost, apart from any response.
+
+    Its `type` is `tokens`, with token counts, or `duration`, with `seconds`. Absent from older
+    servers.
+    """

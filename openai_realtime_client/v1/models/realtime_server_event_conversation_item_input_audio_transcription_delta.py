@@ -10,7 +10,9 @@ from openai_realtime_client.v1.models.log_prob_properties import LogProbProperti
 class RealtimeServerEventConversationItemInputAudioTranscriptionDelta(RealtimeModel):
     """Server event with a further piece of a user audio transcript.
 
-    Pieces are sent in order, and `conversation.item.input_audio_transcription.completed` follows with the full text. The `gpt-4o` transcription models send text as it is recognised; `whisper-1` sends the text of the whole turn in one piece.
+    Pieces are sent in order, and `conversation.item.input_audio_transcription.completed` follows
+    with the full text. The `gpt-4o` transcription models send text as it is recognised; `whisper-1`
+    sends the text of the whole turn in one piece.
     """
 
     __nullable__ = frozenset({"logprobs"})
@@ -33,4 +35,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionDelta(RealtimeMo
     delta: str | None = None
     """Text to append to the transcript so far."""
     logprobs: list[LogProbProperties] | None = None
-    """Log probabilities of the tokens in this piece. `null` or absent unless the transcription session asks for them in `include`."""
+    """Log probabilities of the tokens in this piece.
+
+    `null` or absent unless the transcription session asks for them in `include`.
+    """

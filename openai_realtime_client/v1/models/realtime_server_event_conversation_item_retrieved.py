@@ -23,4 +23,7 @@ class RealtimeServerEventConversationItemRetrieved(RealtimeModel):
     )
     """Event type, always `conversation.item.retrieved`."""
     item: RealtimeConversationItem
-    """The item as the server holds it. Audio parts can include the audio bytes, which other events leave out."""
+    """The item as the server holds it.
+
+    Audio parts can include the audio bytes, which other events leave out.
+    """

@@ -12,7 +12,9 @@ from openai_realtime_client.v1.models.realtime_server_event_error_error import (
 class RealtimeServerEventError(RealtimeModel):
     """Server event that reports a problem.
 
-    The client can cause it, for example with an invalid event, or the server. An error seldom ends the session: unless a close frame follows, the connection remains usable, so clients should log it and go on.
+    The client can cause it, for example with an invalid event, or the server. An error seldom
+    ends the session: unless a close frame follows, the connection remains usable, so clients should
+    log it and go on.
     """
 
     class TypeEnum(Constant):

@@ -18,4 +18,7 @@ class RealtimeServerEventErrorError(RealtimeModel):
     param: str | None = None
     """Parameter of the client event the error relates to. `null` if it relates to none."""
     event_id: str | None = None
-    """The `event_id` of the client event that caused the error. `null` if no client event did, or if that event had no id."""
+    """The `event_id` of the client event that caused the error.
+
+    `null` if no client event did, or if that event had no id.
+    """

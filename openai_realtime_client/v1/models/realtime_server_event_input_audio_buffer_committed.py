@@ -9,7 +9,8 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventInputAudioBufferCommitted(RealtimeModel):
     """Server event that reports that buffered audio became a user message.
 
-    The client asked for it with `input_audio_buffer.commit`, or the server detected the end of a turn. A `conversation.item.created` event for the message follows.
+    The client asked for it with `input_audio_buffer.commit`, or the server detected the end of a
+    turn. A `conversation.item.created` event for the message follows.
     """
 
     __nullable__ = frozenset({"previous_item_id"})
@@ -24,6 +25,9 @@ class RealtimeServerEventInputAudioBufferCommitted(RealtimeModel):
     )
     """Event type, always `input_audio_buffer.committed`."""
     previous_item_id: str | None
-    """Id of the item after which the message is placed. Servers send `null` if it is the first item of the conversation."""
+    """Id of the item after which the message is placed.
+
+    Servers send `null` if it is the first item of the conversation.
+    """
     item_id: str
     """Id of the user message that is created from the audio."""

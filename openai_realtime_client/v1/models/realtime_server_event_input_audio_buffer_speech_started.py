@@ -9,7 +9,9 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventInputAudioBufferSpeechStarted(RealtimeModel):
     """Server event that reports that the user began to speak.
 
-    It is sent only while turn detection is on, and only when no speech was in progress. Clients usually stop playing the model's audio and may give the user a visual cue; `input_audio_buffer.speech_stopped` follows when the speech ends.
+    It is sent only while turn detection is on, and only when no speech was in progress. Clients
+    usually stop playing the model's audio and may give the user a visual cue;
+    `input_audio_buffer.speech_stopped` follows when the speech ends.
     """
 
     class TypeEnum(Constant):
@@ -22,6 +24,15 @@ class RealtimeServerEventInputAudioBufferSpeechStarted(RealtimeModel):
     )
     """Event type, always `input_audio_buffer.speech_started`."""
     audio_start_ms: int
-    """Where the speech begins, in milliseconds on the timeline of all audio appended in the session. This is the start of the audio passed to the model, so it lies before the detected onset by `prefix_padding_ms`."""
+    """Where the speech begins, in milliseconds on the timeline of all audio appended in the
+    session.
+
+    This is the start of the audio passed to the model, so it lies before the detected onset by
+    `prefix_padding_ms`.
+    """
     item_id: str
-    """Id of the user message that will be created when the speech ends. The matching `speech_stopped` event has the same one, unless the client commits the buffer by hand in the meantime."""
+    """Id of the user message that will be created when the speech ends.
+
+    The matching `speech_stopped` event has the same one, unless the client commits the buffer by
+    hand in the meantime.
+    """

@@ -9,7 +9,9 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventInputAudioBufferSpeechStopped(RealtimeModel):
     """Server event that reports that the user stopped speaking.
 
-    It is sent only while turn detection is on. The server then commits the buffer, so `input_audio_buffer.committed` and `conversation.item.created` for the user message follow, and a response if `create_response` is on.
+    It is sent only while turn detection is on. The server then commits the buffer, so
+    `input_audio_buffer.committed` and `conversation.item.created` for the user message follow, and
+    a response if `create_response` is on.
     """
 
     class TypeEnum(Constant):
@@ -22,6 +24,10 @@ class RealtimeServerEventInputAudioBufferSpeechStopped(RealtimeModel):
     )
     """Event type, always `input_audio_buffer.speech_stopped`."""
     audio_end_ms: int
-    """Where the audio passed to the model ends, in milliseconds on the timeline of all audio appended in the session. The trailing silence of `silence_duration_ms` is included."""
+    """Where the audio passed to the model ends, in milliseconds on the timeline of all audio
+    appended in the session.
+
+    The trailing silence of `silence_duration_ms` is included.
+    """
     item_id: str
     """Id of the user message that is created from the speech."""

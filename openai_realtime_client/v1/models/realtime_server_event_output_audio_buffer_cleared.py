@@ -9,7 +9,8 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventOutputAudioBufferCleared(RealtimeModel):
     """Server event that reports that pending output audio was dropped, WebRTC only.
 
-    The user interrupted while turn detection was on, or the client sent `output_audio_buffer.clear`.
+    The user interrupted while turn detection was on, or the client sent
+    `output_audio_buffer.clear`.
     """
 
     class TypeEnum(Constant):

@@ -9,7 +9,8 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventOutputAudioBufferStopped(RealtimeModel):
     """Server event that reports that all audio was streamed, WebRTC only.
 
-    The output buffer is empty and no more audio is expected; since audio is paced for playback, this can come well after `response.done`.
+    The output buffer is empty and no more audio is expected; since audio is paced for playback,
+    this can come well after `response.done`.
     """
 
     class TypeEnum(Constant):

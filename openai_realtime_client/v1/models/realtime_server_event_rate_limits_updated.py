@@ -12,7 +12,8 @@ from openai_realtime_client.v1.models.realtime_server_event_rate_limits_updated_
 class RealtimeServerEventRateLimitsUpdated(RealtimeModel):
     """Server event that reports the state of the rate limits.
 
-    It is sent around the start of a response, when the server sets tokens aside for the expected output; the reservation is corrected once the response is finished.
+    It is sent around the start of a response, when the server sets tokens aside for the expected
+    output; the reservation is corrected once the response is finished.
     """
 
     class TypeEnum(Constant):

@@ -9,7 +9,8 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventResponseAudioDelta(RealtimeModel):
     """Server event with the next chunk of generated audio.
 
-    Chunks of one part come in order and end with `response.audio.done`. Over WebRTC the audio travels on the media track, so clients there do not depend on this event.
+    Chunks of one part come in order and end with `response.audio.done`. Over WebRTC the audio
+    travels on the media track, so clients there do not depend on this event.
     """
 
     class TypeEnum(Constant):
@@ -28,4 +29,7 @@ class RealtimeServerEventResponseAudioDelta(RealtimeModel):
     content_index: int
     """Zero-based position of the part in the item's `content` list."""
     delta: str
-    """Audio bytes, base64-encoded, in the output audio format of the response. Decode each chunk by itself and append the bytes."""
+    """Audio bytes, base64-encoded, in the output audio format of the response.
+
+    Decode each chunk by itself and append the bytes.
+    """

@@ -9,7 +9,8 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventResponseAudioDone(RealtimeModel):
     """Server event that marks the end of the audio of one content part.
 
-    It carries no audio; the chunks have been sent in `response.audio.delta` events. A response that stops early, cancelled or cut off, gets this event too.
+    It carries no audio; the chunks have been sent in `response.audio.delta` events. A response
+    that stops early, cancelled or cut off, gets this event too.
     """
 
     class TypeEnum(Constant):

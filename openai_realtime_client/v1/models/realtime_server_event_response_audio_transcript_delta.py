@@ -9,7 +9,8 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventResponseAudioTranscriptDelta(RealtimeModel):
     """Server event with the next piece of the transcript of generated audio.
 
-    The text is what the model speaks; it can run ahead of the audio. `response.audio_transcript.done` ends the series.
+    The text is what the model speaks; it can run ahead of the audio.
+    `response.audio_transcript.done` ends the series.
     """
 
     class TypeEnum(Constant):

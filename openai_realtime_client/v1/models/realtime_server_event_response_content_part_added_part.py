@@ -20,6 +20,9 @@ class RealtimeServerEventResponseContentPartAddedPart(RealtimeModel):
     text: str | None = None
     """Text of a `text` part, usually an empty string at this point."""
     audio: str | None = None
-    """Base64-encoded audio of an `audio` part. Usually absent, since audio is sent in `response.audio.delta` events."""
+    """Base64-encoded audio of an `audio` part.
+
+    Usually absent, since audio is sent in `response.audio.delta` events.
+    """
     transcript: str | None = None
     """Transcript of an `audio` part, usually empty at this point."""

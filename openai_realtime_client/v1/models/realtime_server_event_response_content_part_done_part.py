@@ -6,10 +6,7 @@ from openai_realtime_client.core.open_enum import OpenEnum
 
 
 class RealtimeServerEventResponseContentPartDonePart(RealtimeModel):
-    """A content part after its last delta.
-
-    It holds the full text or transcript.
-    """
+    """A content part after its last delta. It holds the full text or transcript."""
 
     class TypeEnum(OpenEnum):
         AUDIO = "audio"
@@ -20,6 +17,9 @@ class RealtimeServerEventResponseContentPartDonePart(RealtimeModel):
     text: str | None = None
     """The complete text of a `text` part."""
     audio: str | None = None
-    """Base64-encoded audio of an `audio` part. Usually absent, since the audio has been sent in `response.audio.delta` events."""
+    """Base64-encoded audio of an `audio` part.
+
+    Usually absent, since the audio has been sent in `response.audio.delta` events.
+    """
     transcript: str | None = None
     """The complete transcript of an `audio` part."""

@@ -10,7 +10,8 @@ from openai_realtime_client.v1.models.realtime_response import RealtimeResponse
 class RealtimeServerEventResponseCreated(RealtimeModel):
     """Server event that reports that a response has begun.
 
-    It is the first event of every response, whether the client or turn detection started it; item and content events follow, and `response.done` ends it.
+    It is the first event of every response, whether the client or turn detection started it;
+    item and content events follow, and `response.done` ends it.
     """
 
     class TypeEnum(Constant):
@@ -21,4 +22,6 @@ class RealtimeServerEventResponseCreated(RealtimeModel):
     type: Annotated[Literal["response.created"], TypeEnum] = "response.created"
     """Event type, always `response.created`."""
     response: RealtimeResponse
-    """The response at its start: status `in_progress`, no output, and `usage` and `status_details` `null`."""
+    """The response at its start: status `in_progress`, no output, and `usage` and `status_details`
+    `null`.
+    """

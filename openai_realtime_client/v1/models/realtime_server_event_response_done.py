@@ -10,7 +10,8 @@ from openai_realtime_client.v1.models.realtime_response import RealtimeResponse
 class RealtimeServerEventResponseDone(RealtimeModel):
     """Server event that ends a response.
 
-    Every response gets one, successful or not. The response lists all its output items, but without audio bytes; if it includes function calls, this is the time to run them.
+    Every response gets one, successful or not. The response lists all its output items, but
+    without audio bytes; if it includes function calls, this is the time to run them.
     """
 
     class TypeEnum(Constant):

@@ -9,7 +9,9 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeServerEventResponseFunctionCallArgumentsDone(RealtimeModel):
     """Server event with the complete arguments of a function call.
 
-    A response that stops early, cancelled or cut off, gets this event too. After a call that ended normally, the client runs the function, adds a `function_call_output` item, and sends `response.create` to go on.
+    A response that stops early, cancelled or cut off, gets this event too. After a call that
+    ended normally, the client runs the function, adds a `function_call_output` item, and sends
+    `response.create` to go on.
     """
 
     class TypeEnum(Constant):
@@ -30,4 +32,7 @@ class RealtimeServerEventResponseFunctionCallArgumentsDone(RealtimeModel):
     call_id: str
     """Id of the function call, to be repeated in its `function_call_output`."""
     arguments: str
-    """The whole arguments, as a string of JSON. After an interruption it may be cut off and invalid."""
+    """The whole arguments, as a string of JSON.
+
+    After an interruption it may be cut off and invalid.
+    """

@@ -10,7 +10,8 @@ from openai_realtime_client.v1.models.realtime_conversation_item import Realtime
 class RealtimeServerEventResponseOutputItemAdded(RealtimeModel):
     """Server event that opens a new output item in a response.
 
-    For a message, content part events follow; for a function call, argument deltas. `response.output_item.done` closes the item.
+    For a message, content part events follow; for a function call, argument deltas.
+    `response.output_item.done` closes the item.
     """
 
     class TypeEnum(Constant):

@@ -12,7 +12,8 @@ from openai_realtime_client.v1.models.realtime_transcription_session_create_resp
 class RealtimeServerEventTranscriptionSessionUpdated(RealtimeModel):
     """Server event that confirms a change of transcription settings.
 
-    It answers `transcription_session.update`; if the update is invalid, an `error` is sent instead.
+    It answers `transcription_session.update`; if the update is invalid, an `error` is sent
+    instead.
     """
 
     class TypeEnum(Constant):
@@ -25,4 +26,7 @@ class RealtimeServerEventTranscriptionSessionUpdated(RealtimeModel):
     )
     """Event type, always `transcription_session.updated`."""
     session: RealtimeTranscriptionSessionCreateResponse
-    """The complete transcription settings now in force. Servers leave out `client_secret` here, although it is listed as required."""
+    """The complete transcription settings now in force.
+
+    Servers leave out `client_secret` here, although it is listed as required.
+    """

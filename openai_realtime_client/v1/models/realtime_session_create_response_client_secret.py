@@ -7,7 +7,8 @@ from openai_realtime_client.core.model import RealtimeModel
 class RealtimeSessionCreateResponseClientSecret(RealtimeModel):
     """Short-lived key that a client app uses to connect.
 
-    It stands in for the real API key where that must not be exposed, such as in a browser or mobile app.
+    It stands in for the real API key where that must not be exposed, such as in a browser or
+    mobile app.
     """
 
     value: str

@@ -16,4 +16,8 @@ class RealtimeSessionInputAudioNoiseReduction(RealtimeModel):
         FAR_FIELD = "far_field"
 
     type: TypeEnum | None = None
-    """Kind of microphone to tune for. `near_field` is for one close to the mouth, as in a headset; `far_field` is for one farther away, as in a laptop or meeting room."""
+    """Kind of microphone to tune for.
+
+    `near_field` is for one close to the mouth, as in a headset; `far_field` is for one farther
+    away, as in a laptop or meeting room.
+    """

@@ -7,12 +7,26 @@ from openai_realtime_client.core.model import RealtimeModel
 class RealtimeSessionInputAudioTranscription(RealtimeModel):
     """Transcription of user audio in a conversation session.
 
-    It is done by a separate speech recognition model, whose text arrives in `conversation.item.input_audio_transcription` events and can differ from what the conversation model understands.
+    It is done by a separate speech recognition model, whose text arrives in
+    `conversation.item.input_audio_transcription` events and can differ from what the conversation
+    model understands.
     """
 
     model: str | None = None
-    """Model that transcribes. `gpt-4o-transcribe`, `gpt-4o-mini-transcribe` and `whisper-1` are offered; the plain string allows others."""
+    """Model that transcribes.
+
+    `gpt-4o-transcribe`, `gpt-4o-mini-transcribe` and `whisper-1` are offered; the plain string
+    allows others.
+    """
     language: str | None = None
-    """Language of the audio as an ISO-639-1 code, such as `en`. A correct hint makes results faster and more accurate; left out, the model detects the language."""
+    """Language of the audio as an ISO-639-1 code, such as `en`.
+
+    A correct hint makes results faster and more accurate; left out, the model detects the
+    language.
+    """
     prompt: str | None = None
-    """Text that guides the transcription. For `whisper-1` it is a list of keywords; for the `gpt-4o` transcription models it is free text, for example `a phone call about flight bookings`."""
+    """Text that guides the transcription.
+
+    For `whisper-1` it is a list of keywords; for the `gpt-4o` transcription models it is free
+    text, for example `a phone call about flight bookings`.
+    """

@@ -8,7 +8,9 @@ from openai_realtime_client.core.open_enum import OpenEnum
 class RealtimeSessionTurnDetection(RealtimeModel):
     """How the server detects that a user turn begins and ends.
 
-    Server VAD goes by the presence of sound and a stretch of silence. Semantic VAD also has a model judge whether the user has finished the thought, and waits longer if the speech trails off, which is more natural but can take more time.
+    Server VAD goes by the presence of sound and a stretch of silence. Semantic VAD also has a
+    model judge whether the user has finished the thought, and waits longer if the speech trails
+    off, which is more natural but can take more time.
     """
 
     class TypeEnum(OpenEnum):
@@ -22,16 +24,43 @@ class RealtimeSessionTurnDetection(RealtimeModel):
         AUTO = "auto"
 
     type: TypeEnum | None = None
-    """Kind of turn detection. `server_vad`, the default, goes by silence; `semantic_vad` goes by meaning."""
+    """Kind of turn detection.
+
+    `server_vad`, the default, goes by silence; `semantic_vad` goes by meaning.
+    """
     eagerness: EagernessEnum | None = None
-    """How soon the model takes its turn, for `semantic_vad` only. `low` gives the user more time, `high` answers sooner, and `auto`, the default, is the same as `medium`."""
+    """How soon the model takes its turn, for `semantic_vad` only.
+
+    `low` gives the user more time, `high` answers sooner, and `auto`, the default, is the same
+    as `medium`.
+    """
     threshold: float | None = None
-    """How sure the detector must be that it hears speech, from 0.0 to 1.0, by default 0.5. Raise it where background noise sets off the detector; soft speech is then missed more easily. For `server_vad` only."""
+    """How sure the detector must be that it hears speech, from 0.0 to 1.0, by default 0.5.
+
+    Raise it where background noise sets off the detector; soft speech is then missed more
+    easily. For `server_vad` only.
+    """
     prefix_padding_ms: int | None = None
-    """How much audio before the detected start of speech is kept, in milliseconds, by default 300. For `server_vad` only."""
+    """How much audio before the detected start of speech is kept, in milliseconds, by default 300.
+
+    For `server_vad` only.
+    """
     silence_duration_ms: int | None = None
-    """How long the silence must last before a turn counts as ended, in milliseconds, by default 500 (200 for transcription). A small value makes answers prompt, at the risk of interrupting a user who only pauses. For `server_vad` only."""
+    """How long the silence must last before a turn counts as ended, in milliseconds, by default 500
+    (200 for transcription).
+
+    A small value makes answers prompt, at the risk of interrupting a user who only pauses. For
+    `server_vad` only.
+    """
     create_response: bool | None = None
-    """Whether the server starts a response when a turn ends, by default `true`. With `false`, speech events and commits still happen, and the client sends `response.create` when it wants an answer. Without effect in transcription sessions."""
+    """Whether the server starts a response when a turn ends, by default `true`.
+
+    With `false`, speech events and commits still happen, and the client sends `response.create`
+    when it wants an answer. Without effect in transcription sessions.
+    """
     interrupt_response: bool | None = None
-    """Whether new user speech stops a response in progress, by default `true`. It concerns responses that go to the default conversation. Without effect in transcription sessions."""
+    """Whether new user speech stops a response in progress, by default `true`.
+
+    It concerns responses that go to the default conversation. Without effect in transcription
+    sessions.
+    """

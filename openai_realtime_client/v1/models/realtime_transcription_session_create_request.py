@@ -17,7 +17,8 @@ from openai_realtime_client.v1.models.realtime_transcription_session_create_requ
 class RealtimeTranscriptionSessionCreateRequest(RealtimeModel):
     """Settings of a transcription session as the client sends them.
 
-    The same object creates a session over REST and changes one in `transcription_session.update`. All fields are optional.
+    The same object creates a session over REST and changes one in
+    `transcription_session.update`. All fields are optional.
     """
 
     __nullable__ = frozenset(
@@ -36,14 +37,28 @@ class RealtimeTranscriptionSessionCreateRequest(RealtimeModel):
     modalities: list[ModalitiesEnum] | None = None
     """Kinds of output, `text` or `text` with `audio`. `text` alone switches audio off."""
     input_audio_format: InputAudioFormatEnum | None = None
-    """Encoding of the audio the client sends. `pcm16`, the default, is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and `g711_alaw` are 8 kHz telephone codecs."""
+    """Encoding of the audio the client sends.
+
+    `pcm16`, the default, is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and
+    `g711_alaw` are 8 kHz telephone codecs.
+    """
     input_audio_transcription: (
         RealtimeTranscriptionSessionCreateRequestInputAudioTranscription | None
     ) = None
     """Which model transcribes, and hints about the language and vocabulary to expect."""
     turn_detection: RealtimeSessionTurnDetection | None = None
-    """How the server splits the audio into turns. `null` switches it off, and then the client ends each turn with `input_audio_buffer.commit`."""
+    """How the server splits the audio into turns.
+
+    `null` switches it off, and then the client ends each turn with `input_audio_buffer.commit`.
+    """
     input_audio_noise_reduction: RealtimeSessionInputAudioNoiseReduction | None = None
-    """Noise filter for incoming audio, applied before turn detection and transcription. `null`, the default, switches it off."""
+    """Noise filter for incoming audio, applied before turn detection and transcription.
+
+    `null`, the default, switches it off.
+    """
     include: list[str] | None = None
-    """Extra data to put into the server's events. `item.input_audio_transcription.logprobs` adds log probabilities to transcription events. Left out, nothing is added."""
+    """Extra data to put into the server's events.
+
+    `item.input_audio_transcription.logprobs` adds log probabilities to transcription events.
+    Left out, nothing is added.
+    """

@@ -17,8 +17,18 @@ class RealtimeTranscriptionSessionCreateRequestInputAudioTranscription(RealtimeM
         WHISPER_1 = "whisper-1"
 
     model: ModelEnum | None = None
-    """Model that transcribes: `gpt-4o-transcribe`, the smaller `gpt-4o-mini-transcribe`, or `whisper-1`."""
+    """Model that transcribes: `gpt-4o-transcribe`, the smaller `gpt-4o-mini-transcribe`, or
+    `whisper-1`.
+    """
     language: str | None = None
-    """Language of the audio as an ISO-639-1 code, such as `en`. A correct hint makes results faster and more accurate; left out, the model detects the language."""
+    """Language of the audio as an ISO-639-1 code, such as `en`.
+
+    A correct hint makes results faster and more accurate; left out, the model detects the
+    language.
+    """
     prompt: str | None = None
-    """Text that guides the transcription. For `whisper-1` it is a list of keywords; for the `gpt-4o` transcription models it is free text, for example `a phone call about flight bookings`."""
+    """Text that guides the transcription.
+
+    For `whisper-1` it is a list of keywords; for the `gpt-4o` transcription models it is free
+    text, for example `a phone call about flight bookings`.
+    """

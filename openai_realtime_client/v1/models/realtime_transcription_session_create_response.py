@@ -17,7 +17,8 @@ from openai_realtime_client.v1.models.realtime_transcription_session_create_requ
 class RealtimeTranscriptionSessionCreateResponse(RealtimeModel):
     """Settings of a transcription session as the server reports them.
 
-    The REST endpoint returns them with an ephemeral key; `transcription_session.updated` has the same settings without it.
+    The REST endpoint returns them with an ephemeral key; `transcription_session.updated` has the
+    same settings without it.
     """
 
     __nullable__ = frozenset({"input_audio_transcription", "turn_detection"})
@@ -27,14 +28,23 @@ class RealtimeTranscriptionSessionCreateResponse(RealtimeModel):
         AUDIO = "audio"
 
     client_secret: RealtimeSessionCreateResponseClientSecret | None = None
-    """Ephemeral key for connecting to this session. Only the REST endpoint returns it; servers leave it out of events."""
+    """Ephemeral key for connecting to this session.
+
+    Only the REST endpoint returns it; servers leave it out of events.
+    """
     modalities: list[ModalitiesEnum] | None = None
     """Kinds of output, `text` or `text` with `audio`."""
     input_audio_format: str | None = None
-    """Encoding of the audio the client sends: `pcm16` (16-bit PCM at 24 kHz, mono, little-endian), `g711_ulaw` or `g711_alaw` (both 8 kHz)."""
+    """Encoding of the audio the client sends: `pcm16` (16-bit PCM at 24 kHz, mono, little-endian),
+    `g711_ulaw` or `g711_alaw` (both 8 kHz).
+    """
     input_audio_transcription: (
         RealtimeTranscriptionSessionCreateRequestInputAudioTranscription | None
     ) = None
     """Which model transcribes, and hints about the language and vocabulary to expect."""
     turn_detection: RealtimeSessionCreateResponseTurnDetection | None = None
-    """How the server splits the audio into turns. `null` means that it is off, and then the client ends each turn with `input_audio_buffer.commit`."""
+    """How the server splits the audio into turns.
+
+    `null` means that it is off, and then the client ends each turn with
+    `input_audio_buffer.commit`.
+    """

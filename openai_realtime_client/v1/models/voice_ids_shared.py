@@ -24,5 +24,8 @@ class VoiceIdsSharedEnum(OpenEnum):
 VoiceIdsShared: TypeAlias = Annotated[str | VoiceIdsSharedEnum, VoiceIdsSharedEnum]
 """Voice for spoken output, as a known name or any other string.
 
-Both members are strings: the enum lists the published names (`alloy`, `ash`, `ballad`, `coral`, `echo`, `fable`, `onyx`, `nova`, `sage`, `shimmer`, `verse`), the plain string lets through voices that another server or a later release offers. The list is shared with other audio endpoints; `fable`, `onyx` and `nova` are not among the voices that `RealtimeResponse.voice` can report.
+Both members are strings: the enum lists the published names (`alloy`, `ash`, `ballad`, `coral`,
+`echo`, `fable`, `onyx`, `nova`, `sage`, `shimmer`, `verse`), the plain string lets through voices
+that another server or a later release offers. The list is shared with other audio endpoints;
+`fable`, `onyx` and `nova` are not among the voices that `RealtimeResponse.voice` can report.
 """

@@ -1,0 +1,99 @@
+"""The values and the Python text that generated pages and docstrings show."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+import spec
+from examples import Instance, literal
+from protocols import PROTOCOLS
+
+LONGEST_LINE = 100
+TEXTS = [
+    "plain",
+    "it's",
+    'a "quoted" word',
+    """it's a "quote\"""",
+    'ends with a quote"',
+    "ends with a backslash\\",
+    '"""',
+    "'''\"\"\"",
+    r"a path \new \u0041",
+    "été 🙂",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_literal_is_the_value(text: str) -> None:
+    for value in (text, [text], {text: [True, None, 1.5]}):
+        assert ast.literal_eval(literal(value)) == value
+
+
+def test_a_literal_has_double_quotes_where_it_can() -> None:
+    assert literal({"a": "b"}) == '{"a": "b"}'
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("indent", ["", "    "])
+@pytest.mark.parametrize("times", [1, 30])
+def test_a_docstring_says_the_text(text: str, indent: str, times: int) -> None:
+    text = " ".join([text] * times)
+    source = spec.docstring(text, indent)
+    code = f"class C:\n{indent}{source}" if indent else source
+    tree: Any = ast.parse(code)
+    said = ast.get_docstring(tree.body[0] if indent else tree, clean=False)
+    assert said is not None
+    assert said.split() == text.split()
+
+
+@pytest.mark.parametrize("indent", ["", "    "])
+def test_a_docstring_wraps_at_the_line_length(indent: str) -> None:
+    text = f"{'First ' * 30}words. {'Then ' * 60}others."
+    first, *others = spec.docstring(text, indent).splitlines()
+    assert LONGEST_LINE - 10 < len(indent + first) <= LONGEST_LINE
+    assert max(map(len, others)) <= LONGEST_LINE
+    assert others[-1] == f'{indent}"""'
+    assert "" in others
+
+
+def test_an_example_of_an_object_chooses_fields_and_values() -> None:
+    kind = {"type": "string", "enum": ["a", "b"], "x-enum-varnames": ["A", "B"]}
+    thing = {
+        "properties": {
+            "kind": kind | {"x-enum-name": "KindEnum", "x-name": "kind"},
+            "text": {"type": "string", "x-name": "text"},
+            "other": {"type": "string", "x-name": "other"},
+        },
+        "required": ["other"],
+        "example": {"kind": "b", "text": "Hello"},
+    }
+    instance = Instance({"Thing": thing})
+    assert instance.value("Thing") == {"kind": "b", "text": "Hello"}
+    assert instance.construct("Thing") == 'Thing(kind=Thing.KindEnum.B, text="Hello")'
+
+
+def methods() -> list[Any]:
+    apis = [import_module(protocol.package).RealtimeApi for protocol in PROTOCOLS]
+    return [
+        pytest.param(method, id=f"{api.__module__.split('.')[1]}-{name}")
+        for api in apis
+        for name, method in inspect.getmembers(api, inspect.isfunction)
+        if not name.startswith("_")
+    ]
+
+
+@pytest.mark.parametrize("method", methods())
+def test_a_method_documents_its_arguments(method: Any) -> None:
+    text = inspect.getdoc(method) or ""
+    arguments = text.partition("\nArgs:\n")[2].partition("\n\n")[0]
+    documented = re.findall(r"^    (\w+): \S", arguments, re.MULTILINE)
+    signature = inspect.signature(method)
+    assert sorted(documented) == sorted(set(signature.parameters) - {"self"})
+    assert ("\nReturns:\n" in text) == (signature.return_annotation not in (None, "None"))
+    assert "\nRaises:\n    Api" in text
