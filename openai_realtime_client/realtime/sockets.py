@@ -7,11 +7,15 @@ once they are closing, join fragments themselves, and drop events once `close` w
 from __future__ import annotations
 
 import asyncio
+import errno
+import selectors
 import socket
+import ssl
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import websockets.asyncio.client
 import websockets.sync.client
@@ -22,9 +26,14 @@ from websockets.protocol import Event, State
 
 __all__ = ["AsyncSocket", "NoRedirect", "Socket", "check_close"]
 
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
+
 _DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 _SILENT = "the server did not answer a ping"
 _MAX_REASON = 123
+# Windows has no poll.
+_Selector: Any = getattr(selectors, "PollSelector", selectors.SelectSelector)
 # What asyncio and uvloop buffer between TLS and TCP before they pause.
 _TLS_BUFFER = 2**16
 
@@ -177,6 +186,62 @@ class AsyncSocket(websockets.asyncio.client.ClientConnection):
                 return
 
 
+class _LockedTLS:
+    """A TLS socket that one thread reads while others write.
+
+    OpenSSL allows neither during the other. Where a server sends session tickets while the client
+    writes its first bytes, as any server of TLS 1.3 may, a request was lost in one of a thousand
+    handshakes on a busy machine.
+    """
+
+    def __init__(self, ssl_socket: ssl.SSLSocket) -> None:
+        self.ssl_socket = ssl_socket
+        self._lock = threading.Lock()
+        self._timeout = ssl_socket.gettimeout()
+        ssl_socket.setblocking(False)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.ssl_socket, name)
+
+    def settimeout(self, timeout: float | None) -> None:
+        """Limit each wait, in seconds."""
+        self._timeout = timeout
+
+    def recv(self, size: int) -> bytes:
+        """Wait for data, and return at most `size` bytes; none when there will be no more."""
+        return self._call(self.ssl_socket.recv, size)
+
+    def sendall(self, data: bytes) -> None:
+        """Write all of `data`."""
+        view = memoryview(data)
+        while view:
+            view = view[self._call(self.ssl_socket.send, view) :]
+
+    def shutdown(self, how: int) -> None:
+        """End one direction, or both, of the connection below TLS, which can be read on."""
+        socket.socket.shutdown(self.ssl_socket, how)
+
+    def _call(self, function: Callable[[Argument], Result], argument: Argument) -> Result:
+        while True:
+            with self._lock:
+                try:
+                    return function(argument)
+                except ssl.SSLWantReadError:
+                    event = selectors.EVENT_READ
+                except ssl.SSLWantWriteError:
+                    event = selectors.EVENT_WRITE
+            self._wait(event)
+
+    def _wait(self, event: int) -> None:
+        with _Selector() as selector:
+            try:
+                selector.register(self.ssl_socket, event)
+            except ValueError:  # It was closed meanwhile.
+                raise OSError(errno.EBADF, "the connection is closed") from None
+            if not selector.select(self._timeout):
+                raise TimeoutError
+
+
 class Socket(websockets.sync.client.ClientConnection):
     """A WebSocket for threads."""
 
@@ -191,7 +256,8 @@ class Socket(websockets.sync.client.ClientConnection):
         self._lock = threading.Lock()
         self._receive_data = protocol.receive_data
         protocol.receive_data = self._data_received
-        super().__init__(sock, protocol, **kwargs)
+        tcp: Any = _LockedTLS(sock) if isinstance(sock, ssl.SSLSocket) else sock
+        super().__init__(tcp, protocol, **kwargs)
 
     def drop(self) -> None:
         """Drop what was and will be received, so that the close frame is always reached."""
