@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import annotate
 import compare
 import spec
 
@@ -124,7 +125,7 @@ def read(fragment: Path) -> Protocol:
     module = ".".join((PACKAGE / name).parts)
     document = spec.merged(fragment, overlay)
     try:
-        return Protocol(name, spec.annotated(document, module))
+        return Protocol(name, annotate.annotated(document, module))
     except spec.SpecError as error:
         raise spec.SpecError(f"{fragment}: {error}") from None
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import spec
+import annotate
 from examples import Instance, literal
 from protocols import PROTOCOLS
 
@@ -44,7 +44,7 @@ def test_a_literal_has_double_quotes_where_it_can() -> None:
 @pytest.mark.parametrize("times", [1, 30])
 def test_a_docstring_says_the_text(text: str, indent: str, times: int) -> None:
     text = " ".join([text] * times)
-    source = spec.docstring(text, indent)
+    source = annotate.docstring(text, indent)
     code = f"class C:\n{indent}{source}" if indent else source
     tree: Any = ast.parse(code)
     said = ast.get_docstring(tree.body[0] if indent else tree, clean=False)
@@ -55,7 +55,7 @@ def test_a_docstring_says_the_text(text: str, indent: str, times: int) -> None:
 @pytest.mark.parametrize("indent", ["", "    "])
 def test_a_docstring_wraps_at_the_line_length(indent: str) -> None:
     text = f"{'First ' * 30}words. {'Then ' * 60}others."
-    first, *others = spec.docstring(text, indent).splitlines()
+    first, *others = annotate.docstring(text, indent).splitlines()
     assert LONGEST_LINE - 10 < len(indent + first) <= LONGEST_LINE
     assert max(map(len, others)) <= LONGEST_LINE
     assert others[-1] == f'{indent}"""'

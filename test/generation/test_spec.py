@@ -14,6 +14,7 @@ from oas_patch.overlay import apply_overlay
 from openapi_spec_validator import validate
 from ruamel.yaml import YAML
 
+import annotate
 import spec
 
 ROOT = Path(__file__).parents[2]
@@ -437,7 +438,7 @@ def names_of(*values: str) -> list[str]:
     enum = {"type": "string", "description": "One.", "enum": list(values)}
     thing = {"type": "object", "properties": {"kind": enum}}
     document = {"paths": {}, "components": {"schemas": {"Thing": thing}}}
-    result = spec.annotated(document, "package")
+    result = annotate.annotated(document, "package")
     return result["components"]["schemas"]["Thing"]["properties"]["kind"]["x-enum-varnames"]
 
 
@@ -470,7 +471,7 @@ def test_two_values_with_one_name() -> None:
 def schema_of(properties: dict[str, Node]) -> Node:
     thing = {"type": "object", "properties": properties}
     document = {"paths": {}, "components": {"schemas": {"Thing": thing}}}
-    return spec.annotated(document, "package")["components"]["schemas"]["Thing"]
+    return annotate.annotated(document, "package")["components"]["schemas"]["Thing"]
 
 
 def test_two_properties_with_one_name() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
+import simplify
 import spec
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +54,7 @@ class Protocol:
 
     @cached_property
     def schemas(self) -> dict[str, Any]:
-        schemas: dict[str, Any] = spec.simplified(self.document)["components"]["schemas"]
+        schemas: dict[str, Any] = simplify.simplified(self.document)["components"]["schemas"]
         return schemas
 
     @cached_property
