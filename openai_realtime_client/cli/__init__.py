@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from openai_realtime_client import __version__
-from openai_realtime_client.cli.display import OutputClosedError, OutputError, Screen, complain
+from openai_realtime_client.cli.display import OutputClosedError, OutputError, Screen, show_error
 
 __all__ = ["main"]
 
@@ -112,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _drop_output()
         return 141
     except OutputError as error:
-        complain(err, PROG, str(error))
+        show_error(err, PROG, str(error))
         _drop_output()
         return 2
     return status
@@ -228,7 +228,7 @@ _seconds.__name__ = "number"  # for the message about what is none
 
 
 def _drop_output() -> None:
-    """Lead what is still in buffers nowhere, so that Python does not complain when it ends."""
+    """Drop what is still in buffers, so that Python reports no error when it ends."""
     with contextlib.suppress(AttributeError, OSError, ValueError):
         stdout = sys.stdout.fileno()
         nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -18,7 +18,7 @@ from openai_realtime_client import (
     RealtimeModel,
     ga,
 )
-from openai_realtime_client.cli.display import Screen, complain, gist, show_event, span_text
+from openai_realtime_client.cli.display import Screen, show_error, show_event, span_text, summarize
 from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.testing.recording import RecordedEvent
 
@@ -53,19 +53,19 @@ def run(args: Namespace, out: Screen, err: Screen) -> int:
     key = _key(args)
     if key is None:
         hint = 'set the variable, or set it to "" for a server that needs no key'
-        complain(err, args.prog, f"there is no key in {args.api_key_env}: {hint}")
+        show_error(err, args.prog, f"there is no key in {args.api_key_env}: {hint}")
         return 2
     try:
         with _server(args.url) as url:
             _Demo(args, out).hold(url, key)
     except ConnectionSettingsError as error:
-        complain(err, args.prog, str(error))
+        show_error(err, args.prog, str(error))
         return 2
     except (_DemoError, ImportError) as error:
-        complain(err, args.prog, str(error))
+        show_error(err, args.prog, str(error))
         return 1
     except (RealtimeConnectionError, InvalidEventError, OSError) as error:
-        complain(err, args.prog, f"{type(error).__name__}: {error}")
+        show_error(err, args.prog, f"{type(error).__name__}: {error}")
         return 1
     return 0
 
@@ -87,7 +87,7 @@ def _server(url: str | None) -> Generator[str, None, None]:
 
 
 class _Demo:
-    """The session, told as it goes on."""
+    """The session, shown while it runs."""
 
     def __init__(self, args: Namespace, out: Screen) -> None:
         self._args = args
@@ -139,7 +139,9 @@ class _Demo:
         session.send(create(response=params) if params else create())
         response = session.until(ga.RealtimeServerEventResponseDone).response
         if response.status != "completed":
-            raise _DemoError(f"a response is {gist({'type': '', 'response': response.to_dict()})}")
+            raise _DemoError(
+                f"a response is {summarize({'type': '', 'response': response.to_dict()})}"
+            )
         usage = response.usage
         self._tokens += (usage and usage.total_tokens) or 0
         return response
@@ -165,7 +167,7 @@ class _Demo:
         if self._is_json:
             self._out.json_line(RecordedEvent(direction, wire, at_ms).to_json())
         else:
-            show_event(self._out, at_ms, direction, wire["type"], gist(wire))
+            show_event(self._out, at_ms, direction, wire["type"], summarize(wire))
 
     def _say(self, title: str, text: str = "") -> None:
         if not self._is_json:
@@ -201,7 +203,7 @@ class _Session:
             if isinstance(event, kind):
                 return event
             if isinstance(event, ga.RealtimeServerEventError):
-                raise _DemoError(f"the server sent an error: {gist(event.to_dict())}")
+                raise _DemoError(f"the server sent an error: {summarize(event.to_dict())}")
 
 
 def _said(text: str) -> ga.RealtimeClientEventConversationItemCreate:

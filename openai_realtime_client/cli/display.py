@@ -19,12 +19,12 @@ __all__ = [
     "Screen",
     "as_json",
     "audio_size",
-    "complain",
-    "gist",
     "is_streamed",
     "shortened",
+    "show_error",
     "show_event",
     "span_text",
+    "summarize",
 ]
 
 _STYLES = {
@@ -137,7 +137,7 @@ class Screen:
             raise OutputError(f"cannot write the output: {error.strerror}") from None
 
 
-def complain(err: Screen, prog: str, text: str) -> None:
+def show_error(err: Screen, prog: str, text: str) -> None:
     """Print one line about what went wrong; where that cannot be, there is no one to tell."""
     with contextlib.suppress(OutputClosedError, OutputError):
         err.line(f"{prog}: {text}", whole=True)
@@ -183,7 +183,7 @@ def audio_size(event: Mapping[str, Any]) -> int | None:
     return None
 
 
-def gist(event: Mapping[str, Any]) -> str:
+def summarize(event: Mapping[str, Any]) -> str:
     """What matters of an event, in a line. It may be any JSON object with a `type`."""
     size = audio_size(event)
     if size is not None:
@@ -252,7 +252,7 @@ def _cut(text: str, room: int, ellipsis: str) -> str:
     return text[:end] + ellipsis if end else ""
 
 
-# The gist of what events hold. Servers may send anything there.
+# Summaries of what events hold. Servers may send anything there.
 
 
 def _joined(parts: list[str]) -> str:
@@ -307,7 +307,7 @@ def _about_session(session: Any, event: Mapping[str, Any]) -> list[str]:
     tools = session.get("tools")
     names = [_name(tool) for tool in tools] if is_array(tools) else []
     kind = session.get("type")
-    told = [
+    shown = [
         "" if kind == "realtime" else _text(kind),
         _text(session.get("model")),
         "+".join(map(_text, modalities)) if is_array(modalities) else _text(modalities),
@@ -315,7 +315,7 @@ def _about_session(session: Any, event: Mapping[str, Any]) -> list[str]:
         _text(session.get("id")),
     ]
     # An update may be about other settings.
-    return told if any(told) else [_fields(session, {"type"})]
+    return shown if any(shown) else [_fields(session, {"type"})]
 
 
 def _about_conversation(conversation: Any, event: Mapping[str, Any]) -> list[str]:

@@ -26,12 +26,12 @@ from openai_realtime_client.cli.display import (
     Screen,
     as_json,
     audio_size,
-    complain,
-    gist,
     is_streamed,
     shortened,
+    show_error,
     show_event,
     span_text,
+    summarize,
 )
 from openai_realtime_client.core.deviations import Deviation
 from openai_realtime_client.core.json_types import at, is_object
@@ -76,7 +76,7 @@ def run(args: Namespace, out: Screen, err: Screen) -> int:
         try:
             has_deviations = _inspect(name, args, out)
         except _UnreadableError as error:
-            complain(err, args.prog, f"{name}: {error}")
+            show_error(err, args.prog, f"{name}: {error}")
             status = 2
         else:
             status = max(status, int(has_deviations))
@@ -254,8 +254,8 @@ class _Summary:
         error = wire.get("error") or at(wire, "response", "status_details", "error")
         if is_object(error):
             parts = (error.get(name) for name in ("type", "code", "message"))
-            told = ["" if part is None else _plain(part) for part in parts]
-            key = (wire["type"], *told)
+            shown = ["" if part is None else _plain(part) for part in parts]
+            key = (wire["type"], *shown)
             self.errors.setdefault(key, _Group(line)).count += 1
 
     def _add_deviation(self, recorded: RecordedEvent, deviation: Deviation) -> None:
@@ -347,7 +347,7 @@ class _Timeline:
         wire = recorded.event
         if not is_streamed(wire["type"]):
             self.end()
-            self._show(recorded.at_ms, recorded.direction, wire, gist(wire), is_marked)
+            self._show(recorded.at_ms, recorded.direction, wire, summarize(wire), is_marked)
             return
         whose = (str(wire.get(name)) for name in ("response_id", "item_id", "content_index"))
         key = (recorded.direction, wire["type"], *whose)
@@ -364,10 +364,10 @@ class _Timeline:
         """Show the streams that are open."""
         for (direction, *_), stream in self._streams.items():
             if stream.count == 1:
-                about = gist(stream.first)
+                about = summarize(stream.first)
             else:
-                told = f'"{stream.text}"' if stream.size is None else f"{stream.size:,} bytes"
-                about = f"{stream.count}x {told}"
+                shown = f'"{stream.text}"' if stream.size is None else f"{stream.size:,} bytes"
+                about = f"{stream.count}x {shown}"
             self._show(stream.at_ms, direction, stream.first, about, stream.is_marked)
         self._streams.clear()
 
@@ -423,10 +423,10 @@ def _show_tokens(out: Screen, summary: _Summary) -> None:
             for name, count in tokens.items()
             if name.startswith(f"{side}_")
         }
-        told = ", ".join(
+        shown = ", ".join(
             f"{name} {count:,}" for name, count in kinds.items() if count or name in _ALWAYS_SHOWN
         )
-        out.line(f"{tokens[side]:>7,} {side}: {told}")
+        out.line(f"{tokens[side]:>7,} {side}: {shown}")
 
 
 def _show_errors(out: Screen, summary: _Summary) -> None:

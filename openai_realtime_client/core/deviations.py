@@ -48,9 +48,9 @@ def deviations(event: RealtimeModel) -> list[Deviation]:
 
 
 def _unfit(event: RealtimeModel) -> Iterator[tuple[Path, Deviation]]:
-    _, misfits = fit(type(event).model_validate, event.to_dict(), in_union=False)
-    paths = {misfit.path for misfit in misfits}
-    for path, is_missing, value in misfits:
+    _, mismatches = fit(type(event).model_validate, event.to_dict(), in_union=False)
+    paths = {mismatch.path for mismatch in mismatches}
+    for path, is_missing, value in mismatches:
         if not any(path[:length] in paths for length in range(len(path))):
             kind = "missing field" if is_missing else "wrong type"
             yield path, Deviation(path_text(path), kind, value)

@@ -28,7 +28,7 @@ from openai_realtime_client.core.errors import InvalidEventError, problems
 from openai_realtime_client.core.json_types import Path, is_object
 from openai_realtime_client.core.model import RealtimeModel, UnknownModel
 
-__all__ = ["EventParser", "Misfit", "UnknownEvent", "fit"]
+__all__ = ["EventParser", "Mismatch", "UnknownEvent", "fit"]
 
 Event = TypeVar("Event")
 
@@ -81,15 +81,15 @@ class EventParser(Generic[Event]):
         except (ValidationError, UnicodeError):
             pass
         wire = _object(data)
-        event, misfits = fit(self._validator.validate_python, wire, in_union=True)
+        event, mismatches = fit(self._validator.validate_python, wire, in_union=True)
         if event is None:
             return _unknown_event(wire)
-        for misfit in reversed(misfits):
-            _put_back(event, misfit)
+        for mismatch in reversed(mismatches):
+            _put_back(event, mismatch)
         return cast(Event, event)
 
 
-class Misfit(NamedTuple):
+class Mismatch(NamedTuple):
     """A value that the schema does not accept, or a required field that is missing."""
 
     path: Path
@@ -113,7 +113,7 @@ def _object(data: str | bytes) -> dict[str, Any]:
 
 def fit(
     validate: Callable[[Any], Any], wire: dict[str, Any], *, in_union: bool
-) -> tuple[Any, list[Misfit]]:
+) -> tuple[Any, list[Mismatch]]:
     """Validate with `null`, which every field accepts, in place of what does not fit.
 
     Args:
@@ -125,7 +125,7 @@ def fit(
         What `validate` returns, and what was replaced in it; `None` where that does not help, as
         when the `type` is unknown. What was replaced later may contain what was replaced earlier.
     """
-    misfits: list[Misfit] = []
+    mismatches: list[Mismatch] = []
     result: Any = None
     for attempt in count(1):
         try:
@@ -139,10 +139,10 @@ def fit(
             taken = [_replace_by_null(path, wire) for path in paths if path]
             if not any(taken):
                 break
-            misfits += filter(None, taken)
-    for misfit in reversed(misfits):
-        _put_back(wire, misfit)
-    return result, misfits
+            mismatches += filter(None, taken)
+    for mismatch in reversed(mismatches):
+        _put_back(wire, mismatch)
+    return result, mismatches
 
 
 def _outermost_list(path: Path) -> Path:
@@ -156,7 +156,7 @@ def _unknown_event(wire: dict[str, Any]) -> UnknownEvent:
     return event
 
 
-def _replace_by_null(path: Path, wire: dict[str, Any]) -> Misfit | None:
+def _replace_by_null(path: Path, wire: dict[str, Any]) -> Mismatch | None:
     *parents, last = path
     container: Any = wire
     for part in parents:
@@ -165,18 +165,18 @@ def _replace_by_null(path: Path, wire: dict[str, Any]) -> Misfit | None:
     if not is_missing and container[last] is None:
         # Even null did not do, so what is around it goes.
         return _replace_by_null(path[:-1], wire) if parents else None
-    misfit = Misfit(path, is_missing, None if is_missing else container[last])
+    mismatch = Mismatch(path, is_missing, None if is_missing else container[last])
     container[last] = None
-    return misfit
+    return mismatch
 
 
-def _put_back(event: Any, misfit: Misfit) -> None:
-    *parents, last = misfit.path
+def _put_back(event: Any, mismatch: Mismatch) -> None:
+    *parents, last = mismatch.path
     node = event
     for part in parents:
         node = _children(node, part)[part]
-    if not misfit.is_missing:
-        _children(node, last)[last] = misfit.value
+    if not mismatch.is_missing:
+        _children(node, last)[last] = mismatch.value
     elif isinstance(node, RealtimeModel):
         node.__pydantic_fields_set__.discard(str(last))
     else:

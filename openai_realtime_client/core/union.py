@@ -1,4 +1,4 @@
-"""Annotations of unions: how their members are told apart."""
+"""Annotations of unions: how their members are distinguished."""
 
 from __future__ import annotations
 

@@ -573,9 +573,9 @@ _FAILURES = (OSError, WebSocketException, asyncio.TimeoutError, UnicodeError)
 def _failed(error: Exception, host: str, headers: Headers) -> ConnectionFailedError:
     if isinstance(error, NoRedirect):
         response = error.response
-        told = {name: headers.conceal(value) for name, value in response.headers.raw_items()}
+        shown = {name: headers.conceal(value) for name, value in response.headers.raw_items()}
         body = headers.conceal((response.body or b"").decode("latin-1")).encode("latin-1")
-        return HandshakeRefusedError(response.status_code, told, body)
+        return HandshakeRefusedError(response.status_code, shown, body)
     # Of the others, the text may hold a URL with its query, or a proxy's password.
     why = f": {error}" if isinstance(error, OSError) else ""
     return ConnectionFailedError(f"no connection to {host}: {type(error).__name__}{why}")

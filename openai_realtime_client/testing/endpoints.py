@@ -14,7 +14,7 @@ from openai_realtime_client.core.errors import InvalidModelError
 from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing.errors import Refusal, check
-from openai_realtime_client.testing.settings import merge, new_session, told
+from openai_realtime_client.testing.settings import merge, new_session, returned_settings
 from openai_realtime_client.testing.translation import new_translation
 from openai_realtime_client.testing.v1 import ga_settings, v1_settings
 from openai_realtime_client.testing.websocket import HttpRequest
@@ -118,7 +118,9 @@ class Endpoints:
         check(wanted)
         session = _configured(wanted.session.to_dict() if wanted.session else {})
         kind = _SESSIONS[session["type"]]
-        return json_answer({**self._issue(session), "session": told(kind, session).to_dict()})
+        return json_answer(
+            {**self._issue(session), "session": returned_settings(kind, session).to_dict()}
+        )
 
     def _translation_secret(self, request: HttpRequest) -> Answer:
         wanted = ga.RealtimeTranslationClientSecretCreateRequest.from_dict(_object(request.body))
@@ -141,7 +143,7 @@ class Endpoints:
     def _issued(self, session: dict[str, Any], shape: type[RealtimeModel]) -> Answer:
         """What v1 tells of a new session, with its secret."""
         settings = {"client_secret": self._issue(session), **v1_settings(session)}
-        return json_answer(told(shape, settings).to_dict())
+        return json_answer(returned_settings(shape, settings).to_dict())
 
     def _call(self, request: HttpRequest) -> Answer:
         call_id = _id("rtc")

@@ -63,7 +63,7 @@ class Response:
     def _initial(self, settings: dict[str, Any], speech: dict[str, Any]) -> dict[str, Any]:
         output = {**speech, **settings["audio"].get("output", {})}
         conversation = {"conversation_id": self._conversation.id} if self.is_in_band else {}
-        told = {"format": output["format"], "voice": voice_name(output["voice"])}
+        shown = {"format": output["format"], "voice": voice_name(output["voice"])}
         return {
             "object": "realtime.response",
             "id": self.id,
@@ -73,7 +73,7 @@ class Response:
             **conversation,
             "output_modalities": settings["output_modalities"],
             "max_output_tokens": settings["max_output_tokens"],
-            "audio": {"output": told},
+            "audio": {"output": shown},
             "usage": None,
             "metadata": settings.get("metadata"),
         }

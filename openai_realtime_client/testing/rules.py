@@ -12,7 +12,7 @@ from openai_realtime_client.testing.answers import words
 from openai_realtime_client.testing.conversation import Conversation, rebuilt
 from openai_realtime_client.testing.errors import Refusal, StrictRules
 from openai_realtime_client.testing.responses import Response
-from openai_realtime_client.testing.settings import PCM, Ids, merge, told
+from openai_realtime_client.testing.settings import PCM, Ids, merge, returned_settings
 
 __all__ = ["RealtimeRules"]
 
@@ -92,8 +92,8 @@ class RealtimeRules(StrictRules):
 
     def _configuration(self) -> Any:
         if self.session["type"] == "transcription":
-            return told(ga.RealtimeTranscriptionSessionCreateResponseGA, self.session)
-        return told(ga.RealtimeSessionCreateResponseGA, self.session)
+            return returned_settings(ga.RealtimeTranscriptionSessionCreateResponseGA, self.session)
+        return returned_settings(ga.RealtimeSessionCreateResponseGA, self.session)
 
     def _update_session(
         self, event: ga.RealtimeClientEventSessionUpdate
@@ -139,16 +139,16 @@ class RealtimeRules(StrictRules):
         return audio.duration_ms(self._buffer_size, self._encoding)
 
     def _detect_turn(self, data: bytes) -> list[RealtimeModel]:
-        told: list[RealtimeModel] = []
+        events: list[RealtimeModel] = []
         quiet = audio.trailing_silence(data, self._encoding)
         self._silence = quiet if quiet < len(data) else self._silence + quiet
         if quiet < len(data) and self._speech_item is None:
-            told += self._speech_started(data)
+            events += self._speech_started(data)
         silence_ms = audio.duration_ms(self._silence, self._encoding)
         least_ms = self._hearing["turn_detection"].get("silence_duration_ms") or 500
         if self._speech_item is not None and silence_ms >= least_ms:
-            told += self._speech_stopped(silence_ms)
-        return told
+            events += self._speech_stopped(silence_ms)
+        return events
 
     def _speech_started(self, data: bytes) -> list[RealtimeModel]:
         self._speech_item = self._ids("item")
@@ -170,11 +170,11 @@ class RealtimeRules(StrictRules):
             audio_end_ms=self._heard_ms - silence_ms,
             item_id=item_id,
         )
-        told = [stopped, *self._commit(item_id)]
+        events = [stopped, *self._commit(item_id)]
         creates = self._hearing["turn_detection"].get("create_response", True)
         if creates and self.session["type"] == "realtime":
             self._begin_response({}, list(self._conversation.items))
-        return told
+        return events
 
     def _clear_buffer(self) -> None:
         self._buffer_start_ms = self._heard_ms
@@ -199,17 +199,17 @@ class RealtimeRules(StrictRules):
         wire: dict[str, Any] = {"id": item_id, "type": "message", "status": "completed"}
         wire |= {"role": "user", "content": [{"type": "input_audio", "transcript": None}]}
         item = ga.RealtimeConversationItemMessageUser.from_dict(wire)
-        told = [committed, *self._conversation.insert(item, len(self._conversation.items))]
-        # Only now: items are told as they are before their audio is transcribed.
+        events = [committed, *self._conversation.insert(item, len(self._conversation.items))]
+        # Only now: items are sent as they are before their audio is transcribed.
         transcript = f"Audio of {length_ms} ms."
         wire["content"][0]["transcript"] = transcript
         self._conversation.items[-1] = rebuilt(item, wire)
         if self._hearing.get("transcription"):
-            told += self._transcription(item_id, transcript, length_ms)
-        return told
+            events += self._transcription(item_id, transcript, length_ms)
+        return events
 
     def _transcription(self, item_id: str, text: str, length_ms: int) -> list[RealtimeModel]:
-        told: list[RealtimeModel] = [
+        events: list[RealtimeModel] = [
             ga.RealtimeServerEventConversationItemInputAudioTranscriptionDelta(
                 event_id=self._ids("event"), item_id=item_id, content_index=0, delta=word
             )
@@ -222,7 +222,7 @@ class RealtimeRules(StrictRules):
             transcript=text,
             usage=ga.TranscriptTextUsageDuration(seconds=length_ms / 1000),
         )
-        return [*told, completed]
+        return [*events, completed]
 
     # Responses
 

@@ -12,7 +12,7 @@ from openai_realtime_client.core.deviations import deviations
 from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.core.model import RealtimeModel
 
-__all__ = ["PCM", "Ids", "merge", "new_ids", "new_session", "told", "voice_name"]
+__all__ = ["PCM", "Ids", "merge", "new_ids", "new_session", "returned_settings", "voice_name"]
 
 Model = TypeVar("Model", bound=RealtimeModel)
 
@@ -111,8 +111,8 @@ def voice_name(voice: Any) -> str:
     return name
 
 
-def told(model: type[Model], settings: dict[str, Any]) -> Model:
-    """Settings as the server tells them, without those that it only takes."""
+def returned_settings(model: type[Model], settings: dict[str, Any]) -> Model:
+    """The settings as the server returns them, without those that it only accepts."""
     settings = copy.deepcopy(settings)
     for found in deviations(model.from_dict(settings)):
         if found.kind == "unknown field":

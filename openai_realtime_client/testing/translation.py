@@ -80,24 +80,24 @@ class TranslationRules(StrictRules):
 
     def _translate(self, least: int) -> list[RealtimeModel]:
         """The translation of what is pending, as long as there are `least` bytes of it."""
-        told: list[RealtimeModel] = []
+        events: list[RealtimeModel] = []
         while len(self._pending) >= least:
             chunk = bytes(self._pending[:_CHUNK])
             del self._pending[:_CHUNK]
-            told += self._translated(chunk)
-        return told
+            events += self._translated(chunk)
+        return events
 
     def _translated(self, chunk: bytes) -> list[RealtimeModel]:
         self._chunks += 1
         elapsed_ms = 200 * self._chunks
-        told: list[RealtimeModel] = []
+        events: list[RealtimeModel] = []
         if self.session["audio"]["input"].get("transcription"):
             source = ga.RealtimeTranslationServerEventSessionInputTranscriptDelta(
                 event_id=self._ids("event"),
                 delta=f" source-{self._chunks}",
                 elapsed_ms=elapsed_ms,
             )
-            told.append(source)
+            events.append(source)
         language = self.session["audio"]["output"].get("language") or "translated"
         transcript = ga.RealtimeTranslationServerEventSessionOutputTranscriptDelta(
             event_id=self._ids("event"),
@@ -112,4 +112,4 @@ class TranslationRules(StrictRules):
             format=ga.RealtimeTranslationServerEventSessionOutputAudioDelta.FormatEnum.PCM16,
             elapsed_ms=elapsed_ms,
         )
-        return [*told, transcript, speech]
+        return [*events, transcript, speech]

@@ -11,7 +11,7 @@ from openai_realtime_client.core.errors import InvalidEventError
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing.errors import Refusal, check, error_event
 from openai_realtime_client.testing.rules import RealtimeRules
-from openai_realtime_client.testing.settings import Ids, told
+from openai_realtime_client.testing.settings import Ids, returned_settings
 
 __all__ = ["V1Rules", "ga_settings", "v1_settings"]
 
@@ -83,8 +83,8 @@ class V1Rules:
         for event in stream:
             yield from self._translated([event])
 
-    def _translated(self, told: Sequence[RealtimeModel]) -> list[RealtimeModel]:
-        wires = (self._to_v1(event.to_dict()) for event in told)
+    def _translated(self, events: Sequence[RealtimeModel]) -> list[RealtimeModel]:
+        wires = (self._to_v1(event.to_dict()) for event in events)
         return [_v1(wire) for wire in wires if wire["type"] != "conversation.item.done"]
 
     def _to_ga(self, wire: dict[str, Any]) -> dict[str, Any]:
@@ -122,12 +122,14 @@ class V1Rules:
     def _v1_session(self, session: dict[str, Any], kind: str) -> dict[str, Any]:
         settings = v1_settings(session)
         if session["type"] == "transcription":
-            transcription = told(v1.RealtimeTranscriptionSessionCreateResponse, settings).to_dict()
+            transcription = returned_settings(
+                v1.RealtimeTranscriptionSessionCreateResponse, settings
+            ).to_dict()
             # The schema has neither this event nor the id.
             created = {"id": session["id"]} if kind == "session.created" else {}
             return {**created, **transcription}
         own = {"id": session["id"], "temperature": self._temperature}
-        return told(v1.RealtimeSession, {**own, **settings}).to_dict()
+        return returned_settings(v1.RealtimeSession, {**own, **settings}).to_dict()
 
     def _v1_response(self, response: dict[str, Any]) -> dict[str, Any]:
         response = {**response, **v1_settings(response), "temperature": self._temperature}

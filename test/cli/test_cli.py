@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 import openai_realtime_client
 from openai_realtime_client import deviations, ga, v1
 from openai_realtime_client.cli import main
-from openai_realtime_client.cli.display import Screen, gist
+from openai_realtime_client.cli.display import Screen, summarize
 from openai_realtime_client.testing import Faults, ReplayServer
 from openai_realtime_client.testing.recording import RecordedEvent, read_recording
 
@@ -290,10 +290,10 @@ def test_a_demo_is_recorded_inspected_and_replayed(cli: Cli) -> None:
         parse = ga.parse_client_event if each.direction == "client" else ga.parse_server_event
         assert deviations(parse(json.dumps(each.event))) == []
 
-    status, told, err = cli.run("inspect", "-", stdin=out)
+    status, shown, err = cli.run("inspect", "-", stdin=out)
     assert (status, err) == (0, "")
-    assert told.startswith("standard input: protocol ga, times in ms\n")
-    assert told.endswith("Errors: none\nDeviations: none\n")
+    assert shown.startswith("standard input: protocol ga, times in ms\n")
+    assert shown.endswith("Errors: none\nDeviations: none\n")
 
     cli.monkeypatch.setenv("OPENAI_API_KEY", "")
     with ReplayServer(script=out.splitlines()) as replay:
@@ -822,7 +822,7 @@ def test_combining_marks_do_not_make_a_line_longer(cli: Cli) -> None:
     assert text in cli.inspect(server(type="x", text=text)).out
 
 
-# The gist of an event
+# The summarize of an event
 
 
 @pytest.mark.parametrize(
@@ -870,8 +870,8 @@ def test_combining_marks_do_not_make_a_line_longer(cli: Cli) -> None:
         ({"type": "x", "text": "y" * 5000}, f'"{"y" * 299}…"'),
     ],
 )
-def test_the_gist(event: Event, text: str) -> None:
-    assert gist(event) == text
+def test_the_summary(event: Event, text: str) -> None:
+    assert summarize(event) == text
 
 
 GIST_FIELDS = [
@@ -915,8 +915,8 @@ TYPES = st.sampled_from(["response.create", "response.done", "a.audio.delta", "e
     TYPES,
     st.dictionaries(st.sampled_from(["error", "session", "response", "item"]) | st.text(), JSON),
 )
-def test_the_gist_of_anything(kind: str, event: Event) -> None:
-    assert isinstance(gist({**event, "type": kind}), str)
+def test_the_summary_of_anything(kind: str, event: Event) -> None:
+    assert isinstance(summarize({**event, "type": kind}), str)
 
 
 @given(st.text(), st.sampled_from(["utf-8", "latin-1", "ascii"]))

@@ -285,7 +285,7 @@ def test_unknown_fields_are_compared_however_they_were_set() -> None:
     assert parsed != RealtimeSessionCreateRequest.from_json('{"vendor":null}')
 
 
-def test_absence_is_told_apart_from_null_on_either_side() -> None:
+def test_absence_differs_from_null_on_either_side() -> None:
     null = RealtimeSessionCreateRequest(instructions=None)
     assert null != RealtimeSessionCreateRequest()
     assert RealtimeSessionCreateRequest() != null

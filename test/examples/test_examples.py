@@ -66,7 +66,7 @@ def check(server: ReplayServer) -> None:
 
 def settings(server: ReplayServer, **more: str) -> dict[str, str]:
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "AZURE_"))}
-    # Whatever a program leaves open or unawaited is told on stderr.
+    # Whatever a program leaves open or unawaited is shown on stderr.
     warnings = "always::ResourceWarning,always::RuntimeWarning"
     strict = {"PYTHONWARNINGS": warnings, "PYTHONIOENCODING": "utf-8", "NO_PROXY": "127.0.0.1"}
     return {**clean, **strict, "OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": KEY, **more}
@@ -491,16 +491,18 @@ def test_the_conversation_goes_on_wherever_a_session_ends(
         assert first.close_code == (1006 if how == "cut" else 1001)
         update = {"type": "session.update", "session": reconnect.SESSION.to_dict()}
         assert second.received[0].to_dict() == update
-        # What was answered is told, what was not is asked, and nothing twice.
+        # What was answered is shown, what was not is asked, and nothing twice.
         answered = events[:count].count("response.done")
-        told = [text for turn in zip(questions, answers, strict=True) for text in turn]
-        assert texts(second) == told[: 2 * answered] + questions[answered:]
+        shown = [text for turn in zip(questions, answers, strict=True) for text in turn]
+        assert texts(second) == shown[: 2 * answered] + questions[answered:]
         assert types(second.received).count("response.create") == len(questions) - answered
     # Each began anew with the shortest delay.
     assert reconnect.waits == [0.5] * (last_answer + 1)
 
 
-def test_what_is_told_has_the_roles_of_who_said_it(server: ReplayServer, reconnect: Any) -> None:
+def test_what_is_passed_on_has_the_roles_of_who_said_it(
+    server: ReplayServer, reconnect: Any
+) -> None:
     converse(reconnect)
     turns = types(server.sessions.pop().sent)
     server.faults = Faults(cut_after=len(turns) - 2)
@@ -512,15 +514,15 @@ def test_what_is_told_has_the_roles_of_who_said_it(server: ReplayServer, reconne
     ]
 
 
-def test_only_the_latest_items_are_told(server: ReplayServer, reconnect: Any) -> None:
+def test_only_the_latest_items_are_passed_on(server: ReplayServer, reconnect: Any) -> None:
     questions = [f"Question {n}." for n in range(12)]
     converse(reconnect, questions)
     server.faults = Faults(cut_after=len(server.sessions.pop().sent) - 2)
     converse(reconnect, questions)
-    told = texts(server.sessions[1])
-    assert len(told) == reconnect.REMEMBERED + 1
-    assert told[0] == "Question 1."
-    assert told[-2:] == ["You said: Question 10.", "Question 11."]
+    shown = texts(server.sessions[1])
+    assert len(shown) == reconnect.REMEMBERED + 1
+    assert shown[0] == "Question 1."
+    assert shown[-2:] == ["You said: Question 10.", "Question 11."]
 
 
 def test_it_gives_up_after_some_tries(
@@ -556,7 +558,7 @@ def test_delays_are_bounded_and_at_random(
 
 def test_an_answer_makes_the_tries_count_anew(server: ReplayServer, reconnect: Any) -> None:
     converse(reconnect, QUESTIONS[:1])
-    # Enough for one answer in each session: of those after the first, with what is told before.
+    # Enough for one answer in each session: of those after the first, with what is shown before.
     turn = len(server.sessions.pop().sent)
     server.faults = Faults(cut_after=turn + 1)
     reconnect.faults = [Faults(cut_after=3), Faults(cut_after=3), Faults(cut_after=turn + 5)]
@@ -656,12 +658,12 @@ def test_an_interruption_cuts_what_was_not_heard(server: ReplayServer) -> None:
     [session] = server.sessions
     truncate = only(session.received, "conversation.item.truncate")
     assert only(session.sent, "conversation.item.truncated")["item_id"] == truncate["item_id"]
-    told = truncate["audio_end_ms"]
-    assert 100 <= told < len(spoken(session)) / 48
+    shown = truncate["audio_end_ms"]
+    assert 100 <= shown < len(spoken(session)) / 48
     assert lines == [
-        f"Interrupted after {told} ms.",
+        f"Interrupted after {shown} ms.",
         f"user: {STORY}",
-        f"assistant: {told} ms of audio",
+        f"assistant: {shown} ms of audio",
         "user: Stop.",
     ]
 

@@ -1118,7 +1118,7 @@ async def test_a_connector_holds_one_session_at_a_time(kind: Kind) -> None:
         assert len(server.sessions) == 2
 
 
-def test_errors_can_be_told_apart_by_class() -> None:
+def test_errors_can_be_distinguished_by_class() -> None:
     for _, error in CODES:
         assert issubclass(error, ConnectionClosedError)
     for each in (ConnectionClosedError, ConnectionFailedError):
@@ -1190,7 +1190,9 @@ async def test_a_refusal_tells_the_servers_answer(kind: Kind, status: int) -> No
     ids=lambda value: repr(value)[:20],
 )
 @scenario
-async def test_a_refusal_with_any_body_is_told_in_short(kind: Kind, body: bytes, told: str) -> None:
+async def test_a_refusal_with_any_body_is_shown_in_short(
+    kind: Kind, body: bytes, told: str
+) -> None:
     with HttpServer(Answer(403, body)) as server:
         error = await refusal(kind, server.url)
     assert isinstance(error, HandshakeRefusedError)

@@ -534,7 +534,7 @@ def test_updates_are_merged(server: ReplayServer) -> None:
     assert third["session"]["audio"]["input"]["turn_detection"] is None
 
 
-def test_settings_are_told_as_the_schema_has_them(server: ReplayServer) -> None:
+def test_settings_are_returned_as_the_schema_has_them(server: ReplayServer) -> None:
     voice = {"audio": {"output": {"voice": {"id": "voice_1"}}}}
     with client(server) as c:
         updated = c.answer(update(parallel_tool_calls=False, **voice))
