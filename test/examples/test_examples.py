@@ -334,11 +334,11 @@ def test_several_calls_are_answered_and_wrong_ones_too(server: ReplayServer) -> 
         if output["type"] != "function_call":
             return event
         many = [
-            {**output, "call_id": "call_1"},
-            {**output, "call_id": "call_2", "arguments": '{"city": "Rome"}'},
-            {**output, "call_id": "call_3", "name": "get_time", "arguments": "{}"},
-            {**output, "call_id": "call_4", "arguments": '{"town": "Rome"}'},
-            {**output, "call_id": "call_5", "arguments": '{"city": '},
+            {**output, "id": "item_1", "call_id": "call_1"},
+            {**output, "id": "item_2", "call_id": "call_2", "arguments": '{"city": "Rome"}'},
+            {**output, "id": "item_3", "call_id": "call_3", "name": "get_time", "arguments": "{}"},
+            {**output, "id": "item_4", "call_id": "call_4", "arguments": '{"town": "Rome"}'},
+            {**output, "id": "item_5", "call_id": "call_5", "arguments": '{"city": '},
         ]
         return {**event, "response": {**event["response"], "output": many}}
 
