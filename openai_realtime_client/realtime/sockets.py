@@ -310,6 +310,11 @@ class Socket(websockets.sync.client.ClientConnection):
             self.abort()
             raise
 
+    def wait_closed(self, timeout: float | None = None) -> bool:
+        """Wait for the end at most `timeout` seconds; `websockets` has it from version 17 on."""
+        self.recv_events_thread.join(timeout)
+        return not self.recv_events_thread.is_alive()
+
     def close_socket(self) -> None:
         """End, and wake whoever waits."""
         self.stop_timer()
