@@ -40,7 +40,7 @@ EVENT = b'{"type":"x"}'
 FLOOD = (b"\x81" + bytes([len(EVENT)]) + EVENT) * 100
 
 
-# A server in a thread, which does as it is told
+# A server in a thread, which follows a script
 
 
 @dataclass

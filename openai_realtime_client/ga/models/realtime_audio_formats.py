@@ -19,7 +19,7 @@ RealtimeAudioFormats: TypeAlias = Annotated[
         },
     ),
 ]
-"""Encoding of raw audio, told apart by `type`.
+"""Encoding of raw audio, distinguished by `type`.
 
 `audio/pcm` is 16-bit PCM at 24 kHz, `audio/pcmu` is G.711 mu-law and `audio/pcma` is G.711
 A-law, both at 8 kHz.

@@ -75,7 +75,7 @@ RealtimeClientEvent: TypeAlias = Annotated[
 ]
 """Any event a client sends in a realtime or transcription session.
 
-There are eleven, told apart by `type`: create, delete, retrieve and truncate conversation items;
+They are distinguished by `type`: create, delete, retrieve and truncate conversation items;
 append to, clear and commit the input audio buffer; clear the output audio buffer; create and cancel
 responses; update the session. Translation sessions have events of their own in
 `RealtimeTranslationClientEvent`.

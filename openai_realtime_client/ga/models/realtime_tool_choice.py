@@ -15,6 +15,6 @@ RealtimeToolChoice: TypeAlias = Annotated[
 """How the model picks tools.
 
 A plain string is one of the modes `none`, `auto` and `required` (`ToolChoiceOptions`). An object
-forces one tool, told apart by `type`: `function` names a function (`ToolChoiceFunction`), `mcp`
+forces one tool, distinguished by `type`: `function` names a function (`ToolChoiceFunction`), `mcp`
 names an MCP server and optionally one of its tools (`ToolChoiceMCP`).
 """

@@ -21,6 +21,6 @@ ResponsePromptVariable: TypeAlias = Annotated[
 ]
 """Value for one variable of a prompt template.
 
-A plain string is inserted as it is; an object is told apart by `type`: `input_text`
+A plain string is inserted as it is; an object is distinguished by `type`: `input_text`
 (`InputTextContent`), `input_image` (`InputImageContent`) or `input_file` (`InputFileContent`).
 """

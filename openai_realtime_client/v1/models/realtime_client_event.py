@@ -73,7 +73,7 @@ RealtimeClientEvent: TypeAlias = Annotated[
         },
     ),
 ]
-"""Any event a client can send, told apart by `type`.
+"""Any event a client can send, distinguished by `type`.
 
 Items: `conversation.item.create`, `conversation.item.delete`, `conversation.item.retrieve`,
 `conversation.item.truncate`. Input audio: `input_audio_buffer.append`, `input_audio_buffer.clear`,

@@ -181,7 +181,7 @@ RealtimeServerEvent: TypeAlias = Annotated[
         },
     ),
 ]
-"""Any event a server can send, told apart by `type`.
+"""Any event a server can send, distinguished by `type`.
 
 There are events for the session (`session.created`, `session.updated`,
 `transcription_session.updated`), the conversation and its items (`conversation.created`,
