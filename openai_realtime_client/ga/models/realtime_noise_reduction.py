@@ -14,3 +14,9 @@ class RealtimeNoiseReduction(RealtimeModel):
 
     type: NoiseReductionType | None = None
     """Kind of microphone to tune for: `near_field` or `far_field`."""
+    strength: float | None = None
+    """How much noise to suppress; a higher number suppresses more.
+
+    The default is 1 when noise reduction is switched on. An update without it keeps the strength
+    as it is.
+    """

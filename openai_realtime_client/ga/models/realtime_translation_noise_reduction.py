@@ -17,3 +17,9 @@ class RealtimeTranslationNoiseReduction(RealtimeModel):
     `near_field` is one close to the mouth, such as a headset; `far_field` is one at a distance,
     such as in a laptop or meeting room.
     """
+    strength: float | None = None
+    """How much noise to suppress; a higher number suppresses more.
+
+    The default is 1 when noise reduction is switched on. An update without it keeps the strength
+    as it is.
+    """
