@@ -601,14 +601,15 @@ def _options(settings: Settings, own: Mapping[str, Any]) -> dict[str, Any]:
     return Hidden({**defaults, **own})
 
 
-def _give_up_when_stuck(tcp: socket.socket, options: Mapping[str, Any]) -> None:
+def _give_up_when_stuck(tcp: socket.socket | None, options: Mapping[str, Any]) -> None:
     """Let the system end a connection that takes no more, for no ping gets through to tell.
 
     By default it would go on trying for a quarter of an hour.
     """
     interval, timeout = options["ping_interval"], options["ping_timeout"]
     option: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux has it
-    if option and interval and timeout and tcp.family in (socket.AF_INET, socket.AF_INET6):
+    # It has no socket any more where the server ended it at once.
+    if tcp and option and interval and timeout and tcp.family in (socket.AF_INET, socket.AF_INET6):
         with suppress(OSError):  # The server may have ended it already.
             tcp.setsockopt(socket.IPPROTO_TCP, option, int((interval + timeout) * 1000))
 

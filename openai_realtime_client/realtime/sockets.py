@@ -93,7 +93,7 @@ class AsyncSocket(websockets.asyncio.client.ClientConnection):
         """Drop what was and will be received, so that the close frame is always reached."""
         self._is_dropping = True
         self.recv_messages.close()
-        self.transport.resume_reading()
+        self._resume_reading()
 
     def end_in_time(self) -> None:
         """Cut the connection if it has not ended after `close_timeout` seconds."""
@@ -123,12 +123,20 @@ class AsyncSocket(websockets.asyncio.client.ClientConnection):
         self._data_to_send = protocol.data_to_send
         protocol.data_to_send = self._in_writes
         super().connection_made(transport)
+        messages: Any = self.recv_messages
+        messages.resume = self._resume_reading
+
+    def _resume_reading(self) -> None:
+        # In Python 3.10 there is nothing below TLS any more when the connection is lost.
+        with suppress(AttributeError):
+            self.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
         if self._ending is not None:
             self._ending.cancel()
         super().connection_lost(exc)
+        self.transport.close()  # Python 3.10 warns of a TLS transport that the server has ended.
 
     def data_received(self, data: bytes) -> None:
         """Take what the server sent."""
