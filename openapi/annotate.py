@@ -176,7 +176,7 @@ def _python_name(field: str) -> str:
 
 
 def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """Describe each member: its Python type, its page or enum, and how it is told apart."""
+    """Describe each member: its Python type, its page or enum, and what distinguishes it."""
     described = [_member(name, member, schemas) for member in members(schema)]
     mapping = schema.get("discriminator", {}).get("mapping", {})
     for member in described:

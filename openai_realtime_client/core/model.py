@@ -29,7 +29,7 @@ AS_HELD = core_schema.simple_ser_schema("any")
 def lossless(schema: Any) -> Any:
     """Make pydantic's schema of one field accept `null` and convert nothing.
 
-    Models and enums see to themselves; this walks what stands around them.
+    Models and enums have schemas of their own; this changes the containers around them.
     """
     kind = schema["type"]
     if kind == "default":

@@ -41,7 +41,7 @@ class Dialect(Generic[Event]):
 
 @dataclass(frozen=True)
 class AzureSettings:
-    """Where and as whom to connect to Azure; see `azure`."""
+    """The endpoint, deployment and credential for Azure; see `azure`."""
 
     endpoint: str
     deployment: str
