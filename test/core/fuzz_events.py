@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from math import inf
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -55,7 +56,12 @@ def check(data: bytes) -> None:
             continue
         wire = json.loads(data)
         assert same(event.to_dict(), wire)
-        assert same(json.loads(event.to_json()), wire)
+        try:
+            text = event.to_json()
+        except ValueError:  # JSON has no infinity, which is what `json` makes of 1e400
+            assert any(node in (inf, -inf) for _, node in places(wire))
+        else:
+            assert same(json.loads(text), wire)
         deviations(event)
 
 
