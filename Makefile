@@ -3,14 +3,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 BENCH := .venv-bench
+CLIENTS := .venv-clients
 LOWEST := build/lowest
 FUZZ ?= -max_total_time=600
 PIP := -m pip install -qq --disable-pip-version-check
-PINS = $(BIN)/uv pip compile -q setup.py --extra websocket --universal --python-version 3.10 \
-	--generate-hashes --no-header --no-annotate --upgrade
+COMPILE = $(BIN)/uv pip compile -q setup.py --extra websocket --universal --generate-hashes \
+	--no-header --no-annotate --upgrade --python-version
 
 .DEFAULT_GOAL := help
-.PHONY: help generate check test test-lowest lint types docs demo fuzz bench load build pins clean
+.PHONY: help generate check test test-lowest clients lint types docs demo fuzz bench load build pins clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -32,6 +33,9 @@ lint: $(INSTALLED) ## check style, formatting and workflows
 	@$(BIN)/ruff format --check .
 	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+
+clients: $(CLIENTS)/installed ## run clients of others against the embedded server; needs Python 3.11
+	@PYTHONPATH=$(CURDIR) $(CLIENTS)/bin/python -m pytest -W ignore test/clients
 
 types: $(INSTALLED) ## check types, strictly, with mypy and pyright
 	@$(BIN)/mypy
@@ -63,11 +67,12 @@ build: $(INSTALLED) ## build the sdist and the wheel into dist/
 
 pins: $(INSTALLED) ## resolve requirements-*.txt anew, after a change of setup.py or requirements-dev.in
 	@$(BIN)/python $(PIP) uv
-	@$(PINS) requirements-dev.in -o requirements-dev.txt
-	@$(PINS) --resolution lowest-direct -o requirements-lowest.txt
+	@$(COMPILE) 3.10 requirements-dev.in -o requirements-dev.txt
+	@$(COMPILE) 3.10 --resolution lowest-direct -o requirements-lowest.txt
+	@$(COMPILE) 3.11 test/clients/requirements.in -o test/clients/requirements.txt
 
 clean: ## remove the tools and everything that can be made again
-	rm -rf $(VENV) $(BENCH) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(CLIENTS) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(INSTALLED): requirements-dev.txt setup.py
 	@echo "- installing the tools into $(VENV)"
@@ -79,4 +84,12 @@ $(INSTALLED): requirements-dev.txt setup.py
 $(LOWEST)/installed: $(INSTALLED) requirements-lowest.txt
 	@rm -rf $(LOWEST)
 	@$(BIN)/python $(PIP) --require-hashes --requirement requirements-lowest.txt --no-deps --target $(LOWEST)
+	@touch $@
+
+$(CLIENTS)/installed: test/clients/requirements.txt test/clients/package-lock.json
+	@echo "- installing the clients into $(CLIENTS)"
+	@$(PYTHON) -m venv $(CLIENTS)
+	@$(CLIENTS)/bin/python $(PIP) --require-hashes --requirement test/clients/requirements.txt
+	@mkdir -p $(CLIENTS)/node && cp test/clients/package*.json $(CLIENTS)/node
+	@cd $(CLIENTS)/node && ../bin/npm ci --silent
 	@touch $@

@@ -9,6 +9,8 @@ from openai_realtime_client.ga.models.voice_ids_or_custom_voice import VoiceIdsO
 class RealtimeResponseCreateParamsAudioOutput(RealtimeModel):
     """Settings of the speech to produce in a single response."""
 
+    __nullable__ = frozenset({"format", "voice"})
+
     format: RealtimeAudioFormats | None = None
     """Encoding wanted for the audio in `response.output_audio.delta` events."""
     voice: VoiceIdsOrCustomVoice | None = None

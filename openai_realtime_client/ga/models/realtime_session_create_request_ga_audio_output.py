@@ -9,6 +9,8 @@ from openai_realtime_client.ga.models.voice_ids_or_custom_voice import VoiceIdsO
 class RealtimeSessionCreateRequestGAAudioOutput(RealtimeModel):
     """Settings for the audio the model generates. They set its format, voice and pace."""
 
+    __nullable__ = frozenset({"format", "voice", "speed"})
+
     format: RealtimeAudioFormats | None = None
     """Encoding of the output audio.
 
