@@ -466,8 +466,8 @@ def test_a_fragment_is_enough_for_a_protocol(changed: Run) -> None:
 from openai_realtime_client import third
 event = third.parse_server_event('{"type":"hello","name":"it"}')
 assert isinstance(event, third.RealtimeServerEventHello)
-settings = third.connect_sync(base_url="ws://localhost", api_key="")._settings
-print(event.name, settings.url(), third.connect.__mro__[1].__name__)
+connector = third.connect_sync(base_url="ws://localhost", api_key="")
+print(event.name, connector._url(), third.connect.__mro__[1].__name__)
 """
     assert run_in(changed.root, program) == "it ws://localhost/third AsyncConnector\n"
 

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-
 # With sorted keys: of the same value it is the same text, which differs for `1`, `1.0` and `True`.
 json_of = json.JSONEncoder(sort_keys=True).encode
 
