@@ -420,7 +420,7 @@ class _Connector(Generic[ServerEvent, ClientEvent]):
             query=query,
             allow_insecure=allow_insecure,
         )
-        self._options = websocket_options or {}
+        self._options = Hidden(websocket_options or {})  # a proxy's password may be there
         self._record = None if record is None else Record.of(record)
         self._is_entered = False
 
