@@ -289,7 +289,7 @@ class Conversation:
             wire = wire.to_dict()
         return cast("Event | None", handle(self, wire))
 
-    def heard(self, item_id: str, milliseconds: float) -> dict[str, Any] | None:
+    def heard(self, item_id: str, milliseconds: float) -> Any:
         """Make the event to send after an interruption, so that the model knows what was heard.
 
         Args:
