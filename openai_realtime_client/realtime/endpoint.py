@@ -14,6 +14,7 @@ from openai_realtime_client.core.credentials import (
     BaseUrl,
     Credential,
     Headers,
+    Hidden,
     HiddenKey,
     Key,
     awaited,
@@ -132,7 +133,7 @@ class Settings:
         if api_key is None and not self._base.has_user:
             api_key = os.environ.get("OPENAI_API_KEY")
         self._credential = azure.credential if azure else Credential.bearer(api_key)
-        self._options = websocket_options or {}
+        self._options = Hidden(websocket_options or {})  # a proxy's password may be there
         self._record = None if record is None else Record.of(record)
 
     def _url(self) -> str:
