@@ -137,11 +137,11 @@ def _annotate_field(field: str, schema: dict[str, Any], *, is_required: bool) ->
         each = each.get("items", {})
     schema["x-nullable"] = schema.get("nullable", False)
     if schema["x-name"] != field:
-        schema["x-alias"] = field
+        schema["x-alias"] = literal(field)
     values = schema.get("enum", [])
     # A discriminator is sent even where the schema lets it be left out.
     if len(values) == 1 and (is_required or field == "type"):
-        schema["x-constant"] = values[0]
+        schema["x-constant"] = literal(values[0])
     schema["x-notes"] = " ".join(f"[{note}]" for note in _notes(field, schema, is_required))
 
 
@@ -153,7 +153,7 @@ def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[st
     if "x-known" in schema:
         yield f"known: {', '.join(f'`{value}`' for value in schema['x-known'])}"
     if "x-constant" in schema:
-        yield f"always `{schema['x-constant']}`"
+        yield f"always `{schema['enum'][0]}`"
     elif schema.get("default") is not None:
         yield f"default `{json.dumps(schema['default'])}`"
     for key, word in BOUNDS.items():
@@ -220,7 +220,7 @@ def _member(union: str, schema: dict[str, Any], schemas: dict[str, Any]) -> dict
 
 def _named_values(schema: dict[str, Any]) -> list[dict[str, str]]:
     pairs = zip(schema["x-enum-varnames"], schema["enum"], strict=True)
-    return [{"name": name, "value": value} for name, value in pairs]
+    return [{"name": name, "value": value, "literal": literal(value)} for name, value in pairs]
 
 
 def docstring(text: str, indent: str) -> str:
