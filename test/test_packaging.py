@@ -171,7 +171,9 @@ def test_pip_is_asked_for_what_is_meant_only() -> None:
 
 
 def test_every_pin_has_hashes_and_names_no_host() -> None:
-    for file in ("requirements-dev.txt", "requirements-lowest.txt"):
+    files = sorted(ROOT.glob("requirements-*.txt"))
+    assert [path.stem for path in files] == [f"requirements-{n}" for n in ("dev", "fuzz", "lowest")]
+    for file in files:
         text = (ROOT / file).read_text("utf-8")
         assert "://" not in text
         assert "--index" not in text
@@ -180,11 +182,20 @@ def test_every_pin_has_hashes_and_names_no_host() -> None:
 
 
 def test_the_pins_hold_what_is_asked_for() -> None:
-    pinned = {(each.name, str(each.specifier)) for each in requirements("requirements-dev.txt")}
-    for wanted in requirements("requirements-dev.in"):
-        name = canonicalize_name(wanted.name)
-        assert name in {name for name, _ in pinned}
-        assert not wanted.specifier or (name, str(wanted.specifier)) in pinned
+    for kind in ("dev", "fuzz"):
+        found = requirements(f"requirements-{kind}.txt")
+        pinned = {(each.name, str(each.specifier)) for each in found}
+        for wanted in requirements(f"requirements-{kind}.in"):
+            name = canonicalize_name(wanted.name)
+            assert name in {name for name, _ in pinned}
+            assert not wanted.specifier or (name, str(wanted.specifier)) in pinned
+
+
+def test_make_installs_nothing_without_a_hash() -> None:
+    text = (ROOT / "Makefile").read_text("utf-8").replace("\\\n", "")
+    for line in text.splitlines():
+        if "$(PIP)" in line and "$(BENCH)" not in line:
+            assert "--require-hashes" in line or line.endswith("--no-deps --editable ."), line
 
 
 def test_the_lowest_pins_are_the_ends_of_the_ranges(wheel: zipfile.ZipFile) -> None:
