@@ -295,7 +295,7 @@ class Users:
                 self.direct[used].add(name)
 
     def _references(self, node: Any) -> list[str]:
-        """The classes that a node refers to, each once; a plain map has no class, but its values."""
+        """The classes that a node refers to, each once. A plain map counts for its values."""
         found: dict[str, None] = {}
         for _place, each in walk(node):
             name = each.get("$ref", "").removeprefix(REFERENCE)
