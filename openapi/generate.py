@@ -22,7 +22,9 @@ from typing import Any
 
 import annotate
 import compare
+import constructs
 import spec
+from simplify import simplified
 
 SOURCES = Path("openapi")
 PACKAGE = Path("openai_realtime_client")
@@ -90,7 +92,9 @@ def main() -> int:
         report(changes, protocols)
         return 0
     except (spec.SpecError, GenerationError) as error:
-        print(f"error: {error}\nNothing was changed.", file=sys.stderr)
+        for line in str(error).splitlines():
+            print(line if line.startswith("  ") else f"error: {line}", file=sys.stderr)
+        print("Nothing was changed.", file=sys.stderr)
         return 1
 
 
@@ -125,9 +129,11 @@ def read(fragment: Path) -> Protocol:
     module = ".".join((PACKAGE / name).parts)
     document = spec.merged(fragment, overlay)
     try:
+        constructs.check(simplified(document))
         return Protocol(name, annotate.annotated(document, module))
     except spec.SpecError as error:
-        raise spec.SpecError(f"{fragment}: {error}") from None
+        lines = [f"{fragment}: {line}" for line in str(error).splitlines()]
+        raise spec.SpecError("\n".join(lines)) from None
 
 
 def configure(protocol: Protocol) -> str:

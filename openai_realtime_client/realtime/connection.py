@@ -30,7 +30,7 @@ from openai_realtime_client.core.errors import (
     closed,
 )
 from openai_realtime_client.core.model import RealtimeModel, json_bytes
-from openai_realtime_client.core.session_state import SessionState
+from openai_realtime_client.core.session_state import SESSION_EVENTS, SessionState
 from openai_realtime_client.realtime.endpoint import (
     AzureSettings,
     Dialect,
@@ -64,12 +64,6 @@ _socket_logger.addFilter(without_traceback)
 
 # 2 s of PCM at 24 kHz: far below the 15 MiB that the service takes at once, no base64 padding.
 _AUDIO_CHUNK = 3 * 2**15
-_STATES = {
-    "session.created",
-    "session.updated",
-    "transcription_session.created",
-    "transcription_session.updated",
-}
 
 
 class _Session(Generic[ServerEvent, ClientEvent]):
@@ -102,7 +96,7 @@ class _Session(Generic[ServerEvent, ClientEvent]):
 
     def _received(self, data: bytes) -> ServerEvent:
         event: Any = self._dialect.parse(data)
-        if event.type in _STATES:
+        if event.type in SESSION_EVENTS:
             self._state.add(event)
         _logger.debug("received %.100s, session %s", event.type, self._state.id)
         if self._record:
@@ -117,10 +111,6 @@ class _Session(Generic[ServerEvent, ClientEvent]):
         # Before it is sent, so that it stands before what the server answers.
         if self._record:
             self._record.add("client", name, data)
-
-    def _end_record(self) -> None:
-        if self._record:
-            self._record.close()
 
     def _closed(
         self, error: ConnectionClosed, unsent: str | None = None, audio_sent: int = 0
@@ -240,7 +230,8 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
         except asyncio.CancelledError:  # the event loop ends
             self._socket.transport.abort()
             raise
-        self._end_record()
+        if self._record:
+            await asyncio.to_thread(self._record.close)
         _logger.debug("closed with %s, session %s", self._socket.close_code, self.session_id)
 
     async def _send(self, name: str, data: bytes, audio_sent: int = 0) -> None:
@@ -342,7 +333,8 @@ class Connection(_Session[ServerEvent, ClientEvent]):
         self._socket.end_in_time()
         self._socket.close(code, reason)
         self._socket.stop_timer()
-        self._end_record()
+        if self._record:
+            self._record.close()
         _logger.debug("closed with %s, session %s", self._socket.close_code, self.session_id)
 
     def __iter__(self) -> Self:
