@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from examples import Examples, literal
+from params import Params
 from simplify import simplified
 from spec import (
     REFERENCE,
@@ -85,6 +86,10 @@ def annotated(document: dict[str, Any], package: str) -> dict[str, Any]:
     _annotate_groups(document)
     _annotate_operations(document)
     _annotate_examples(document, Examples(schemas, package))
+    params = Params(document)
+    document["x-params"] = params.source()
+    for name in params.sent:
+        schemas[name]["x-param"] = f"{name}Param"
     return document
 
 

@@ -52,8 +52,9 @@ from openai_realtime_client.realtime.sockets import AsyncSocket, NoRedirect, Soc
 
 __all__ = ["AsyncConnection", "AsyncConnector", "Connection", "Connector"]
 
-ServerEvent = TypeVar("ServerEvent")
-ClientEvent = TypeVar("ClientEvent")
+ServerEvent = TypeVar("ServerEvent", covariant=True)
+# What `send` takes: a class of events, or its `…Param`. A connection that takes both takes one.
+ClientEvent = TypeVar("ClientEvent", contravariant=True)
 
 _logger = logging.getLogger("openai_realtime_client")
 # What `websockets` tells while debugging has headers and payloads in it.
@@ -147,7 +148,7 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
         self._socket: AsyncSocket = socket
         self._closed_by_us: asyncio.Future[None] | None = None
 
-    async def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
+    async def send(self, event: ClientEvent) -> None:
         """Send one event.
 
         Returns when the operating system has taken it, except that asyncio keeps up to 128 KiB
@@ -155,7 +156,8 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
         being sent.
 
         Args:
-            event: An instance of a client event's class, or a dictionary with a `type`.
+            event: An instance of a client event's class, or a dictionary with a `type`, in which
+                models may stand.
 
         Raises:
             ConnectionClosedError: The session is closed. What of the event arrived is not known.
@@ -271,14 +273,15 @@ class Connection(_Session[ServerEvent, ClientEvent]):
         super().__init__(dialect, host, headers)
         self._socket: Socket = socket
 
-    def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
+    def send(self, event: ClientEvent) -> None:
         """Send one event.
 
         Returns when the operating system has taken it, so a slow network slows the sender down.
         An exception that interrupts it, such as that of Ctrl-C, ends the session.
 
         Args:
-            event: An instance of a client event's class, or a dictionary with a `type`.
+            event: An instance of a client event's class, or a dictionary with a `type`, in which
+                models may stand.
 
         Raises:
             ConnectionClosedError: The session is closed. What of the event arrived is not known.
@@ -421,7 +424,7 @@ class _Connector(Generic[ServerEvent, ClientEvent]):
             query=query,
             allow_insecure=allow_insecure,
         )
-        self._options = websocket_options or {}
+        self._options = Hidden(websocket_options or {})  # a proxy's password may be there
         self._record = None if record is None else Record.of(record)
         self._is_entered = False
 
