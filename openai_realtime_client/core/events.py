@@ -82,7 +82,6 @@ class EventParser(Generic[Event]):
             _put_back(event, mismatch)
         return cast(Event, event)
 
-
     def _add(self, kind: str) -> bool:
         """Add the class of a `type` to the validator, unless it is there or unknown."""
         if kind in self._members or kind not in self._classes:
