@@ -344,7 +344,10 @@ def _annotate_events(schemas: dict[str, Any]) -> None:
         union["x-direction"] = direction
         if "x-connection" in union:
             union["x-connection"] |= _connection(name, union)
-        for value, reference in union["discriminator"]["mapping"].items():
+        classes = union["discriminator"]["mapping"]
+        names = {value: ref.removeprefix(REFERENCE) for value, ref in classes.items()}
+        union["x-classes"] = ", ".join(f"{literal(k)}: {literal(v)}" for k, v in names.items())
+        for value, reference in classes.items():
             event = schemas[reference.removeprefix(REFERENCE)]
             event["x-event-type"] = value
             event["x-direction"] = direction
