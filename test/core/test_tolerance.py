@@ -320,7 +320,7 @@ def test_a_large_event_is_parsed() -> None:
 
 def test_memory_does_not_grow_with_distinct_unknowns() -> None:
     def parse_many(first: int) -> int:
-        for number in range(first, first + 20_000):
+        for number in range(first, first + 5_000):
             v1.parse_server_event(f'{{"type":"new_{number}","field_{number}":1}}')
             v1.parse_server_event(
                 f'{{"type":"response.done","event_id":"e","response":{{"status":"v_{number}"}}}}'
@@ -332,10 +332,10 @@ def test_memory_does_not_grow_with_distinct_unknowns() -> None:
     try:
         # The first round fills caches that have a size.
         before = parse_many(0)
-        after = parse_many(20_000)
+        after = parse_many(5_000)
     finally:
         tracemalloc.stop()
-    assert after - before < 200_000
+    assert after - before < 50_000
 
 
 def test_the_first_parse_may_come_from_many_threads() -> None:
