@@ -122,7 +122,7 @@ def _name_enum_values(schema: dict[str, Any]) -> None:
     if all(isinstance(value, str) for value in values):
         schema.setdefault("type", "string")
     if schema.get("type") != "string":
-        # Any number stays possible; the page tells the known ones.
+        # Any number stays possible; the page lists the known ones.
         schema["x-known"] = schema.pop("enum")
         return
     schema["x-enum-varnames"] = enum_constants(values)

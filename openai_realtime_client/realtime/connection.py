@@ -54,7 +54,7 @@ ClientEvent = TypeVar("ClientEvent", contravariant=True)
 Opened = TypeVar("Opened", bound="_Session[Any, Any]")
 
 _logger = logging.getLogger("openai_realtime_client")
-# What `websockets` tells while debugging has headers and payloads in it.
+# The debug messages of `websockets` hold headers and payloads.
 _socket_logger = logging.getLogger("openai_realtime_client.websockets")
 _socket_logger.addFilter(lambda record: record.levelno > logging.DEBUG)
 # In the local variables of a traceback, too, which tools that report errors show.
