@@ -142,7 +142,7 @@ def configure(protocol: Protocol) -> str:
     config |= {"inputSpec": str(document), "outputDir": str(made), "packageName": protocol.module}
     config["additionalProperties"]["specName"] = str(protocol.fragment)
     has_events = spec.event_unions(protocol.document["components"]["schemas"])
-    for template in ("events.mustache", "connections.mustache"):
+    for template in ("build.mustache", "events.mustache", "connections.mustache"):
         config["files"][template]["folder"] = str(protocol.package)
         if not has_events:
             del config["files"][template]

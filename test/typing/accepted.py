@@ -141,3 +141,19 @@ def sent() -> list[ga.RealtimeModel]:
         ga.RealtimeFunctionTool.from_dict({"type": "function", "vendor_key": 1}),
         Extended(name="look_up", vendor_timeout=5),
     ]
+
+
+async def built(png: bytes) -> None:
+    assert_type(ga.user_text("Hi"), ga.RealtimeClientEventConversationItemCreate)
+    assert_type(v1.user_text("Hi"), v1.RealtimeClientEventConversationItemCreate)
+    tool = ga.FunctionTool(described)
+    assert_type(tool.definition, ga.RealtimeFunctionTool)
+    assert_type(tool.run({}), ga.RealtimeClientEventConversationItemCreate)
+    assert_type(v1.FunctionTool(described).definition, v1.RealtimeResponseCreateParamsTool)
+    session = ga.RealtimeSessionCreateRequestGA(tools=[tool.definition])
+    update = ga.RealtimeClientEventSessionUpdate(session=session)
+    async with ga.connect("gpt-realtime") as connection:
+        await connection.send(update)
+        await connection.send(ga.user_image(png, media_type="image/png"))
+        await connection.send(await tool.run_async({"call_id": "c", "arguments": "{}"}))
+        await connection.send(ga.function_output("c", ["any", "value"]))
