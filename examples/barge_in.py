@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import sys
-from typing import Any
 
 from openai_realtime_client import Conversation, Playback, ga
 
@@ -31,7 +30,7 @@ async def main(question: str, interruption: str) -> None:
     conversation, playback = Conversation(), Playback()
     async with ga.connect("gpt-realtime") as connection:
 
-        async def send(event: ga.RealtimeClientEvent | dict[str, Any]) -> None:
+        async def send(event: ga.RealtimeClientEventParam) -> None:
             conversation.add(event)
             await connection.send(event)
 

@@ -25,7 +25,7 @@ def get_weather(
 
 
 TOOLS = {tool.name: tool for tool in [ga.FunctionTool(get_weather)]}
-SESSION = {
+SESSION: ga.RealtimeSessionUpdateParam = {
     "type": "realtime",
     "output_modalities": ["text"],
     "tools": [tool.definition for tool in TOOLS.values()],
@@ -55,7 +55,7 @@ async def main(question: str) -> None:
                 else:
                     error = f"Error: there is no function {call.name}."
                     output = ga.function_output(call.call_id or "", error)
-                print(f"{call.name}({call.arguments}): {output.to_dict()['item']['output']}")
+                print(f"{call.name}({call.arguments}): {output['item'].get('output')}")
                 await connection.send(output)
             if not calls:
                 print("".join(item.text for item in response.items))

@@ -43,13 +43,13 @@ def again(item: ConversationItem) -> ga.RealtimeClientEventConversationItemCreat
 
 
 async def ask(
-    connection: AsyncConnection[ga.RealtimeServerEvent, ga.RealtimeClientEvent],
+    connection: AsyncConnection[ga.RealtimeServerEvent, ga.RealtimeClientEventParam],
     conversation: Conversation,
     question: str,
 ) -> str:
     """The answer to a question."""
     await connection.send(ga.user_text(question))
-    await connection.send(ga.RealtimeClientEventResponseCreate())
+    await connection.send({"type": "response.create"})
     while True:
         event = await connection.recv()
         conversation.add(event)

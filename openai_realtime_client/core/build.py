@@ -1,6 +1,6 @@
 """What most programs send: what the user says, and functions for the model.
 
-Each protocol binds these to its own classes.
+They are dictionaries, whose types each protocol gives.
 """
 
 from __future__ import annotations
@@ -8,25 +8,21 @@ from __future__ import annotations
 import inspect
 from base64 import b64encode
 from collections.abc import Callable
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from openai_realtime_client.core.json_types import is_object, path_text
-from openai_realtime_client.core.model import RealtimeModel
 
 __all__ = ["Builders", "FunctionTool"]
 
-Create = TypeVar("Create", bound=RealtimeModel)
-Tool = TypeVar("Tool", bound=RealtimeModel)
+Create = TypeVar("Create")
+Tool = TypeVar("Tool")
 
 
 class Builders(Generic[Create]):
-    """Functions that make events of the class that adds an item to the conversation."""
-
-    def __init__(self, create: type[Create]) -> None:
-        self._create = create
+    """Functions that make the event that adds an item to the conversation."""
 
     def user_text(self, text: str) -> Create:
         """Make the event that adds a message of the user."""
@@ -61,26 +57,25 @@ class Builders(Generic[Create]):
         return self._item({"type": "message", "role": "user", "content": [part]})
 
     def _item(self, item: dict[str, Any]) -> Create:
-        return self._create.from_dict({"type": "conversation.item.create", "item": item})
+        event: Any = {"type": "conversation.item.create", "item": item}
+        created: Create = event
+        return created
 
 
 class FunctionTool(Generic[Create, Tool]):
-    """A Python function that the model may call, without the classes of a protocol."""
-
-    _builders: ClassVar[Builders[Any]]
-    _definition: ClassVar[type[Any]]
+    """A Python function that the model may call, in any protocol."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.name = function.__name__
         schema: Any = function  # It is one to pydantic, though not to type checkers.
         self._adapter = TypeAdapter[Any](schema)
-        definition = {
+        definition: Any = {
             "type": "function",
             "name": self.name,
             "description": inspect.getdoc(function) or "",
             "parameters": self._adapter.json_schema(),
         }
-        self.definition: Tool = self._definition.from_dict(definition)
+        self.definition: Tool = definition
 
     def run(self, call: Any) -> Create:
         """Validate the arguments of a call, and call the function.
@@ -107,8 +102,7 @@ class FunctionTool(Generic[Create, Tool]):
         return self._output(call, output)
 
     def _output(self, call: Any, output: object) -> Create:
-        event: Create = self._builders.function_output(_field(call, "call_id") or "", output)
-        return event
+        return Builders[Create]().function_output(_field(call, "call_id") or "", output)
 
 
 def _field(call: Any, name: str) -> Any:

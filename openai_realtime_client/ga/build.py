@@ -2,10 +2,16 @@
 
 """What most programs send: what the user says, and functions for the model."""
 
-from openai_realtime_client.core import build
-from openai_realtime_client.ga import models
+from __future__ import annotations
 
-_builders = build.Builders(models.RealtimeClientEventConversationItemCreate)
+from typing import TYPE_CHECKING
+
+from openai_realtime_client.core import build
+
+if TYPE_CHECKING:
+    from openai_realtime_client.ga import params
+
+_builders: build.Builders[params.RealtimeClientEventConversationItemCreateParam] = build.Builders()
 user_text = _builders.user_text
 user_audio = _builders.user_audio
 function_output = _builders.function_output
@@ -14,7 +20,7 @@ user_image = _builders.user_image
 
 class FunctionTool(
     build.FunctionTool[
-        models.RealtimeClientEventConversationItemCreate, models.RealtimeFunctionTool
+        "params.RealtimeClientEventConversationItemCreateParam", "params.RealtimeFunctionToolParam"
     ]
 ):
     """A Python function that the model may call.
@@ -26,6 +32,3 @@ class FunctionTool(
         name: The name of the function.
         definition: The entry of `tools` in a session or response.
     """
-
-    _builders = _builders
-    _definition = models.RealtimeFunctionTool

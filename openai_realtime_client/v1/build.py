@@ -2,10 +2,16 @@
 
 """What most programs send: what the user says, and functions for the model."""
 
-from openai_realtime_client.core import build
-from openai_realtime_client.v1 import models
+from __future__ import annotations
 
-_builders = build.Builders(models.RealtimeClientEventConversationItemCreate)
+from typing import TYPE_CHECKING
+
+from openai_realtime_client.core import build
+
+if TYPE_CHECKING:
+    from openai_realtime_client.v1 import params
+
+_builders: build.Builders[params.RealtimeClientEventConversationItemCreateParam] = build.Builders()
 user_text = _builders.user_text
 user_audio = _builders.user_audio
 function_output = _builders.function_output
@@ -13,7 +19,8 @@ function_output = _builders.function_output
 
 class FunctionTool(
     build.FunctionTool[
-        models.RealtimeClientEventConversationItemCreate, models.RealtimeResponseCreateParamsTool
+        "params.RealtimeClientEventConversationItemCreateParam",
+        "params.RealtimeResponseCreateParamsToolParam",
     ]
 ):
     """A Python function that the model may call.
@@ -25,6 +32,3 @@ class FunctionTool(
         name: The name of the function.
         definition: The entry of `tools` in a session or response.
     """
-
-    _builders = _builders
-    _definition = models.RealtimeResponseCreateParamsTool

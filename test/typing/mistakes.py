@@ -65,3 +65,5 @@ def misbuilt() -> None:
     ga.user_audio("text")  # error: mypy, pyright
     v1.user_image("https://example.com/a.png")  # error: mypy, pyright
     ga.FunctionTool("get_weather")  # error: mypy, pyright
+    with v1.connect_sync("gpt-realtime") as threads:
+        threads.send(v1.FunctionTool(misbuilt).definition)  # error: mypy, pyright
