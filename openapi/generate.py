@@ -22,7 +22,10 @@ from typing import Any
 
 import annotate
 import compare
+import constructs
+import pages
 import spec
+from simplify import simplified
 
 SOURCES = Path("openapi")
 PACKAGE = Path("openai_realtime_client")
@@ -90,7 +93,9 @@ def main() -> int:
         report(changes, protocols)
         return 0
     except (spec.SpecError, GenerationError) as error:
-        print(f"error: {error}\nNothing was changed.", file=sys.stderr)
+        for line in str(error).splitlines():
+            print(line if line.startswith("  ") else f"error: {line}", file=sys.stderr)
+        print("Nothing was changed.", file=sys.stderr)
         return 1
 
 
@@ -102,6 +107,7 @@ def build() -> list[Protocol]:
     shutil.rmtree(BUILD, ignore_errors=True)
     TREE.mkdir(parents=True)
     protocols = [read(fragment) for fragment in sorted(SOURCES.glob("*.yaml"))]
+    pages.describe({protocol.name: protocol.document for protocol in protocols})
     step(f"generating {', '.join(str(protocol.package) for protocol in protocols)}")
     # One process for all, because starting Java takes most of the time.
     run("openapi-generator-cli", "batch", "--fail-fast", *(configure(each) for each in protocols))
@@ -125,9 +131,11 @@ def read(fragment: Path) -> Protocol:
     module = ".".join((PACKAGE / name).parts)
     document = spec.merged(fragment, overlay)
     try:
+        constructs.check(simplified(document))
         return Protocol(name, annotate.annotated(document, module))
     except spec.SpecError as error:
-        raise spec.SpecError(f"{fragment}: {error}") from None
+        lines = [f"{fragment}: {line}" for line in str(error).splitlines()]
+        raise spec.SpecError("\n".join(lines)) from None
 
 
 def configure(protocol: Protocol) -> str:
@@ -141,11 +149,16 @@ def configure(protocol: Protocol) -> str:
     config = spec.load(CONFIG)
     config |= {"inputSpec": str(document), "outputDir": str(made), "packageName": protocol.module}
     config["additionalProperties"]["specName"] = str(protocol.fragment)
-    has_events = spec.event_unions(protocol.document["components"]["schemas"])
-    for template in ("events.mustache", "connections.mustache"):
-        config["files"][template]["folder"] = str(protocol.package)
-        if not has_events:
-            del config["files"][template]
+    schemas = protocol.document["components"]["schemas"]
+    has_events = bool(spec.event_unions(schemas))
+    has_builders = any("x-builders" in schema for schema in schemas.values())
+    is_sent = bool(protocol.document["x-params"])
+    modules = {"events": has_events, "connections": has_events, "params": is_sent}
+    modules |= {"build": has_builders}
+    for module, is_needed in modules.items():
+        config["files"][f"{module}.mustache"]["folder"] = str(protocol.package)
+        if not is_needed:
+            del config["files"][f"{module}.mustache"]
     written = BUILD / f"{protocol.name}.config.yaml"
     written.write_text(json.dumps(config), "utf-8")
     return str(written)
@@ -272,11 +285,11 @@ def report(changes: Changes, protocols: list[Protocol]) -> None:
     ]
     kinds = Counter(spec.kind(schema) for schema in schemas)
     operations = sum(1 for document in documents for _ in spec.operations(document))
-    pages = sum(1 for path in files_in(TREE) if path.suffix == ".md")
+    written = sum(1 for path in files_in(TREE) if path.suffix == ".md")
     print(
         f"{kinds['model']} models, {kinds['union']} unions, "
         f"{sum(spec.count_enums(schema) for schema in schemas)} enums, "
-        f"{operations} operations, {pages} pages"
+        f"{operations} operations, {written} pages"
     )
     for sign, paths in (("+", changes.added), ("~", changes.changed), ("-", changes.removed)):
         for path in paths:

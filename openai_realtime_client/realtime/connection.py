@@ -11,9 +11,7 @@ import socket
 from base64 import b64encode
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from os import PathLike
-from types import TracebackType
-from typing import IO, Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from pydantic import SecretStr
 from typing_extensions import Self
@@ -29,13 +27,11 @@ from openai_realtime_client.core.errors import (
     HandshakeRefusedError,
     closed,
 )
-from openai_realtime_client.core.model import RealtimeModel
+from openai_realtime_client.core.model import RealtimeModel, json_bytes
 from openai_realtime_client.core.session_state import SESSION_EVENTS, SessionState
 from openai_realtime_client.realtime.endpoint import (
-    AzureSettings,
     Dialect,
     Headers,
-    Key,
     Settings,
 )
 from openai_realtime_client.realtime.record import Record, SessionRecord
@@ -52,11 +48,13 @@ from openai_realtime_client.realtime.sockets import AsyncSocket, NoRedirect, Soc
 
 __all__ = ["AsyncConnection", "AsyncConnector", "Connection", "Connector"]
 
-ServerEvent = TypeVar("ServerEvent")
-ClientEvent = TypeVar("ClientEvent")
+ServerEvent = TypeVar("ServerEvent", covariant=True)
+# What `send` takes: a class of events, or its `…Param`. A connection that takes both takes one.
+ClientEvent = TypeVar("ClientEvent", contravariant=True)
+Opened = TypeVar("Opened", bound="_Session[Any, Any]")
 
 _logger = logging.getLogger("openai_realtime_client")
-# What `websockets` tells while debugging has headers and payloads in it.
+# The debug messages of `websockets` hold headers and payloads.
 _socket_logger = logging.getLogger("openai_realtime_client.websockets")
 _socket_logger.addFilter(lambda record: record.levelno > logging.DEBUG)
 # In the local variables of a traceback, too, which tools that report errors show.
@@ -98,7 +96,7 @@ class _Session(Generic[ServerEvent, ClientEvent]):
         event: Any = self._dialect.parse(data)
         if event.type in SESSION_EVENTS:
             self._state.add(event)
-        _logger.debug("received %.100s, session %s", event.type, self.session_id)
+        _logger.debug("received %.100s, session %s", event.type, self._state.id)
         if self._record:
             self._record.add("server", event.type, data)
         return event  # type: ignore[no-any-return]
@@ -107,10 +105,10 @@ class _Session(Generic[ServerEvent, ClientEvent]):
         """Write the events from now on to a record, until the session is closed."""
         self._record = record.start(self._headers.conceal)
 
-    def _sending(self, name: str, text: str) -> None:
+    def _sending(self, name: str, data: bytes) -> None:
         # Before it is sent, so that it stands before what the server answers.
         if self._record:
-            self._record.add("client", name, text)
+            self._record.add("client", name, data)
 
     def _closed(
         self, error: ConnectionClosed, unsent: str | None = None, audio_sent: int = 0
@@ -121,12 +119,13 @@ class _Session(Generic[ServerEvent, ClientEvent]):
             return closed(LOST, self._socket.lost_because, unsent, audio_sent)
         return closed(close.code, self._headers.conceal(close.reason), unsent, audio_sent)
 
-    def _audio_events(self, audio: bytes | bytearray | memoryview) -> Iterator[tuple[int, str]]:
+    def _audio_events(self, audio: bytes | bytearray | memoryview) -> Iterator[tuple[int, bytes]]:
         """What appends `audio`: the bytes that were before, and the JSON of one event."""
         view = memoryview(audio).cast("B")
+        name = self._dialect.append.encode()
         for start in range(0, len(view), _AUDIO_CHUNK):
-            chunk = b64encode(view[start : start + _AUDIO_CHUNK]).decode()
-            yield start, f'{{"type":"{self._dialect.append}","audio":"{chunk}"}}'
+            chunk = b64encode(view[start : start + _AUDIO_CHUNK])
+            yield start, b'{"type":"%s","audio":"%s"}' % (name, chunk)
 
 
 class AsyncConnection(_Session[ServerEvent, ClientEvent]):
@@ -146,7 +145,7 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
         self._socket: AsyncSocket = socket
         self._closed_by_us: asyncio.Future[None] | None = None
 
-    async def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
+    async def send(self, event: ClientEvent) -> None:
         """Send one event.
 
         Returns when the operating system has taken it, except that asyncio keeps up to 128 KiB
@@ -154,15 +153,16 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
         being sent.
 
         Args:
-            event: An instance of a client event's class, or a dictionary with a `type`.
+            event: An instance of a client event's class, or a dictionary with a `type`, in which
+                models may stand.
 
         Raises:
             ConnectionClosedError: The session is closed. What of the event arrived is not known.
             ValueError: A dictionary has no `type`, or is not JSON.
             TypeError: It is neither an event nor a dictionary.
         """
-        name, text = _encoded(event)
-        await self._send(name, text)
+        name, data = _encoded(event)
+        await self._send(name, data)
 
     async def send_audio(self, audio: bytes | bytearray | memoryview) -> None:
         """Append audio to the input buffer, in the session's input format and without a header.
@@ -173,8 +173,8 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
             ConnectionClosedError: The session is closed; `audio_sent` counts the bytes that
                 earlier events had sent.
         """
-        for sent, text in self._audio_events(audio):
-            await self._send(self._dialect.append, text, sent)
+        for sent, data in self._audio_events(audio):
+            await self._send(self._dialect.append, data, sent)
 
     async def recv(self) -> ServerEvent:
         """Wait for the next event. Cancelling loses none.
@@ -233,14 +233,14 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
             await asyncio.to_thread(self._record.close)
         _logger.debug("closed with %s, session %s", self._socket.close_code, self.session_id)
 
-    async def _send(self, name: str, text: str, audio_sent: int = 0) -> None:
+    async def _send(self, name: str, data: bytes, audio_sent: int = 0) -> None:
         error = None
         try:
             # While it closes, `websockets` would abort a transport that may have ended already,
             # which asyncio does not take.
             if self._socket.state is State.OPEN:
-                self._sending(name, text)
-                await self._socket.send(text)
+                self._sending(name, data)
+                await self._socket.send_text(data)
             else:
                 await self._socket.wait_closed()
         except ConnectionClosed as caught:
@@ -250,7 +250,7 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
             error = self._closed(self._socket.protocol.close_exc, name, audio_sent)
         if error:
             raise error
-        _logger.debug("sent %.100s, session %s", name, self.session_id)
+        _logger.debug("sent %.100s, session %s", name, self._state.id)
 
 
 class Connection(_Session[ServerEvent, ClientEvent]):
@@ -270,22 +270,23 @@ class Connection(_Session[ServerEvent, ClientEvent]):
         super().__init__(dialect, host, headers)
         self._socket: Socket = socket
 
-    def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
+    def send(self, event: ClientEvent) -> None:
         """Send one event.
 
         Returns when the operating system has taken it, so a slow network slows the sender down.
-        An exception that interrupts it, such as that of Ctrl-C, ends the session.
+        An exception that interrupts writing, such as that of Ctrl-C, ends the session.
 
         Args:
-            event: An instance of a client event's class, or a dictionary with a `type`.
+            event: An instance of a client event's class, or a dictionary with a `type`, in which
+                models may stand.
 
         Raises:
             ConnectionClosedError: The session is closed. What of the event arrived is not known.
             ValueError: A dictionary has no `type`, or is not JSON.
             TypeError: It is neither an event nor a dictionary.
         """
-        name, text = _encoded(event)
-        self._send(name, text)
+        name, data = _encoded(event)
+        self._send(name, data)
 
     def send_audio(self, audio: bytes | bytearray | memoryview) -> None:
         """Append audio to the input buffer, in the session's input format and without a header.
@@ -296,8 +297,8 @@ class Connection(_Session[ServerEvent, ClientEvent]):
             ConnectionClosedError: The session is closed; `audio_sent` counts the bytes that
                 earlier events had sent.
         """
-        for sent, text in self._audio_events(audio):
-            self._send(self._dialect.append, text, sent)
+        for sent, data in self._audio_events(audio):
+            self._send(self._dialect.append, data, sent)
 
     def recv(self, timeout: float | None = None) -> ServerEvent:
         """Wait for the next event, at most `timeout` seconds or without limit.
@@ -347,82 +348,23 @@ class Connection(_Session[ServerEvent, ClientEvent]):
                 raise
         raise StopIteration
 
-    def _send(self, name: str, text: str, audio_sent: int = 0) -> None:
+    def _send(self, name: str, data: bytes, audio_sent: int = 0) -> None:
         error = None
         try:
             if self._socket.protocol.state is State.OPEN:
-                self._sending(name, text)
-            self._socket.send(text)
+                self._sending(name, data)
+            self._socket.send_text(data)
         except ConnectionClosed as caught:
             error = self._closed(caught, name, audio_sent)
-        except Exception:
-            raise
-        except BaseException:  # Ctrl-C, say: what is half on its way may not be followed.
-            self._socket.abort()
-            raise
         if error:
             raise error
-        _logger.debug("sent %.100s, session %s", name, self.session_id)
+        _logger.debug("sent %.100s, session %s", name, self._state.id)
 
 
-class _Connector(Generic[ServerEvent, ClientEvent]):
+class _Connector(Settings, Generic[ServerEvent, ClientEvent]):
     """What both kinds of connectors share."""
 
-    _dialect: ClassVar[Dialect[Any]]
-
-    def __init__(
-        self,
-        model: str | None = None,
-        *,
-        call_id: str | None = None,
-        intent: str | None = None,
-        api_key: Key | None = None,
-        azure: AzureSettings | None = None,
-        base_url: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        query: Mapping[str, str] | None = None,
-        allow_insecure: bool = False,
-        websocket_options: Mapping[str, Any] | None = None,
-        record: Record | str | PathLike[str] | IO[str] | IO[bytes] | None = None,
-    ) -> None:
-        """Take the settings of a session. Nothing happens until it is opened.
-
-        Args:
-            model: The model of a new session. With neither `model`, `call_id` nor `intent` the key
-                decides, as an ephemeral client secret does.
-            call_id: The id of a call to attach to, in place of a new session.
-            intent: `transcription` for a transcription session of `realtime=v1`.
-            api_key: A key or client secret, or a function that returns one for each connection (a
-                coroutine function with asyncio only). By default `OPENAI_API_KEY`; "" sends none.
-            azure: A deployment on Azure, as `azure(…)` returns it. It replaces `model`, `api_key`
-                and `base_url`.
-            base_url: The server's URL, to which the protocol's path is appended. By default
-                `OPENAI_BASE_URL`, or else `wss://api.openai.com/v1`.
-            headers: Headers to add to the handshake.
-            query: Parameters to add to the URL.
-            allow_insecure: Whether a key may go unencrypted over `ws://` to another machine.
-            websocket_options: Arguments of `websockets` (`proxy`, `ssl`, `open_timeout`,
-                `ping_interval`, `max_queue`, …). Unlike there, `max_size` is 64 MiB, there is no
-                `compression`, and a server on this machine is reached without a proxy.
-            record: A path or file object to which all events are written as JSON lines, or a
-                `Record`, which has the options. Opening raises `OSError` for a path that cannot be
-                written.
-        """
-        self._settings = Settings(
-            self._dialect,
-            model=model,
-            call_id=call_id,
-            intent=intent,
-            api_key=api_key,
-            azure=azure,
-            base_url=base_url,
-            headers=headers,
-            query=query,
-            allow_insecure=allow_insecure,
-        )
-        self._options = websocket_options or {}
-        self._record = None if record is None else Record.of(record)
-        self._is_entered = False
+    _is_entered = False
 
     @contextmanager
     def _entering(self) -> Generator[None]:
@@ -436,6 +378,44 @@ class _Connector(Generic[ServerEvent, ClientEvent]):
         except BaseException:
             self._is_entered = False
             raise
+
+    def _websocket_options(self) -> dict[str, Any]:
+        """The arguments of `websockets`, with defaults for audio as base64 in long sessions."""
+        defaults: dict[str, Any] = {
+            # It saves a quarter of the bytes, and costs far more time than all the rest.
+            "compression": None,
+            "logger": _socket_logger,
+            "max_size": 2**26,
+            "ping_interval": 20,
+            "ping_timeout": 20,
+            "close_timeout": 10,
+        }
+        if self._base.is_loopback:
+            defaults["proxy"] = None
+        return Hidden({**defaults, **self._options})
+
+    def _connected(
+        self, connection: Opened, tcp: socket.socket | None, options: Mapping[str, Any]
+    ) -> Opened:
+        _logger.debug("connected to %s", self._base.host)
+        _give_up_when_stuck(tcp, options)
+        if self._record:
+            connection.start_record(self._record)
+        return connection
+
+    def _failed(self, error: Exception, headers: Headers) -> Exception:
+        """The error to raise, outside of the `except`: those of `websockets` hold requests."""
+        if isinstance(error, NoRedirect):
+            response = error.response
+            shown = {name: headers.conceal(value) for name, value in response.headers.raw_items()}
+            body = headers.conceal((response.body or b"").decode("latin-1")).encode("latin-1")
+            return HandshakeRefusedError(response.status_code, shown, body)
+        if not isinstance(error, _FAILURES):  # An option that `websockets` does not take.
+            return (TypeError if isinstance(error, TypeError) else ValueError)(str(error))
+        # Of the others, the text may hold a URL with its query, or a proxy's password.
+        why = f": {error}" if isinstance(error, OSError) else ""
+        name = type(error).__name__
+        return ConnectionFailedError(f"no connection to {self._base.host}: {name}{why}")
 
 
 class AsyncConnector(_Connector[ServerEvent, ClientEvent]):
@@ -451,14 +431,13 @@ class AsyncConnector(_Connector[ServerEvent, ClientEvent]):
 
         Raises `ConnectionSettingsError`, `HandshakeRefusedError` or `ConnectionFailedError`.
         """
-        url, host = SecretStr(self._settings.url()), self._settings.host
-        options = _options(self._settings, self._options)
+        url, options = SecretStr(self._url()), self._websocket_options()
         if self._record:
             self._record.check()
         # So that `send` waits until all is on its way. With 0, TLS in asyncio would pause after
         # every second event, until the server says something.
         options["write_limit"] = options.get("write_limit") or 1
-        headers = await self._settings.headers_async()
+        headers = await self._handshake_headers_async()
         try:
             socket: Any = await websockets.asyncio.client.connect(
                 url.get_secret_value(),
@@ -466,19 +445,13 @@ class AsyncConnector(_Connector[ServerEvent, ClientEvent]):
                 create_connection=AsyncSocket,
                 **options,
             )
-        except _FAILURES as caught:
-            error: Exception = _failed(caught, host, headers)
-        except (TypeError, ValueError) as caught:
-            error = _wrong_option(caught)
+        except (*_FAILURES, TypeError, ValueError) as caught:
+            error = self._failed(caught, headers)
         else:
-            _logger.debug("connected to %s", host)
-            _give_up_when_stuck(socket.transport.get_extra_info("socket"), options)
             connection: AsyncConnection[ServerEvent, ClientEvent] = AsyncConnection(
-                socket, self._dialect, host, headers
+                socket, self._dialect, self._base.host, headers
             )
-            if self._record:
-                connection.start_record(self._record)
-            return connection
+            return self._connected(connection, socket.transport.get_extra_info("socket"), options)
         raise error
 
     async def __aenter__(self) -> AsyncConnection[ServerEvent, ClientEvent]:
@@ -486,12 +459,7 @@ class AsyncConnector(_Connector[ServerEvent, ClientEvent]):
             self._connection = await self.open()
         return self._connection
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._is_entered = False
         await self._connection.close()
 
@@ -509,11 +477,10 @@ class Connector(_Connector[ServerEvent, ClientEvent]):
 
         Raises `ConnectionSettingsError`, `HandshakeRefusedError` or `ConnectionFailedError`.
         """
-        url, host = SecretStr(self._settings.url()), self._settings.host
-        options = _options(self._settings, self._options)
+        url, options = SecretStr(self._url()), self._websocket_options()
         if self._record:
             self._record.check()
-        headers = self._settings.headers()
+        headers = self._handshake_headers()
         try:
             # Newer versions of `websockets` want the context entered, older ones do not mind.
             socket: Socket = _connect_sync(
@@ -522,19 +489,13 @@ class Connector(_Connector[ServerEvent, ClientEvent]):
                 create_connection=Socket,
                 **options,
             ).__enter__()
-        except _FAILURES as caught:
-            error: Exception = _failed(caught, host, headers)
-        except (TypeError, ValueError) as caught:
-            error = _wrong_option(caught)
+        except (*_FAILURES, TypeError, ValueError) as caught:
+            error = self._failed(caught, headers)
         else:
-            _logger.debug("connected to %s", host)
-            _give_up_when_stuck(socket.socket, options)
             connection: Connection[ServerEvent, ClientEvent] = Connection(
-                socket, self._dialect, host, headers
+                socket, self._dialect, self._base.host, headers
             )
-            if self._record:
-                connection.start_record(self._record)
-            return connection
+            return self._connected(connection, socket.socket, options)
         raise error
 
     def __enter__(self) -> Connection[ServerEvent, ClientEvent]:
@@ -542,12 +503,7 @@ class Connector(_Connector[ServerEvent, ClientEvent]):
             self._connection = self.open()
         return self._connection
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._is_entered = False
         self._connection.close()
 
@@ -559,38 +515,6 @@ _connect_sync: Any = websockets.sync.client.connect
 # What opening raises: UnicodeError is for names that no host can have, and on Python 3.10 asyncio
 # has a TimeoutError of its own.
 _FAILURES = (OSError, WebSocketException, asyncio.TimeoutError, UnicodeError)
-
-
-# Errors are raised outside the `except` that makes them: those of `websockets` hold requests.
-def _failed(error: Exception, host: str, headers: Headers) -> ConnectionFailedError:
-    if isinstance(error, NoRedirect):
-        response = error.response
-        shown = {name: headers.conceal(value) for name, value in response.headers.raw_items()}
-        body = headers.conceal((response.body or b"").decode("latin-1")).encode("latin-1")
-        return HandshakeRefusedError(response.status_code, shown, body)
-    # Of the others, the text may hold a URL with its query, or a proxy's password.
-    why = f": {error}" if isinstance(error, OSError) else ""
-    return ConnectionFailedError(f"no connection to {host}: {type(error).__name__}{why}")
-
-
-def _wrong_option(error: TypeError | ValueError) -> Exception:
-    return (TypeError if isinstance(error, TypeError) else ValueError)(str(error))
-
-
-def _options(settings: Settings, own: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of `websockets`, with defaults for audio as base64 in long sessions."""
-    defaults: dict[str, Any] = {
-        # It saves a quarter of the bytes, and costs far more time than all the rest.
-        "compression": None,
-        "logger": _socket_logger,
-        "max_size": 2**26,
-        "ping_interval": 20,
-        "ping_timeout": 20,
-        "close_timeout": 10,
-    }
-    if settings.is_loopback:
-        defaults["proxy"] = None
-    return Hidden({**defaults, **own})
 
 
 def _give_up_when_stuck(tcp: socket.socket | None, options: Mapping[str, Any]) -> None:
@@ -606,15 +530,15 @@ def _give_up_when_stuck(tcp: socket.socket | None, options: Mapping[str, Any]) -
             tcp.setsockopt(socket.IPPROTO_TCP, option, int((interval + timeout) * 1000))
 
 
-def _encoded(event: Any) -> tuple[str, str]:
+def _encoded(event: Any) -> tuple[str, bytes]:
     """The `type` of an event, and its JSON."""
     if isinstance(event, RealtimeModel):
-        name, text = getattr(event, "type", None), event.to_json()
+        name, data = getattr(event, "type", None), json_bytes(event)
     elif isinstance(event, Mapping):
         fields = cast(Mapping[str, Any], event)
-        name, text = fields.get("type"), dumped(fields)
+        name, data = fields.get("type"), dumped(fields)
     else:
         raise TypeError(f"send takes an event or a dictionary, no {type(event).__name__}")
     if not isinstance(name, str):
         raise ValueError("an event to send has a `type`, which is a string")
-    return str(name), text
+    return str(name), data
