@@ -109,8 +109,10 @@ def test_memory_is_bounded_whatever_is_compressed(
         ("br", BODY),
         ("gzip, gzip", gzip.compress(gzip.compress(BODY))),
     ],
+    # Bytes of gzip hold the time: as names of cases they would differ between processes.
+    ids=["cut", "not-gzip", "not-deflate", "unknown", "twice"],
 )
-def test_what_cannot_be_decompressed_is_no_answer(
+def test_what_cannot_be_decompressed_is_an_error(
     api: RealtimeApi, server: HttpServer, encoding: str, body: bytes
 ) -> None:
     server.answers.append(Answer(200, body, {"Content-Encoding": encoding}))

@@ -1,0 +1,161 @@
+"""How events are summarized, and how text from servers is escaped."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from command_line import AUDIO, CREATED, ESCAPED, HOSTILE, IDS, Cli, Event, ended, recording, server
+from openai_realtime_client.cli.display import Screen, summarize
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        ({"type": "x"}, ""),
+        ({"type": "x", "event_id": "e", "item_id": "item_1", "response_id": "r"}, "item_1"),
+        ({"type": "x", "item_id": "i", "audio_end_ms": 5}, "item_id=i audio_end_ms=5"),
+        ({"type": "x", "response_id": "resp_1"}, "resp_1"),
+        ({"type": "x", "a": {"b": [1, None]}}, 'a={"b": [1, null]}'),
+        ({"type": "session.update", "session": {"type": "realtime", "a": 1}}, "a=1"),
+        ({"type": "session.created", "session": {"modalities": ["text", 1]}}, "text+1"),
+        ({"type": "session.updated", "session": {"type": "transcription"}}, "transcription"),
+        ({"type": "conversation.created", "conversation": {"id": "conv_1"}}, "conv_1"),
+        ({"type": "response.create"}, ""),
+        (
+            {"type": "response.create", "response": {"tool_choice": {"name": "f"}}},
+            "tool choice f",
+        ),
+        (
+            {
+                "type": "response.done",
+                "response": {"status": "cancelled", "status_details": {"reason": "turn_detected"}},
+            },
+            "cancelled, turn_detected",
+        ),
+        (
+            {"type": "x", "item": {"type": "mcp_call", "name": "f", "arguments": "{}"}},
+            "f({})",
+        ),
+        (
+            {"type": "x", "item": {"role": "user", "content": [{"text": "a"}, {"audio": AUDIO}]}},
+            'user "a" [ of 100 bytes]',
+        ),
+        ({"type": "x", "item": {"type": "mcp_list_tools", "id": "i"}}, "mcp_list_tools, i"),
+        ({"type": "x.audio.delta", "delta": "AAAA"}, "3 bytes"),
+        ({"type": "x.audio.delta", "delta": "AA=="}, "1 bytes"),
+        ({"type": "x.audio.delta", "delta": ""}, "0 bytes"),
+        ({"type": "x.audio.delta", "delta": 5}, "5"),
+        ({"type": "session.input_audio_buffer.append", "audio": "A" * 4000}, "3,000 bytes"),
+        ({"type": "x", "part": {"type": "text", "text": ""}, "item_id": "i"}, "[text], i"),
+        ({"type": "x", "transcript": "Hi.", "item_id": "i"}, '"Hi.", i'),
+        ({"type": "x.failed", "error": {"message": "Oh."}, "item_id": "i"}, "Oh."),
+        ({"type": "x", "rate_limits": [{"name": "a", "limit": 2, "remaining": 1}]}, "a 1 of 2"),
+        ({"type": "x", "text": "y" * 5000}, f'"{"y" * 299}…"'),
+    ],
+)
+def test_the_summary(event: Event, text: str) -> None:
+    assert summarize(event) == text
+
+
+SUMMARY_FIELDS = [
+    "error",
+    "session",
+    "response",
+    "item",
+    "part",
+    "delta",
+    "audio",
+    "text",
+    "rate_limits",
+]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    *SUMMARY_FIELDS,
+                    "type",
+                    "usage",
+                    "output",
+                    "content",
+                    "tools",
+                    "name",
+                    "status_details",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=10,
+)
+TYPES = st.sampled_from(["response.create", "response.done", "a.audio.delta", "error", "x"])
+
+
+@given(
+    TYPES,
+    st.dictionaries(st.sampled_from(["error", "session", "response", "item"]) | st.text(), JSON),
+)
+def test_the_summary_of_anything(kind: str, event: Event) -> None:
+    assert isinstance(summarize({**event, "type": kind}), str)
+
+
+@given(st.text(), st.sampled_from(["utf-8", "latin-1", "ascii"]))
+def test_what_is_printed_has_no_control_characters(text: str, encoding: str) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding)
+    screen = Screen(stream)
+    screen.line(text, whole=True)
+    screen.line(("red", text))
+    screen.json_line(json.dumps(text, ensure_ascii=False))
+    stream.seek(0)
+    whole, cut, as_json = stream.read().split("\n")[:-1]
+    for line in (whole, cut, as_json):
+        assert all(char.isprintable() or char in "\u200c\u200d" for char in line)
+    assert len(cut) <= 120
+    assert json.loads(as_json) == text
+
+
+def test_hostile_text_is_escaped_everywhere(cli: Cli) -> None:
+    error = {"type": "t", "code": HOSTILE, "message": HOSTILE}
+    events = [
+        CREATED,
+        server(type=HOSTILE, **{HOSTILE: HOSTILE}),
+        server(type="error", error=error),
+        server(type="response.output_text.done", text=HOSTILE, **IDS),
+        *[server(type="response.output_text.delta", delta=HOSTILE, **IDS)] * 2,
+        ended(HOSTILE),
+        ended("completed", **{HOSTILE: {HOSTILE: HOSTILE}}),
+    ]
+    name = f"{HOSTILE}.jsonl"
+    recording(cli.folder / name, *events)
+    cli.monkeypatch.chdir(cli.folder)
+    cli.monkeypatch.setenv("COLUMNS", "1000")
+    for options in ([], ["--json"]):
+        status, out, err = cli.run("inspect", *options, name, f"no{name}")
+        assert status == 2
+        for line in out.split("\n") + err.split("\n"):
+            assert line.isprintable()
+    status, out, err = cli.run("inspect", name)
+    assert out.startswith(f"{ESCAPED}.jsonl: protocol ga")
+    assert f'2x "{ESCAPED}{ESCAPED}"' in out
+    assert f"at response.{ESCAPED}" in out
+    assert out.count(ESCAPED) > 12
+
+
+def test_combining_marks_do_not_make_a_line_longer(cli: Cli) -> None:
+    marks = "a" + "\u0301" * 20_000
+    status, out, _ = cli.inspect(
+        CREATED, server(type=marks, text=marks), server(type="error", error={"message": marks})
+    )
+    assert status == 1
+    assert max(map(len, out.splitlines())) <= 2 * 8 * 120
+    # Writing that uses many marks is shown as it is.
+    text = "e\u0301" * 20 + "\u0e01\u0e34\u0e48" * 20
+    assert text in cli.inspect(server(type="x", text=text)).out

