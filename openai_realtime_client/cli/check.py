@@ -9,8 +9,7 @@ from urllib.parse import urlsplit
 
 from openai_realtime_client import ConnectionSettingsError, RealtimeConnectionError
 from openai_realtime_client.cli.display import Screen, show_error, summarize
-from openai_realtime_client.testing import Finding
-from openai_realtime_client.testing.check import check_turns
+from openai_realtime_client.testing.check import Finding, check_turns
 
 __all__ = ["run"]
 
@@ -24,11 +23,12 @@ _UNKNOWN = (
 def run(args: Namespace, out: Screen, err: Screen) -> int:
     """Check the server and return the exit status."""
     found: list[Finding] = []
+    url: str = args.url
     if not args.json:
-        out.line(("bold", "Check"), f": {urlsplit(args.url).hostname}, protocol {args.protocol}")
+        out.line(("bold", "Check"), f": {urlsplit(url).hostname}, protocol {args.protocol}")
     try:
         for turn in check_turns(
-            args.url,
+            url,
             protocol=args.protocol,
             model=args.model,
             api_key=args.api_key,

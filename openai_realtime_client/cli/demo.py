@@ -7,11 +7,10 @@ from argparse import Namespace
 from base64 import b64encode
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from openai_realtime_client import (
-    Connection,
     ConnectionSettingsError,
     FunctionTool,
     InvalidEventError,
@@ -28,9 +27,11 @@ from openai_realtime_client.cli.display import (
     summarize,
 )
 from openai_realtime_client.core.json_types import at, is_array
-from openai_realtime_client.testing import Faults
 from openai_realtime_client.testing.check import tone
 from openai_realtime_client.testing.recording import RecordedEvent
+
+if TYPE_CHECKING:
+    from openai_realtime_client import Connection
 
 __all__ = ["run"]
 
@@ -74,7 +75,7 @@ def _server(url: str | None) -> Generator[str, None, None]:
     if url is not None:
         yield url
         return
-    from openai_realtime_client.testing import ReplayServer
+    from openai_realtime_client.testing import Faults, ReplayServer
 
     with ReplayServer(faults=Faults(delay=_PACE), keep_events=False) as server:
         yield server.url
@@ -100,7 +101,8 @@ class _Demo:
             self._args.model, base_url=url, api_key=key, websocket_options=options
         )
         embedded = "the embedded server, without key or network"
-        self._say("A session", f"with {urlsplit(self._args.url).hostname or embedded}; times in ms")
+        where = urlsplit(url).hostname if self._args.url else embedded
+        self._say("A session", f"with {where}; times in ms")
         with connecting as self._connection:
             self._until("session.created")
             self._text_turn()

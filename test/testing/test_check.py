@@ -367,7 +367,8 @@ def test_the_order_of_events_without_ids() -> None:
             [*order.add({"type": kind, "response_id": value, "item": value})]
 
 
-def test_the_fixture(pytester: pytest.Pytester) -> None:
+def test_the_fixture(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makepyfile(
         """
         from openai_realtime_client.testing import Faults
