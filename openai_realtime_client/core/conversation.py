@@ -1,207 +1,114 @@
 """The state of a conversation, kept from its events without I/O."""
 
-# Items, parts and responses are for users to read; only `Conversation` changes them.
+# Only `Conversation` changes items and responses, whose parts for users are public.
 # pyright: reportPrivateUsage=false
 
 from __future__ import annotations
 
 from base64 import b64decode
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any, TypeVar
 
+from openai_realtime_client.core.conversation_items import (
+    ConversationItem,
+    ConversationPart,
+    ConversationResponse,
+    Finality,
+    Text,
+)
 from openai_realtime_client.core.json_types import at, is_array, is_object
 from openai_realtime_client.core.model import RealtimeModel
-from openai_realtime_client.core.session_state import SessionState
+from openai_realtime_client.core.session_state import SESSION_EVENTS, SessionState
 from openai_realtime_client.core.usage import Usage
 
-__all__ = [
-    "Conversation",
-    "ConversationItem",
-    "ConversationPart",
-    "ConversationResponse",
-]
+__all__ = ["Conversation", "ConversationItem", "ConversationPart", "ConversationResponse"]
 
 Event = RealtimeModel | Mapping[str, Any]
+Wire = dict[str, Any]
+Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 _PCM_24_KHZ = 48_000
-# Sent events that wait for an answer: of each kind, and in all those that have an `event_id`.
 _MOST_UNANSWERED = 1_000
+_SPEECH = tuple(
+    f"input_audio_buffer.{end}" for end in ("speech_started", "speech_stopped", "timeout_triggered")
+)
+_ITEM_FIELDS = ("type", "role", "status", "name", "call_id", "output", "server_label")
+_TRANSCRIPTION = "conversation.item.input_audio_transcription"
+# Under the names of v1 and of GA.
+_AUDIO_DELTA = ("response.audio.delta", "response.output_audio.delta")
+_APPEND = ("input_audio_buffer.append", "session.input_audio_buffer.append")
+# These are flat, and so frequent that a deep copy would cost more than all else.
+_FLAT = {*_AUDIO_DELTA, *_APPEND}
+# What the server sends when it has done what it was asked for.
+_CONFIRMS = {
+    "conversation.item.deleted": "conversation.item.delete",
+    "conversation.item.retrieved": "conversation.item.retrieve",
+    "conversation.item.truncated": "conversation.item.truncate",
+    "input_audio_buffer.cleared": "input_audio_buffer.clear",
+    "input_audio_buffer.committed": "input_audio_buffer.commit",
+    "output_audio_buffer.cleared": "output_audio_buffer.clear",
+    "session.updated": "session.update",
+    "transcription_session.updated": "transcription_session.update",
+}
+_SENT = {
+    *(*_APPEND, *_CONFIRMS.values()),
+    *("conversation.item.create", "response.create", "response.cancel"),
+}
+# The text that grows with `.delta` events of each kind.
+_TEXTS = {
+    "response.text": "text",
+    "response.output_text": "text",
+    "response.audio_transcript": "transcript",
+    "response.output_audio_transcript": "transcript",
+    _TRANSCRIPTION: "transcript",
+    "response.function_call_arguments": "arguments",
+    "response.mcp_call_arguments": "arguments",
+}
+
+_handlers: dict[str, Callable[[Conversation, Any], Any]] = {}
 
 
-class _Text:
-    """Text that grows by deltas, joined only when it is read."""
+def _handles(*kinds: str) -> Callable[[Handler], Handler]:
+    """Let a method take events of some kinds."""
+
+    def register(method: Handler) -> Handler:
+        _handlers.update({kind: method for kind in kinds if kind not in _handlers})
+        return method
+
+    return register
+
+
+class _Unanswered:
+    """The latest sent events that the server did not answer."""
 
     def __init__(self) -> None:
-        self._pieces: list[str] = []
-        self.is_done = False
+        self._events: dict[object, tuple[str, str, Event]] = {}
 
-    def __str__(self) -> str:
-        if len(self._pieces) > 1:
-            self._pieces = ["".join(self._pieces)]
-        return self._pieces[0] if self._pieces else ""
+    def add(self, kind: str, about: str, event: Event, event_id: str | None) -> None:
+        """Wait for the answer to an event, about one item or (with "") about any."""
+        self._events[event_id or object()] = kind, about, event
+        if len(self._events) > _MOST_UNANSWERED:
+            del self._events[next(iter(self._events))]
 
-    def __bool__(self) -> bool:
-        return bool(self._pieces)
+    def has(self, kind: str, about: str) -> bool:
+        """Whether such an event waits."""
+        return any(each[:2] == (kind, about) for each in self._events.values())
 
-    def add(self, delta: Any) -> None:
-        if isinstance(delta, str) and delta and not self.is_done:
-            self._pieces.append(delta)
+    def take(self, kind: str, *abouts: str) -> Event | None:
+        """Remove and return the oldest of a kind, about the first of `abouts` that there is."""
+        for about in abouts:
+            for name, (*key, event) in self._events.items():
+                if key == [kind, about]:
+                    del self._events[name]
+                    return event
+        return None
 
-    def set(self, text: Any, *, is_done: bool) -> None:
-        # What is incomplete never replaces what came by deltas, nor what is complete.
-        if isinstance(text, str) and (is_done or not (self.is_done or self._pieces)):
-            self._pieces = [text] if text else []
-            self.is_done = is_done
-
-    def remove(self) -> None:
-        self._pieces, self.is_done = [], True
-
-
-class ConversationPart:
-    """One content part of an item.
-
-    Attributes:
-        type: Such as `input_text` or `output_audio`, as the server last called it.
-        audio_bytes: The size of the audio received, decoded, before any truncation.
-        audio: The audio itself, if `Conversation` keeps it.
-        truncated_ms: Where the server truncated the audio, in milliseconds, or `None`.
-        is_audio_done: Whether all audio was received.
-        transcription_error: The `error` of a failed transcription.
-    """
-
-    def __init__(self, bytes_per_second: int) -> None:
-        self.type: str | None = None
-        self.audio_bytes = 0
-        self.audio = bytearray()
-        self.truncated_ms: int | None = None
-        self.is_audio_done = False
-        self.transcription_error: dict[str, Any] | None = None
-        self._text = _Text()
-        self._transcript = _Text()
-        self._bytes_per_second = bytes_per_second
-
-    @property
-    def text(self) -> str:
-        """The text, as far as it was received."""
-        return str(self._text)
-
-    @property
-    def transcript(self) -> str:
-        """The transcript of the audio, as far as it was received; empty after truncation."""
-        return str(self._transcript)
-
-    @property
-    def audio_ms(self) -> int:
-        """The duration of the audio received in milliseconds, less what was truncated."""
-        received = self.audio_bytes * 1000 // self._bytes_per_second
-        return received if self.truncated_ms is None else min(received, self.truncated_ms)
-
-    def _update(self, wire: dict[str, Any], *, is_done: bool) -> None:
-        if isinstance(wire.get("type"), str):
-            self.type = str(wire["type"])
-        self._text.set(wire.get("text"), is_done=is_done)
-        if self.truncated_ms is None:
-            self._transcript.set(wire.get("transcript"), is_done=is_done)
-
-    def _truncate(self, end_ms: int) -> None:
-        self.truncated_ms = max(end_ms, 0)
-        del self.audio[self.truncated_ms * self._bytes_per_second // 1000 :]
-        self._transcript.remove()
-
-
-class ConversationItem:
-    """One item: a message, a function call and its output, or what a vendor adds.
-
-    Attributes:
-        type, role, status, name, call_id, output, server_label: As the server last sent them, or
-            `None`.
-        is_in_conversation: False for items of out-of-band responses, and once it was deleted.
-    """
-
-    def __init__(self, id: str) -> None:
-        self.id = id
-        self.type: str | None = None
-        self.role: str | None = None
-        self.status: str | None = None
-        self.name: str | None = None
-        self.call_id: str | None = None
-        self.output: str | None = None
-        self.server_label: str | None = None
-        self.is_in_conversation = False
-        self._arguments = _Text()
-        self._parts: dict[int, ConversationPart] = {}
-        self._previous: ConversationItem | None = None
-        self._next: ConversationItem | None = None
-
-    def __repr__(self) -> str:
-        return f"<ConversationItem {self.id}: {self.role or self.type}, {self.status}>"
-
-    @property
-    def parts(self) -> dict[int, ConversationPart]:
-        """The content parts by `content_index`, in order."""
-        return dict(sorted(self._parts.items()))
-
-    @property
-    def text(self) -> str:
-        """The text of all parts."""
-        return "".join(part.text for part in self.parts.values())
-
-    @property
-    def transcript(self) -> str:
-        """The transcripts of all parts."""
-        return "".join(part.transcript for part in self.parts.values())
-
-    @property
-    def arguments(self) -> str:
-        """The arguments of a function or MCP call, as JSON, as far as they were received."""
-        return str(self._arguments)
-
-    @property
-    def audio_bytes(self) -> int:
-        """The size of the audio of all parts."""
-        return sum(part.audio_bytes for part in self._parts.values())
-
-    @property
-    def audio_ms(self) -> int:
-        """The duration of the audio of all parts, in milliseconds."""
-        return sum(part.audio_ms for part in self._parts.values())
-
-
-_ITEM_FIELDS = ("type", "role", "status", "name", "call_id", "output", "server_label")
-
-
-class ConversationResponse:
-    """One response.
-
-    Attributes:
-        status: `in_progress` until it ended, then `completed`, `cancelled`, `failed` or so.
-        reason: Why it ended so, such as `turn_detected`, or `None`.
-        error: The error of a failed one, or `None`.
-        is_out_of_band: Whether it is kept out of the conversation.
-        usage: What it used, once it ended.
-        metadata: As it was sent with `response.create`, or `None`.
-    """
-
-    def __init__(self, id: str) -> None:
-        self.id = id
-        self.status: str | None = "in_progress"
-        self.reason: str | None = None
-        self.error: dict[str, Any] | None = None
-        self.is_out_of_band = False
-        self.usage = Usage()
-        self.metadata: dict[str, Any] | None = None
-        self._items: dict[str, ConversationItem] = {}
-        self._bytes_per_second: int | None = None
-
-    def __repr__(self) -> str:
-        return f"<ConversationResponse {self.id}: {self.status}>"
-
-    @property
-    def items(self) -> list[ConversationItem]:
-        """Its output items, in order."""
-        return list(self._items.values())
+    def take_refused(self, event_id: Any) -> Event | None:
+        """Remove and return the event with an id."""
+        found = self._events.pop(event_id, None) if isinstance(event_id, str) else None
+        return found[2] if found else None
 
 
 class Conversation:
@@ -228,16 +135,18 @@ class Conversation:
         self.transcription_usage = Usage()
         self._state = SessionState()
         self._keep_audio = keep_audio
-        self._bytes_per_second = _PCM_24_KHZ
+        self._bytes_per_second = {"input": _PCM_24_KHZ, "output": _PCM_24_KHZ}
+        self._ring = ConversationItem("")  # between the last item and the first
         self._items: dict[str, ConversationItem] = {}
         self._deleted: set[str] = set()
-        self._first: ConversationItem | None = None
-        self._last: ConversationItem | None = None
         self._active: dict[str, ConversationResponse] = {}
-        self._transcribed: dict[tuple[str, int], Usage] = {}
-        self._by_event_id: dict[str, Event] = {}
-        self._unconfirmed: dict[str, deque[Event]] = {}
         self._names_conversation = False
+        self._transcribed: dict[tuple[str, int], Usage] = {}
+        self._unanswered = _Unanswered()
+        # Bytes of the user's audio: of each commit without an answer, and since the last.
+        self._buffered = deque([0])
+        # Where turn detection found speech in it, by item.
+        self._speech: dict[str, dict[str, int]] = {}
 
     @property
     def session(self) -> Any:
@@ -252,7 +161,11 @@ class Conversation:
     @property
     def items(self) -> list[ConversationItem]:
         """The items of the conversation, in its order."""
-        return list(self._walk())
+        items, item = list[ConversationItem](), self._ring._next
+        while item is not self._ring:
+            items.append(item)
+            item = item._next
+        return items
 
     @property
     def active(self) -> list[ConversationResponse]:
@@ -279,15 +192,22 @@ class Conversation:
             Confirmations do not carry it; the oldest that waits for one of this kind, and for this
             item where there is one, is confirmed.
         """
-        wire: Any = event
-        is_model = isinstance(event, RealtimeModel)
-        kind = getattr(event, "type", None) if is_model else wire.get("type")
-        handle = _HANDLERS.get(kind) if isinstance(kind, str) else None
+        if isinstance(event, RealtimeModel):
+            kind: Any = getattr(event, "type", None)
+        else:
+            kind = event.get("type")
+        handle = _handlers.get(kind) if isinstance(kind, str) else None
         if handle is None:
             return None
-        if is_model and handle not in _UNCOPIED:
-            wire = wire.to_dict()
-        return cast("Event | None", handle(self, wire))
+        wire = _wire(event, kind)
+        if kind in _SENT:
+            self._wait(kind, event, wire)
+        elif kind in SESSION_EVENTS:
+            self._state.add(event)
+        answered: Event | None = handle(self, wire)
+        if confirmed := _CONFIRMS.get(kind):
+            answered = self._unanswered.take(confirmed, _about(wire), "")
+        return answered
 
     def heard(self, item_id: str, milliseconds: float) -> dict[str, Any] | None:
         """Make the event to send after an interruption, so that the model knows what was heard.
@@ -299,28 +219,25 @@ class Conversation:
 
         Returns:
             A `conversation.item.truncate` event, or `None` where there is nothing to cut: for an
-            item without audio, that is deleted, or of which all was heard.
+            item without received audio, that is deleted, or of which all was heard.
         """
-        item = self._items.get(item_id)
-        if item is None or not item.is_in_conversation:
+        item, left = self._items.get(item_id), max(milliseconds, 0)
+        if item is None or not item.is_in_conversation or item.role == "user":
             return None
-        parts = [(i, part) for i, part in item.parts.items() if part.audio_bytes]
-        left = max(milliseconds, 0)
+        parts = [(index, part) for index, part in item.parts.items() if part.audio_bytes]
         for index, part in parts:
-            if left < part.audio_ms:
-                return _truncate(item_id, index, int(left))
+            is_growing = not part.is_audio_done and part.truncated_ms is None
+            if left < part.audio_ms or (is_growing and part is parts[-1][1]):
+                return {
+                    "type": "conversation.item.truncate",
+                    "item_id": item_id,
+                    "content_index": index,
+                    "audio_end_ms": int(min(left, part.audio_ms)),
+                }
             left -= part.audio_ms
-        if not parts or parts[-1][1].is_audio_done or parts[-1][1].truncated_ms is not None:
-            return None
-        return _truncate(item_id, parts[-1][0], parts[-1][1].audio_ms)
+        return None
 
     # Items
-
-    def _walk(self) -> Iterator[ConversationItem]:
-        item = self._first
-        while item:
-            yield item
-            item = item._next
 
     def _found(self, item_id: Any) -> ConversationItem | None:
         """The item with an id, made if there was none, unless it was deleted."""
@@ -330,8 +247,8 @@ class Conversation:
             self._items[item_id] = ConversationItem(item_id)
         return self._items[item_id]
 
-    def _part(self, event: dict[str, Any]) -> ConversationPart | None:
-        index, item = event.get("content_index", 0), self._found(event.get("item_id"))
+    def _part(self, event: Wire) -> ConversationPart | None:
+        index, item = event.get("content_index") or 0, self._found(event.get("item_id"))
         if item is None or not isinstance(index, int):
             return None
         return self._part_of(item, index, event.get("response_id"))
@@ -341,340 +258,301 @@ class Conversation:
     ) -> ConversationPart:
         if index not in item._parts:
             response = self.responses.get(response_id) if isinstance(response_id, str) else None
-            own = response._bytes_per_second if response else None
-            item._parts[index] = ConversationPart(own or self._bytes_per_second)
+            rate = self._bytes_per_second["input" if item.role == "user" else "output"]
+            item._parts[index] = ConversationPart((response and response._bytes_per_second) or rate)
         return item._parts[index]
 
     def _updated(
-        self, wire: Any, *, is_done: bool, response_id: Any = None
+        self, value: Any, finality: Finality, response_id: Any = None
     ) -> ConversationItem | None:
-        item = self._found(wire.get("id")) if is_object(wire) else None
+        wire = _object(value)
+        item = self._found(wire.get("id"))
         if item is None:
             return None
-        is_late = not is_done and item.status not in (None, "in_progress")
+        is_late = not finality and item.status not in (None, "in_progress")
         for name in _ITEM_FIELDS:
-            value = wire.get(name)
-            if isinstance(value, str) and not (is_late and name == "status"):
-                setattr(item, name, str(value))
-        item._arguments.set(wire.get("arguments"), is_done=is_done)
-        content = wire.get("content")
-        for index, part in enumerate(content if is_array(content) else []):
-            if is_object(part):
-                found = self._part_of(item, index, response_id)
-                found._update(part, is_done=is_done)
+            if isinstance(wire.get(name), str) and not (is_late and name == "status"):
+                setattr(item, name, wire[name])
+        item._arguments.set(wire.get("arguments"), finality)
+        for index, part in enumerate(_array(wire.get("content"))):
+            self._part_of(item, index, response_id)._update(part, finality)
         return item
 
-    def _place(self, item: ConversationItem, previous: ConversationItem | None) -> None:
-        """Link an item in after another, or as the first."""
-        following = previous._next if previous else self._first
-        item._previous, item._next = previous, following
-        if previous:
-            previous._next = item
-        else:
-            self._first = item
-        if following:
-            following._previous = item
-        else:
-            self._last = item
-        item.is_in_conversation = True
-
-    def _place_by(self, event: dict[str, Any], item: ConversationItem) -> None:
+    def _place(self, item: ConversationItem, previous_id: Any = "") -> None:
+        """Put an item where it belongs, unless it has its place."""
         if item.is_in_conversation:
             return
-        previous_id = event.get("previous_item_id", "")
         previous = self._items.get(previous_id) if isinstance(previous_id, str) else None
         if previous is None or not previous.is_in_conversation:
             # `null` says that it is the first. Of an item that is not known, nothing follows.
-            previous = None if previous_id is None else self._last
-        self._place(item, previous)
+            previous = self._ring if previous_id is None else self._ring._previous
+        item._insert_after(previous)
 
-    def _on_item_added(self, event: dict[str, Any]) -> Event | None:
-        wire = event.get("item")
-        if not is_object(wire) or not isinstance(wire.get("id"), str):
+    @_handles("conversation.item.created", "conversation.item.added")
+    def _item_added(self, event: Wire) -> Event | None:
+        item_id = _about({"item": event.get("item")})
+        # What a response or the user's audio made is known before, and was not sent as an item.
+        abouts = [item_id] if item_id in self._items else [item_id, ""]
+        self._deleted.discard(item_id)
+        item = self._updated(event.get("item"), Finality.GROWING)
+        if item is None:
             return None
-        self._deleted.discard(wire["id"])
-        if item := self._updated(wire, is_done=False):
-            self._place_by(event, item)
-        return self._confirm(f"item {wire['id']}") or self._confirm("item")
+        self._place(item, event.get("previous_item_id", ""))
+        sent = self._unanswered.take("conversation.item.create", *abouts)
+        if sent is not None:
+            self._replace_audio(item, at(_wire(sent), "item", "content"))
+        return sent
 
-    def _on_item_done(self, event: dict[str, Any]) -> None:
-        if item := self._updated(event.get("item"), is_done=True):
-            self._place_by(event, item)
+    @_handles("conversation.item.done", "conversation.item.retrieved")
+    def _item_done(self, event: Wire) -> None:
+        if item := self._updated(event.get("item"), Finality.FINAL):
+            self._place(item, event.get("previous_item_id", ""))
+            self._replace_audio(item, at(event, "item", "content"))
 
-    def _on_committed(self, event: dict[str, Any]) -> Event | None:
-        if item := self._found(event.get("item_id")):
-            item.type, item.role = item.type or "message", item.role or "user"
-            self._place_by(event, item)
-        return self._confirm("input_audio_buffer.committed")
+    @_handles("conversation.item.deleted")
+    def _item_deleted(self, event: Wire) -> None:
+        self._deleted.add(_about(event))
+        if item := self._items.pop(_about(event), None):
+            item._remove()
 
-    def _on_deleted(self, event: dict[str, Any]) -> Event | None:
-        item_id = event.get("item_id")
-        if not isinstance(item_id, str):
-            return None
-        self._deleted.add(item_id)
-        item = self._items.pop(item_id, None)
-        if item and item.is_in_conversation:
-            item.is_in_conversation = False
-            if item._previous:
-                item._previous._next = item._next
-            else:
-                self._first = item._next
-            if item._next:
-                item._next._previous = item._previous
-            else:
-                self._last = item._previous
-            item._previous = item._next = None
-        return self._confirm(f"deleted {item_id}")
-
-    def _on_truncated(self, event: dict[str, Any]) -> Event | None:
+    @_handles("conversation.item.truncated")
+    def _item_truncated(self, event: Wire) -> None:
         end_ms = event.get("audio_end_ms")
         if isinstance(end_ms, int) and (part := self._part(event)):
             part._truncate(end_ms)
-        return self._confirm(f"truncated {event.get('item_id')}")
-
-    def _on_retrieved(self, event: dict[str, Any]) -> Event | None:
-        wire = event.get("item")
-        item = self._updated(wire, is_done=True)
-        if item is None:
-            return None
-        self._place_by({}, item)
-        content = wire.get("content") if is_object(wire) else None
-        for index, each in enumerate(content if is_array(content) else []):
-            audio = each.get("audio") if is_object(each) else None
-            if isinstance(audio, str):
-                part = self._part_of(item, index)
-                part.audio_bytes, part.is_audio_done = 0, True
-                part.audio.clear()
-                self._hear(part, audio)
-        return self._confirm(f"retrieved {item.id}")
 
     # Content
 
-    def _on_audio_delta(self, event: Any) -> None:
-        if isinstance(event, RealtimeModel):
-            item_id = getattr(event, "item_id", None)
-            index = getattr(event, "content_index", None)
-            delta = getattr(event, "delta", None)
-        else:
-            item_id, index = event.get("item_id"), event.get("content_index")
-            delta = event.get("delta")
-        if not isinstance(item_id, str) or not isinstance(delta, str):
-            return
-        item = self._items.get(item_id)
-        part = (
-            item._parts.get(index or 0) if item and isinstance(index, (int, type(None))) else None
-        )
-        if part is None:
-            response_id = _field(event, "response_id")
-            part = self._part(
-                {"item_id": item_id, "content_index": index or 0, "response_id": response_id}
-            )
-        if part and not part.is_audio_done:
-            self._hear(part, delta)
+    @_handles(*(f"{kind}.{end}" for kind in _TEXTS for end in ("delta", "done")))
+    def _text(self, event: Wire) -> None:
+        kind, _, end = event["type"].rpartition(".")
+        name = _TEXTS[kind]
+        held = self._found(event.get("item_id")) if name == "arguments" else self._part(event)
+        if held:
+            text: Text = getattr(held, f"_{name}")
+            if end == "delta":
+                text.add(event.get("delta"))
+            else:
+                text.set(event.get(name), Finality.FINAL)
 
-    def _hear(self, part: ConversationPart, audio: str) -> None:
-        part.audio_bytes += len(audio) * 3 // 4 - audio.count("=", -2)
+    @_handles("response.content_part.added", "response.content_part.done")
+    def _part_updated(self, event: Wire) -> None:
+        if part := self._part(event):
+            part._update(event.get("part"), _finality(event))
+
+    @_handles(*_AUDIO_DELTA, "response.audio.done", "response.output_audio.done")
+    def _audio(self, event: Wire) -> None:
+        part = self._part(event)
+        if part and not part.is_audio_done:
+            self._add_audio(part, event.get("delta"))
+            part.is_audio_done = event["type"].endswith("done")
+
+    def _add_audio(self, part: ConversationPart, audio: Any) -> None:
+        part.audio_bytes += _size(audio)
         if self._keep_audio and part.truncated_ms is None:
-            with suppress(ValueError):  # What is not base64 is not audio.
+            with suppress(ValueError, TypeError):  # What is not base64 is not audio.
                 part.audio += b64decode(audio)
 
-    def _on_audio_done(self, event: dict[str, Any]) -> None:
-        if part := self._part(event):
-            part.is_audio_done = True
+    def _replace_audio(self, item: ConversationItem, content: Any) -> None:
+        """Take the audio of an item as a whole."""
+        for index, each in enumerate(_array(content)):
+            if isinstance(audio := at(each, "audio"), str):
+                part = self._part_of(item, index)
+                part.audio_bytes, part.audio, part.is_audio_done = 0, bytearray(), True
+                self._add_audio(part, audio)
 
-    def _on_text_delta(self, event: dict[str, Any]) -> None:
-        if part := self._part(event):
-            part._text.add(event.get("delta"))
-
-    def _on_text_done(self, event: dict[str, Any]) -> None:
-        if part := self._part(event):
-            part._text.set(event.get("text"), is_done=True)
-
-    def _on_transcript_delta(self, event: dict[str, Any]) -> None:
-        if part := self._part(event):
-            part._transcript.add(event.get("delta"))
-
-    def _on_transcript_done(self, event: dict[str, Any]) -> None:
-        part = self._part(event)
-        if part and part.truncated_ms is None:
-            part._transcript.set(event.get("transcript"), is_done=True)
-
-    def _on_transcribed(self, event: dict[str, Any]) -> None:
-        self._on_transcript_done(event)
-        usage, key = (
-            Usage.of(event.get("usage")),
-            (event.get("item_id"), event.get("content_index")),
-        )
-        if isinstance(key[0], str) and isinstance(key[1], (int, type(None))):
+    @_handles(f"{_TRANSCRIPTION}.completed")
+    def _transcribed_whole(self, event: Wire) -> None:
+        self._text(event)
+        place = _about(event), event.get("content_index") or 0
+        if place[0] and isinstance(place[1], int):
             # Counted once, however often it is sent.
-            place = (key[0], key[1] or 0)
+            usage = Usage.of(event.get("usage"))
             self.transcription_usage += usage - self._transcribed.get(place, Usage())
             self._transcribed[place] = usage
 
-    def _on_not_transcribed(self, event: dict[str, Any]) -> None:
-        error = event.get("error")
-        if is_object(error) and (part := self._part(event)):
-            part.transcription_error = error
+    @_handles(f"{_TRANSCRIPTION}.failed")
+    def _transcription_failed(self, event: Wire) -> None:
+        if part := self._part(event):
+            part.transcription_error = _object(event.get("error"))
 
-    def _on_part(self, event: dict[str, Any]) -> None:
-        wire = event.get("part")
-        if is_object(wire) and (part := self._part(event)):
-            part._update(wire, is_done=event["type"].endswith("done"))
+    # The user's audio
 
-    def _on_arguments_delta(self, event: dict[str, Any]) -> None:
+    @_handles(*_APPEND, "input_audio_buffer.commit", "input_audio_buffer.clear")
+    def _user_audio(self, event: Wire) -> None:
+        if event["type"].endswith("commit"):
+            self._buffered.append(0)
+        elif event["type"].endswith("clear"):
+            self._buffered[-1] = 0
+        else:
+            self._buffered[-1] += _size(event.get("audio"))
+
+    @_handles(*_SPEECH)
+    def _speech_found(self, event: Wire) -> None:
+        times = self._speech.setdefault(_about(event), {})
+        for name in ("audio_start_ms", "audio_end_ms"):
+            if isinstance(event.get(name), int):
+                times[name] = event[name]
+
+    @_handles("input_audio_buffer.committed")
+    def _committed(self, event: Wire) -> None:
+        if len(self._buffered) > 1:
+            size = self._buffered.popleft()
+        else:  # Turn detection did it, and what it left out is gone.
+            size = self._buffered[0] = 0
         if item := self._found(event.get("item_id")):
-            item._arguments.add(event.get("delta"))
-
-    def _on_arguments_done(self, event: dict[str, Any]) -> None:
-        if item := self._found(event.get("item_id")):
-            item._arguments.set(event.get("arguments"), is_done=True)
+            item.type, item.role = item.type or "message", item.role or "user"
+            self._place(item, event.get("previous_item_id", ""))
+            speech = self._speech.pop(item.id, {})
+            if len(speech) == 2:
+                milliseconds = speech["audio_end_ms"] - speech["audio_start_ms"]
+                size = milliseconds * self._bytes_per_second["input"] // 1000
+            if size > 0:
+                part = self._part_of(item, 0)
+                part.audio_bytes, part.is_audio_done = size, True
 
     # Responses
 
-    def _response(self, response_id: Any) -> ConversationResponse | None:
+    def _response(self, wire: Wire) -> ConversationResponse | None:
+        response_id, conversation_id = wire.get("id"), wire.get("conversation_id")
         if not isinstance(response_id, str):
             return None
         if response_id not in self.responses:
-            found = self.responses[response_id] = ConversationResponse(response_id)
-            self._active[response_id] = found
-        return self.responses[response_id]
-
-    def _on_response_created(self, event: dict[str, Any]) -> Event | None:
-        wire = event.get("response")
-        response = self._response(wire.get("id")) if is_object(wire) else None
-        if response is None or not is_object(wire):
-            return None
-        self._update_response(response, wire)
-        if isinstance(wire.get("conversation_id"), str):
-            self._names_conversation = True
-        elif "conversation_id" not in wire:
-            # Some servers leave it out instead of sending `null`; others never send it.
-            is_asked = "response none" in self._unconfirmed and "response" not in self._unconfirmed
-            response.is_out_of_band = self._names_conversation or is_asked
-        sent = self._confirm("response none") if response.is_out_of_band else None
-        return sent or self._confirm("response")
-
-    def _update_response(self, response: ConversationResponse, wire: Any) -> None:
-        own = _byte_rate(wire)
-        response._bytes_per_second = own or response._bytes_per_second
+            new = ConversationResponse(response_id)
+            self.responses[response_id] = self._active[response_id] = new
+        response = self.responses[response_id]
+        response._bytes_per_second = _byte_rate(wire, "output") or response._bytes_per_second
         if is_object(wire.get("metadata")):
             response.metadata = wire["metadata"]
+        self._names_conversation |= isinstance(conversation_id, str)
         if "conversation_id" in wire and not response._items:
-            response.is_out_of_band = wire["conversation_id"] is None
+            response.is_out_of_band = conversation_id is None
+        return response
 
-    def _on_output_item(self, event: dict[str, Any]) -> None:
-        response, response_id = self._response(event.get("response_id")), event.get("response_id")
-        is_done = event["type"].endswith("done")
-        item = self._updated(event.get("item"), is_done=is_done, response_id=response_id)
+    @_handles("response.created")
+    def _response_created(self, event: Wire) -> Event | None:
+        wire, create = _object(event.get("response")), "response.create"
+        is_new = _string(wire.get("id")) not in self.responses
+        response = self._response(wire)
+        if response is None or not is_new:
+            return None
+        if "conversation_id" not in wire:
+            # Some servers leave it out instead of sending `null`; others never send it.
+            is_asked = self._unanswered.has(create, "none") and not self._unanswered.has(create, "")
+            response.is_out_of_band = self._names_conversation or is_asked
+        return self._unanswered.take(create, *(["none"] if response.is_out_of_band else []), "")
+
+    @_handles("response.output_item.added", "response.output_item.done")
+    def _output_item(self, event: Wire) -> None:
+        response = self._response({"id": event.get("response_id")})
+        item = self._updated(event.get("item"), _finality(event), event.get("response_id"))
         # Those that come after its end are late: the end has named all.
         if response and item and response.id in self._active:
             response._items[item.id] = item
 
-    def _on_response_done(self, event: dict[str, Any]) -> None:
-        wire = event.get("response")
-        if not is_object(wire):
-            return
-        usage = Usage.of(wire.get("usage"))
-        response = self._response(wire.get("id"))
-        if response is None:
-            self.usage += usage
-            return
-        self._update_response(response, wire)
+    @_handles("response.done")
+    def _response_done(self, event: Wire) -> None:
+        wire = _object(event.get("response"))
+        response, usage = self._response(wire), Usage.of(wire.get("usage"))
         # Counted once, however often it is sent.
-        self.usage += usage - response.usage
-        response.usage = usage
-        status, details = wire.get("status"), wire.get("status_details")
-        response.status = str(status) if isinstance(status, str) else "completed"
-        reason, error = at(details, "reason"), at(details, "error")
-        response.reason = str(reason) if isinstance(reason, str) else None
-        response.error = error if is_object(error) else None
+        self.usage += usage - response.usage if response else usage
+        if response is None:
+            return
         self._active.pop(response.id, None)
-        output = wire.get("output")
-        final: dict[str, ConversationItem] = {}
-        for each in output if is_array(output) else []:
-            if item := self._updated(each, is_done=True, response_id=response.id):
-                final[item.id] = item
-        response._items = final or response._items
-        if not response.is_out_of_band:
-            for item in response.items:
-                # Not every server sends an event of the conversation for it.
-                if item.id in self._items:
-                    self._place_by({}, item)
+        response.usage = usage
+        response.status = _string(wire.get("status")) or "completed"
+        response.reason = _string(at(wire, "status_details", "reason"))
+        response.error = _object(at(wire, "status_details", "error")) or None
+        output = [
+            self._updated(each, Finality.FINAL, response.id) for each in _array(wire.get("output"))
+        ]
+        response._items = {item.id: item for item in output if item} or response._items
+        for item in [] if response.is_out_of_band else response.items:
+            # Not every server sends an event of the conversation for it.
+            if item.id in self._items:
+                self._place(item)
 
-    def _on_response_cancelled(self, event: dict[str, Any]) -> None:
-        found = event.get("response_id") or at(event.get("response"), "id")
-        if response := self._response(found):
+    @_handles("response.cancelled")
+    def _response_cancelled(self, event: Wire) -> None:
+        found = event.get("response_id") or at(event, "response", "id")
+        if response := self._response({"id": found}):
             response.status = "cancelled"
             self._active.pop(response.id, None)
 
     # The session, and what was sent
 
-    def _on_session(self, event: Any) -> Event | None:
-        self._state.add(event)
-        wire = event.to_dict() if isinstance(event, RealtimeModel) else event
-        self._bytes_per_second = _byte_rate(wire.get("session")) or self._bytes_per_second
-        return self._confirm("session") if wire["type"].endswith("updated") else None
+    @_handles(*SESSION_EVENTS)
+    def _session_updated(self, event: Wire) -> None:
+        for direction, old in self._bytes_per_second.items():
+            self._bytes_per_second[direction] = _byte_rate(event.get("session"), direction) or old
 
-    def _on_conversation(self, event: dict[str, Any]) -> None:
-        found = at(event.get("conversation"), "id")
-        self.id = found if isinstance(found, str) else self.id
+    @_handles("conversation.created")
+    def _conversation_created(self, event: Wire) -> None:
+        self.id = _string(at(event, "conversation", "id")) or self.id
 
-    def _on_cleared(self, event: dict[str, Any]) -> Event | None:
-        return self._confirm(event["type"])
-
-    def _on_error(self, event: dict[str, Any]) -> Event | None:
-        event_id = at(event.get("error"), "event_id")
-        sent = self._by_event_id.pop(event_id, None) if isinstance(event_id, str) else None
-        for key, waiting in list(self._unconfirmed.items()) if sent is not None else []:
-            left = [each for each in waiting if each is not sent]
-            self._unconfirmed[key] = deque(left, _MOST_UNANSWERED)
-            if not left:
-                del self._unconfirmed[key]
+    @_handles("error")
+    def _error(self, event: Wire) -> Event | None:
+        commit = "input_audio_buffer.commit"
+        sent = self._unanswered.take_refused(at(event, "error", "event_id"))
+        if sent is None and at(event, "error", "code") == "input_audio_buffer_commit_empty":
+            sent = self._unanswered.take(commit, "")
+        if sent is not None and len(self._buffered) > 1 and _wire(sent)["type"] == commit:
+            refused = self._buffered.popleft()
+            self._buffered[0] += refused  # It stays in the buffer.
         return sent
 
-    def _on_sent(self, event: Any) -> None:
-        kind, event_id = str(_field(event, "type")), _field(event, "event_id")
-        if kind in _AUDIO_SENT:
-            # Its audio is not kept.
-            event = {"type": kind, "event_id": event_id}
-        if isinstance(event_id, str):
-            self._by_event_id[event_id] = event
-            if len(self._by_event_id) > _MOST_UNANSWERED:
-                del self._by_event_id[next(iter(self._by_event_id))]
-        if key := _confirmation(kind, event):
-            self._unconfirmed.setdefault(key, deque(maxlen=_MOST_UNANSWERED)).append(event)
+    @_handles(*_SENT, "input_audio_buffer.cleared", "output_audio_buffer.cleared")
+    def _nothing_more(self, event: Wire) -> None:
+        """Change nothing but what was sent, and is answered."""
 
-    def _confirm(self, key: str) -> Event | None:
-        waiting = self._unconfirmed.get(key)
-        if not waiting:
-            return None
-        sent = waiting.popleft()
-        if not waiting:
-            del self._unconfirmed[key]
-        event_id = _field(sent, "event_id")
-        if isinstance(event_id, str):
-            self._by_event_id.pop(event_id, None)
-        return sent
+    def _wait(self, kind: str, event: Event, wire: Wire) -> None:
+        """Wait for the answer to a sent event."""
+        event_id = _string(wire.get("event_id"))
+        if kind in _APPEND:
+            event = {"type": kind, "event_id": event_id}  # Its audio is not kept.
+        if event_id or kind not in _APPEND:
+            is_out_of_band = at(wire, "response", "conversation") == "none"
+            self._unanswered.add(kind, "none" if is_out_of_band else _about(wire), event, event_id)
 
 
-def _field(event: Any, name: str) -> Any:
-    if isinstance(event, RealtimeModel) or not hasattr(event, "get"):
-        return getattr(event, name, None)
-    return event.get(name)
+def _wire(event: Any, kind: str = "") -> Any:
+    if not isinstance(event, RealtimeModel):
+        return event
+    if kind in _FLAT:
+        extra = event.__pydantic_extra__
+        return {**event.__dict__, **extra} if extra else event.__dict__
+    return event.to_dict()
 
 
-def _truncate(item_id: str, index: int, end_ms: int) -> dict[str, Any]:
-    return {
-        "type": "conversation.item.truncate",
-        "item_id": item_id,
-        "content_index": index,
-        "audio_end_ms": end_ms,
-    }
+def _string(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
-def _byte_rate(settings: Any) -> int | None:
-    """Bytes a second of the output audio of a session or response; `None` if it does not say."""
-    found = at(settings, "audio", "output", "format") or at(settings, "output_audio_format")
+def _object(value: Any) -> Wire:
+    return value if is_object(value) else {}
+
+
+def _array(value: Any) -> list[Any]:
+    return value if is_array(value) else []
+
+
+def _about(event: Wire) -> str:
+    """The id of the item that an event is about, or ""."""
+    return _string(event.get("item_id")) or _string(at(event, "item", "id")) or ""
+
+
+def _finality(event: Wire) -> Finality:
+    return Finality.FINAL if event["type"].endswith("done") else Finality.GROWING
+
+
+def _size(audio: Any) -> int:
+    """The size in bytes of what base64 encodes."""
+    return len(audio) * 3 // 4 - audio.count("=", -2) if isinstance(audio, str) else 0
+
+
+def _byte_rate(settings: Any, direction: str) -> int | None:
+    """Bytes a second of the audio of a session or response; `None` if it does not say."""
+    found = at(settings, "audio", direction, "format") or at(settings, f"{direction}_audio_format")
     kind = found.get("type") if is_object(found) else found
     if kind in ("g711_ulaw", "g711_alaw", "audio/pcmu", "audio/pcma"):
         return 8_000
@@ -682,89 +560,3 @@ def _byte_rate(settings: Any) -> int | None:
         return None
     rate = at(found, "rate")
     return 2 * rate if isinstance(rate, int) and rate > 0 else _PCM_24_KHZ
-
-
-def _confirmation(kind: str, event: Any) -> str | None:
-    """What a sent event waits for, if there is an event that confirms it."""
-    if kind == "conversation.item.create":
-        item_id = _field(_field(event, "item") or {}, "id")
-        return f"item {item_id}" if isinstance(item_id, str) else "item"
-    if kind == "response.create":
-        conversation = _field(_field(event, "response") or {}, "conversation")
-        return "response none" if conversation == "none" else "response"
-    named = _CONFIRMED_BY_ITEM.get(kind)
-    return f"{named} {_field(event, 'item_id')}" if named else _CONFIRMED.get(kind)
-
-
-_CONFIRMED = {
-    "session.update": "session",
-    "transcription_session.update": "session",
-    "input_audio_buffer.commit": "input_audio_buffer.committed",
-    "input_audio_buffer.clear": "input_audio_buffer.cleared",
-    "output_audio_buffer.clear": "output_audio_buffer.cleared",
-}
-_CONFIRMED_BY_ITEM = {
-    "conversation.item.delete": "deleted",
-    "conversation.item.truncate": "truncated",
-    "conversation.item.retrieve": "retrieved",
-}
-_AUDIO_SENT = ("input_audio_buffer.append", "session.input_audio_buffer.append")
-_SENT = (
-    *_CONFIRMED,
-    *_CONFIRMED_BY_ITEM,
-    *_AUDIO_SENT,
-    "conversation.item.create",
-    "response.create",
-    "response.cancel",
-)
-_TRANSCRIPTION = "conversation.item.input_audio_transcription"
-_OUTPUT: dict[str, Callable[[Conversation, Any], Any]] = {
-    "audio.delta": Conversation._on_audio_delta,
-    "audio.done": Conversation._on_audio_done,
-    "audio_transcript.delta": Conversation._on_transcript_delta,
-    "audio_transcript.done": Conversation._on_transcript_done,
-    "text.delta": Conversation._on_text_delta,
-    "text.done": Conversation._on_text_done,
-}
-_HANDLERS: dict[str, Callable[[Conversation, Any], Any]] = {
-    **dict.fromkeys(_SENT, Conversation._on_sent),
-    **dict.fromkeys(
-        (
-            "session.created",
-            "session.updated",
-            "transcription_session.created",
-            "transcription_session.updated",
-        ),
-        Conversation._on_session,
-    ),
-    "conversation.created": Conversation._on_conversation,
-    "conversation.item.created": Conversation._on_item_added,
-    "conversation.item.added": Conversation._on_item_added,
-    "conversation.item.done": Conversation._on_item_done,
-    "conversation.item.deleted": Conversation._on_deleted,
-    "conversation.item.truncated": Conversation._on_truncated,
-    "conversation.item.retrieved": Conversation._on_retrieved,
-    f"{_TRANSCRIPTION}.delta": Conversation._on_transcript_delta,
-    f"{_TRANSCRIPTION}.completed": Conversation._on_transcribed,
-    f"{_TRANSCRIPTION}.failed": Conversation._on_not_transcribed,
-    "input_audio_buffer.committed": Conversation._on_committed,
-    "input_audio_buffer.cleared": Conversation._on_cleared,
-    "output_audio_buffer.cleared": Conversation._on_cleared,
-    "response.created": Conversation._on_response_created,
-    "response.done": Conversation._on_response_done,
-    "response.cancelled": Conversation._on_response_cancelled,
-    "response.output_item.added": Conversation._on_output_item,
-    "response.output_item.done": Conversation._on_output_item,
-    "response.content_part.added": Conversation._on_part,
-    "response.content_part.done": Conversation._on_part,
-    "response.function_call_arguments.delta": Conversation._on_arguments_delta,
-    "response.function_call_arguments.done": Conversation._on_arguments_done,
-    "response.mcp_call_arguments.delta": Conversation._on_arguments_delta,
-    "response.mcp_call_arguments.done": Conversation._on_arguments_done,
-    "error": Conversation._on_error,
-    # The names of v1, and those of GA.
-    **{f"response.{name}": handle for name, handle in _OUTPUT.items()},
-    **{f"response.output_{name}": handle for name, handle in _OUTPUT.items()},
-}
-# Those that take events as they are, because a copy would cost too much or is not wanted.
-_UNCOPIED = {Conversation._on_audio_delta, Conversation._on_session, Conversation._on_sent}

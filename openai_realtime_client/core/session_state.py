@@ -6,7 +6,14 @@ from typing import Any
 
 from openai_realtime_client.core.json_types import is_object
 
-__all__ = ["SessionState"]
+__all__ = ["SESSION_EVENTS", "SessionState"]
+
+SESSION_EVENTS = {
+    "session.created",
+    "session.updated",
+    "transcription_session.created",
+    "transcription_session.updated",
+}
 
 
 class SessionState:

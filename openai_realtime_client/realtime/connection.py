@@ -30,7 +30,7 @@ from openai_realtime_client.core.errors import (
     closed,
 )
 from openai_realtime_client.core.model import RealtimeModel
-from openai_realtime_client.core.session_state import SessionState
+from openai_realtime_client.core.session_state import SESSION_EVENTS, SessionState
 from openai_realtime_client.realtime.endpoint import (
     AzureSettings,
     Dialect,
@@ -64,12 +64,6 @@ _socket_logger.addFilter(without_traceback)
 
 # 2 s of PCM at 24 kHz: far below the 15 MiB that the service takes at once, no base64 padding.
 _AUDIO_CHUNK = 3 * 2**15
-_STATES = {
-    "session.created",
-    "session.updated",
-    "transcription_session.created",
-    "transcription_session.updated",
-}
 
 
 class _Session(Generic[ServerEvent, ClientEvent]):
@@ -102,7 +96,7 @@ class _Session(Generic[ServerEvent, ClientEvent]):
 
     def _received(self, data: bytes) -> ServerEvent:
         event: Any = self._dialect.parse(data)
-        if event.type in _STATES:
+        if event.type in SESSION_EVENTS:
             self._state.add(event)
         _logger.debug("received %.100s, session %s", event.type, self.session_id)
         if self._record:

@@ -18,6 +18,7 @@ from protocols import ANYTHING, ROOT
 
 RECORDINGS = sorted((ROOT / "test/recordings").glob("*.jsonl"))
 SENT = ("conversation.item.create", "response.create", "session.update", "response.cancel")
+SENT += tuple(f"input_audio_buffer.{name}" for name in ("append", "commit", "clear"))
 
 Event = dict[str, Any]
 Form = Callable[[Event], Any]
@@ -25,7 +26,7 @@ Form = Callable[[Event], Any]
 
 def typed(protocol: Any) -> Form:
     def form(event: Event) -> Any:
-        is_sent = event["type"].startswith(SENT) and not event["type"].endswith(("ed", "done"))
+        is_sent = event["type"].startswith(SENT) and not event["type"].endswith("ed")
         parse = protocol.parse_client_event if is_sent else protocol.parse_server_event
         return parse(json.dumps(event))
 
@@ -262,12 +263,84 @@ def test_audio_is_kept_if_asked_for(add: Callable[..., Conversation]) -> None:
     assert add(*spoken(960)).items[0].parts[0].audio == b""
 
 
+# What the user says
+
+
+def append(size: int) -> Event:
+    return {"type": "input_audio_buffer.append", "audio": audio(size)}
+
+
+def buffer(kind: str, **more: Any) -> Event:
+    return {"type": f"input_audio_buffer.{kind}", **more}
+
+
+def said(item_id: str = "said") -> Event:
+    return buffer("committed", item_id=item_id, previous_item_id=None)
+
+
+@pytest.mark.parametrize(
+    ("session", "expected"),
+    [
+        ({}, 100),
+        ({"input_audio_format": "g711_alaw", "output_audio_format": "pcm16"}, 600),
+        ({"audio": {"input": {"format": {"type": "audio/pcmu"}}}}, 600),
+    ],
+)
+def test_committed_audio_is_counted(
+    add: Callable[..., Conversation], session: Event, expected: int
+) -> None:
+    created = {"type": "session.created", "session": {"id": "s", **session}}
+    dropped = [append(999), buffer("clear"), buffer("cleared")]
+    early = append(48)  # of the next turn, as it is sent after the commit
+    events = [*dropped, append(4000), append(800), buffer("commit"), early, said()]
+    conversation = add(created, *events)
+    [item] = conversation.items
+    assert (item.audio_bytes, item.audio_ms, item.parts[0].audio) == (4800, expected, b"")
+    assert conversation.heard("said", 10) is None
+    add(buffer("commit"), said("next"), conversation=conversation)
+    assert conversation.items[0].audio_bytes == 48
+
+
+@pytest.mark.parametrize(
+    "error", [{"event_id": "c"}, {"code": "input_audio_buffer_commit_empty", "message": "Empty."}]
+)
+def test_audio_stays_in_the_buffer_when_its_commit_is_refused(
+    add: Callable[..., Conversation], error: Event
+) -> None:
+    refused = [buffer("commit", event_id="c"), {"type": "error", "error": error}]
+    [item] = add(append(48), *refused, append(4752), buffer("commit"), said()).items
+    assert item.audio_bytes == 4800
+
+
+def test_turn_detection_tells_how_long_speech_was(add: Callable[..., Conversation]) -> None:
+    speech = [
+        buffer("speech_started", item_id="said", audio_start_ms=1000),
+        buffer("speech_stopped", item_id="said", audio_end_ms=1250),
+    ]
+    conversation = add(append(96_000), *speech, said())
+    assert (conversation.items[0].audio_bytes, conversation.items[0].audio_ms) == (12_000, 250)
+    # It had no need of a commit. What was sent before is not in the buffer any more.
+    add(append(48), buffer("commit"), said("next"), conversation=conversation)
+    assert conversation.items[0].audio_bytes == 48
+    waited = buffer("timeout_triggered", item_id="none", audio_start_ms=0, audio_end_ms=100)
+    assert add(waited, said("none")).items[0].audio_ms == 100
+    assert add(append(48), said()).items[0].parts == {}
+
+
+def test_audio_in_an_item_is_counted(add: Callable[..., Conversation]) -> None:
+    content = {"type": "input_audio", "audio": audio(4800)}
+    item = {"type": "message", "role": "user", "content": [content]}
+    echo = added("i", content=[{"type": "input_audio", "transcript": None}])
+    [found] = add({"type": "conversation.item.create", "item": item}, echo).items
+    assert (found.audio_bytes, found.audio_ms) == (4800, 100)
+
+
 # Interruption
 
 
 def test_what_was_not_heard_is_truncated(add: Callable[..., Conversation]) -> None:
-    said = on_item("response.output_audio_transcript.delta", delta="A long story")
-    conversation = add(*spoken(48_000, said))
+    begun = on_item("response.output_audio_transcript.delta", delta="A long story")
+    conversation = add(*spoken(48_000, begun))
     event = conversation.heard("i", 250.9)
     assert event == {
         "type": "conversation.item.truncate",
@@ -529,6 +602,23 @@ def test_an_error_gives_what_it_refuses(form: Form) -> None:
     # What was refused is not confirmed any more.
     created = [{"type": "response.created", "response": {"id": each}} for each in "ab"]
     assert [conversation.add(form(each)) for each in created] == [first, third]
+
+
+@pytest.mark.parametrize("known", [*spoken(9)[:2][1:], buffer("committed", item_id="i")])
+def test_items_of_others_confirm_nothing(known: Event) -> None:
+    sent = {"type": "conversation.item.create", "item": {"type": "message", "role": "user"}}
+    conversation = Conversation()
+    for event in (sent, known):
+        assert conversation.add(event) is None
+    assert conversation.add(added("i")) is None
+    assert conversation.add(added("mine")) is sent
+
+
+def test_an_event_may_be_sent_again() -> None:
+    commit, conversation = buffer("commit"), Conversation()
+    for event in (commit, commit):
+        conversation.add(event)
+    assert [conversation.add(said(each)) for each in "abc"] == [commit, commit, None]
 
 
 def test_the_answer_to_another_item_confirms_nothing() -> None:
