@@ -109,6 +109,9 @@ protocols:
         less than from the others makes it that one. Where none of the first 50
         events does, it is ga.
 
+--html writes a page with a timeline of turns, audio that plays, latencies,
+tokens and deviations. It is one file that loads nothing else.
+
 --json prints one object a line for each file, with the keys
   file, protocol ("ga", "ga translation" or "v1"), events, duration_ms or null,
   types         [{{from, type, count}}]
@@ -126,6 +129,7 @@ up to three that differ, each as JSON shortened to 60 characters.
 examples:
   {PROG} inspect session.jsonl
   {PROG} inspect --quiet recordings/*.jsonl
+  {PROG} inspect --quiet --html session.html session.jsonl
   {PROG} inspect --json s.jsonl | jq .deviations
 
 exit status:
@@ -248,6 +252,7 @@ def _add_inspect(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--protocol", choices=("ga", "v1", "auto"), default="auto", help=_DEFAULT)
     parser.add_argument("-q", "--quiet", action="store_true", help="no timeline")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    parser.add_argument("--html", metavar="PAGE", help="also write a page about the one FILE")
 
 
 def _url(text: str) -> str:

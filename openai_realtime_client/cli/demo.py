@@ -19,6 +19,7 @@ from openai_realtime_client import (
     user_text,
 )
 from openai_realtime_client.cli.display import (
+    Row,
     Screen,
     audio_size,
     show_error,
@@ -196,7 +197,7 @@ class _Demo:
         if self._args.json:
             self._out.json_line(RecordedEvent(direction, event, at_ms).to_json())
         else:
-            show_event(self._out, at_ms, direction, event["type"], summarize(event))
+            show_event(self._out, Row(at_ms, direction, event["type"], summarize(event)))
 
     def _say(self, title: str, text: str = "") -> None:
         if not self._args.json:

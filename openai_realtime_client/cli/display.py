@@ -9,13 +9,14 @@ import re
 import shutil
 import unicodedata
 from collections.abc import Callable, Mapping
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from openai_realtime_client.core.json_types import is_array, is_object
 
 __all__ = [
     "OutputClosedError",
     "OutputError",
+    "Row",
     "Screen",
     "as_json",
     "audio_size",
@@ -143,28 +144,30 @@ def show_error(err: Screen, prog: str, text: str) -> None:
         err.line(f"{prog}: {text}", whole=True)
 
 
-def show_event(
-    screen: Screen,
-    at_ms: float | None,
-    direction: str,
-    kind: str,
-    about: str,
-    *,
-    is_marked: bool = False,
-) -> None:
-    """Print an event as a line: when, which way, its `type`, and `about` it; a mark is a `!`."""
-    arrow, colour = ("→", "cyan") if direction == "client" else ("←", "green")
-    if kind == "error" or kind.endswith(".failed"):
+class Row(NamedTuple):
+    """An event in a timeline: when, who sent it, its `type`, what it says; a mark is a `!`."""
+
+    at_ms: float | None
+    direction: str
+    kind: str
+    about: str
+    is_marked: bool = False
+
+
+def show_event(screen: Screen, row: Row) -> None:
+    """Print an event as a line."""
+    arrow, colour = ("→", "cyan") if row.direction == "client" else ("←", "green")
+    if row.kind == "error" or row.kind.endswith(".failed"):
         colour = "red"
-    time = "" if at_ms is None else f"{at_ms:.0f}"
+    time = "" if row.at_ms is None else f"{row.at_ms:.0f}"
     column = _TYPE_WIDTH if screen.width >= _WIDE else _NARROW_TYPE_WIDTH
     screen.line(
         ("dim", f"{time:>7} "),
         (colour, arrow),
-        ("yellow", "!") if is_marked else " ",
-        (colour, kind),
-        " " * max(1, column + 1 - len(kind)),
-        about,
+        ("yellow", "!") if row.is_marked else " ",
+        (colour, row.kind),
+        " " * max(1, column + 1 - len(row.kind)),
+        row.about,
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import chain
+from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from openai_realtime_client import (
@@ -23,6 +24,7 @@ from openai_realtime_client import (
     v1,
 )
 from openai_realtime_client.cli.display import (
+    Row,
     Screen,
     as_json,
     audio_size,
@@ -33,6 +35,7 @@ from openai_realtime_client.cli.display import (
     span_text,
     summarize,
 )
+from openai_realtime_client.cli.page import Turns, page
 from openai_realtime_client.core.deviations import Deviation
 from openai_realtime_client.core.json_types import at, is_object
 from openai_realtime_client.core.usage import Usage
@@ -70,6 +73,9 @@ _DIALECTS = {"ga": [_GA, _TRANSLATION], "v1": [_V1], "auto": [_GA, _V1, _TRANSLA
 def run(args: Namespace, out: Screen, err: Screen) -> int:
     """Show the files and return the exit status."""
     status = 0
+    if args.html and len(args.files) > 1:
+        show_error(err, args.prog, "--html is for one FILE")
+        return 2
     for number, name in enumerate(args.files):
         if number and not args.json:
             out.line()
@@ -85,25 +91,47 @@ def run(args: Namespace, out: Screen, err: Screen) -> int:
 
 def _inspect(name: str, args: Namespace, out: Screen) -> bool:
     """Show one file; whether there are deviations in it."""
+    is_shown = not (args.json or args.quiet)
+    rows: list[Row] = []
+    turns = Turns()
+
+    def show(row: Row) -> None:
+        if is_shown:
+            show_event(out, row)
+        if args.html:
+            rows.append(row)
+
     with _opened(name) as file:
         dialect, recorded = _decide(_read(file), _DIALECTS[args.protocol])
         summary = _Summary("standard input" if name == "-" else name, dialect.name)
-        timeline = None if args.json or args.quiet else _Timeline(out)
+        timeline = _Timeline(show)
         for each in recorded:
-            if timeline and not summary.events:
+            if is_shown and not summary.events:
                 _show_title(out, summary, "" if each.at_ms is None else ", times in ms")
             found = summary.add(each, _typed(each, dialect))
-            if timeline:
-                timeline.add(each, is_marked=bool(found))
-    if timeline:
-        timeline.end()
+            timeline.add(each, is_marked=bool(found))
+            if args.html:
+                turns.add(each)
+    timeline.end()
     if not summary.events:
         raise _UnreadableError("there are no events in it")
     if args.json:
         out.json_line(json.dumps(summary.to_dict(), ensure_ascii=False))
     else:
         _show_summary(out, summary, with_title=args.quiet)
+    if args.html:
+        _write_page(args.html, summary, turns, rows)
     return bool(summary.deviations)
+
+
+def _write_page(path: str, summary: _Summary, turns: Turns, rows: list[Row]) -> None:
+    events = [row._asdict() for row in rows]
+    data = {"summary": summary.to_dict(), "turns": turns.to_dicts(), "events": events}
+    try:
+        Path(path).write_text(page(data), "utf-8")
+    except (OSError, ValueError) as error:
+        about = getattr(error, "strerror", None) or str(error)
+        raise _UnreadableError(f"cannot write {path}: {about}") from None
 
 
 # Reading
@@ -336,10 +364,10 @@ class _Stream:
 
 
 class _Timeline:
-    """Events as lines. Streams stay open, side by side, until something else happens."""
+    """Events as rows. Streams stay open, side by side, until something else happens."""
 
-    def __init__(self, out: Screen) -> None:
-        self._out = out
+    def __init__(self, show: Callable[[Row], None]) -> None:
+        self._show = show
         self._streams: dict[tuple[str, ...], _Stream] = {}
 
     def add(self, recorded: RecordedEvent, *, is_marked: bool) -> None:
@@ -347,7 +375,8 @@ class _Timeline:
         wire = recorded.event
         if not is_streamed(wire["type"]):
             self.end()
-            self._show(recorded.at_ms, recorded.direction, wire, summarize(wire), is_marked)
+            about = summarize(wire)
+            self._show(Row(recorded.at_ms, recorded.direction, wire["type"], about, is_marked))
             return
         whose = (str(wire.get(name)) for name in ("response_id", "item_id", "content_index"))
         key = (recorded.direction, wire["type"], *whose)
@@ -362,24 +391,14 @@ class _Timeline:
 
     def end(self) -> None:
         """Show the streams that are open."""
-        for (direction, *_), stream in self._streams.items():
+        for (direction, kind, *_), stream in self._streams.items():
             if stream.count == 1:
                 about = summarize(stream.first)
             else:
                 shown = f'"{stream.text}"' if stream.size is None else f"{stream.size:,} bytes"
                 about = f"{stream.count}x {shown}"
-            self._show(stream.at_ms, direction, stream.first, about, stream.is_marked)
+            self._show(Row(stream.at_ms, direction, kind, about, stream.is_marked))
         self._streams.clear()
-
-    def _show(
-        self,
-        at_ms: float | None,
-        direction: str,
-        wire: dict[str, Any],
-        about: str,
-        is_marked: bool,
-    ) -> None:
-        show_event(self._out, at_ms, direction, wire["type"], about, is_marked=is_marked)
 
 
 def _show_summary(out: Screen, summary: _Summary, *, with_title: bool) -> None:
