@@ -28,7 +28,7 @@ from openai_realtime_client.cli.display import (
     summarize,
 )
 from openai_realtime_client.core.json_types import at, is_array
-from openai_realtime_client.testing.check import tone
+from openai_realtime_client.testing.audio import tone
 from openai_realtime_client.testing.recording import RecordedEvent
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class _Demo:
     def _spoken_turn(self) -> None:
         self._say("A spoken turn", "the client interrupts the answer, and says how much was played")
         self._configure("audio", tools=[])
-        audio = b64encode(tone(600)).decode()
+        audio = b64encode(tone("audio/pcm", 600)).decode()
         self._send({"type": "input_audio_buffer.append", "audio": audio})
         self._send({"type": "input_audio_buffer.commit"})
         self._send({"type": "response.create"})

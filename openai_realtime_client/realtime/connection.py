@@ -112,10 +112,6 @@ class _Session(Generic[ServerEvent, ClientEvent]):
         if self._record:
             self._record.add("client", name, text)
 
-    def _end_record(self) -> None:
-        if self._record:
-            self._record.close()
-
     def _closed(
         self, error: ConnectionClosed, unsent: str | None = None, audio_sent: int = 0
     ) -> ConnectionClosedError:
@@ -233,7 +229,8 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
         except asyncio.CancelledError:  # the event loop ends
             self._socket.transport.abort()
             raise
-        self._end_record()
+        if self._record:
+            await asyncio.to_thread(self._record.close)
         _logger.debug("closed with %s, session %s", self._socket.close_code, self.session_id)
 
     async def _send(self, name: str, text: str, audio_sent: int = 0) -> None:
@@ -335,7 +332,8 @@ class Connection(_Session[ServerEvent, ClientEvent]):
         self._socket.end_in_time()
         self._socket.close(code, reason)
         self._socket.stop_timer()
-        self._end_record()
+        if self._record:
+            self._record.close()
         _logger.debug("closed with %s, session %s", self._socket.close_code, self.session_id)
 
     def __iter__(self) -> Self:

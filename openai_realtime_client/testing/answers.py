@@ -1,23 +1,69 @@
-"""What the embedded server says: the same to the same words, so that tests can expect it."""
+"""What the model of the embedded server does in a turn: by default the same for the same words."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from openai_realtime_client.core.json_types import is_array, is_object
-from openai_realtime_client.core.model import RealtimeModel
+from openai_realtime_client.testing.settings import Event
 
-__all__ = ["Call", "answer", "choose_call", "text_of", "words"]
+__all__ = ["Answer", "Answers", "Call", "default_answer", "text_of", "words"]
 
 
-class Call(NamedTuple):
-    """A function to call. `arguments` is JSON text."""
+@dataclass(frozen=True)
+class Call:
+    """A call of a function, or of a tool of an MCP server if there is a `server_label`.
+
+    `arguments` are an object, or JSON text as it is to be sent.
+    """
 
     name: str
-    arguments: str
+    arguments: Mapping[str, Any] | str = "{}"
+    server_label: str | None = None
+
+    @property
+    def json(self) -> str:
+        """The arguments as JSON text."""
+        given = self.arguments
+        return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model does in one turn.
+
+    Args:
+        text: What it says. Without text, and with calls or an error, it says nothing.
+        audio: How that sounds: bytes in the session's output format, or a tone of that many
+            seconds. In a text response it is ignored.
+        calls: What it calls after that.
+        usage: Fields of the response's `usage`, in place of those that are counted.
+        error: The response fails after what it says, with this error in its `status_details`, such
+            as `{"code": "rate_limit_exceeded", "message": "Try later."}`.
+        delay: Seconds before the first output.
+        real_time: Whether output takes the time that it takes to play, so that it can be
+            interrupted; without audio, 50 ms for each word. By default it is sent at once.
+    """
+
+    text: str | None = None
+    audio: bytes | float = 0.2
+    calls: Sequence[Call] = ()
+    usage: Mapping[str, Any] | None = None
+    error: Mapping[str, Any] | None = None
+    delay: float = 0.0
+    real_time: bool = False
+
+
+# For each turn, or a function of the conversation's items; `None` is the default answer.
+Answers = (
+    Iterable["Answer | Call | str | None"]
+    | Callable[[list[Event]], "Answer | Call | str | None"]
+    | None
+)
 
 
 def words(text: str) -> list[str]:
@@ -25,50 +71,54 @@ def words(text: str) -> list[str]:
     return re.findall(r"\s*\S+|\s+$", text)
 
 
-def text_of(item: RealtimeModel) -> str:
-    """What an item says: its text and the transcripts of its audio, or its output."""
-    wire = item.to_dict()
-    if wire.get("type") == "function_call_output":
-        return str(wire.get("output", ""))
-    parts: list[dict[str, Any]] = wire.get("content") or []
+def text_of(item: Event) -> str:
+    """The text of an item and the transcripts of its audio, or its output."""
+    if item.get("type") in ("function_call_output", "mcp_call"):
+        return str(item.get("output") or "")
+    parts: list[Event] = item.get("content") or []
     said = (part.get("text") or part.get("transcript") or "" for part in parts)
     return " ".join(filter(None, said))
 
 
-def answer(items: Sequence[RealtimeModel]) -> str:
-    """The answer to a conversation: what its last user or function said."""
+def default_answer(items: Sequence[Event], tools: Any, tool_choice: Any) -> Answer:
+    """The answer to a conversation: a call, or what its last user or tool said."""
+    if call := _choose_call(items, tools, tool_choice):
+        return Answer(calls=[call])
     for item in reversed(items):
-        wire = item.to_dict()
-        if wire.get("type") == "function_call_output":
-            return f"The function said: {text_of(item)}"
-        if wire.get("role") == "user":
-            return f"You said: {text_of(item)}"
-    return "Hello! How can I help you?"
+        if item["type"] in ("function_call_output", "mcp_call"):
+            return Answer(f"The function said: {text_of(item)}")
+        if item.get("role") == "user":
+            return Answer(f"You said: {text_of(item)}")
+    return Answer("Hello! How can I help you?")
 
 
-def choose_call(items: Sequence[RealtimeModel], tools: Any, tool_choice: Any) -> Call | None:
-    """The function that the model calls, if it does.
+def _choose_call(items: Sequence[Event], tools: Any, tool_choice: Any) -> Call | None:
+    """The tool that the model calls, if it does.
 
-    It calls none when the conversation ends in a function's output. Else it calls what
-    `tool_choice` names; the first function, if a call is required; or the first function of which
-    the user's last words contain the name or the name's last word: `get_weather` is called by
-    "What is the weather in Paris?".
+    It calls none when the conversation ends in a tool's output. Otherwise it calls what
+    `tool_choice` names; the first tool, if a call is required; or, once for the same words, the
+    first tool of which the user's last words contain the name or the name's last word:
+    `get_weather` is called by "What is the weather in Paris?".
     """
-    offered: list[dict[str, Any]] = tools or []
-    functions = [tool for tool in offered if tool.get("type", "function") == "function"]
-    latest = items[-1].to_dict() if items else {}
-    if not functions or tool_choice == "none" or latest.get("type") == "function_call_output":
+    offered: list[Event] = list(tools or [])
+    users = [index for index, item in enumerate(items) if item.get("role") == "user"]
+    said = text_of(items[users[-1]]) if users else ""
+    after = [item["type"] for item in items[users[-1] + 1 if users else 0 :]]
+    if tool_choice == "none" or (
+        items and items[-1]["type"] in ("function_call_output", "mcp_call")
+    ):
         return None
-    users = [item for item in items if item.to_dict().get("role") == "user"]
-    said = text_of(users[-1]) if users else ""
     if is_object(tool_choice):
-        functions = [each for each in functions if each.get("name") == tool_choice.get("name")]
+        offered = [each for each in offered if each.get("name") == tool_choice.get("name")]
     elif tool_choice != "required":
-        functions = [each for each in functions if _is_called(each.get("name") or "", said)]
-    if not functions:
+        is_answered = any(kind in ("function_call", "mcp_call") for kind in after)
+        offered = [each for each in offered if _is_called(each.get("name") or "", said)]
+        offered = [] if is_answered else offered
+    if not offered:
         return None
-    arguments = _value(functions[0].get("parameters") or {}, said)
-    return Call(functions[0].get("name") or "", json.dumps(arguments, ensure_ascii=False))
+    tool = offered[0]
+    arguments = _value(tool.get("parameters") or {}, said)
+    return Call(tool.get("name") or "", arguments or {}, tool.get("server_label"))
 
 
 def _is_called(name: str, said: str) -> bool:
@@ -78,7 +128,7 @@ def _is_called(name: str, said: str) -> bool:
 
 
 def _value(schema: Any, said: str) -> Any:
-    """A value that fits a JSON schema; what it leaves open comes from what was said."""
+    """A value that fits a JSON schema; what the schema leaves open comes from what was said."""
     if not is_object(schema):
         return None
     if is_array(schema.get("enum")) and schema["enum"]:
@@ -105,10 +155,10 @@ def _value(schema: Any, said: str) -> Any:
             return None
 
 
-def _object(schema: dict[Any, Any], said: str) -> dict[str, Any]:
+def _object(schema: dict[Any, Any], said: str) -> Event:
     """An object with what a schema requires; if it does not say, with all that it has."""
     properties: Any = schema.get("properties")
-    known: dict[str, Any] = properties if is_object(properties) else {}
+    known: Event = properties if is_object(properties) else {}
     required: Any = schema.get("required")
     names: list[Any] = required if is_array(required) else list(known)
     return {str(name): _value(known.get(str(name), {"type": "string"}), said) for name in names}

@@ -1,4 +1,4 @@
-"""Audio of the embedded server: what it says, and what it makes of what it hears."""
+"""Audio of the embedded server: what it says, and where in the user's audio there is speech."""
 
 from __future__ import annotations
 
@@ -6,45 +6,75 @@ import base64
 import binascii
 import math
 import struct
+from collections.abc import Iterator
 from functools import lru_cache
+from typing import Literal
 
 from openai_realtime_client.testing.errors import Refusal
 
-__all__ = ["CHUNK_MS", "decoded", "duration_ms", "spoken", "trailing_silence"]
+__all__ = ["CHUNK_MS", "TurnDetector", "chunks", "decoded", "duration_ms", "tone"]
 
 CHUNK_MS = 50
-_CHUNKS = 4
+_FRAME_MS = 20
 _APPEND_LIMIT = 15 * 2**20
-# The encodings of no sound.
-_SILENCE = {"audio/pcmu": b"\xff", "audio/pcma": b"\xd5"}
 
 
-@lru_cache
-def spoken(encoding: str) -> tuple[bytes, ...]:
-    """What is heard of any answer, in chunks of 50 ms: a tone as PCM, or else silence.
+def _ulaw(code: int) -> int:
+    code = ~code
+    size = ((code & 0x0F) << 3) + 0x84 << (code >> 4 & 7)
+    return 0x84 - size if code & 0x80 else size - 0x84
 
-    `encoding` is the `type` of an audio format: `audio/pcm`, `audio/pcmu` or `audio/pcma`.
-    """
-    if encoding in _SILENCE:
-        return (_SILENCE[encoding] * (8 * CHUNK_MS),) * _CHUNKS
-    # 400 Hz, so that a chunk holds whole periods and they join without a click.
-    steps = (2 * math.pi * 400 * sample / 24000 for sample in range(24 * CHUNK_MS))
-    samples = [round(6000 * math.sin(step)) for step in steps]
-    return (struct.pack(f"<{len(samples)}h", *samples),) * _CHUNKS
+
+def _alaw(code: int) -> int:
+    code ^= 0x55
+    exponent, size = code >> 4 & 7, (code & 0x0F) << 4
+    size = size + 0x108 << exponent - 1 if exponent else size + 8
+    return size if code & 0x80 else -size
+
+
+# The samples that the bytes of G.711 stand for. `audio/pcm` has 16 bits and 24 kHz instead.
+_SAMPLES = {
+    "audio/pcmu": [_ulaw(code) for code in range(256)],
+    "audio/pcma": [_alaw(code) for code in range(256)],
+}
+
+
+def _bytes_per_ms(encoding: str) -> int:
+    return 8 if encoding in _SAMPLES else 48
 
 
 def duration_ms(data_size: int, encoding: str) -> int:
-    """How long `data_size` bytes of audio sound, in milliseconds."""
-    return data_size // (8 if encoding in _SILENCE else 48)
+    """The duration of `data_size` bytes of audio, in milliseconds.
+
+    `encoding` is the `type` of an audio format: `audio/pcm`, `audio/pcmu` or `audio/pcma`.
+    """
+    return data_size // _bytes_per_ms(encoding)
 
 
-def trailing_silence(data: bytes, encoding: str) -> int:
-    """How many bytes at the end of audio are silence: samples of zero."""
-    return len(data) - len(data.rstrip(_SILENCE.get(encoding, b"\0")))
+@lru_cache
+def tone(encoding: str, duration_ms: int) -> bytes:
+    """A tone of 400 Hz."""
+    rate = 8000 if encoding in _SAMPLES else 24000
+    steps = (2 * math.pi * 400 * sample / rate for sample in range(rate // 400))
+    period = [round(6000 * math.sin(step)) for step in steps]
+    if encoding in _SAMPLES:
+        known = _SAMPLES[encoding]
+        data = bytes(min(range(256), key=lambda code: abs(known[code] - each)) for each in period)
+    else:
+        data = struct.pack(f"<{len(period)}h", *period)
+    size = duration_ms * _bytes_per_ms(encoding)
+    return (data * (size // len(data) + 1))[:size]
+
+
+def chunks(data: bytes, encoding: str) -> Iterator[bytes]:
+    """Audio in the chunks in which it is sent, of 50 ms each."""
+    size = CHUNK_MS * _bytes_per_ms(encoding)
+    for start in range(0, len(data), size):
+        yield data[start : start + size]
 
 
 def decoded(data: str) -> bytes:
-    """The bytes of base64 text; raises `Refusal` for what is none, or too long."""
+    """Decode base64; raises `Refusal` for what is not base64, or too long."""
     if len(data) > _APPEND_LIMIT * 4 // 3 + 4:
         message = "Invalid 'audio': the most is 15 MiB in one event."
         raise Refusal("string_above_max_length", message, "audio")
@@ -53,3 +83,53 @@ def decoded(data: str) -> bytes:
     except (binascii.Error, ValueError):
         message = "Invalid 'audio'. Expected base64-encoded audio bytes, but got an invalid value."
         raise Refusal("invalid_value", message, "audio") from None
+
+
+class TurnDetector:
+    """Finds speech in audio by its energy, in frames of 20 ms.
+
+    `threshold` is the session's: 0 is -70 dB of full scale, 0.5 is -40 dB, and 1 is -10 dB.
+    """
+
+    def __init__(self) -> None:
+        self.is_speech = False
+        self._quiet_ms = 0
+        self._rest = b""
+
+    def reset(self) -> None:
+        """Forget what was received."""
+        self.is_speech, self._quiet_ms, self._rest = False, 0, b""
+
+    def feed(
+        self, data: bytes, end_ms: int, encoding: str, threshold: float, silence_ms: int
+    ) -> Iterator[tuple[Literal["started", "stopped"], int]]:
+        """Take the next audio, which ends at `end_ms` of all audio.
+
+        Yields:
+            Where speech has started or, after `silence_ms` of silence, stopped, in milliseconds.
+        """
+        least = (32768 * 10 ** (3 * threshold - 3.5)) ** 2
+        size = _FRAME_MS * _bytes_per_ms(encoding)
+        data = self._rest + data
+        at_ms = end_ms - duration_ms(len(data), encoding)
+        whole = len(data) - len(data) % size
+        self._rest = data[whole:]
+        for start in range(0, whole, size):
+            is_loud = _mean_square(data[start : start + size], encoding) >= least
+            self._quiet_ms = 0 if is_loud else self._quiet_ms + _FRAME_MS
+            if is_loud and not self.is_speech:
+                self.is_speech = True
+                yield "started", at_ms
+            at_ms += _FRAME_MS
+            if self.is_speech and self._quiet_ms >= silence_ms:
+                self.is_speech = False
+                yield "stopped", at_ms
+
+
+def _mean_square(frame: bytes, encoding: str) -> float:
+    known = _SAMPLES.get(encoding)
+    if known:
+        samples = [known[code] for code in frame]
+    else:
+        samples = list(struct.unpack(f"<{len(frame) // 2}h", frame))
+    return sum(each * each for each in samples) / len(samples)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import math
 import re
-import struct
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -23,12 +21,13 @@ from openai_realtime_client.core.errors import (
     RealtimeConnectionError,
 )
 from openai_realtime_client.core.json_types import at, is_array, is_object
+from openai_realtime_client.testing.audio import tone
 from openai_realtime_client.testing.order import Order
 
 if TYPE_CHECKING:
     from openai_realtime_client.realtime.connection import Connection
 
-__all__ = ["Finding", "Turn", "check_server", "check_turns", "tone"]
+__all__ = ["Finding", "Turn", "check_server", "check_turns"]
 
 Protocol = Literal["ga", "v1"]
 Event = dict[str, Any]
@@ -378,7 +377,7 @@ def _text(session: _Session) -> None:
 
 def _audio(session: _Session) -> None:
     session.configure(modality="audio")
-    session.append(tone(600))
+    session.append(tone("audio/pcm", 600))
     committed = session.ask({"type": "input_audio_buffer.commit"})
     if committed:
         item = session.until(session.entry)
@@ -386,7 +385,7 @@ def _audio(session: _Session) -> None:
     session.respond()
     if not session.audio_size:
         session.report("missing", session.audio_delta, "no audio in an audio turn")
-    session.append(tone(200))
+    session.append(tone("audio/pcm", 200))
     session.ask({"type": "input_audio_buffer.clear"})
     session.refuses({"type": "input_audio_buffer.commit"}, "to commit an empty buffer")
     append = {"type": "input_audio_buffer.append", "audio": "*"}
@@ -482,9 +481,3 @@ def _is_json_object(text: Any) -> bool:
         return is_object(json.loads(text))
     except (ValueError, TypeError, RecursionError):
         return False
-
-
-def tone(duration_ms: int) -> bytes:
-    """A tone as PCM16 at 24 kHz."""
-    steps = (2 * math.pi * 400 * sample / 24000 for sample in range(24 * duration_ms))
-    return b"".join(struct.pack("<h", round(6000 * math.sin(step))) for step in steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 import time
@@ -13,18 +14,23 @@ from openai_realtime_client import ga, v1
 from openai_realtime_client.core.errors import InvalidModelError
 from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.core.model import RealtimeModel
+from openai_realtime_client.testing.calls import RealtimeCall
 from openai_realtime_client.testing.errors import Refusal, check
-from openai_realtime_client.testing.settings import merge, new_session, returned_settings
+from openai_realtime_client.testing.rules import SETTINGS
+from openai_realtime_client.testing.settings import Event, merge, new_session, returned_settings
 from openai_realtime_client.testing.translation import new_translation
 from openai_realtime_client.testing.v1 import ga_settings, v1_settings
 from openai_realtime_client.testing.websocket import HttpRequest
 
-__all__ = ["Answer", "Endpoints", "asks_for_v1", "key_of", "refused"]
+__all__ = ["Endpoints", "HttpAnswer", "asks_for_v1", "key_of", "refused"]
 
 _LIFETIME = 600
-_SESSIONS: dict[str, type[RealtimeModel]] = {
-    "realtime": ga.RealtimeSessionCreateResponseGA,
-    "transcription": ga.RealtimeTranscriptionSessionCreateResponseGA,
+# What can be done with a call, and while it has which status.
+_ACTIONS = {
+    "accept": ("ringing", "active"),
+    "hangup": ("ringing", "active"),
+    "refer": ("active",),
+    "reject": ("ringing", "active"),
 }
 _SDP = (
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
@@ -32,7 +38,7 @@ _SDP = (
 )
 
 
-class Answer(NamedTuple):
+class HttpAnswer(NamedTuple):
     """What to answer to an HTTP request."""
 
     status: int
@@ -41,12 +47,12 @@ class Answer(NamedTuple):
     headers: Mapping[str, str] = {}
 
 
-def json_answer(value: Any, status: int = 200) -> Answer:
+def json_answer(value: Any, status: int = 200) -> HttpAnswer:
     """An answer with a JSON body."""
-    return Answer(status, json.dumps(value).encode())
+    return HttpAnswer(status, json.dumps(value).encode())
 
 
-def refused(status: int, code: str | None, message: str, param: str | None = None) -> Answer:
+def refused(status: int, code: str | None, message: str, param: str | None = None) -> HttpAnswer:
     """An answer with the service's error object."""
     error = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
     return json_answer({"error": error}, status)
@@ -72,30 +78,39 @@ def asks_for_v1(headers: Mapping[str, str]) -> bool:
 
 
 class Endpoints:
-    """The HTTP side of one server.
-
-    `secrets` holds the settings of the sessions that client secrets are for, `calls` those of the
-    calls that go on, by their ids.
-    """
+    """The HTTP side of one server: the client secrets that it has issued, and its calls."""
 
     def __init__(self) -> None:
-        self.secrets: dict[str, dict[str, Any]] = {}
-        self.calls: dict[str, dict[str, Any]] = {}
+        self.calls: dict[str, RealtimeCall] = {}
+        self._secrets: dict[str, tuple[Event, int]] = {}
 
-    def answer(self, request: HttpRequest) -> Answer:
-        """The answer to a request whose key was found good."""
+    def settings_for(self, key: str) -> Event | None:
+        """The settings of the sessions that a client secret is for; `None` for another key."""
+        return self._secrets[key][0] if key in self._secrets else None
+
+    def has_expired(self, key: str) -> bool:
+        """Whether a key is a client secret that no longer opens sessions."""
+        return key in self._secrets and self._secrets[key][1] <= time.time()
+
+    def new_call(self, *, is_ringing: bool) -> RealtimeCall:
+        """Begin a call; in the server's thread."""
+        call = RealtimeCall(asyncio.get_running_loop(), is_ringing=is_ringing)
+        self.calls[call.id] = call
+        return call
+
+    def answer(self, request: HttpRequest) -> HttpAnswer:
+        """HttpAnswer a request with a valid key."""
         path = request.target.partition("?")[0]
         _, _, name = path.rpartition("/realtime/")
-        name, _, action = name.partition("/") if name.startswith("calls/") else (name, "", "")
-        if name == "calls" and action:
-            return self._call_action(*action.rpartition("/")[::2])
         found = {
             "client_secrets": self._client_secret,
             "translations/client_secrets": self._translation_secret,
             "sessions": self._session,
             "transcription_sessions": self._transcription_session,
-            "calls": self._call,
+            "calls": self._create_call,
         }.get(name if "/realtime/" in path else "")
+        if name.startswith("calls/"):
+            found = self._call_action
         if found is None or request.method != "POST":
             return refused(404, None, f"Invalid URL ({request.method} {path[:100]})")
         try:
@@ -108,79 +123,86 @@ class Endpoints:
         except (ValueError, RecursionError):
             return refused(400, None, "We could not parse the JSON body of your request.")
 
-    def _issue(self, session: dict[str, Any]) -> dict[str, Any]:
+    def _issue(self, session: Event, lifetime: Event | None = None) -> Event:
         value = f"ek_{secrets.token_hex(16)}"
-        self.secrets[value] = session
-        return {"value": value, "expires_at": int(time.time()) + _LIFETIME}
+        expires_at = int(time.time()) + ((lifetime or {}).get("seconds") or _LIFETIME)
+        self._secrets[value] = session, expires_at
+        return {"value": value, "expires_at": expires_at}
 
-    def _client_secret(self, request: HttpRequest) -> Answer:
-        wanted = ga.RealtimeCreateClientSecretRequest.from_dict(_object(request.body))
-        check(wanted)
-        session = _configured(wanted.session.to_dict() if wanted.session else {})
-        kind = _SESSIONS[session["type"]]
+    def _client_secret(self, request: HttpRequest) -> HttpAnswer:
+        wanted = _read(request.body, ga.RealtimeCreateClientSecretRequest)
+        session = _configured(wanted.get("session") or {})
+        shown = returned_settings(SETTINGS[session["type"]], session)
+        return json_answer({**self._issue(session, wanted.get("expires_after")), "session": shown})
+
+    def _translation_secret(self, request: HttpRequest) -> HttpAnswer:
+        wanted = _read(request.body, ga.RealtimeTranslationClientSecretCreateRequest)
+        session = new_translation(_id("sess"), wanted["session"]["model"])
+        session["audio"] = {**session["audio"], **(wanted["session"].get("audio") or {})}
         return json_answer(
-            {**self._issue(session), "session": returned_settings(kind, session).to_dict()}
+            {**self._issue(session, wanted.get("expires_after")), "session": session}
         )
 
-    def _translation_secret(self, request: HttpRequest) -> Answer:
-        wanted = ga.RealtimeTranslationClientSecretCreateRequest.from_dict(_object(request.body))
-        check(wanted)
-        session = new_translation(_id("sess"), wanted.session.model)
-        audio = wanted.session.audio.to_dict() if wanted.session.audio else {}
-        session["audio"] = {**session["audio"], **audio}
-        return json_answer({**self._issue(session), "session": session})
-
-    def _session(self, request: HttpRequest) -> Answer:
-        wanted = v1.RealtimeSessionCreateRequest.from_dict(_object(request.body))
-        session = _configured({"type": "realtime", **_ga(wanted)})
+    def _session(self, request: HttpRequest) -> HttpAnswer:
+        wanted = ga_settings(_read(request.body, v1.RealtimeSessionCreateRequest))
+        session = _configured({"type": "realtime", **wanted})
         return self._issued(session, v1.RealtimeSessionCreateResponse)
 
-    def _transcription_session(self, request: HttpRequest) -> Answer:
-        wanted = v1.RealtimeTranscriptionSessionCreateRequest.from_dict(_object(request.body))
-        session = _configured({"type": "transcription", **_ga(wanted)})
+    def _transcription_session(self, request: HttpRequest) -> HttpAnswer:
+        wanted = ga_settings(_read(request.body, v1.RealtimeTranscriptionSessionCreateRequest))
+        session = _configured({"type": "transcription", **wanted})
         return self._issued(session, v1.RealtimeTranscriptionSessionCreateResponse)
 
-    def _issued(self, session: dict[str, Any], shape: type[RealtimeModel]) -> Answer:
-        """What v1 tells of a new session, with its secret."""
+    def _issued(self, session: Event, shape: type[RealtimeModel]) -> HttpAnswer:
+        """What v1 returns of a new session, with its secret."""
         settings = {"client_secret": self._issue(session), **v1_settings(session)}
-        return json_answer(returned_settings(shape, settings).to_dict())
+        return json_answer(returned_settings(shape, settings))
 
-    def _call(self, request: HttpRequest) -> Answer:
-        call_id = _id("rtc")
-        self.calls[call_id] = _configured(_call_settings(request))
-        location = {"Location": f"/v1/realtime/calls/{call_id}"}
-        return Answer(201, _SDP.encode(), "application/sdp", location)
+    def _create_call(self, request: HttpRequest) -> HttpAnswer:
+        settings = _configured(_call_settings(request))
+        call = self.new_call(is_ringing=False)
+        call.settings = settings
+        location = {"Location": f"/v1/realtime/calls/{call.id}"}
+        return HttpAnswer(201, _SDP.encode(), "application/sdp", location)
 
-    def _call_action(self, call_id: str, action: str) -> Answer:
-        if call_id not in self.calls or action not in ("accept", "hangup", "refer", "reject"):
+    def _call_action(self, request: HttpRequest) -> HttpAnswer:
+        call_id, _, action = request.target.partition("/calls/")[2].partition("/")
+        call = self.calls.get(call_id)
+        if call is None or call.status not in _ACTIONS.get(action, ()):
             return refused(404, None, "No such call or action.")
-        if action in ("hangup", "reject"):
-            del self.calls[call_id]
-        return Answer(200)
+        if action == "accept":
+            settings = _read(request.body, ga.RealtimeSessionCreateRequestGA)
+            call.status, call.settings = "active", _configured(settings)
+        elif action == "reject":
+            wanted = _read(request.body, ga.RealtimeCallRejectRequest)
+            call.status_code = wanted.get("status_code") or 603
+            call.end("rejected")
+        elif action == "refer":
+            call.target_uri = _read(request.body, ga.RealtimeCallReferRequest)["target_uri"]
+            call.end("referred")
+        else:
+            call.end("ended")
+        return HttpAnswer(200)
 
 
 def _id(prefix: str) -> str:
     return f"{prefix}_{secrets.token_hex(10)}"
 
 
-def _configured(settings: dict[str, Any]) -> dict[str, Any]:
-    kind = settings.get("type", "realtime")
-    return merge(new_session(_id("sess"), settings.get("model", "gpt-realtime"), kind), settings)
+def _configured(settings: Event) -> Event:
+    kind, model = settings.get("type") or "realtime", settings.get("model") or "gpt-realtime"
+    return merge(new_session(_id("sess"), model, kind), settings)
 
 
-def _ga(wanted: RealtimeModel) -> dict[str, Any]:
-    check(wanted)
-    return ga_settings(wanted.to_dict())
-
-
-def _object(body: bytes) -> dict[str, Any]:
+def _read(body: bytes, shape: type[RealtimeModel]) -> Event:
+    """The JSON object in a body, checked."""
     value: Any = json.loads(body or b"{}")
     if not is_object(value):
         raise ValueError
-    return value
+    return check(shape.from_dict(value))
 
 
-def _call_settings(request: HttpRequest) -> dict[str, Any]:
+def _call_settings(request: HttpRequest) -> Event:
     """The session in a multipart request; empty for one that is bare SDP."""
     kind = request.headers.get("content-type", "")
     if not kind.startswith("multipart/"):
@@ -189,8 +211,6 @@ def _call_settings(request: HttpRequest) -> dict[str, Any]:
     for part in form.walk():
         body = part.get_payload(decode=True)
         if part.get_param("name", header="content-disposition") == "session" and body:
-            wanted = _object(body if isinstance(body, bytes) else b"")
-            session = ga.RealtimeSessionCreateRequestGA.from_dict(wanted)
-            check(session)
-            return session.to_dict()
+            wanted = body if isinstance(body, bytes) else b""
+            return _read(wanted, ga.RealtimeSessionCreateRequestGA)
     return {}

@@ -1,20 +1,36 @@
-"""What the service would refuse, and how it says so."""
+"""What the service refuses, and how its `error` events describe it."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from openai_realtime_client import ga
 from openai_realtime_client.core.deviations import Deviation, deviations
 from openai_realtime_client.core.errors import InvalidEventError
-from openai_realtime_client.core.events import UnknownEvent
-from openai_realtime_client.core.json_types import is_array
+from openai_realtime_client.core.json_types import is_array, is_object
 from openai_realtime_client.core.model import RealtimeModel
-from openai_realtime_client.testing.settings import Ids
+from openai_realtime_client.testing.settings import Event, Ids
 
 __all__ = ["Refusal", "StrictRules", "check", "error_event"]
+
+# What the pages of the API say of values beyond their types.
+_RANGES = {
+    "audio_end_ms": (0, 2**31),
+    "idle_timeout_ms": (5000, 30000),
+    "max_output_tokens": (1, 4096),
+    "max_response_output_tokens": (1, 4096),
+    "retention_ratio": (0, 1),
+    "seconds": (10, 7200),
+    "speed": (0.25, 1.5),
+    "temperature": (0.6, 1.2),
+    "threshold": (0, 1),
+}
+_MODALITIES = {
+    "output_modalities": (["text"], ["audio"]),
+    "modalities": (["text"], ["audio", "text"]),
+}
+_ID_LENGTH = 512
+_FREE = ("metadata", "parameters", "variables")  # Below these, names are the client's own.
 
 
 class Refusal(Exception):
@@ -27,17 +43,56 @@ class Refusal(Exception):
         self.param = param
 
 
-def check(event: RealtimeModel, *, allowed: str | None = None) -> None:
-    """Raise `Refusal` for the first thing in an event that the schema does not know.
+def check(event: RealtimeModel, *, allowed: str | None = None) -> Event:
+    """Check that an event, or a request, fits its schema and the limits that the pages state.
 
-    `allowed` is the path of one that is taken all the same.
+    Args:
+        event: What the client sent.
+        allowed: The path of a field that is accepted although it is not in the schema.
+
+    Returns:
+        It as it is on the wire.
+
+    Raises:
+        Refusal: For the first thing that does not fit.
     """
-    found = [each for each in deviations(event) if each.path != allowed]
-    if not found:
-        return
-    if isinstance(event, UnknownEvent):
-        raise Refusal("invalid_value", f"Invalid value: '{_short(event.type)}'.", "type")
-    raise _refusal(found[0])
+    for found in deviations(event):
+        if found.path != allowed:
+            raise _refusal(found)
+    wire = event.to_dict()
+    for path, name, value in _values(wire, ""):
+        _check_value(path, name, value)
+    return wire
+
+
+def _values(node: Any, path: str) -> Iterator[tuple[str, str, Any]]:
+    if is_array(node):
+        for index, value in enumerate(node):
+            yield from _values(value, f"{path}[{index}]")
+    elif is_object(node):
+        for name, value in node.items():
+            place = f"{path}.{name}" if path else str(name)
+            yield place, str(name), value
+            if name not in _FREE:
+                yield from _values(value, place)
+
+
+def _check_value(path: str, name: str, value: Any) -> None:
+    if name in _RANGES and isinstance(value, (int, float)):
+        least, most = _RANGES[name]
+        if value < least:
+            message = f"Invalid '{path}': expected a value >= {least}, got {value}."
+            raise Refusal("integer_below_min_value", message, path)
+        if value > most:
+            message = f"Invalid '{path}': expected a value <= {most}, got {value}."
+            raise Refusal("integer_above_max_value", message, path)
+    if name in _MODALITIES and is_array(value) and sorted(value) not in _MODALITIES[name]:
+        supported = " and ".join(str(each) for each in _MODALITIES[name])
+        message = f"Invalid modalities: {value}. Supported combinations are: {supported}."
+        raise Refusal("invalid_value", message, path)
+    if path == "event_id" and isinstance(value, str) and len(value) > _ID_LENGTH:
+        message = f"Invalid 'event_id': string too long. Expected at most {_ID_LENGTH} characters."
+        raise Refusal("string_above_max_length", message, path)
 
 
 def _refusal(found: Deviation) -> Refusal:
@@ -50,9 +105,10 @@ def _refusal(found: Deviation) -> Refusal:
     if found.kind == "wrong type":
         message = f"Invalid type for '{path}': got {_json_name(value)} instead."
         return Refusal("invalid_type", message, path)
-    if found.kind == "unknown member":
-        path = f"{path}.type"
-        value = value["type"]
+    if found.kind == "unknown event":
+        path = "type"
+    elif found.kind == "unknown member":
+        path, value = f"{path}.type", value["type"]
     return Refusal("invalid_value", f"Invalid value: '{_short(value)}'.", path)
 
 
@@ -71,48 +127,62 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:60]}…"
 
 
-def _refusal_of(error: InvalidEventError) -> Refusal:
-    """What the `error` event says of what is no event."""
-    path, problem = error.problems[0]
-    if path == "type":
-        return Refusal("invalid_event", "The 'type' field is missing or no string.", "type")
-    return Refusal("invalid_json", f"The message is no event: {problem}.")
-
-
-def error_event(ids: Ids, refusal: Refusal, event: RealtimeModel | None = None) -> RealtimeModel:
-    """The `error` event for a refused event of the client."""
+def error_event(ids: Ids, refusal: Refusal, event: RealtimeModel | None = None) -> Event:
+    """Make the `error` event for a refused event of the client."""
     event_id = getattr(event, "event_id", None)
-    return ga.RealtimeServerEventError(
-        event_id=ids("event"),
-        error=ga.RealtimeServerEventErrorError(
-            type="invalid_request_error",
-            code=refusal.code,
-            message=refusal.message,
-            param=refusal.param,
-            event_id=event_id if isinstance(event_id, str) else None,
-        ),
-    )
+    error = {
+        "type": "invalid_request_error",
+        "code": refusal.code,
+        "message": refusal.message,
+        "param": refusal.param,
+        "event_id": event_id if isinstance(event_id, str) else None,
+    }
+    return ids.event("error", error=error)
 
 
-class StrictRules(ABC):
-    """Rules of a session that refuse what the schema does not know."""
+class StrictRules:
+    """Rules of a session: a method for each event of the client, and errors for the rest.
+
+    `is_over` says that the server closes the connection now.
+    """
 
     def __init__(self, ids: Ids) -> None:
         self.is_over = False
         self._ids = ids
+        self._streams: list[Iterator[Event | float]] = []
 
-    def receive(self, event: RealtimeModel) -> Sequence[RealtimeModel]:
+    def streams(self) -> Sequence[Iterator[Event | float]]:
+        """What has begun since this was last called, to be sent beside the answers.
+
+        A number between the events is a pause, in seconds.
+        """
+        begun, self._streams = self._streams, []
+        return begun
+
+    def receive(self, event: RealtimeModel) -> Sequence[Event]:
         """Answer an event of the client, with an `error` event where it is refused."""
         try:
-            check(event)
-            return self._dispatch(event)
+            return self.answer(check(event))
         except Refusal as refusal:
             return [error_event(self._ids, refusal, event)]
 
-    def refuse(self, error: InvalidEventError) -> Sequence[RealtimeModel]:
-        """Answer a message that is not an event."""
-        return [error_event(self._ids, _refusal_of(error))]
+    def answer(self, wire: Event) -> Sequence[Event]:
+        """Answer an event that was checked; raises `Refusal`."""
+        found = self._handlers().get(wire["type"])
+        if found is None:
+            message = f"'{wire['type']}' is not for this session."
+            raise Refusal("invalid_value", message, "type")
+        return found(wire)
 
-    @abstractmethod
-    def _dispatch(self, event: RealtimeModel) -> Sequence[RealtimeModel]:
-        """Answer an event that the schema knows, or raise `Refusal`."""
+    def refuse(self, error: InvalidEventError) -> Sequence[Event]:
+        """Answer a message that is not an event."""
+        path, problem = error.problems[0]
+        if path == "type":
+            text = "The 'type' field is missing or not a string."
+            return [error_event(self._ids, Refusal("invalid_event", text, "type"))]
+        refusal = Refusal("invalid_json", f"The message is not an event: {problem}.")
+        return [error_event(self._ids, refusal)]
+
+    def _handlers(self) -> Mapping[str, Callable[[Event], Sequence[Event]]]:
+        """What answers an event, by its type."""
+        raise NotImplementedError

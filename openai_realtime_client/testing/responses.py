@@ -1,53 +1,62 @@
-"""A response of the embedded server: what is said, event by event."""
+"""A response of the embedded server, event by event."""
 
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Iterator
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
-from openai_realtime_client import ga
-from openai_realtime_client.core.model import RealtimeModel
+from openai_realtime_client.core.json_types import at
 from openai_realtime_client.testing import audio
-from openai_realtime_client.testing.answers import Call, answer, choose_call, text_of, words
+from openai_realtime_client.testing.answers import Answer, Call, text_of, words
 from openai_realtime_client.testing.conversation import Conversation
-from openai_realtime_client.testing.settings import Ids, voice_name
+from openai_realtime_client.testing.mcp import McpServers, needs_approval
+from openai_realtime_client.testing.settings import Event, Ids, voice_name
 
-__all__ = ["Response"]
+__all__ = ["USER_TOKEN_MS", "Response", "Turn"]
+
+# The service counts a token for so many milliseconds of audio.
+USER_TOKEN_MS = 100
+_ASSISTANT_TOKEN_MS = 50
+
+
+class Turn(NamedTuple):
+    """What a response answers, and where."""
+
+    conversation: Conversation
+    context: list[Event]
+    mcp: McpServers
+    is_call: bool  # by WebRTC or SIP: audio is not sent as events
 
 
 class Response:
     """One response, from the settings of the session and those of `response.create`.
 
-    `events` gives its events as they are sent, from `response.created` to `response.done`;
-    `is_active` ends with the latter. `is_in_band` says whether its output belongs to the
-    conversation. `context` is what it answers.
+    `events` yields its events as they are sent, from `response.created` to `response.done`, and
+    pauses in seconds; `is_active` ends with the latter. `is_in_band` says whether its output
+    belongs to the conversation.
     """
 
-    def __init__(
-        self,
-        ids: Ids,
-        session: dict[str, Any],
-        params: dict[str, Any],
-        conversation: Conversation,
-        context: list[Any],
-    ) -> None:
+    def __init__(self, ids: Ids, session: Event, params: Event, turn: Turn, answer: Answer) -> None:
         self.id = ids("resp")
         self.is_active = True
         self.is_in_band = params.get("conversation") != "none"
+        self.is_playing = False
         self._ids = ids
-        self._conversation = conversation
-        self._context = context
+        self._turn = turn
+        self._conversation = turn.conversation
+        self._answer = answer
         self._cancel_reason: str | None = None
         self._is_cut = False
         self._text_tokens = 0
-        self._audio_tokens = 0
-        given = {name: value for name, value in params.items() if value is not None}
-        settings = {**session, **given}
+        self._audio_ms = 0
+        self._began = time.monotonic()
+        settings = {**session, **{k: v for k, v in params.items() if v is not None}}
+        self._tools: list[Event] = settings["tools"]
         self._wire = self._initial(settings, session["audio"]["output"])
-        call = choose_call(context, settings["tools"], settings["tool_choice"])
-        self.events = self._generate(call)
+        self.events = self._generate()
 
     @property
     def tokens(self) -> int:
@@ -55,13 +64,26 @@ class Response:
         usage: dict[str, int] = self._wire["usage"] or {}
         return usage.get("total_tokens", 0)
 
-    def cancel(self, reason: str) -> list[RealtimeModel]:
+    def cancel(self, reason: str) -> list[Event]:
         """End it for a reason, such as "client_cancelled", with the events that are left of it."""
         self._cancel_reason = reason
-        return list(self.events)
+        return [event for event in self.events if isinstance(event, dict)]
 
-    def _initial(self, settings: dict[str, Any], speech: dict[str, Any]) -> dict[str, Any]:
-        output = {**speech, **settings["audio"].get("output", {})}
+    @property
+    def playback_left(self) -> float:
+        """The seconds until its audio has been played."""
+        return max(0.0, self._began + self._audio_ms / 1000 - time.monotonic())
+
+    def stop_playing(self, how: str) -> list[Event]:
+        """End playback on a call: it has "stopped", or is "cleared"."""
+        if not self.is_playing:
+            return []
+        self.is_playing = False
+        return [self._ids.event(f"output_audio_buffer.{how}", response_id=self.id)]
+
+    def _initial(self, settings: Event, speech: Event) -> Event:
+        given: Event = at(settings, "audio", "output") or {}
+        output = {**speech, **{k: v for k, v in given.items() if v is not None}}
         conversation = {"conversation_id": self._conversation.id} if self.is_in_band else {}
         shown = {"format": output["format"], "voice": voice_name(output["voice"])}
         return {
@@ -78,16 +100,21 @@ class Response:
             "metadata": settings.get("metadata"),
         }
 
-    def _generate(self, call: Call | None) -> Iterator[RealtimeModel]:
-        yield ga.RealtimeServerEventResponseCreated(
-            event_id=self._ids("event"), response=ga.RealtimeResponse.from_dict(self._wire)
-        )
-        if not self._cancel_reason:
-            yield from self._call(call) if call else self._say()
+    def _event(self, kind: str, **fields: Any) -> Event:
+        """An event about the item that is being made."""
+        return self._ids.event(f"response.{kind}", response_id=self.id, **fields)
+
+    def _generate(self) -> Iterator[Event | float]:
+        yield self._ids.event("response.created", response=dict(self._wire))
+        if self._answer.delay:
+            yield self._answer.delay
+        if self._answer.text is not None and not self._cancel_reason:
+            yield from self._say(self._answer.text)
+        for call in self._answer.calls:
+            if self._status == "completed":
+                yield from self._call_tool(call) if call.server_label else self._call(call)
         self._finish()
-        yield ga.RealtimeServerEventResponseDone(
-            event_id=self._ids("event"), response=ga.RealtimeResponse.from_dict(self._wire)
-        )
+        yield self._ids.event("response.done", response=dict(self._wire))
 
     @property
     def _status(self) -> str:
@@ -98,63 +125,50 @@ class Response:
     def _finish(self) -> None:
         # Before the last event, after which the client may ask for the next response.
         self.is_active = False
-        self._wire["status"] = self._status
-        reason = self._cancel_reason or "max_output_tokens"
-        if self._status != "completed":
-            self._wire["status_details"] = {"type": self._status, "reason": reason}
-        text_in = sum(len(words(text_of(item))) for item in self._context)
-        text_out, audio_out = self._text_tokens, self._audio_tokens
+        details: Event = {"reason": self._cancel_reason or "max_output_tokens"}
+        status = self._status
+        if status == "completed" and self._answer.error:
+            status, error = "failed", {"type": "server_error", **self._answer.error}
+            details = {"error": error}
+        self._wire["status"] = status
+        if status != "completed":
+            self._wire["status_details"] = {"type": status, **details}
+        self._wire["usage"] = {**self._usage(), **(self._answer.usage or {})}
+
+    def _usage(self) -> Event:
+        durations = self._conversation.audio_ms
+        text_in = audio_in = 0
+        for item in self._turn.context:
+            length_ms = durations.get(item.get("id", ""), 0)
+            is_user = item.get("role") == "user"
+            audio_in += length_ms // (USER_TOKEN_MS if is_user else _ASSISTANT_TOKEN_MS)
+            text_in += 0 if length_ms else len(words(text_of(item)))
+        text_out, audio_out = self._text_tokens, self._audio_ms // _ASSISTANT_TOKEN_MS
         nothing = {"text_tokens": 0, "audio_tokens": 0, "image_tokens": 0}
+        taken = {**nothing, "text_tokens": text_in, "audio_tokens": audio_in}
         cached = {"cached_tokens": 0, "cached_tokens_details": nothing}
-        self._wire["usage"] = {
-            "total_tokens": text_in + text_out + audio_out,
-            "input_tokens": text_in,
+        return {
+            "total_tokens": text_in + audio_in + text_out + audio_out,
+            "input_tokens": text_in + audio_in,
             "output_tokens": text_out + audio_out,
-            "input_token_details": {**nothing, "text_tokens": text_in, **cached},
+            "input_token_details": {**taken, **cached},
             "output_token_details": {"text_tokens": text_out, "audio_tokens": audio_out},
         }
 
-    def _open_item(self, item: Any) -> Iterator[RealtimeModel]:
-        yield ga.RealtimeServerEventResponseOutputItemAdded(
-            event_id=self._ids("event"), response_id=self.id, output_index=0, item=item
-        )
+    def _open(self, item: Event) -> Iterator[Event]:
+        place = {"output_index": len(self._wire["output"]), "item": dict(item)}
+        yield self._event("output_item.added", **place)
         if self.is_in_band:
             yield self._conversation.begin(item)
 
-    def _close_item(self, item: Any) -> Iterator[RealtimeModel]:
-        self._wire["output"] = [item.to_dict()]
+    def _close(self, item: Event) -> Iterator[Event]:
+        place = {"output_index": len(self._wire["output"]), "item": item}
+        self._wire["output"] = [*self._wire["output"], item]
         yield from self._conversation.finish(item)
-        yield ga.RealtimeServerEventResponseOutputItemDone(
-            event_id=self._ids("event"), response_id=self.id, output_index=0, item=item
-        )
+        yield self._event("output_item.done", **place)
 
-    def _call(self, call: Call) -> Iterator[RealtimeModel]:
-        item_id, call_id = self._ids("item"), self._ids("call")
-        wire: dict[str, Any] = {"id": item_id, "type": "function_call", "status": "in_progress"}
-        wire |= {"name": call.name, "call_id": call_id, "arguments": ""}
-        item_class = ga.RealtimeConversationItemFunctionCall
-        yield from self._open_item(item_class.from_dict(wire))
-        for piece in self._pieces(call.arguments):
-            wire["arguments"] += piece
-            yield ga.RealtimeServerEventResponseFunctionCallArgumentsDelta(
-                event_id=self._ids("event"),
-                response_id=self.id,
-                item_id=item_id,
-                output_index=0,
-                call_id=call_id,
-                delta=piece,
-            )
-        yield ga.RealtimeServerEventResponseFunctionCallArgumentsDone(
-            event_id=self._ids("event"),
-            response_id=self.id,
-            item_id=item_id,
-            output_index=0,
-            call_id=call_id,
-            name=call.name,
-            arguments=wire["arguments"],
-        )
-        wire["status"] = "completed" if self._status == "completed" else "incomplete"
-        yield from self._close_item(item_class.from_dict(wire))
+    def _place(self, item: Event) -> Event:
+        return {"item_id": item["id"], "output_index": len(self._wire["output"])}
 
     def _pieces(self, text: str) -> Iterator[str]:
         """The words of a text, as long as the response may go on."""
@@ -168,66 +182,112 @@ class Response:
             self._text_tokens += 1
             yield piece
 
-    def _say(self) -> Iterator[RealtimeModel]:
+    # Calls
+
+    def _call(self, call: Call) -> Iterator[Event | float]:
+        item = {"id": self._ids("item"), "type": "function_call", "status": "in_progress"}
+        item |= {"name": call.name, "call_id": self._ids("call"), "arguments": ""}
+        yield from self._open(item)
+        place = {**self._place(item), "call_id": item["call_id"]}
+        for piece in self._pieces(call.json):
+            item = {**item, "arguments": item["arguments"] + piece}
+            yield self._event("function_call_arguments.delta", **place, delta=piece)
+            yield from self._pause()
+        said = {"name": call.name, "arguments": item["arguments"]}
+        yield self._event("function_call_arguments.done", **place, **said)
+        is_whole = self._status == "completed"
+        yield from self._close({**item, "status": "completed" if is_whole else "incomplete"})
+
+    def _call_tool(self, call: Call) -> Iterator[Event | float]:
+        """Call a tool of an MCP server, if it needs no approval, and say what its output is."""
+        label = call.server_label or ""
+        tool = next(
+            (each for each in self._turn.mcp.get(label, ()) if each.name == call.name), None
+        )
+        item: Event = {"id": self._ids("item"), "server_label": label, "name": call.name}
+        request = self._approved()
+        if tool and not request and needs_approval(self._tools, label, tool):
+            item |= {"type": "mcp_approval_request", "arguments": call.json}
+            yield from self._open(item)
+            yield from self._close(item)
+            return
+        item |= {"type": "mcp_call", "arguments": "", "output": None, "error": None}
+        yield from self._open({**item, "approval_request_id": request})
+        place = self._place(item)
+        for piece in self._pieces(call.json):
+            item = {**item, "arguments": item["arguments"] + piece}
+            yield self._event("mcp_call_arguments.delta", **place, delta=piece)
+            yield from self._pause()
+        yield self._event("mcp_call_arguments.done", **place, arguments=item["arguments"])
+        yield self._ids.event("response.mcp_call.in_progress", **place)
+        unknown = {"type": "protocol_error", "code": -32602, "message": "Unknown tool."}
+        outcome = tool.run(call.json) if tool else {"error": unknown}
+        kind = "failed" if "error" in outcome else "completed"
+        yield self._ids.event(f"response.mcp_call.{kind}", **place)
+        item |= {"approval_request_id": request, **outcome}
+        yield from self._close(item)
+        if kind == "completed":
+            yield from self._say(f"The function said: {text_of(item)}")
+
+    def _approved(self) -> str | None:
+        """The id of the request for approval that the client has just approved."""
+        last = self._turn.context[-1] if self._turn.context else {}
+        is_approved = last.get("type") == "mcp_approval_response" and last["approve"]
+        return str(last["approval_request_id"]) if is_approved else None
+
+    # Speech and text
+
+    def _say(self, text: str) -> Iterator[Event | float]:
         is_audio = "audio" in self._wire["output_modalities"]
-        item_id = self._ids("item")
-        wire: dict[str, Any] = {"id": item_id, "type": "message", "status": "in_progress"}
-        wire |= {"role": "assistant", "content": []}
-        item_class = ga.RealtimeConversationItemMessageAssistant
-        yield from self._open_item(item_class.from_dict(wire))
-        place: dict[str, Any] = {"response_id": self.id, "item_id": item_id}
-        place |= {"output_index": 0, "content_index": 0}
+        item: Event = {"id": self._ids("item"), "type": "message", "status": "in_progress"}
+        item |= {"role": "assistant", "content": []}
+        yield from self._open(item)
+        place = {**self._place(item), "content_index": 0}
         key = "transcript" if is_audio else "text"
         part = {"type": "audio" if is_audio else "text", key: ""}
-        yield ga.RealtimeServerEventResponseContentPartAdded.from_dict(
-            {"event_id": self._ids("event"), "type": "response.content_part.added"}
-            | {**place, "part": part}
-        )
-        text = answer(self._context)
-        speak = self._speak if is_audio else self._write
-        for event, piece in speak(text, place):
-            part[key] += piece
-            yield event
-        yield from self._end_part(part, place)
-        wire["content"] = [{**part, "type": f"output_{part['type']}"}]
-        wire["status"] = "completed" if self._status == "completed" else "incomplete"
-        yield from self._close_item(item_class.from_dict(wire))
+        yield self._event("content_part.added", **place, part=dict(part))
+        yield from (self._speak if is_audio else self._write)(text, place, part)
+        if is_audio:
+            yield self._event("output_audio.done", **place)
+        kind = "output_audio_transcript.done" if is_audio else "output_text.done"
+        yield self._event(kind, **place, **{key: part[key]})
+        yield self._event("content_part.done", **place, part=part)
+        content = [{**part, "type": f"output_{part['type']}"}]
+        is_whole = self._status == "completed"
+        status = "completed" if is_whole else "incomplete"
+        yield from self._close({**item, "content": content, "status": status})
 
-    def _write(self, text: str, place: dict[str, Any]) -> Iterator[tuple[RealtimeModel, str]]:
+    def _write(self, text: str, place: Event, part: Event) -> Iterator[Event | float]:
         for piece in self._pieces(text):
-            event = ga.RealtimeServerEventResponseTextDelta(
-                event_id=self._ids("event"), delta=piece, **place
-            )
-            yield event, piece
+            part["text"] += piece
+            yield self._event("output_text.delta", **place, delta=piece)
+            yield from self._pause()
 
-    def _speak(self, text: str, place: dict[str, Any]) -> Iterator[tuple[RealtimeModel, str]]:
+    def _speak(self, text: str, place: Event, part: Event) -> Iterator[Event | float]:
         encoding: str = self._wire["audio"]["output"]["format"]["type"]
-        for piece, chunk in zip_longest(self._pieces(text), audio.spoken(encoding)):
+        sound = self._answer.audio
+        if not isinstance(sound, bytes):
+            sound = audio.tone(encoding, round(sound * 1000))
+        for piece, chunk in zip_longest(self._pieces(text), audio.chunks(sound, encoding)):
             if piece is not None:
-                transcript = ga.RealtimeServerEventResponseAudioTranscriptDelta(
-                    event_id=self._ids("event"), delta=piece, **place
-                )
-                yield transcript, piece
+                part["transcript"] += piece
+                yield self._event("output_audio_transcript.delta", **place, delta=piece)
             if chunk is not None and not self._cancel_reason:
-                self._audio_tokens += 1
-                heard_ms = self._conversation.audio_ms
-                heard_ms[place["item_id"]] = heard_ms.get(place["item_id"], 0) + audio.CHUNK_MS
-                sound = ga.RealtimeServerEventResponseAudioDelta(
-                    event_id=self._ids("event"), delta=base64.b64encode(chunk).decode(), **place
-                )
-                yield sound, ""
+                yield from self._play(chunk, encoding, place)
+            yield from self._pause()
 
-    def _end_part(self, part: dict[str, str], place: dict[str, Any]) -> Iterator[RealtimeModel]:
-        if part["type"] == "audio":
-            yield ga.RealtimeServerEventResponseAudioDone(event_id=self._ids("event"), **place)
-            yield ga.RealtimeServerEventResponseAudioTranscriptDone(
-                event_id=self._ids("event"), transcript=part["transcript"], **place
-            )
-        else:
-            yield ga.RealtimeServerEventResponseTextDone(
-                event_id=self._ids("event"), text=part["text"], **place
-            )
-        yield ga.RealtimeServerEventResponseContentPartDone.from_dict(
-            {"event_id": self._ids("event"), "type": "response.content_part.done"}
-            | {**place, "part": part}
-        )
+    def _play(self, chunk: bytes, encoding: str, place: Event) -> Iterator[Event]:
+        length_ms = audio.duration_ms(len(chunk), encoding)
+        self._audio_ms += length_ms
+        known, item_id = self._conversation.audio_ms, place["item_id"]
+        known[item_id] = known.get(item_id, 0) + length_ms
+        if not self._turn.is_call:
+            data = base64.b64encode(chunk).decode()
+            yield self._event("output_audio.delta", **place, delta=data)
+        elif not self.is_playing:
+            self.is_playing = True
+            yield self._ids.event("output_audio_buffer.started", response_id=self.id)
+
+    def _pause(self) -> Iterator[float]:
+        if self._answer.real_time and not self._cancel_reason:
+            yield audio.CHUNK_MS / 1000

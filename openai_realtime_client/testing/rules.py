@@ -2,290 +2,365 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from openai_realtime_client import ga
+from openai_realtime_client.core.json_types import at
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing import audio
-from openai_realtime_client.testing.answers import words
-from openai_realtime_client.testing.conversation import Conversation, rebuilt
+from openai_realtime_client.testing.answers import Answer, Answers, Call, default_answer, words
+from openai_realtime_client.testing.conversation import Conversation
 from openai_realtime_client.testing.errors import Refusal, StrictRules
-from openai_realtime_client.testing.responses import Response
-from openai_realtime_client.testing.settings import PCM, Ids, merge, returned_settings
+from openai_realtime_client.testing.mcp import McpServers, McpTool, offered_tools
+from openai_realtime_client.testing.responses import USER_TOKEN_MS, Response, Turn
+from openai_realtime_client.testing.settings import (
+    PCM,
+    Event,
+    Ids,
+    merge,
+    returned_settings,
+    voice_name,
+)
 
-__all__ = ["RealtimeRules"]
+__all__ = ["SETTINGS", "Model", "RealtimeRules"]
 
 _LEAST_COMMIT_MS = 100
+_TOKEN_LIMIT = 100_000
+# The model of the settings that are returned, by the type of the session.
+SETTINGS: dict[str, type[RealtimeModel]] = {
+    "realtime": ga.RealtimeSessionCreateResponseGA,
+    "transcription": ga.RealtimeTranscriptionSessionCreateResponseGA,
+}
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a test lets the model and the user do; `ReplayServer` describes it."""
+
+    answers: Answers = None
+    transcripts: Sequence[str] = ()
+    mcp: McpServers = field(default_factory=dict[str, list[McpTool]])
 
 
 class RealtimeRules(StrictRules):
     """The rules of one GA session, for conversation or for transcription.
 
-    The model echoes: it answers `You said: …` to the user's last words and `The function said: …`
-    to the output of a function, and calls functions as `answers.choose_call` says. Speech of the
-    user is transcribed as how long it was: `Audio of 1200 ms.`
+    By default the model echoes, as `default_answer` does, and speech of the user is transcribed as
+    its duration: `Audio of 1200 ms.`
     """
 
-    def __init__(self, session: dict[str, Any], ids: Ids) -> None:
+    def __init__(self, session: Event, ids: Ids, model: Model, *, is_call: bool = False) -> None:
         super().__init__(ids)
         self.session = session
+        self._model = model
+        self._is_call = is_call
+        self._answers = model.answers if callable(model.answers) else iter(model.answers or ())
+        self._transcripts = iter(model.transcripts)
         self._conversation = Conversation(ids)
         self._responses: list[Response] = []
-        self._streams: list[Iterator[RealtimeModel]] = []
-        # The buffer's size in bytes; what is in it does not matter.
-        self._buffer_size = 0
-        self._heard_ms = 0
+        self._detector = audio.TurnDetector()
+        self._buffer_size = 0  # in bytes; what the audio says does not matter
         self._buffer_start_ms = 0
-        self._speech_item: str | None = None
-        self._silence = 0
-        self._tokens_left = 100_000
+        self._speech: tuple[str, int] | None = None  # the item's id, where it starts
+        self._turns = 0
+        self._tokens_left = _TOKEN_LIMIT
 
     @property
     def conversation_id(self) -> str:
         """The id of the conversation."""
         return self._conversation.id
 
-    # What `session.Rules` asks for.
-
-    def start(self) -> Sequence[RealtimeModel]:
+    def start(self) -> Sequence[Event]:
         """`session.created`."""
-        return [
-            ga.RealtimeServerEventSessionCreated(
-                event_id=self._ids("event"), session=self._configuration()
-            )
-        ]
+        return [self._session_event("session.created"), *self._list_tools()]
 
-    def streams(self) -> Sequence[Iterator[RealtimeModel]]:
-        """The responses that have begun since this was last asked."""
-        begun, self._streams = self._streams, []
-        return begun
-
-    def _dispatch(self, event: RealtimeModel) -> Sequence[RealtimeModel]:
-        match event:
-            case ga.RealtimeClientEventSessionUpdate():
-                return self._update_session(event)
-            case ga.RealtimeClientEventConversationItemCreate():
-                return self._conversation.create(event)
-            case ga.RealtimeClientEventConversationItemRetrieve():
-                return self._conversation.retrieve(event)
-            case ga.RealtimeClientEventConversationItemDelete():
-                return self._conversation.delete(event)
-            case ga.RealtimeClientEventConversationItemTruncate():
-                return self._conversation.truncate(event)
-            case ga.RealtimeClientEventInputAudioBufferAppend():
-                return self._append(event)
-            case ga.RealtimeClientEventInputAudioBufferCommit():
-                return self._commit(self._ids("item"))
-            case ga.RealtimeClientEventInputAudioBufferClear():
-                self._clear_buffer()
-                return [ga.RealtimeServerEventInputAudioBufferCleared(event_id=self._ids("event"))]
-            case ga.RealtimeClientEventResponseCreate():
-                return self._create_response(event.response)
-            case ga.RealtimeClientEventResponseCancel():
-                return self._cancel_response(event)
-            case _:
-                kind: str = event.to_dict()["type"]
-                raise Refusal("invalid_value", f"'{kind}' is not for this session.", "type")
+    def _handlers(self) -> Mapping[str, Callable[[Event], Sequence[Event]]]:
+        conversation = self._conversation
+        handlers = {
+            "session.update": self._update_session,
+            "conversation.item.create": conversation.create,
+            "conversation.item.retrieve": conversation.retrieve,
+            "conversation.item.delete": conversation.delete,
+            "conversation.item.truncate": conversation.truncate,
+            "input_audio_buffer.append": self._append,
+            "input_audio_buffer.commit": self._commit_buffer,
+            "input_audio_buffer.clear": self._clear_buffer,
+            "response.create": self._create_response,
+            "response.cancel": self._cancel_response,
+        }
+        return handlers | (
+            {"output_audio_buffer.clear": self._clear_output} if self._is_call else {}
+        )
 
     # Session
 
-    def _configuration(self) -> Any:
-        if self.session["type"] == "transcription":
-            return returned_settings(ga.RealtimeTranscriptionSessionCreateResponseGA, self.session)
-        return returned_settings(ga.RealtimeSessionCreateResponseGA, self.session)
+    def _session_event(self, kind: str) -> Event:
+        settings = returned_settings(SETTINGS[self.session["type"]], self.session)
+        return self._ids.event(kind, session=settings)
 
-    def _update_session(
-        self, event: ga.RealtimeClientEventSessionUpdate
-    ) -> Sequence[RealtimeModel]:
-        update = event.session.to_dict()
+    def _update_session(self, event: Event) -> Sequence[Event]:
+        update = dict(event["session"])
         if update["type"] != self.session["type"]:
             message = f"A session of type '{self.session['type']}' keeps its type."
             raise Refusal("invalid_value", message, "session.type")
-        if self._conversation.audio_ms and "voice" in update.get("audio", {}).get("output", {}):
+        voice = at(update, "audio", "output", "voice")
+        if voice and self._has_spoken() and voice_name(voice) != self._speaking["voice"]:
             message = "The voice cannot change once assistant audio is present."
             raise Refusal("cannot_update_voice", message, "session.audio.output.voice")
         update.pop("model", None)
         self.session = merge(self.session, update)
-        return [
-            ga.RealtimeServerEventSessionUpdated(
-                event_id=self._ids("event"), session=self._configuration()
-            )
-        ]
+        return [self._session_event("session.updated"), *self._list_tools()]
+
+    def _has_spoken(self) -> bool:
+        items = self._conversation.items
+        return any(item.get("role") == "assistant" and self._length_ms(item) for item in items)
+
+    def _length_ms(self, item: Event) -> int:
+        return self._conversation.audio_ms.get(item["id"], 0)
+
+    def _list_tools(self) -> Iterator[Event]:
+        """List the tools of MCP servers that are new in the session."""
+        items = self._conversation.items
+        listed = {item["server_label"] for item in items if item["type"] == "mcp_list_tools"}
+        tools: list[Event] = self.session.get("tools") or []
+        for tool in tools:
+            if tool["type"] == "mcp" and tool["server_label"] not in listed:
+                yield from self._list_tools_of(tool["server_label"])
+
+    def _list_tools_of(self, label: str) -> Iterator[Event]:
+        item: Event = {"id": self._ids("item"), "type": "mcp_list_tools"}
+        item |= {"server_label": label, "tools": []}
+        yield self._conversation.begin(item)
+        yield self._ids.event("mcp_list_tools.in_progress", item_id=item["id"])
+        known = self._model.mcp.get(label)
+        if known is not None:
+            tools = [tool.listed() for tool in known]
+            yield from self._conversation.finish({**item, "tools": tools})
+        kind = "failed" if known is None else "completed"
+        yield self._ids.event(f"mcp_list_tools.{kind}", item_id=item["id"])
 
     # Input audio
 
     @property
-    def _hearing(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.session["audio"]["input"]
+    def _listening(self) -> Event:
+        found: Event = self.session["audio"]["input"]
+        return found
+
+    @property
+    def _speaking(self) -> Event:
+        found: Event = self.session["audio"]["output"]
         return found
 
     @property
     def _encoding(self) -> str:
-        found: str = (self._hearing.get("format") or PCM)["type"]
+        found: str = (self._listening.get("format") or PCM)["type"]
         return found
 
-    def _append(
-        self, event: ga.RealtimeClientEventInputAudioBufferAppend
-    ) -> Sequence[RealtimeModel]:
-        data = audio.decoded(event.audio)
+    @property
+    def _received_ms(self) -> int:
+        return self._buffer_start_ms + audio.duration_ms(self._buffer_size, self._encoding)
+
+    def _append(self, event: Event) -> Sequence[Event]:
+        data = audio.decoded(event["audio"])
         self._buffer_size += len(data)
-        self._heard_ms = self._buffer_start_ms + self._buffered_ms()
-        if self._hearing.get("turn_detection"):
-            return self._detect_turn(data)
-        return []
-
-    def _buffered_ms(self) -> int:
-        return audio.duration_ms(self._buffer_size, self._encoding)
-
-    def _detect_turn(self, data: bytes) -> list[RealtimeModel]:
-        events: list[RealtimeModel] = []
-        quiet = audio.trailing_silence(data, self._encoding)
-        self._silence = quiet if quiet < len(data) else self._silence + quiet
-        if quiet < len(data) and self._speech_item is None:
-            events += self._speech_started(data)
-        silence_ms = audio.duration_ms(self._silence, self._encoding)
-        least_ms = self._hearing["turn_detection"].get("silence_duration_ms") or 500
-        if self._speech_item is not None and silence_ms >= least_ms:
-            events += self._speech_stopped(silence_ms)
+        events: list[Event] = []
+        if detection := self._listening.get("turn_detection"):
+            # `semantic_vad` has none of these settings.
+            given = {k: v for k, v in detection.items() if v is not None}
+            threshold, silence_ms = (
+                given.get("threshold", 0.5),
+                given.get("silence_duration_ms", 500),
+            )
+            for change, at_ms in self._detector.feed(
+                data, self._received_ms, self._encoding, threshold, silence_ms
+            ):
+                if change == "started":
+                    events += self._speech_started(at_ms - given.get("prefix_padding_ms", 300))
+                else:
+                    events += self._speech_stopped(at_ms)
         return events
 
-    def _speech_started(self, data: bytes) -> list[RealtimeModel]:
-        self._speech_item = self._ids("item")
-        since = audio.duration_ms(len(data.lstrip(b"\0")), self._encoding)
-        started = ga.RealtimeServerEventInputAudioBufferSpeechStarted(
-            event_id=self._ids("event"),
-            audio_start_ms=self._heard_ms - since,
-            item_id=self._speech_item,
-        )
-        active = self._active_response()
-        if active and self._hearing["turn_detection"].get("interrupt_response", True):
-            return [started, *active.cancel("turn_detected")]
+    def _speech_started(self, at_ms: int) -> Sequence[Event]:
+        self._turns += 1
+        item_id, start_ms = self._speech = self._ids("item"), max(at_ms, self._buffer_start_ms)
+        place = {"audio_start_ms": start_ms, "item_id": item_id}
+        started = self._ids.event("input_audio_buffer.speech_started", **place)
+        if self._detects("interrupt_response"):
+            return [started, *self._interrupt()]
         return [started]
 
-    def _speech_stopped(self, silence_ms: int) -> list[RealtimeModel]:
-        item_id = self._speech_item or ""
-        stopped = ga.RealtimeServerEventInputAudioBufferSpeechStopped(
-            event_id=self._ids("event"),
-            audio_end_ms=self._heard_ms - silence_ms,
-            item_id=item_id,
-        )
-        events = [stopped, *self._commit(item_id)]
-        creates = self._hearing["turn_detection"].get("create_response", True)
-        if creates and self.session["type"] == "realtime":
-            self._begin_response({}, list(self._conversation.items))
+    def _detects(self, name: str) -> bool:
+        return self._listening["turn_detection"].get(name) is not False
+
+    def _interrupt(self) -> Iterator[Event]:
+        for response in self._responses:
+            if response.is_active and response.is_in_band:
+                yield from response.cancel("turn_detected")
+            yield from response.stop_playing("cleared")
+
+    def _speech_stopped(self, at_ms: int) -> Sequence[Event]:
+        assert self._speech
+        item_id, start_ms = self._speech
+        place = {"audio_end_ms": at_ms, "item_id": item_id}
+        stopped = self._ids.event("input_audio_buffer.speech_stopped", **place)
+        # What comes after it stays in the buffer.
+        rest = self._buffer_size * (self._received_ms - at_ms)
+        self._buffer_size = rest // max(1, self._received_ms - self._buffer_start_ms)
+        self._buffer_start_ms = at_ms
+        self._speech = None
+        events = [stopped, *self._commit(item_id, at_ms - start_ms)]
+        if self._detects("create_response"):
+            self._respond_to_speech()
         return events
 
-    def _clear_buffer(self) -> None:
-        self._buffer_start_ms = self._heard_ms
-        self._buffer_size = 0
-        self._speech_item = None
-        self._silence = 0
+    def _respond_to_speech(self, default: Answer | None = None) -> None:
+        if self.session["type"] == "realtime" and not self._active_response():
+            self._begin_response({}, list(self._conversation.items), default)
 
-    def _commit(self, item_id: str) -> list[RealtimeModel]:
-        length_ms = self._buffered_ms()
+    def _clear_buffer(self, _: Event | None = None) -> Sequence[Event]:
+        self._buffer_start_ms, self._buffer_size = self._received_ms, 0
+        self._speech = None
+        self._detector.reset()
+        return [self._ids.event("input_audio_buffer.cleared")]
+
+    def _commit_buffer(self, _: Event) -> Sequence[Event]:
+        length_ms = self._received_ms - self._buffer_start_ms
         if length_ms < _LEAST_COMMIT_MS:
             message = (
                 "Error committing input audio buffer: buffer too small. Expected at least "
                 f"{_LEAST_COMMIT_MS}ms of audio, but buffer only has {length_ms:.2f}ms of audio."
             )
             raise Refusal("input_audio_buffer_commit_empty", message)
+        item_id = self._speech[0] if self._speech else self._ids("item")
         self._clear_buffer()
-        committed = ga.RealtimeServerEventInputAudioBufferCommitted(
-            event_id=self._ids("event"),
-            previous_item_id=self._conversation.last_id(),
-            item_id=item_id,
-        )
-        wire: dict[str, Any] = {"id": item_id, "type": "message", "status": "completed"}
-        wire |= {"role": "user", "content": [{"type": "input_audio", "transcript": None}]}
-        item = ga.RealtimeConversationItemMessageUser.from_dict(wire)
-        events = [committed, *self._conversation.insert(item, len(self._conversation.items))]
-        # Only now: items are sent as they are before their audio is transcribed.
-        transcript = f"Audio of {length_ms} ms."
-        wire["content"][0]["transcript"] = transcript
-        self._conversation.items[-1] = rebuilt(item, wire)
-        if self._hearing.get("transcription"):
-            events += self._transcription(item_id, transcript, length_ms)
-        return events
+        return self._commit(item_id, length_ms)
 
-    def _transcription(self, item_id: str, text: str, length_ms: int) -> list[RealtimeModel]:
-        events: list[RealtimeModel] = [
-            ga.RealtimeServerEventConversationItemInputAudioTranscriptionDelta(
-                event_id=self._ids("event"), item_id=item_id, content_index=0, delta=word
-            )
-            for word in words(text)
-        ]
-        completed = ga.RealtimeServerEventConversationItemInputAudioTranscriptionCompleted(
-            event_id=self._ids("event"),
-            item_id=item_id,
-            content_index=0,
-            transcript=text,
-            usage=ga.TranscriptTextUsageDuration(seconds=length_ms / 1000),
-        )
-        return [*events, completed]
+    def _commit(self, item_id: str, length_ms: int) -> list[Event]:
+        self._turns += 1
+        place = {"previous_item_id": self._conversation.last_id(), "item_id": item_id}
+        committed = self._ids.event("input_audio_buffer.committed", **place)
+        item: Event = {"id": item_id, "type": "message", "status": "completed", "role": "user"}
+        part = {"type": "input_audio", "transcript": None}
+        added = self._conversation.insert({**item, "content": [part]})
+        self._conversation.audio_ms[item_id] = length_ms
+        # Only now: items are sent as they are before their audio is transcribed.
+        text = next(self._transcripts, f"Audio of {length_ms} ms.") if length_ms else ""
+        self._conversation.items[-1] = {**item, "content": [{**part, "transcript": text}]}
+        return [committed, *added, *self._transcription(item_id, text, length_ms)]
+
+    def _transcription(self, item_id: str, text: str, length_ms: int) -> Iterator[Event]:
+        settings: Event | None = self._listening.get("transcription")
+        if not settings:
+            return
+        kind = "conversation.item.input_audio_transcription"
+        place = {"item_id": item_id, "content_index": 0}
+        for word in words(text):
+            yield self._ids.event(f"{kind}.delta", **place, delta=word)
+        usage: Event = {"type": "duration", "seconds": length_ms / 1000}
+        if "whisper" not in (settings.get("model") or "whisper"):
+            heard, written = length_ms // USER_TOKEN_MS, len(words(text))
+            usage = {"type": "tokens", "input_tokens": heard, "output_tokens": written}
+            usage |= {"total_tokens": heard + written}
+            usage |= {"input_token_details": {"text_tokens": 0, "audio_tokens": heard}}
+        yield self._ids.event(f"{kind}.completed", **place, transcript=text, usage=usage)
 
     # Responses
 
-    def _create_response(
-        self, params: ga.RealtimeResponseCreateParams | None
-    ) -> Sequence[RealtimeModel]:
+    def _create_response(self, event: Event) -> Sequence[Event]:
         if self.session["type"] != "realtime":
             raise Refusal("invalid_value", "A transcription session has no responses.", "type")
-        wire = params.to_dict() if params else {}
+        params: Event = event.get("response") or {}
         active = self._active_response()
-        if active and wire.get("conversation") != "none":
+        if active and params.get("conversation") != "none":
             raise Refusal(
                 "conversation_already_has_active_response",
                 f"Conversation already has an active response in progress: {active.id}. "
                 "Wait until the response is finished before creating a new one.",
             )
         context = list(self._conversation.items)
-        if "input" in wire:
-            context = [self._referenced(item) for item in (params and params.input) or []]
-        self._begin_response(wire, context)
+        if params.get("input") is not None:
+            context = [self._referenced(item) for item in params["input"]]
+        self._begin_response(params, context)
         return []
 
     def _active_response(self) -> Response | None:
         """The response that the conversation is waiting for; it has at most one."""
-        return next((each for each in self._active() if each.is_in_band), None)
+        return next((each for each in self._responses if each.is_active and each.is_in_band), None)
 
-    def _active(self) -> list[Response]:
-        self._responses = [each for each in self._responses if each.is_active]
-        return self._responses
+    def _referenced(self, item: Event) -> Event:
+        is_reference = item["type"] == "item_reference"
+        return self._conversation.find(item["id"], "reference") if is_reference else item
 
-    def _referenced(self, item: Any) -> Any:
-        if isinstance(item, ga.RealtimeConversationItemReference):
-            return self._conversation.find(item.id, "reference")
-        return item
-
-    def _begin_response(self, params: dict[str, Any], context: list[Any]) -> None:
-        response = Response(self._ids, self.session, params, self._conversation, context)
+    def _begin_response(
+        self, params: Event, context: list[Event], default: Answer | None = None
+    ) -> None:
+        self._turns += 1
+        given = {name: params.get(name) for name in ("tools", "tool_choice")}
+        given = {k: self.session[k] if v is None else v for k, v in given.items()}
+        answer = self._approved(context) or self._given_answer(context) or default
+        if answer is None:
+            tools = offered_tools(given["tools"], self._model.mcp)
+            answer = default_answer(context, tools, given["tool_choice"])
+        turn = Turn(self._conversation, context, self._model.mcp, self._is_call)
+        response = Response(self._ids, self.session, params, turn, answer)
+        self._responses = [r for r in self._responses if r.is_active or r.is_playing]
         self._responses.append(response)
-        self._streams.append(self._limited(response))
+        self._streams.append(self._stream(response))
 
-    def _limited(self, response: Response) -> Iterator[RealtimeModel]:
-        """A response and then, once it is done, what it leaves of the rate limit."""
+    def _given_answer(self, context: list[Event]) -> Answer | None:
+        answers = self._answers
+        found = answers(list(context)) if callable(answers) else next(answers, None)
+        if isinstance(found, str):
+            return Answer(found)
+        return Answer(calls=[found]) if isinstance(found, Call) else found
+
+    def _approved(self, context: list[Event]) -> Answer | None:
+        """What follows the client's approval of a call, or its refusal."""
+        last = context[-1] if context else {}
+        if last.get("type") != "mcp_approval_response":
+            return None
+        if not last["approve"]:
+            return Answer("The call was not approved.")
+        request = self._conversation.find(last["approval_request_id"], "approve")
+        call = Call(request["name"], request["arguments"], request["server_label"])
+        return Answer(calls=[call])
+
+    def _stream(self, response: Response) -> Iterator[Event | float]:
+        """A response and then, once it is done, what follows from it."""
         yield from response.events
         self._tokens_left = max(0, self._tokens_left - response.tokens)
-        yield self._rate_limits()
+        limit = {"name": "tokens", "limit": _TOKEN_LIMIT, "remaining": self._tokens_left}
+        limits = [{**limit, "reset_seconds": 0.5}]
+        yield self._ids.event("rate_limits.updated", rate_limits=limits)
+        turns, idle_ms = self._turns, at(self._listening, "turn_detection", "idle_timeout_ms")
+        if response.is_playing or idle_ms:
+            yield response.playback_left
+            yield from response.stop_playing("stopped")
+        if idle_ms:
+            start_ms = self._received_ms
+            yield idle_ms / 1000
+            if turns == self._turns:
+                yield from self._time_out(start_ms)
 
-    def _cancel_response(
-        self, event: ga.RealtimeClientEventResponseCancel
-    ) -> Sequence[RealtimeModel]:
-        response = self._active_response()
-        if event.response_id:
-            found = (each for each in self._active() if each.id == event.response_id)
+    def _time_out(self, start_ms: int) -> Iterator[Event]:
+        """Go on where the user has said nothing for the session's `idle_timeout_ms`."""
+        item_id, end_ms = self._ids("item"), self._received_ms
+        place: Event = {"audio_start_ms": start_ms, "audio_end_ms": end_ms, "item_id": item_id}
+        yield self._ids.event("input_audio_buffer.timeout_triggered", **place)
+        self._clear_buffer()
+        yield from self._commit(item_id, 0)
+        self._respond_to_speech(Answer("Are you still there?"))
+
+    def _cancel_response(self, event: Event) -> Sequence[Event]:
+        response, wanted = self._active_response(), event.get("response_id")
+        if wanted:
+            found = (each for each in self._responses if each.is_active and each.id == wanted)
             response = next(found, None)
         if response is None:
             message = "Cancellation failed: no active response found"
             raise Refusal("response_cancel_not_active", message)
         return response.cancel("client_cancelled")
 
-    def _rate_limits(self) -> RealtimeModel:
-        names = ga.RealtimeServerEventRateLimitsUpdatedRateLimit.NameEnum
-        limit = ga.RealtimeServerEventRateLimitsUpdatedRateLimit(
-            name=names.TOKENS, limit=100_000, remaining=self._tokens_left, reset_seconds=0.5
-        )
-        return ga.RealtimeServerEventRateLimitsUpdated(
-            event_id=self._ids("event"), rate_limits=[limit]
-        )
+    def _clear_output(self, _: Event) -> Sequence[Event]:
+        return [event for each in self._responses for event in each.stop_playing("cleared")]

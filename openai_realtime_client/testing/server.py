@@ -8,28 +8,32 @@ import copy
 import hmac
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from concurrent.futures import Future
+from functools import partial
 from os import PathLike
 from types import TracebackType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, overload
 from urllib.parse import parse_qs, urlsplit
 
-from typing_extensions import Self
+from typing_extensions import Self, Unpack
 
 from openai_realtime_client import ga, v1
+from openai_realtime_client.testing.answers import Answers
+from openai_realtime_client.testing.calls import RealtimeCall, announce
 from openai_realtime_client.testing.endpoints import (
-    Answer,
     Endpoints,
+    HttpAnswer,
     asks_for_v1,
     key_of,
     refused,
 )
 from openai_realtime_client.testing.faults import Faults
+from openai_realtime_client.testing.mcp import McpServers
 from openai_realtime_client.testing.recording import RecordedEvent, read_recording
-from openai_realtime_client.testing.rules import RealtimeRules
-from openai_realtime_client.testing.session import Parse, ReplaySession, Rules
-from openai_realtime_client.testing.settings import new_ids, new_session
+from openai_realtime_client.testing.rules import Model, RealtimeRules
+from openai_realtime_client.testing.session import Received, ReplaySession, Rules, Sent
+from openai_realtime_client.testing.settings import Ids, new_session
 from openai_realtime_client.testing.translation import TranslationRules, new_translation
 from openai_realtime_client.testing.v1 import V1Rules
 from openai_realtime_client.testing.websocket import (
@@ -41,13 +45,29 @@ from openai_realtime_client.testing.websocket import (
     with_body,
 )
 
+if TYPE_CHECKING:
+    from openai_realtime_client.testing.session import GaReceived, GaSent, V1Received, V1Sent
+
 __all__ = ["ReplayServer"]
 
 # Of clients that do not do their part when a connection ends.
 _TIMEOUT = 1.0
 
 
-class ReplayServer:
+class _Options(TypedDict, total=False):
+    script: str | PathLike[str] | Iterable[str | RecordedEvent] | None
+    answers: Answers
+    transcripts: Iterable[str]
+    mcp: McpServers
+    api_key: str | None
+    faults: Faults | None
+    host: str
+    port: int
+    allowed_origins: Iterable[str]
+    keep_events: bool
+
+
+class ReplayServer(Generic[Received, Sent]):
     """An embedded Realtime server on loopback, to test voice applications with.
 
     It is a context manager, for `with` and for `async with` in any asyncio loop; it serves in a
@@ -55,6 +75,11 @@ class ReplayServer:
 
     - `script`: the path or the lines of a recording that each session replays; by default rules
       answer as the service does
+    - `answers`: what the model does in each turn of a session, or a function that returns it for
+      the items of the conversation: text, a `Call`, an `Answer`, or `None` for the default
+    - `transcripts`: what the user says in each turn of audio, in place of its duration
+    - `mcp`: the tools of MCP servers, by the label that sessions give to the server; listing the
+      tools of any other server fails
     - `protocol`: "ga" or "v1"; by default what the handshake asks for
     - `api_key`: the only key that it takes, beside the client secrets that it has issued; by
       default it takes any, and none
@@ -65,13 +90,40 @@ class ReplayServer:
       use the server, and requests with an `Origin` header are refused with 403
     - `keep_events`: false for long loads, where sessions are not to remember their events
 
-    Raises `ValueError` for a script that is none, and `OSError` for a port that is taken.
+    Raises `ValueError` for a script that is not one, and `OSError` for a port that is taken.
     """
+
+    @overload
+    def __init__(
+        self: ReplayServer[GaReceived, GaSent],
+        *,
+        protocol: Literal["ga"],
+        **options: Unpack[_Options],
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: ReplayServer[V1Received, V1Sent],
+        *,
+        protocol: Literal["v1"],
+        **options: Unpack[_Options],
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: ReplayServer[GaReceived | V1Received, GaSent | V1Sent],
+        *,
+        protocol: Literal["ga", "v1"] | None = None,
+        **options: Unpack[_Options],
+    ) -> None: ...
 
     def __init__(
         self,
         *,
         script: str | PathLike[str] | Iterable[str | RecordedEvent] | None = None,
+        answers: Answers = None,
+        transcripts: Iterable[str] = (),
+        mcp: McpServers | None = None,
         protocol: Literal["ga", "v1"] | None = None,
         api_key: str | None = None,
         faults: Faults | None = None,
@@ -80,9 +132,12 @@ class ReplayServer:
         allowed_origins: Iterable[str] = (),
         keep_events: bool = True,
     ) -> None:
-        self.sessions: list[ReplaySession] = []
+        self.sessions: list[ReplaySession[Received, Sent]] = []
         self.faults = faults or Faults()
         self._script = None if script is None else [*read_recording(script)]
+        # Each session begins anew.
+        answers = answers if answers is None or callable(answers) else [*answers]
+        self._model = Model(answers, [*transcripts], mcp or {})
         self._protocol = protocol
         self._api_key = api_key
         self._host = host
@@ -93,7 +148,7 @@ class ReplayServer:
         self._requests = 0
         self._thread: threading.Thread | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._open: dict[asyncio.Task[Any], ReplaySession] = {}
+        self._open: dict[asyncio.Task[Any], ReplaySession[Received, Sent]] = {}
         self._loop: asyncio.SelectorEventLoop
         self._listener: socket.socket
         self._stop: asyncio.Event
@@ -111,6 +166,36 @@ class ReplayServer:
     def azure_endpoint(self) -> str:
         """The same server as an Azure endpoint, such as `http://127.0.0.1:49152`."""
         return f"http://{self._host}:{self._port}"
+
+    @property
+    def calls(self) -> Mapping[str, RealtimeCall]:
+        """The calls that clients have begun or that were announced, by their ids."""
+        return self._endpoints.calls
+
+    def announce_call(
+        self, url: str, *, secret: str, sip_headers: Mapping[str, str] | None = None
+    ) -> RealtimeCall:
+        """Let a SIP call come in: send the webhook `realtime.call.incoming`.
+
+        Args:
+            url: The webhook's URL, of the program that is tested.
+            secret: The webhook's secret, with or without `whsec_`, with which it is signed.
+            sip_headers: Headers of the SIP `INVITE`, such as `From`.
+
+        Returns:
+            The call. It rings until the program accepts or rejects it.
+
+        Raises:
+            RuntimeError: The webhook was not answered with a status of success.
+            ValueError: The secret is not base64.
+        """
+        headers = {"From": "sip:+14155550100@sip.example.com", **(sip_headers or {})}
+        call = asyncio.run_coroutine_threadsafe(self._new_call(), self._loop).result()
+        announce(call, url, secret, headers)
+        return call
+
+    async def _new_call(self) -> RealtimeCall:
+        return self._endpoints.new_call(is_ringing=True)
 
     def __enter__(self) -> Self:
         self._start()
@@ -195,9 +280,10 @@ class ReplayServer:
 
     async def _close_sessions(self) -> None:
         """Close what is open, and give clients the time to answer."""
-        closing = [self._loop.create_task(each.close(1001)) for each in self._open.values()]
-        if running := {*closing, *self._open}:
-            await asyncio.wait(running, timeout=_TIMEOUT)
+        for session in self._open.values():
+            session.close_soon(1001)
+        if self._open:
+            await asyncio.wait({*self._open}, timeout=_TIMEOUT)
 
     async def _connected(self, connection: socket.socket) -> None:
         reader, writer = await asyncio.open_connection(sock=connection)
@@ -212,7 +298,7 @@ class ReplayServer:
             writer.transport.abort()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        answer: Answer | None
+        answer: HttpAnswer | None
         try:
             received = await read_head(reader)
             if received is None:
@@ -239,81 +325,83 @@ class ReplayServer:
         origin = request.headers.get("origin")
         return origin is not None and origin.lower() not in self._allowed_origins
 
-    async def _answer_http(self, request: HttpRequest, reader: asyncio.StreamReader) -> Answer:
-        if not self._is_key_good(request):
+    async def _answer_http(self, request: HttpRequest, reader: asyncio.StreamReader) -> HttpAnswer:
+        if not self._is_key_valid(request):
             return refused(401, "invalid_api_key", "Incorrect API key provided.")
         return self._endpoints.answer(await with_body(request, reader))
 
-    def _is_key_good(self, request: HttpRequest) -> bool:
+    def _is_key_valid(self, request: HttpRequest) -> bool:
         key = key_of(request.headers)
-        if self._api_key is None or key in self._endpoints.secrets:
-            return True
-        return hmac.compare_digest(key.encode(), self._api_key.encode())
+        if self._endpoints.settings_for(key) is not None:
+            return not self._endpoints.has_expired(key)
+        return self._api_key is None or hmac.compare_digest(key.encode(), self._api_key.encode())
 
-    def _refused_handshake(self, request: HttpRequest) -> Answer | None:
+    def _refused_handshake(self, request: HttpRequest) -> HttpAnswer | None:
         faults = self.faults
         if faults.refuse is not None:
             body = faults.refuse_body.encode()
             is_json = faults.refuse_body.lstrip().startswith(("{", "["))
-            return Answer(faults.refuse, body, "application/json" if is_json else "text/plain")
+            return HttpAnswer(faults.refuse, body, "application/json" if is_json else "text/plain")
         path = request.target.partition("?")[0]
         if not path.endswith(("/realtime", "/realtime/translations")):
             return refused(404, None, f"Invalid URL (GET {path[:100]})")
         call_id = _query(request).get("call_id")
-        if call_id is not None and call_id not in self._endpoints.calls:
+        call = self.calls.get(call_id or "")
+        if call_id is not None and (call is None or call.status != "active"):
             return refused(404, None, "No such call.")
         return None
 
     async def _hold_session(self, head: bytes, request: HttpRequest, websocket: WebSocket) -> None:
-        is_beta = asks_for_v1(request.headers)
-        protocol = self._protocol or ("v1" if is_beta else "ga")
-        # Now, because they may be changed before the handshake is through.
-        session = ReplaySession(
+        protocol = self._protocol or ("v1" if asks_for_v1(request.headers) else "ga")
+        parsers: Any = _parsers(protocol, request)
+        # Now, because faults may be changed before the handshake is through.
+        session: ReplaySession[Received, Sent] = ReplaySession(
             request.target,
             request.headers,
             protocol,
-            *_parsers(protocol, request),
+            parsers,
+            websocket,
             faults=self.faults,
             keep_events=self._keep_events,
         )
-        session.attach(websocket)
         self.sessions.append(session)
         task = asyncio.current_task()
         assert task
         self._open[task] = session
         try:
             if await websocket.accept(head):
-                await self._run_session(session, request)
+                await session.run(self._part(session, request))
         finally:
             del self._open[task]
 
-    async def _run_session(self, session: ReplaySession, request: HttpRequest) -> None:
-        is_beta, protocol = asks_for_v1(request.headers), session.protocol
-        if not self._is_key_good(request):
-            part = session.reject(3000, "invalid_request_error.invalid_api_key")
-        elif is_beta and protocol == "ga":
-            part = session.reject(4000, "invalid_request_error.beta_api_shape_disabled")
-        elif self._script is not None:
-            part = session.replay(self._script)
-        else:
-            part = session.follow(self._rules(request, protocol))
-        await session.run(part)
+    def _part(
+        self, session: ReplaySession[Received, Sent], request: HttpRequest
+    ) -> Coroutine[Any, Any, None]:
+        """What the server does in a session."""
+        if not self._is_key_valid(request):
+            return session.reject(3000, "invalid_request_error.invalid_api_key")
+        if asks_for_v1(request.headers) and session.protocol == "ga":
+            return session.reject(4000, "invalid_request_error.beta_api_shape_disabled")
+        if self._script is not None:
+            return session.replay(self._script)
+        call = self.calls.get(_query(request).get("call_id", ""))
+        if call:
+            call.attach(partial(session.close_soon, 1000, "The call has ended."))
+        return session.follow(self._rules(request, session.protocol, call))
 
-    def _rules(self, request: HttpRequest, protocol: str) -> Rules:
-        query = _query(request)
-        ids = new_ids(len(self.sessions))
+    def _rules(self, request: HttpRequest, protocol: str, call: RealtimeCall | None) -> Rules:
+        query, ids = _query(request), Ids(len(self.sessions))
         model = query.get("model") or query.get("deployment")
-        settings = self._endpoints.calls.get(query.get("call_id", ""))
-        settings = settings or self._endpoints.secrets.get(key_of(request.headers))
-        # Sessions change their settings.
-        settings = copy.deepcopy(settings)
+        settings = self._endpoints.settings_for(key_of(request.headers))
+        # A copy, because sessions change their settings.
+        settings = copy.deepcopy(call.settings if call else settings)
         if _is_translation(request):
             translation = new_translation(ids("sess"), model or "gpt-realtime-translate")
             return TranslationRules(settings or translation, ids)
         kind = "transcription" if query.get("intent") == "transcription" else "realtime"
         default = "gpt-4o-realtime-preview" if protocol == "v1" else "gpt-realtime"
         settings = settings or new_session(ids("sess"), model or default, kind)
-        rules = RealtimeRules(settings, ids)
+        rules = RealtimeRules(settings, ids, self._model, is_call=call is not None)
         return V1Rules(rules, ids) if protocol == "v1" else rules
 
 
@@ -326,7 +414,7 @@ def _is_translation(request: HttpRequest) -> bool:
     return request.target.partition("?")[0].endswith("/translations")
 
 
-def _parsers(protocol: str, request: HttpRequest) -> tuple[Parse, Parse]:
+def _parsers(protocol: str, request: HttpRequest) -> tuple[Any, Any]:
     if _is_translation(request):
         return ga.parse_translation_client_event, ga.parse_translation_server_event
     if protocol == "v1":

@@ -1,74 +1,63 @@
-"""What a session of the embedded server begins with: settings, as GA has them, and ids."""
+"""What a session of the embedded server begins with: ids and settings, in the shape of GA."""
 
 from __future__ import annotations
 
 import copy
 import itertools
 import time
-from collections.abc import Callable
 from typing import Any, TypeVar
 
 from openai_realtime_client.core.deviations import deviations
 from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.core.model import RealtimeModel
 
-__all__ = ["PCM", "Ids", "merge", "new_ids", "new_session", "returned_settings", "voice_name"]
+__all__ = ["PCM", "Event", "Ids", "merge", "new_session", "returned_settings", "voice_name"]
 
 Model = TypeVar("Model", bound=RealtimeModel)
 
-# Gives the next id with a prefix, such as "item".
-Ids = Callable[[str], str]
+# An event, or part of one, as it is on the wire.
+Event = dict[str, Any]
 
-PCM: dict[str, Any] = {"type": "audio/pcm", "rate": 24000}
-_SERVER_VAD: dict[str, Any] = {
-    "type": "server_vad",
-    "threshold": 0.5,
-    "prefix_padding_ms": 300,
-    "silence_duration_ms": 200,
-    "idle_timeout_ms": None,
-    "create_response": True,
-    "interrupt_response": True,
+PCM: Event = {"type": "audio/pcm", "rate": 24000}
+_RESPONDS: Event = {"create_response": True, "interrupt_response": True}
+_LEVELS: Event = {"threshold": 0.5, "prefix_padding_ms": 300, "silence_duration_ms": 200}
+_DETECTIONS: dict[str, Event] = {
+    "server_vad": {"type": "server_vad", **_LEVELS, "idle_timeout_ms": None, **_RESPONDS},
+    "semantic_vad": {"type": "semantic_vad", "eagerness": "auto", **_RESPONDS},
 }
-_SEMANTIC_VAD: dict[str, Any] = {
-    "type": "semantic_vad",
-    "eagerness": "auto",
-    "create_response": True,
-    "interrupt_response": True,
-}
-_VADS = {"server_vad": _SERVER_VAD, "semantic_vad": _SEMANTIC_VAD}
+_LIFETIME = 1800
 
 
-def new_ids(session: int) -> Ids:
-    """Ids that are the same in every run, and no two alike in one server."""
-    count = itertools.count(1)
-    return lambda prefix: f"{prefix}_{session:04}{next(count):08}"
+class Ids:
+    """Makes ids, the same ones in every run and unique in a server, and events that have one."""
+
+    def __init__(self, session: int) -> None:
+        self._session = session
+        self._count = itertools.count(1)
+
+    def __call__(self, prefix: str) -> str:
+        """Return the next id."""
+        return f"{prefix}_{self._session:04}{next(self._count):08}"
+
+    def event(self, kind: str, **fields: Any) -> Event:
+        """Make an event of the server."""
+        return {"type": kind, "event_id": self("event"), **fields}
 
 
-def new_session(session_id: str, model: str, kind: str = "realtime") -> dict[str, Any]:
+def new_session(session_id: str, model: str, kind: str = "realtime") -> Event:
     """The settings with which a session begins; `kind` is "realtime" or "transcription"."""
-    hearing: dict[str, Any] = {
-        "format": PCM,
-        "transcription": None,
-        "noise_reduction": None,
-        "turn_detection": dict(_SERVER_VAD),
-    }
-    expires_at = int(time.time()) + 1800
+    listening: Event = {"format": PCM, "transcription": None, "noise_reduction": None}
+    common: Event = {"type": kind, "id": session_id, "include": None}
+    common["expires_at"] = int(time.time()) + _LIFETIME
     if kind == "transcription":
         # Such a session has no responses, and so neither creates nor interrupts them.
-        for name in ("create_response", "interrupt_response", "idle_timeout_ms"):
-            hearing["turn_detection"].pop(name, None)
-        return {
-            "type": "transcription",
-            "object": "realtime.transcription_session",
-            "id": session_id,
-            "expires_at": expires_at,
-            "audio": {"input": hearing},
-            "include": None,
-        }
+        listening["turn_detection"] = {"type": "server_vad", **_LEVELS}
+        common["object"] = "realtime.transcription_session"
+        return {**common, "audio": {"input": listening}}
+    listening["turn_detection"] = dict(_DETECTIONS["server_vad"])
     return {
-        "type": "realtime",
+        **common,
         "object": "realtime.session",
-        "id": session_id,
         "model": model,
         "output_modalities": ["audio"],
         "instructions": "You are a helpful assistant.",
@@ -78,40 +67,51 @@ def new_session(session_id: str, model: str, kind: str = "realtime") -> dict[str
         "tracing": None,
         "truncation": "auto",
         "prompt": None,
-        "expires_at": expires_at,
-        "audio": {
-            "input": hearing,
-            "output": {"format": PCM, "voice": "alloy", "speed": 1.0},
-        },
-        "include": None,
+        "audio": {"input": listening, "output": {"format": PCM, "voice": "alloy", "speed": 1.0}},
     }
 
 
-def merge(session: dict[str, Any], update: dict[str, Any]) -> dict[str, Any]:
-    """The settings after an update: `audio` is merged, all else replaced."""
-    merged = {**session, **update}
-    if "audio" in update:
-        merged["audio"] = dict(session["audio"])
-        for side, settings in update["audio"].items():
-            merged["audio"][side] = {**session["audio"].get(side, {}), **settings}
-    speech, hearing = merged["audio"].get("output", {}), merged["audio"].get("input", {})
+def merge(session: Event, update: Event) -> Event:
+    """The settings after an update: `audio` is merged, all else replaced.
+
+    `null` restores the default of a setting that cannot be `null`.
+    """
+    default = new_session(session["id"], session.get("model") or "", session["type"])
+    merged = {**session, **_replaced(update, default)}
+    merged["audio"] = dict(session["audio"])
+    sides: dict[str, Event | None] = update.get("audio") or {}
+    for side, settings in sides.items():
+        known = default["audio"].get(side, {})
+        settings = _replaced(settings or {}, known, off=("turn_detection",))
+        merged["audio"][side] = {**session["audio"].get(side, {}), **settings}
+    speech, listening = merged["audio"].get("output", {}), merged["audio"]["input"]
     if "voice" in speech:
         speech["voice"] = voice_name(speech["voice"])
-    found = hearing.get("turn_detection")
-    if found and merged["type"] == "realtime":
-        hearing["turn_detection"] = {**_VADS.get(found.get("type"), {}), **found}
-    if hearing.get("transcription"):
-        hearing["transcription"] = {"language": None, "prompt": None, **hearing["transcription"]}
+    detection = listening.get("turn_detection")
+    if detection and session["type"] == "realtime":
+        known = _DETECTIONS.get(detection.get("type"), {})
+        listening["turn_detection"] = {**known, **_replaced(detection, known)}
+    if listening.get("transcription"):
+        settings = {"language": None, "prompt": None, **listening["transcription"]}
+        listening["transcription"] = settings
     return merged
 
 
+def _replaced(settings: Event, default: Event, off: tuple[str, ...] = ()) -> Event:
+    return {
+        name: default.get(name) if value is None and name not in off else value
+        for name, value in settings.items()
+        if name != "audio"
+    }
+
+
 def voice_name(voice: Any) -> str:
-    """A voice as the server tells it: one of the client's own by its id."""
+    """A voice as the server reports it: a custom one by its id."""
     name: str = voice["id"] if is_object(voice) else voice
     return name
 
 
-def returned_settings(model: type[Model], settings: dict[str, Any]) -> Model:
+def returned_settings(model: type[Model], settings: Event) -> Event:
     """The settings as the server returns them, without those that it only accepts."""
     settings = copy.deepcopy(settings)
     for found in deviations(model.from_dict(settings)):
@@ -121,4 +121,4 @@ def returned_settings(model: type[Model], settings: dict[str, Any]) -> Model:
             for name in parents:
                 place = place[name]
             del place[last]
-    return model.from_dict(settings)
+    return settings

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from openai_realtime_client import ga
-from openai_realtime_client.core.model import RealtimeModel
+from openai_realtime_client.core.json_types import at
 from openai_realtime_client.testing import audio
 from openai_realtime_client.testing.errors import StrictRules
-from openai_realtime_client.testing.settings import Ids
+from openai_realtime_client.testing.settings import Event, Ids
 
 __all__ = ["TranslationRules", "new_translation"]
 
 _CHUNK = 9600
 
 
-def new_translation(session_id: str, model: str) -> dict[str, Any]:
+def new_translation(session_id: str, model: str) -> Event:
     """The settings with which a translation session begins."""
     return {
         "id": session_id,
@@ -33,83 +31,58 @@ class TranslationRules(StrictRules):
     """The rules of one translation session.
 
     The translation of any audio is the audio itself, in chunks of 200 ms, each with a word of
-    transcript: the language and the number of the chunk, such as ` es-1`. `session.close` brings
-    what is left, and then `session.closed`.
+    transcript: the language and the number of the chunk, such as ` es-1`. After `session.close`
+    comes what is left, and then `session.closed`.
     """
 
-    def __init__(self, session: dict[str, Any], ids: Ids) -> None:
+    def __init__(self, session: Event, ids: Ids) -> None:
         super().__init__(ids)
-        self.session = session
+        self._session = session
         self._pending = bytearray()
         self._chunks = 0
 
-    def start(self) -> Sequence[RealtimeModel]:
+    def start(self) -> Sequence[Event]:
         """`session.created`."""
-        return [
-            ga.RealtimeTranslationServerEventSessionCreated(
-                event_id=self._ids("event"),
-                session=ga.RealtimeTranslationSession.from_dict(self.session),
-            )
-        ]
+        return [self._ids.event("session.created", session=self._session)]
 
-    def streams(self) -> Sequence[Iterator[RealtimeModel]]:
-        """None: all output answers input."""
-        return []
+    def _handlers(self) -> Mapping[str, Callable[[Event], Sequence[Event]]]:
+        return {
+            "session.update": self._update,
+            "session.input_audio_buffer.append": self._append,
+            "session.close": self._close,
+        }
 
-    def _dispatch(self, event: RealtimeModel) -> Sequence[RealtimeModel]:
-        match event:
-            case ga.RealtimeTranslationClientEventSessionUpdate():
-                return self._update(event.session.to_dict())
-            case ga.RealtimeTranslationClientEventInputAudioBufferAppend():
-                self._pending += audio.decoded(event.audio)
-                return self._translate(_CHUNK)
-            case _:
-                self.is_over = True
-                closed = ga.RealtimeTranslationServerEventSessionClosed(event_id=self._ids("event"))
-                return [*self._translate(1), closed]
+    def _update(self, event: Event) -> Sequence[Event]:
+        known: dict[str, Event] = self._session["audio"]
+        update: dict[str, Event | None] = at(event, "session", "audio") or {}
+        changed = {side: {**known[side], **(given or {})} for side, given in update.items()}
+        self._session = {**self._session, "audio": {**known, **changed}}
+        return [self._ids.event("session.updated", session=self._session)]
 
-    def _update(self, update: dict[str, Any]) -> Sequence[RealtimeModel]:
-        for side, settings in update.get("audio", {}).items():
-            self.session["audio"][side] = {**self.session["audio"].get(side, {}), **settings}
-        return [
-            ga.RealtimeTranslationServerEventSessionUpdated(
-                event_id=self._ids("event"),
-                session=ga.RealtimeTranslationSession.from_dict(self.session),
-            )
-        ]
+    def _append(self, event: Event) -> Sequence[Event]:
+        self._pending += audio.decoded(event["audio"])
+        return [*self._translate(_CHUNK)]
 
-    def _translate(self, least: int) -> list[RealtimeModel]:
-        """The translation of what is pending, as long as there are `least` bytes of it."""
-        events: list[RealtimeModel] = []
+    def _close(self, _: Event) -> Sequence[Event]:
+        self.is_over = True
+        return [*self._translate(1), self._ids.event("session.closed")]
+
+    def _translate(self, least: int) -> Iterator[Event]:
+        """Translate what is pending, as long as there are `least` bytes of it."""
         while len(self._pending) >= least:
             chunk = bytes(self._pending[:_CHUNK])
             del self._pending[:_CHUNK]
-            events += self._translated(chunk)
-        return events
+            yield from self._translated(chunk)
 
-    def _translated(self, chunk: bytes) -> list[RealtimeModel]:
+    def _translated(self, chunk: bytes) -> Iterator[Event]:
         self._chunks += 1
-        elapsed_ms = 200 * self._chunks
-        events: list[RealtimeModel] = []
-        if self.session["audio"]["input"].get("transcription"):
-            source = ga.RealtimeTranslationServerEventSessionInputTranscriptDelta(
-                event_id=self._ids("event"),
-                delta=f" source-{self._chunks}",
-                elapsed_ms=elapsed_ms,
-            )
-            events.append(source)
-        language = self.session["audio"]["output"].get("language") or "translated"
-        transcript = ga.RealtimeTranslationServerEventSessionOutputTranscriptDelta(
-            event_id=self._ids("event"),
-            delta=f" {language}-{self._chunks}",
-            elapsed_ms=elapsed_ms,
-        )
-        speech = ga.RealtimeTranslationServerEventSessionOutputAudioDelta(
-            event_id=self._ids("event"),
-            delta=base64.b64encode(chunk).decode(),
-            sample_rate=24000,
-            channels=1,
-            format=ga.RealtimeTranslationServerEventSessionOutputAudioDelta.FormatEnum.PCM16,
-            elapsed_ms=elapsed_ms,
-        )
-        return [*events, transcript, speech]
+        place = {"elapsed_ms": 200 * self._chunks}
+        if at(self._session, "audio", "input", "transcription"):
+            delta = f" source-{self._chunks}"
+            yield self._ids.event("session.input_transcript.delta", delta=delta, **place)
+        language = at(self._session, "audio", "output", "language") or "translated"
+        delta = f" {language}-{self._chunks}"
+        yield self._ids.event("session.output_transcript.delta", delta=delta, **place)
+        sound: Event = {"sample_rate": 24000, "channels": 1, "format": "pcm16"}
+        sound["delta"] = base64.b64encode(chunk).decode()
+        yield self._ids.event("session.output_audio.delta", **sound, **place)

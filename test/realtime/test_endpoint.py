@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-from kinds import KINDS, TRANSLATIONS, Kind
+from connections import KEY, Kind
 from openai_realtime_client import ConnectionSettingsError, azure, ga, v1
 from openai_realtime_client.realtime.endpoint import Headers
 
-KEY = "sk-test-0123456789abcdefghij"
 ENDPOINT = "https://somebody.openai.azure.com"
 
 
-@pytest.fixture(autouse=True)
-def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "AZURE_OPENAI_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
+# All that differs: the path, the header of the beta, the parameters for Azure; and how a function
+# for a key is called.
+DIALECTS = [Kind(v1, True), Kind(ga, False), Kind(ga, True, "connect_translation")]
+
+for_dialects = pytest.mark.parametrize("kind", DIALECTS, ids=str)
 
 
-@pytest.fixture(params=KINDS + TRANSLATIONS, ids=str)
-def kind(request: pytest.FixtureRequest) -> Kind:
-    found: Kind = request.param
-    return found
+@pytest.fixture
+def kind() -> Kind:
+    return Kind(ga, True)
 
 
 def url(kind: Kind, *args: Any, **kwargs: Any) -> str:
@@ -47,6 +45,7 @@ def beta(kind: Kind) -> dict[str, str]:
 # The URL
 
 
+@for_dialects
 def test_by_default_it_is_the_documented_server(kind: Kind) -> None:
     assert url(kind, api_key=KEY) == f"wss://api.openai.com/v1{kind.path}"
 
@@ -103,6 +102,7 @@ def test_a_fragment_is_left_out(kind: Kind) -> None:
     assert url(kind, "m", base_url="wss://a/v1#f") == f"wss://a/v1{kind.path}?model=m"
 
 
+@for_dialects
 @pytest.mark.parametrize("end", ["", "/"])
 def test_azure_has_a_url_of_its_own_for_each_protocol(kind: Kind, end: str) -> None:
     found = url(kind, azure=azure(ENDPOINT + end, "my deployment", api_key=KEY))
@@ -114,21 +114,23 @@ def test_azure_has_a_url_of_its_own_for_each_protocol(kind: Kind, end: str) -> N
         assert found == f"wss://somebody.openai.azure.com{path}?model=my+deployment"
 
 
+@for_dialects
 def test_the_version_of_azures_api_is_for_v1_alone(kind: Kind) -> None:
     found = url(kind, azure=azure(ENDPOINT, "d", api_key=KEY, api_version="2099-01-01"))
     assert ("api-version=2099-01-01" in found) is kind.is_beta
     assert ("api-version" in found) is kind.is_beta
 
 
+@for_dialects
 def test_intent_and_query_are_added_for_azure(kind: Kind) -> None:
     found = url(kind, intent="transcription", azure=azure(ENDPOINT, "d"), query={"a": "1"})
     assert found.endswith("&a=1")
     assert "intent=transcription" in found
 
 
-@pytest.mark.parametrize("protocol", [v1, ga], ids=["root", "ga"])
-def test_a_call_on_azure_has_its_model_already(protocol: ModuleType) -> None:
-    found = url(Kind(protocol, True), call_id="rtc_1", azure=azure(ENDPOINT, "d"))
+@for_dialects
+def test_a_call_on_azure_has_its_model_already(kind: Kind) -> None:
+    found = url(kind, call_id="rtc_1", azure=azure(ENDPOINT, "d"))
     assert "call_id=rtc_1" in found
     assert "model=" not in found
 
@@ -154,6 +156,7 @@ def test_settings_that_make_no_url_are_an_error(
         url(kind, api_key=KEY, **arguments)
 
 
+@for_dialects
 def test_settings_are_checked_when_a_session_is_opened(kind: Kind) -> None:
     connector = kind.connect("m", call_id="rtc_1", api_key=KEY)
     with pytest.raises(ConnectionSettingsError):
@@ -222,6 +225,7 @@ def test_without_a_credential_any_server_will_do(kind: Kind) -> None:
 # Headers
 
 
+@for_dialects
 def test_a_key_is_a_bearer_token(kind: Kind) -> None:
     assert headers(kind, api_key=KEY) == {**beta(kind), "Authorization": f"Bearer {KEY}"}
 
@@ -232,12 +236,14 @@ def test_the_key_comes_from_the_environment(kind: Kind, monkeypatch: pytest.Monk
     assert headers(kind, api_key=KEY)["Authorization"] == f"Bearer {KEY}"
 
 
+@for_dialects
 def test_an_empty_key_is_none(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-env")
     assert headers(kind, api_key="") == beta(kind)
     assert headers(kind, api_key=lambda: "") == beta(kind)
 
 
+@for_dialects
 def test_a_missing_key_is_an_error_that_says_what_to_do(kind: Kind) -> None:
     with pytest.raises(ConnectionSettingsError, match="OPENAI_API_KEY") as caught:
         headers(kind)
@@ -246,6 +252,7 @@ def test_a_missing_key_is_an_error_that_says_what_to_do(kind: Kind) -> None:
         headers(kind, azure=azure(ENDPOINT, "d"))
 
 
+@for_dialects
 def test_a_function_gives_a_new_key_each_time(kind: Kind) -> None:
     keys = iter(["sk-first", "sk-second"])
     settings = kind.connect(api_key=lambda: next(keys))._settings
@@ -255,7 +262,6 @@ def test_a_function_gives_a_new_key_each_time(kind: Kind) -> None:
         assert got["Authorization"] == f"Bearer {key}"
 
 
-@pytest.mark.parametrize("kind", [k for k in KINDS + TRANSLATIONS if k.is_async], ids=str)
 def test_a_coroutine_function_gives_the_key(kind: Kind) -> None:
     async def key() -> str:
         await asyncio.sleep(0)
@@ -273,6 +279,7 @@ def test_a_key_that_is_no_header_is_an_error(kind: Kind, key: str, is_function: 
     assert key not in str(caught.value)
 
 
+@for_dialects
 @pytest.mark.parametrize("name", ["Authorization", "authorization", "AUTHORIZATION"])
 def test_an_own_header_is_instead_of_a_key(
     kind: Kind, name: str, monkeypatch: pytest.MonkeyPatch
@@ -283,16 +290,19 @@ def test_an_own_header_is_instead_of_a_key(
     assert headers(kind, headers=own) == {**beta(kind), **own}
 
 
+@for_dialects
 def test_own_headers_are_added(kind: Kind) -> None:
     got = headers(kind, api_key=KEY, headers={"X-A": "1"})
     assert got == {**beta(kind), "Authorization": f"Bearer {KEY}", "X-A": "1"}
 
 
+@for_dialects
 @pytest.mark.parametrize("name", ["OpenAI-Beta", "openai-beta"])
 def test_an_own_beta_header_wins(kind: Kind, name: str) -> None:
     assert headers(kind, api_key="", headers={name: "other=v1"}) == {name: "other=v1"}
 
 
+@for_dialects
 def test_azure_has_a_header_for_keys(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-env")
     expected = {**beta(kind), "api-key": KEY}
@@ -300,6 +310,7 @@ def test_azure_has_a_header_for_keys(kind: Kind, monkeypatch: pytest.MonkeyPatch
     assert headers(kind, azure=azure(ENDPOINT, "d", api_key=lambda: KEY)) == expected
 
 
+@for_dialects
 def test_azure_takes_a_token(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "env")
     expected = {**beta(kind), "Authorization": f"Bearer {KEY}"}
@@ -342,19 +353,19 @@ def test_azures_settings_do_not_show_their_credential(secret: dict[str, Any]) ->
     assert "my-deployment" in repr(settings)
 
 
+@for_dialects
 @pytest.mark.parametrize("key", [None, b"sk-bytes", 5])
 def test_a_function_gives_a_key_that_is_text(kind: Kind, key: Any) -> None:
     with pytest.raises(ConnectionSettingsError, match=f"gave a {type(key).__name__}"):
         headers(kind, api_key=lambda: key)
 
 
-@pytest.mark.parametrize("protocol", [v1, ga], ids=["root", "ga"])
-def test_a_coroutine_function_is_for_asyncio(protocol: ModuleType) -> None:
+def test_a_coroutine_function_is_for_asyncio() -> None:
     async def key() -> str:
         return KEY
 
     with pytest.raises(ConnectionSettingsError, match="gave a coroutine"):
-        headers(Kind(protocol, False), api_key=key)
+        headers(Kind(ga, False), api_key=key)
 
 
 def test_a_password_in_the_url_is_a_secret(kind: Kind) -> None:
@@ -362,6 +373,7 @@ def test_a_password_in_the_url_is_a_secret(kind: Kind) -> None:
         url(kind, base_url="ws://user:password@example.com/v1", api_key="")
 
 
+@for_dialects
 def test_wrong_arguments_are_an_error_only_when_a_session_is_opened(kind: Kind) -> None:
     query: Any = "a=b"
     connector = kind.connect(query=query, headers=query, api_key=KEY)
@@ -369,6 +381,7 @@ def test_wrong_arguments_are_an_error_only_when_a_session_is_opened(kind: Kind) 
         asyncio.run(connector.open()) if kind.is_async else connector.open()
 
 
+@for_dialects
 def test_a_user_in_the_url_takes_the_place_of_the_environments_key(
     kind: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:

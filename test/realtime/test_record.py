@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import io
 import json
 import logging
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -40,22 +40,24 @@ def server() -> Iterator[ReplayServer]:
         yield server
 
 
-def hold_sync(connect: Any, events: list[Event]) -> None:
+def hold_sync(connect: Any, events: list[Event], end: Callable[[], object] = int) -> None:
     with connect as connection:
         for event in events:
             connection.send(event)
         for event in connection:
             if event.type == "response.done":
+                end()
                 return
 
 
-def hold_async(connect: Any, events: list[Event]) -> None:
+def hold_async(connect: Any, events: list[Event], end: Callable[[], object] = int) -> None:
     async def main() -> None:
         async with connect as connection:
             for event in events:
                 await connection.send(event)
             async for event in connection:
                 if event.type == "response.done":
+                    end()
                     return
 
     asyncio.run(main())
@@ -119,6 +121,7 @@ def recorded(kind: str, text: str, *, audio: bool = True) -> str:
     file = io.StringIO()
     started = Record(file, audio=audio).start(lambda text: text.replace(KEY, "***"))
     started.add("server", kind, text)
+    started.close()
     line = file.getvalue()
     assert line.endswith("}\n")
     assert line.count("\n") == 1
@@ -192,38 +195,34 @@ def test_an_event_that_cannot_be_read_is_left_out(caplog: pytest.LogCaptureFixtu
     started = Record(file).start(str)
     started.add("client", "x", '{"type": "x", "authorization": %s}' % ("[" * 99_999))
     started.add("client", "y", '{"type": "y"}')
+    started.close()
     assert [each.event["type"] for each in read_recording(file.getvalue().splitlines())] == ["y"]
     assert "leaves out an event" in caplog.text
 
 
-def test_a_full_disk_leaves_whole_lines_and_the_session(
-    server: ReplayServer,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    room = 1500
-    write = os.write
+FULL = """
+import resource, sys
+from openai_realtime_client import ga
+url, path = sys.argv[1:]
+resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500))
+with ga.connect_sync("m", api_key="k", base_url=url, record=path) as connection:
+    connection.send({"type": "response.create"})
+    for event in connection:
+        if event.type == "response.done":
+            break
+"""
 
-    def filling(descriptor: int, data: Any) -> int:
-        nonlocal room
-        if not room:
-            raise OSError(errno.ENOSPC, "no space left")
-        written = write(descriptor, data[:room])
-        room -= written
-        return written
 
-    monkeypatch.setattr(record_module.os, "write", filling)
+def test_a_full_disk_leaves_whole_lines_and_the_session(tmp_path: Path) -> None:
     path = tmp_path / "session.jsonl"
-    hold_sync(ga.connect_sync("m", api_key=KEY, base_url=server.url, record=path), SAID)
-    monkeypatch.undo()
+    with ReplayServer() as server:
+        command = [sys.executable, "-c", FULL, server.url, path]
+        ended = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     text = path.read_text("utf-8")
     assert text.endswith("}\n")
     assert 0 < len(text) < 1500
     assert list(read_recording(path))
-    assert [each.message for each in caplog.records if each.levelno == logging.WARNING] == [
-        "the record stops: OSError"
-    ]
+    assert ended.stderr == "the record stops: OSError\n"
 
 
 def test_a_file_object_that_fails_does_not_end_the_session(
@@ -247,21 +246,95 @@ def test_a_path_that_cannot_be_written_is_refused_at_once(
 CRASHING = """
 import os, signal, sys
 from openai_realtime_client import ga
-url, path = sys.argv[1:]
-with ga.connect_sync("m", api_key="k", base_url=url, record=path) as connection:
+end, url, path = sys.argv[1:]
+connection = ga.connect_sync("m", api_key="k", base_url=url, record=path).open()
+connection.send_audio(bytes(300_000))
+connection.recv()
+if end == "exception":
+    raise SystemExit("Failed.")
+while True:
     connection.send_audio(bytes(300_000))
-    connection.recv()
-    os.kill(os.getpid(), signal.SIGTERM)
+    if os.path.getsize(path) > 2_000_000:
+        os.kill(os.getpid(), signal.SIGTERM)
 """
 
 
-def test_a_crash_leaves_what_was_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["exception", "signal"])
+def test_a_crash_leaves_what_was_written(tmp_path: Path, end: str) -> None:
     path = tmp_path / "session.jsonl"
     with ReplayServer() as server:
-        command = [sys.executable, "-c", CRASHING, server.url, path]
+        command = [sys.executable, "-c", CRASHING, end, server.url, path]
         assert subprocess.run(command, cwd=ROOT, check=False).returncode != 0
     kinds = [each.event["type"] for each in read_recording(path)]
-    assert kinds == [*["input_audio_buffer.append"] * 4, "session.created"]
+    if end == "exception":
+        assert kinds == [*["input_audio_buffer.append"] * 4, "session.created"]
+    assert kinds.count("input_audio_buffer.append") == len(kinds) - 1
+
+
+class Slow(io.StringIO):
+    """A file whose disk does not answer until it is released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_released = threading.Event()
+
+    def write(self, text: str) -> int:
+        if not self.is_released.wait(20):
+            raise TimeoutError
+        return super().write(text)
+
+
+@each_kind
+def test_a_slow_disk_does_not_delay_the_session(
+    server: ReplayServer, connect: Any, hold: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = Slow()
+    # Not before all was sent and received is the first line written. `close` waits for the others.
+    settings = connect("m", api_key=KEY, base_url=server.url, record=file)
+    hold(settings, SAID, end=file.is_released.set)
+    recorded = [each.event["type"] for each in read_recording(file.getvalue().splitlines())]
+    assert recorded[-1] == "response.done"
+    assert "the record stops" not in caplog.text
+
+
+@each_kind
+def test_a_disk_that_hangs_does_not_delay_the_end_for_long(
+    server: ReplayServer,
+    connect: Any,
+    hold: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(record_module, "_CLOSE_TIMEOUT", 0.1)
+    file = Slow()
+    hold(connect("m", api_key=KEY, base_url=server.url, record=file), SAID)
+    assert "the record stops: writing is too slow" in caplog.text
+    assert file.getvalue() == ""
+    file.is_released.set()
+
+
+def test_what_waits_to_be_written_has_a_limit(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(record_module, "_MOST_WAITING", 30)
+    file = Slow()
+    started = Record(file).start(str)
+    for kind in "abcd":
+        started.add("client", kind, f'{{"type":"{kind}"}}')
+    file.is_released.set()
+    started.close()
+    assert caplog.messages == ["the record stops: writing is too slow"]
+    assert len(file.getvalue().splitlines()) < 3
+
+
+def test_a_session_that_is_forgotten_leaves_no_thread(tmp_path: Path) -> None:
+    started = Record(tmp_path / "session.jsonl").start(str)
+    started.add("client", "a", '{"type":"a"}')
+    [thread] = [each for each in threading.enumerate() if "record" in each.name]
+    del started
+    thread.join(10)
+    assert not thread.is_alive()
+    assert len((tmp_path / "session.jsonl").read_text("utf-8").splitlines()) == 1
 
 
 @pytest.mark.parametrize("long", [10, 200_000])

@@ -1,0 +1,94 @@
+"""MCP servers of the embedded server: lists of tools that a test gives."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from openai_realtime_client.core.json_types import is_array, is_object
+from openai_realtime_client.testing.settings import Event
+
+__all__ = ["McpServers", "McpTool", "needs_approval", "offered_tools"]
+
+
+@dataclass(frozen=True)
+class McpTool:
+    """A tool of an MCP server.
+
+    Args:
+        name: Its name.
+        output: Its output, or a function that makes it of the call's arguments; an exception of
+            the function makes the call fail, with its text.
+        input_schema: The JSON schema of its arguments.
+        description: What it does.
+        read_only: Whether it only reads, which `allowed_tools` and `require_approval` may ask for.
+    """
+
+    name: str
+    output: str | Callable[[dict[str, Any]], str] = "Done."
+    input_schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object"})
+    description: str | None = None
+    read_only: bool = False
+
+    def listed(self) -> Event:
+        """The tool as it is listed in an item."""
+        return {
+            "name": self.name,
+            "description": self.description,
+            "input_schema": dict(self.input_schema),
+            "annotations": {"readOnlyHint": self.read_only},
+        }
+
+    def run(self, arguments: str) -> Event:
+        """Call it: fields of the `mcp_call` item."""
+        try:
+            output = self.output if isinstance(self.output, str) else self.output(_load(arguments))
+        except Exception as error:
+            return {"error": {"type": "tool_execution_error", "message": str(error)}}
+        return {"output": output}
+
+
+# By the label that sessions give to the MCP server.
+McpServers = Mapping[str, Sequence[McpTool]]
+
+
+def _load(arguments: str) -> dict[str, Any]:
+    found: Any = json.loads(arguments)
+    return found if is_object(found) else {}
+
+
+def offered_tools(tools: list[Event] | None, servers: McpServers) -> list[Event]:
+    """The functions among a session's tools, and what their MCP servers offer, as functions."""
+    found: list[Event] = []
+    for tool in tools or []:
+        if tool.get("type", "function") == "function":
+            found.append(tool)
+            continue
+        label: str = tool["server_label"]
+        found += [
+            {"name": each.name, "parameters": dict(each.input_schema), "server_label": label}
+            for each in servers.get(label, ())
+            if _is_selected(tool.get("allowed_tools"), each, default=True)
+        ]
+    return found
+
+
+def needs_approval(tools: list[Event], label: str, called: McpTool) -> bool:
+    """Whether the client has to approve calls of a tool."""
+    found = (tool.get("require_approval") for tool in tools if tool.get("server_label") == label)
+    rule: Any = next(found, None) or "always"
+    if is_object(rule):
+        return not _is_selected(rule.get("never"), called, default=False)
+    return bool(rule == "always")
+
+
+def _is_selected(selection: Any, tool: McpTool, *, default: bool) -> bool:
+    """Whether a list of names, or a filter, selects a tool."""
+    if is_array(selection):
+        return tool.name in selection
+    if not is_object(selection):
+        return default
+    names, read_only = selection.get("tool_names"), selection.get("read_only")
+    return (names is None or tool.name in names) and (not read_only or tool.read_only)

@@ -1,0 +1,85 @@
+"""What all tests of connections run in."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import transports
+from connections import KINDS, Kind
+
+
+def open_sockets() -> int:
+    """How many sockets this process has, where the system tells."""
+    found = 0
+    with contextlib.suppress(FileNotFoundError):
+        for entry in os.listdir("/proc/self/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                found += os.readlink(f"/proc/self/fd/{entry}").startswith("socket:")
+    return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_collection() -> Iterator[None]:
+    """What outlives a test is not looked at again in the next."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left() -> Iterator[None]:
+    threads, sockets = set(threading.enumerate()), open_sockets()
+    yield
+    # What was not closed warns, and so fails the test.
+    gc.collect()
+    gc.freeze()
+    for thread in set(threading.enumerate()) - threads:
+        while thread.ident is None:  # It is just being started, by one that ends.
+            time.sleep(0.001)
+        thread.join(5)
+        assert not thread.is_alive()
+    assert open_sockets() == sockets
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "AZURE_OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("authority") / "authority.pem"
+    transports.write_authority(path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _transport(
+    request: pytest.FixtureRequest, authority: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """TLS where the kind of connection says so. Clients trust the authority of the run."""
+    callspec = getattr(request.node, "callspec", None)
+    kind = callspec and callspec.params.get("kind")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+    transports.use(bool(kind and kind.is_tls))
+    yield
+    transports.use(False)
+
+
+@pytest.fixture(params=KINDS, ids=str)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    found: Kind = request.param
+    return found

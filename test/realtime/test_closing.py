@@ -1,0 +1,346 @@
+"""The end of a session, whoever closes it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import json
+import logging
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import websockets
+from websockets.asyncio.server import ServerConnection
+
+from connections import (
+    ANY_REASON,
+    EVENT,
+    KEY,
+    Kind,
+    assert_closed,
+    assert_over,
+    do,
+    entered,
+    error_of,
+    for_asyncio,
+    for_loops,
+    opened,
+    rest,
+    scenario,
+    sends,
+    serving,
+    turns,
+    until,
+    waits,
+    within,
+)
+from openai_realtime_client import (
+    ConnectionClosedError,
+    ConnectionFailedError,
+    ConnectionLostError,
+    HandshakeRefusedError,
+    InvalidKeyError,
+    MessageTooBigError,
+    ProtocolRefusedError,
+    RealtimeConnectionError,
+    SessionExpiredError,
+)
+from openai_realtime_client.testing import Faults
+from transports import ReplayServer
+
+CODES = [
+    (1001, SessionExpiredError),
+    (1002, ConnectionClosedError),
+    (1008, ConnectionClosedError),
+    (1009, MessageTooBigError),
+    (1011, ConnectionClosedError),
+    (3000, InvalidKeyError),
+    (3001, ConnectionClosedError),
+    (4000, ProtocolRefusedError),
+    (4001, ConnectionClosedError),
+]
+
+
+@pytest.mark.parametrize(("code", "error"), CODES)
+@scenario
+async def test_a_close_code_has_its_error(
+    kind: Kind, code: int, error: type[ConnectionClosedError]
+) -> None:
+    faults = Faults(close_after=1, close_code=code, close_reason="why é")
+    async with ReplayServer(faults=faults) as server, opened(kind, server.url) as connection:
+        assert (await do(connection.recv)).type == "session.created"
+        assert_closed(await error_of(error, rest, connection), code, "why é")
+        await assert_over(connection, error, code, "why é")
+
+
+@scenario
+async def test_a_normal_close_ends_iteration(kind: Kind) -> None:
+    async with serving(sends(EVENT, EVENT)) as url, opened(kind, url) as connection:
+        assert [event.to_dict() for event in await rest(connection)] == [EVENT, EVENT]
+        assert await rest(connection) == []
+        await assert_over(connection, ConnectionClosedError, 1000)
+
+
+@scenario
+async def test_a_close_without_a_code_is_normal(kind: Kind) -> None:
+    async def handler(connection: ServerConnection) -> None:
+        connection.transport.write(b"\x88\x00")
+        await connection.wait_closed()
+
+    async with serving(handler) as url, opened(kind, url) as connection:
+        assert await rest(connection) == []
+        await assert_over(connection, ConnectionClosedError, 1005)
+
+
+@pytest.mark.parametrize("is_abrupt", [False, True])
+@scenario
+async def test_a_cut_connection_is_lost(kind: Kind, is_abrupt: bool) -> None:
+    async def handler(connection: ServerConnection) -> None:
+        await connection.send('{"type":"x"}')
+        await connection.recv()
+        connection.transport.abort() if is_abrupt else connection.transport.close()
+
+    async with serving(handler) as url, opened(kind, url) as connection:
+        assert (await do(connection.recv)).type == "x"
+        await do(connection.send, EVENT)
+        assert_closed(await error_of(ConnectionLostError, rest, connection), 1006)
+        await assert_over(connection, ConnectionLostError, 1006)
+
+
+@scenario
+async def test_a_broken_frame_ends_the_session(kind: Kind) -> None:
+    faults = Faults(broken_frame_after=1)
+    async with ReplayServer(faults=faults) as server, opened(kind, server.url) as connection:
+        assert (await do(connection.recv)).type == "session.created"
+        assert_closed(await error_of(ConnectionClosedError, rest, connection), 1002, ANY_REASON)
+
+
+@scenario
+async def test_a_message_that_is_too_big_for_us_ends_the_session(kind: Kind) -> None:
+    big = {"type": "x", "a": "z" * 2000}
+    handler, options = sends(EVENT, big, close=None), {"max_size": 1000}
+    async with serving(handler) as url, opened(kind, url, options=options) as connection:
+        assert (await do(connection.recv)).to_dict() == EVENT
+        error = await error_of(MessageTooBigError, rest, connection)
+        assert_closed(error, 1009, ANY_REASON)
+
+
+@scenario
+async def test_a_message_that_is_too_big_for_the_server_ends_the_session(kind: Kind) -> None:
+    async with serving(waits, max_size=1000) as url, opened(kind, url) as connection:
+        await do(connection.send, {"type": "x", "a": "z" * 2000})
+        assert_closed(await error_of(MessageTooBigError, rest, connection), 1009, ANY_REASON)
+
+
+@scenario
+async def test_closing_says_so_to_the_server(kind: Kind) -> None:
+    async with ReplayServer() as server, opened(kind, server.url) as connection:
+        await do(connection.close)
+        await do(connection.close)
+    assert server.sessions[0].close_code == 1000
+    async with ReplayServer() as server, opened(kind, server.url) as connection:
+        await do(connection.close, 4321, "why")
+    assert (server.sessions[0].close_code, server.sessions[0].close_reason) == (4321, "why")
+
+
+@pytest.mark.parametrize("code", [1000, 1011, 4321])
+@scenario
+async def test_after_closing_errors_have_its_code(kind: Kind, code: int) -> None:
+    async with serving(waits) as url, opened(kind, url) as connection:
+        await do(connection.close, code, "why")
+        await assert_over(connection, ConnectionClosedError, code, "why")
+
+
+@scenario
+async def test_closing_ends_an_iteration_elsewhere(kind: Kind) -> None:
+    async with serving(waits) as url, opened(kind, url) as connection:
+        receiving = asyncio.create_task(rest(connection))
+        await turns(5)
+        await do(connection.close)
+        assert await receiving == []
+
+
+@scenario
+async def test_what_was_not_received_does_not_keep_from_closing(
+    kind: Kind, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def handler(connection: ServerConnection) -> None:
+        with contextlib.suppress(websockets.ConnectionClosed):
+            while True:
+                await connection.send(json.dumps(EVENT))
+                await turns(1)
+
+    caplog.set_level(logging.DEBUG)
+    async with serving(handler) as url, opened(kind, url) as connection:
+        await do(connection.recv)
+        await do(connection.close)
+    # It is 1006 where the server's close frame was not waited for.
+    assert caplog.messages[-1].startswith("closed with 1000, session ")
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (1000, "é" * 62),
+        (1000, "z" * 124),
+        (1000, "\ud800"),
+        *((code, "") for code in (-1, 0, 999, 1004, 1005, 1006, 1015, 2999, 5000, 70_000)),
+    ],
+    ids=repr,
+)
+@scenario
+async def test_what_no_close_frame_can_hold_is_refused(kind: Kind, code: int, reason: str) -> None:
+    async with serving(sends(EVENT, close=None)) as url, opened(kind, url) as connection:
+        with pytest.raises(ValueError, match=r"close frame|reason|surrogates"):
+            await do(connection.close, code, reason)
+        assert (await do(connection.recv)).to_dict() == EVENT
+        await do(connection.send, EVENT)
+        await do(connection.close, 1000, "é" * 61)
+        await assert_over(connection, ConnectionClosedError, 1000, "é" * 61)
+
+
+@for_loops
+@scenario
+async def test_close_passes_a_reader_that_is_busy(kind: Kind) -> None:
+    """The reader waits when `close` begins, takes one event, and never comes again."""
+    began = asyncio.Event()
+
+    async def handler(connection: ServerConnection) -> None:
+        await connection.recv()
+        for _ in range(100):
+            await connection.send(json.dumps(EVENT))
+        await connection.wait_closed()
+
+    options = {"close_timeout": 15, "max_queue": 2}
+    async with serving(handler) as url, opened(kind, url, options=options) as connection:
+
+        async def read() -> None:
+            began.set()
+            await do(connection.recv)
+
+        reading = asyncio.create_task(read())
+        await began.wait()
+        await do(connection.send, EVENT)
+        await turns(3)
+        await within(3, do(connection.close))
+        assert connection._socket.close_code == 1000
+        with contextlib.suppress(ConnectionClosedError):
+            await within(0, reading)
+        await error_of(ConnectionClosedError, connection.recv)
+
+
+@for_asyncio
+@scenario
+async def test_cancelling_close_goes_on_closing(
+    kind: Kind, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with ReplayServer() as server, opened(kind, server.url) as connection:
+        closing = asyncio.create_task(connection.close())
+        await turns(1)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        await connection.close()
+        assert caplog.messages[-1].startswith("closed with 1000, session ")
+    assert server.sessions[0].close_code == 1000
+
+
+@for_asyncio
+@scenario
+async def test_cancelling_the_block_closes_the_session(kind: Kind) -> None:
+    async with ReplayServer() as server:
+        began = asyncio.Event()
+
+        async def talk() -> None:
+            async with opened(kind, server.url) as connection:
+                async for _ in connection:
+                    began.set()
+
+        talking = asyncio.create_task(talk())
+        await began.wait()
+        talking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await talking
+    assert server.sessions[0].close_code == 1000
+
+
+@scenario
+async def test_an_exception_closes_the_session(kind: Kind) -> None:
+    with ReplayServer() as server:
+        with pytest.raises(ZeroDivisionError):
+            async with opened(kind, server.url) as connection:
+                raise ZeroDivisionError
+        await assert_over(connection, ConnectionClosedError, 1000)
+    assert server.sessions[0].close_code == 1000
+
+
+@scenario
+async def test_a_connector_has_one_block_at_a_time(kind: Kind) -> None:
+    async with ReplayServer() as server:
+        connector = kind.connect(base_url=server.url, api_key=KEY)
+        for _ in range(2):
+            async with entered(connector, kind.is_async) as connection:
+                with pytest.raises(RuntimeError, match="open"):
+                    async with entered(connector, kind.is_async):
+                        pass
+                await do(connection.send, {"type": "input_audio_buffer.clear"})
+                await until(connection, "input_audio_buffer.cleared")
+    assert [session.close_code for session in server.sessions] == [1000, 1000]
+
+
+@scenario
+async def test_a_connector_that_did_not_connect_may_try_again(kind: Kind) -> None:
+    async with ReplayServer(faults=Faults(refuse=503)) as server:
+        connector = kind.connect(base_url=server.url, api_key=KEY)
+        for _ in range(2):
+            with pytest.raises(HandshakeRefusedError):
+                async with entered(connector, kind.is_async):
+                    pass
+        server.faults = Faults()
+        async with entered(connector, kind.is_async) as connection:
+            await until(connection, "session.created")
+
+
+@scenario
+async def test_a_connector_holds_one_session_at_a_time(kind: Kind) -> None:
+    async with ReplayServer() as server:
+        connector = kind.connect(base_url=server.url, api_key=KEY)
+        async with entered(connector, kind.is_async) as connection:
+            with pytest.raises(RuntimeError, match="call `connect` again"):
+                async with entered(connector, kind.is_async):
+                    pass
+            assert (await do(connection.recv)).type == "session.created"
+        async with entered(connector, kind.is_async):
+            pass
+        assert len(server.sessions) == 2
+
+
+def test_errors_can_be_distinguished_by_class() -> None:
+    for _, error in CODES:
+        assert issubclass(error, ConnectionClosedError)
+    for each in (ConnectionClosedError, ConnectionFailedError):
+        assert issubclass(each, RealtimeConnectionError)
+    assert issubclass(HandshakeRefusedError, ConnectionFailedError)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InvalidKeyError(3000, "why", "session.update", 5),
+        ConnectionFailedError("no connection"),
+        HandshakeRefusedError(401, {"X-Request-Id": "r"}, b'{"error":{"message":"m"}}'),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.parametrize(
+    "again", [copy.copy, lambda e: pickle.loads(pickle.dumps(e))], ids=["copy", "pickle"]
+)
+def test_errors_can_be_copied_and_pickled(error: Any, again: Callable[[Any], Any]) -> None:
+    other = again(error)
+    assert type(other) is type(error)
+    assert str(other) == str(error)
+    assert vars(other) == vars(error)

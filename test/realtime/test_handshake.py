@@ -1,0 +1,298 @@
+"""Opening a session: the request, and what servers answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection
+from websockets.http11 import Request
+
+import transports
+from connections import (
+    EVENT,
+    KEY,
+    Kind,
+    answering,
+    assert_closed,
+    entered,
+    error_of,
+    for_asyncio,
+    for_protocols,
+    for_translations,
+    holding,
+    opened,
+    refusal,
+    rest,
+    scenario,
+    sends,
+    serving,
+    turns,
+    unused_port,
+    within,
+)
+from http_server import Answer, json_answer
+from openai_realtime_client import ConnectionFailedError, HandshakeRefusedError, InvalidKeyError
+from peers import HalfRecord, peer
+from transports import HttpServer, ReplayServer
+
+
+async def handshake(kind: Kind, **kwargs: Any) -> Request:
+    """The request with which a session is opened."""
+    requests = []
+
+    async def handler(connection: ServerConnection) -> None:
+        requests.append(connection.request)
+        await connection.wait_closed()
+
+    async with serving(handler) as url, opened(kind, url, **kwargs):
+        pass
+    [request] = requests
+    assert request
+    return request
+
+
+@for_protocols
+@scenario
+async def test_the_handshake_has_the_settings(kind: Kind) -> None:
+    request = await handshake(kind, model="m", headers={"X-A": "1"}, query={"a": "b c"})
+    assert request.path == "/v1/realtime?model=m&a=b+c"
+    assert request.headers.get_all("Authorization") == [f"Bearer {KEY}"]
+    beta = ["realtime=v1"] if kind.is_beta else []
+    assert request.headers.get_all("OpenAI-Beta") == beta
+    assert request.headers.get_all("X-A") == ["1"]
+
+
+@for_translations
+@scenario
+async def test_a_translation_has_its_own_path(kind: Kind) -> None:
+    assert (await handshake(kind, model="m")).path == "/v1/realtime/translations?model=m"
+
+
+@pytest.mark.parametrize("name", ["Authorization", "authorization"])
+@scenario
+async def test_an_own_header_is_the_only_one(
+    kind: Kind, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-env")
+    request = await handshake(kind, api_key=None, headers={name: "Bearer mine"})
+    assert request.headers.get_all("Authorization") == ["Bearer mine"]
+
+
+@scenario
+async def test_an_empty_key_is_not_sent(kind: Kind) -> None:
+    assert (await handshake(kind, api_key="")).headers.get_all("Authorization") == []
+
+
+@scenario
+async def test_each_session_has_a_new_key(kind: Kind) -> None:
+    keys = iter(["sk-first", "sk-second", "sk-third"])
+    with ReplayServer() as server:
+        connector = kind.connect(base_url=server.url, api_key=lambda: next(keys))
+        for _ in range(2):
+            async with entered(connector, kind.is_async):
+                pass
+        assert next(keys) == "sk-third"
+        assert len(server.sessions) == 2
+
+
+@for_asyncio
+@scenario
+async def test_a_coroutine_function_gives_the_key(kind: Kind) -> None:
+    async def key() -> str:
+        await asyncio.sleep(0)
+        return KEY
+
+    request = await handshake(kind, api_key=key)
+    assert request.headers["Authorization"] == f"Bearer {KEY}"
+
+
+@scenario
+async def test_compression_is_not_offered_by_default(kind: Kind) -> None:
+    assert "Sec-WebSocket-Extensions" not in (await handshake(kind)).headers
+    asked = await handshake(kind, options={"compression": "deflate"})
+    assert "permessage-deflate" in asked.headers["Sec-WebSocket-Extensions"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@scenario
+async def test_this_machine_is_reached_without_a_proxy(
+    kind: Kind, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(sends(EVENT)) as url:
+        with HttpServer() as proxy:
+            for name in ("http_proxy", "https_proxy", "all_proxy"):
+                monkeypatch.setenv(name, proxy.url)
+            async with opened(kind, url.replace("127.0.0.1", host)) as connection:
+                assert len(await rest(connection)) == 1
+        assert not proxy.requests
+
+
+@pytest.mark.parametrize("is_own", [False, True])
+@scenario
+async def test_another_machine_is_reached_by_a_proxy(
+    kind: Kind, is_own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(proxy, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        monkeypatch.setenv("https_proxy", "http://wrong.invalid" if is_own else url)
+        options = {"proxy": url} if is_own else None
+        connector = kind.connect(
+            base_url="wss://somewhere.invalid", api_key=KEY, websocket_options=options
+        )
+        await error_of(ConnectionFailedError, connector.open)
+    [head] = asked
+    assert head.startswith(b"CONNECT somewhere.invalid:443 ")
+    assert KEY.encode() not in head
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 429, 500, 503])
+@scenario
+async def test_a_refusal_has_the_servers_answer(kind: Kind, status: int) -> None:
+    body = {"error": {"message": "Some message.", "code": "c"}}
+    headers = {"X-Request-ID": "req_1", "Retry-After": "2"}
+    with HttpServer(json_answer(body, status, headers=headers)) as server:
+        error = await refusal(kind, server.url)
+    assert isinstance(error, HandshakeRefusedError)
+    assert error.status == status
+    assert error.headers["x-request-id"] == error.request_id == "req_1"
+    assert error.headers["retry-after"] == "2"
+    assert json.loads(error.body) == body
+    assert str(error) == f"the server refused with HTTP {status}: Some message."
+    assert repr(error) == f"HandshakeRefusedError({status})"
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (b"", ""),
+        (b"\xff\xfe<html>", ""),
+        (b'{"error": "denied"}', ": denied"),
+        (b'{"error": {"message": 5}}', ""),
+        (b'{"error": null}', ""),
+        (b'{"detail": "denied"}', ""),
+        (b"[1]", ""),
+        (b"[" * 100_000, ""),
+        (json.dumps({"error": {"message": "m" * 1000}}).encode(), ": " + "m" * 200),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+@scenario
+async def test_a_refusal_with_any_body_is_shown_in_short(
+    kind: Kind, body: bytes, shown: str
+) -> None:
+    with HttpServer(Answer(403, body)) as server:
+        error = await refusal(kind, server.url)
+    assert isinstance(error, HandshakeRefusedError)
+    assert error.body == body
+    assert error.request_id is None
+    assert str(error) == f"the server refused with HTTP 403{shown}"
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
+@pytest.mark.parametrize("is_here", [False, True])
+@scenario
+async def test_a_redirect_is_not_followed(kind: Kind, status: int, is_here: bool) -> None:
+    with HttpServer() as other, HttpServer() as server:
+        location = f"{server.url if is_here else other.url}/v2".replace("http", "ws")
+        server.answers.append(Answer(status, headers={"Location": location}))
+        error = await refusal(kind, server.url)
+        assert isinstance(error, HandshakeRefusedError)
+        assert error.status == status
+        assert error.headers["location"] == location
+        assert (len(server.requests), len(other.requests)) == (1, 0)
+
+
+@scenario
+async def test_a_key_that_is_not_accepted_may_show_after_the_handshake(kind: Kind) -> None:
+    async with ReplayServer(api_key="sk-other") as server, opened(kind, server.url) as connection:
+        error = await error_of(InvalidKeyError, connection.recv)
+        assert_closed(error, 3000, "invalid_request_error.invalid_api_key")
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("ws://127.0.0.1:{port}", "127.0.0.1"),
+        ("ws://localhost:{port}", "localhost"),
+        ("wss://nowhere.invalid/v1", "nowhere.invalid"),
+        ("wss://a..invalid/v1", "a..invalid"),
+        (f"wss://{'a' * 70}.invalid/v1", "a" * 70),
+    ],
+)
+@scenario
+async def test_a_server_that_is_not_there_is_an_error(kind: Kind, url: str, host: str) -> None:
+    error = await refusal(kind, url.format(port=unused_port()))
+    assert type(error) is ConnectionFailedError
+    assert f"no connection to {host}" in str(error)
+
+
+@scenario
+async def test_a_server_that_does_not_answer_is_an_error(kind: Kind) -> None:
+    with HttpServer(Answer(fault="hold")) as server:
+        error = await refusal(kind, server.url, open_timeout=0.02)
+    assert type(error) is ConnectionFailedError
+    assert "Timeout" in str(error)
+
+
+@scenario
+async def test_half_an_answer_is_an_error_in_time(kind: Kind) -> None:
+    async with peer(HalfRecord) as other:
+        error = await within(0.1, refusal(kind, other.url, open_timeout=0.1))
+        assert type(error) is ConnectionFailedError
+        assert other.socket.fileno() >= 0
+
+
+ANSWERS = [
+    b"",
+    b"garbage\r\n\r\n",
+    b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: wrong\r\n\r\n",
+    b"HTTP/1.1 200",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n123",
+    b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 1000,
+    b"\x16\x03\x01\x00\x05",
+]
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: repr(answer[:30]))
+@pytest.mark.parametrize("is_expected", [False, True])
+@scenario
+async def test_a_server_that_answers_wrong_is_an_error(
+    kind: Kind, answer: bytes, is_expected: bool
+) -> None:
+    transports.use(is_expected == kind.is_tls)
+    async with answering(answer) as url:
+        address = url.partition(":")[2]
+        error = await refusal(kind, f"{'wss' if kind.is_tls else 'ws'}:{address}")
+    assert "no connection to 127.0.0.1" in str(error)
+
+
+@for_asyncio
+@pytest.mark.parametrize("delay", [0, 1, 2, 3, None])
+@scenario
+async def test_cancelling_open_leaves_nothing(kind: Kind, delay: int | None) -> None:
+    async with holding() as (url, came, left):
+        opening = asyncio.create_task(kind.connect(base_url=url, api_key=KEY).open())
+        if delay is None:
+            await came.wait()
+        else:
+            await turns(delay)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        await turns(10)
+        if delay is None or came.is_set():
+            await left.wait()

@@ -1,0 +1,298 @@
+"""Receiving: events of any kind and size, and the state of the session."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection
+
+from connections import (
+    EVENT,
+    PROTOCOL_KINDS,
+    Kind,
+    collects,
+    do,
+    error_of,
+    for_asyncio,
+    for_loops,
+    for_protocols,
+    for_threads,
+    for_translations,
+    opened,
+    rest,
+    scenario,
+    sends,
+    serving,
+    turns,
+    until,
+)
+from openai_realtime_client import InvalidEventError, MessageTooBigError, UnknownEvent
+from openai_realtime_client.testing import Faults
+from peers import peer
+from transports import ReplayServer
+
+
+@for_protocols
+@scenario
+async def test_events_are_what_the_server_sent(kind: Kind) -> None:
+    async with ReplayServer() as server, opened(kind, server.url, model="m") as connection:
+        await do(connection.recv)
+        for item in ({"type": "response.create"}, {"type": "wrong"}, EVENT):
+            await do(connection.send, item)
+        received = [await do(connection.recv) for _ in range(8)]
+        sent = server.sessions[0].sent[1:9]
+    assert [event.to_dict() for event in received] == [event.to_dict() for event in sent]
+    assert [type(event) for event in received] == [type(event) for event in sent]
+    assert "response.created" in {event.type for event in received}
+
+
+WIRES: list[dict[str, Any]] = [
+    EVENT,
+    {"type": "error", "event_id": "e", "error": {"type": "t", "message": "m", "x_new": None}},
+    {"type": "session.created", "event_id": "e", "session": {"id": "s", "x_new": [{}]}},
+    {"type": "response.done", "event_id": 5, "response": "text"},
+    {"type": ""},
+]
+
+
+@for_protocols
+@scenario
+async def test_nothing_is_lost_of_an_event(kind: Kind) -> None:
+    async with serving(sends(*WIRES)) as url, opened(kind, url) as connection:
+        received = await rest(connection)
+    assert [event.to_dict() for event in received] == WIRES
+    assert isinstance(received[0], UnknownEvent)
+    assert type(received[1]) is kind.protocol.RealtimeServerEventError
+
+
+@scenario
+async def test_an_event_may_come_in_a_binary_frame(kind: Kind) -> None:
+    async def handler(connection: ServerConnection) -> None:
+        await connection.send(json.dumps(EVENT).encode())
+        await connection.wait_closed()
+
+    async with serving(handler) as url, opened(kind, url) as connection:
+        assert (await do(connection.recv)).to_dict() == EVENT
+
+
+@scenario
+async def test_an_event_may_come_in_fragments(kind: Kind) -> None:
+    text = json.dumps(EVENT)
+
+    async def handler(connection: ServerConnection) -> None:
+        await connection.send([text[:5], text[5:6], text[6:]])
+        await connection.wait_closed()
+
+    async with serving(handler) as url, opened(kind, url) as connection:
+        assert (await do(connection.recv)).to_dict() == EVENT
+
+
+@scenario
+async def test_a_large_event_comes_through(kind: Kind) -> None:
+    faults = Faults(huge_after=0, huge_size=3 * 2**20)
+    async with ReplayServer(faults=faults) as server, opened(kind, server.url) as connection:
+        event = await do(connection.recv)
+    # The rules of `websockets` are narrower.
+    assert len(event.to_json()) > 2 * 2**20
+
+
+@for_loops
+@scenario
+async def test_a_message_of_many_fragments_comes_through(kind: Kind) -> None:
+    async def handler(connection: ServerConnection) -> None:
+        await connection.send(['{"type":"x","a":"', *["z"] * 10_000, *[""] * 1000, '"}'])
+        await connection.send(json.dumps(EVENT))
+        await connection.wait_closed()
+
+    async with serving(handler) as url, opened(kind, url) as connection:
+        assert (await do(connection.recv)).a == "z" * 10_000
+        assert (await do(connection.recv)).to_dict() == EVENT
+
+
+@scenario
+async def test_text_of_64_mib_comes_through(kind: Kind) -> None:
+    start, end = b'{"type":"x","a":"', b'"}'
+    text = start + b"z" * (2**26 - len(start) - len(end)) + end
+    pieces = [text[at : at + 2**14] for at in range(0, len(text), 2**14)]
+
+    async def handler(connection: ServerConnection) -> None:
+        await connection.send(text if kind.is_async else pieces, text=True)
+        await connection.send([*pieces, b" "], text=True)
+        await connection.wait_closed()
+
+    async with serving(handler) as url, opened(kind, url) as connection:
+        assert len((await do(connection.recv)).a) == 2**26 - len(start) - len(end)
+        await error_of(MessageTooBigError, connection.recv)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [b"\xff\xfe", b'{"type":"\xff"}', "", "not JSON", "[]", "5", "{}", '{"type":5}', '{"type":'],
+    ids=repr,
+)
+@scenario
+async def test_a_message_that_is_no_event_does_not_end_the_session(
+    kind: Kind, message: str | bytes
+) -> None:
+    handler = sends(message, EVENT, message, EVENT)
+    async with serving(handler) as url, opened(kind, url) as connection:
+        await error_of(InvalidEventError, connection.recv)
+        assert (await do(connection.recv)).to_dict() == EVENT
+        with pytest.raises(InvalidEventError):
+            await rest(connection)
+        assert [event.to_dict() for event in await rest(connection)] == [EVENT]
+
+
+@scenario
+async def test_an_error_event_does_not_end_the_session(kind: Kind) -> None:
+    async with ReplayServer() as server, opened(kind, server.url) as connection:
+        await do(connection.send, {"type": "session.update"})
+        await until(connection, "error")
+        await do(connection.send, {"type": "input_audio_buffer.clear"})
+        assert (await do(connection.recv)).type == "input_audio_buffer.cleared"
+
+
+@for_protocols
+@scenario
+async def test_the_session_is_what_the_server_said_last(kind: Kind) -> None:
+    async with ReplayServer() as server, opened(kind, server.url) as connection:
+        assert (connection.session, connection.session_id) == (None, None)
+        created = await do(connection.recv)
+        assert connection.session is created.session
+        assert connection.session_id == created.session.id
+        assert created.session.id.startswith("sess_")
+        change = {"instructions": "Be brief."} | ({} if kind.is_beta else {"type": "realtime"})
+        await do(connection.send, {"type": "session.update", "session": change})
+        assert connection.session is created.session
+        updated = await until(connection, "session.updated")
+        assert connection.session is updated.session
+        assert connection.session.instructions == "Be brief."
+        assert connection.session_id == created.session.id
+        assert f"session {created.session.id}" in repr(connection)
+        await do(connection.send, {"type": "input_audio_buffer.clear"})
+        await do(connection.recv)
+        assert connection.session is updated.session
+
+
+@for_translations
+@scenario
+async def test_a_translation_has_a_session_too(kind: Kind) -> None:
+    async with ReplayServer() as server, opened(kind, server.url) as connection:
+        created = await do(connection.recv)
+        assert connection.session is created.session
+        assert connection.session_id == created.session.id
+
+
+@pytest.mark.parametrize("kind", PROTOCOL_KINDS[:2], ids=str)
+@pytest.mark.parametrize("name", ["created", "updated"])
+@scenario
+async def test_a_transcription_has_a_session_too(kind: Kind, name: str) -> None:
+    event = {"type": f"transcription_session.{name}", "event_id": "e", "session": {"id": "s1"}}
+    async with serving(sends(event)) as url, opened(kind, url) as connection:
+        received = await do(connection.recv)
+        assert connection.session is received.session
+        assert connection.session_id == "s1"
+
+
+@pytest.mark.parametrize("session", [None, "text", {}, 5], ids=repr)
+@scenario
+async def test_an_odd_session_is_no_problem(kind: Kind, session: Any) -> None:
+    events = [{"type": f"session.{name}", "session": session} for name in ("created", "updated")]
+    async with serving(sends(*events)) as url, opened(kind, url) as connection:
+        assert [event.to_dict() for event in await rest(connection)] == events
+        assert connection.session_id is None
+
+
+@scenario
+async def test_an_update_without_id_leaves_the_id(kind: Kind) -> None:
+    events: list[Any] = [
+        {"type": "session.created", "session": {"id": "s1"}},
+        {"type": "session.updated", "session": {"instructions": "i"}},
+    ]
+    async with serving(sends(*events)) as url, opened(kind, url) as connection:
+        await rest(connection)
+        assert connection.session.instructions == "i"
+        assert connection.session_id == "s1"
+
+
+@for_threads
+@scenario
+async def test_recv_gives_up_after_its_timeout(kind: Kind) -> None:
+    async with serving(collects([])) as url, opened(kind, url) as connection:
+        for timeout in (0, 0.01):
+            with pytest.raises(TimeoutError):
+                await do(connection.recv, timeout)
+        await do(connection.send, EVENT)
+        assert (await do(connection.recv, 10)).type == "got"
+
+
+@scenario
+async def test_a_slow_reader_slows_the_server_down(kind: Kind) -> None:
+    text = json.dumps({"type": "x", "a": "z" * 10_000}).encode()
+    sent = 0
+
+    async def send() -> None:
+        nonlocal sent
+        for _ in range(5000):
+            await other.send(text)
+            sent += 1
+
+    async with peer() as other, opened(kind, other.url) as connection:
+        sending = asyncio.create_task(send())
+        for received in (100, 300):
+            for _ in range(received):
+                await do(connection.recv)
+            # It stops by itself, after what the operating system and the queue take.
+            await asyncio.wait([sending], timeout=0.1)
+            assert not sending.done()
+        assert 400 <= sent < 400 + 2000
+        sending.cancel()
+        other.cut()
+
+
+@for_asyncio
+@pytest.mark.parametrize("is_fragmented", [False, True])
+@scenario
+async def test_cancelling_recv_loses_no_event(kind: Kind, is_fragmented: bool) -> None:
+    count = 500
+
+    async def handler(connection: ServerConnection) -> None:
+        for number in range(count):
+            text = json.dumps({"type": "x", "number": number})
+            await connection.send([text[:9], text[9:]] if is_fragmented else text)
+            await turns(number % 7)
+        await connection.close()
+
+    received: list[int] = []
+    cancelled = 0
+    async with serving(handler) as url, opened(kind, url) as connection:
+        while len(received) < count:
+            receiving = asyncio.create_task(connection.recv())
+            await turns((len(received) + cancelled) % 9)
+            receiving.cancel()
+            try:
+                received.append((await receiving).number)
+            except asyncio.CancelledError:
+                cancelled += 1
+        assert await rest(connection) == []
+    assert received == list(range(count))
+    assert cancelled > 20
+
+
+@for_asyncio
+@scenario
+async def test_a_timeout_of_recv_loses_no_event(kind: Kind) -> None:
+    events = [{"type": "x", "number": number} for number in range(200)]
+    received: list[int] = []
+    async with serving(sends(*events)) as url, opened(kind, url) as connection:
+        for attempt in range(10_000):
+            with contextlib.suppress(asyncio.TimeoutError):
+                event = await asyncio.wait_for(connection.recv(), 0.00005 * (attempt % 5))
+                received.append(event.number)
+            if len(received) == len(events):
+                break
+    assert received == list(range(200))

@@ -1,0 +1,448 @@
+"""Sending: what arrives, and what an interrupted `send` raises."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import functools
+import json
+import signal
+import threading
+from array import array
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import MappingProxyType
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from websockets.frames import Frame, Opcode
+
+import openai_realtime_client
+from connections import (
+    AUDIO,
+    CHUNK,
+    EVENT,
+    KEY,
+    PROTOCOL_KINDS,
+    TRANSLATIONS,
+    Kind,
+    assert_closed,
+    assert_over,
+    collects,
+    do,
+    error_of,
+    for_asyncio,
+    for_loops,
+    for_protocols,
+    for_threads,
+    in_thread,
+    opened,
+    scenario,
+    serving,
+    turns,
+    within,
+)
+from openai_realtime_client import (
+    ConnectionClosedError,
+    ConnectionLostError,
+    InvalidKeyError,
+    RealtimeModel,
+    ga,
+)
+from peers import answering_pings, peer
+from protocols import DRAWN, PROTOCOLS, Protocol
+from transports import ReplayServer
+
+
+@functools.cache
+def client_events(protocol: Protocol, union: str) -> list[tuple[type[RealtimeModel], Any]]:
+    """Two instances of each event that a client sends: its class, and its JSON."""
+    _, discriminator = get_args(getattr(protocol.module, union))
+    events = list(discriminator.members.values())
+    drawn: list[Any] = []
+
+    @settings(DRAWN, max_examples=2)
+    @given(st.tuples(*(protocol.instances(event.__name__) for event in events)))
+    def draw(wires: tuple[Any, ...]) -> None:
+        drawn.extend(zip(events, wires, strict=True))
+
+    draw()
+    return drawn
+
+
+@pytest.mark.parametrize("kind", PROTOCOL_KINDS + TRANSLATIONS, ids=str)
+def test_every_event_of_a_client_arrives_as_it_is(kind: Kind) -> None:
+    union = "RealtimeTranslationClientEvent" if kind in TRANSLATIONS else "RealtimeClientEvent"
+    [protocol] = [each for each in PROTOCOLS if each.module is kind.protocol]
+    events = client_events(protocol, union)
+    received: list[Any] = []
+
+    @scenario
+    async def send(kind: Kind) -> None:
+        async with serving(collects(received)) as url, opened(kind, url) as connection:
+            for event, wire in events:
+                await do(connection.send, event.from_dict(wire))
+                await do(connection.recv)
+
+    send(kind=kind)
+    assert received == [wire for _, wire in events]
+    assert len({wire["type"] for wire in received}) == len({event for event, _ in events})
+
+
+def updates(kind: Kind) -> list[tuple[Any, Any]]:
+    """Events to send, and what arrives."""
+    package = kind.protocol
+    session: Any
+    if kind.is_beta:
+        session = openai_realtime_client.RealtimeSession(instructions="é", x_new=[1])
+    else:
+        session = ga.RealtimeSessionCreateRequestGA(instructions="é", x_new=[1])
+    plain = session.to_dict()
+    update = {"type": "session.update", "session": plain}
+    part = {"type": "input_text", "text": "t"}
+    return [
+        (EVENT, EVENT),
+        (update, update),
+        ({"type": "session.update", "session": session}, update),
+        ({"type": "x", "a": [session, {"b": session}]}, {"type": "x", "a": [plain, {"b": plain}]}),
+        ({"type": "x", "a": [part, None, 1.5, True]}, {"type": "x", "a": [part, None, 1.5, True]}),
+        (MappingProxyType(EVENT), EVENT),
+        (MappingProxyType({"type": "x", "a": MappingProxyType(part)}), {"type": "x", "a": part}),
+        (package.parse_client_event('{"type":"new","a":null}'), {"type": "new", "a": None}),
+    ]
+
+
+@pytest.mark.parametrize("index", range(8))
+@for_protocols
+@scenario
+async def test_a_dictionary_arrives_as_it_is(kind: Kind, index: int) -> None:
+    event, expected = updates(kind)[index]
+    received: list[Any] = []
+    async with serving(collects(received)) as url, opened(kind, url) as connection:
+        await do(connection.send, event)
+        await do(connection.recv)
+    assert received == [expected]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        {"event_id": "e1"},
+        {"type": None},
+        {"type": 5},
+        {"type": "x", "a": float("nan")},
+        {"type": "x", "a": [float("inf")]},
+        {"type": "x", "a": object()},
+        {"type": "x", "a": b"bytes"},
+        {"type": "x", "a": {1, 2}},
+        {"type": "x", ("a", "b"): 1},
+        ga.parse_client_event('{"type":"x","a":1e400}'),
+    ],
+)
+@scenario
+async def test_what_is_no_event_is_not_sent(kind: Kind, event: Any) -> None:
+    received: list[Any] = []
+    async with serving(collects(received)) as url, opened(kind, url) as connection:
+        with pytest.raises(ValueError, match=r"."):
+            await do(connection.send, event)
+        await do(connection.send, EVENT)
+        await do(connection.recv)
+    assert received == [EVENT]
+
+
+@pytest.mark.parametrize(
+    "size", [1, 2, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 5, 3 * CHUNK]
+)
+@pytest.mark.parametrize("kind", PROTOCOL_KINDS + TRANSLATIONS, ids=str)
+@scenario
+async def test_audio_arrives_byte_for_byte(kind: Kind, size: int) -> None:
+    received: list[Any] = []
+    async with serving(collects(received)) as url, opened(kind, url) as connection:
+        await do(connection.send_audio, AUDIO[:size])
+        for _ in range(-(-size // CHUNK)):
+            await do(connection.recv)
+    name = "input_audio_buffer.append"
+    expected = f"session.{name}" if kind in TRANSLATIONS else name
+    assert {event["type"] for event in received} == {expected}
+    assert all(event.keys() == {"type", "audio"} for event in received)
+    chunks = [base64.b64decode(event["audio"], validate=True) for event in received]
+    assert b"".join(chunks) == AUDIO[:size]
+    assert [len(chunk) for chunk in chunks[:-1]] == [CHUNK] * ((size - 1) // CHUNK)
+    assert len(chunks[-1]) <= CHUNK
+
+
+@pytest.mark.parametrize(
+    "audio",
+    [
+        AUDIO,
+        bytearray(AUDIO),
+        memoryview(AUDIO),
+        memoryview(bytearray(AUDIO))[3:-5],
+        memoryview(array("h", AUDIO)),
+        memoryview(array("f", [0.5])),
+    ],
+    ids=lambda audio: type(audio).__name__,
+)
+@scenario
+async def test_audio_may_be_any_kind_of_bytes(
+    kind: Kind, audio: bytes | bytearray | memoryview
+) -> None:
+    received: list[Any] = []
+    async with serving(collects(received)) as url, opened(kind, url) as connection:
+        await do(connection.send_audio, audio)
+        for _ in range(-(-len(bytes(audio)) // CHUNK)):
+            await do(connection.recv)
+    assert b"".join(base64.b64decode(event["audio"]) for event in received) == bytes(audio)
+
+
+@pytest.mark.parametrize("audio", [b"", bytearray(), memoryview(b"")], ids=lambda a: type(a))
+@scenario
+async def test_no_audio_sends_nothing(kind: Kind, audio: Any) -> None:
+    received: list[Any] = []
+    async with serving(collects(received)) as url, opened(kind, url) as connection:
+        await do(connection.send_audio, audio)
+        await do(connection.send, EVENT)
+        await do(connection.recv)
+    assert received == [EVENT]
+
+
+@scenario
+async def test_several_senders_at_once_do_not_mix_events(kind: Kind) -> None:
+    received: list[Any] = []
+
+    async def send(number: int) -> None:
+        for count in range(20):
+            text = "z" * 10_000 * number
+            await do(connection.send, {"type": "x", "by": number, "count": count, "text": text})
+
+    async def receive() -> None:
+        for _ in range(5 * 20):
+            assert (await do(connection.recv)).type == "got"
+
+    async with serving(collects(received)) as url, opened(kind, url) as connection:
+        await asyncio.gather(receive(), *map(send, range(5)))
+    for number in range(5):
+        mine = [event for event in received if event["by"] == number]
+        assert [event["count"] for event in mine] == list(range(20))
+        assert {event["text"] for event in mine} == {"z" * 10_000 * number}
+
+
+@for_threads
+def test_one_thread_receives_while_others_send(kind: Kind) -> None:
+    def send() -> None:
+        for _ in range(30):
+            connection.send({"type": "input_audio_buffer.clear"})
+
+    def receive() -> None:
+        while len(received) < 3 * 30:
+            received.extend(event for event in [connection.recv()] if event.type == cleared)
+
+    received: list[Any] = []
+    cleared = "input_audio_buffer.cleared"
+    with ReplayServer() as server, kind.connect(base_url=server.url, api_key="") as connection:
+        threads = [threading.Thread(target=target) for target in (receive, send, send, send)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len({event.event_id for event in received}) == 90
+
+
+@scenario
+async def test_a_server_that_does_not_read_slows_the_sender_down(kind: Kind) -> None:
+    event = {"type": "x", "a": "z" * 2**24}
+    async with peer() as other, opened(kind, other.url) as connection:
+        sending = asyncio.create_task(do(connection.send, event))
+        await other.readable()
+        await turns(50)
+        assert not sending.done()
+        other.cut()
+        error = await error_of(ConnectionLostError, asyncio.wait_for, sending, 10)
+        assert_closed(error, 1006, "", "x")
+
+
+@scenario
+async def test_the_error_counts_the_audio_that_was_sent(kind: Kind) -> None:
+    audio = AUDIO[:CHUNK] * 150
+    async with peer() as other, opened(kind, other.url) as connection:
+        sending = asyncio.create_task(do(connection.send_audio, audio))
+        await other.readable() if not kind.is_async else await turns(500)
+        # The loop does not run meanwhile.
+        frames = other.taken() if kind.is_async else []
+        other.cut()
+        error = await error_of(ConnectionLostError, asyncio.wait_for, sending, 10)
+        assert isinstance(error, ConnectionClosedError)
+        assert_closed(error, 1006, "", "input_audio_buffer.append", error.audio_sent)
+        await assert_over(connection, ConnectionLostError, 1006)
+    assert error.audio_sent % CHUNK == 0
+    assert error.audio_sent < len(audio)
+    if kind.is_async:
+        # Between TLS and TCP there is a buffer.
+        buffered = 1 if kind.is_tls else 0
+        assert 0 <= error.audio_sent // CHUNK - len(frames) <= buffered
+        assert frames
+
+
+@for_asyncio
+@scenario
+async def test_what_was_sent_is_on_its_way(kind: Kind) -> None:
+    returned = []
+
+    async def send() -> None:
+        for number in range(2000):
+            await connection.send({"type": "x", "number": number, "a": "z" * 20_000})
+            returned.append(number)
+
+    async with peer() as other, opened(kind, other.url) as connection:
+        sending = asyncio.create_task(send())
+        before = -1
+        while before < len(returned):
+            before = len(returned)
+            await turns(50)
+        assert 0 < before < 2000
+        taken = [json.loads(bytes(frame.data))["number"] for frame in other.taken()]
+        # Between TLS and TCP there is a buffer of 64 KiB.
+        buffered = 5 if kind.is_tls else 0
+        assert taken == list(range(len(taken)))
+        assert before - buffered <= len(taken) <= before + 1
+        other.cut()
+        error = await error_of(ConnectionLostError, asyncio.wait_for, sending, 10)
+        assert_closed(error, 1006, "", "x")
+
+
+@for_asyncio
+@scenario
+async def test_each_of_several_pending_sends_says_so(kind: Kind) -> None:
+    async with peer() as other, opened(kind, other.url) as connection:
+        events = [{"type": f"x{number}", "a": "z" * 2**22} for number in range(3)]
+        sending = [asyncio.create_task(connection.send(event)) for event in events]
+        await other.readable()
+        await turns(50)
+        assert not any(task.done() for task in sending)
+        other.cut()
+        for number, task in enumerate(sending):
+            error = await error_of(ConnectionLostError, asyncio.wait_for, task, 10)
+            assert_closed(error, 1006, "", f"x{number}")
+
+
+@for_asyncio
+@scenario
+async def test_a_pending_send_ends_with_unanswered_pings(kind: Kind) -> None:
+    options = {"ping_interval": 0.02, "ping_timeout": 0.02, "close_timeout": 0.02}
+    async with peer() as other, opened(kind, other.url, options=options) as connection:
+        error = await error_of(ConnectionLostError, connection.send_audio, AUDIO * 50)
+        assert other.socket.fileno() >= 0
+        assert isinstance(error, ConnectionClosedError)
+        assert error.unsent == "input_audio_buffer.append"
+        assert error.audio_sent % CHUNK == 0
+
+
+@for_asyncio
+@scenario
+async def test_a_pending_send_ends_with_close(kind: Kind) -> None:
+    options = {"close_timeout": 0.02}
+    async with peer() as other, opened(kind, other.url, options=options) as connection:
+        sending = asyncio.create_task(connection.send({"type": "x", "a": "z" * 2**24}))
+        await other.readable()
+        await connection.close()
+        assert other.socket.fileno() >= 0
+        with pytest.raises(ConnectionClosedError) as caught:
+            await sending
+        assert caught.value.unsent == "x"
+
+
+@for_asyncio
+@scenario
+async def test_a_pending_send_has_the_reason_of_the_server(kind: Kind) -> None:
+    async with peer() as other, opened(kind, other.url) as connection:
+        sending = asyncio.create_task(connection.send({"type": "x", "a": "z" * 2**24}))
+        await other.readable()
+        other.protocol.send_close(3000, f"why {KEY}")
+        await other.flush()
+        await turns(50)
+        other.cut()
+        error = await error_of(InvalidKeyError, asyncio.wait_for, sending, 10)
+        assert_closed(error, 3000, "why ***", "x")
+
+
+@for_loops
+@scenario
+async def test_sending_does_not_wait_for_the_server_to_speak(kind: Kind) -> None:
+    async with (
+        peer() as other,
+        opened(kind, other.url) as connection,
+        answering_pings(other) as frames,
+    ):
+        for _ in range(200):
+            await within(1, do(connection.send_audio, b"\0" * 960))
+        await do(connection.close)
+    assert [frame.opcode for frame in frames] == [Opcode.TEXT] * 200 + [Opcode.CLOSE]
+
+
+@pytest.mark.parametrize("limit", [0, 1, 2**15])
+@for_asyncio
+@scenario
+async def test_no_write_limit_makes_sending_wait(kind: Kind, limit: int) -> None:
+    options = {"write_limit": limit}
+    async with (
+        peer() as other,
+        opened(kind, other.url, options=options) as connection,
+        answering_pings(other),
+    ):
+        for _ in range(5):
+            await within(1, connection.send(EVENT))
+        await connection.close()
+
+
+@for_threads
+def test_an_interrupted_send_loses_the_connection(kind: Kind) -> None:
+    """Half a frame is out: what was sent after it would be the rest of its payload."""
+    listening: Future[str] = Future()
+    is_over = threading.Event()
+
+    async def serve() -> list[Frame]:
+        async with peer() as other:
+            listening.set_result(other.url)
+            await in_thread(is_over.wait, 4)
+            return other.taken()
+
+    def interrupt() -> None:
+        main = threading.main_thread().ident
+        assert main
+        # OpenSSL goes on after the first.
+        while not is_interrupted.wait(0.2):
+            signal.pthread_kill(main, signal.SIGINT)
+
+    def interrupted(*_: object) -> None:
+        if not is_interrupted.is_set():
+            is_interrupted.set()
+            raise KeyboardInterrupt
+
+    is_interrupted = threading.Event()
+    before = signal.signal(signal.SIGINT, interrupted)
+    with ThreadPoolExecutor(2) as executor:
+        frames = executor.submit(lambda: asyncio.run(serve()))
+        connection = kind.connect(base_url=listening.result(), api_key=KEY).open()
+        interrupting = executor.submit(interrupt)
+        sent = 0
+        try:
+            while True:
+                connection.send({"type": "x", "number": sent, "a": "z" * 2**20})
+                sent += 1
+        except KeyboardInterrupt:
+            pass
+        for _ in range(2):
+            with pytest.raises(ConnectionLostError):
+                connection.send({"type": "x", "number": "after", "a": "z" * 2**21})
+        with pytest.raises(ConnectionLostError):
+            connection.recv(5)
+        is_over.set()
+        connection.close()
+        interrupting.result()
+        signal.signal(signal.SIGINT, before)
+        received = [json.loads(bytes(frame.data))["number"] for frame in frames.result()]
+    # Half of another may have arrived, or all of it.
+    assert received == list(range(len(received)))
+    assert sent <= len(received) <= sent + 1

@@ -1,0 +1,184 @@
+"""A client of the embedded server that knows nothing of this package: plain JSON."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import urllib3
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from openai_realtime_client import (
+    UnknownEvent,
+    deviations,
+)
+from openai_realtime_client.testing import ReplayServer, ReplaySession
+
+BETA = {"OpenAI-Beta": "realtime=v1"}
+KEY = "sk-test-of-the-embedded-server"
+WEATHER = {
+    "type": "function",
+    "name": "get_weather",
+    "parameters": {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+    },
+}
+LOUD = b"\x10\x20" * 2400  # 100 ms
+QUIET = b"\x00\x00" * 2400
+
+Event = dict[str, Any]
+
+
+class Client:
+    """A connection that sends and receives plain JSON."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+
+    def send(self, *events: Event) -> None:
+        for event in events:
+            self.connection.send(json.dumps(event))
+
+    def recv(self) -> Event:
+        event: Event = json.loads(self.connection.recv(timeout=10))
+        return event
+
+    def until(self, kind: str) -> list[Event]:
+        """The events up to the first of a type."""
+        events = [self.recv()]
+        while events[-1]["type"] != kind:
+            events.append(self.recv())
+        return events
+
+    def answer(self, *events: Event) -> Event:
+        """What the server says first after some events."""
+        self.send(*events)
+        return self.recv()
+
+    def error(self, *events: Event) -> Event:
+        answer = self.answer(*events)
+        assert answer["type"] == "error"
+        assert answer["error"]["type"] == "invalid_request_error"
+        assert answer["error"]["message"]
+        error: Event = answer["error"]
+        return error
+
+    def turn(self, *events: Event) -> list[Event]:
+        self.send(*events)
+        return self.until("rate_limits.updated")
+
+    def closed(self) -> tuple[int, str]:
+        """Code and reason of the server's close frame; 1006 if there is none."""
+        try:
+            while True:
+                self.connection.recv(timeout=10)
+        except ConnectionClosed as closed:
+            frame = closed.rcvd
+        return (frame.code, frame.reason) if frame else (1006, "")
+
+
+def ws_url(server: ReplayServer, path: str) -> str:
+    return server.azure_endpoint.replace("http", "ws", 1) + path
+
+
+@contextmanager
+def client(
+    server: ReplayServer,
+    path: str | None = None,
+    *,
+    skip: int | None = None,
+    **kwargs: Any,
+) -> Iterator[Client]:
+    """Connect, and read the events with which a session begins."""
+    is_v1 = kwargs.get("additional_headers") == BETA
+    skip = skip if skip is not None else 1 + is_v1
+    if path is None:
+        path = f"/v1/realtime?model={'gpt-4o-realtime-preview' if is_v1 else 'gpt-realtime'}"
+    with connect(ws_url(server, path), proxy=None, **kwargs) as connection:
+        connected = Client(connection)
+        for _ in range(skip):
+            connected.recv()
+        yield connected
+
+
+# What the wire of v1 has and its documented schema does not.
+WIRE_ONLY = {"status": "in_progress", "type": "audio"}
+
+
+def check_sent(session: ReplaySession) -> None:
+    """All that was sent fits the schema, and ids of events differ."""
+    for event in session.sent:
+        if session.protocol == "v1" and isinstance(event, UnknownEvent):
+            assert event.type == "transcription_session.created"
+            continue
+        for found in deviations(event):
+            field = found.path.rpartition(".")[2]
+            assert session.protocol == "v1", found
+            assert (found.kind, found.value) == ("unknown value", WIRE_ONLY[field]), found
+    ids = [event.to_dict()["event_id"] for event in session.sent]
+    assert len(ids) == len(set(ids))
+
+
+def text(words: str, role: str = "user") -> Event:
+    kind = "output_text" if role == "assistant" else "input_text"
+    return item(type="message", role=role, content=[{"type": kind, "text": words}])
+
+
+def item(**fields: Any) -> Event:
+    return {"type": "conversation.item.create", "item": fields}
+
+
+def append(data: bytes) -> Event:
+    return {"type": "input_audio_buffer.append", "audio": base64.b64encode(data).decode()}
+
+
+def update(**session: Any) -> Event:
+    return {"type": "session.update", "session": {"type": "realtime", **session}}
+
+
+def respond(**params: Any) -> Event:
+    return {"type": "response.create", "response": params}
+
+
+COMMIT = {"type": "input_audio_buffer.commit"}
+CANCEL = {"type": "response.cancel"}
+RESPOND = {"type": "response.create"}
+
+
+def types(events: list[Event]) -> list[str]:
+    """The types in their order, runs of one type as one."""
+    found: list[str] = []
+    for event in events:
+        if found[-1:] != [event["type"]]:
+            found.append(event["type"])
+    return found
+
+
+def only(events: list[Event], kind: str) -> Event:
+    [event] = [event for event in events if event["type"] == kind]
+    return event
+
+
+def joined(events: list[Event], kind: str) -> str:
+    return "".join(event["delta"] for event in events if event["type"] == kind)
+
+
+def request(
+    server: ReplayServer, method: str, path: str, **kwargs: Any
+) -> urllib3.BaseHTTPResponse:
+    with urllib3.PoolManager() as pool:
+        return pool.request(method, server.url + path, retries=False, timeout=10, **kwargs)
+
+
+def wait_for_end(raw: socket.socket) -> None:
+    raw.settimeout(10)
+    with suppress(ConnectionResetError):
+        while raw.recv(4096):
+            pass

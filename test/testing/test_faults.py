@@ -1,0 +1,140 @@
+"""What the embedded server does wrong on purpose."""
+
+from __future__ import annotations
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from openai_realtime_client import (
+    deviations,
+    ga,
+)
+from openai_realtime_client.testing import Faults, ReplayServer
+from plain_client import (
+    LOUD,
+    RESPOND,
+    append,
+    client,
+    request,
+    text,
+)
+
+# Faults
+
+
+def test_a_connection_is_cut() -> None:
+    with ReplayServer(faults=Faults(cut_after=3)) as server:
+        with client(server, skip=0) as c:
+            c.send(RESPOND)
+            assert len(c.until("response.output_item.added")) == 3
+            assert c.closed() == (1006, "")
+        assert server.sessions[0].close_code == 1006
+        assert len(server.sessions[0].sent) == 3
+
+
+def test_a_connection_is_cut_before_anything_was_said() -> None:
+    with ReplayServer(faults=Faults(cut_after=0)) as server, client(server, skip=0) as c:
+        assert c.closed() == (1006, "")
+        assert server.sessions[0].sent == []
+
+
+def test_a_connection_is_closed() -> None:
+    faults = Faults(close_after=1, close_code=1001, close_reason="Too long.")
+    with ReplayServer(faults=faults) as server, client(server) as c:
+        assert c.closed() == (1001, "Too long.")
+        assert server.sessions[0].close_code == 1001
+        assert server.sessions[0].close_reason == "Too long."
+
+
+def test_garbage_does_not_end_a_session() -> None:
+    with ReplayServer(faults=Faults(garbage_after=1)) as server, client(server) as c:
+        with pytest.raises(ValueError, match="Unterminated string"):
+            c.recv()
+        c.turn(RESPOND)
+
+
+def test_a_broken_frame() -> None:
+    with ReplayServer(faults=Faults(broken_frame_after=1)) as server, client(server) as c:
+        with pytest.raises(ConnectionClosed) as caught:
+            c.recv()
+        assert caught.value.sent
+        assert caught.value.sent.code == 1002
+        assert server.sessions[0].close_code == 1006
+
+
+@pytest.mark.parametrize("size", [0, 200, 100_000])
+def test_a_huge_event(size: int) -> None:
+    faults = Faults(huge_after=1, huge_size=size)
+    with ReplayServer(faults=faults) as server, client(server) as c:
+        message = c.connection.recv(timeout=10)
+        c.turn(RESPOND)
+    assert len(message) == max(size, 71)
+    assert deviations(ga.parse_server_event(message)) == []
+
+
+def test_a_huge_event_is_too_much_for_a_limit() -> None:
+    faults = Faults(huge_after=1, huge_size=5000)
+    with ReplayServer(faults=faults) as server, client(server, max_size=4999) as c:
+        with pytest.raises(ConnectionClosed):
+            c.recv()
+        assert server.sessions[0].close_code == 1009
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"), [('{"error":{}}', "application/json"), ("Busy.", "text/plain")]
+)
+def test_a_refused_handshake(body: str, content_type: str) -> None:
+    with ReplayServer(faults=Faults(refuse=429, refuse_body=body)) as server:
+        with pytest.raises(InvalidStatus) as caught, client(server):
+            pass
+        response = caught.value.response
+        assert (response.status_code, response.body) == (429, body.encode())
+        assert response.headers["Content-Type"] == content_type
+        assert server.sessions == []
+        # Only the handshake.
+        secret = request(server, "POST", "/realtime/client_secrets", body=b"{}")
+        assert secret.status == 200
+        server.faults = Faults()
+        with client(server) as c:
+            c.turn(RESPOND)
+
+
+def test_a_status_that_no_one_knows() -> None:
+    with ReplayServer(faults=Faults(refuse=599)) as server:
+        with pytest.raises(InvalidStatus) as caught, client(server):
+            pass
+        assert caught.value.response.status_code == 599
+
+
+def test_faults_are_those_of_new_sessions() -> None:
+    with ReplayServer() as server, client(server) as first:
+        server.faults = Faults(cut_after=0)
+        first.turn(RESPOND)
+        with client(server, skip=0) as second:
+            assert second.closed() == (1006, "")
+
+
+def test_a_client_can_leave_while_the_server_takes_its_time() -> None:
+    with ReplayServer(faults=Faults(delay=3600)) as server:
+        with client(server, skip=0, close_timeout=20):
+            pass
+        assert server.sessions[0].close_code == 1000
+        assert server.sessions[0].sent == []
+
+
+def test_a_failure_of_the_server_itself_is_loud(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> str:
+        raise KeyError("planted")
+
+    for name in ("rules.default_answer", "rules.audio.decoded", "session.huge_event"):
+        monkeypatch.setattr(f"openai_realtime_client.testing.{name}", fail)
+    for event in (RESPOND, append(LOUD), text("Hi.")):
+        server = ReplayServer(faults=Faults(huge_after=2))
+        with server, client(server) as c:
+            c.send(event)
+            assert c.closed()[0] == 1011
+            with pytest.raises(RuntimeError, match="failed") as caught:
+                server.__exit__(None, None, None)
+            assert isinstance(caught.value.__cause__, KeyError)
+            server.sessions.clear()
+            server.__enter__()

@@ -1,0 +1,220 @@
+"""Keys and the HTTP endpoints of the embedded server."""
+
+from __future__ import annotations
+
+import socket
+from urllib.parse import urlsplit
+
+import pytest
+
+from openai_realtime_client import (
+    ApiClient,
+    Configuration,
+    UnauthorizedError,
+    deviations,
+    ga,
+)
+from openai_realtime_client import RealtimeApi as V1RealtimeApi
+from openai_realtime_client.testing import ReplayServer
+from plain_client import (
+    BETA,
+    KEY,
+    RESPOND,
+    Event,
+    client,
+    request,
+    text,
+    wait_for_end,
+)
+
+# Keys
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+@pytest.mark.parametrize(
+    "headers", [bearer(KEY), {"api-key": KEY}, {"authorization": f"bearer {KEY}"}]
+)
+def test_the_right_key_is_taken(headers: dict[str, str]) -> None:
+    with ReplayServer(api_key=KEY) as server, client(server, additional_headers=headers) as c:
+        c.turn(RESPOND)
+
+
+def test_browsers_send_their_key_as_a_subprotocol() -> None:
+    offered = ["realtime", f"openai-insecure-api-key.{KEY}"]
+    with ReplayServer(api_key=KEY) as server:
+        with client(server, subprotocols=offered) as c:
+            c.turn(RESPOND)
+        assert KEY not in repr(server.sessions[0].headers)
+
+
+@pytest.mark.parametrize("headers", [{}, bearer("sk-wrong"), {"api-key": "sk-wrong"}])
+def test_another_key_is_closed_with_3000(headers: dict[str, str]) -> None:
+    with ReplayServer(api_key=KEY) as server:
+        with client(server, additional_headers=headers, skip=0) as c:
+            code, reason = c.closed()
+        assert (code, reason) == (3000, "invalid_request_error.invalid_api_key")
+        assert server.sessions[0].close_code == 3000
+
+
+def test_v1_names_its_own_parameters(server: ReplayServer) -> None:
+    with client(server, additional_headers=BETA) as c:
+        c.turn(text("Hi."), RESPOND)
+        error = c.error({"type": "session.update", "session": {"voice": "ash"}})
+    assert (error["code"], error["param"]) == ("cannot_update_voice", "session.voice")
+
+
+def test_secrets_do_not_show() -> None:
+    headers = {**bearer(KEY), "api-key": KEY, "Cookie": KEY}
+    with ReplayServer(api_key=KEY) as server:
+        with client(server, additional_headers=headers):
+            pass
+        session = server.sessions[0]
+        shown = f"{server!r} {session!r} {session.headers!r} {session.headers} {vars(session)}"
+        assert KEY not in shown
+        assert "host" in shown
+        # It is there for who asks.
+        assert session.headers["api-key"] == KEY
+
+
+# HTTP
+
+
+def api(server: ReplayServer, key: str | None = KEY) -> ga.RealtimeApi:
+    return ga.RealtimeApi(ApiClient(Configuration(host=server.url, access_token=key)))
+
+
+def test_client_secrets_open_sessions() -> None:
+    with ReplayServer(api_key=KEY) as server:
+        settings = ga.RealtimeSessionCreateRequestGA(instructions="Be brief.")
+        wanted = ga.RealtimeCreateClientSecretRequest(session=settings)
+        with ApiClient(Configuration(host=server.url, access_token=KEY)) as http:
+            secret = ga.RealtimeApi(http).create_realtime_client_secret(wanted)
+        assert secret.value.startswith("ek_")
+        assert secret.expires_at > 0
+        assert deviations(secret) == []
+        with client(server, additional_headers=bearer(secret.value), skip=0) as c:
+            created = c.recv()["session"]
+        assert created["id"] == secret.session.id
+        assert created["instructions"] == "Be brief."
+        assert secret.value not in repr(vars(server.sessions[0]))
+
+
+def test_v1_sessions_open_sessions() -> None:
+    with ReplayServer(api_key=KEY) as server:
+        with ApiClient(Configuration(host=server.url, access_token=KEY)) as http:
+            v1 = V1RealtimeApi(http)
+            session = v1.create_realtime_session({"voice": "ash"})
+            transcription = v1.create_realtime_transcription_session({})
+        assert session.voice == "ash"
+        assert deviations(session) == deviations(transcription) == []
+        assert transcription.client_secret is not None
+        headers = {**BETA, **bearer(session.client_secret.value)}
+        with client(server, additional_headers=headers, skip=0) as c:
+            assert c.recv()["session"]["voice"] == "ash"
+        headers = {**BETA, **bearer(transcription.client_secret.value)}
+        with client(server, additional_headers=headers, skip=0) as c:
+            assert c.recv()["type"] == "transcription_session.created"
+
+
+def test_translation_secrets_open_sessions() -> None:
+    with ReplayServer(api_key=KEY) as server:
+        wanted = ga.RealtimeTranslationClientSecretCreateRequest.from_dict(
+            {"session": {"model": "m", "audio": {"output": {"language": "fr"}}}}
+        )
+        with ApiClient(Configuration(host=server.url, access_token=KEY)) as http:
+            secret = ga.RealtimeApi(http).create_realtime_translation_client_secret(wanted)
+        assert deviations(secret) == []
+        path, headers = "/v1/realtime/translations", bearer(secret.value)
+        for _ in range(2):
+            with client(server, path, additional_headers=headers, skip=0) as c:
+                assert c.recv()["session"]["audio"]["output"] == {"language": "fr"}
+                changed = {"audio": {"output": {"language": "es"}}}
+                c.answer({"type": "session.update", "session": changed})
+
+
+@pytest.mark.parametrize("settings", [None, {"type": "realtime", "instructions": "Be brief."}])
+def test_calls(server: ReplayServer, settings: Event | None) -> None:
+    with ApiClient(Configuration(host=server.url, access_token=KEY)) as http:
+        calls = ga.RealtimeApi(http)
+        created = calls.create_realtime_call("v=0\r\n", settings)
+        call_id = created.id
+        assert call_id.startswith("rtc_")
+        assert created.data.startswith("v=0\r\n")
+        with client(server, f"/v1/realtime?call_id={call_id}", skip=0) as c:
+            session = c.recv()["session"]
+            assert session["instructions"].startswith("Be brief." if settings else "You are")
+            c.turn(RESPOND)
+        calls.accept_realtime_call(call_id, ga.RealtimeSessionCreateRequestGA())
+        calls.hangup_realtime_call(call_id)
+    for action in ("accept", "hangup", "refer", "reject", "x"):
+        assert request(server, "POST", f"/realtime/calls/{call_id}/{action}").status == 404
+
+
+def test_a_call_is_a_201_of_sdp_with_its_location(server: ReplayServer) -> None:
+    headers = {"Content-Type": "application/sdp"}
+    response = request(server, "POST", "/realtime/calls", body=b"v=0\r\n", headers=headers)
+    assert response.status == 201
+    assert response.headers["Content-Type"] == "application/sdp"
+    assert response.headers["Location"].startswith("/v1/realtime/calls/rtc_")
+    assert request(server, "POST", response.headers["Location"][3:] + "/reject").status == 200
+
+
+def test_http_wants_the_key_too() -> None:
+    with ReplayServer(api_key=KEY) as server:
+        wrong = ApiClient(Configuration(host=server.url, access_token="sk-wrong"))
+        with wrong as http, pytest.raises(UnauthorizedError) as caught:
+            ga.RealtimeApi(http).create_realtime_client_secret(
+                ga.RealtimeCreateClientSecretRequest()
+            )
+        assert caught.value.error["code"] == "invalid_api_key"
+        assert caught.value.request_id
+        assert "sk-wrong" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/realtime/client_secrets", b"", 404),
+        ("GET", "/realtime?model=m", b"", 404),
+        ("POST", "/models", b"{}", 404),
+        ("POST", "/realtime/nothing", b"{}", 404),
+        ("POST", "/realtime/client_secrets", b"{", 400),
+        ("POST", "/realtime/client_secrets", b"[]", 400),
+        ("POST", "/realtime/client_secrets", b'{"session":{"type":"realtime","tools":1}}', 400),
+        ("POST", "/realtime/client_secrets", b'{"session":{"type":"x"}}', 400),
+        ("POST", "/realtime/sessions", b'{"modalities":1}', 400),
+        ("POST", "/realtime/transcription_sessions", b'{"x":1}', 400),
+        ("POST", "/realtime/translations/client_secrets", b"{}", 400),
+        ("POST", "/realtime/client_secrets", b"", 200),
+    ],
+)
+def test_other_requests(
+    server: ReplayServer, method: str, path: str, body: bytes, status: int
+) -> None:
+    response = request(server, method, path, body=body)
+    assert response.status == status
+    if status != 200:
+        assert response.json()["error"].keys() == {"message", "type", "param", "code"}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"nonsense\r\n\r\n",
+        b"",
+        b"GET /v1/realtime HTTP/1.1\r\nUpgrade: websocket\r\n\r\n",
+        b"POST /v1/realtime/calls HTTP/1.1\r\nContent-Length: 10\r\n\r\nv=0",
+        b"A" * 100_000,
+    ],
+)
+def test_what_is_no_request_harms_no_one(server: ReplayServer, sent: bytes) -> None:
+    address = urlsplit(server.url)
+    with socket.create_connection((address.hostname, address.port)) as raw:
+        raw.sendall(sent)
+        raw.shutdown(socket.SHUT_WR)
+        wait_for_end(raw)
+    with client(server) as c:
+        c.turn(RESPOND)

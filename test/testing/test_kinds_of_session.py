@@ -1,0 +1,149 @@
+"""Transcription, translation, protocols and paths of the embedded server."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from openai_realtime_client import (
+    ga,
+)
+from openai_realtime_client.testing import ReplayServer
+from plain_client import (
+    BETA,
+    COMMIT,
+    LOUD,
+    QUIET,
+    RESPOND,
+    append,
+    client,
+    text,
+    types,
+)
+
+# Other kinds of session
+
+
+def test_a_transcription_session_in_ga(server: ReplayServer) -> None:
+    with client(server, "/v1/realtime?intent=transcription", skip=0) as c:
+        created = c.recv()
+        hearing = {"transcription": {"model": "whisper-1"}}
+        session = {"type": "transcription", "audio": {"input": hearing}}
+        updated = c.answer({"type": "session.update", "session": session})
+        c.send(append(LOUD + QUIET), append(QUIET))
+        events = c.until("conversation.item.input_audio_transcription.completed")
+        assert c.error(RESPOND)["type"] == "invalid_request_error"
+    assert created["session"]["type"] == "transcription"
+    assert created["session"]["object"] == "realtime.transcription_session"
+    assert updated["session"]["audio"]["input"]["transcription"]["model"] == "whisper-1"
+    assert types(events)[0] == "input_audio_buffer.speech_started"
+    assert events[-1]["transcript"] == "Audio of 300 ms."
+
+
+def test_a_transcription_session_in_v1(server: ReplayServer) -> None:
+    path = "/v1/realtime?intent=transcription"
+    with client(server, path, additional_headers=BETA, skip=0) as c:
+        assert c.recv()["type"] == "transcription_session.created"
+        assert c.recv()["type"] == "conversation.created"
+        session = {"input_audio_transcription": {"model": "whisper-1"}}
+        updated = c.answer({"type": "transcription_session.update", "session": session})
+        c.send(append(LOUD), COMMIT)
+        events = c.until("conversation.item.input_audio_transcription.completed")
+    assert updated["type"] == "transcription_session.updated"
+    assert updated["session"].items() >= session.items()
+    assert types(events)[:3] == [
+        "input_audio_buffer.speech_started",
+        "input_audio_buffer.committed",
+        "conversation.item.created",
+    ]
+
+
+def test_a_translation_session(server: ReplayServer) -> None:
+    path = "/v1/realtime/translations?model=gpt-realtime-translate"
+    chunk = {"type": "session.input_audio_buffer.append"}
+    with client(server, path, skip=0) as c:
+        created = c.recv()
+        c.send({**chunk, "audio": base64.b64encode(LOUD + QUIET).decode()})
+        plain = [c.recv(), c.recv()]
+        audio = {"input": {"transcription": {"model": "m"}}, "output": {"language": "es"}}
+        updated = c.answer({"type": "session.update", "session": {"audio": audio}})
+        c.send({**chunk, "audio": base64.b64encode(LOUD).decode()}, {"type": "session.close"})
+        rest = c.until("session.closed")
+        assert c.closed() == (1000, "")
+    assert created["session"]["type"] == "translation"
+    assert created["session"]["model"] == "gpt-realtime-translate"
+    assert types(plain) == ["session.output_transcript.delta", "session.output_audio.delta"]
+    assert base64.b64decode(plain[1]["delta"]) == LOUD + QUIET
+    assert plain[1]["elapsed_ms"] == 200
+    assert updated["session"]["audio"]["output"]["language"] == "es"
+    assert types(rest) == [
+        "session.input_transcript.delta",
+        "session.output_transcript.delta",
+        "session.output_audio.delta",
+        "session.closed",
+    ]
+    assert base64.b64decode(rest[2]["delta"]) == LOUD
+    received = server.sessions[0].received
+    assert isinstance(received[-1], ga.RealtimeTranslationClientEventSessionClose)
+
+
+def test_a_translation_session_answers_bad_input(server: ReplayServer) -> None:
+    with client(server, "/v1/realtime/translations") as c:
+        c.connection.send("{")
+        assert c.recv()["error"]["code"] == "invalid_json"
+        assert c.error(RESPOND)["param"] == "type"
+        error = c.error({"type": "session.input_audio_buffer.append", "audio": "?"})
+        assert error["param"] == "audio"
+
+
+# Which protocol, which path
+
+
+def test_the_handshake_tells_the_protocol(server: ReplayServer) -> None:
+    subprotocols = ["realtime", "openai-beta.realtime-v1"]
+    with client(server, "/v1/realtime", subprotocols=subprotocols) as c:
+        assert c.connection.subprotocol == "realtime"
+    with client(server, additional_headers=BETA):
+        pass
+    with client(server):
+        pass
+    assert [session.protocol for session in server.sessions] == ["v1", "v1", "ga"]
+
+
+def test_the_protocol_can_be_fixed() -> None:
+    with ReplayServer(protocol="ga") as server:
+        with client(server, additional_headers=BETA, skip=0) as c:
+            code, reason = c.closed()
+        assert (code, server.sessions[0].close_code) == (4000, 4000)
+        assert reason
+        assert server.sessions[0].sent == []
+        with client(server) as c:
+            c.turn(RESPOND)
+    with ReplayServer(protocol="v1") as server, client(server, skip=2) as c:
+        assert c.answer(text("Hi."))["type"] == "conversation.item.created"
+
+
+@pytest.mark.parametrize(
+    ("path", "model"),
+    [
+        ("/openai/v1/realtime?model=mine", "mine"),
+        ("/openai/realtime?api-version=2025-04-01-preview&deployment=mine", "mine"),
+        ("/any/prefix/realtime?model=mine", "mine"),
+        ("/realtime", "gpt-realtime"),
+    ],
+)
+def test_paths_of_other_services(server: ReplayServer, path: str, model: str) -> None:
+    with client(server, path, skip=0) as c:
+        assert c.recv()["session"]["model"] == model
+
+
+@pytest.mark.parametrize("path", ["/v1/chat", "/v1/realtime?call_id=rtc_nobody"])
+def test_other_paths_refuse_the_handshake(server: ReplayServer, path: str) -> None:
+    with pytest.raises(InvalidStatus) as caught, client(server, path):
+        pass
+    assert caught.value.response.status_code == 404
+    assert json.loads(caught.value.response.body)["error"]["message"]
+    assert server.sessions == []

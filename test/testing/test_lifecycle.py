@@ -1,0 +1,292 @@
+"""What sessions remember, and how the embedded server starts and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gc
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from websockets.asyncio.client import connect as connect_async
+
+from openai_realtime_client import (
+    ga,
+)
+from openai_realtime_client.testing import Faults, ReplayServer
+from plain_client import (
+    RESPOND,
+    client,
+    wait_for_end,
+    ws_url,
+)
+
+pytest_plugins = ["pytester"]
+
+# What a session remembers
+
+
+def test_a_session_remembers(server: ReplayServer) -> None:
+    with client(server) as c:
+        c.turn(RESPOND)
+        session = server.sessions[0]
+        assert session.close_code is None
+        assert isinstance(session.received[0], ga.RealtimeClientEventResponseCreate)
+        assert isinstance(session.sent[-1], ga.RealtimeServerEventRateLimitsUpdated)
+        assert session.headers["host"] == urlsplit(server.url).netloc
+        assert session.request_path == "/v1/realtime?model=gpt-realtime"
+        c.connection.close(4321, "Enough.")
+    assert (session.close_code, session.close_reason) == (4321, "Enough.")
+
+
+def test_a_session_need_not_remember() -> None:
+    with ReplayServer(keep_events=False) as server:
+        with client(server) as c:
+            c.turn(RESPOND)
+        session = server.sessions[0]
+    assert session.received == session.sent == session.recording() == []
+    assert session.close_code == 1000
+
+
+# Starting and stopping
+
+
+def test_async_with_serves_beside_the_loop() -> None:
+    async def hold() -> tuple[list[str], ReplayServer]:
+        async with ReplayServer() as server:
+            kinds: list[str] = []
+            async with connect_async(ws_url(server, "/v1/realtime"), proxy=None) as connection:
+                await connection.send(json.dumps(RESPOND))
+                while kinds[-1:] != ["rate_limits.updated"]:
+                    kinds.append(json.loads(await connection.recv())["type"])
+        return kinds, server
+
+    kinds, server = asyncio.run(hold())
+    assert kinds[:2] == ["session.created", "response.created"]
+    assert server.sessions[0].close_code == 1000
+
+
+def test_leaving_closes_connections_of_the_same_loop() -> None:
+    async def hold() -> tuple[int, list[asyncio.Task[Any]]]:
+        async with ReplayServer() as server:
+            connection = await connect_async(ws_url(server, "/v1/realtime"), proxy=None)
+        await connection.wait_closed()
+        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        assert connection.close_code is not None
+        return connection.close_code, others
+
+    assert asyncio.run(hold()) == (1001, [])
+
+
+@contextmanager
+def raw_client(server: ReplayServer) -> Iterator[socket.socket]:
+    """A connection that has had its handshake, and from then on answers nothing."""
+    address = urlsplit(server.url)
+    key = base64.b64encode(b"0123456789abcdef").decode()
+    head = [
+        "GET /v1/realtime HTTP/1.1",
+        "Host: localhost",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        f"Sec-WebSocket-Key: {key}",
+        "Sec-WebSocket-Version: 13",
+    ]
+    with socket.create_connection((address.hostname, address.port)) as raw:
+        raw.sendall("\r\n".join([*head, "", ""]).encode())
+        assert raw.recv(12) == b"HTTP/1.1 101"
+        yield raw
+
+
+def test_leaving_closes_connections_of_a_blocked_client() -> None:
+    with ExitStack() as stack:
+        with ReplayServer() as server:
+            address = urlsplit(server.url)
+            raw = stack.enter_context(raw_client(server))
+            idle = socket.create_connection((address.hostname, address.port))
+            stack.enter_context(idle)
+        wait_for_end(raw)
+        wait_for_end(idle)
+    assert server.sessions[0].close_code == 1001
+
+
+def test_a_client_that_does_not_answer_a_close_frame_is_left() -> None:
+    with ReplayServer(faults=Faults(close_after=1)) as server, raw_client(server) as raw:
+        wait_for_end(raw)
+        assert server.sessions[0].close_code == 1011
+
+
+def test_leaving_in_the_middle_of_a_response() -> None:
+    with ReplayServer(faults=Faults(delay=0.01)) as server, client(server) as c:
+        c.send(RESPOND)
+        c.until("response.created")
+        server.__exit__(None, None, None)
+        assert c.closed()[0] == 1001
+        server.__enter__()
+
+
+def test_a_server_can_be_started_again_but_not_twice() -> None:
+    server = ReplayServer()
+    with server:
+        url = server.url
+        with pytest.raises(RuntimeError, match="is running"):
+            server.__enter__()
+    with server:
+        assert server.url == url
+        with client(server) as c:
+            c.turn(RESPOND)
+
+
+def test_a_port_that_is_taken() -> None:
+    with ReplayServer() as server:
+        port = urlsplit(server.url).port or 0
+        other = ReplayServer(port=port)
+        with pytest.raises(OSError, match="in use"), other:
+            pass
+
+        async def enter() -> None:
+            async with other:
+                pass
+
+        with pytest.raises(OSError, match="in use"):
+            asyncio.run(enter())
+    with other:
+        assert urlsplit(other.url).port == port
+
+
+def test_urls() -> None:
+    with ReplayServer(host="localhost") as server:
+        assert server.url == f"{server.azure_endpoint}/v1"
+        assert server.azure_endpoint.startswith("http://localhost:")
+        with client(server) as c:
+            c.turn(RESPOND)
+
+
+def open_files() -> int:
+    folder = Path("/proc/self/fd")
+    return len(list(folder.iterdir())) if folder.exists() else 0
+
+
+def leave_cut() -> None:
+    with ReplayServer(faults=Faults(cut_after=1)) as server, client(server) as c:
+        c.closed()
+
+
+def leave_open() -> None:
+    with ExitStack() as stack, ReplayServer(faults=Faults(delay=0.01)) as server:
+        stack.enter_context(client(server)).send(RESPOND)
+
+
+def leave_async() -> None:
+    async def hold() -> None:
+        async with ReplayServer() as server:
+            await connect_async(ws_url(server, "/v1/realtime"), proxy=None)
+
+    asyncio.run(hold())
+
+
+def leave_cancelled() -> None:
+    async def hold() -> None:
+        async with ReplayServer():
+            await asyncio.sleep(60)
+
+    async def cancel() -> None:
+        for rounds in range(4):
+            task = asyncio.create_task(hold())
+            # Cancelled before, while and after it starts.
+            for _ in range(rounds):
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(cancel())
+
+
+def leave_many() -> None:
+    async def hold() -> None:
+        async with ReplayServer() as server:
+            url = ws_url(server, "/v1/realtime")
+            await asyncio.gather(*(connect_async(url, proxy=None) for _ in range(50)))
+
+    asyncio.run(hold())
+
+
+def leave_at_once() -> None:
+    with ReplayServer() as server:
+        aside = {"type": "response.create", "response": {"conversation": "none"}}
+        for _ in range(200):
+            with client(server) as c:
+                c.send(aside, aside, aside)
+                c.connection.socket.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [leave_cut, leave_open, leave_async, leave_cancelled, leave_many, leave_at_once],
+)
+def test_nothing_is_left_behind(leave: Callable[[], None]) -> None:
+    leave()
+    gc.collect()
+    threads, files = threading.enumerate(), open_files()
+    leave()
+    gc.collect()
+    assert threading.enumerate() == threads
+    assert open_files() == files
+    assert not any(thread.name == "ReplayServer" for thread in threads)
+
+
+# Packaging
+
+
+PLUGIN = "openai_realtime_client.testing.pytest_plugin"
+
+
+def test_the_fixture_is_a_started_server(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The package may be installed, and pytest know the plugin by its entry point.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makepyfile(
+        """
+        import urllib3
+
+        def test_it(realtime_server):
+            response = urllib3.request("POST", realtime_server.url + "/realtime/client_secrets")
+            assert response.json()["value"]
+        """
+    )
+    pytester.runpytest("-p", PLUGIN).assert_outcomes(passed=1)
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_the_plugin_imports_nothing_before_the_fixture_is_used() -> None:
+    heavy = ("pydantic", "websockets", "asyncio.streams")
+    code = f"import sys, pytest, {PLUGIN}; print([m for m in {heavy} if m in sys.modules])"
+    assert run(code) == "[]\n"
+
+
+def test_the_package_does_not_import_the_server() -> None:
+    code = "import sys, openai_realtime_client; print([m for m in sys.modules if 'testing' in m])"
+    assert run(code) == "[]\n"
+
+
+def test_without_websockets_the_error_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['websockets'] = None\n"
+        "try:\n    from openai_realtime_client.testing import ReplayServer\n"
+        "except ImportError as error: print(error)"
+    )
+    assert 'pip install "websockets>=15"' in run(code)
