@@ -129,7 +129,7 @@ up to three that differ, each as JSON shortened to 60 characters.
 examples:
   {PROG} inspect session.jsonl
   {PROG} inspect --quiet recordings/*.jsonl
-  {PROG} inspect --quiet --html session.html session.jsonl
+  {PROG} inspect --html page.html session.jsonl
   {PROG} inspect --json s.jsonl | jq .deviations
 
 exit status:
