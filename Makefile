@@ -11,7 +11,7 @@ PINS = $(BIN)/uv pip compile -q setup.py --extra websocket --universal --python-
 	--generate-hashes --no-header --no-annotate --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help generate check test test-lowest lint types docs demo fuzz bench load servers build pins clean
+.PHONY: help generate check test test-lowest lint types docs demo fuzz bench load servers browser build pins clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -61,6 +61,11 @@ servers: $(INSTALLED) ## check servers that others wrote; needs npm
 	@$(SERVERS)/bin/python $(PIP) --requirement integration/servers.txt
 	@npm install --silent --no-save --prefix build/servers @copilotkit/aimock@1.43.0
 	@$(BIN)/python -m pytest integration/test_servers.py
+
+browser: $(INSTALLED) ## test pages in the system's Chromium; leaves screenshots in build/
+	@$(BIN)/python $(PIP) playwright==1.65.2
+	@mkdir -p build
+	@$(BIN)/python -m pytest integration/test_browser.py
 
 load: $(INSTALLED) ## hold 200 sessions at once, and cut 1,000
 	@$(BIN)/python benchmarks/sessions.py
