@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from examples import Examples, literal
+from params import Params
 from simplify import simplified
 from spec import (
     REFERENCE,
@@ -24,6 +25,7 @@ from spec import (
     schemas_in,
     target,
     walk,
+    webhooks,
 )
 
 LINE_LENGTH = 100
@@ -48,6 +50,16 @@ CALL_ARGUMENTS = [
     ("timeout", "Seconds that this call may take, instead of the client's."),
 ]
 CALL_RAISES = "ApiError: The service answered with an error, or did not answer."
+# The names that a module of a model has besides those of schemas.
+BUILTIN_NAMES = {
+    *("Annotated", "Any", "Final", "Literal", "TypeAlias", "TYPE_CHECKING", "Field", "Constant"),
+    *("Discriminator", "Lossless", "None", "True", "False", "RealtimeWebhookEvent"),
+}
+# What openapi-generator renames a class of, whatever the case.
+RENAMED = {
+    *(word.lower() for word in keyword.kwlist),
+    *("base64", "date", "exec", "float", "json", "print", "property", "schema", "self"),
+}
 # What a field cannot be called: it would hide a method, or a type that later fields name.
 RESERVED = {
     *keyword.kwlist,
@@ -64,18 +76,45 @@ def annotated(document: dict[str, Any], package: str) -> dict[str, Any]:
     """
     document = simplified(document)
     schemas = document["components"]["schemas"]
-    for place, schema in list(schemas_in(document)):
-        _name_enum_values(place, schema)
+    _add_webhooks(document)
+    for _place, schema in list(schemas_in(document)):
+        _name_enum_values(schema)
     for name, schema in schemas.items():
         _annotate_schema(name, schema, schemas)
+    _annotate_imports(schemas)
     _annotate_events(schemas)
     _annotate_groups(document)
     _annotate_operations(document)
     _annotate_examples(document, Examples(schemas, package))
+    params = Params(document)
+    document["x-params"] = params.source()
+    for name in params.sent:
+        schemas[name]["x-param"] = f"{name}Param"
     return document
 
 
-def _name_enum_values(place: str, schema: dict[str, Any]) -> None:
+def _add_webhooks(document: dict[str, Any]) -> None:
+    """Make a union of what the service posts to webhooks, which gets a parser like other events."""
+    bodies = [
+        operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+        for _place, operation in webhooks(document)
+    ]
+    document.pop("webhooks", None)
+    schemas = document["components"]["schemas"]
+    mapping = {
+        schemas[reference.removeprefix(REFERENCE)]["properties"]["type"]["enum"][0]: reference
+        for reference in bodies
+    }
+    if bodies:
+        document["x-has-webhooks"] = True
+        schemas["RealtimeWebhookEvent"] = {
+            "description": "Any event that the service posts to a webhook.",
+            "anyOf": [{"$ref": reference} for reference in mapping.values()],
+            "discriminator": {"propertyName": "type", "mapping": mapping},
+        }
+
+
+def _name_enum_values(schema: dict[str, Any]) -> None:
     """Give each enum value the constant name of the documented Java pages."""
     values = schema.get("enum", [])
     if not values or "x-enum-varnames" in schema:
@@ -86,10 +125,12 @@ def _name_enum_values(place: str, schema: dict[str, Any]) -> None:
         # Any number stays possible; the page tells the known ones.
         schema["x-known"] = schema.pop("enum")
         return
-    names = [_constant_name(str(value)) for value in values]
-    if len(set(names)) < len(names):
-        raise SpecError(f"{place}: two of {values} get one name; add x-enum-varnames")
-    schema["x-enum-varnames"] = names
+    schema["x-enum-varnames"] = enum_constants(values)
+
+
+def enum_constants(values: list[str]) -> list[str]:
+    """The name of the constant of each value of an enum."""
+    return [_constant_name(value) for value in values]
 
 
 def _constant_name(value: str) -> str:
@@ -99,16 +140,12 @@ def _constant_name(value: str) -> str:
 
 def _annotate_schema(name: str, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
     _annotate_text(schema)
+    _annotate_deprecation(schema)
     indent = "" if members(schema) else "    "
     schema["x-docstring"] = docstring(schema["x-text"], indent)
     schema["x-summary"] = schema["x-text"].partition(". ")[0].rstrip(".")
     for field, child in schema.get("properties", {}).items():
         _annotate_field(field, child, is_required=field in schema.get("required", []))
-    names = [child["x-name"] for child in schema.get("properties", {}).values()]
-    if len(set(names)) < len(names) or "" in names:
-        raise SpecError(
-            f"components.schemas.{name}: properties {names} are not all different names"
-        )
     nullables = [
         literal(c["x-name"]) for c in schema.get("properties", {}).values() if c["x-nullable"]
     ]
@@ -116,6 +153,13 @@ def _annotate_schema(name: str, schema: dict[str, Any], schemas: dict[str, Any])
         schema["x-nullables"] = ", ".join(nullables)
     if members(schema):
         _annotate_union(name, schema, schemas)
+
+
+def _annotate_deprecation(node: dict[str, Any]) -> None:
+    """What pages and type checkers say of a deprecated class or method."""
+    if node.get("deprecated"):
+        node["x-advice"] = node.get("x-deprecated", "the service may remove it")
+        node["x-deprecated"] = literal(node["x-advice"])
 
 
 def _annotate_text(schema: dict[str, Any]) -> None:
@@ -129,11 +173,12 @@ def _annotate_text(schema: dict[str, Any]) -> None:
 def _annotate_field(field: str, schema: dict[str, Any], *, is_required: bool) -> None:
     _annotate_text(schema)
     schema["x-docstring"] = docstring(schema["x-text"], "    ")
-    schema["x-name"] = _python_name(field)
+    schema["x-name"] = python_name(field)
     each = schema
     while each:
         if "x-enum-varnames" in each:
             schema["x-enum-name"] = each["x-enum-name"] = _enum_name(field)
+            schema["x-values"] = _named_values(each)
         each = each.get("items", {})
     schema["x-nullable"] = schema.get("nullable", False)
     if schema["x-name"] != field:
@@ -158,7 +203,9 @@ def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[st
         yield f"default `{json.dumps(schema['default'])}`"
     for key, word in BOUNDS.items():
         if key in schema:
-            yield f"{word} `{schema[key]}`"
+            yield f"{word} `{schema[key]}`".replace("|", "\\|")
+    if schema.get("deprecated"):
+        yield "deprecated"
     if "x-alias" in schema:
         yield f"in JSON `{field}`"
 
@@ -168,8 +215,8 @@ def _enum_name(field: str) -> str:
     return "".join(word[:1].upper() + word[1:] for word in re.split(r"\W|_", field)) + "Enum"
 
 
-def _python_name(field: str) -> str:
-    name = _snake_case(re.sub(r"\W", "_", field))
+def python_name(field: str) -> str:
+    name = snake_case(re.sub(r"\W", "_", field))
     if name[0].isdigit():
         return f"n{name}"
     return f"{name}_" if name in RESERVED else name.strip("_")
@@ -220,7 +267,11 @@ def _member(union: str, schema: dict[str, Any], schemas: dict[str, Any]) -> dict
 
 def _named_values(schema: dict[str, Any]) -> list[dict[str, str]]:
     pairs = zip(schema["x-enum-varnames"], schema["enum"], strict=True)
-    return [{"name": name, "value": value} for name, value in pairs]
+    advice = schema.get("x-deprecated-values", {})
+    return [
+        {"name": name, "value": value} | ({"deprecated": advice[value]} if value in advice else {})
+        for name, value in pairs
+    ]
 
 
 def docstring(text: str, indent: str) -> str:
@@ -248,6 +299,40 @@ def wrapped(text: str, indent: str, first: str = '"""') -> str:
     return f"\n{indent}".join(lines).removeprefix(blank)
 
 
+def _annotate_imports(schemas: dict[str, Any]) -> None:
+    """List what the module of each schema imports: before its class, or after, in a recursion."""
+    public = public_schemas({"components": {"schemas": schemas}})
+    uses = {name: _uses(schema, schemas, public) for name, schema in schemas.items()}
+    for name, schema in public.items():
+        late = {each for each in uses[name] if name in _reachable(each, uses)}
+        schema["x-cyclic"] = bool(late)
+        schema["x-late"] = sorted(late - {name}) if "properties" in schema else []
+        schema["x-imports"] = sorted(uses[name] - {*schema["x-late"], name})
+
+
+def _uses(schema: dict[str, Any], schemas: dict[str, Any], public: dict[str, Any]) -> set[str]:
+    """The classes that a schema names; those that are none stand for what they consist of."""
+    found = set[str]()
+    for name in _references(schema):
+        found |= {name} if name in public else _uses(schemas[name], schemas, public)
+    return found
+
+
+def _references(schema: dict[str, Any]) -> set[str]:
+    nodes = (node for _place, node in walk(schema))
+    return {node["$ref"].removeprefix(REFERENCE) for node in nodes if "$ref" in node}
+
+
+def _reachable(name: str, uses: dict[str, set[str]]) -> set[str]:
+    """A schema and all that it leads to."""
+    seen, left = set[str](), {name}
+    while left:
+        each = left.pop()
+        seen.add(each)
+        left |= uses[each] - seen
+    return seen
+
+
 def _annotate_events(schemas: dict[str, Any]) -> None:
     directions = event_unions(schemas)
     for name, schema in schemas.items():
@@ -255,7 +340,7 @@ def _annotate_events(schemas: dict[str, Any]) -> None:
             schema["x-unknown"] = "UnknownEvent" if name in directions else "UnknownModel"
     for name, direction in directions.items():
         union = schemas[name]
-        union["x-parses"] = "parse_" + _snake_case(name.removeprefix("Realtime"))
+        union["x-parses"] = "parse_" + snake_case(name.removeprefix("Realtime"))
         union["x-direction"] = direction
         if "x-connection" in union:
             union["x-connection"] |= _connection(name, union)
@@ -268,7 +353,7 @@ def _annotate_events(schemas: dict[str, Any]) -> None:
 
 def _connection(server: str, union: dict[str, Any]) -> dict[str, str]:
     """What the functions that open a session need besides what the fragment says."""
-    kind = _snake_case(server.removeprefix("Realtime").removesuffix("ServerEvent"))
+    kind = snake_case(server.removeprefix("Realtime").removesuffix("ServerEvent"))
     return {
         "suffix": f"_{kind}" if kind else "",
         "is_beta": str(union["x-connection"].get("is_beta", False)),
@@ -278,7 +363,7 @@ def _connection(server: str, union: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _snake_case(name: str) -> str:
+def snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
@@ -303,6 +388,8 @@ def _group(name: str, schema: dict[str, Any], bodies: set[str]) -> str:
     event = re.match(r"Realtime\w*?(Client|Server)Event", name)
     if event:
         return f"{event[1].lower()}-events"
+    if name.startswith(("Webhook", "RealtimeWebhook")):
+        return "webhook-events"
     resource = re.match(r"Realtime\w*?(Session|Conversation|Response)", name)
     return resource[1].lower() if resource else "shared"
 
@@ -311,17 +398,53 @@ def _annotate_operations(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     for _place, operation in operations(document):
         _annotate_text(operation)
+        _annotate_deprecation(operation)
         _annotate_form(operation, schemas)
         for status, response in operation["responses"].items():
             if status.startswith("2"):
                 operation["x-accept"] = ", ".join(response.get("content", ["application/json"]))
                 operation["x-created"] = "Location" in response.get("headers", {})
+                _annotate_result(operation, response.get("content", {}), schemas)
         _annotate_method(operation, schemas)
+
+
+def _annotate_result(
+    operation: dict[str, Any], content: dict[str, Any], schemas: dict[str, Any]
+) -> None:
+    """Say what a method returns: as Python, for the page, and how it is made from the body."""
+    kind, media = next(iter(content.items()), ("", {}))
+    schema = media.get("schema", {})
+    returns = _python_type(schema) if content else "None"
+    if not content:
+        decode = "lambda _: None"
+    elif returns == "str" and "json" not in kind:
+        decode = "bytes.decode"
+    else:
+        is_model = "properties" in schemas.get(returns, {})
+        decode = f"{returns}.from_json" if is_model else f"decoder({returns})"
+    name = next(iter(sorted(_references(schema))), None)
+    link = f"**{returns}**".replace("[", "\\[")
+    operation["x-returns"] = returns
+    operation["x-decode"] = decode
+    if name:
+        page = f"[**{name}**]({name}.md)"
+        link = page if returns == name else link.replace(name, f"**{page}**")
+    operation["x-returns-link"] = link
+
+
+def _python_type(schema: dict[str, Any]) -> str:
+    if "$ref" in schema:
+        return str(schema["$ref"]).removeprefix(REFERENCE)
+    if schema.get("type") == "array":
+        return f"list[{_python_type(schema['items'])}]"
+    if isinstance(schema.get("additionalProperties"), dict):
+        return f"dict[str, {_python_type(schema['additionalProperties'])}]"
+    return PYTHON_TYPES.get(schema.get("type", ""), "Any")
 
 
 def _annotate_method(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     """Write the docstrings of the two methods that call an operation."""
-    name = _snake_case(operation["operationId"].replace("-", "_"))
+    name = snake_case(operation["operationId"].replace("-", "_"))
     arguments = [*_arguments(operation, schemas), *CALL_ARGUMENTS]
     returns = [
         response["description"]
@@ -342,16 +465,16 @@ def _annotate_method(operation: dict[str, Any], schemas: dict[str, Any]) -> None
 def _arguments(operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Each argument that the generator gives a method, with its description."""
     for parameter in operation.get("parameters", []):
-        yield _snake_case(parameter["name"]), parameter.get("description", "")
+        yield snake_case(parameter["name"]), parameter.get("description", "")
     body = operation.get("requestBody", {})
     content = body.get("content", {})
     if "multipart/form-data" in content:
         form = target(content["multipart/form-data"]["schema"], schemas)
         for field, schema in form["properties"].items():
-            yield _python_name(field), schema.get("description", "")
+            yield python_name(field), schema.get("description", "")
     elif "application/json" in content:
         reference = content["application/json"]["schema"].get("$ref", "body")
-        yield _snake_case(reference.removeprefix(REFERENCE)), body.get("description", "")
+        yield snake_case(reference.removeprefix(REFERENCE)), body.get("description", "")
 
 
 def _method_docstring(
@@ -392,5 +515,5 @@ def _annotate_examples(document: dict[str, Any], writer: Examples) -> None:
         if example:
             schema["x-example"] = example
     for _place, operation in operations(document):
-        method = _snake_case(operation["operationId"].replace("-", "_"))
+        method = snake_case(operation["operationId"].replace("-", "_"))
         operation["x-example"] = writer.of_operation(method, operation)

@@ -19,6 +19,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.reader import ReaderError
 
+# Keywords below which the keys are names, and those below which everything is data.
+NAMES = {
+    *("properties", "patternProperties", "$defs", "mapping", "schemas", "paths", "webhooks"),
+    *("responses", "headers", "content", "encoding", "requestBodies", "variables"),
+}
+VALUES = {"example", "examples", "default", "enum", "const"}
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
 REFERENCE = "#/components/schemas/"
 
@@ -144,6 +150,8 @@ def _overlaid(document: dict[str, Any], path: Path) -> dict[str, Any]:
             for target in _single_targets(action["target"]):
                 if not parse_jsonpath(target).find(document):
                     raise SpecError(f"{place}: target {target} matches nothing")
+            if "update" in action:
+                _check_news(document, action, place)
             document = apply_overlay(document, {"actions": [action]})
         except SpecError:
             raise
@@ -152,6 +160,29 @@ def _overlaid(document: dict[str, Any], path: Path) -> dict[str, Any]:
         # The copy keeps what several targets share from being one object.
         document = json.loads(json.dumps(document))
     return document
+
+
+def _check_news(document: dict[str, Any], action: dict[str, Any], place: str) -> None:
+    """Refuse an action that says what the document says already: the fragment has caught up."""
+    for target in _single_targets(action["target"]):
+        for match in parse_jsonpath(target).find(document):
+            stale = _stale(action["update"], match.value)
+            if stale is not None:
+                where = ".".join([target, *stale])
+                raise SpecError(f"{place} is stale: the document has {where} without it; remove it")
+
+
+def _stale(update: Any, value: Any) -> list[str] | None:
+    """Where in `value` stands already what `update` says; `None` if nowhere."""
+    if isinstance(update, dict) and isinstance(value, dict):
+        for key in update.keys() & value.keys():
+            inner = _stale(update[key], value[key])
+            if inner is not None:
+                return [str(key), *inner]
+        return None
+    if isinstance(update, list) and isinstance(value, list):
+        return next(([repr(each)] for each in update if each in value), None)
+    return [] if update == value else None
 
 
 def _single_targets(target: str) -> Iterator[str]:
@@ -226,11 +257,19 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
                 yield f"{method.upper()} {path}", item[method]
 
 
+def webhooks(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every request that the service makes, with its place."""
+    for name, item in document.get("webhooks", {}).items():
+        for method in METHODS:
+            if method in item:
+                yield f"webhooks.{name}.{method}", item[method]
+
+
 def event_unions(schemas: dict[str, Any]) -> dict[str, str]:
-    """The unions of events, each with its direction: `server` or `client`."""
+    """The unions of events, each with its direction: `server`, `client` or `webhook`."""
     directions = {}
     for name, schema in schemas.items():
-        ending = re.search(r"(Server|Client)Event$", name)
+        ending = re.search(r"(Server|Client|Webhook)Event$", name)
         if ending and "discriminator" in schema:
             directions[name] = ending[1].lower()
     return directions
@@ -239,15 +278,26 @@ def event_unions(schemas: dict[str, Any]) -> dict[str, str]:
 # Walking
 
 
-def walk(node: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every mapping in a document, with its dotted place."""
+def walk(node: Any, place: str = "", *, of_names: bool = False) -> Iterator[tuple[str, Any]]:
+    """Every mapping in a document whose keys are keywords, with its dotted place.
+
+    A property may be called `const` or `$ref`: the keys of `properties` and the like are names.
+    """
     if isinstance(node, dict):
-        yield place or "the document", node
+        if not of_names:
+            yield place or "the document", node
         for key, child in node.items():
-            yield from walk(child, f"{place}.{key}" if place else str(key))
+            if of_names or not is_value(key):
+                inner = f"{place}.{key}" if place else str(key)
+                yield from walk(child, inner, of_names=not of_names and key in NAMES)
     elif isinstance(node, list):
         for index, child in enumerate(node):
             yield from walk(child, f"{place}[{index}]")
+
+
+def is_value(keyword: Any) -> bool:
+    """Whether what stands under a keyword is data."""
+    return keyword in VALUES or str(keyword).startswith("x-")
 
 
 def schemas_in(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -39,7 +39,11 @@ _MOST_ITEMS = 10
 class UnknownEvent(UnknownModel):
     """An event whose `type` the schema does not know. Its other fields are attributes, too."""
 
-    if not TYPE_CHECKING:  # They take it for a constant, see `UnknownModel`.
+    if TYPE_CHECKING:  # They would make one of the fields.
+
+        def __init__(self, *, type: str, **data: Any) -> None: ...
+
+    else:  # To them it is a constant, see `UnknownModel`.
         type: str
 
 

@@ -58,6 +58,7 @@ class ApiClient:
         *,
         path_parameters: Mapping[str, str] | None = None,
         query: Mapping[str, str | int | float | bool | None] | None = None,
+        header_parameters: Mapping[str, str | int | float | bool | None] | None = None,
         headers: Mapping[str, str] | None = None,
         body: RealtimeModel | Mapping[str, Any] | None = None,
         parts: Sequence[tuple[str, str, RealtimeModel | Mapping[str, Any] | str | None]] = (),
@@ -73,6 +74,7 @@ class ApiClient:
             decode: Makes the result from a success's body; a `ValueError` means it does not fit.
             path_parameters: The value of each parameter of `path`.
             query: The parameters of the query; `None` leaves one out.
+            header_parameters: Headers that are parameters of the operation; `None` leaves one out.
             headers: Added for this call, in place of those of the same name.
             body: Sent as JSON.
             parts: A form, each part with name, media type and value.
@@ -89,6 +91,7 @@ class ApiClient:
         url = SecretStr(self._url(path, path_parameters or {}, query or {}))
         content, content_type = _content(body, parts, raw_type)
         defaults = Headers({"Accept": accept, "User-Agent": _USER_AGENT})
+        defaults.update(_given(header_parameters or {}))
         if content_type:
             defaults["Content-Type"] = content_type
         sent = self.configuration.authorize(defaults, headers)
@@ -111,8 +114,16 @@ class ApiClient:
             if text in ("", ".", ".."):
                 raise ValueError(f"{name} cannot be {text!r}")
         parameters = {name: quote(text, safe="") for name, text in path_parameters.items()}
-        given = {name: str(value) for name, value in query.items() if value is not None}
-        return self.configuration.base.join(path.format(**parameters), given)
+        return self.configuration.base.join(path.format(**parameters), _given(query))
+
+
+def _given(parameters: Mapping[str, str | int | float | bool | None]) -> dict[str, str]:
+    """The parameters that are given, as text."""
+    return {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in parameters.items()
+        if value is not None
+    }
 
 
 def _error(response: RawResponse, sent: Headers, problem: str | None = None) -> ApiError:

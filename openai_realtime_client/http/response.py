@@ -1,8 +1,13 @@
 """An answer with what came around it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from openai_realtime_client.core.errors import InvalidModelError
+from openai_realtime_client.core.union import Lossless
 
 T = TypeVar("T")
 
@@ -35,3 +40,17 @@ class Created(Generic[T]):
 
     data: T
     id: str | None
+
+
+def decoder(kind: Any) -> Callable[[bytes], Any]:
+    """Make the function that parses answers that are a list or a map."""
+    answer: Any = Annotated[kind, Lossless()]
+    adapter = TypeAdapter[Any](answer)
+
+    def decode(data: bytes) -> Any:
+        try:
+            return adapter.validate_json(data)
+        except ValidationError as error:
+            raise InvalidModelError.of("answer", error, data) from None
+
+    return decode

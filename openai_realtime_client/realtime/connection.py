@@ -52,8 +52,9 @@ from openai_realtime_client.realtime.sockets import AsyncSocket, NoRedirect, Soc
 
 __all__ = ["AsyncConnection", "AsyncConnector", "Connection", "Connector"]
 
-ServerEvent = TypeVar("ServerEvent")
-ClientEvent = TypeVar("ClientEvent")
+ServerEvent = TypeVar("ServerEvent", covariant=True)
+# What `send` takes: a class of events, or its `…Param`. A connection that takes both takes one.
+ClientEvent = TypeVar("ClientEvent", contravariant=True)
 
 _logger = logging.getLogger("openai_realtime_client")
 # What `websockets` tells while debugging has headers and payloads in it.
@@ -146,7 +147,7 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
         self._socket: AsyncSocket = socket
         self._closed_by_us: asyncio.Future[None] | None = None
 
-    async def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
+    async def send(self, event: ClientEvent) -> None:
         """Send one event.
 
         Returns when the operating system has taken it, except that asyncio keeps up to 128 KiB
@@ -154,7 +155,8 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
         being sent.
 
         Args:
-            event: An instance of a client event's class, or a dictionary with a `type`.
+            event: An instance of a client event's class, or a dictionary with a `type`, in which
+                models may stand.
 
         Raises:
             ConnectionClosedError: The session is closed. What of the event arrived is not known.
@@ -270,14 +272,15 @@ class Connection(_Session[ServerEvent, ClientEvent]):
         super().__init__(dialect, host, headers)
         self._socket: Socket = socket
 
-    def send(self, event: ClientEvent | Mapping[str, Any]) -> None:
+    def send(self, event: ClientEvent) -> None:
         """Send one event.
 
         Returns when the operating system has taken it, so a slow network slows the sender down.
         An exception that interrupts it, such as that of Ctrl-C, ends the session.
 
         Args:
-            event: An instance of a client event's class, or a dictionary with a `type`.
+            event: An instance of a client event's class, or a dictionary with a `type`, in which
+                models may stand.
 
         Raises:
             ConnectionClosedError: The session is closed. What of the event arrived is not known.

@@ -1,0 +1,505 @@
+"""Refuse, before Java starts, what the pipeline cannot express: openapi/README.md lists it.
+
+Each rule yields the place and the reason of what it refuses, in a simplified document.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from annotate import BUILTIN_NAMES, RENAMED, enum_constants, python_name, snake_case
+from openai_realtime_client import shared
+from spec import (
+    REFERENCE,
+    SpecError,
+    event_unions,
+    members,
+    operations,
+    public_schemas,
+    walk,
+    webhooks,
+)
+
+Problems = Iterator[tuple[str, str]]
+
+COMPONENT = "make it a component"
+UNSUPPORTED = {
+    "$defs": f"{COMPONENT} of each",
+    "$dynamicRef": "only `$ref` is followed",
+    "$id": "only `$ref` is followed",
+    "contains": "a list is checked item by item",
+    "dependentRequired": "fields cannot depend on each other",
+    "dependentSchemas": "fields cannot depend on each other",
+    "else": "use a union with a discriminator",
+    "if": "use a union with a discriminator",
+    "not": "a type cannot exclude values",
+    "patternProperties": "use `additionalProperties`",
+    "prefixItems": "the items of a list have one type",
+    "propertyNames": "use `additionalProperties`",
+    "then": "use a union with a discriminator",
+    "unevaluatedProperties": "every model keeps unknown fields",
+    "xml": "only JSON is sent",
+}
+KINDS = {"string", "integer", "number", "boolean", "array", "object"}
+PARAMETERS = {"string", "integer", "number", "boolean"}
+BODIES = {"application/json", "multipart/form-data"}
+METHOD_NAMES = {"self", "headers", "timeout", "body", "api_client"}
+MOST_WORDS_IN_SUMMARY = 8
+MOST_SHOWN = 20
+
+
+def check(document: dict[str, Any]) -> None:
+    """Raise `SpecError` with a line for each thing in a simplified document that is refused."""
+    rules = (_check_schema, _check_union, _check_properties, _check_enum)
+    problems = list(dict.fromkeys(_check_document(document)))
+    for place, schema, is_component in _schemas(document):
+        if not isinstance(schema, dict):
+            problems.append((place, "a schema of `true` or `false`; write `{}` for any JSON"))
+            continue
+        for rule in rules:
+            problems += rule(place, schema, document, is_component=is_component)
+    if problems:
+        lines = [f"{place}: {reason}" for place, reason in problems[:MOST_SHOWN]]
+        if len(problems) > MOST_SHOWN:
+            lines.append(f"… and {len(problems) - MOST_SHOWN} more")
+        raise SpecError("\n".join(lines))
+
+
+def _schemas(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], bool]]:
+    """Every schema of the components, with its place, and whether it is one of them itself."""
+    for name, schema in document["components"]["schemas"].items():
+        place = f"components.schemas.{name}"
+        yield place, schema, True
+        if isinstance(schema, dict):
+            yield from ((inner, child, False) for inner, child in _nested(place, schema))
+
+
+def _nested(place: str, schema: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    children = {f"properties.{name}": each for name, each in schema.get("properties", {}).items()}
+    for key in ("items", "additionalProperties"):
+        if key in schema and not (key == "additionalProperties" and schema[key] in (True, False)):
+            children[key] = schema[key]
+    for key in ("anyOf", "oneOf"):
+        children |= {f"{key}[{i}]": each for i, each in enumerate(schema.get(key, []))}
+    for key, child in children.items():
+        yield f"{place}.{key}", child
+        if isinstance(child, dict):
+            yield from _nested(f"{place}.{key}", child)
+
+
+# Schemas
+
+
+def _check_schema(
+    place: str, schema: Any, document: dict[str, Any], *, is_component: bool
+) -> Problems:
+    for key in UNSUPPORTED.keys() & schema.keys():
+        yield place, f"`{key}` is not supported: {UNSUPPORTED[key]}"
+    kind = schema.get("type")
+    if isinstance(kind, list):
+        yield place, f"`type: [{', '.join(map(str, kind))}]`: make a union of them a component"
+    elif kind == "null":
+        yield place, "only `null`: a value that can be something else is `nullable`"
+    elif kind is not None and kind not in KINDS:
+        yield place, f"there is no type {kind!r}"
+    if "properties" in schema and not is_component:
+        yield place, f"an object in another schema has no name: {COMPONENT}"
+    if not is_component and len(members(schema)) > 1:
+        yield place, f"a union in another schema has no name: {COMPONENT}"
+    if kind == "array" and "items" not in schema:
+        yield place, "a list without `items`; write `items: {}` for any JSON"
+    if is_component and set(schema) <= {"description", "$ref", "allOf"} and "$ref" in schema:
+        yield place, "only a reference: refer to its target instead"
+    for key in ("items", "additionalProperties"):
+        inner = schema.get(key)
+        if isinstance(inner, dict) and inner.get("nullable"):
+            yield (
+                f"{place}.{key}",
+                "`null` among the values of a list or map, whose type leaves it out",
+            )
+    values = schema.get("additionalProperties")
+    if isinstance(values, dict):
+        if "properties" in schema:
+            yield place, "`additionalProperties` beside `properties`: unknown fields have any type"
+        if "enum" in values:
+            yield f"{place}.additionalProperties", f"an enum in a map has no name: {COMPONENT}"
+
+
+def _check_union(
+    place: str, schema: Any, document: dict[str, Any], *, is_component: bool
+) -> Problems:
+    discriminator = schema.get("discriminator")
+    if not members(schema):
+        if "oneOf" in schema or "anyOf" in schema:
+            yield place, "a union without members"
+        if discriminator:
+            yield place, "a `discriminator` without `oneOf` or `anyOf`"
+        return
+    schemas = document["components"]["schemas"]
+    if "oneOf" in schema and "anyOf" in schema:
+        yield place, "both `oneOf` and `anyOf`"
+    if "properties" in schema:
+        yield place, "a union with properties; write them in each member"
+    references = [
+        each["$ref"].removeprefix(REFERENCE) for each in members(schema) if "$ref" in each
+    ]
+    repeated = [name for name, count in Counter(references).items() if count > 1]
+    if repeated:
+        yield place, f"{repeated[0]} is twice a member"
+    for name in references:
+        if name not in public_schemas(document):
+            yield place, f"its member {name} is no class; write its type in its place"
+    objects = [
+        name for name in references if "properties" in schemas[name] or members(schemas[name])
+    ]
+    kinds = Counter(each.get("type", "") for each in members(schema) if "$ref" not in each)
+    if kinds["array"] > 1:
+        yield place, "two lists, which nothing distinguishes"
+    if kinds["object"] and (objects or kinds["object"] > 1):
+        yield place, "a map and another object, which nothing distinguishes"
+    if sum("enum" in each for each in members(schema)) > 1:
+        yield place, "two enums, which would have one name; make them one"
+    if discriminator:
+        yield from _check_mapping(place, schema, schemas, objects)
+    elif len([name for name in objects if not _is_plain(schemas[name])]) > 1:
+        yield place, "a union of objects without a `discriminator`"
+
+
+def _is_plain(schema: dict[str, Any]) -> bool:
+    """Whether a schema is a union of values that are no objects."""
+    return bool(members(schema)) and not any("$ref" in each for each in members(schema))
+
+
+def _check_mapping(
+    place: str, schema: dict[str, Any], schemas: dict[str, Any], objects: list[str]
+) -> Problems:
+    """Each member has to be found by its constant, and by no other value."""
+    field = schema["discriminator"].get("propertyName")
+    mapping = schema["discriminator"].get("mapping") or {}
+    targets = {value: ref.removeprefix(REFERENCE) for value, ref in mapping.items()}
+    for name in objects:
+        if name not in targets.values():
+            yield place, f"its member {name} is missing in the `mapping` of the discriminator"
+    for value, name in targets.items():
+        if name not in objects:
+            yield place, f"`mapping` leads to {name}, which is not a member"
+        elif value not in (values := _constants(name, field, schemas)):
+            has = f"is {values}" if values else "has no constant"
+            yield place, f"`mapping` has {value!r} for {name}, whose {field} {has}"
+
+
+def _constants(name: str, field: str, schemas: dict[str, Any]) -> list[Any]:
+    """The values of a discriminator that mean a schema; of a union, those of all its members."""
+    schema = schemas[name]
+    if members(schema):
+        mapping = schema.get("discriminator", {}).get("mapping", {})
+        if schema.get("discriminator", {}).get("propertyName") == field:
+            return list(mapping)
+        references = [each["$ref"] for each in members(schema) if "$ref" in each]
+        return [
+            value
+            for reference in references
+            for value in _constants(reference.removeprefix(REFERENCE), field, schemas)
+        ]
+    values: list[Any] = schema.get("properties", {}).get(field, {}).get("enum", [])
+    return values
+
+
+def _check_properties(
+    place: str, schema: Any, document: dict[str, Any], *, is_component: bool
+) -> Problems:
+    properties = schema.get("properties", {})
+    if properties == {} and "properties" in schema:
+        yield place, "`properties` without a property; leave it out for any object"
+    for field in schema.get("required", []):
+        if field not in properties:
+            yield place, f"`required` names {field!r}, which is not a property"
+    names = defaultdict(list)
+    for field in properties:
+        if not re.search(r"[^\W_]", field):
+            yield place, f"no Python name can be made of the property {field!r}"
+        else:
+            names[python_name(field)].append(field)
+    for name, fields in names.items():
+        if len(fields) > 1:
+            yield place, f"the properties {fields} have one Python name, {name}"
+        elif not name.isidentifier() or keyword.iskeyword(name):
+            yield place, f"the property {fields[0]!r} would be called {name} in Python"
+
+
+def _check_enum(
+    place: str, schema: Any, document: dict[str, Any], *, is_component: bool
+) -> Problems:
+    if "const" in schema:
+        yield place, "only a string can be a constant; write an `enum` of one known value"
+    values = schema.get("enum")
+    if values is None:
+        return
+    if not values:
+        yield place, "an `enum` without values"
+    elif all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
+        if is_component:
+            yield place, "an enum of numbers cannot be a class; write it where it is used"
+    elif not all(isinstance(value, str) for value in values):
+        yield place, "the values of an `enum` are either all strings or all numbers"
+    else:
+        yield from _check_constants(place, schema)
+    for value in schema.get("x-deprecated-values", {}):
+        if value not in (values or []):
+            yield place, f"`x-deprecated-values` has {value!r}, which is not in `enum`"
+
+
+def _check_constants(place: str, schema: dict[str, Any]) -> Problems:
+    values = schema["enum"]
+    for value in values:
+        if not value.isprintable() or set('"\\|`') & set(value):
+            yield place, f"the value {value!r} has a character that cannot be shown on a page"
+    names = schema.get("x-enum-varnames") or enum_constants(values)
+    if len(names) != len(values):
+        yield place, "`x-enum-varnames` has not one name for each value"
+    for name, value in zip(names, values, strict=False):
+        if not str(name).isidentifier() or re.fullmatch("_.*_|mro", str(name)):
+            yield place, f"the value {value!r} would be called {name}; add `x-enum-varnames`"
+    for name, count in Counter(names).items():
+        if count > 1:
+            same = [value for n, value in zip(names, values, strict=False) if n == name]
+            yield place, f"{same} would all be called {name}; add `x-enum-varnames`"
+
+
+# The document
+
+
+def _check_document(document: dict[str, Any]) -> Problems:
+    if not document.get("info", {}).get("description"):
+        yield "info", "no description; the index of the pages begins with it"
+    if not document.get("servers"):
+        yield "servers", "no server, to which requests go"
+    yield from _check_names(document)
+    yield from _check_descriptions(document)
+    yield from _check_events(document)
+    yield from _check_recursion(document)
+    for place, operation in operations(document):
+        yield from _check_operation(place, operation, document)
+    yield from _check_operation_names(document)
+    for place, operation in webhooks(document):
+        content = operation.get("requestBody", {}).get("content", {})
+        reference = content.get("application/json", {}).get("schema", {}).get("$ref", "")
+        name = reference.removeprefix(REFERENCE)
+        if not _constants(name, "type", document["components"]["schemas"]) if name else True:
+            yield place, "its body is no component with a constant `type`"
+
+
+def _check_names(document: dict[str, Any]) -> Problems:
+    tags = {f"{tag}Api" for _place, each in operations(document) for tag in each["tags"]}
+    taken = {*shared.__all__, *BUILTIN_NAMES, *tags}
+    enums = {
+        f"{name}Enum"
+        for name, schema in document["components"]["schemas"].items()
+        if isinstance(schema, dict) and any("enum" in each for each in members(schema))
+    }
+    alike = defaultdict(list)
+    for name, schema in document["components"]["schemas"].items():
+        place = f"components.schemas.{name}"
+        if not isinstance(schema, dict):
+            yield place, "not a schema"
+        elif not re.fullmatch("[A-Z][A-Za-z0-9]*", name):
+            yield place, "not a class name, such as RealtimeSession"
+        elif name.lower() in RENAMED:
+            yield place, "openapi-generator would give it another name"
+        elif name in taken:
+            yield place, "the package has another thing of this name"
+        elif name in enums:
+            yield place, f"the enum of {name.removesuffix('Enum')} has this name"
+        alike[name.replace("_", "").lower()].append(name)
+    for names in alike.values():
+        if len(names) > 1:
+            yield f"components.schemas.{names[1]}", f"its files would be those of {names[0]}"
+
+
+def _check_descriptions(document: dict[str, Any]) -> Problems:
+    """Whatever a page of the docs shows a description of has one."""
+    for place, node in _described(document):
+        text = node.get("description", "").strip()
+        if not text or text.startswith("TODO"):
+            yield place, "its description is missing"
+        elif not text.rstrip("\"')").endswith("."):
+            yield place, "its description is not a sentence with a full stop"
+    for place, operation in operations(document):
+        summary = operation.get("summary", "")
+        if not 1 <= len(summary.split()) <= MOST_WORDS_IN_SUMMARY or summary.endswith("."):
+            yield place, f"needs a summary of at most {MOST_WORDS_IN_SUMMARY} words, without stop"
+
+
+def _described(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, schema in document["components"]["schemas"].items():
+        if isinstance(schema, dict):
+            yield f"components.schemas.{name}", schema
+            for field, child in schema.get("properties", {}).items():
+                if isinstance(child, dict):
+                    yield f"components.schemas.{name}.properties.{field}", child
+    for place, operation in operations(document):
+        yield place, operation
+        for parameter in operation.get("parameters", []):
+            yield f"{place} {parameter['name']}", parameter
+        if "requestBody" in operation:
+            yield f"{place} requestBody", operation["requestBody"]
+        for status, response in operation["responses"].items():
+            yield f"{place} {status}", response
+
+
+def _check_events(document: dict[str, Any]) -> Problems:
+    schemas = document["components"]["schemas"]
+    unions = event_unions(schemas)
+    used = {node["$ref"] for _place, node in walk(document) if "$ref" in node}
+    for name, schema in schemas.items():
+        place = f"components.schemas.{name}"
+        if re.search(r"(Server|Client)Event$", name) and name not in unions and members(schema):
+            yield place, "a union of events has a `discriminator` for `type`"
+        elif name in unions and schema["discriminator"].get("propertyName") != "type":
+            yield place, "events are distinguished by `type`"
+        elif re.search(r"(Server|Client)Event\w", name) and REFERENCE + name not in used:
+            yield place, "an event that is in no union of events"
+        connection = schema.get("x-connection")
+        if connection is not None:
+            missing = {"about", "path", "append"} - set(connection)
+            if missing:
+                yield place, f"`x-connection` lacks {', '.join(sorted(missing))}"
+            if name.replace("ServerEvent", "ClientEvent") not in unions:
+                yield place, "a connection without a union of client events"
+
+
+def _check_recursion(document: dict[str, Any]) -> Problems:
+    """A schema may contain itself, but not always: no finite value would fit it."""
+    schemas = document["components"]["schemas"]
+    always = {name: set(_always(schema)) for name, schema in schemas.items()}
+    for name in schemas:
+        seen, open_ = set(), set(always[name])
+        while open_:
+            each = open_.pop()
+            seen.add(each)
+            open_ |= always.get(each, set()) - seen
+        if name in seen:
+            yield f"components.schemas.{name}", "every value would contain another one, without end"
+
+
+def _always(schema: Any) -> Iterator[str]:
+    """The schemas that every value of a schema contains one of."""
+    required = [
+        schema["properties"].get(f) for f in schema.get("required", []) if "properties" in schema
+    ]
+    # A union contains itself without end if it is its own member.
+    for child in [*filter(None, required), *members(schema)]:
+        reference = child.get("$ref") or child.get("allOf", [{}])[0].get("$ref")
+        if reference and not child.get("nullable"):
+            yield reference.removeprefix(REFERENCE)
+
+
+# Operations
+
+
+def _check_operation(place: str, operation: dict[str, Any], document: dict[str, Any]) -> Problems:
+    if len(operation["tags"]) > 1:
+        yield place, "several tags; the one tag names the API class"
+    if not re.fullmatch("[A-Z][A-Za-z0-9]*", operation["tags"][0]):
+        yield place, f"of the tag {operation['tags'][0]!r} no class name can be made"
+    for key in ("callbacks", "servers"):
+        if key in operation:
+            yield place, f"`{key}` of an operation is not supported"
+    yield from _check_parameters(place, operation)
+    yield from _check_body(place, operation, document)
+    yield from _check_answers(place, operation, document)
+
+
+def _check_parameters(place: str, operation: dict[str, Any]) -> Problems:
+    for parameter in operation.get("parameters", []):
+        name = parameter["name"]
+        where = f"{place} {name}"
+        schema = parameter.get("schema", {})
+        if parameter["in"] == "cookie":
+            yield where, "cookies are not sent"
+        elif schema.get("type") not in PARAMETERS:
+            yield where, "a parameter is a string, a number or a boolean"
+        if not re.fullmatch(r"[A-Za-z][\w-]*", name):
+            yield where, "no Python name can be made of it"
+
+
+def _check_body(place: str, operation: dict[str, Any], document: dict[str, Any]) -> Problems:
+    content = operation.get("requestBody", {}).get("content", {})
+    where = f"{place} requestBody"
+    if "requestBody" in operation and not BODIES & set(content):
+        allowed = " and ".join(sorted(BODIES))
+        yield where, f"{', '.join(content) or 'nothing'} cannot be sent; only {allowed}"
+    for kind in BODIES & set(content):
+        reference = content[kind].get("schema", {}).get("$ref", "")
+        schema = document["components"]["schemas"].get(reference.removeprefix(REFERENCE), {})
+        if "properties" not in schema:
+            yield where, "only an object that is a component can be sent"
+        elif kind == "multipart/form-data":
+            others = set(content) - {kind}
+            parts = content[kind].get("encoding", {}).values()
+            bare = {part.get("contentType") for part in parts}
+            for other in sorted(others - bare):
+                yield where, f"{other} is the media type of no part of the form"
+        elif len(content) > 1:
+            yield where, "several media types beside application/json"
+
+
+def _check_answers(place: str, operation: dict[str, Any], document: dict[str, Any]) -> Problems:
+    good = [status for status in operation["responses"] if status.startswith("2")]
+    if len(good) != 1 or not re.fullmatch(r"2\d\d", good[0]):
+        yield place, f"has {len(good)} answers of success, {', '.join(good) or 'none'}; write one"
+        return
+    content = operation["responses"][good[0]].get("content", {})
+    where = f"{place} {good[0]}"
+    if any(
+        not re.match(r"application/(.*\+)?json$|text/plain|application/sdp", kind)
+        for kind in content
+    ):
+        yield where, f"{', '.join(content)} cannot be parsed: only JSON and text"
+        return
+    shapes = [each.get("schema", {}) for each in content.values()]
+    if any(shape != shapes[0] for shape in shapes):
+        yield where, "several media types with different schemas"
+    elif shapes:
+        yield from _check_answer(where, shapes[0], document)
+
+
+def _check_answer(place: str, schema: dict[str, Any], document: dict[str, Any]) -> Problems:
+    reference = schema.get("$ref", "").removeprefix(REFERENCE)
+    if reference:
+        if reference not in public_schemas(document):
+            yield place, f"{reference} is no class; write its type in its place"
+    elif schema.get("type") == "array" and "items" in schema:
+        yield from _check_answer(place, schema["items"], document)
+    elif isinstance(schema.get("additionalProperties"), dict):
+        yield from _check_answer(place, schema["additionalProperties"], document)
+    elif "properties" in schema or members(schema):
+        yield place, f"an object or union has no name here: {COMPONENT}"
+    elif "enum" in schema:
+        yield place, f"an enum has no name here: {COMPONENT}"
+
+
+def _check_operation_names(document: dict[str, Any]) -> Problems:
+    seen: dict[str, str] = {}
+    for place, operation in operations(document):
+        identity = operation["operationId"]
+        method = snake_case(identity.replace("-", "_"))
+        if not re.fullmatch(r"[A-Za-z][\w-]*", identity) or keyword.iskeyword(method):
+            yield place, f"of the operationId {identity!r} no method name can be made"
+        elif method in seen:
+            yield place, f"its method would be called {method}, like that of {seen[method]}"
+        elif method in METHOD_NAMES or method.endswith("_with_http_info"):
+            yield place, f"a method cannot be called {method}"
+        seen[method] = place
+        body = operation.get("requestBody", {}).get("content", {})
+        schema = body.get("application/json", {}).get("schema", {}).get("$ref", "")
+        taken = {*METHOD_NAMES, snake_case(schema.removeprefix(REFERENCE))}
+        for parameter in operation.get("parameters", []):
+            name = snake_case(parameter["name"].replace("-", "_"))
+            if name in taken or keyword.iskeyword(name):
+                yield place, f"an argument cannot be called {name}"
+            taken.add(name)

@@ -1,0 +1,705 @@
+"""What a fragment may contain: each row of the table in openapi/README.md."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+import constructs
+import spec
+from simplify import simplified
+
+ROOT = Path(__file__).parents[2]
+KITCHEN = Path(__file__).parent / "kitchen.yaml"
+MODULES = ("item", "item_group", "simple", "simple_short", "thing", "realtime_webhook_event")
+
+
+def parsed(text: str) -> Any:
+    return YAML(typ="safe", pure=True).load(text)
+
+
+SMALL = parsed("""
+openapi: 3.1.0
+info: {title: Small, version: '1', description: A small one.}
+servers: [{url: 'https://example.com'}]
+paths:
+  /things:
+    get:
+      tags: [Realtime]
+      operationId: get-thing
+      summary: Get a thing
+      description: Gives it.
+      responses:
+        '200':
+          description: It.
+          content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}
+components:
+  schemas:
+    RealtimeServerEvent:
+      description: Any event.
+      anyOf: [{$ref: '#/components/schemas/RealtimeServerEventHello'}]
+      oneOf: null
+    RealtimeServerEventHello:
+      type: object
+      description: A greeting.
+      required: [type]
+      properties:
+        type: {type: string, const: hello, description: Its type.}
+    Thing:
+      type: object
+      description: A thing.
+      properties:
+        one: {type: string, description: One.}
+        two: {$ref: '#/components/schemas/Other', description: Two.}
+    Other:
+      type: object
+      description: Another one.
+      required: [type]
+      properties:
+        type: {type: string, enum: [other], description: Its type.}
+    Union:
+      description: One or another.
+      oneOf:
+        - $ref: '#/components/schemas/Thing'
+        - $ref: '#/components/schemas/Other'
+      discriminator:
+        propertyName: type
+        mapping: {other: '#/components/schemas/Other', thing: '#/components/schemas/Thing'}
+""")
+SMALL["components"]["schemas"]["RealtimeServerEvent"] = parsed("""
+    description: Any event.
+    oneOf:
+      - $ref: '#/components/schemas/RealtimeServerEventHello'
+      - $ref: '#/components/schemas/RealtimeServerEventBye'
+    discriminator:
+      propertyName: type
+      mapping:
+        hello: '#/components/schemas/RealtimeServerEventHello'
+        bye: '#/components/schemas/RealtimeServerEventBye'
+""")
+SCHEMAS = SMALL["components"]["schemas"]
+SCHEMAS["RealtimeServerEventBye"] = copy.deepcopy(SCHEMAS["RealtimeServerEventHello"])
+SCHEMAS["RealtimeServerEventBye"]["properties"]["type"]["const"] = "bye"
+SCHEMAS["Thing"]["properties"]["type"] = parsed("{type: string, const: thing, description: It.}")
+
+THING, GET = "components.schemas.Thing", "GET /things"
+
+# For each construct that is refused: what to merge into the document (`null` removes), and what
+# is said of it.
+REFUSED = {
+    # Schemas
+    "several types": (
+        "{Thing: {properties: {one: {type: [string, integer]}}}}",
+        f"{THING}.properties.one: `type: [string, integer]`: make a union of them a component",
+    ),
+    "only null": ("{Thing: {properties: {one: {type: 'null'}}}}", "properties.one: only `null`"),
+    "a schema of true": (
+        "{Thing: {properties: {one: true}}}",
+        "properties.one: a schema of `true` or `false`",
+    ),
+    "an object within a schema": (
+        "{Thing: {properties: {one: {type: object, properties: {a: {type: string}}}}}}",
+        "properties.one: an object in another schema has no name: make it a component",
+    ),
+    "a union within a schema": (
+        "{Thing: {properties: {one: {anyOf: [{type: string}, {type: integer}]}}}}",
+        "properties.one: a union in another schema has no name: make it a component",
+    ),
+    "a list without items": ("{Thing: {properties: {one: {type: array}}}}", "without `items`"),
+    "null in a list": (
+        "{Thing: {properties: {one: {type: array, items: {type: [string, 'null']}}}}}",
+        "properties.one.items: `null` among the values of a list or map",
+    ),
+    "null in a map": (
+        "{Thing: {properties: {one: {type: object, additionalProperties:"
+        " {type: [string, 'null']}}}}}",
+        "properties.one.additionalProperties: `null` among the values of a list or map",
+    ),
+    "an enum in a map": (
+        "{Thing: {properties: {one: {type: object, additionalProperties: {enum: [a]}}}}}",
+        "one.additionalProperties: an enum in a map has no name",
+    ),
+    "typed additionalProperties beside properties": (
+        "{Thing: {additionalProperties: {type: string}}}",
+        f"{THING}: `additionalProperties` beside `properties`",
+    ),
+    "$defs": ("{Thing: {$defs: {A: {type: string}}}}", f"{THING}: `$defs` is not supported"),
+    "not": ("{Thing: {properties: {one: {not: {type: string}}}}}", "`not` is not supported"),
+    "if": ("{Thing: {if: {required: [one]}}}", "`if` is not supported"),
+    "prefixItems": (
+        "{Thing: {properties: {one: {type: array, items: {type: string},"
+        " prefixItems: [{type: string}]}}}}",
+        "`prefixItems` is not supported",
+    ),
+    "patternProperties": (
+        "{Thing: {patternProperties: {a: {type: string}}}}",
+        "`patternProperties` is not supported",
+    ),
+    "propertyNames": ("{Thing: {propertyNames: {maxLength: 3}}}", "`propertyNames` is not"),
+    "dependentRequired": ("{Thing: {dependentRequired: {one: [two]}}}", "`dependentRequired` is"),
+    "contains": (
+        "{Thing: {properties: {one: {type: array, items: {}, contains: {type: string}}}}}",
+        "`contains` is not supported",
+    ),
+    "xml": ("{Thing: {xml: {name: thing}}}", "`xml` is not supported"),
+    "$id": ("{Thing: {$id: thing}}", "`$id` is not supported"),
+    "endless recursion": (
+        "{Thing: {required: [two]}, Other: {required: [type, three], properties: {three:"
+        " {description: Three., $ref: '#/components/schemas/Thing'}}}}",
+        f"{THING}: every value would contain another one, without end",
+    ),
+    "allOf of itself": (
+        "{Thing: {allOf: [{$ref: '#/components/schemas/Thing'}]}}",
+        f"{THING}: Thing is part of itself",
+    ),
+    "allOf of a union": (
+        "{Other: {allOf: [{$ref: '#/components/schemas/Union'}]}}",
+        "Other: an `allOf` of a union",
+    ),
+    "allOf with contradicting types": (
+        "{Thing: {allOf: [{properties: {one: {type: integer}}}]}}",
+        f"{THING}: the parts of its `allOf` differ in the type of 'one'",
+    ),
+    # Names
+    "a schema called like one of our names": (
+        "{OpenEnum: {type: object, description: An enum.}}",
+        "components.schemas.OpenEnum: the package has another thing of this name",
+    ),
+    "a schema called like the API class": (
+        "{RealtimeApi: {type: object, description: An API.}}",
+        "RealtimeApi: the package has another thing of this name",
+    ),
+    "a schema called like a Python type": (
+        "{Literal: {type: object, description: A literal.}}",
+        "Literal: the package has another thing of this name",
+    ),
+    "a schema that openapi-generator renames": (
+        "{Schema: {type: object, description: A schema.}}",
+        "Schema: openapi-generator would give it another name",
+    ),
+    "a schema whose name is no class name": (
+        "{thing-two: {type: object, description: Two.}}",
+        "components.schemas.thing-two: not a class name, such as RealtimeSession",
+    ),
+    "two schemas with one file": (
+        "{THing: {type: object, description: Another.}}",
+        "components.schemas.THing: its files would be those of Thing",
+    ),
+    "a schema called like the enum of a union": (
+        "{Pick: {description: One., anyOf: [{type: string}, {type: string, enum: [a]}]},"
+        " PickEnum: {type: object, description: Two.}}",
+        "PickEnum: the enum of Pick has this name",
+    ),
+    "two properties with one Python name": (
+        "{Thing: {properties: {oneTwo: {type: string, description: A.},"
+        " one_two: {type: string, description: B.}}}}",
+        f"{THING}: the properties ['oneTwo', 'one_two'] have one Python name, one_two",
+    ),
+    "a property without letters": (
+        "{Thing: {properties: {'-': {type: string, description: A.}}}}",
+        "no Python name can be made of the property '-'",
+    ),
+    "required without property": (
+        "{Thing: {required: [three]}}",
+        f"{THING}: `required` names 'three', which is not a property",
+    ),
+    "properties without a property": (
+        "{Empty: {type: object, description: Nothing., properties: {}}}",
+        "Empty: `properties` without a property",
+    ),
+    # Enums
+    "an enum without values": ("{Thing: {properties: {one: {enum: []}}}}", "without values"),
+    "a constant that is no string": (
+        "{Thing: {properties: {one: {type: integer, const: 1}}}}",
+        "properties.one: only a string can be a constant",
+    ),
+    "an enum of strings and numbers": (
+        "{Thing: {properties: {one: {type: null, enum: [a, 1]}}}}",
+        "either all strings or all numbers",
+    ),
+    "an enum of booleans": (
+        "{Thing: {properties: {one: {type: boolean, enum: [true]}}}}",
+        "either all strings or all numbers",
+    ),
+    "a component that is an enum of numbers": (
+        "{Rate: {type: integer, description: A rate., enum: [1, 2]}}",
+        "Rate: an enum of numbers cannot be a class",
+    ),
+    "two values with one name": (
+        "{Thing: {properties: {one: {enum: [a-b, a.b]}}}}",
+        "properties.one: ['a-b', 'a.b'] would all be called A_B; add `x-enum-varnames`",
+    ),
+    "a value without a name": (
+        "{Thing: {properties: {one: {enum: ['-a-']}}}}",
+        "the value '-a-' would be called _A_; add `x-enum-varnames`",
+    ),
+    "a value with a quote": (
+        "{Thing: {properties: {one: {enum: ['a\"b']}}}}",
+        "has a character that cannot be shown on a page",
+    ),
+    "x-enum-varnames of another length": (
+        "{Thing: {properties: {one: {enum: [a, b], x-enum-varnames: [A]}}}}",
+        "`x-enum-varnames` has not one name for each value",
+    ),
+    "a deprecated value that is no value": (
+        "{Thing: {properties: {one: {enum: [a], x-deprecated-values: {b: gone}}}}}",
+        "`x-deprecated-values` has 'b', which is not in `enum`",
+    ),
+    # Unions
+    "a mapping value that is not the constant": (
+        "{Union: {discriminator: {mapping: {other2: '#/components/schemas/Other'}}}}",
+        "Union: `mapping` has 'other2' for Other, whose type is ['other']",
+    ),
+    "a member without a constant": (
+        "{Other: {properties: {type: {enum: null}}}}",
+        "Union: `mapping` has 'other' for Other, whose type has no constant",
+    ),
+    "a member that the mapping lacks": (
+        "{Union: {discriminator: {mapping: {other: null}}}}",
+        "Union: its member Other is missing in the `mapping` of the discriminator",
+    ),
+    "a mapping to another schema": (
+        "{Union: {discriminator: {mapping: {hello: '#/components/schemas/"
+        "RealtimeServerEventHello'}}}}",
+        "Union: `mapping` leads to RealtimeServerEventHello, which is not a member",
+    ),
+    "objects without a discriminator": (
+        "{Union: {discriminator: null}}",
+        "components.schemas.Union: a union of objects without a `discriminator`",
+    ),
+    "a discriminator without a union": (
+        "{Thing: {discriminator: {propertyName: type}}}",
+        f"{THING}: a `discriminator` without `oneOf` or `anyOf`",
+    ),
+    "oneOf and anyOf": (
+        "{Union: {anyOf: [{type: string}, {type: integer}]}}",
+        "Union: both `oneOf` and `anyOf`",
+    ),
+    "a union with properties": (
+        "{Union: {properties: {a: {type: string, description: A.}}}}",
+        "Union: a union with properties",
+    ),
+    "a member that is no class": (
+        "{Text: {type: string, description: Text.}, Pick: {description: One.,"
+        " anyOf: [{$ref: '#/components/schemas/Text'}, {type: integer}]}}",
+        "Pick: its member Text is no class; write its type in its place",
+    ),
+    "a union with a member twice": (
+        "{Pick: {description: One., anyOf: [{$ref: '#/components/schemas/Thing'},"
+        " {$ref: '#/components/schemas/Thing'}]}}",
+        "Pick: Thing is twice a member",
+    ),
+    "a union of lists": (
+        "{Pick: {description: One., anyOf: [{type: array, items: {type: string}},"
+        " {type: array, items: {type: integer}}]}}",
+        "Pick: two lists, which nothing distinguishes",
+    ),
+    "a union of a map and an object": (
+        "{Pick: {description: A., anyOf: [{type: object}, {$ref: '#/components/schemas/Thing'}]}}",
+        "Pick: a map and another object, which nothing distinguishes",
+    ),
+    "a union of enums": (
+        "{Pick: {description: A., anyOf: [{type: string, enum: [a]}, {enum: [b]}]}}",
+        "Pick: two enums, which would have one name",
+    ),
+    # Events
+    "an event outside every union": (
+        "{RealtimeServerEventLost: {type: object, description: Lost.}}",
+        "RealtimeServerEventLost: an event that is in no union of events",
+    ),
+    "events without a discriminator": (
+        "{RealtimeClientEvent: {description: Any., anyOf: [{type: string}, {type: integer}]}}",
+        "RealtimeClientEvent: a union of events has a `discriminator` for `type`",
+    ),
+    "a connection without client events": (
+        "{RealtimeServerEvent: {x-connection: {about: A, path: /a, append: b}}}",
+        "RealtimeServerEvent: a connection without a union of client events",
+    ),
+    "an incomplete connection": (
+        "{RealtimeServerEvent: {x-connection: {about: A}}}",
+        "RealtimeServerEvent: `x-connection` lacks append, path",
+    ),
+    # Descriptions
+    "no description of a schema": ("{Thing: {description: null}}", "its description is missing"),
+    "no description of a property": (
+        "{Thing: {properties: {one: {description: null}}}}",
+        f"{THING}.properties.one: its description is missing",
+    ),
+    "a description to be written": (
+        "{Thing: {properties: {one: {description: TODO}}}}",
+        f"{THING}.properties.one: its description is missing",
+    ),
+    "a description without full stop": (
+        "{Thing: {description: A thing}}",
+        f"{THING}: its description is not a sentence with a full stop",
+    ),
+}
+REFUSED_OPERATIONS = {
+    "a cookie": (
+        "{parameters: [{in: cookie, name: a, description: A., schema: {type: string}}]}",
+        f"{GET} a: cookies are not sent",
+    ),
+    "a parameter that is a list": (
+        "{parameters: [{in: query, name: a, description: A.,"
+        " schema: {type: array, items: {type: string}}}]}",
+        f"{GET} a: a parameter is a string, a number or a boolean",
+    ),
+    "a parameter called like an argument": (
+        "{parameters: [{in: query, name: timeout, description: A., schema: {type: string}}]}",
+        f"{GET}: an argument cannot be called timeout",
+    ),
+    "two parameters with one Python name": (
+        "{parameters: [{in: query, name: aB, description: A., schema: {type: string}},"
+        " {in: query, name: a_b, description: A., schema: {type: string}}]}",
+        f"{GET}: an argument cannot be called a_b",
+    ),
+    "several answers of success": (
+        "{responses: {'202': {description: Later.}}}",
+        f"{GET}: has 2 answers of success, 200, 202; write one",
+    ),
+    "no answer of success": (
+        "{responses: {'200': null, '400': {description: Bad.}}}",
+        f"{GET}: has 0 answers of success, none; write one",
+    ),
+    "an answer that is binary": (
+        "{responses: {'200': {content: {application/json: null,"
+        " audio/wav: {schema: {type: string, format: binary}}}}}}",
+        f"{GET} 200: audio/wav cannot be parsed: only JSON and text",
+    ),
+    "an answer of events": (
+        "{responses: {'200': {content: {application/json: null,"
+        " text/event-stream: {schema: {type: string}}}}}}",
+        f"{GET} 200: text/event-stream cannot be parsed: only JSON and text",
+    ),
+    "an answer with an object of no name": (
+        "{responses: {'200': {content: {application/json: {schema:"
+        " {$ref: null, properties: {a: {type: string}}}}}}}}",
+        f"{GET} 200: an object or union has no name here: make it a component",
+    ),
+    "a body that is a list": (
+        "{requestBody: {description: B., content: {application/json: {schema:"
+        " {type: array, items: {type: string}}}}}}",
+        f"{GET} requestBody: only an object that is a component can be sent",
+    ),
+    "a body that is a union": (
+        "{requestBody: {description: B., content: {application/json: {schema:"
+        " {$ref: '#/components/schemas/Union'}}}}}",
+        f"{GET} requestBody: only an object that is a component can be sent",
+    ),
+    "a body that is binary": (
+        "{requestBody: {description: B., content: {application/octet-stream: {}}}}",
+        f"{GET} requestBody: application/octet-stream cannot be sent",
+    ),
+    "several tags": ("{tags: [Realtime, Other]}", f"{GET}: several tags"),
+    "a tag that is no class name": ("{tags: [real time]}", f"{GET}: of the tag 'real time'"),
+    "callbacks": ("{callbacks: {done: {}}}", f"{GET}: `callbacks` of an operation"),
+    "servers of an operation": (
+        "{servers: [{url: 'https://example.org'}]}",
+        f"{GET}: `servers` of an operation is not supported",
+    ),
+    "an operationId that is a keyword": ("{operationId: import}", f"{GET}: of the operationId"),
+    "no summary": ("{summary: null}", f"{GET}: needs a summary of at most 8 words"),
+    "no description of an operation": ("{description: null}", f"{GET}: its description is missing"),
+    "no description of an answer": (
+        "{responses: {'200': {description: ''}}}",
+        f"{GET} 200: its description is missing",
+    ),
+}
+REFUSED_DOCUMENTS = {
+    "two operations with one method": (
+        "{paths: {/others: {get: {tags: [Realtime], operationId: get_thing, summary: Get,"
+        " description: It., responses: {'200': {description: It.}}}}}}",
+        "GET /others: its method would be called get_thing, like that of GET /things",
+    ),
+    "a webhook without a constant type": (
+        "{webhooks: {a: {post: {requestBody: {content: {application/json: {schema:"
+        " {type: object}}}}}}}}",
+        "webhooks.a.post: its body is no component with a constant `type`",
+    ),
+    "no server": ("{servers: null}", "servers: no server, to which requests go"),
+    "no description of the protocol": ("{info: {description: null}}", "info: no description"),
+}
+# Each is in kitchen.yaml, and has a test here.
+SUPPORTED = {
+    "recursion",
+    "allOf with siblings",
+    "unions of unions",
+    "header parameters",
+    "query parameters",
+    "path-level and shared parameters",
+    "answers that are lists, maps and unions",
+    "webhooks",
+    "deprecated classes and methods",
+    "deprecated values and properties",
+    "properties called like keywords",
+    "numbers that are known values",
+    "formats and uniqueItems",
+    "a description that ends in a quote",
+    "a pipe in a pattern",
+}
+
+
+def merge(target: Any, change: Any) -> Any:
+    if not isinstance(target, dict) or not isinstance(change, dict):
+        return change
+    merged = {key: merge(target.get(key), value) for key, value in change.items()}
+    return {k: v for k, v in (target | merged).items() if v is not None}
+
+
+def problems(change: Any) -> list[str]:
+    """What is said of the small document with a change, a line for each problem."""
+    with pytest.raises(spec.SpecError) as caught:
+        constructs.check(simplified(merge(SMALL, change)))
+    return str(caught.value).splitlines()
+
+
+def test_the_small_document_is_accepted() -> None:
+    constructs.check(simplified(SMALL))
+
+
+@pytest.mark.parametrize("construct", REFUSED)
+def test_refused_schema(construct: str) -> None:
+    change, expected = REFUSED[construct]
+    (problem, *others) = problems({"components": {"schemas": parsed(change)}})
+    assert expected in problem
+    # A recursion or a collision concerns two schemas alike.
+    assert len(others) <= 1, others
+
+
+@pytest.mark.parametrize("construct", REFUSED_OPERATIONS)
+def test_refused_operation(construct: str) -> None:
+    change, expected = REFUSED_OPERATIONS[construct]
+    (problem,) = problems({"paths": {"/things": {"get": parsed(change)}}})
+    assert problem.startswith(expected)
+
+
+@pytest.mark.parametrize("construct", REFUSED_DOCUMENTS)
+def test_refused_document(construct: str) -> None:
+    change, expected = REFUSED_DOCUMENTS[construct]
+    (problem,) = problems(parsed(change))
+    assert problem.startswith(expected)
+
+
+def test_every_missing_description_is_named() -> None:
+    fields = {f"f{number}": {"type": "string"} for number in range(30)}
+    lines = problems({"components": {"schemas": {"Thing": {"properties": fields}}}})
+    assert lines[0] == f"{THING}.properties.f0: its description is missing"
+    assert len(lines) == constructs.MOST_SHOWN + 1
+    assert lines[-1] == "… and 10 more"
+
+
+def test_the_table_lists_every_construct() -> None:
+    page = (ROOT / "openapi/README.md").read_text("utf-8")
+    rows = re.findall(r"^\| (.+?) \| (supported|refused)", page, re.MULTILINE)
+    refused = {*REFUSED, *REFUSED_OPERATIONS, *REFUSED_DOCUMENTS}
+    assert {name.replace("`", "") for name, kind in rows if kind == "supported"} == SUPPORTED
+    assert {name.replace("`", "") for name, kind in rows if kind == "refused"} == refused
+
+
+# What is supported, generated once
+
+
+@pytest.fixture(scope="module")
+def kitchen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("kitchen")
+    ignored = shutil.ignore_patterns("__pycache__", "v1", "ga", "v1.yaml", "ga.yaml")
+    for name in ("openapi", "openai_realtime_client"):
+        shutil.copytree(ROOT / name, root / name, ignore=ignored)
+    for name in (".openapi-generator-ignore", "generator-config.yaml", "pyproject.toml"):
+        shutil.copy(ROOT / name, root)
+    (root / "docs").mkdir()
+    shutil.copy(KITCHEN, root / "openapi")
+    done = run(root, "openapi/generate.py")
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+def run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-B", "-W", "error", *arguments],
+        env={**os.environ, "PYTHONPATH": str(root)},
+        cwd=root,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def printed(root: Path, program: str) -> str:
+    imports = "from openai_realtime_client.kitchen import *\n"
+    done = run(root, "-c", imports + program)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def page(root: Path, name: str) -> str:
+    return (root / f"docs/kitchen/{name}.md").read_text("utf-8")
+
+
+NESTED = {
+    "kind": "group",
+    "items": [{"kind": "short", "around": {"kind": "long", "text": None}}, {"kind": "new", "a": 1}],
+    "named": {"x": {"kind": "group", "items": []}},
+}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_recursion(kitchen: Path, module: str) -> None:
+    """Whichever module is imported first, everything fits in everything."""
+    program = f"""
+import openai_realtime_client.kitchen.models.{module}
+from pydantic import TypeAdapter
+text = {json.dumps(NESTED, separators=(",", ":"))!r}
+group = TypeAdapter(Item).validate_json(text)
+print(type(group).__name__, *(type(item).__name__ for item in group.items),
+      type(group.items[0].around).__name__, type(group.named["x"]).__name__)
+assert group.to_json() == text and ItemGroup.from_json(text) == group
+assert SimpleShort(around=SimpleLong(text="a")).around.text == "a"
+assert Thing(id="a", size=1, parent=Thing(id="b", size=2)).parent.size == 2
+"""
+    expected = "ItemGroup SimpleShort UnknownModel SimpleLong ItemGroup\n"
+    assert printed(kitchen, program) == expected
+
+
+def test_all_of_with_siblings(kitchen: Path) -> None:
+    program = """
+import inspect
+print(*Thing.model_fields)
+print(*(name for name, field in Thing.model_fields.items() if field.is_required()))
+"""
+    fields = "id type size color const ref old words parent tags extra rate"
+    assert printed(kitchen, program) == f"{fields}\nid size\n"
+
+
+def test_unions_of_unions(kitchen: Path) -> None:
+    program = """
+from pydantic import TypeAdapter
+for kind in ("short", "long", "group", "new"):
+    print(type(TypeAdapter(Item).validate_python({"kind": kind, "text": "", "items": []})).__name__)
+"""
+    assert printed(kitchen, program).split() == [
+        *("SimpleShort", "SimpleLong", "ItemGroup", "UnknownModel")
+    ]
+
+
+def test_parameters_and_answers(kitchen: Path) -> None:
+    """Those of the path, the header and the query arrive, and lists, maps and unions come back."""
+    program = """
+import threading, http.server, json, warnings
+warnings.simplefilter("ignore")
+ANSWERS = {
+    "/things/a%20b": {"id": "a", "size": 1}, "/item": {"kind": "long", "text": None},
+    "/things": [{"id": "a", "size": 1}], "POST": {"a": 1},
+}
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        path, _, query = self.path.partition("?")
+        if path.startswith("/things/"):
+            print(self.headers["X-Trace"], query)
+        self.answer(ANSWERS[path])
+    def do_POST(self):
+        self.answer(ANSWERS["POST"])
+    def answer(self, value):
+        body = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_): pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+configuration = Configuration(host=f"http://127.0.0.1:{server.server_port}")
+with ApiClient(configuration) as client:
+    api = RealtimeApi(client)
+    print(api.get_thing("a b", x_trace="t1", is_full=True))
+    print(api.get_thing("a b").size)
+    print(api.list_things())
+    print(api.count_things(Thing(id="a", size=1)))
+    print(api.get_item())
+    for wrong in ({"a": "x"}, [1]):
+        ANSWERS["POST"] = wrong
+        try:
+            api.count_things(Thing(id="a", size=1))
+        except InvalidResponseError as error:
+            print(error)
+"""
+    lines = printed(kitchen, program).splitlines()
+    assert lines[0] == "t1 is_full=true"
+    assert lines[1] == "id='a' size=1"
+    assert lines[2:4] == ["None ", "1"]
+    assert lines[4] == "[Thing(id='a', size=1)]"
+    assert lines[5] == "{'a': 1}"
+    assert lines[6] == "kind=<KindEnum.LONG: 'long'> text=None"
+    assert "a: " in lines[7]
+    assert len(lines) == 9
+
+
+def test_webhooks(kitchen: Path) -> None:
+    program = """
+event = parse_webhook_event(b'{"type":"kitchen.opened","at":1}')
+print(type(event).__name__, event.at)
+print(type(parse_webhook_event('{"type":"new"}')).__name__)
+"""
+    assert printed(kitchen, program) == "WebhookKitchenOpened 1\nUnknownEvent\n"
+    index = page(kitchen, "README")
+    section = index.partition("### Webhooks\n\n")[2].partition("\n\n")[0]
+    assert section.splitlines() == [
+        "- [RealtimeWebhookEvent](RealtimeWebhookEvent.md): "
+        "Any event that the service posts to a webhook",
+        "- [WebhookKitchenOpened](WebhookKitchenOpened.md): The kitchen opened",
+    ]
+    assert "Sent by the webhook as `kitchen.opened`." in page(kitchen, "WebhookKitchenOpened")
+
+
+def test_deprecated_classes_and_methods(kitchen: Path) -> None:
+    program = kitchen / "program.py"
+    program.write_text(
+        "from openai_realtime_client.kitchen import OldThing, RealtimeApi, Thing\n"
+        "print(OldThing(size='a'), RealtimeApi().get_thing('a'), Thing(id='a', size=1))\n",
+        "utf-8",
+    )
+    (kitchen / "pyrightconfig.json").write_text('{"reportDeprecated": "error"}', "utf-8")
+    done = run(kitchen, "-m", "pyright", "--outputjson", str(program))
+    found = json.loads(done.stdout)["generalDiagnostics"]
+    said = [each["message"] for each in found if each["rule"] == "reportDeprecated"]
+    assert len([text for text in said if "OldThing" in text]) == 2
+    assert any("get_thing" in text and "use list_things" in text for text in said)
+    assert not any('"Thing"' in text for text in said)
+    assert "**Deprecated:** use list_things." in page(kitchen, "RealtimeApi")
+    assert "**Deprecated:** the service may remove it." in page(kitchen, "OldThing")
+
+
+def test_deprecated_values_and_properties(kitchen: Path) -> None:
+    thing = page(kitchen, "Thing")
+    assert "| RED | `red`, deprecated: shuts down on 2027-01-20 |" in thing
+    assert "|**old** | **str** | No longer used. | [optional] [deprecated] |" in thing
+    source = (kitchen / "openai_realtime_client/kitchen/models/thing.py").read_text("utf-8")
+    assert 'RED = "red"\n        """Deprecated: shuts down on 2027-01-20."""' in source
+
+
+def test_properties_called_like_keywords_and_odd_types(kitchen: Path) -> None:
+    text = (
+        '{"id":"a","size":1,"const":"c","$ref":"r","tags":["u"],"extra":[{"a":null}],"rate":48000}'
+    )
+    program = f"""
+thing = Thing.from_json({text!r})
+assert thing.to_json() == {text!r}
+print(thing.const, thing.ref, thing.tags, thing.extra, thing.rate, len(deviations(thing)))
+"""
+    assert printed(kitchen, program) == "c r ['u'] [{'a': None}] 48000 0\n"
+
+
+def test_quotes_and_pipes_on_pages(kitchen: Path) -> None:
+    thing = page(kitchen, "Thing")
+    assert 'A thing that says "hello".' in thing
+    assert '| Ends with a "quote." | [optional] [matches `a\\|b`] |' in thing
