@@ -85,7 +85,7 @@ def _server(url: str | None) -> Generator[str, None, None]:
 class _Demo:
     """The session, shown while it runs."""
 
-    _connection: Connection[ga.RealtimeServerEvent, ga.RealtimeClientEvent]
+    _connection: Connection[Any, Any]
 
     def __init__(self, args: Namespace, out: Screen) -> None:
         self._args = args

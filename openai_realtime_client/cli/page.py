@@ -5,26 +5,23 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import struct
 from bisect import bisect_left
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files
-from itertools import chain
 from typing import Any
 
 from openai_realtime_client.core.json_types import at, is_array
 from openai_realtime_client.core.usage import Usage
+from openai_realtime_client.testing.audio import SAMPLES
 from openai_realtime_client.testing.recording import RecordedEvent
 
 __all__ = ["Turns", "page"]
 
 # The names of GA that differ from those of v1, which are used here.
 _RENAMED = (("response.output_audio", "response.audio"), ("response.output_text", "response.text"))
-_G711 = {
-    "audio/pcmu": "ulaw",
-    "g711_ulaw": "ulaw",
-    "audio/pcma": "alaw",
-    "g711_alaw": "alaw",
-}
+# The names that v1 has for the formats of GA.
+_G711 = {"g711_ulaw": "audio/pcmu", "g711_alaw": "audio/pcma"}
 
 
 @dataclass
@@ -87,12 +84,12 @@ class Turns:
 
     def __init__(self) -> None:
         self._turns: list[_Turn] = []
-        self._answers: dict[Any, _Answer] = {}
-        self._calls: dict[Any, _Call] = {}
+        self._answers: dict[str, _Answer] = {}
+        self._calls: dict[str, _Call] = {}
         # By the id of the item.
-        self._spoken: dict[Any, _Said] = {}
-        self._audible: dict[Any, _Answer] = {}
-        self._formats = {"input": "pcm", "output": "pcm"}
+        self._spoken: dict[str, _Said] = {}
+        self._audible: dict[str, _Answer] = {}
+        self._formats = {"input": "audio/pcm", "output": "audio/pcm"}
         self._rates = {"input": 24000, "output": 24000}
         # All audio of the user, where the part that is not committed begins, and when it had
         # which size.
@@ -171,11 +168,11 @@ class Turns:
         start = self._bytes_of(wire.get("audio_start_ms"))
         said = _Said(start=self._time_at(start + 1))
         self._committed = start
-        self._spoken[wire.get("item_id")] = said
+        self._spoken[str(wire.get("item_id"))] = said
         self._turn_of_user().user.append(said)
 
     def _stopped(self, wire: dict[str, Any]) -> None:
-        said = self._spoken.get(wire.get("item_id"))
+        said = self._spoken.get(str(wire.get("item_id")))
         if said:
             end = self._bytes_of(wire.get("audio_end_ms"))
             said.pcm = self._heard[self._committed : end]
@@ -185,14 +182,14 @@ class Turns:
     def _committed_by_server(self, wire: dict[str, Any]) -> None:
         """Gives the audio that the client has committed the id of its item."""
         if self._turns and self._turns[-1].user:
-            self._spoken.setdefault(wire.get("item_id"), self._turns[-1].user[-1])
+            self._spoken.setdefault(str(wire.get("item_id")), self._turns[-1].user[-1])
 
     def _bytes_of(self, ms: Any) -> int:
         each = self._rates["input"] // 1000 * 2
         return int(ms) * each if isinstance(ms, (int, float)) and 0 <= ms < 1e9 else 0
 
     def _transcribed(self, wire: dict[str, Any]) -> None:
-        said = self._spoken.get(wire.get("item_id"))
+        said = self._spoken.get(str(wire.get("item_id")))
         if said:
             said.text = _text(wire.get("transcript"))
 
@@ -216,10 +213,8 @@ class Turns:
             format_of = at(session, "audio", side, "format")
             name = at(format_of, "type") or at(session, f"{side}_audio_format")
             if isinstance(name, str):
-                self._formats[side] = _G711.get(name, "pcm")
-                rate = at(format_of, "rate")
-                is_known = isinstance(rate, int) and 8000 <= rate <= 96000
-                self._rates[side] = 8000 if name in _G711 else rate if is_known else 24000
+                self._formats[side] = _G711.get(name, name)
+                self._rates[side] = 8000 if self._formats[side] in SAMPLES else 24000
 
     def _begun(self, wire: dict[str, Any]) -> None:
         last = self._turns[-1].answers[-1:] if self._turns else []
@@ -276,32 +271,14 @@ class Turns:
                 data += base64.b64decode(text, validate=True)
             except (binascii.Error, ValueError, TypeError):
                 continue
-        if self._formats[side] == "pcm":
+        samples = SAMPLES.get(self._formats[side])
+        if samples is None:
             return data
-        table = _ULAW if self._formats[side] == "ulaw" else _ALAW
-        return bytearray(chain.from_iterable(table[each] for each in data))
+        return bytearray(struct.pack(f"<{len(data)}h", *(samples[code] for code in data)))
 
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _ulaw(code: int) -> int:
-    code = ~code & 0xFF
-    value = (((code & 0x0F) << 3) + 0x84) << ((code & 0x70) >> 4)
-    return 0x84 - value if code & 0x80 else value - 0x84
-
-
-def _alaw(code: int) -> int:
-    code ^= 0x55
-    segment = (code & 0x70) >> 4
-    value = ((code & 0x0F) << 4) + (0x108 if segment else 8)
-    value <<= max(0, segment - 1)
-    return value if code & 0x80 else -value
-
-
-_ULAW = [_ulaw(code).to_bytes(2, "little", signed=True) for code in range(256)]
-_ALAW = [_alaw(code).to_bytes(2, "little", signed=True) for code in range(256)]
 
 
 def page(data: dict[str, Any]) -> str:

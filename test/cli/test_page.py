@@ -245,7 +245,7 @@ def test_values_of_any_shape(cli: Cli, value: Any) -> None:
 
 def test_nothing_in_a_session_ends_the_script(cli: Cli) -> None:
     evil = f"</script><!--<script>{HOSTILE}"
-    status, _, _ = cli.inspect(said(0, evil), options=["-q", "--html", "page.html"])
+    cli.inspect(said(0, evil), options=["-q", "--html", "page.html"])
     page = (cli.folder / "page.html").read_text("utf-8")
     data = data_of(page)
     assert data["turns"][0]["user"][0]["text"] == evil

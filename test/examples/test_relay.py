@@ -78,7 +78,7 @@ def test_the_relay_passes_on_both_ways_at_once(relay: Relay) -> None:
     relay.server.faults = Faults(delay=0.01)
     with relay.open() as browser:
         send(browser, *say("one two three four five six seven eight nine ten"))
-        recv(browser, "response.output_text.delta")
+        recv(browser, "response.output_audio_transcript.delta")
         send(browser, {"type": "response.cancel"})
         done = recv(browser, "response.done")[-1]
     assert done["response"]["status"] == "cancelled"
@@ -88,7 +88,10 @@ def test_each_browser_has_a_session_of_its_own(relay: Relay) -> None:
     with relay.open() as one, relay.open() as other:
         send(one, *say("One."))
         send(other, *say("Other."))
-        said = [recv(each, "response.output_text.done")[-1]["text"] for each in (one, other)]
+        said = [
+            recv(each, "response.output_audio_transcript.done")[-1]["transcript"]
+            for each in (one, other)
+        ]
     assert said == ["You said: One.", "You said: Other."]
 
 
@@ -146,7 +149,7 @@ def test_the_relay_closes_the_session_when_the_browser_is_gone(relay: Relay) -> 
     relay.server.faults = Faults(delay=0.01)
     with relay.open() as browser:
         send(browser, *say("one two three four five six seven eight nine ten"))
-        recv(browser, "response.output_text.delta")
+        recv(browser, "response.output_audio_transcript.delta")
         session = relay.session
         browser.socket.shutdown(socket.SHUT_RDWR)
     assert eventually(lambda: session.close_code) == 1000
