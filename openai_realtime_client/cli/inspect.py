@@ -10,7 +10,7 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -153,26 +153,22 @@ def _opened(name: str) -> Generator[BinaryIO, None, None]:
 
 
 def _read(file: BinaryIO) -> Iterator[RecordedEvent]:
-    number = 0
-    while True:
-        number += 1
+    try:
+        for each in read_recording(_lines(file)):
+            yield each._replace(at_ms=_finite(each.at_ms))
+    except OSError as error:
+        raise _UnreadableError(error.strerror) from None
+    except ValueError as error:
+        raise _UnreadableError(str(error)) from None
+
+
+def _lines(file: BinaryIO) -> Iterator[str]:
+    for number, line in enumerate(file, 1):
         try:
-            line = file.readline()
-            if not line:
-                return
             # Some editors put a byte order mark at the beginning.
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-            read = [*read_recording([text])]
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError:
             raise _UnreadableError(f"line {number}: not UTF-8") from None
-        except ValueError as error:
-            # It counts the only line that it has got.
-            about = str(error).removeprefix("line 1: ")
-            raise _UnreadableError(f"line {number}: {about}") from None
-        except OSError as error:
-            raise _UnreadableError(error.strerror) from None
-        for each in read:
-            yield each._replace(line=number, at_ms=_finite(each.at_ms))
 
 
 def _finite(number: float | None) -> float | None:
@@ -222,15 +218,6 @@ def _departures(event: RealtimeModel) -> float:
 # Summing up
 
 
-@dataclass
-class _Group:
-    """Occurrences of the same thing."""
-
-    line: int
-    count: int = 0
-    values: list[str] = field(default_factory=list[str])
-
-
 class _Summary:
     """What a session amounts to."""
 
@@ -242,10 +229,9 @@ class _Summary:
         self.audio_bytes = {"client": 0, "server": 0}
         self.responses = 0
         self.usage = Usage()
-        # By the event's type, and the error's type, code and message.
-        self.errors: dict[tuple[str, ...], _Group] = {}
-        # By direction, the event's type, path and kind.
-        self.deviations: dict[tuple[str, ...], _Group] = {}
+        # Each as it stands in the JSON, by what makes two of them one.
+        self.errors: dict[tuple[str, ...], dict[str, Any]] = {}
+        self.deviations: dict[tuple[str, ...], dict[str, Any]] = {}
         self._first_ms = math.inf
         self._last_ms = -math.inf
 
@@ -281,23 +267,22 @@ class _Summary:
     def _add_error(self, wire: dict[str, Any], line: int) -> None:
         error = wire.get("error") or at(wire, "response", "status_details", "error")
         if is_object(error):
-            parts = (error.get(name) for name in ("type", "code", "message"))
-            shown = ["" if part is None else _plain(part) for part in parts]
-            key = (wire["type"], *shown)
-            self.errors.setdefault(key, _Group(line)).count += 1
+            what = {name: _plain(error.get(name)) for name in ("type", "code", "message")}
+            _count(self.errors, {"event": wire["type"], **what}, line)
 
     def _add_deviation(self, recorded: RecordedEvent, deviation: Deviation) -> None:
-        path = _INDEX.sub("[*]", deviation.path)
-        key = (recorded.direction, recorded.event["type"], path, deviation.kind)
-        group = self.deviations.setdefault(key, _Group(recorded.line))
-        group.count += 1
+        what = {
+            "from": recorded.direction,
+            "type": recorded.event["type"],
+            "path": _INDEX.sub("[*]", deviation.path),
+            "kind": deviation.kind,
+        }
+        found = _count(self.deviations, what, recorded.line)
+        values: list[str] = found.setdefault("values", [])
         value = as_json(deviation.value, _VALUE_LENGTH)
-        if (
-            deviation.kind not in ("missing field", "unknown event")
-            and len(group.values) < _MOST_VALUES
-            and value not in group.values
-        ):
-            group.values.append(value)
+        has_value = deviation.kind not in ("missing field", "unknown event")
+        if has_value and len(values) < _MOST_VALUES and value not in values:
+            values.append(value)
 
     def to_dict(self) -> dict[str, Any]:
         """What `--json` prints."""
@@ -313,18 +298,8 @@ class _Summary:
             "audio_bytes": self.audio_bytes,
             "responses": self.responses,
             "tokens": self.tokens(),
-            "errors": [
-                {**_named(("event", "type", "code", "message"), key), **_count(group)}
-                for key, group in self.errors.items()
-            ],
-            "deviations": [
-                {
-                    **_named(("from", "type", "path", "kind"), key),
-                    "values": group.values,
-                    **_count(group),
-                }
-                for key, group in self.deviations.items()
-            ],
+            "errors": [*self.errors.values()],
+            "deviations": [*self.deviations.values()],
         }
 
     def tokens(self) -> dict[str, int]:
@@ -337,15 +312,18 @@ class _Summary:
 
 
 def _plain(value: Any) -> str:
+    if value is None:
+        return ""
     return shortened(value, _JOINED_LENGTH) if isinstance(value, str) else as_json(value, 60)
 
 
-def _named(names: tuple[str, ...], values: tuple[str, ...]) -> dict[str, str]:
-    return dict(zip(names, values, strict=True))
-
-
-def _count(group: _Group) -> dict[str, int]:
-    return {"count": group.count, "line": group.line}
+def _count(
+    found: dict[tuple[str, ...], dict[str, Any]], what: dict[str, str], line: int
+) -> dict[str, Any]:
+    """Count something that may have been there before, on an earlier line."""
+    entry = found.setdefault((*what.values(),), {**what, "count": 0, "line": line})
+    entry["count"] += 1
+    return entry
 
 
 # Showing
@@ -449,26 +427,28 @@ def _show_tokens(out: Screen, summary: _Summary) -> None:
 
 
 def _show_errors(out: Screen, summary: _Summary) -> None:
-    total = sum(group.count for group in summary.errors.values())
+    total = sum(each["count"] for each in summary.errors.values())
     out.line(("bold", "Errors"), f": {total or 'none'}")
-    for (event, kind, code, message), group in summary.errors.items():
-        out.line(f"{group.count:>7,} ", ("red", code or kind), f": {message}")
-        out.line(("dim", f"{'':8}{event}, {_where(group)}"))
+    for each in summary.errors.values():
+        what = ("red", each["code"] or each["type"])
+        out.line(f"{each['count']:>7,} ", what, f": {each['message']}")
+        out.line(("dim", f"{'':8}{each['event']}, {_where(each)}"))
 
 
 def _show_deviations(out: Screen, summary: _Summary) -> None:
-    total = sum(group.count for group in summary.deviations.values())
+    total = sum(each["count"] for each in summary.deviations.values())
     out.line(("bold", "Deviations"), f": {total or 'none'}")
-    for (direction, event, path, kind), group in summary.deviations.items():
+    for each in summary.deviations.values():
+        path = ("yellow", each["path"])
         out.line(
-            f"{group.count:>7,} ",
-            *_sent(direction, event),
-            " at " if path else "",
-            ("yellow", path),
+            f"{each['count']:>7,} ",
+            *_sent(each["from"], each["type"]),
+            " at " if each["path"] else "",
+            path,
         )
-        values = ", ".join(group.values)
-        out.line(f"{'':10}{kind}, {_where(group)}{': ' if values else ''}{values}")
+        values = ", ".join(each["values"])
+        out.line(f"{'':10}{each['kind']}, {_where(each)}{': ' if values else ''}{values}")
 
 
-def _where(group: _Group) -> str:
-    return f"line {group.line}" if group.count == 1 else f"first on line {group.line}"
+def _where(found: dict[str, Any]) -> str:
+    return f"line {found['line']}" if found["count"] == 1 else f"first on line {found['line']}"
