@@ -281,7 +281,7 @@ class _Session:
         try:
             if isinstance(event, str):
                 # `send` takes nothing that is not an event.
-                self._connection._send("", event)  # pyright: ignore[reportPrivateUsage]
+                self._connection._send("", event.encode())  # pyright: ignore[reportPrivateUsage]
                 self.gets_error(what)
             else:
                 event_id = f"check_{event['type']}"

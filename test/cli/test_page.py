@@ -71,18 +71,19 @@ MS = b"\1\0" * 24  # of PCM
 def test_a_text_turn(cli: Cli) -> None:
     [turn] = turns(
         cli,
+        said(900, "Well."),
         said(1000, "Hello."),
         created(1200),
         delta(1250, "output_text", "Hi"),
         delta(1300, "output_text", " there."),
         done(1400),
     )
-    assert turn["user"][0]["text"] == "Hello."
+    assert [each["text"] for each in turn["user"]] == ["Well.", "Hello."]
     assert turn["latency"] == 250
     [answer] = turn["answers"]
     assert (answer["text"], answer["status"], answer["tokens"]) == ("Hi there.", "completed", 7)
     # In milliseconds since the first event.
-    assert (answer["start"], answer["first"], answer["end"]) == (200, 250, 400)
+    assert (answer["start"], answer["first"], answer["end"]) == (300, 350, 500)
 
 
 def test_detected_speech_and_an_interrupted_answer(cli: Cli) -> None:

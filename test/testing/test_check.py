@@ -289,6 +289,15 @@ def test_a_server_that_closes_for_bad_input(good: ReplayServer) -> None:
     )
 
 
+def test_v1_has_its_own_schema(good: ReplayServer) -> None:
+    findings = found(good, put("response.done", 1, "response", "new"), protocol="v1", timeout=30)
+    assert [str(each).partition(" (")[0] for each in findings] == [
+        "text: deviation: response.done: unknown field at response.new"
+    ]
+    findings = found(good, put("response.done", "on", "response", "status"), protocol="v1")
+    assert 'unknown value "on" at response.status' in {each.about for each in findings}
+
+
 def test_v1_has_its_own_names(good: ReplayServer) -> None:
     dropped = found(good, drop("conversation.item.created"), protocol="v1")
     assert ("missing", "conversation.item.created") in kinds(dropped)
