@@ -83,6 +83,7 @@ def annotated(document: dict[str, Any], package: str) -> dict[str, Any]:
         _annotate_schema(name, schema, schemas)
     _annotate_imports(schemas)
     _annotate_events(schemas)
+    _annotate_builders(schemas)
     _annotate_groups(document)
     _annotate_operations(document)
     _annotate_examples(document, Examples(schemas, package))
@@ -352,6 +353,23 @@ def _annotate_events(schemas: dict[str, Any]) -> None:
             event["x-event-type"] = value
             event["x-direction"] = direction
             event.setdefault("x-parser", union["x-parses"])
+
+
+def _annotate_builders(schemas: dict[str, Any]) -> None:
+    """Say which functions make the event that adds an item, and the class of function tools."""
+    events = {schema.get("x-event-type"): schema for schema in schemas.values()}
+    if not {"conversation.item.create", "response.create"} <= events.keys():
+        return
+    response = target(events["response.create"]["properties"]["response"], schemas)
+    tool = response["properties"]["tools"]["items"]["$ref"]
+    union = schemas[tool.removeprefix(REFERENCE)].get("discriminator", {}).get("mapping", {})
+    functions = ["user_text", "user_audio", "function_output"]
+    if any("input_image" in schema.get("enum", []) for _, schema in walk(schemas)):
+        functions.append("user_image")
+    events["conversation.item.create"]["x-builders"] = {
+        "functions": functions,
+        "tool": union.get("function", tool).removeprefix(REFERENCE),
+    }
 
 
 def _connection(server: str, union: dict[str, Any]) -> dict[str, str]:
