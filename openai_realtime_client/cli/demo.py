@@ -12,11 +12,9 @@ from urllib.parse import urlsplit
 
 from openai_realtime_client import (
     ConnectionSettingsError,
-    FunctionTool,
     InvalidEventError,
     RealtimeConnectionError,
     ga,
-    user_text,
 )
 from openai_realtime_client.cli.display import (
     Row,
@@ -115,14 +113,14 @@ class _Demo:
     def _text_turn(self) -> None:
         self._say("A text turn")
         self._configure("text", instructions="Answer in one short sentence.")
-        self._send(user_text("Hello!"))
+        self._send(ga.user_text("Hello!"))
         self._respond()
 
     def _tool_turn(self) -> None:
         self._say("A tool call", "the client runs the function and sends what it returns")
-        tool = FunctionTool(get_weather)
+        tool = ga.FunctionTool(get_weather)
         self._configure("text", tools=[tool.definition])
-        self._send(user_text("What is the weather in Paris?"))
+        self._send(ga.user_text("What is the weather in Paris?"))
         output = at(self._respond(tool_choice="required"), "output")
         items = output if is_array(output) else []
         calls = [item for item in items if at(item, "type") == "function_call"]
@@ -172,7 +170,7 @@ class _Demo:
         self._tokens += tokens if isinstance(tokens, int) else 0
         return response
 
-    def _send(self, event: Event) -> None:
+    def _send(self, event: Any) -> None:
         self._connection.send(event)
         self._show("client", event)
 
