@@ -12,11 +12,9 @@ from urllib.parse import urlsplit
 
 from openai_realtime_client import (
     ConnectionSettingsError,
-    FunctionTool,
     InvalidEventError,
     RealtimeConnectionError,
     ga,
-    user_text,
 )
 from openai_realtime_client.cli.display import (
     Row,
@@ -115,21 +113,21 @@ class _Demo:
     def _text_turn(self) -> None:
         self._say("A text turn")
         self._configure("text", instructions="Answer in one short sentence.")
-        self._send(user_text("Hello!"))
+        self._send(dict(ga.user_text("Hello!")))
         self._respond()
 
     def _tool_turn(self) -> None:
         self._say("A tool call", "the client runs the function and sends what it returns")
-        tool = FunctionTool(get_weather)
+        tool = ga.FunctionTool(get_weather)
         self._configure("text", tools=[tool.definition])
-        self._send(user_text("What is the weather in Paris?"))
+        self._send(dict(ga.user_text("What is the weather in Paris?")))
         output = at(self._respond(tool_choice="required"), "output")
         items = output if is_array(output) else []
         calls = [item for item in items if at(item, "type") == "function_call"]
         if not calls:
             raise _DemoError("the model did not call the function")
         for call in calls:
-            self._send(tool.run(call))
+            self._send(dict(tool.run(call)))
         self._respond()
 
     def _spoken_turn(self) -> None:
