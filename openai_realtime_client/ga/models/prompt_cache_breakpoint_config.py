@@ -3,7 +3,7 @@
 from typing import Annotated, Final, Literal
 
 from openai_realtime_client.core.model import RealtimeModel
-from openai_realtime_client.core.open_enum import Constant
+from openai_realtime_client.core.open_enum import Constant, OpenEnum
 
 
 class PromptCacheBreakpointConfig(RealtimeModel):
@@ -16,5 +16,11 @@ class PromptCacheBreakpointConfig(RealtimeModel):
     class ModeEnum(Constant):
         EXPLICIT: Final = "explicit"
 
+    class TtlEnum(OpenEnum):
+        _30M = "30m"
+        _12H = "12h"
+
     mode: Annotated[Literal["explicit"], ModeEnum] = "explicit"
     """Kind of breakpoint, always `explicit`."""
+    ttl: TtlEnum | None = None
+    """Shortest time for which the breakpoint is kept. Left out, it is that of the whole request."""
