@@ -30,7 +30,7 @@ async def main(question: str, interruption: str) -> None:
     conversation, playback = Conversation(), Playback()
     async with ga.connect("gpt-realtime") as connection:
 
-        async def send(event: dict[str, object]) -> None:
+        async def send(event: ga.RealtimeClientEventParam) -> None:
             conversation.add(event)
             await connection.send(event)
 

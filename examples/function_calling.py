@@ -25,7 +25,7 @@ def get_weather(
 
 
 TOOLS = {tool.name: tool for tool in [FunctionTool(get_weather)]}
-SESSION = {
+SESSION: ga.RealtimeSessionUpdateParam = {
     "type": "realtime",
     "output_modalities": ["text"],
     "tools": [tool.definition for tool in TOOLS.values()],

@@ -15,13 +15,17 @@ from openai_realtime_client import Conversation, ga, user_text
 
 def main(server_url: str, question: str) -> None:
     """Ask, let the user approve each call, and print what the model says in the end."""
-    tool = {
+    tool: ga.MCPToolParam = {
         "type": "mcp",
         "server_label": "tools",
         "server_url": server_url,
         "require_approval": "always",
     }
-    session = {"type": "realtime", "output_modalities": ["text"], "tools": [tool]}
+    session: ga.RealtimeSessionUpdateParam = {
+        "type": "realtime",
+        "output_modalities": ["text"],
+        "tools": [tool],
+    }
     conversation = Conversation()
     with ga.connect_sync("gpt-realtime") as connection:
         connection.send({"type": "session.update", "session": session})
@@ -40,7 +44,7 @@ def main(server_url: str, question: str) -> None:
                 for request in requests:
                     call = f"{request.server_label}.{request.name}({request.arguments})"
                     is_approved = input(f"Run {call}? [y/N] ") == "y"
-                    answer = {
+                    answer: ga.RealtimeMCPApprovalResponseParam = {
                         "id": uuid4().hex,
                         "type": "mcp_approval_response",
                         "approval_request_id": request.id,

@@ -12,7 +12,7 @@ import sys
 
 from openai_realtime_client import Conversation, ga, user_text
 
-LABEL = {
+LABEL: ga.RealtimeResponseCreateParamsParam = {
     "conversation": "none",
     "metadata": {"purpose": "label"},
     "instructions": "Label the message: billing, technical or other.",
@@ -23,8 +23,8 @@ LABEL = {
 def main(message: str) -> None:
     """Say it once, and print both responses and the items of the conversation."""
     said, conversation = user_text(message), Conversation()
-    answer = {"output_modalities": ["text"]}
-    label = {**LABEL, "input": [said["item"]]}
+    answer: ga.RealtimeResponseCreateParamsParam = {"output_modalities": ["text"]}
+    label: ga.RealtimeResponseCreateParamsParam = {**LABEL, "input": [said["item"]]}
     with ga.connect_sync("gpt-realtime") as connection:
         connection.send(said)
         connection.send({"type": "response.create", "response": answer})

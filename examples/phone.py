@@ -20,15 +20,15 @@ from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
 from openai_realtime_client import AsyncConnection, Conversation, Playback, ga
 
-G711 = {"type": "audio/pcmu"}
-SESSION = {
+G711: ga.RealtimeAudioFormatsParam = {"type": "audio/pcmu"}
+SESSION: ga.RealtimeSessionUpdateParam = {
     "type": "realtime",
     "audio": {
         "input": {"format": G711, "turn_detection": {"type": "server_vad"}},
         "output": {"format": G711},
     },
 }
-Service = AsyncConnection[ga.RealtimeServerEvent, ga.RealtimeClientEvent]
+Service = AsyncConnection[ga.RealtimeServerEvent, ga.RealtimeClientEventParam]
 
 app = FastAPI()
 
@@ -53,8 +53,9 @@ class Call:
                     case {"event": "start", "streamSid": stream}:
                         self.stream = stream
                     case {"event": "media", "media": {"payload": audio}}:
-                        append = {"type": "input_audio_buffer.append", "audio": audio}
-                        await self.service.send(append)
+                        await self.service.send(
+                            {"type": "input_audio_buffer.append", "audio": audio}
+                        )
                     case {"event": "mark", "mark": {"name": name}}:
                         clears, size = map(int, name.split())
                         # The marks of what was cleared come back, too.

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from examples import Examples, literal
+from params import Params
 from simplify import simplified
 from spec import (
     REFERENCE,
@@ -24,7 +25,6 @@ from spec import (
     schemas_in,
     target,
     walk,
-    webhooks,
 )
 
 LINE_LENGTH = 100
@@ -52,7 +52,7 @@ CALL_RAISES = "ApiError: The service answered with an error, or did not answer."
 # The names that a module of a model has besides those of schemas.
 BUILTIN_NAMES = {
     *("Annotated", "Any", "Final", "Literal", "TypeAlias", "TYPE_CHECKING", "Field", "Constant"),
-    *("Discriminator", "Lossless", "None", "True", "False", "RealtimeWebhookEvent"),
+    *("Discriminator", "Lossless", "None", "True", "False"),
 }
 # What openapi-generator renames a class of, whatever the case.
 RENAMED = {
@@ -75,7 +75,7 @@ def annotated(document: dict[str, Any], package: str) -> dict[str, Any]:
     """
     document = simplified(document)
     schemas = document["components"]["schemas"]
-    _add_webhooks(document)
+    document["x-has-webhooks"] = bool(document.pop("webhooks", {}))
     for _place, schema in list(schemas_in(document)):
         _name_enum_values(schema)
     for name, schema in schemas.items():
@@ -85,28 +85,11 @@ def annotated(document: dict[str, Any], package: str) -> dict[str, Any]:
     _annotate_groups(document)
     _annotate_operations(document)
     _annotate_examples(document, Examples(schemas, package))
+    params = Params(document)
+    document["x-params"] = params.source()
+    for name in params.sent:
+        schemas[name]["x-param"] = f"{name}Param"
     return document
-
-
-def _add_webhooks(document: dict[str, Any]) -> None:
-    """Make a union of what the service posts to webhooks, which gets a parser like other events."""
-    bodies = [
-        operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
-        for _place, operation in webhooks(document)
-    ]
-    document.pop("webhooks", None)
-    schemas = document["components"]["schemas"]
-    mapping = {
-        schemas[reference.removeprefix(REFERENCE)]["properties"]["type"]["enum"][0]: reference
-        for reference in bodies
-    }
-    if bodies:
-        document["x-has-webhooks"] = True
-        schemas["RealtimeWebhookEvent"] = {
-            "description": "Any event that the service posts to a webhook.",
-            "anyOf": [{"$ref": reference} for reference in mapping.values()],
-            "discriminator": {"propertyName": "type", "mapping": mapping},
-        }
 
 
 def _name_enum_values(schema: dict[str, Any]) -> None:
@@ -339,7 +322,10 @@ def _annotate_events(schemas: dict[str, Any]) -> None:
         union["x-direction"] = direction
         if "x-connection" in union:
             union["x-connection"] |= _connection(name, union)
-        for value, reference in union["discriminator"]["mapping"].items():
+        classes = union["discriminator"]["mapping"]
+        names = {value: ref.removeprefix(REFERENCE) for value, ref in classes.items()}
+        union["x-classes"] = ", ".join(f"{literal(k)}: {literal(v)}" for k, v in names.items())
+        for value, reference in classes.items():
             event = schemas[reference.removeprefix(REFERENCE)]
             event["x-event-type"] = value
             event["x-direction"] = direction

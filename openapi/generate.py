@@ -147,11 +147,13 @@ def configure(protocol: Protocol) -> str:
     config = spec.load(CONFIG)
     config |= {"inputSpec": str(document), "outputDir": str(made), "packageName": protocol.module}
     config["additionalProperties"]["specName"] = str(protocol.fragment)
-    has_events = spec.event_unions(protocol.document["components"]["schemas"])
-    for template in ("events.mustache", "connections.mustache"):
-        config["files"][template]["folder"] = str(protocol.package)
-        if not has_events:
-            del config["files"][template]
+    has_events = bool(spec.event_unions(protocol.document["components"]["schemas"]))
+    is_sent = bool(protocol.document["x-params"])
+    modules = {"events": has_events, "connections": has_events, "params": is_sent}
+    for module, is_needed in modules.items():
+        config["files"][f"{module}.mustache"]["folder"] = str(protocol.package)
+        if not is_needed:
+            del config["files"][f"{module}.mustache"]
     written = BUILD / f"{protocol.name}.config.yaml"
     written.write_text(json.dumps(config), "utf-8")
     return str(written)

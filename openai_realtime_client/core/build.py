@@ -1,4 +1,7 @@
-"""Events to send that every program writes: what the user says, and functions for the model."""
+"""Events to send that every program writes: what the user says, and functions for the model.
+
+They are dictionaries of type `Any`, because `send` of each protocol takes that protocol's types.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,12 @@ from openai_realtime_client.core.json_types import is_object, path_text
 __all__ = ["FunctionTool", "function_output", "user_audio", "user_image", "user_text"]
 
 
-def user_text(text: str) -> dict[str, Any]:
+def user_text(text: str) -> Any:
     """Make the event that adds a message of the user."""
     return _message({"type": "input_text", "text": text})
 
 
-def user_image(image: bytes | str, *, media_type: str = "image/png") -> dict[str, Any]:
+def user_image(image: bytes | str, *, media_type: str = "image/png") -> Any:
     """Make the event that shows an image to the model, in the GA protocol.
 
     Args:
@@ -32,12 +35,12 @@ def user_image(image: bytes | str, *, media_type: str = "image/png") -> dict[str
     return _message({"type": "input_image", "image_url": image})
 
 
-def user_audio(audio: bytes) -> dict[str, Any]:
+def user_audio(audio: bytes) -> Any:
     """Make the event that adds a spoken message as a whole, in the session's input format."""
     return _message({"type": "input_audio", "audio": b64encode(audio).decode()})
 
 
-def function_output(call_id: str, output: object) -> dict[str, Any]:
+def function_output(call_id: str, output: object) -> Any:
     """Make the event that gives the model what a function returned.
 
     Args:
@@ -63,14 +66,14 @@ class FunctionTool:
         self.name = function.__name__
         schema: Any = function  # It is one to pydantic, though not to type checkers.
         self._adapter = TypeAdapter[Any](schema)
-        self.definition: dict[str, Any] = {
+        self.definition: Any = {
             "type": "function",
             "name": self.name,
             "description": inspect.getdoc(function) or "",
             "parameters": self._adapter.json_schema(),
         }
 
-    def run(self, call: Any) -> dict[str, Any]:
+    def run(self, call: Any) -> Any:
         """Validate the arguments of a call, and call the function.
 
         Args:
@@ -86,7 +89,7 @@ class FunctionTool:
             output = _error(error)
         return function_output(_field(call, "call_id") or "", output)
 
-    async def run_async(self, call: Any) -> dict[str, Any]:
+    async def run_async(self, call: Any) -> Any:
         """Do the same for a coroutine function."""
         try:
             output = await self._adapter.validate_json(_field(call, "arguments") or "{}")

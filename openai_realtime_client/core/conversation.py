@@ -209,7 +209,7 @@ class Conversation:
             answered = self._unanswered.take(confirmed, _about(wire), "")
         return answered
 
-    def heard(self, item_id: str, milliseconds: float) -> dict[str, Any] | None:
+    def heard(self, item_id: str, milliseconds: float) -> Any:
         """Make the event to send after an interruption, so that the model knows what was heard.
 
         Args:

@@ -9,6 +9,20 @@ from openai_realtime_client.ga.events import parse_server_event, parse_translati
 from openai_realtime_client.realtime.connection import AsyncConnector, Connector
 from openai_realtime_client.realtime.endpoint import Dialect
 
+# Type checkers take it as true.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from openai_realtime_client.ga import params
+
+    RealtimeClientEventOrParam: TypeAlias = (
+        models.RealtimeClientEvent | params.RealtimeClientEventParam
+    )
+    RealtimeTranslationClientEventOrParam: TypeAlias = (
+        models.RealtimeTranslationClientEvent | params.RealtimeTranslationClientEventParam
+    )
+
 _dialect: Dialect[models.RealtimeServerEvent] = Dialect(
     path="/realtime", is_beta=False, append="input_audio_buffer.append", parse=parse_server_event
 )
@@ -20,7 +34,7 @@ _dialect_translation: Dialect[models.RealtimeTranslationServerEvent] = Dialect(
 )
 
 
-class connect(AsyncConnector["models.RealtimeServerEvent", "models.RealtimeClientEvent"]):
+class connect(AsyncConnector["models.RealtimeServerEvent", "RealtimeClientEventOrParam"]):
     """Open a session of the GA protocol, for asyncio.
 
     Enter it: `async with connect(…) as connection`.
@@ -29,7 +43,7 @@ class connect(AsyncConnector["models.RealtimeServerEvent", "models.RealtimeClien
     _dialect = _dialect
 
 
-class connect_sync(Connector["models.RealtimeServerEvent", "models.RealtimeClientEvent"]):
+class connect_sync(Connector["models.RealtimeServerEvent", "RealtimeClientEventOrParam"]):
     """Open a session of the GA protocol, for threads.
 
     Enter it: `with connect_sync(…) as connection`.
@@ -39,7 +53,7 @@ class connect_sync(Connector["models.RealtimeServerEvent", "models.RealtimeClien
 
 
 class connect_translation(
-    AsyncConnector["models.RealtimeTranslationServerEvent", "models.RealtimeTranslationClientEvent"]
+    AsyncConnector["models.RealtimeTranslationServerEvent", "RealtimeTranslationClientEventOrParam"]
 ):
     """Open a translation session, for asyncio.
 
@@ -50,7 +64,7 @@ class connect_translation(
 
 
 class connect_translation_sync(
-    Connector["models.RealtimeTranslationServerEvent", "models.RealtimeTranslationClientEvent"]
+    Connector["models.RealtimeTranslationServerEvent", "RealtimeTranslationClientEventOrParam"]
 ):
     """Open a translation session, for threads.
 

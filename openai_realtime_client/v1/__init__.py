@@ -16,15 +16,43 @@ if TYPE_CHECKING:
     from openai_realtime_client.v1.events import parse_client_event as parse_client_event
     from openai_realtime_client.v1.events import parse_server_event as parse_server_event
     from openai_realtime_client.v1.models import *
+    from openai_realtime_client.v1.params import *
 else:
     __getattr__, __dir__ = _lazy_names(
         __name__,
         {
             "RealtimeApi": "openai_realtime_client.v1.api.realtime_api",
             "parse_client_event": "openai_realtime_client.v1.events",
+            "RealtimeClientEventParam": "openai_realtime_client.v1.params",
+            "RealtimeClientEventConversationItemCreateParam": "openai_realtime_client.v1.params",
+            "RealtimeClientEventConversationItemDeleteParam": "openai_realtime_client.v1.params",
+            "RealtimeClientEventConversationItemRetrieveParam": "openai_realtime_client.v1.params",
+            "RealtimeClientEventConversationItemTruncateParam": "openai_realtime_client.v1.params",
+            "RealtimeClientEventInputAudioBufferAppendParam": "openai_realtime_client.v1.params",
+            "RealtimeClientEventInputAudioBufferClearParam": "openai_realtime_client.v1.params",
+            "RealtimeClientEventInputAudioBufferCommitParam": "openai_realtime_client.v1.params",
+            "RealtimeClientEventOutputAudioBufferClearParam": "openai_realtime_client.v1.params",
+            "RealtimeClientEventResponseCancelParam": "openai_realtime_client.v1.params",
+            "RealtimeClientEventResponseCreateParam": "openai_realtime_client.v1.params",
+            "RealtimeClientEventSessionUpdateParam": "openai_realtime_client.v1.params",
+            "RealtimeClientEventTranscriptionSessionUpdateParam": "openai_realtime_client.v1.params",
+            "RealtimeConversationItemParam": "openai_realtime_client.v1.params",
+            "RealtimeConversationItemContentParam": "openai_realtime_client.v1.params",
+            "RealtimeConversationItemWithReferenceParam": "openai_realtime_client.v1.params",
+            "RealtimeResponseCreateParamsParam": "openai_realtime_client.v1.params",
+            "RealtimeResponseCreateParamsConversationParam": "openai_realtime_client.v1.params",
+            "RealtimeResponseCreateParamsMaxResponseOutputTokensParam": "openai_realtime_client.v1.params",
+            "RealtimeResponseCreateParamsToolParam": "openai_realtime_client.v1.params",
             "connect": "openai_realtime_client.v1.connections",
             "connect_sync": "openai_realtime_client.v1.connections",
             "parse_server_event": "openai_realtime_client.v1.events",
+            "RealtimeSessionCreateRequestParam": "openai_realtime_client.v1.params",
+            "RealtimeSessionInputAudioNoiseReductionParam": "openai_realtime_client.v1.params",
+            "RealtimeSessionInputAudioTranscriptionParam": "openai_realtime_client.v1.params",
+            "RealtimeSessionTurnDetectionParam": "openai_realtime_client.v1.params",
+            "RealtimeTranscriptionSessionCreateRequestParam": "openai_realtime_client.v1.params",
+            "RealtimeTranscriptionSessionCreateRequestInputAudioTranscriptionParam": "openai_realtime_client.v1.params",
+            "VoiceIdsSharedParam": "openai_realtime_client.v1.params",
         },
         "openai_realtime_client.shared",
         "openai_realtime_client.v1.models",

@@ -9,12 +9,23 @@ from openai_realtime_client.realtime.endpoint import Dialect
 from openai_realtime_client.v1 import models
 from openai_realtime_client.v1.events import parse_server_event
 
+# Type checkers take it as true.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from openai_realtime_client.v1 import params
+
+    RealtimeClientEventOrParam: TypeAlias = (
+        models.RealtimeClientEvent | params.RealtimeClientEventParam
+    )
+
 _dialect: Dialect[models.RealtimeServerEvent] = Dialect(
     path="/realtime", is_beta=True, append="input_audio_buffer.append", parse=parse_server_event
 )
 
 
-class connect(AsyncConnector["models.RealtimeServerEvent", "models.RealtimeClientEvent"]):
+class connect(AsyncConnector["models.RealtimeServerEvent", "RealtimeClientEventOrParam"]):
     """Open a session of protocol `realtime=v1`, for asyncio.
 
     Enter it: `async with connect(…) as connection`.
@@ -23,7 +34,7 @@ class connect(AsyncConnector["models.RealtimeServerEvent", "models.RealtimeClien
     _dialect = _dialect
 
 
-class connect_sync(Connector["models.RealtimeServerEvent", "models.RealtimeClientEvent"]):
+class connect_sync(Connector["models.RealtimeServerEvent", "RealtimeClientEventOrParam"]):
     """Open a session of protocol `realtime=v1`, for threads.
 
     Enter it: `with connect_sync(…) as connection`.

@@ -526,9 +526,22 @@ components:
     RealtimeClientEventTell:
       type: object
       description: Something to know.
-      required: [type]
+      required: [type, from]
       properties:
         type: {type: string, const: tell, description: The type of the event.}
+        from: {type: string, description: Who tells it.}
+        x-to: {type: [string, 'null'], description: Who is to know.}
+        notes: {$ref: '#/components/schemas/Notes', description: More to know.}
+    Notes:
+      type: object
+      description: What else there is to know.
+      properties:
+        str: {type: integer, description: A key with the name of a type.}
+        text: {type: string, description: The text.}
+        flags:
+          type: array
+          items: {type: boolean}
+          description: More of it.
 """
 
 
@@ -552,6 +565,21 @@ settings = third.connect_sync(base_url="ws://localhost", api_key="")._settings
 print(event.name, settings.url(), third.connect.__mro__[1].__name__)
 """
     assert run_in(third.root, program) == "it ws://localhost/third AsyncConnector\n"
+
+
+def test_dictionaries_have_any_keys(third: Run) -> None:
+    program = """
+from typing import get_type_hints
+from openai_realtime_client import third
+for each in (third.RealtimeClientEventTellParam, third.NotesParam):
+    print(*(f"{key}: {kind}" for key, kind in get_type_hints(each).items()), sep="; ")
+"""
+    own = "openai_realtime_client.third.params.NotesParam"
+    assert run_in(third.root, program).splitlines() == [
+        "type: typing.Literal['tell']; from: <class 'str'>; x-to: str | None; "
+        f"notes: <class '{own}'>",
+        "str: <class 'int'>; text: <class 'str'>; flags: collections.abc.Sequence[bool]",
+    ]
 
 
 def test_a_third_protocol_is_tested_without_an_edit(third: Run) -> None:

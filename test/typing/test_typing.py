@@ -19,6 +19,8 @@ PROGRAMS = (
     "narrowed_mistakes.py",
     "narrowing.py",
     "sample_program.py",
+    "sent.py",
+    "sent_mistakes.py",
 )
 BIN = Path(sys.executable).parent
 
