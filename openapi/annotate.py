@@ -25,7 +25,6 @@ from spec import (
     schemas_in,
     target,
     walk,
-    webhooks,
 )
 
 LINE_LENGTH = 100
@@ -53,7 +52,7 @@ CALL_RAISES = "ApiError: The service answered with an error, or did not answer."
 # The names that a module of a model has besides those of schemas.
 BUILTIN_NAMES = {
     *("Annotated", "Any", "Final", "Literal", "TypeAlias", "TYPE_CHECKING", "Field", "Constant"),
-    *("Discriminator", "Lossless", "None", "True", "False", "RealtimeWebhookEvent"),
+    *("Discriminator", "Lossless", "None", "True", "False"),
 }
 # What openapi-generator renames a class of, whatever the case.
 RENAMED = {
@@ -76,7 +75,7 @@ def annotated(document: dict[str, Any], package: str) -> dict[str, Any]:
     """
     document = simplified(document)
     schemas = document["components"]["schemas"]
-    _add_webhooks(document)
+    document["x-has-webhooks"] = bool(document.pop("webhooks", {}))
     for _place, schema in list(schemas_in(document)):
         _name_enum_values(schema)
     for name, schema in schemas.items():
@@ -94,27 +93,6 @@ def annotated(document: dict[str, Any], package: str) -> dict[str, Any]:
     for name in params.sent:
         schemas[name]["x-param"] = f"{name}Param"
     return document
-
-
-def _add_webhooks(document: dict[str, Any]) -> None:
-    """Make a union of what the service posts to webhooks, which gets a parser like other events."""
-    bodies = [
-        operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
-        for _place, operation in webhooks(document)
-    ]
-    document.pop("webhooks", None)
-    schemas = document["components"]["schemas"]
-    mapping = {
-        schemas[reference.removeprefix(REFERENCE)]["properties"]["type"]["enum"][0]: reference
-        for reference in bodies
-    }
-    if bodies:
-        document["x-has-webhooks"] = True
-        schemas["RealtimeWebhookEvent"] = {
-            "description": "Any event that the service posts to a webhook.",
-            "anyOf": [{"$ref": reference} for reference in mapping.values()],
-            "discriminator": {"propertyName": "type", "mapping": mapping},
-        }
 
 
 def _name_enum_values(schema: dict[str, Any]) -> None:
