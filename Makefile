@@ -11,13 +11,19 @@ PINS = $(BIN)/uv pip compile -q --universal --python-version 3.10 \
 	--generate-hashes --no-header --no-annotate --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help generate check test test-lowest lint types docs demo fuzz bench load servers browser build pins clean
+.PHONY: help generate upstream check test test-lowest lint types docs demo fuzz bench load servers browser \
+	build pins clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 generate: $(INSTALLED) ## make v1/ and ga/, in the package and in docs/, from openapi/
 	@$(BIN)/python openapi/generate.py
+
+upstream: $(INSTALLED) ## compare with what is published; SPEC=file.yaml BASE=old.yaml FORMAT=markdown APPLY=1
+	@$(BIN)/python openapi/upstream.py $(if $(FRAGMENT),--fragment $(FRAGMENT)) \
+		$(if $(SPEC),--spec $(SPEC)) $(if $(BASE),--base $(BASE)) \
+		$(if $(FORMAT),--format $(FORMAT)) $(if $(APPLY),--apply)
 
 check: $(INSTALLED) ## fail if the generated files are not what openapi/ gives
 	@$(BIN)/python openapi/generate.py --check

@@ -113,21 +113,21 @@ class _Demo:
     def _text_turn(self) -> None:
         self._say("A text turn")
         self._configure("text", instructions="Answer in one short sentence.")
-        self._send(ga.user_text("Hello!"))
+        self._send(dict(ga.user_text("Hello!")))
         self._respond()
 
     def _tool_turn(self) -> None:
         self._say("A tool call", "the client runs the function and sends what it returns")
         tool = ga.FunctionTool(get_weather)
         self._configure("text", tools=[tool.definition])
-        self._send(ga.user_text("What is the weather in Paris?"))
+        self._send(dict(ga.user_text("What is the weather in Paris?")))
         output = at(self._respond(tool_choice="required"), "output")
         items = output if is_array(output) else []
         calls = [item for item in items if at(item, "type") == "function_call"]
         if not calls:
             raise _DemoError("the model did not call the function")
         for call in calls:
-            self._send(tool.run(call))
+            self._send(dict(tool.run(call)))
         self._respond()
 
     def _spoken_turn(self) -> None:
@@ -170,7 +170,7 @@ class _Demo:
         self._tokens += tokens if isinstance(tokens, int) else 0
         return response
 
-    def _send(self, event: Any) -> None:
+    def _send(self, event: Event) -> None:
         self._connection.send(event)
         self._show("client", event)
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from openai_realtime_client import ga, v1
-from openai_realtime_client.core.build import Builders
 from openai_realtime_client.core.deviations import deviations
 from openai_realtime_client.core.errors import (
     ConnectionClosedError,
@@ -34,7 +33,6 @@ Event = dict[str, Any]
 
 _MODELS = {"ga": "gpt-realtime", "v1": "gpt-4o-realtime-preview"}
 _CLOSE_TIMEOUT = 2
-_build = Builders[Event]()
 _INDEX = re.compile(r"\[\d+\]")
 _ID = re.compile(r"\b[a-z]+_\w{8,}")
 _TOOL = {
@@ -254,7 +252,7 @@ class _Session:
 
     def say(self, text: str) -> Event | None:
         """Add a message of the user, and give its item."""
-        item: Event | None = at(self.ask(_build.user_text(text)), "item")
+        item: Event | None = at(self.ask(dict(v1.user_text(text))), "item")
         return item
 
     def respond(self) -> Event | None:
@@ -407,7 +405,7 @@ def _tool(session: _Session) -> None:
         if call.get("name") != _TOOL["name"] or not _is_json_object(call.get("arguments")):
             about = "a call of no known function, or whose arguments are not a JSON object"
             session.report("wrong", "response.done", about)
-        session.ask(_build.function_output(str(call.get("call_id")), "Sunny, 18 degrees."))
+        session.ask(dict(v1.function_output(str(call.get("call_id")), "Sunny, 18 degrees.")))
     session.configure(tools=[_TOOL], tool_choice="none")
     response = session.respond()
     if response and not _items(response, "message"):
