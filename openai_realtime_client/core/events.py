@@ -5,24 +5,14 @@ A JSON object with a string `type` never raises: what does not fit the schema st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from itertools import count
-from typing import (
-    TYPE_CHECKING,
-    Annotated,
-    Any,
-    Generic,
-    NamedTuple,
-    TypeVar,
-    Union,
-    cast,
-    get_args,
-)
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import SchemaValidator, from_json
+from pydantic import ValidationError
+from pydantic_core import SchemaValidator, core_schema, from_json
 
 from openai_realtime_client.core.errors import InvalidEventError, problems
 from openai_realtime_client.core.json_types import Path, is_object
@@ -50,24 +40,21 @@ class UnknownEvent(UnknownModel):
 class EventParser(Generic[Event]):
     """Parses the events of one union, such as `RealtimeServerEvent` of a package.
 
-    The union is imported when it is first used.
+    Each class is imported, and added to the validator, when the first event of its type comes.
     """
 
-    def __init__(self, package: str, union: str) -> None:
+    def __init__(self, package: str, classes: Mapping[str, str]) -> None:
+        """Import nothing yet.
+
+        Args:
+            package: The package that has the classes.
+            classes: The name of the class of each `type`.
+        """
         self._package = package
-        self._union = union
-
-    @cached_property
-    def _validator(self) -> SchemaValidator:
-        members, discriminator = get_args(getattr(import_module(self._package), self._union))
-        # Without its unknown member, the union is one table from `type` to class.
-        known = tuple(member for member in get_args(members) if member is not UnknownEvent)
-        union: Any = Annotated[Union[known], discriminator]  # noqa: UP007
-        return cast(SchemaValidator, TypeAdapter(union).validator)
-
-    @cached_property
-    def _validate(self) -> Callable[[str | bytes], Any]:
-        return self._validator.validate_json
+        self._classes = classes
+        self._members: dict[str, type[RealtimeModel]] = {}
+        self._validator = _union({})
+        self._lock = Lock()
 
     def parse(self, data: str | bytes) -> Event | UnknownEvent:
         """Parse one event, a JSON object with a string `type`.
@@ -81,16 +68,43 @@ class EventParser(Generic[Event]):
         """
         try:
             # What fits, as nearly all does, is parsed in one call of compiled code.
-            return cast(Event, self._validate(data))
+            parsed: Event = self._validator.validate_json(data)
+            return parsed
         except (ValidationError, UnicodeError):
             pass
         wire = _object(data)
+        if self._add(wire["type"]):
+            return self.parse(data)
         event, mismatches = fit(self._validator.validate_python, wire, in_union=True)
         if event is None:
             return _unknown_event(wire)
         for mismatch in reversed(mismatches):
             _put_back(event, mismatch)
         return cast(Event, event)
+
+    def _add(self, kind: str) -> bool:
+        """Add the class of a `type` to the validator, unless it is there or unknown."""
+        if kind in self._members or kind not in self._classes:
+            return False
+        with self._lock:
+            model = getattr(import_module(self._package), self._classes[kind])
+            self._members = {**self._members, kind: model}
+            self._validator = _union(self._members)
+        return True
+
+
+def _union(members: Mapping[str, type[RealtimeModel]]) -> SchemaValidator:
+    """One table from `type` to class, from the schemas that the classes have already."""
+    choices: dict[str, Any] = {}
+    definitions: dict[str, Any] = {}
+    for kind, model in members.items():
+        schema: Any = model.__pydantic_core_schema__
+        if schema["type"] == "definitions":
+            definitions |= {each["ref"]: each for each in schema["definitions"]}
+            schema = schema["schema"]
+        choices[kind] = schema
+    union = core_schema.tagged_union_schema(choices, discriminator="type")
+    return SchemaValidator(core_schema.definitions_schema(union, list(definitions.values())))
 
 
 class Mismatch(NamedTuple):

@@ -15,7 +15,7 @@ from openai_realtime_client.core.encoding import invalid_part
 from openai_realtime_client.core.errors import InvalidModelError
 from openai_realtime_client.core.open_enum import SCALARS
 
-__all__ = ["AS_HELD", "RealtimeModel", "UnknownModel", "lossless"]
+__all__ = ["AS_HELD", "RealtimeModel", "UnknownModel", "json_bytes", "lossless"]
 
 # Up to this length of JSON text, searching it is faster than looking at the values.
 _SHORT = 300
@@ -87,7 +87,11 @@ def _finite(value: Any) -> Any:
 
 
 # Any JSON, as in unknown fields. Checked here, because a look at the text costs more than parsing.
-_FREE = core_schema.no_info_after_validator_function(_finite, core_schema.any_schema())
+# What is constructed may hold anything: encoding refuses it.
+_FREE = core_schema.json_or_python_schema(
+    json_schema=core_schema.no_info_after_validator_function(_finite, core_schema.any_schema()),
+    python_schema=core_schema.any_schema(),
+)
 
 
 def _find_fields(schema: Any) -> dict[str, Any]:
@@ -125,8 +129,10 @@ class RealtimeModel(BaseModel):
     __nullable__ = frozenset[str]()
 
     def __init__(self, /, **data: Any) -> None:
+        for name, value in self.__constants__.items():
+            data.setdefault(name, value)
         # What pydantic's own `__init__` does, without its ways around it.
-        self.__pydantic_validator__.validate_python(self.__constants__ | data, self_instance=self)
+        self.__pydantic_validator__.validate_python(data, self_instance=self)
 
     # Pydantic calls an `__init__` without this mark, as one of the user's own, also for each object
     # that it parses. Parsing would pay for the constants, and add those that the server left out.
@@ -194,21 +200,7 @@ class RealtimeModel(BaseModel):
                 The message has its path, and not the value. Integers may have any length,
                 although received ones, and those in dictionaries, have at most 4,300 digits.
         """
-        try:
-            text = self.__pydantic_serializer__.to_json(
-                self, by_alias=True, exclude_unset=True, warnings=False
-            ).decode()
-        except ValueError:  # of pydantic
-            raise ValueError(invalid_part(self) or "a value cannot be encoded as JSON") from None
-        # Two tests at a fraction of the cost of encoding say that nearly all text is valid.
-        if len(text) > _SHORT and SCALARS.issuperset(map(type, self.__dict__.values())):
-            if not self.__pydantic_extra__:
-                return text
-        elif "NaN" not in text and "Infinity" not in text:
-            return text
-        if problem := invalid_part(self, constants_only=True):
-            raise ValueError(problem)
-        return text
+        return json_bytes(self).decode()
 
     def to_dict(self) -> dict[str, Any]:
         """The same as `to_json`, as a dictionary of plain JSON values.
@@ -237,6 +229,26 @@ class RealtimeModel(BaseModel):
         for name, value in (fields | (self.__pydantic_extra__ or {})).items():
             is_long = isinstance(value, str) and len(value) > _MOST_SHOWN
             yield name, _Shortened(value) if is_long else value
+
+
+def json_bytes(model: RealtimeModel) -> bytes:
+    """Encode a model as `to_json` does, as UTF-8."""
+    try:
+        data = model.__pydantic_serializer__.to_json(
+            model, by_alias=True, exclude_unset=True, warnings=False
+        )
+    except ValueError:  # of pydantic
+        raise ValueError(invalid_part(model) or "a value cannot be encoded as JSON") from None
+    # Tests at a fraction of the cost of encoding say that nearly all text is valid.
+    if len(data) > _SHORT and SCALARS.issuperset(map(type, model.__dict__.values())):
+        if not model.__pydantic_extra__:
+            return data
+    # `rfind` takes half as long as `in`, and looking for one letter a tenth.
+    elif (b"N" not in data or data.rfind(b"NaN") < 0) and data.rfind(b"Infinity") < 0:
+        return data
+    if problem := invalid_part(model, constants_only=True):
+        raise ValueError(problem)
+    return data
 
 
 _METHODS = frozenset(name for name in dir(RealtimeModel) if not name.startswith("_"))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from openai_realtime_client.core.events import EventParser
 
-# Type checkers take it as true. A parser imports its union when it is first used.
+# Type checkers take it as true. A parser imports each class when its first event comes.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from openai_realtime_client.ga.models.realtime_client_event import RealtimeClientEvent
@@ -19,16 +19,94 @@ if TYPE_CHECKING:
     )
 
 _realtime_client_event: EventParser[RealtimeClientEvent] = EventParser(
-    "openai_realtime_client.ga", "RealtimeClientEvent"
+    "openai_realtime_client.ga",
+    {
+        "conversation.item.create": "RealtimeClientEventConversationItemCreate",
+        "conversation.item.delete": "RealtimeClientEventConversationItemDelete",
+        "conversation.item.retrieve": "RealtimeClientEventConversationItemRetrieve",
+        "conversation.item.truncate": "RealtimeClientEventConversationItemTruncate",
+        "input_audio_buffer.append": "RealtimeClientEventInputAudioBufferAppend",
+        "input_audio_buffer.clear": "RealtimeClientEventInputAudioBufferClear",
+        "output_audio_buffer.clear": "RealtimeClientEventOutputAudioBufferClear",
+        "input_audio_buffer.commit": "RealtimeClientEventInputAudioBufferCommit",
+        "response.cancel": "RealtimeClientEventResponseCancel",
+        "response.create": "RealtimeClientEventResponseCreate",
+        "session.update": "RealtimeClientEventSessionUpdate",
+        "transcription_session.update": "RealtimeClientEventTranscriptionSessionUpdate",
+    },
 )
 _realtime_server_event: EventParser[RealtimeServerEvent] = EventParser(
-    "openai_realtime_client.ga", "RealtimeServerEvent"
+    "openai_realtime_client.ga",
+    {
+        "conversation.created": "RealtimeServerEventConversationCreated",
+        "conversation.item.created": "RealtimeServerEventConversationItemCreated",
+        "conversation.item.deleted": "RealtimeServerEventConversationItemDeleted",
+        "conversation.item.input_audio_transcription.completed": "RealtimeServerEventConversationItemInputAudioTranscriptionCompleted",
+        "conversation.item.input_audio_transcription.delta": "RealtimeServerEventConversationItemInputAudioTranscriptionDelta",
+        "conversation.item.input_audio_transcription.failed": "RealtimeServerEventConversationItemInputAudioTranscriptionFailed",
+        "conversation.item.retrieved": "RealtimeServerEventConversationItemRetrieved",
+        "conversation.item.truncated": "RealtimeServerEventConversationItemTruncated",
+        "error": "RealtimeServerEventError",
+        "input_audio_buffer.cleared": "RealtimeServerEventInputAudioBufferCleared",
+        "input_audio_buffer.committed": "RealtimeServerEventInputAudioBufferCommitted",
+        "input_audio_buffer.dtmf_event_received": "RealtimeServerEventInputAudioBufferDtmfEventReceived",
+        "input_audio_buffer.speech_started": "RealtimeServerEventInputAudioBufferSpeechStarted",
+        "input_audio_buffer.speech_stopped": "RealtimeServerEventInputAudioBufferSpeechStopped",
+        "rate_limits.updated": "RealtimeServerEventRateLimitsUpdated",
+        "response.output_audio.delta": "RealtimeServerEventResponseAudioDelta",
+        "response.output_audio.done": "RealtimeServerEventResponseAudioDone",
+        "response.output_audio_transcript.delta": "RealtimeServerEventResponseAudioTranscriptDelta",
+        "response.output_audio_transcript.done": "RealtimeServerEventResponseAudioTranscriptDone",
+        "response.content_part.added": "RealtimeServerEventResponseContentPartAdded",
+        "response.content_part.done": "RealtimeServerEventResponseContentPartDone",
+        "response.created": "RealtimeServerEventResponseCreated",
+        "response.done": "RealtimeServerEventResponseDone",
+        "response.function_call_arguments.delta": "RealtimeServerEventResponseFunctionCallArgumentsDelta",
+        "response.function_call_arguments.done": "RealtimeServerEventResponseFunctionCallArgumentsDone",
+        "response.output_item.added": "RealtimeServerEventResponseOutputItemAdded",
+        "response.output_item.done": "RealtimeServerEventResponseOutputItemDone",
+        "response.output_text.delta": "RealtimeServerEventResponseTextDelta",
+        "response.output_text.done": "RealtimeServerEventResponseTextDone",
+        "session.created": "RealtimeServerEventSessionCreated",
+        "session.updated": "RealtimeServerEventSessionUpdated",
+        "output_audio_buffer.started": "RealtimeServerEventOutputAudioBufferStarted",
+        "output_audio_buffer.stopped": "RealtimeServerEventOutputAudioBufferStopped",
+        "output_audio_buffer.cleared": "RealtimeServerEventOutputAudioBufferCleared",
+        "conversation.item.added": "RealtimeServerEventConversationItemAdded",
+        "conversation.item.done": "RealtimeServerEventConversationItemDone",
+        "input_audio_buffer.timeout_triggered": "RealtimeServerEventInputAudioBufferTimeoutTriggered",
+        "conversation.item.input_audio_transcription.segment": "RealtimeServerEventConversationItemInputAudioTranscriptionSegment",
+        "mcp_list_tools.in_progress": "RealtimeServerEventMCPListToolsInProgress",
+        "mcp_list_tools.completed": "RealtimeServerEventMCPListToolsCompleted",
+        "mcp_list_tools.failed": "RealtimeServerEventMCPListToolsFailed",
+        "response.mcp_call_arguments.delta": "RealtimeServerEventResponseMCPCallArgumentsDelta",
+        "response.mcp_call_arguments.done": "RealtimeServerEventResponseMCPCallArgumentsDone",
+        "response.mcp_call.in_progress": "RealtimeServerEventResponseMCPCallInProgress",
+        "response.mcp_call.completed": "RealtimeServerEventResponseMCPCallCompleted",
+        "response.mcp_call.failed": "RealtimeServerEventResponseMCPCallFailed",
+        "response.cancelled": "RealtimeServerEventResponseCancelled",
+        "transcription_session.updated": "RealtimeServerEventTranscriptionSessionUpdated",
+    },
 )
 _realtime_translation_client_event: EventParser[RealtimeTranslationClientEvent] = EventParser(
-    "openai_realtime_client.ga", "RealtimeTranslationClientEvent"
+    "openai_realtime_client.ga",
+    {
+        "session.update": "RealtimeTranslationClientEventSessionUpdate",
+        "session.input_audio_buffer.append": "RealtimeTranslationClientEventInputAudioBufferAppend",
+        "session.close": "RealtimeTranslationClientEventSessionClose",
+    },
 )
 _realtime_translation_server_event: EventParser[RealtimeTranslationServerEvent] = EventParser(
-    "openai_realtime_client.ga", "RealtimeTranslationServerEvent"
+    "openai_realtime_client.ga",
+    {
+        "error": "RealtimeServerEventError",
+        "session.created": "RealtimeTranslationServerEventSessionCreated",
+        "session.updated": "RealtimeTranslationServerEventSessionUpdated",
+        "session.closed": "RealtimeTranslationServerEventSessionClosed",
+        "session.input_transcript.delta": "RealtimeTranslationServerEventSessionInputTranscriptDelta",
+        "session.output_transcript.delta": "RealtimeTranslationServerEventSessionOutputTranscriptDelta",
+        "session.output_audio.delta": "RealtimeTranslationServerEventSessionOutputAudioDelta",
+    },
 )
 
 

@@ -159,7 +159,7 @@ def _content(
 def _encode(value: RealtimeModel | Mapping[str, Any] | str) -> bytes:
     if isinstance(value, RealtimeModel):
         return value.to_json().encode()
-    return (value if isinstance(value, str) else dumped(value)).encode()
+    return value.encode() if isinstance(value, str) else dumped(value)
 
 
 def _decoded(

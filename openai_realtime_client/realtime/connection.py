@@ -29,7 +29,7 @@ from openai_realtime_client.core.errors import (
     HandshakeRefusedError,
     closed,
 )
-from openai_realtime_client.core.model import RealtimeModel
+from openai_realtime_client.core.model import RealtimeModel, json_bytes
 from openai_realtime_client.core.session_state import SESSION_EVENTS, SessionState
 from openai_realtime_client.realtime.endpoint import (
     AzureSettings,
@@ -99,7 +99,7 @@ class _Session(Generic[ServerEvent, ClientEvent]):
         event: Any = self._dialect.parse(data)
         if event.type in SESSION_EVENTS:
             self._state.add(event)
-        _logger.debug("received %.100s, session %s", event.type, self.session_id)
+        _logger.debug("received %.100s, session %s", event.type, self._state.id)
         if self._record:
             self._record.add("server", event.type, data)
         return event  # type: ignore[no-any-return]
@@ -108,10 +108,10 @@ class _Session(Generic[ServerEvent, ClientEvent]):
         """Write the events from now on to a record, until the session is closed."""
         self._record = record.start(self._headers.conceal)
 
-    def _sending(self, name: str, text: str) -> None:
+    def _sending(self, name: str, data: bytes) -> None:
         # Before it is sent, so that it stands before what the server answers.
         if self._record:
-            self._record.add("client", name, text)
+            self._record.add("client", name, data)
 
     def _closed(
         self, error: ConnectionClosed, unsent: str | None = None, audio_sent: int = 0
@@ -122,12 +122,13 @@ class _Session(Generic[ServerEvent, ClientEvent]):
             return closed(LOST, self._socket.lost_because, unsent, audio_sent)
         return closed(close.code, self._headers.conceal(close.reason), unsent, audio_sent)
 
-    def _audio_events(self, audio: bytes | bytearray | memoryview) -> Iterator[tuple[int, str]]:
+    def _audio_events(self, audio: bytes | bytearray | memoryview) -> Iterator[tuple[int, bytes]]:
         """What appends `audio`: the bytes that were before, and the JSON of one event."""
         view = memoryview(audio).cast("B")
+        name = self._dialect.append.encode()
         for start in range(0, len(view), _AUDIO_CHUNK):
-            chunk = b64encode(view[start : start + _AUDIO_CHUNK]).decode()
-            yield start, f'{{"type":"{self._dialect.append}","audio":"{chunk}"}}'
+            chunk = b64encode(view[start : start + _AUDIO_CHUNK])
+            yield start, b'{"type":"%s","audio":"%s"}' % (name, chunk)
 
 
 class AsyncConnection(_Session[ServerEvent, ClientEvent]):
@@ -163,8 +164,8 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
             ValueError: A dictionary has no `type`, or is not JSON.
             TypeError: It is neither an event nor a dictionary.
         """
-        name, text = _encoded(event)
-        await self._send(name, text)
+        name, data = _encoded(event)
+        await self._send(name, data)
 
     async def send_audio(self, audio: bytes | bytearray | memoryview) -> None:
         """Append audio to the input buffer, in the session's input format and without a header.
@@ -175,8 +176,8 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
             ConnectionClosedError: The session is closed; `audio_sent` counts the bytes that
                 earlier events had sent.
         """
-        for sent, text in self._audio_events(audio):
-            await self._send(self._dialect.append, text, sent)
+        for sent, data in self._audio_events(audio):
+            await self._send(self._dialect.append, data, sent)
 
     async def recv(self) -> ServerEvent:
         """Wait for the next event. Cancelling loses none.
@@ -235,14 +236,14 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
             await asyncio.to_thread(self._record.close)
         _logger.debug("closed with %s, session %s", self._socket.close_code, self.session_id)
 
-    async def _send(self, name: str, text: str, audio_sent: int = 0) -> None:
+    async def _send(self, name: str, data: bytes, audio_sent: int = 0) -> None:
         error = None
         try:
             # While it closes, `websockets` would abort a transport that may have ended already,
             # which asyncio does not take.
             if self._socket.state is State.OPEN:
-                self._sending(name, text)
-                await self._socket.send(text)
+                self._sending(name, data)
+                await self._socket.send_text(data)
             else:
                 await self._socket.wait_closed()
         except ConnectionClosed as caught:
@@ -252,7 +253,7 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
             error = self._closed(self._socket.protocol.close_exc, name, audio_sent)
         if error:
             raise error
-        _logger.debug("sent %.100s, session %s", name, self.session_id)
+        _logger.debug("sent %.100s, session %s", name, self._state.id)
 
 
 class Connection(_Session[ServerEvent, ClientEvent]):
@@ -287,8 +288,8 @@ class Connection(_Session[ServerEvent, ClientEvent]):
             ValueError: A dictionary has no `type`, or is not JSON.
             TypeError: It is neither an event nor a dictionary.
         """
-        name, text = _encoded(event)
-        self._send(name, text)
+        name, data = _encoded(event)
+        self._send(name, data)
 
     def send_audio(self, audio: bytes | bytearray | memoryview) -> None:
         """Append audio to the input buffer, in the session's input format and without a header.
@@ -299,8 +300,8 @@ class Connection(_Session[ServerEvent, ClientEvent]):
             ConnectionClosedError: The session is closed; `audio_sent` counts the bytes that
                 earlier events had sent.
         """
-        for sent, text in self._audio_events(audio):
-            self._send(self._dialect.append, text, sent)
+        for sent, data in self._audio_events(audio):
+            self._send(self._dialect.append, data, sent)
 
     def recv(self, timeout: float | None = None) -> ServerEvent:
         """Wait for the next event, at most `timeout` seconds or without limit.
@@ -350,12 +351,12 @@ class Connection(_Session[ServerEvent, ClientEvent]):
                 raise
         raise StopIteration
 
-    def _send(self, name: str, text: str, audio_sent: int = 0) -> None:
+    def _send(self, name: str, data: bytes, audio_sent: int = 0) -> None:
         error = None
         try:
             if self._socket.protocol.state is State.OPEN:
-                self._sending(name, text)
-            self._socket.send(text)
+                self._sending(name, data)
+            self._socket.send_text(data)
         except ConnectionClosed as caught:
             error = self._closed(caught, name, audio_sent)
         except Exception:
@@ -365,7 +366,7 @@ class Connection(_Session[ServerEvent, ClientEvent]):
             raise
         if error:
             raise error
-        _logger.debug("sent %.100s, session %s", name, self.session_id)
+        _logger.debug("sent %.100s, session %s", name, self._state.id)
 
 
 class _Connector(Generic[ServerEvent, ClientEvent]):
@@ -423,7 +424,7 @@ class _Connector(Generic[ServerEvent, ClientEvent]):
             query=query,
             allow_insecure=allow_insecure,
         )
-        self._options = websocket_options or {}
+        self._options = Hidden(websocket_options or {})  # a proxy's password may be there
         self._record = None if record is None else Record.of(record)
         self._is_entered = False
 
@@ -609,15 +610,15 @@ def _give_up_when_stuck(tcp: socket.socket | None, options: Mapping[str, Any]) -
             tcp.setsockopt(socket.IPPROTO_TCP, option, int((interval + timeout) * 1000))
 
 
-def _encoded(event: Any) -> tuple[str, str]:
+def _encoded(event: Any) -> tuple[str, bytes]:
     """The `type` of an event, and its JSON."""
     if isinstance(event, RealtimeModel):
-        name, text = getattr(event, "type", None), event.to_json()
+        name, data = getattr(event, "type", None), json_bytes(event)
     elif isinstance(event, Mapping):
         fields = cast(Mapping[str, Any], event)
-        name, text = fields.get("type"), dumped(fields)
+        name, data = fields.get("type"), dumped(fields)
     else:
         raise TypeError(f"send takes an event or a dictionary, no {type(event).__name__}")
     if not isinstance(name, str):
         raise ValueError("an event to send has a `type`, which is a string")
-    return str(name), text
+    return str(name), data

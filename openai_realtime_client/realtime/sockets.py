@@ -107,6 +107,17 @@ class AsyncSocket(websockets.asyncio.client.ClientConnection):
         await self.wait_closed()
         raise self.protocol.close_exc
 
+    async def send_text(self, data: bytes) -> None:
+        """Send a message while the state is open, at half the cost of `send`."""
+        self.protocol.send_text(data)
+        try:
+            self.send_data()
+            await self.drain()
+        except Exception:
+            self.transport.abort()
+            await self.wait_closed()
+            raise self.protocol.close_exc from None
+
     async def handshake(self, *args: Any, **kwargs: Any) -> None:
         """Do the opening handshake, and follow no redirect."""
         try:
@@ -292,13 +303,29 @@ class Socket(websockets.sync.client.ClientConnection):
             # Not that of TLS, which forgets at once that it has to encrypt.
             socket.socket.shutdown(tcp, socket.SHUT_RDWR)
 
-    def recv(self, *args: Any, **kwargs: Any) -> Any:
+    # Pyright misreads the overloads of `websockets`.
+    def recv(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, timeout: float | None = None, decode: bool | None = None
+    ) -> Any:
         """Receive a message, unless messages are dropped."""
         if not self._is_dropping:
-            receive: Any = super().recv
-            return receive(*args, **kwargs)
+            return super().recv(timeout, decode)
         self.wait_closed()
         raise self.protocol.close_exc
+
+    def send_text(self, data: bytes) -> None:
+        """Send a message, at half the cost of `send`."""
+        try:
+            with self.protocol_mutex:
+                if self.protocol.state is State.OPEN:
+                    self.protocol.send_text(data)
+                    self.send_data()
+                    return
+        except OSError:
+            self.abort()
+            self.wait_closed()
+            raise self.protocol.close_exc from None
+        self.send(data, text=True)  # It waits for the end, and raises.
 
     def handshake(self, *args: Any, **kwargs: Any) -> None:
         """Do the opening handshake, and follow no redirect."""

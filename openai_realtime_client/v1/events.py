@@ -6,17 +6,67 @@ from __future__ import annotations
 
 from openai_realtime_client.core.events import EventParser
 
-# Type checkers take it as true. A parser imports its union when it is first used.
+# Type checkers take it as true. A parser imports each class when its first event comes.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from openai_realtime_client.v1.models.realtime_client_event import RealtimeClientEvent
     from openai_realtime_client.v1.models.realtime_server_event import RealtimeServerEvent
 
 _realtime_client_event: EventParser[RealtimeClientEvent] = EventParser(
-    "openai_realtime_client.v1", "RealtimeClientEvent"
+    "openai_realtime_client.v1",
+    {
+        "conversation.item.create": "RealtimeClientEventConversationItemCreate",
+        "conversation.item.delete": "RealtimeClientEventConversationItemDelete",
+        "conversation.item.retrieve": "RealtimeClientEventConversationItemRetrieve",
+        "conversation.item.truncate": "RealtimeClientEventConversationItemTruncate",
+        "input_audio_buffer.append": "RealtimeClientEventInputAudioBufferAppend",
+        "input_audio_buffer.clear": "RealtimeClientEventInputAudioBufferClear",
+        "output_audio_buffer.clear": "RealtimeClientEventOutputAudioBufferClear",
+        "input_audio_buffer.commit": "RealtimeClientEventInputAudioBufferCommit",
+        "response.cancel": "RealtimeClientEventResponseCancel",
+        "response.create": "RealtimeClientEventResponseCreate",
+        "session.update": "RealtimeClientEventSessionUpdate",
+        "transcription_session.update": "RealtimeClientEventTranscriptionSessionUpdate",
+    },
 )
 _realtime_server_event: EventParser[RealtimeServerEvent] = EventParser(
-    "openai_realtime_client.v1", "RealtimeServerEvent"
+    "openai_realtime_client.v1",
+    {
+        "conversation.created": "RealtimeServerEventConversationCreated",
+        "conversation.item.created": "RealtimeServerEventConversationItemCreated",
+        "conversation.item.deleted": "RealtimeServerEventConversationItemDeleted",
+        "conversation.item.input_audio_transcription.completed": "RealtimeServerEventConversationItemInputAudioTranscriptionCompleted",
+        "conversation.item.input_audio_transcription.delta": "RealtimeServerEventConversationItemInputAudioTranscriptionDelta",
+        "conversation.item.input_audio_transcription.failed": "RealtimeServerEventConversationItemInputAudioTranscriptionFailed",
+        "conversation.item.retrieved": "RealtimeServerEventConversationItemRetrieved",
+        "conversation.item.truncated": "RealtimeServerEventConversationItemTruncated",
+        "error": "RealtimeServerEventError",
+        "input_audio_buffer.cleared": "RealtimeServerEventInputAudioBufferCleared",
+        "input_audio_buffer.committed": "RealtimeServerEventInputAudioBufferCommitted",
+        "input_audio_buffer.speech_started": "RealtimeServerEventInputAudioBufferSpeechStarted",
+        "input_audio_buffer.speech_stopped": "RealtimeServerEventInputAudioBufferSpeechStopped",
+        "rate_limits.updated": "RealtimeServerEventRateLimitsUpdated",
+        "response.audio.delta": "RealtimeServerEventResponseAudioDelta",
+        "response.audio.done": "RealtimeServerEventResponseAudioDone",
+        "response.audio_transcript.delta": "RealtimeServerEventResponseAudioTranscriptDelta",
+        "response.audio_transcript.done": "RealtimeServerEventResponseAudioTranscriptDone",
+        "response.content_part.added": "RealtimeServerEventResponseContentPartAdded",
+        "response.content_part.done": "RealtimeServerEventResponseContentPartDone",
+        "response.created": "RealtimeServerEventResponseCreated",
+        "response.done": "RealtimeServerEventResponseDone",
+        "response.function_call_arguments.delta": "RealtimeServerEventResponseFunctionCallArgumentsDelta",
+        "response.function_call_arguments.done": "RealtimeServerEventResponseFunctionCallArgumentsDone",
+        "response.output_item.added": "RealtimeServerEventResponseOutputItemAdded",
+        "response.output_item.done": "RealtimeServerEventResponseOutputItemDone",
+        "response.text.delta": "RealtimeServerEventResponseTextDelta",
+        "response.text.done": "RealtimeServerEventResponseTextDone",
+        "session.created": "RealtimeServerEventSessionCreated",
+        "session.updated": "RealtimeServerEventSessionUpdated",
+        "transcription_session.updated": "RealtimeServerEventTranscriptionSessionUpdated",
+        "output_audio_buffer.started": "RealtimeServerEventOutputAudioBufferStarted",
+        "output_audio_buffer.stopped": "RealtimeServerEventOutputAudioBufferStopped",
+        "output_audio_buffer.cleared": "RealtimeServerEventOutputAudioBufferCleared",
+    },
 )
 
 

@@ -152,3 +152,10 @@ def test_setting_an_unknown_field_named_like_a_method_is_an_error(name: str) -> 
     assert event.model_extra is not None
     event.model_extra[name] = 2
     assert json.loads(event.to_json())[name] == 2
+
+
+@pytest.mark.parametrize("other", [{}, {"number": 1}])
+def test_any_text_in_a_dictionary_comes_back(other: dict[str, Any]) -> None:
+    characters = "".join(map(chr, range(0x2100))) + "\U0001f600\ud83d"
+    event = {"type": "x", "text": characters, characters: "é", **other}
+    assert json.loads(dumped(event)) == event

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+
+from openai_realtime_client import ga
 
 # Building models is not safe in several threads with every version of pydantic, and it happens once
 # in a process.
@@ -53,6 +56,55 @@ print("done")
 """
 
 
+FIRST_EVENT = """
+import sys
+from openai_realtime_client import ga
+
+def is_built(name):
+    return f"openai_realtime_client.ga.models.realtime_server_event_{name}" in sys.modules
+
+ga.parse_server_event('{"type":"error","event_id":"e","error":{"type":"a","message":"b"}}')
+assert is_built("error") and not is_built("rate_limits_updated")
+event = ga.parse_server_event('{"type":"rate_limits.updated","event_id":1,"rate_limits":{}}')
+assert isinstance(event, ga.RealtimeServerEventRateLimitsUpdated)
+assert event.to_dict() == {"type": "rate_limits.updated", "event_id": 1, "rate_limits": {}}
+assert is_built("rate_limits_updated") and not is_built("response_done")
+print("done")
+"""
+
+
+FIRST_EVENTS = """
+import json, random, sys, threading
+from openai_realtime_client import ga
+
+def parse_first(kinds):
+    barrier.wait()
+    try:
+        for kind in kinds:
+            wire = {"type": kind, "event_id": "e", "vendor": 1}
+            event = ga.parse_server_event(json.dumps(wire))
+            assert type(event) is not ga.UnknownEvent, kind
+            assert event.to_dict() == wire, kind
+    except BaseException as error:
+        print(repr(error)[:300])
+
+kinds = [
+    "error", "session.created", "session.updated", "response.created", "response.done",
+    "rate_limits.updated", "conversation.item.added", "conversation.item.done",
+    "input_audio_buffer.committed", "response.output_audio.delta", "response.output_text.delta",
+]
+sys.setswitchinterval(1e-6)
+barrier = threading.Barrier(8)
+orders = [random.Random(f"{sys.argv[1]} {n}").sample(kinds, len(kinds)) for n in range(8)]
+threads = [threading.Thread(target=parse_first, args=(order,)) for order in orders]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print("done")
+"""
+
+
 def run(program: str, *arguments: str) -> str:
     command = [sys.executable, "-c", program, *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
@@ -65,3 +117,18 @@ def test_models_are_built_before_any_thread_has_them() -> None:
 def test_models_can_be_used_first_in_several_threads() -> None:
     with ThreadPoolExecutor(2) as pool:
         assert {*pool.map(lambda seed: run(PROGRAM, str(seed)), range(6))} == {"done\n"}
+
+
+def test_a_class_is_built_when_its_first_event_comes() -> None:
+    assert run(FIRST_EVENT) == "done\n"
+
+
+def test_first_events_can_be_parsed_in_several_threads() -> None:
+    with ThreadPoolExecutor(2) as pool:
+        assert {*pool.map(lambda seed: run(FIRST_EVENTS, str(seed)), range(6))} == {"done\n"}
+
+
+def test_an_event_is_unpickled_where_none_was_parsed() -> None:
+    event = ga.parse_server_event('{"type":"rate_limits.updated","event_id":"e","rate_limits":[]}')
+    program = "import pickle, sys; print(pickle.loads(bytes.fromhex(sys.argv[1])).to_json())"
+    assert run(program, pickle.dumps(event).hex()) == event.to_json() + "\n"

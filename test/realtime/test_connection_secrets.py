@@ -380,6 +380,25 @@ def test_a_session_that_goes_well_does_not_show_the_key(
     assert {record.levelno for record in ours} == {logging.DEBUG}
 
 
+@pytest.mark.parametrize("is_refused", [True, False])
+def test_the_password_of_a_proxy_is_not_shown(
+    kind: Kind, is_refused: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def session(proxy: str) -> None:
+        options = {"proxy": proxy.replace("//", f"//me:{KEY}@"), "open_timeout": 5}
+        async with seen("", base_url="wss://192.0.2.1", api_key="", options=options):
+            pass
+
+    caplog.set_level(logging.DEBUG)
+    seen = Seen(kind, "string")
+    nobody_there = f"http://127.0.0.1:{unused_port()}"
+    with HttpServer(Answer()) as proxy, pytest.raises(ConnectionFailedError) as caught:
+        asyncio.run(session(proxy.url if is_refused else nobody_there))
+    places = [*places_of(caught.value), *places_in_log(caplog.records), *seen.places()]
+    assert [(place, text) for place, text in places if KEY in text] == []
+    assert ("InvalidProxyStatus" if is_refused else "ConnectionRefusedError") in str(caught.value)
+
+
 @pytest.mark.parametrize("ending", ["\n", " ", "é"])
 @pytest.mark.parametrize("is_function", [False, True])
 def test_a_key_that_is_no_header_is_not_shown(kind: Kind, ending: str, is_function: bool) -> None:
