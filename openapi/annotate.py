@@ -25,7 +25,6 @@ from spec import (
     schemas_in,
     target,
     walk,
-    webhooks,
 )
 
 LINE_LENGTH = 100
@@ -53,7 +52,7 @@ CALL_RAISES = "ApiError: The service answered with an error, or did not answer."
 # The names that a module of a model has besides those of schemas.
 BUILTIN_NAMES = {
     *("Annotated", "Any", "Final", "Literal", "TypeAlias", "TYPE_CHECKING", "Field", "Constant"),
-    *("Discriminator", "Lossless", "None", "True", "False", "RealtimeWebhookEvent"),
+    *("Discriminator", "Lossless", "None", "True", "False"),
 }
 # What openapi-generator renames a class of, whatever the case.
 RENAMED = {
@@ -76,7 +75,7 @@ def annotated(document: dict[str, Any], package: str) -> dict[str, Any]:
     """
     document = simplified(document)
     schemas = document["components"]["schemas"]
-    _add_webhooks(document)
+    document["x-has-webhooks"] = bool(document.pop("webhooks", {}))
     for _place, schema in list(schemas_in(document)):
         _name_enum_values(schema)
     for name, schema in schemas.items():
@@ -97,27 +96,6 @@ def annotated(document: dict[str, Any], package: str) -> dict[str, Any]:
     return document
 
 
-def _add_webhooks(document: dict[str, Any]) -> None:
-    """Make a union of what the service posts to webhooks, which gets a parser like other events."""
-    bodies = [
-        operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
-        for _place, operation in webhooks(document)
-    ]
-    document.pop("webhooks", None)
-    schemas = document["components"]["schemas"]
-    mapping = {
-        schemas[reference.removeprefix(REFERENCE)]["properties"]["type"]["enum"][0]: reference
-        for reference in bodies
-    }
-    if bodies:
-        document["x-has-webhooks"] = True
-        schemas["RealtimeWebhookEvent"] = {
-            "description": "Any event that the service posts to a webhook.",
-            "anyOf": [{"$ref": reference} for reference in mapping.values()],
-            "discriminator": {"propertyName": "type", "mapping": mapping},
-        }
-
-
 def _name_enum_values(schema: dict[str, Any]) -> None:
     """Give each enum value the constant name of the documented Java pages."""
     values = schema.get("enum", [])
@@ -126,7 +104,7 @@ def _name_enum_values(schema: dict[str, Any]) -> None:
     if all(isinstance(value, str) for value in values):
         schema.setdefault("type", "string")
     if schema.get("type") != "string":
-        # Any number stays possible; the page tells the known ones.
+        # Any number stays possible; the page lists the known ones.
         schema["x-known"] = schema.pop("enum")
         return
     schema["x-enum-varnames"] = enum_constants(values)
@@ -186,11 +164,11 @@ def _annotate_field(field: str, schema: dict[str, Any], *, is_required: bool) ->
         each = each.get("items", {})
     schema["x-nullable"] = schema.get("nullable", False)
     if schema["x-name"] != field:
-        schema["x-alias"] = field
+        schema["x-alias"] = literal(field)
     values = schema.get("enum", [])
     # A discriminator is sent even where the schema lets it be left out.
     if len(values) == 1 and (is_required or field == "type"):
-        schema["x-constant"] = values[0]
+        schema["x-constant"] = literal(values[0])
     schema["x-notes"] = " ".join(f"[{note}]" for note in _notes(field, schema, is_required))
 
 
@@ -242,7 +220,7 @@ def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[st
     if "x-known" in schema:
         yield f"known: {', '.join(f'`{value}`' for value in schema['x-known'])}"
     if "x-constant" in schema:
-        yield f"always `{schema['x-constant']}`"
+        yield f"always `{schema['enum'][0]}`"
     elif schema.get("default") is not None:
         yield f"default `{json.dumps(schema['default'])}`"
     for key, word in BOUNDS.items():
@@ -313,7 +291,8 @@ def _named_values(schema: dict[str, Any]) -> list[dict[str, str]]:
     pairs = zip(schema["x-enum-varnames"], schema["enum"], strict=True)
     advice = schema.get("x-deprecated-values", {})
     return [
-        {"name": name, "value": value} | ({"deprecated": advice[value]} if value in advice else {})
+        {"name": name, "value": value, "literal": literal(value)}
+        | ({"deprecated": advice[value]} if value in advice else {})
         for name, value in pairs
     ]
 

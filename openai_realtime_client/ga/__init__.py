@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from openai_realtime_client.ga.events import (
         parse_translation_server_event as parse_translation_server_event,
     )
+    from openai_realtime_client.ga.events import parse_webhook_event as parse_webhook_event
     from openai_realtime_client.ga.models import *
     from openai_realtime_client.ga.params import *
     from openai_realtime_client.shared import *
@@ -50,6 +51,7 @@ else:
             "connect_translation": "openai_realtime_client.ga.connections",
             "connect_translation_sync": "openai_realtime_client.ga.connections",
             "parse_translation_server_event": "openai_realtime_client.ga.events",
+            "parse_webhook_event": "openai_realtime_client.ga.events",
         },
         "openai_realtime_client.shared",
         "openai_realtime_client.ga.models",

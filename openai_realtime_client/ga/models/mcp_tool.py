@@ -53,7 +53,8 @@ class MCPTool(RealtimeModel):
     One of `connector_dropbox`, `connector_gmail`, `connector_googlecalendar`,
     `connector_googledrive`, `connector_microsoftteams`, `connector_outlookcalendar`,
     `connector_outlookemail` or `connector_sharepoint`. Connectors need an OAuth token in
-    `authorization`.
+    `authorization`. Deprecated for models released after 1 September 2026: use `server_url` or
+    `tunnel_id` with them.
     """
     tunnel_id: str | None = None
     """Id of a secure MCP tunnel to a server in a private network, in the form `tunnel_` and 32

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Literal
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.core.open_enum import OpenEnum
 from openai_realtime_client.ga.models.prompt import Prompt
-from openai_realtime_client.ga.models.realtime_conversation_item import RealtimeConversationItem
 from openai_realtime_client.ga.models.realtime_max_output_tokens import (
     RealtimeMaxOutputTokens,
     RealtimeMaxOutputTokensEnum,
@@ -18,6 +17,9 @@ from openai_realtime_client.ga.models.realtime_response_create_params_audio impo
 from openai_realtime_client.ga.models.realtime_response_create_params_conversation import (
     RealtimeResponseCreateParamsConversation,
     RealtimeResponseCreateParamsConversationEnum,
+)
+from openai_realtime_client.ga.models.realtime_response_create_params_input_item import (
+    RealtimeResponseCreateParamsInputItem,
 )
 from openai_realtime_client.ga.models.realtime_tool import RealtimeTool
 from openai_realtime_client.ga.models.realtime_tool_choice import RealtimeToolChoice
@@ -83,7 +85,7 @@ class RealtimeResponseCreateParams(RealtimeModel):
     """
     prompt: Prompt | None = None
     """Prompt template to use for this response."""
-    input: list[RealtimeConversationItem] | None = None
+    input: list[RealtimeResponseCreateParamsInputItem] | None = None
     """Context for this response, in place of the conversation so far.
 
     It may hold new items and references to earlier ones (`item_reference`). An empty list gives
@@ -107,5 +109,5 @@ class RealtimeResponseCreateParams(RealtimeModel):
             conversation: RealtimeResponseCreateParamsConversation | None = ...,
             metadata: dict[str, str] | None = ...,
             prompt: Prompt | None = ...,
-            input: list[RealtimeConversationItem] | None = ...,
+            input: list[RealtimeResponseCreateParamsInputItem] | None = ...,
         ) -> None: ...
