@@ -275,7 +275,8 @@ class Conversation:
                 setattr(item, name, wire[name])
         item._arguments.set(wire.get("arguments"), finality)
         for index, part in enumerate(_array(wire.get("content"))):
-            self._part_of(item, index, response_id)._update(part, finality)
+            if is_object(part):
+                self._part_of(item, index, response_id)._update(part, finality)
         return item
 
     def _place(self, item: ConversationItem, previous_id: Any = "") -> None:
@@ -374,7 +375,7 @@ class Conversation:
     @_handles(f"{_TRANSCRIPTION}.failed")
     def _transcription_failed(self, event: Wire) -> None:
         if part := self._part(event):
-            part.transcription_error = _object(event.get("error"))
+            part.transcription_error = _object(event.get("error")) or None
 
     # The user's audio
 
