@@ -4,6 +4,7 @@
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.ga.models.realtime_audio_formats import RealtimeAudioFormats
 from openai_realtime_client.ga.models.voice_ids_or_custom_voice import VoiceIdsOrCustomVoice
+from openai_realtime_client.ga.models.voice_ids_shared import VoiceIdsSharedEnum
 
 
 class RealtimeSessionCreateRequestGAAudioOutput(RealtimeModel):
@@ -11,6 +12,7 @@ class RealtimeSessionCreateRequestGAAudioOutput(RealtimeModel):
 
     __nullable__ = frozenset({"format", "voice", "speed"})
 
+    VoiceEnum = VoiceIdsSharedEnum
     format: RealtimeAudioFormats | None = None
     """Encoding of the output audio.
 
