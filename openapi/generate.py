@@ -23,6 +23,7 @@ from typing import Any
 import annotate
 import compare
 import constructs
+import pages
 import spec
 from simplify import simplified
 
@@ -106,6 +107,7 @@ def build() -> list[Protocol]:
     shutil.rmtree(BUILD, ignore_errors=True)
     TREE.mkdir(parents=True)
     protocols = [read(fragment) for fragment in sorted(SOURCES.glob("*.yaml"))]
+    pages.describe({protocol.name: protocol.document for protocol in protocols})
     step(f"generating {', '.join(str(protocol.package) for protocol in protocols)}")
     # One process for all, because starting Java takes most of the time.
     run("openapi-generator-cli", "batch", "--fail-fast", *(configure(each) for each in protocols))
@@ -280,11 +282,11 @@ def report(changes: Changes, protocols: list[Protocol]) -> None:
     ]
     kinds = Counter(spec.kind(schema) for schema in schemas)
     operations = sum(1 for document in documents for _ in spec.operations(document))
-    pages = sum(1 for path in files_in(TREE) if path.suffix == ".md")
+    written = sum(1 for path in files_in(TREE) if path.suffix == ".md")
     print(
         f"{kinds['model']} models, {kinds['union']} unions, "
         f"{sum(spec.count_enums(schema) for schema in schemas)} enums, "
-        f"{operations} operations, {pages} pages"
+        f"{operations} operations, {written} pages"
     )
     for sign, paths in (("+", changes.added), ("~", changes.changed), ("-", changes.removed)):
         for path in paths:

@@ -19,6 +19,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.reader import ReaderError
 
+from provenance import Provenance
+
 # Keywords below which the keys are names, and those below which everything is data.
 NAMES = {
     *("properties", "patternProperties", "$defs", "mapping", "schemas", "paths", "webhooks"),
@@ -142,6 +144,7 @@ def _overlaid(document: dict[str, Any], path: Path) -> dict[str, Any]:
     for error in Draft202012Validator(load_schema("overlay_schema_1.0.0.yml")).iter_errors(overlay):
         message = textwrap.shorten(error.message, 200)
         raise SpecError(f"{path}: {_place(error, overlay)}: {message}")
+    provenance = Provenance(document)
     for number, action in enumerate(overlay["actions"], 1):
         place = f"{path}: action {number}"
         if not action.get("description"):
@@ -159,6 +162,8 @@ def _overlaid(document: dict[str, Any], path: Path) -> dict[str, Any]:
             raise SpecError(f"{place}: {textwrap.shorten(str(error), 200)}") from None
         # The copy keeps what several targets share from being one object.
         document = json.loads(json.dumps(document))
+        provenance.follow(action, document)
+    provenance.note(document)
     return document
 
 
