@@ -6,7 +6,7 @@ BENCH := .venv-bench
 LOWEST := build/lowest
 FUZZ ?= -max_total_time=600
 PIP := -m pip install -qq --disable-pip-version-check
-PINS = $(BIN)/uv pip compile -q setup.py --extra websocket --universal --python-version 3.10 \
+PINS = $(BIN)/uv pip compile -q --universal --python-version 3.10 \
 	--generate-hashes --no-header --no-annotate --upgrade
 BENCH_VENV = $(PYTHON) -m venv $(BENCH) && $(BENCH)/bin/python $(PIP) -r benchmarks/requirements.txt .
 
@@ -23,7 +23,7 @@ check: $(INSTALLED) ## fail if the generated files are not what openapi/ gives
 	@$(BIN)/python openapi/generate.py --check
 
 test: $(INSTALLED) ## run the tests, on all cores
-	@$(BIN)/python -m pytest -n auto
+	@$(BIN)/python -m pytest -n auto --dist loadgroup
 
 test-lowest: $(INSTALLED) $(LOWEST)/installed ## run them with the oldest dependencies that setup.py allows
 	@PYTHONPATH=$(CURDIR)/$(LOWEST) $(BIN)/python -m pytest -n auto test/core test/realtime test/http
@@ -45,8 +45,7 @@ demo: $(INSTALLED) ## show a session with an embedded server
 	@$(BIN)/python -m openai_realtime_client demo
 
 fuzz: $(INSTALLED) ## fuzz the event parsers; FUZZ holds libFuzzer's options
-	@$(BIN)/python $(PIP) \
-		'atheris==3.0.0; python_version >= "3.11"' 'atheris==2.3.0; python_version < "3.11"'
+	@$(BIN)/python $(PIP) --require-hashes --requirement requirements-fuzz.txt
 	@mkdir -p build
 	@$(BIN)/python test/core/fuzz_events.py -artifact_prefix=build/ $(FUZZ)
 
@@ -65,10 +64,10 @@ load: $(INSTALLED) ## hold 200 sessions at once, and cut 1,000
 build: $(INSTALLED) ## build the sdist and the wheel into dist/
 	@$(BIN)/python -m build --no-isolation
 
-pins: $(INSTALLED) ## resolve requirements-*.txt anew, after a change of setup.py or requirements-dev.in
-	@$(BIN)/python $(PIP) uv
-	@$(PINS) requirements-dev.in -o requirements-dev.txt
-	@$(PINS) --resolution lowest-direct -o requirements-lowest.txt
+pins: $(INSTALLED) ## resolve requirements-*.txt anew, after a change of setup.py or requirements-*.in
+	@$(PINS) setup.py --extra websocket requirements-dev.in -o requirements-dev.txt
+	@$(PINS) setup.py --extra websocket --resolution lowest-direct -o requirements-lowest.txt
+	@$(PINS) requirements-fuzz.in -o requirements-fuzz.txt
 
 clean: ## remove the tools and everything that can be made again
 	rm -rf $(VENV) $(BENCH) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

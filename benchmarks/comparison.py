@@ -1,4 +1,4 @@
-"""What is measured in this process: parsing, sending, events that deviate, and growing ones."""
+"""What is measured in this process: parsing, sending, invalid events, and ever larger ones."""
 
 from __future__ import annotations
 

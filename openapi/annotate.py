@@ -83,6 +83,7 @@ def annotated(document: dict[str, Any], package: str) -> dict[str, Any]:
         _annotate_schema(name, schema, schemas)
     _annotate_imports(schemas)
     _annotate_events(schemas)
+    _annotate_builders(schemas)
     _annotate_groups(document)
     _annotate_operations(document)
     _annotate_examples(document, Examples(schemas, package))
@@ -122,7 +123,7 @@ def _name_enum_values(schema: dict[str, Any]) -> None:
     if all(isinstance(value, str) for value in values):
         schema.setdefault("type", "string")
     if schema.get("type") != "string":
-        # Any number stays possible; the page tells the known ones.
+        # Any number stays possible; the page lists the known ones.
         schema["x-known"] = schema.pop("enum")
         return
     schema["x-enum-varnames"] = enum_constants(values)
@@ -182,11 +183,11 @@ def _annotate_field(field: str, schema: dict[str, Any], *, is_required: bool) ->
         each = each.get("items", {})
     schema["x-nullable"] = schema.get("nullable", False)
     if schema["x-name"] != field:
-        schema["x-alias"] = field
+        schema["x-alias"] = literal(field)
     values = schema.get("enum", [])
     # A discriminator is sent even where the schema lets it be left out.
     if len(values) == 1 and (is_required or field == "type"):
-        schema["x-constant"] = values[0]
+        schema["x-constant"] = literal(values[0])
     schema["x-notes"] = " ".join(f"[{note}]" for note in _notes(field, schema, is_required))
 
 
@@ -198,7 +199,7 @@ def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[st
     if "x-known" in schema:
         yield f"known: {', '.join(f'`{value}`' for value in schema['x-known'])}"
     if "x-constant" in schema:
-        yield f"always `{schema['x-constant']}`"
+        yield f"always `{schema['enum'][0]}`"
     elif schema.get("default") is not None:
         yield f"default `{json.dumps(schema['default'])}`"
     for key, word in BOUNDS.items():
@@ -269,7 +270,8 @@ def _named_values(schema: dict[str, Any]) -> list[dict[str, str]]:
     pairs = zip(schema["x-enum-varnames"], schema["enum"], strict=True)
     advice = schema.get("x-deprecated-values", {})
     return [
-        {"name": name, "value": value} | ({"deprecated": advice[value]} if value in advice else {})
+        {"name": name, "value": value, "literal": literal(value)}
+        | ({"deprecated": advice[value]} if value in advice else {})
         for name, value in pairs
     ]
 
@@ -352,6 +354,23 @@ def _annotate_events(schemas: dict[str, Any]) -> None:
             event["x-event-type"] = value
             event["x-direction"] = direction
             event.setdefault("x-parser", union["x-parses"])
+
+
+def _annotate_builders(schemas: dict[str, Any]) -> None:
+    """Say which functions make the event that adds an item, and the class of function tools."""
+    events = {schema.get("x-event-type"): schema for schema in schemas.values()}
+    if not {"conversation.item.create", "response.create"} <= events.keys():
+        return
+    response = target(events["response.create"]["properties"]["response"], schemas)
+    tool = response["properties"]["tools"]["items"]["$ref"]
+    union = schemas[tool.removeprefix(REFERENCE)].get("discriminator", {}).get("mapping", {})
+    functions = ["user_text", "user_audio", "function_output"]
+    if any("input_image" in schema.get("enum", []) for _, schema in walk(schemas)):
+        functions.append("user_image")
+    events["conversation.item.create"]["x-builders"] = {
+        "functions": functions,
+        "tool": union.get("function", tool).removeprefix(REFERENCE),
+    }
 
 
 def _connection(server: str, union: dict[str, Any]) -> dict[str, str]:

@@ -60,7 +60,7 @@ know. A ! in the timeline marks an event with a deviation.
 
 A recording has one JSON object a line, an event with the side that sent it:
   {"from": "server", "at_ms": 12.5, "event": {"type": "session.created", ...}}
-or the event alone; then its type tells who sent it.
+or the event alone; then its type says who sent it.
 """
 _INSPECT_EPILOG = f"""\
 protocols:
