@@ -40,13 +40,13 @@ is a `session.created`, and its figures are those of the whole process.
 ### What bounds what is not reached
 
 - The mix as `str`: pydantic-core's parser alone, called with nothing around it, takes 0.52x to
-  0.53x of `json.loads`. Bytes are decoded first by `json.loads` and not by pydantic-core, so that
-  the same parse is below the target there.
-- The mix in turns: a pass finds the processor's caches full of what others used. All but 5 % of it
-  is spent in pydantic-core, whose validators are many small objects: events that come once or twice
-  a pass take two to three times as long as when they are repeated. Simpler schemas hardly help:
-  enums as plain strings change the figure by 2 %. It depends on the machine's other work, too; with
-  `json` alone as the other, it is 0.6x.
+  0.54x of `json.loads`; the two functions around it are the rest. Bytes are decoded first by
+  `json.loads` and not by pydantic-core, so that the same parse is below the target there.
+- The mix in turns: a pass finds the processor's caches full of what others used. Nine tenths of
+  it is spent in pydantic-core, whose validators are many small objects: events that come once or
+  twice a pass take two to three times as long as when they are repeated. Simpler schemas hardly
+  help: enums as plain strings change the figure by 2 %. It depends on the machine's other work,
+  too; with `json` alone as the other, it is 0.6x.
 - `session.update` is 13 objects and `response.create` 6. Constructing takes 1.0x to 1.2x of
   `json.dumps`: 1 µs an object, of which pydantic's own `__init__` is 0.8 µs. Dumping takes 0.55x to
   0.7x. As one dictionary, all of it is validated in 0.55x.

@@ -251,6 +251,8 @@ def measure(is_tls: bool) -> Costs:
         for name, open_async in ASYNC.items():
             # With a loop of its own, so that it stands still while others are measured.
             loop = asyncio.new_event_loop()
+            # Nobody closes the connections, which `aiohttp` would report.
+            loop.set_exception_handler(lambda *_: None)
             for task, call in loop.run_until_complete(open_async(url, tls)).items():
                 runs[task, name] = lambda n, loop=loop, call=call: loop.run_until_complete(
                     repeat_async(call, n)
