@@ -82,3 +82,12 @@ def http(client: ApiClient, unchecked: dict[str, Any]) -> None:
     api.refer_realtime_call("c", {})  # error: mypy, pyright
     api.reject_realtime_call("c", {"status": 486})  # error: mypy, pyright
     v1.RealtimeApi(client).create_realtime_session({"type": "realtime"})  # error: mypy, pyright
+
+
+async def http_for_asyncio(client: ApiClient) -> None:
+    api = ga.AsyncRealtimeApi(client)
+    await api.create_realtime_client_secret({"sesion": {}})  # error: mypy, pyright
+    await api.hangup_realtime_call()  # error: mypy, pyright
+    await api.hangup_realtime_call("c", timout=5)  # error: mypy, pyright
+    await api.hang_up("c")  # error: mypy, pyright
+    print((await api.create_realtime_call("v=0")).dta)  # error: mypy, pyright
