@@ -21,6 +21,7 @@ PROGRAMS = (
     "sample_program.py",
     "sent.py",
     "sent_mistakes.py",
+    "server.py",
 )
 BIN = Path(sys.executable).parent
 
