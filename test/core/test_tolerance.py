@@ -161,18 +161,18 @@ class TestUnknownMembers:
             member = member[part] if isinstance(part, int) else getattr(member, part)
         assert type(member) is ga.UnknownModel
 
-    def test_a_message_of_an_unknown_role_is_no_message_of_another(self) -> None:
+    def test_a_message_of_an_unknown_role_is_not_taken_for_another(self) -> None:
         wire = changed(DONE, ("response", "output", 0, "role"), "narrator")
         event = assert_kept(ga.parse_server_event, wire)
         assert type(event.response.output[0]) is ga.UnknownModel
 
     @pytest.mark.parametrize("role", [None, 5, {"role": "user"}, ["user"]])
-    def test_a_message_whose_role_is_no_string_is_kept(self, role: Any) -> None:
+    def test_a_message_whose_role_is_not_a_string_is_kept(self, role: Any) -> None:
         wire = changed(DONE, ("response", "output", 0, "role"), role)
         event = assert_kept(ga.parse_server_event, wire)
         assert type(event.response.output[0]) is ga.UnknownModel
 
-    def test_a_known_member_that_does_not_fit_is_no_unknown_one(self) -> None:
+    def test_a_known_member_that_does_not_fit_is_not_an_unknown_one(self) -> None:
         wire = changed(SESSION, ("session", "tools", 0, "name"), 5)
         event = assert_kept(ga.parse_server_event, wire)
         assert type(event.session.tools[0]) is ga.RealtimeFunctionTool
@@ -180,7 +180,7 @@ class TestUnknownMembers:
 
 class TestDeviations:
     @pytest.mark.parametrize("wire", [DONE, SESSION])
-    def test_are_none_for_what_fits(self, wire: dict[str, Any]) -> None:
+    def test_are_empty_for_valid_events(self, wire: dict[str, Any]) -> None:
         assert deviations(ga.parse_server_event(json.dumps(wire))) == []
 
     def test_name_unknown_events(self) -> None:

@@ -142,7 +142,7 @@ async def test_a_dictionary_arrives_as_it_is(kind: Kind, index: int) -> None:
     ],
 )
 @scenario
-async def test_what_is_no_event_is_not_sent(kind: Kind, event: Any) -> None:
+async def test_what_is_not_an_event_is_not_sent(kind: Kind, event: Any) -> None:
     received: list[Any] = []
     async with serving(collects(received)) as url, opened(kind, url) as connection:
         with pytest.raises(ValueError, match=r"."):
