@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -65,13 +65,18 @@ class Protocol:
         """The schemas that have a class or union in the package."""
         yield from spec.public_schemas({"components": {"schemas": self.schemas}})
 
-    @cache  # noqa: B019 - there are as many as fragments
+    @cached_property
+    def _strategies(self) -> dict[str, st.SearchStrategy[Any]]:
+        return {}
+
     def instances(self, name: str) -> st.SearchStrategy[Any]:
         """JSON values that fit a schema: optional fields or not, and fields it does not list.
 
         hypothesis-jsonschema draws the same, and takes minutes for the larger schemas.
         """
-        return self._instances(self.schemas[name])
+        if name not in self._strategies:
+            self._strategies[name] = self._instances(self.schemas[name])
+        return self._strategies[name]
 
     def _instances(self, schema: dict[str, Any]) -> st.SearchStrategy[Any]:
         drawn = self._present(schema)
