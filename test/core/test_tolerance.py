@@ -12,12 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from drawing import Drawing
 from mutation import places, replaced, same
 from openai_realtime_client import Deviation, InvalidEventError, UnknownEvent, deviations, ga, v1
-from protocols import ANYTHING, DRAWN, PROTOCOLS, Protocol
+from protocols import PROTOCOLS, Protocol
 
 Parse = Callable[[str | bytes], Any]
 PARSERS: list[Any] = [
@@ -211,31 +210,25 @@ class TestDeviations:
 @pytest.mark.parametrize(("protocol", "union", "parser"), PARSERS)
 def test_nothing_of_a_mutated_event_is_lost(protocol: Protocol, union: str, parser: str) -> None:
     parse: Parse = getattr(protocol.module, parser)
-
-    @DRAWN
-    @given(protocol.instances(union), st.data())
-    def check(wire: dict[str, Any], data: st.DataObject) -> None:
-        path = data.draw(st.sampled_from([path for path, _ in places(wire) if path]))
+    drawing = Drawing({}, union)
+    for wire in protocol.instances(union, count=100):
+        path = drawing.choice([path for path, _ in places(wire) if path])
         if path != ("type",):
-            wire = replaced(wire, path, data.draw(ANYTHING))
+            wire = replaced(wire, path, drawing.anything())
         deviations(assert_kept(parse, wire))
         assert_kept(parse, {key: each for key, each in wire.items() if key in ("type", path[0])})
-
-    check()
 
 
 @pytest.mark.parametrize(("protocol", "union", "parser"), PARSERS)
 def test_events_that_fit_do_not_deviate(protocol: Protocol, union: str, parser: str) -> None:
     """Other than in what the drawn instances add, which is unknown fields."""
-
-    @DRAWN
-    @given(protocol.instances(union))
-    def check(wire: dict[str, Any]) -> None:
+    for wire in protocol.instances(union, count=100):
         event = getattr(protocol.module, parser)(json.dumps(wire))
         assert type(event) is not UnknownEvent
-        assert {each.kind for each in deviations(event)} <= {"unknown field"}
-
-    check()
+        for path, kind, value in deviations(event):
+            # A member of a union whose `type` is optional cannot be known without it.
+            is_untagged = kind == "unknown member" and "type" not in value
+            assert kind == "unknown field" or is_untagged, path
 
 
 @pytest.mark.parametrize("parse", [v1.parse_server_event, ga.parse_client_event])
