@@ -68,7 +68,7 @@ servers: $(INSTALLED) ## check servers that others wrote; needs npm
 	@$(BIN)/python -m pytest integration/test_servers.py
 
 browser: $(INSTALLED) ## test pages in the system's Chromium; leaves screenshots in build/
-	@$(BIN)/python $(PIP) playwright==1.65.2
+	@$(BIN)/python $(PIP) --require-hashes --requirement requirements-browser.txt
 	@mkdir -p build
 	@$(BIN)/python -m pytest integration/test_browser.py
 
@@ -81,7 +81,7 @@ build: $(INSTALLED) ## build the sdist and the wheel into dist/
 pins: $(INSTALLED) ## resolve requirements-*.txt anew, after a change of setup.py or requirements-*.in
 	@$(PINS) setup.py --extra websocket requirements-dev.in -o requirements-dev.txt
 	@$(PINS) setup.py --extra websocket --resolution lowest-direct -o requirements-lowest.txt
-	@$(PINS) requirements-fuzz.in -o requirements-fuzz.txt
+	@for each in browser fuzz; do $(PINS) requirements-$$each.in -o requirements-$$each.txt; done
 
 clean: ## remove the tools and everything that can be made again
 	rm -rf $(VENV) $(BENCH) $(SERVERS) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
