@@ -72,7 +72,7 @@ servers: $(INSTALLED) ## check servers that others wrote; needs npm
 	@$(BIN)/python -m pytest integration/test_servers.py
 
 browser: $(INSTALLED) ## test pages in the system's Chromium; leaves screenshots in build/
-	@$(BIN)/python $(PIP) playwright==1.65.2
+	@$(BIN)/python $(PIP) --require-hashes --requirement requirements-browser.txt
 	@mkdir -p build
 	@$(BIN)/python -m pytest integration/test_browser.py
 
@@ -86,6 +86,7 @@ pins: $(INSTALLED) ## resolve requirements-*.txt anew, after a change of setup.p
 	@$(PINS) setup.py --extra websocket requirements-dev.in -o requirements-dev.txt
 	@$(PINS) setup.py --extra websocket --resolution lowest-direct -o requirements-lowest.txt
 	@$(PINS) requirements-fuzz.in -o requirements-fuzz.txt
+	@$(PINS) requirements-browser.in -o requirements-browser.txt
 
 clean: ## remove the tools and everything that can be made again
 	rm -rf $(VENV) $(BENCH) $(SERVERS) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
