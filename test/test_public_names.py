@@ -17,6 +17,7 @@ COMMON = {
     "ApiError",
     "ApiResponse",
     "AsyncConnection",
+    "AsyncRealtimeApi",
     "azure",
     "BadRequestError",
     "Configuration",
