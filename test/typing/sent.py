@@ -125,7 +125,7 @@ def events(event: ga.RealtimeClientEventParam) -> str:
         return event["audio"]
     if event["type"] == "session.update" and event["session"]["type"] == "realtime":
         assert_type(event["session"].get("instructions"), str | None)
-        return ", ".join(map(tools, event["session"].get("tools", [])))
+        return ", ".join(map(tools, event["session"].get("tools") or []))
     if event["type"] == "conversation.item.create":
         return items(event["item"])
     return event["type"]

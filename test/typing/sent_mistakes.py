@@ -49,7 +49,7 @@ def values(connection: Link) -> None:
     create = {"output_modalities": "text"}  # error: mypy, pyright
     create = {"tool_choice": "automatic"}  # error: mypy, pyright
     create = {"max_output_tokens": "infinite"}  # error: mypy, pyright
-    create = {"instructions": None}  # error: mypy, pyright
+    create = {"instructions": 1}  # error: mypy, pyright
     create = {"tools": [{"type": "functions", "name": ""}]}  # error: mypy, pyright
     create = {"reasoning": {"effort": "lowest"}}  # error: mypy, pyright
     connection.send({"type": "response.create", "response": create})
