@@ -89,7 +89,8 @@ build: $(INSTALLED) ## build the sdist and the wheel into dist/
 pins: $(INSTALLED) ## resolve requirements-*.txt anew, after a change of setup.py or requirements-*.in
 	@$(PINS) 3.10 setup.py --extra websocket requirements-dev.in -o requirements-dev.txt
 	@$(PINS) 3.10 setup.py --extra websocket --resolution lowest-direct -o requirements-lowest.txt
-	@for each in browser fuzz; do $(PINS) 3.10 requirements-$$each.in -o requirements-$$each.txt; done
+	@$(PINS) 3.10 requirements-fuzz.in -o requirements-fuzz.txt
+	@$(PINS) 3.10 requirements-browser.in -o requirements-browser.txt
 	@$(PINS) 3.11 setup.py --extra websocket test/clients/requirements.in -o test/clients/requirements.txt
 
 clean: ## remove the tools and everything that can be made again
