@@ -31,7 +31,7 @@ check: $(INSTALLED) ## fail if the generated files are not what openapi/ gives
 	@$(BIN)/python openapi/generate.py --check
 
 test: $(INSTALLED) ## run the tests, on all cores
-	@$(BIN)/python -m pytest -n auto --dist loadgroup
+	@$(BIN)/python -m pytest -n auto
 
 test-lowest: $(INSTALLED) $(LOWEST)/installed ## run them with the oldest dependencies that setup.py allows
 	@PYTHONPATH=$(CURDIR)/$(LOWEST) $(BIN)/python -m pytest -n auto test/core test/realtime test/http
@@ -76,7 +76,7 @@ servers: $(INSTALLED) ## check servers that others wrote; needs npm
 	@$(BIN)/python -m pytest integration/test_servers.py
 
 browser: $(INSTALLED) ## test pages in the system's Chromium; leaves screenshots in build/
-	@$(BIN)/python $(PIP) playwright==1.65.2
+	@$(BIN)/python $(PIP) --require-hashes --requirement requirements-browser.txt
 	@mkdir -p build
 	@$(BIN)/python -m pytest integration/test_browser.py
 
@@ -87,10 +87,10 @@ build: $(INSTALLED) ## build the sdist and the wheel into dist/
 	@$(BIN)/python -m build --no-isolation
 
 pins: $(INSTALLED) ## resolve requirements-*.txt anew, after a change of setup.py or requirements-*.in
-	@$(BIN)/python $(PIP) uv
 	@$(PINS) 3.10 setup.py --extra websocket requirements-dev.in -o requirements-dev.txt
 	@$(PINS) 3.10 setup.py --extra websocket --resolution lowest-direct -o requirements-lowest.txt
 	@$(PINS) 3.10 requirements-fuzz.in -o requirements-fuzz.txt
+	@$(PINS) 3.10 requirements-browser.in -o requirements-browser.txt
 	@$(PINS) 3.11 setup.py --extra websocket test/clients/requirements.in -o test/clients/requirements.txt
 
 clean: ## remove the tools and everything that can be made again

@@ -59,6 +59,7 @@ COMMON = {
     "ServiceError",
     "Record",
     "SessionExpiredError",
+    "to_dict",
     "UnauthorizedError",
     "UnknownEvent",
     "UnknownModel",

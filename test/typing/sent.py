@@ -164,5 +164,12 @@ def turns(detection: ga.RealtimeTurnDetectionParam | None) -> float:
     return detection.get("threshold", 0.5)
 
 
-def plain(event: ga.RealtimeClientEventParam) -> dict[str, Any]:
-    return {**event}
+def plain(event: ga.RealtimeClientEventParam, made: ga.RealtimeClientEvent) -> dict[str, Any]:
+    assert_type(ga.parse_client_event(ga.to_dict(event)), ga.RealtimeClientEvent)
+    ga.parse_client_event(event)
+    return ga.to_dict(made)
+
+
+def hang_up(api: ga.RealtimeApi) -> None:
+    call = api.create_realtime_call("v=0")
+    api.hangup_realtime_call(call.id)
