@@ -31,6 +31,6 @@ def of_either_protocol(server: ReplayServer) -> None:
     for received in server.sessions[0].received:
         if isinstance(received, ga.RealtimeClientEventSessionUpdate):
             print(received.session.type)
-    server.sessions[0].wait_for("response.create").no_such  # error: mypy, pyright
+    print(server.sessions[0].wait_for("response.create").no_such)  # error: mypy, pyright
     ReplayServer(protocol="v2")  # error: mypy, pyright
     ReplayServer(answer="Hi.")  # error: mypy, pyright
