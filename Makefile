@@ -31,7 +31,7 @@ check: $(INSTALLED) ## fail if the generated files are not what openapi/ gives
 	@$(BIN)/python openapi/generate.py --check
 
 test: $(INSTALLED) ## run the tests, on all cores
-	@$(BIN)/python -m pytest -n auto --dist loadgroup
+	@$(BIN)/python -m pytest -n auto
 
 test-lowest: $(INSTALLED) $(LOWEST)/installed ## run them with the oldest dependencies that setup.py allows
 	@PYTHONPATH=$(CURDIR)/$(LOWEST) $(BIN)/python -m pytest -n auto test/core test/realtime test/http

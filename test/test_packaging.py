@@ -21,9 +21,6 @@ from packaging.utils import canonicalize_name
 
 from protocols import ROOT
 
-# One worker builds, once.
-pytestmark = pytest.mark.xdist_group("packaging")
-
 OUR_NAME, OTHER_NAME = "openai-realtime-openapi", "openai-realtime-client"
 REPOSITORY = "https://git.example/owner/project"
 

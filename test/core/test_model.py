@@ -115,7 +115,7 @@ class TestConstants:
         for event in (made, parsed):
             assert event.type is RealtimeClientEventResponseCreate.TypeEnum.RESPONSE_CREATE
 
-    def test_an_optional_constant_that_is_no_discriminator_is_not_sent(self) -> None:
+    def test_an_optional_constant_that_is_not_a_discriminator_is_not_sent(self) -> None:
         assert RealtimeConversationItem(id="item_1").to_json() == '{"id":"item_1"}'
 
 

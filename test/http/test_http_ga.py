@@ -472,7 +472,7 @@ def test_each_operation_raises_the_exception_of_the_status(
 
 @each_with_a_model
 @pytest.mark.parametrize("body", [f'{{"value": "{KEY}', f'["{KEY}"]', KEY])
-def test_a_success_that_is_no_such_model_is_invalid(
+def test_a_success_that_does_not_fit_its_model_is_invalid(
     api: RealtimeApi, server: HttpServer, operation: Operation, body: str
 ) -> None:
     server.answers.append(Answer(200, body.encode(), {"X-Request-Id": "req_1"}))

@@ -28,9 +28,11 @@ POST = b"POST /v1/realtime/client_secrets HTTP/1.1\r\nHost: x\r\n"
 
 @pytest.fixture
 def server(caplog: pytest.LogCaptureFixture) -> Iterator[ReplayServer]:
+    gc.freeze()  # What is there before the test is not looked at after it.
     with ReplayServer(answers=lambda _: Answer("word " * 50, audio=2.0)) as server:
         yield server
     gc.collect()
+    gc.unfreeze()
     # Where asyncio reports exceptions that nothing handles.
     records = [*caplog.get_records("call"), *caplog.records]
     assert [record.getMessage() for record in records if record.name == "asyncio"] == []
