@@ -8,7 +8,6 @@ import math
 import struct
 from collections.abc import Iterator
 from functools import lru_cache
-from operator import mul
 from typing import Literal
 
 from openai_realtime_client.testing.errors import Refusal
@@ -133,4 +132,4 @@ def _mean_square(frame: bytes, encoding: str) -> float:
         samples = [known[code] for code in frame]
     else:  # a third of the samples tells how loud it is, too
         samples = [*struct.unpack(f"<{len(frame) // 2}h", frame)[::3]]
-    return sum(map(mul, samples, samples)) / len(samples)
+    return sum(each * each for each in samples) / len(samples)
