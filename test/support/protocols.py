@@ -19,8 +19,9 @@ from drawing import Drawing
 
 ROOT = Path(__file__).parents[2]
 
-# How the tests of anything draw: the same examples each time.
+# How hypothesis draws where a test uses it: the same examples each time.
 DRAWN = settings(
+    max_examples=20,
     deadline=None,
     database=None,
     derandomize=True,
