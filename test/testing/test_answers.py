@@ -199,6 +199,7 @@ def test_a_test_waits_for_events(server: ReplayServer, open_client: Client) -> N
         session.wait_for("response.create", timeout=0.05)
     received = "conversation.item.create (2), response.create"
     assert str(caught.value) == f"expected response.create in 0.05 s; received: {received}"
+    open_client.until("rate_limits.updated")  # A client that does not read closes slowly.
     open_client.connection.close()
     with pytest.raises(TimeoutError, match="before the connection ended"):
         session.wait_for(ga.RealtimeClientEventResponseCancel, timeout=60)
