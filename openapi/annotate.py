@@ -82,6 +82,7 @@ def annotated(document: dict[str, Any], package: str) -> dict[str, Any]:
         _annotate_schema(name, schema, schemas)
     _annotate_imports(schemas)
     _annotate_events(schemas)
+    _annotate_builders(schemas)
     _annotate_groups(document)
     _annotate_operations(document)
     _annotate_examples(document, Examples(schemas, package))
@@ -332,6 +333,23 @@ def _annotate_events(schemas: dict[str, Any]) -> None:
             event.setdefault("x-parser", union["x-parses"])
 
 
+def _annotate_builders(schemas: dict[str, Any]) -> None:
+    """Say which functions make the event that adds an item, and the class of function tools."""
+    events = {schema.get("x-event-type"): schema for schema in schemas.values()}
+    if not {"conversation.item.create", "response.create"} <= events.keys():
+        return
+    response = target(events["response.create"]["properties"]["response"], schemas)
+    tool = response["properties"]["tools"]["items"]["$ref"]
+    union = schemas[tool.removeprefix(REFERENCE)].get("discriminator", {}).get("mapping", {})
+    functions = ["user_text", "user_audio", "function_output"]
+    if any("input_image" in schema.get("enum", []) for _, schema in walk(schemas)):
+        functions.append("user_image")
+    events["conversation.item.create"]["x-builders"] = {
+        "functions": functions,
+        "tool": union.get("function", tool).removeprefix(REFERENCE),
+    }
+
+
 def _connection(server: str, union: dict[str, Any]) -> dict[str, str]:
     """What the functions that open a session need besides what the fragment says."""
     kind = snake_case(server.removeprefix("Realtime").removesuffix("ServerEvent"))
@@ -426,7 +444,7 @@ def _python_type(schema: dict[str, Any]) -> str:
 def _annotate_method(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     """Write the docstrings of the two methods that call an operation."""
     name = snake_case(operation["operationId"].replace("-", "_"))
-    arguments = [*_arguments(operation, schemas), *CALL_ARGUMENTS]
+    arguments = [each[:2] for each in parameters(operation, schemas)] + CALL_ARGUMENTS
     returns = [
         response["description"]
         for status, response in operation["responses"].items()
@@ -443,19 +461,24 @@ def _annotate_method(operation: dict[str, Any], schemas: dict[str, Any]) -> None
     )
 
 
-def _arguments(operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each argument that the generator gives a method, with its description."""
-    for parameter in operation.get("parameters", []):
-        yield snake_case(parameter["name"]), parameter.get("description", "")
+def parameters(
+    operation: dict[str, Any], schemas: dict[str, Any]
+) -> Iterator[tuple[str, str, dict[str, Any], bool]]:
+    """Each argument of a method: its name, description, schema, and whether it is required."""
+    for each in operation.get("parameters", []):
+        required = each.get("required", False)
+        yield snake_case(each["name"]), each.get("description", ""), each["schema"], required
     body = operation.get("requestBody", {})
     content = body.get("content", {})
     if "multipart/form-data" in content:
         form = target(content["multipart/form-data"]["schema"], schemas)
         for field, schema in form["properties"].items():
-            yield python_name(field), schema.get("description", "")
+            required = field in form.get("required", [])
+            yield python_name(field), schema.get("description", ""), schema, required
     elif "application/json" in content:
-        reference = content["application/json"]["schema"].get("$ref", "body")
-        yield snake_case(reference.removeprefix(REFERENCE)), body.get("description", "")
+        schema = content["application/json"]["schema"]
+        name = snake_case(schema.get("$ref", "body").removeprefix(REFERENCE))
+        yield name, body.get("description", ""), schema, body.get("required", False)
 
 
 def _method_docstring(

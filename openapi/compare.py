@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import spec
+from pages import breakable
 
 REFERENCE = "#/components/schemas/"
 ABSENT = "-"
-
+# Beside two long types of events.
+NARROW = 28
 
 PAGE = """\
 # From {old} to {new}, event by event
@@ -18,7 +20,7 @@ What this means for an application is in [the guide](../guides/protocols.md). Pa
 
 ## Events
 
-A class has the same name in both packages; its `type` may differ.
+A class has the same name in both packages.
 
 {events}
 
@@ -42,14 +44,26 @@ def page(old_name: str, old: dict[str, Any], new_name: str, new: dict[str, Any])
 
 
 def _events(names: tuple[str, str], old: dict[str, Any], new: dict[str, Any]) -> str:
-    """The events of both, paired by class."""
-    rows = []
-    for direction in ("client", "server"):
-        before, after = _types(old, direction), _types(new, direction)
-        for name in sorted({*before, *after}):
-            pair = (before.get(name), after.get(name))
-            rows.append((f"`{name}`", *(f"`{each}`" if each else ABSENT for each in pair)))
-    return _table(("Class", *names), rows)
+    """The events of both, sorted by what became of them."""
+    renamed, gone, come, same = [], [], [], []
+    before, after = _types(old), _types(new)
+    for name in sorted({*before, *after}):
+        link, was, now = _link(name, old, new), before.get(name), after.get(name)
+        if was == now:
+            same.append((f"`{was}`", link))
+        elif was and now:
+            renamed.append((f"`{was}`", f"`{now}`", link))
+        else:
+            (gone if was else come).append((f"`{was or now}`", link))
+    tables = [
+        ("Renamed", (*names, "Class"), renamed),
+        (f"Only in {names[0]}", ("Event", "Class"), gone),
+        (f"Only in {names[1]}", ("Event", "Class"), come),
+        ("The same in both", ("Event", "Class"), same),
+    ]
+    return "\n\n".join(
+        f"### {title}\n\n{_table(head, rows)}" for title, head, rows in tables if rows
+    )
 
 
 def _fields(names: tuple[str, str], old: dict[str, Any], new: dict[str, Any]) -> str:
@@ -60,16 +74,22 @@ def _fields(names: tuple[str, str], old: dict[str, Any], new: dict[str, Any]) ->
         if "properties" in before[name] and "properties" in after[name]:
             gone, come = _differences(before[name]["properties"], after[name]["properties"])
             if gone or come:
-                rows.append((f"`{name}`", _listed(gone), _listed(come)))
+                rows.append((_link(name, old, new), _listed(gone), _listed(come)))
     return _table(("Class", *(f"only in {name}" for name in names)), rows)
 
 
-def _types(document: dict[str, Any], direction: str) -> dict[str, str]:
+def _link(name: str, old: dict[str, Any], new: dict[str, Any]) -> str:
+    """The link of a class's page, in the folder of the new protocol if it has the class."""
+    folder = "" if name in new["components"]["schemas"] else f"../{old['x-protocol']}/"
+    return f"[{breakable(name, NARROW)}]({folder}{name}.md)"
+
+
+def _types(document: dict[str, Any]) -> dict[str, str]:
+    """The `type` of each event, by class."""
     schemas = document["components"]["schemas"]
     return {
         reference.removeprefix(REFERENCE): value
-        for union, its_direction in spec.event_unions(schemas).items()
-        if its_direction == direction
+        for union in spec.event_unions(schemas)
         for value, reference in schemas[union]["discriminator"]["mapping"].items()
     }
 

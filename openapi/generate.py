@@ -23,6 +23,7 @@ from typing import Any
 import annotate
 import compare
 import constructs
+import pages
 import spec
 from simplify import simplified
 
@@ -106,6 +107,7 @@ def build() -> list[Protocol]:
     shutil.rmtree(BUILD, ignore_errors=True)
     TREE.mkdir(parents=True)
     protocols = [read(fragment) for fragment in sorted(SOURCES.glob("*.yaml"))]
+    pages.describe({protocol.name: protocol.document for protocol in protocols})
     step(f"generating {', '.join(str(protocol.package) for protocol in protocols)}")
     # One process for all, because starting Java takes most of the time.
     run("openapi-generator-cli", "batch", "--fail-fast", *(configure(each) for each in protocols))
@@ -147,9 +149,12 @@ def configure(protocol: Protocol) -> str:
     config = spec.load(CONFIG)
     config |= {"inputSpec": str(document), "outputDir": str(made), "packageName": protocol.module}
     config["additionalProperties"]["specName"] = str(protocol.fragment)
-    has_events = bool(spec.event_unions(protocol.document["components"]["schemas"]))
+    schemas = protocol.document["components"]["schemas"]
+    has_events = bool(spec.event_unions(schemas))
+    has_builders = any("x-builders" in schema for schema in schemas.values())
     is_sent = bool(protocol.document["x-params"])
     modules = {"events": has_events, "connections": has_events, "params": is_sent}
+    modules |= {"build": has_builders}
     for module, is_needed in modules.items():
         config["files"][f"{module}.mustache"]["folder"] = str(protocol.package)
         if not is_needed:
@@ -280,11 +285,11 @@ def report(changes: Changes, protocols: list[Protocol]) -> None:
     ]
     kinds = Counter(spec.kind(schema) for schema in schemas)
     operations = sum(1 for document in documents for _ in spec.operations(document))
-    pages = sum(1 for path in files_in(TREE) if path.suffix == ".md")
+    written = sum(1 for path in files_in(TREE) if path.suffix == ".md")
     print(
         f"{kinds['model']} models, {kinds['union']} unions, "
         f"{sum(spec.count_enums(schema) for schema in schemas)} enums, "
-        f"{operations} operations, {pages} pages"
+        f"{operations} operations, {written} pages"
     )
     for sign, paths in (("+", changes.added), ("~", changes.changed), ("-", changes.removed)):
         for path in paths:

@@ -10,6 +10,11 @@ from openai_realtime_client.core.lazy import lazy_names as _lazy_names
 
 if TYPE_CHECKING:
     from openai_realtime_client.ga.api.realtime_api import RealtimeApi as RealtimeApi
+    from openai_realtime_client.ga.build import FunctionTool as FunctionTool
+    from openai_realtime_client.ga.build import function_output as function_output
+    from openai_realtime_client.ga.build import user_audio as user_audio
+    from openai_realtime_client.ga.build import user_image as user_image
+    from openai_realtime_client.ga.build import user_text as user_text
     from openai_realtime_client.ga.connections import connect as connect
     from openai_realtime_client.ga.connections import connect_sync as connect_sync
     from openai_realtime_client.ga.connections import connect_translation as connect_translation
@@ -55,6 +60,11 @@ else:
             "RealtimeCallRejectRequestParam": "openai_realtime_client.ga.params",
             "parse_client_event": "openai_realtime_client.ga.events",
             "RealtimeClientEventParam": "openai_realtime_client.ga.params",
+            "user_text": "openai_realtime_client.ga.build",
+            "user_audio": "openai_realtime_client.ga.build",
+            "function_output": "openai_realtime_client.ga.build",
+            "user_image": "openai_realtime_client.ga.build",
+            "FunctionTool": "openai_realtime_client.ga.build",
             "RealtimeClientEventConversationItemCreateParam": "openai_realtime_client.ga.params",
             "RealtimeClientEventConversationItemDeleteParam": "openai_realtime_client.ga.params",
             "RealtimeClientEventConversationItemRetrieveParam": "openai_realtime_client.ga.params",

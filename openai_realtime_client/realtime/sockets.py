@@ -303,7 +303,10 @@ class Socket(websockets.sync.client.ClientConnection):
             # Not that of TLS, which forgets at once that it has to encrypt.
             socket.socket.shutdown(tcp, socket.SHUT_RDWR)
 
-    def recv(self, timeout: float | None = None, decode: bool | None = None) -> Any:
+    # Pyright misreads the overloads of `websockets`.
+    def recv(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, timeout: float | None = None, decode: bool | None = None
+    ) -> Any:
         """Receive a message, unless messages are dropped."""
         if not self._is_dropping:
             return super().recv(timeout, decode)

@@ -11,6 +11,10 @@ from openai_realtime_client.core.lazy import lazy_names as _lazy_names
 if TYPE_CHECKING:
     from openai_realtime_client.shared import *
     from openai_realtime_client.v1.api.realtime_api import RealtimeApi as RealtimeApi
+    from openai_realtime_client.v1.build import FunctionTool as FunctionTool
+    from openai_realtime_client.v1.build import function_output as function_output
+    from openai_realtime_client.v1.build import user_audio as user_audio
+    from openai_realtime_client.v1.build import user_text as user_text
     from openai_realtime_client.v1.connections import connect as connect
     from openai_realtime_client.v1.connections import connect_sync as connect_sync
     from openai_realtime_client.v1.events import parse_client_event as parse_client_event
@@ -24,6 +28,10 @@ else:
             "RealtimeApi": "openai_realtime_client.v1.api.realtime_api",
             "parse_client_event": "openai_realtime_client.v1.events",
             "RealtimeClientEventParam": "openai_realtime_client.v1.params",
+            "user_text": "openai_realtime_client.v1.build",
+            "user_audio": "openai_realtime_client.v1.build",
+            "function_output": "openai_realtime_client.v1.build",
+            "FunctionTool": "openai_realtime_client.v1.build",
             "RealtimeClientEventConversationItemCreateParam": "openai_realtime_client.v1.params",
             "RealtimeClientEventConversationItemDeleteParam": "openai_realtime_client.v1.params",
             "RealtimeClientEventConversationItemRetrieveParam": "openai_realtime_client.v1.params",

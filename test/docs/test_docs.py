@@ -51,7 +51,7 @@ class Folder:
         """The rows of the table of events."""
         [table] = [t for t in self.index.tables if t[0] == [" Event ", " Class ", " Sent by "]]
         return [
-            Event(kind.strip("` "), link.strip("[ ").partition("]")[0], direction.strip())
+            Event(kind.strip("` "), re.findall(r"\((\w+)\.md\)", link)[0], direction.strip())
             for kind, link, direction in table[2:]
         ]
 

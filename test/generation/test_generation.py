@@ -306,12 +306,12 @@ assert event.new_name == "Trip"
 
 
 def test_new_event_is_documented(changed: Run) -> None:
+    index = read(changed, "docs/v1/README.md").replace("<wbr>", "").splitlines()
     link = "[RealtimeServerEventConversationRenamed](RealtimeServerEventConversationRenamed.md)"
-    index = read(changed, "docs/v1/README.md").splitlines()
     assert f"|`conversation.renamed` | {link} | server |" in index
     page = read(changed, "docs/v1/RealtimeServerEventConversationRenamed.md")
-    assert "Sent by the server as `conversation.renamed`." in page
-    assert "`conversation.renamed` |" in read(changed, "docs/v1/RealtimeServerEvent.md")
+    assert "- **Event**: `conversation.renamed`, sent by the server" in page
+    assert "| `conversation.renamed` |" in read(changed, "docs/v1/RealtimeServerEvent.md")
 
 
 def test_new_operation(changed: Run) -> None:

@@ -1,0 +1,59 @@
+"""Note at each schema and property what an overlay says of it, for its page, as `x-wire`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+UNPUBLISHED = "Not in the published schema."
+
+
+Place = tuple[str, ...]
+
+
+class Provenance:
+    """Follows a document from action to action."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.before = _facts(document)
+        self.last = self.before
+        self.reasons: dict[Place, list[dict[str, Any]]] = {}
+
+    def follow(self, action: dict[str, Any], document: dict[str, Any]) -> None:
+        """Remember what an action changed; `document` is what it gives."""
+        facts = _facts(document)
+        for place, part in facts.items():
+            if part != self.last.get(place):
+                self.reasons.setdefault(place, []).append(action)
+        self.last = facts
+
+    def note(self, document: dict[str, Any]) -> None:
+        """Write the reasons into the document that the last action gives."""
+        for place, actions in self.reasons.items():
+            is_new = place not in self.before
+            # Of a new schema, the reason stands at the schema and not at each property.
+            if self.last[place] == self.before.get(place) or (
+                is_new and place[:-1] in self.reasons
+            ):
+                continue
+            # A removal only makes room where another action updates the same part.
+            lasting = [action for action in actions if "update" in action] or actions
+            texts = [" ".join(action["description"].split()) for action in lasting]
+            _node(document, place)["x-wire"] = [UNPUBLISHED, *texts] if is_new else texts
+
+
+def _facts(document: dict[str, Any]) -> dict[Place, str]:
+    """Each schema, without its properties, and each property, with whether it is required."""
+    facts = {}
+    for name, schema in document["components"]["schemas"].items():
+        required = schema.get("required", [])
+        alone = {key: schema[key] for key in schema if key not in ("properties", "required")}
+        facts[(name,)] = json.dumps(alone)
+        for field, child in schema.get("properties", {}).items():
+            facts[name, field] = json.dumps([field in required, child])
+    return facts
+
+
+def _node(document: dict[str, Any], place: Place) -> dict[str, Any]:
+    schema: dict[str, Any] = document["components"]["schemas"][place[0]]
+    return schema["properties"][place[1]] if len(place) > 1 else schema

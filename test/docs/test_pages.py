@@ -1,0 +1,136 @@
+"""What the generated pages say: who uses a class, what the wire does, and tables that fit."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from docs import DOCS, PAGES, Page
+from protocols import PROTOCOLS, ROOT, Protocol
+from spec import load
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda each: each.name)
+
+# The longest words of a row that fit side by side on a page of 1,012 pixels, as seen in a browser.
+WIDEST_ROW = 100
+LONGEST_CELL = 102
+
+
+def page(protocol: Protocol, name: str) -> Page:
+    return Page(DOCS / protocol.name / f"{name}.md")
+
+
+def without_links(text: str) -> str:
+    return re.sub(r"\[(`[^`]*`)\]\([^)]*\)", r"\1", text)
+
+
+def section(page: Page, heading: str) -> str:
+    return page.text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+# Form
+
+
+@each_page
+def test_the_only_html_is_a_place_to_break_a_name(page: Page) -> None:
+    text = re.sub(r"`[^`\n]*`", "", page.prose)
+    assert set(re.findall(r"<(?!!--)[^>\s]*", text)) <= {"<wbr"}
+
+
+@each_page
+def test_tables_fit_on_the_page(page: Page) -> None:
+    for table in page.tables:
+        widest = [max(map(longest_word, column)) for column in zip(*table, strict=True)]
+        assert sum(widest) <= WIDEST_ROW, table[0]
+
+
+def longest_word(cell: str) -> int:
+    """The length of what a browser cannot break, without emphasis and the targets of links."""
+    text = re.sub(r"\]\([^)]*\)|\*\*|`", "", cell)
+    return max(map(len, re.split(r"[ -]|<wbr>", text)))
+
+
+@each_page
+def test_descriptions_in_tables_are_short(page: Page) -> None:
+    for table in page.tables:
+        if "Properties" in page.headings and " Description " in table[0]:
+            cells = [row[2].strip() for row in table[2:]]
+            assert [cell for cell in cells if len(cell) > LONGEST_CELL] == []
+
+
+# Content
+
+
+@each_protocol
+def test_what_a_table_leaves_out_stands_below_it(protocol: Protocol) -> None:
+    for name in protocol.public():
+        for field, schema in protocol.schemas[name].get("properties", {}).items():
+            described = " ".join(schema["description"].split())
+            told = without_links(page(protocol, name).text).replace("\\|", "|")
+            assert re.sub(r", always `[^`]*`", "", described) in told or described in told, field
+
+
+@each_protocol
+def test_every_class_that_something_uses_says_by_what(protocol: Protocol) -> None:
+    whole = json.dumps(protocol.document)
+    for name in protocol.public():
+        uses = whole.count(f'"$ref": "#/components/schemas/{name}"')
+        assert ("Used by" in page(protocol, name).headings) == bool(uses), name
+
+
+@each_protocol
+def test_a_field_links_to_its_class_and_back(protocol: Protocol) -> None:
+    for name in protocol.public():
+        for field, schema in protocol.schemas[name].get("properties", {}).items():
+            for used in re.findall(r'"\$ref": "#/components/schemas/(\w+)"', json.dumps(schema)):
+                if (DOCS / protocol.name / f"{used}.md").exists():
+                    back = rf"\[`{name}`\]\({name}\.md\)\.`{field}_?`"
+                    assert re.search(back, section(page(protocol, used), "Used by"))
+                    assert f"]({used}.md)" in section(page(protocol, name), "Properties")
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "link"),
+    [
+        ("RealtimeTurnDetectionServerVad", "Events", "[`session.update`]"),
+        ("RealtimeResponseUsage", "Events", "[`response.done`]"),
+        ("RealtimeTurnDetection", "HTTP", "[`POST /realtime/client_secrets`]"),
+        ("RealtimeTurnDetectionSemanticVad", "Unions", "[`RealtimeTurnDetection`]"),
+    ],
+)
+def test_uses_are_followed_to_events_and_requests(name: str, label: str, link: str) -> None:
+    [line] = re.findall(rf"- \*\*{label}\*\*: (.*)", Page(DOCS / f"ga/{name}.md").text)
+    assert link in line
+
+
+@each_protocol
+def test_each_reason_of_the_overlay_stands_where_it_applies(protocol: Protocol) -> None:
+    pages = [page(protocol, name) for name in protocol.public()]
+    text = "\n".join(without_links(each.text) for each in pages)
+    actions: list[dict[str, Any]] = load(ROOT / f"openapi/overlays/{protocol.name}.yaml")["actions"]
+    reasons = [" ".join(each["description"].split()).rstrip(".") for each in actions]
+    about_schemas = [
+        reason
+        for action, reason in zip(actions, reasons, strict=True)
+        if ".schemas" in action["target"] and not re.search("(next|previous) action", reason)
+    ]
+    assert [reason for reason in about_schemas if reason not in text] == []
+
+
+def test_what_is_not_published_is_marked_at_its_field() -> None:
+    details = section(Page(DOCS / "ga/RealtimeServerEventResponseTextDelta.md"), "Details")
+    assert "\n**obfuscation**: " in details
+    assert "On the wire: Not in the published schema." in details
+    details = section(Page(DOCS / "v1/RealtimeResponse.md"), "Details")
+    assert "On the wire: Null while a response is running" in details
+
+
+def test_members_of_a_union_have_their_type_first() -> None:
+    for found in PAGES:
+        for table in found.tables:
+            if "Members" in found.headings and len(table[0]) == 2 and " Type " in table[0]:
+                assert table[0][1] == " Type "
