@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from examples import Examples, literal
-from params import Params
+from params import Params, references
 from simplify import simplified
 from spec import (
     REFERENCE,
@@ -81,6 +81,8 @@ def annotated(document: dict[str, Any], package: str) -> dict[str, Any]:
     for name, schema in schemas.items():
         _annotate_schema(name, schema, schemas)
     _annotate_imports(schemas)
+    for schema in schemas.values():
+        _annotate_enums(schema, schemas)
     _annotate_events(schemas)
     _annotate_builders(schemas)
     _annotate_groups(document)
@@ -101,7 +103,7 @@ def _name_enum_values(schema: dict[str, Any]) -> None:
     if all(isinstance(value, str) for value in values):
         schema.setdefault("type", "string")
     if schema.get("type") != "string":
-        # Any number stays possible; the page tells the known ones.
+        # Any number stays possible; the page lists the known ones.
         schema["x-known"] = schema.pop("enum")
         return
     schema["x-enum-varnames"] = enum_constants(values)
@@ -161,12 +163,52 @@ def _annotate_field(field: str, schema: dict[str, Any], *, is_required: bool) ->
         each = each.get("items", {})
     schema["x-nullable"] = schema.get("nullable", False)
     if schema["x-name"] != field:
-        schema["x-alias"] = field
+        schema["x-alias"] = literal(field)
     values = schema.get("enum", [])
     # A discriminator is sent even where the schema lets it be left out.
     if len(values) == 1 and (is_required or field == "type"):
-        schema["x-constant"] = values[0]
+        schema["x-constant"] = literal(values[0])
     schema["x-notes"] = " ".join(f"[{note}]" for note in _notes(field, schema, is_required))
+
+
+def _annotate_enums(schema: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Let a model take strings for its enums, and have each of these as `FieldEnum`."""
+    fields = schema.get("properties", {})
+    aliases = []
+    for field, child in fields.items():
+        owner, enum = _enum_in(child, "", schemas)
+        if not enum or "x-constant" in child:
+            continue
+        # A module of a recursion may not have what it imports yet.
+        if owner and not schema["x-cyclic"]:
+            kind = f"{owner}Enum" if members(schemas[owner]) else owner
+            aliases.append({"name": _enum_name(field), "owner": owner, "enum": kind})
+        if {"type": "string"} not in members(schemas.get(owner, {})):
+            child["x-accepts"] = _accepted(child, enum["enum"])
+    schema["x-enum-aliases"] = aliases
+    schema["x-takes-strings"] = any("x-accepts" in child for child in fields.values())
+
+
+def _enum_in(
+    schema: dict[str, Any], owner: str, schemas: dict[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """The enum that a value may be, and the component that it belongs to, if any."""
+    name = next(references([schema] if "$ref" in schema else schema.get("allOf", [])), "")
+    if name:
+        return _enum_in(schemas[name], name, schemas)
+    if "x-enum-varnames" in schema:
+        return owner, schema
+    inner = [schema["items"]] if "items" in schema else members(schema)
+    found = (_enum_in(each, owner, schemas) for each in inner)
+    return next((each for each in found if each[1]), ("", {}))
+
+
+def _accepted(schema: dict[str, Any], values: list[str]) -> str:
+    """The type of an argument: what the field holds, or one of the strings."""
+    if "items" in schema:
+        return f"Sequence[{_accepted(schema['items'], values)}]"
+    kind = schema.get("x-enum-name") or next(references(schema))
+    return f"{kind} | Literal[{', '.join(map(literal, values))}]"
 
 
 def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[str]:
@@ -177,7 +219,7 @@ def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[st
     if "x-known" in schema:
         yield f"known: {', '.join(f'`{value}`' for value in schema['x-known'])}"
     if "x-constant" in schema:
-        yield f"always `{schema['x-constant']}`"
+        yield f"always `{schema['enum'][0]}`"
     elif schema.get("default") is not None:
         yield f"default `{json.dumps(schema['default'])}`"
     for key, word in BOUNDS.items():
@@ -248,7 +290,8 @@ def _named_values(schema: dict[str, Any]) -> list[dict[str, str]]:
     pairs = zip(schema["x-enum-varnames"], schema["enum"], strict=True)
     advice = schema.get("x-deprecated-values", {})
     return [
-        {"name": name, "value": value} | ({"deprecated": advice[value]} if value in advice else {})
+        {"name": name, "value": value, "literal": literal(value)}
+        | ({"deprecated": advice[value]} if value in advice else {})
         for name, value in pairs
     ]
 

@@ -1,4 +1,4 @@
-"""Propose overlay actions for what recorded sessions have beyond the schema: `make wire`.
+"""Propose overlay actions for what recorded sessions have beyond the schema: `make wire`."""
 
 from __future__ import annotations
 

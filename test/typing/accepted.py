@@ -134,6 +134,37 @@ class Extended(ga.RealtimeFunctionTool):
     vendor_timeout: int | None = None
 
 
+def enums_from_strings() -> None:
+    """An argument takes the enum or one of its strings; the field holds the enum."""
+    params = ga.RealtimeResponseCreateParams(
+        output_modalities=["text", ga.RealtimeResponseCreateParams.OutputModalitiesEnum.AUDIO],
+        tool_choice="auto",
+        max_output_tokens="inf",
+        conversation="none",
+        reasoning=ga.RealtimeReasoning(effort="low"),
+    )
+    assert_type(
+        params.output_modalities, list[ga.RealtimeResponseCreateParams.OutputModalitiesEnum] | None
+    )
+    print(all(each.is_known for each in params.output_modalities or []))
+    reasoning = ga.RealtimeReasoning(effort=ga.RealtimeReasoning.EffortEnum("new"))
+    assert_type(reasoning.effort, ga.RealtimeReasoningEffort | None)
+    print(reasoning.effort and reasoning.effort.is_known)
+    session = ga.RealtimeSessionCreateRequestGA(
+        output_modalities=("text",),
+        include=["item.input_audio_transcription.logprobs"],
+        truncation="auto",
+        tracing="auto",
+        model="a-new-model",
+        tool_choice=ga.ToolChoiceFunction(name="look_up"),
+    )
+    assert_type(session.truncation, ga.RealtimeTruncation | None)
+    noise = ga.RealtimeNoiseReduction(type="near_field")
+    noise.type = ga.RealtimeNoiseReduction.TypeEnum.FAR_FIELD
+    v1.RealtimeSessionCreateRequest(modalities=["text", "audio"], voice="alloy")
+    v1.RealtimeResponse(status="completed", output_audio_format="pcm16", max_output_tokens=5)
+
+
 def sent() -> list[ga.RealtimeModel]:
     return [
         ga.RealtimeClientEventResponseCreate(),
