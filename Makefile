@@ -9,10 +9,11 @@ FUZZ ?= -max_total_time=600
 PIP := -m pip install -qq --disable-pip-version-check
 PINS = $(BIN)/uv pip compile -q --universal --python-version 3.10 \
 	--generate-hashes --no-header --no-annotate --upgrade
+BENCH_VENV = $(PYTHON) -m venv $(BENCH) && $(BENCH)/bin/python $(PIP) -r benchmarks/requirements.txt .
 
 .DEFAULT_GOAL := help
-.PHONY: help generate upstream changes callers wire released \
-	check test test-lowest lint types docs demo fuzz bench load servers browser build pins clean
+.PHONY: help generate upstream changes callers wire released check test test-lowest lint types docs \
+	demo fuzz bench cost load servers browser build pins clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -68,10 +69,13 @@ fuzz: $(INSTALLED) ## fuzz the event parsers; FUZZ holds libFuzzer's options
 	@$(BIN)/python test/core/fuzz_events.py -artifact_prefix=build/ $(FUZZ)
 
 bench: $(INSTALLED) ## measure against json, msgspec, the official SDK and a stock client
-	@$(PYTHON) -m venv $(BENCH)
 	@$(BIN)/python benchmarks/stock.py build/bench
-	@$(BENCH)/bin/python $(PIP) --requirement benchmarks/requirements.txt . ./build/bench
+	@$(BENCH_VENV) ./build/bench
 	@$(BENCH)/bin/python benchmarks/run.py
+
+cost: ## measure what a session costs, beside other clients
+	@$(BENCH_VENV)
+	@$(BENCH)/bin/python benchmarks/cost.py
 
 servers: $(INSTALLED) ## check servers that others wrote; needs npm
 	@$(PYTHON) -m venv $(SERVERS)

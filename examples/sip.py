@@ -42,7 +42,7 @@ async def webhook(request: Request, background: BackgroundTasks) -> dict[str, An
     try:
         # The signature, and a time of at most five minutes ago.
         Webhook(os.environ["OPENAI_WEBHOOK_SECRET"]).verify(body, dict(request.headers))
-    except WebhookVerificationError:
+    except (WebhookVerificationError, ValueError):  # The latter for a signature of another form.
         raise HTTPException(401, "The signature is wrong.") from None
     event = ga.parse_webhook_event(body)
     if event.type == "realtime.call.incoming":

@@ -89,7 +89,8 @@ def annotated(document: dict[str, Any], package: str) -> dict[str, Any]:
     _annotate_operations(document)
     _annotate_examples(document, Examples(schemas, package))
     params = Params(document)
-    document["x-params"] = params.source()
+    if params.sent:
+        document["x-params"] = params.source()
     for name in params.sent:
         schemas[name]["x-param"] = f"{name}Param"
     return document

@@ -29,6 +29,8 @@ CONFIG = Path("generator-config.yaml")
 # What users import by these names; the connectors stand behind each protocol's `connect`.
 PUBLIC_MODULES = ("shared", "testing")
 CONNECTORS = ("realtime.connection.AsyncConnector", "realtime.connection.Connector")
+# What the modules of lazy names import for themselves.
+OURS = {"TYPE_CHECKING", "lazy_names"}
 
 # Whether a change breaks users, by its sign and what it is about. The models are open: what is new
 # is kept by programs that do not know it.
@@ -231,11 +233,20 @@ def stub(root: Path) -> str:
     found: dict[str, Any] = {}
     for module in PUBLIC_MODULES:
         for name, member in package[module].members.items():
-            if not name.startswith("_") and member.is_alias and name != "TYPE_CHECKING":
+            if not name.startswith("_") and member.is_alias and name not in OURS:
                 found[name] = member.final_target
     for path in CONNECTORS:
         found[path.rpartition(".")[2]] = package[path]
-    return "".join(_stub(name, each, "") for name, each in sorted(found.items()))
+    text = "".join(_stub(name, each, "") for name, each in sorted(found.items()))
+    for protocol, module in sorted(package.members.items()):
+        if (root / f"openapi/{protocol}.yaml").exists() and "build" in module.members:
+            helpers = [
+                _stub(name, each, "    ")
+                for name, each in sorted(module["build"].members.items())
+                if not each.is_alias and not name.startswith("_")
+            ]
+            text += f"class {protocol}():\n{''.join(helpers)}"
+    return text
 
 
 def _stub(name: str, each: Any, indent: str) -> str:
@@ -251,7 +262,7 @@ def _stub(name: str, each: Any, indent: str) -> str:
         kind = next((k for k in ("classmethod", "staticmethod") if k in each.labels), None)
         decorator = f"{indent}@{kind}\n" if kind else ""
         signature = each.signature(name=name, return_type=True)
-        if indent and kind != "staticmethod":
+        if each.parent.is_class and kind != "staticmethod":
             # Griffe leaves it out.
             signature = signature.replace("(", "(self, ", 1).replace("(self, )", "(self)", 1)
         word = "async def" if "async" in each.labels else "def"

@@ -59,6 +59,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) ->
     tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert tops == {"openai_realtime_client"}
     assert "openai_realtime_client/py.typed" in names
+    assert "openai_realtime_client/cli/page.html" in names
     in_tree = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "openai_realtime_client").rglob("*.py")

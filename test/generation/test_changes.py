@@ -202,7 +202,8 @@ def test_the_stub_has_what_users_call() -> None:
     stub = changes.stub(ROOT)
     assert "class Conversation(" in stub
     assert "class ReplayServer(" in stub
-    assert "def user_text(" in stub
+    assert "\nclass ga():\n" in stub
+    assert "    user_text: " in stub
     assert "    def __init__(self, configuration: Configuration | None = None)" in stub
     compile(stub, "stub", "exec")
 
