@@ -33,7 +33,7 @@ callers: $(INSTALLED) ## type-check the programs of SINCE=revision against the p
 	@$(BIN)/python openapi/callers.py $(SINCE)
 
 wire: $(INSTALLED) ## propose overlay actions for what recorded sessions have beyond the schema; FILES=
-	@$(BIN)/python openapi/wire.py $(if $(PROTOCOL),--protocol $(PROTOCOL)) $(FILES)
+	@$(BIN)/python openapi/recorded.py $(if $(PROTOCOL),--protocol $(PROTOCOL)) $(FILES)
 
 released: $(INSTALLED) ## note what this release offers, for `make changes`
 	@$(BIN)/python openapi/changes.py --release

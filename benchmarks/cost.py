@@ -8,11 +8,10 @@ from pathlib import Path
 
 import capacity
 import memory
+import wire
 from machine import setting
 from measure import Samples
 from tables import Verdict, at_most, faster, quantity, table, verdict_table
-
-import wire
 from wire import DICT, OURS, OURS_THREADS, RECEIVE, SDK, SDK_THREADS, SEND, SEND_AUDIO, Costs
 
 HERE = Path(__file__).parent

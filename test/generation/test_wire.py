@@ -33,7 +33,7 @@ def run(folder: Path, events: list[Any]) -> subprocess.CompletedProcess[str]:
     lines = [json.dumps({"from": "server", "event": event}) for event in events]
     recording.write_text("\n".join(lines) + "\n", "utf-8")
     return subprocess.run(
-        [sys.executable, "openapi/wire.py", str(recording)],
+        [sys.executable, "openapi/recorded.py", str(recording)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         cwd=ROOT,
         capture_output=True,
