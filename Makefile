@@ -13,8 +13,8 @@ PINS = $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-a
 BENCH_VENV = $(PYTHON) -m venv $(BENCH) && $(BENCH)/bin/python $(PIP) -r benchmarks/requirements.txt .
 
 .DEFAULT_GOAL := help
-.PHONY: help generate upstream check test test-lowest clients lint types docs demo fuzz bench cost load \
-	servers browser build pins clean
+.PHONY: help generate upstream changes callers wire released check test test-lowest clients lint \
+	types docs demo fuzz bench cost load servers browser build pins clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -26,6 +26,18 @@ upstream: $(INSTALLED) ## compare with what is published; SPEC=file.yaml BASE=ol
 	@$(BIN)/python openapi/upstream.py $(if $(FRAGMENT),--fragment $(FRAGMENT)) \
 		$(if $(SPEC),--spec $(SPEC)) $(if $(BASE),--base $(BASE)) \
 		$(if $(FORMAT),--format $(FORMAT)) $(if $(APPLY),--apply)
+
+changes: $(INSTALLED) ## what changed since the last release, or SINCE=revision, and the version that follows
+	@$(BIN)/python openapi/changes.py $(if $(SINCE),--since $(SINCE)) $(if $(CHECK),--check)
+
+callers: $(INSTALLED) ## type-check the programs of SINCE=revision against the package
+	@$(BIN)/python openapi/callers.py $(SINCE)
+
+wire: $(INSTALLED) ## propose overlay actions for what recorded sessions have beyond the schema; FILES=
+	@$(BIN)/python openapi/recorded.py $(if $(PROTOCOL),--protocol $(PROTOCOL)) $(FILES)
+
+released: $(INSTALLED) ## note what this release offers, for `make changes`
+	@$(BIN)/python openapi/changes.py --release
 
 check: $(INSTALLED) ## fail if the generated files are not what openapi/ gives
 	@$(BIN)/python openapi/generate.py --check

@@ -324,7 +324,8 @@ def _compare_operation(comparison: Comparison, place: str, ours: Any, theirs: An
         for operation in (ours, theirs)
     )
     for where, name in b.keys() - a.keys():
-        comparison.rows.append(Row("+", place, (name,), f"{where} parameter"))
+        word = "required " if b[where, name].get("required") else ""
+        comparison.rows.append(Row("+", place, (name,), f"{word}{where} parameter"))
     for key, parameter in a.items():
         if key not in b:
             comparison.rows.append(Row("-", place, (key[1],), f"{key[0]} parameter"))

@@ -93,7 +93,7 @@ def call_webhook(
     headers = {
         "webhook-id": "wh_1",
         "webhook-timestamp": sent,
-        "webhook-signature": f"v1,other {signed}" if signature is None else signature,
+        "webhook-signature": f"v1,b3RoZXI= {signed}" if signature is None else signature,
     }
     with urllib3.PoolManager() as pool:
         return pool.request("POST", f"{relay.url}/webhook", body=body, headers=headers).status
@@ -129,6 +129,7 @@ def test_a_webhook_without_a_good_signature_is_refused(server: ReplayServer) -> 
         assert call_webhook(relay, incoming("rtc_1"), age=301) == 401
         assert call_webhook(relay, incoming("rtc_1"), age=-301) == 401
         assert call_webhook(relay, incoming("rtc_1"), signature="") == 401
+        assert call_webhook(relay, incoming("rtc_1"), signature="v1,other") == 401
         assert relay.request("POST", "/webhook").status == 401
         assert call_webhook(relay, {"type": "other"}) == 200
     assert server.sessions == []
