@@ -43,7 +43,8 @@ def index(title: str, document: dict[str, Any]) -> str:
             fields[field].add(name)
         parts = [schema, *schema.get("properties", {}).values(), *spec.members(schema)]
         for part in parts:
-            for value in part.get("enum", []) + part.get("items", {}).get("enum", []):
+            known = part.get("enum", []) + part.get("x-known", [])
+            for value in known + part.get("items", {}).get("enum", []):
                 values[str(value)].add(name)
     return INDEX.format(title=title, fields=_entries(fields), values=_entries(values))
 
