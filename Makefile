@@ -3,14 +3,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 BENCH := .venv-bench
+SERVERS := .venv-servers
 LOWEST := build/lowest
 FUZZ ?= -max_total_time=600
 PIP := -m pip install -qq --disable-pip-version-check
-PINS = $(BIN)/uv pip compile -q setup.py --extra websocket --universal --python-version 3.10 \
+PINS = $(BIN)/uv pip compile -q --universal --python-version 3.10 \
 	--generate-hashes --no-header --no-annotate --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help generate check test test-lowest lint types docs demo fuzz bench load build pins clean
+.PHONY: help generate upstream check test test-lowest lint types docs demo fuzz bench load servers browser \
+	build pins clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -18,11 +20,16 @@ help: ## list the targets
 generate: $(INSTALLED) ## make v1/ and ga/, in the package and in docs/, from openapi/
 	@$(BIN)/python openapi/generate.py
 
+upstream: $(INSTALLED) ## compare with what is published; SPEC=file.yaml BASE=old.yaml FORMAT=markdown APPLY=1
+	@$(BIN)/python openapi/upstream.py $(if $(FRAGMENT),--fragment $(FRAGMENT)) \
+		$(if $(SPEC),--spec $(SPEC)) $(if $(BASE),--base $(BASE)) \
+		$(if $(FORMAT),--format $(FORMAT)) $(if $(APPLY),--apply)
+
 check: $(INSTALLED) ## fail if the generated files are not what openapi/ gives
 	@$(BIN)/python openapi/generate.py --check
 
 test: $(INSTALLED) ## run the tests, on all cores
-	@$(BIN)/python -m pytest -n auto
+	@$(BIN)/python -m pytest -n auto --dist loadgroup
 
 test-lowest: $(INSTALLED) $(LOWEST)/installed ## run them with the oldest dependencies that setup.py allows
 	@PYTHONPATH=$(CURDIR)/$(LOWEST) $(BIN)/python -m pytest -n auto test/core test/realtime test/http
@@ -44,8 +51,7 @@ demo: $(INSTALLED) ## show a session with an embedded server
 	@$(BIN)/python -m openai_realtime_client demo
 
 fuzz: $(INSTALLED) ## fuzz the event parsers; FUZZ holds libFuzzer's options
-	@$(BIN)/python $(PIP) \
-		'atheris==3.0.0; python_version >= "3.11"' 'atheris==2.3.0; python_version < "3.11"'
+	@$(BIN)/python $(PIP) --require-hashes --requirement requirements-fuzz.txt
 	@mkdir -p build
 	@$(BIN)/python test/core/fuzz_events.py -artifact_prefix=build/ $(FUZZ)
 
@@ -55,19 +61,30 @@ bench: $(INSTALLED) ## measure against json, msgspec, the official SDK and a sto
 	@$(BENCH)/bin/python $(PIP) --requirement benchmarks/requirements.txt . ./build/bench
 	@$(BENCH)/bin/python benchmarks/run.py
 
+servers: $(INSTALLED) ## check servers that others wrote; needs npm
+	@$(PYTHON) -m venv $(SERVERS)
+	@$(SERVERS)/bin/python $(PIP) --requirement integration/servers.txt
+	@npm install --silent --no-save --prefix build/servers @copilotkit/aimock@1.43.0
+	@$(BIN)/python -m pytest integration/test_servers.py
+
+browser: $(INSTALLED) ## test pages in the system's Chromium; leaves screenshots in build/
+	@$(BIN)/python $(PIP) playwright==1.65.2
+	@mkdir -p build
+	@$(BIN)/python -m pytest integration/test_browser.py
+
 load: $(INSTALLED) ## hold 200 sessions at once, and cut 1,000
 	@$(BIN)/python benchmarks/sessions.py
 
 build: $(INSTALLED) ## build the sdist and the wheel into dist/
 	@$(BIN)/python -m build --no-isolation
 
-pins: $(INSTALLED) ## resolve requirements-*.txt anew, after a change of setup.py or requirements-dev.in
-	@$(BIN)/python $(PIP) uv
-	@$(PINS) requirements-dev.in -o requirements-dev.txt
-	@$(PINS) --resolution lowest-direct -o requirements-lowest.txt
+pins: $(INSTALLED) ## resolve requirements-*.txt anew, after a change of setup.py or requirements-*.in
+	@$(PINS) setup.py --extra websocket requirements-dev.in -o requirements-dev.txt
+	@$(PINS) setup.py --extra websocket --resolution lowest-direct -o requirements-lowest.txt
+	@$(PINS) requirements-fuzz.in -o requirements-fuzz.txt
 
 clean: ## remove the tools and everything that can be made again
-	rm -rf $(VENV) $(BENCH) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(SERVERS) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(INSTALLED): requirements-dev.txt setup.py
 	@echo "- installing the tools into $(VENV)"

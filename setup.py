@@ -37,7 +37,7 @@ setup(
     project_urls=URLS,
     python_requires=">=3.10",
     packages=find_packages(include=["openai_realtime_client", "openai_realtime_client.*"]),
-    package_data={"openai_realtime_client": ["py.typed"]},
+    package_data={"openai_realtime_client": ["py.typed", "cli/page.html"]},
     install_requires=[
         "pydantic>=2.12,<3",
         "python-dateutil>=2.9.0",

@@ -1,4 +1,4 @@
-"""What is measured in this process: parsing, sending, events that do not fit, and growing ones."""
+"""What is measured in this process: parsing, sending, invalid events, and ever larger ones."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def sending() -> Results:
 def tolerating() -> Results:
     """Parsing an event that fits, and the same event with one number sent as a string."""
     done, delta = payloads.response_done(items=3), payloads.audio_delta()
-    deep = payloads.unfit(done, "response", "usage", "total_tokens")
-    shallow = payloads.unfit(delta, "output_index")
+    deep = payloads.with_wrong_type(done, "response", "usage", "total_tokens")
+    shallow = payloads.with_wrong_type(delta, "output_index")
     return {
         "`response.done`, a wrong type deep inside": _time_tolerance(done, deep),
         "`response.output_audio.delta`, a wrong type": _time_tolerance(delta, shallow),
@@ -78,15 +78,15 @@ def _time_parsers(texts: Sequence[str | bytes]) -> dict[str, Samples]:
     return {name: samples.divided_by(len(texts)) for name, samples in times.items()}
 
 
-def _time_tolerance(fit: payloads.Json, unfit: payloads.Json) -> dict[str, Samples]:
-    fitting, other = payloads.dumped(fit), payloads.dumped(unfit)
-    if ga.deviations(ga.parse_server_event(fitting)):
+def _time_tolerance(valid: payloads.Json, wrong: payloads.Json) -> dict[str, Samples]:
+    text, other = payloads.dumped(valid), payloads.dumped(wrong)
+    if ga.deviations(ga.parse_server_event(text)):
         raise RuntimeError("the valid event has deviations")
     if not ga.deviations(ga.parse_server_event(other)):
         raise RuntimeError("the event of a wrong type has no deviations")
     return interleaved(
         {
-            "valid": lambda: ga.parse_server_event(fitting),
+            "valid": lambda: ga.parse_server_event(text),
             "wrong type": lambda: ga.parse_server_event(other),
         }
     )

@@ -81,7 +81,7 @@ def response_done(items: int) -> Json:
     return {"type": "response.done", "event_id": _id("event"), "response": response}
 
 
-def unfit(event: Json, *path: str) -> Json:
+def with_wrong_type(event: Json, *path: str) -> Json:
     """The event with the number at `path` sent as a string, as some servers do."""
     copy: Json = json.loads(json.dumps(event))
     node = copy

@@ -24,7 +24,7 @@ def main() -> None:
     parsed = comparison.parsing()
     step("sending")
     sent = comparison.sending()
-    step("tolerating what does not fit")
+    step("parsing invalid events")
     tolerated = comparison.tolerating()
     step("growing")
     by_size, by_items = comparison.by_audio_size(), comparison.by_item_count()

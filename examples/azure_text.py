@@ -16,7 +16,7 @@ import os
 import subprocess
 import sys
 
-from openai_realtime_client import azure, ga, user_text
+from openai_realtime_client import azure, ga
 
 
 def token() -> str:
@@ -37,7 +37,7 @@ def main(question: str) -> None:
         output_modalities=[ga.RealtimeResponseCreateParams.OutputModalitiesEnum.TEXT]
     )
     with ga.connect_sync(azure=deployment) as connection:
-        connection.send(user_text(question))
+        connection.send(ga.user_text(question))
         connection.send(ga.RealtimeClientEventResponseCreate(response=params))
         while True:
             match connection.recv():

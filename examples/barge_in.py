@@ -13,7 +13,7 @@ import asyncio
 import base64
 import sys
 
-from openai_realtime_client import Conversation, Playback, ga, user_text
+from openai_realtime_client import Conversation, Playback, ga
 
 FRAME = 960  # 20 ms of PCM16 at 24 kHz
 
@@ -42,9 +42,9 @@ async def main(question: str, interruption: str) -> None:
             if truncate := conversation.heard(playback.item_id or "", playback.milliseconds):
                 await send(truncate)
             print(f"Interrupted after {playback.milliseconds} ms.")
-            await send(user_text(interruption))
+            await send(ga.user_text(interruption))
 
-        await send(user_text(question))
+        await send(ga.user_text(question))
         await send({"type": "response.create"})
         interrupting: asyncio.Task[None] | None = None
         async for event in connection:

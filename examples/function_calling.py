@@ -14,7 +14,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from openai_realtime_client import Conversation, FunctionTool, function_output, ga, user_text
+from openai_realtime_client import Conversation, ga
 
 
 def get_weather(
@@ -24,7 +24,7 @@ def get_weather(
     return f"Sunny in {city}, 21 degrees."  # a real program asks a weather service
 
 
-TOOLS = {tool.name: tool for tool in [FunctionTool(get_weather)]}
+TOOLS = {tool.name: tool for tool in [ga.FunctionTool(get_weather)]}
 SESSION: ga.RealtimeSessionUpdateParam = {
     "type": "realtime",
     "output_modalities": ["text"],
@@ -37,7 +37,7 @@ async def main(question: str) -> None:
     conversation = Conversation()
     async with ga.connect("gpt-realtime") as connection:
         await connection.send({"type": "session.update", "session": SESSION})
-        await connection.send(user_text(question))
+        await connection.send(ga.user_text(question))
         await connection.send({"type": "response.create"})
         async for event in connection:
             conversation.add(event)
@@ -54,8 +54,8 @@ async def main(question: str) -> None:
                     output = tool.run(call)
                 else:
                     error = f"Error: there is no function {call.name}."
-                    output = function_output(call.call_id or "", error)
-                print(f"{call.name}({call.arguments}): {output['item']['output']}")
+                    output = ga.function_output(call.call_id or "", error)
+                print(f"{call.name}({call.arguments}): {output['item'].get('output')}")
                 await connection.send(output)
             if not calls:
                 print("".join(item.text for item in response.items))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from uuid import uuid4
 
-from openai_realtime_client import Conversation, ga, user_text
+from openai_realtime_client import Conversation, ga
 
 
 def main(server_url: str, question: str) -> None:
@@ -32,7 +32,7 @@ def main(server_url: str, question: str) -> None:
         for event in connection:
             conversation.add(event)
             if event.type == "mcp_list_tools.completed":
-                connection.send(user_text(question))
+                connection.send(ga.user_text(question))
                 connection.send({"type": "response.create"})
             elif event.type == "mcp_list_tools.failed":
                 sys.exit("The MCP server gave no tools.")

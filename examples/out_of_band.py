@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 
-from openai_realtime_client import Conversation, ga, user_text
+from openai_realtime_client import Conversation, ga
 
 LABEL: ga.RealtimeResponseCreateParamsParam = {
     "conversation": "none",
@@ -22,7 +22,7 @@ LABEL: ga.RealtimeResponseCreateParamsParam = {
 
 def main(message: str) -> None:
     """Say it once, and print both responses and the items of the conversation."""
-    said, conversation = user_text(message), Conversation()
+    said, conversation = ga.user_text(message), Conversation()
     answer: ga.RealtimeResponseCreateParamsParam = {"output_modalities": ["text"]}
     label: ga.RealtimeResponseCreateParamsParam = {**LABEL, "input": [said["item"]]}
     with ga.connect_sync("gpt-realtime") as connection:

@@ -8,25 +8,27 @@ The key is in OPENAI_API_KEY. Without one, put `python examples/without_key.py` 
 
 from __future__ import annotations
 
-import base64
 import sys
 import wave
 
-from openai_realtime_client import ga
-
-Transcribed = ga.RealtimeServerEventConversationItemInputAudioTranscriptionCompleted
-NotTranscribed = ga.RealtimeServerEventConversationItemInputAudioTranscriptionFailed
+from openai_realtime_client import Conversation, ga
 
 # Without turn detection the program says when the user has finished, as with a key held down.
-HEARING = ga.RealtimeSessionCreateRequestGAAudioInput(
-    turn_detection=None,
-    transcription=ga.AudioTranscription(model=ga.AudioTranscriptionModelEnum.GPT_4O_TRANSCRIBE),
-)
 SESSION = ga.RealtimeSessionCreateRequestGA(
     instructions="Answer in one sentence.",
-    audio=ga.RealtimeSessionCreateRequestGAAudio(input=HEARING),
+    audio=ga.RealtimeSessionCreateRequestGAAudio(
+        input=ga.RealtimeSessionCreateRequestGAAudioInput(
+            turn_detection=None, transcription=ga.AudioTranscription(model="gpt-4o-transcribe")
+        )
+    ),
 )
 FORMAT = (1, 2, 24_000)  # mono, PCM16, 24 kHz: what the service takes and gives by default
+# The question is transcribed beside the answer, and may be done before it or after it.
+ENDS = {
+    "response.done": "answer",
+    "conversation.item.input_audio_transcription.completed": "question",
+    "conversation.item.input_audio_transcription.failed": "question",
+}
 
 
 def read_wav(path: str) -> bytes:
@@ -40,37 +42,34 @@ def read_wav(path: str) -> bytes:
         sys.exit(f"{path} cannot be read as a WAV file: {str(error) or 'it is empty'}")
 
 
-def main(question: str, answer: str) -> None:
+def main(question_path: str, answer_path: str) -> None:
     """Ask what is in one file, and write the answer to the other."""
-    audio = read_wav(question)
-    with ga.connect_sync("gpt-realtime") as connection, wave.open(answer, "wb") as file:
-        file.setparams((*FORMAT, 0, "NONE", ""))
+    audio = read_wav(question_path)
+    conversation = Conversation(keep_audio=True)
+    with ga.connect_sync("gpt-realtime") as connection:
         connection.send(ga.RealtimeClientEventSessionUpdate(session=SESSION))
         connection.send_audio(audio)
         connection.send(ga.RealtimeClientEventInputAudioBufferCommit())
         connection.send(ga.RealtimeClientEventResponseCreate())
-        # The question is transcribed beside the answer, and may be done before it or after it.
-        is_heard = is_answered = False
-        while not (is_heard and is_answered):
-            match connection.recv():
-                case ga.RealtimeServerEventResponseAudioDelta(delta=delta):
-                    file.writeframes(base64.b64decode(delta))
-                case ga.RealtimeServerEventResponseAudioTranscriptDone(transcript=transcript):
-                    print("Assistant:", transcript)
-                case Transcribed(transcript=transcript):
-                    print("You:", transcript)
-                    is_heard = True
-                case NotTranscribed(error=failure):
-                    print("You were not transcribed:", failure.message)
-                    is_heard = True
-                case ga.RealtimeServerEventResponseDone(response=response):
-                    if response.status != ga.RealtimeResponse.StatusEnum.COMPLETED:
-                        sys.exit(f"The response is {response.status}.")
-                    is_answered = True
-                case ga.RealtimeServerEventError(error=error):
-                    sys.exit(error.message)
-                case _:
-                    pass
+        missing = {"question", "answer"}
+        while missing:
+            event = connection.recv()
+            conversation.add(event)
+            missing.discard(ENDS.get(event.type, ""))
+            if event.type == "error":
+                sys.exit(event.error.message)
+    [response] = conversation.responses.values()
+    if response.status != "completed":
+        sys.exit(f"The response is {response.status}.")
+    question, answer = conversation.items
+    if failure := question.parts[0].transcription_error:
+        print("You were not transcribed:", failure["message"])
+    else:
+        print("You:", question.transcript)
+    print("Assistant:", answer.transcript)
+    with wave.open(answer_path, "wb") as file:
+        file.setparams((*FORMAT, 0, "NONE", ""))
+        file.writeframes(answer.parts[0].audio)
 
 
 if __name__ == "__main__":

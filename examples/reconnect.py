@@ -17,6 +17,8 @@ from openai_realtime_client import (
     AsyncConnection,
     ConnectionFailedError,
     ConnectionLostError,
+    Conversation,
+    ConversationItem,
     HandshakeRefusedError,
     SessionExpiredError,
     ga,
@@ -31,39 +33,33 @@ FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0  # seconds
 REMEMBERED = 20  # items; each costs tokens in every session
 
 
-def user(text: str) -> ga.RealtimeConversationItem:
-    """What the user said, as an item to send."""
-    part = ga.RealtimeConversationItemMessageUserContent
-    content = [part(type=part.TypeEnum.INPUT_TEXT, text=text)]
-    return ga.RealtimeConversationItemMessageUser(content=content)
-
-
-def assistant(text: str) -> ga.RealtimeConversationItem:
-    """What the assistant said, as an item to send. Spoken answers are sent as text, too."""
-    part = ga.RealtimeConversationItemMessageAssistantContent
-    content = [part(type=part.TypeEnum.OUTPUT_TEXT, text=text)]
-    return ga.RealtimeConversationItemMessageAssistant(content=content)
+def again(item: ConversationItem) -> ga.RealtimeClientEventConversationItemCreate:
+    """What was said in an earlier session, to send. Spoken answers are sent as text, too."""
+    kind = "input_text" if item.role == "user" else "output_text"
+    part = {"type": kind, "text": item.text or item.transcript}
+    said = {"type": "message", "role": item.role, "content": [part]}
+    event = {"type": "conversation.item.create", "item": said}
+    return ga.RealtimeClientEventConversationItemCreate.from_dict(event)
 
 
 async def ask(
-    connection: AsyncConnection[ga.RealtimeServerEvent, ga.RealtimeClientEvent], question: str
+    connection: AsyncConnection[ga.RealtimeServerEvent, ga.RealtimeClientEventParam],
+    conversation: Conversation,
+    question: str,
 ) -> str:
     """The answer to a question."""
-    await connection.send(ga.RealtimeClientEventConversationItemCreate(item=user(question)))
-    await connection.send(ga.RealtimeClientEventResponseCreate())
-    answer = ""
+    await connection.send(ga.user_text(question))
+    await connection.send({"type": "response.create"})
     while True:
-        match await connection.recv():
-            case ga.RealtimeServerEventResponseTextDone(text=text):
-                answer += text
-            case ga.RealtimeServerEventResponseDone(response=response):
-                if response.status != ga.RealtimeResponse.StatusEnum.COMPLETED:
-                    raise RuntimeError(f"the response is {response.status}")
-                return answer
-            case ga.RealtimeServerEventError(error=error):
-                raise RuntimeError(error.message)
-            case _:
-                pass
+        event = await connection.recv()
+        conversation.add(event)
+        if event.type == "error":
+            raise RuntimeError(event.error.message)
+        if event.type == "response.done":
+            response = conversation.responses[event.response.id or ""]
+            if response.status != "completed":
+                raise RuntimeError(f"the response is {response.status}")
+            return "".join(item.text for item in response.items)
 
 
 def may_pass(error: Exception) -> bool:
@@ -75,20 +71,20 @@ def may_pass(error: Exception) -> bool:
 
 async def converse(questions: list[str]) -> None:
     """Ask one question after the other, in as many sessions as that takes."""
-    said: list[ga.RealtimeConversationItem] = []
+    said: list[ConversationItem] = []
     left = list(questions)
     failures = 0
     while left:
+        conversation = Conversation()
         try:
             async with ga.connect("gpt-realtime") as connection:
                 await connection.send(ga.RealtimeClientEventSessionUpdate(session=SESSION))
                 for item in said[-REMEMBERED:]:
-                    await connection.send(ga.RealtimeClientEventConversationItemCreate(item=item))
+                    await connection.send(again(item))
                 while left:
-                    answer = await ask(connection, left[0])
-                    print(answer)
-                    said += [user(left.pop(0)), assistant(answer)]
-                    failures = 0
+                    print(await ask(connection, conversation, left[0]))
+                    del left[0]
+                    said, failures = conversation.items, 0
         # No others: InvalidKeyError and ProtocolRefusedError, say, would only come again.
         except (ConnectionLostError, SessionExpiredError, ConnectionFailedError) as error:
             failures += 1

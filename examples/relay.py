@@ -3,6 +3,9 @@
     pip install fastapi uvicorn
     python examples/relay.py  # and open http://127.0.0.1:8000
 
+The page talks: by microphone or keyboard, and it can be interrupted. Browsers give the microphone
+to pages on this machine and over HTTPS only.
+
 /realtime passes the events of a WebSocket on, both ways. POST /client-secret gives an ephemeral
 key, for a browser that connects by itself, say with WebRTC. Whoever reaches either spends on your
 account: put a login in front. The key is in OPENAI_API_KEY. Without one, put `python
@@ -35,7 +38,12 @@ from openai_realtime_client import (
 
 SESSION = ga.RealtimeSessionCreateRequestGA(
     instructions="Answer in one sentence.",
-    output_modalities=[ga.RealtimeSessionCreateRequestGA.OutputModalitiesEnum.TEXT],
+    audio=ga.RealtimeSessionCreateRequestGAAudio(
+        input=ga.RealtimeSessionCreateRequestGAAudioInput(
+            transcription=ga.AudioTranscription(model="gpt-4o-mini-transcribe"),
+            turn_detection=ga.RealtimeTurnDetectionServerVad(),
+        )
+    ),
 )
 # What both sides of a relay mean alike: going away, too big, failed, restarts, try again later.
 SAME_CODES = {1001, 1009, 1011, 1012, 1013}
@@ -49,7 +57,7 @@ app = FastAPI()
 
 @app.get("/")
 def page() -> FileResponse:
-    """A page that talks through the relay."""
+    """The page that talks through the relay."""
     return FileResponse(Path(__file__).with_suffix(".html"))
 
 

@@ -12,20 +12,16 @@ import asyncio
 import sys
 import wave
 
-from openai_realtime_client import ga
+from openai_realtime_client import Conversation, ga
 
-Delta = ga.RealtimeServerEventConversationItemInputAudioTranscriptionDelta
-Transcribed = ga.RealtimeServerEventConversationItemInputAudioTranscriptionCompleted
-NotTranscribed = ga.RealtimeServerEventConversationItemInputAudioTranscriptionFailed
-
-HEARING = ga.RealtimeTranscriptionSessionCreateRequestGAAudioInput(
-    transcription=ga.AudioTranscription(
-        model=ga.AudioTranscriptionModelEnum.GPT_4O_TRANSCRIBE, language="en"
-    ),
-    turn_detection=None,  # the whole file is one turn
-)
+TRANSCRIPTION = "conversation.item.input_audio_transcription"
 SESSION = ga.RealtimeTranscriptionSessionCreateRequestGA(
-    audio=ga.RealtimeTranscriptionSessionCreateRequestGAAudio(input=HEARING)
+    audio=ga.RealtimeTranscriptionSessionCreateRequestGAAudio(
+        input=ga.RealtimeTranscriptionSessionCreateRequestGAAudioInput(
+            transcription=ga.AudioTranscription(model="gpt-4o-transcribe", language="en"),
+            turn_detection=None,  # the whole file is one turn
+        )
+    )
 )
 
 
@@ -42,24 +38,23 @@ def read_wav(path: str) -> bytes:
 
 async def main(path: str) -> None:
     """Print what is said in a file, as it comes and then as a whole."""
-    audio = read_wav(path)
+    audio, conversation = read_wav(path), Conversation()
     async with ga.connect(intent="transcription") as connection:
         await connection.send(ga.RealtimeClientEventSessionUpdate(session=SESSION))
         await connection.send_audio(audio)
         await connection.send(ga.RealtimeClientEventInputAudioBufferCommit())
-        while True:
-            match await connection.recv():
-                case Delta(delta=delta):
-                    print("…", delta, flush=True)
-                case Transcribed(transcript=transcript):
-                    print(transcript)
-                    return
-                case NotTranscribed(error=failure):
-                    sys.exit(failure.message or "The audio was not transcribed.")
-                case ga.RealtimeServerEventError(error=error):
-                    sys.exit(error.message)
-                case _:
-                    pass
+        async for event in connection:
+            conversation.add(event)
+            if event.type == f"{TRANSCRIPTION}.delta":
+                print("…", conversation.items[0].transcript, flush=True)
+            elif event.type in (f"{TRANSCRIPTION}.completed", f"{TRANSCRIPTION}.failed"):
+                break
+            elif event.type == "error":
+                sys.exit(event.error.message)
+    [item] = conversation.items
+    if failure := item.parts[0].transcription_error:
+        sys.exit(failure.get("message") or "The audio was not transcribed.")
+    print(item.transcript)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,6 @@ from openai_realtime_client.core.lazy import TYPE_CHECKING
 from openai_realtime_client.core.lazy import lazy_names as _lazy_names
 
 if TYPE_CHECKING:
-    from openai_realtime_client.core.build import FunctionTool as FunctionTool
-    from openai_realtime_client.core.build import function_output as function_output
-    from openai_realtime_client.core.build import user_audio as user_audio
-    from openai_realtime_client.core.build import user_image as user_image
-    from openai_realtime_client.core.build import user_text as user_text
     from openai_realtime_client.core.conversation import Conversation as Conversation
     from openai_realtime_client.core.conversation import ConversationItem as ConversationItem
     from openai_realtime_client.core.conversation import ConversationPart as ConversationPart
@@ -87,8 +82,6 @@ else:
             "Deviation": "openai_realtime_client.core.deviations",
             "deviations": "openai_realtime_client.core.deviations",
             "ForbiddenError": "openai_realtime_client.core.errors",
-            "function_output": "openai_realtime_client.core.build",
-            "FunctionTool": "openai_realtime_client.core.build",
             "HandshakeRefusedError": "openai_realtime_client.core.errors",
             "InvalidEventError": "openai_realtime_client.core.errors",
             "InvalidKeyError": "openai_realtime_client.core.errors",
@@ -111,8 +104,5 @@ else:
             "UnknownModel": "openai_realtime_client.core.model",
             "UnprocessableEntityError": "openai_realtime_client.core.errors",
             "Usage": "openai_realtime_client.core.usage",
-            "user_audio": "openai_realtime_client.core.build",
-            "user_image": "openai_realtime_client.core.build",
-            "user_text": "openai_realtime_client.core.build",
         },
     )

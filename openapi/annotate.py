@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from examples import Examples, literal
-from params import Params
+from params import Params, references
 from simplify import simplified
 from spec import (
     REFERENCE,
@@ -25,7 +25,6 @@ from spec import (
     schemas_in,
     target,
     walk,
-    webhooks,
 )
 
 LINE_LENGTH = 100
@@ -53,7 +52,7 @@ CALL_RAISES = "ApiError: The service answered with an error, or did not answer."
 # The names that a module of a model has besides those of schemas.
 BUILTIN_NAMES = {
     *("Annotated", "Any", "Final", "Literal", "TypeAlias", "TYPE_CHECKING", "Field", "Constant"),
-    *("Discriminator", "Lossless", "None", "True", "False", "RealtimeWebhookEvent"),
+    *("Discriminator", "Lossless", "None", "True", "False"),
 }
 # What openapi-generator renames a class of, whatever the case.
 RENAMED = {
@@ -81,13 +80,16 @@ def annotated(
     """
     document = simplified(document)
     schemas = document["components"]["schemas"]
-    _add_webhooks(document)
+    document["x-has-webhooks"] = bool(document.pop("webhooks", {}))
     for _place, schema in list(schemas_in(document)):
         _name_enum_values(schema)
     for name, schema in schemas.items():
         _annotate_schema(name, schema, schemas)
     _annotate_imports(schemas)
+    for schema in schemas.values():
+        _annotate_enums(schema, schemas)
     _annotate_events(schemas)
+    _annotate_builders(schemas)
     _annotate_groups(document)
     _annotate_operations(document)
     params = Params(document)
@@ -98,27 +100,6 @@ def annotated(
     return document
 
 
-def _add_webhooks(document: dict[str, Any]) -> None:
-    """Make a union of what the service posts to webhooks, which gets a parser like other events."""
-    bodies = [
-        operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
-        for _place, operation in webhooks(document)
-    ]
-    document.pop("webhooks", None)
-    schemas = document["components"]["schemas"]
-    mapping = {
-        schemas[reference.removeprefix(REFERENCE)]["properties"]["type"]["enum"][0]: reference
-        for reference in bodies
-    }
-    if bodies:
-        document["x-has-webhooks"] = True
-        schemas["RealtimeWebhookEvent"] = {
-            "description": "Any event that the service posts to a webhook.",
-            "anyOf": [{"$ref": reference} for reference in mapping.values()],
-            "discriminator": {"propertyName": "type", "mapping": mapping},
-        }
-
-
 def _name_enum_values(schema: dict[str, Any]) -> None:
     """Give each enum value the constant name of the documented Java pages."""
     values = schema.get("enum", [])
@@ -127,7 +108,7 @@ def _name_enum_values(schema: dict[str, Any]) -> None:
     if all(isinstance(value, str) for value in values):
         schema.setdefault("type", "string")
     if schema.get("type") != "string":
-        # Any number stays possible; the page tells the known ones.
+        # Any number stays possible; the page lists the known ones.
         schema["x-known"] = schema.pop("enum")
         return
     schema["x-enum-varnames"] = enum_constants(values)
@@ -187,12 +168,52 @@ def _annotate_field(field: str, schema: dict[str, Any], *, is_required: bool) ->
         each = each.get("items", {})
     schema["x-nullable"] = schema.get("nullable", False)
     if schema["x-name"] != field:
-        schema["x-alias"] = field
+        schema["x-alias"] = literal(field)
     values = schema.get("enum", [])
     # A discriminator is sent even where the schema lets it be left out.
     if len(values) == 1 and (is_required or field == "type"):
-        schema["x-constant"] = values[0]
+        schema["x-constant"] = literal(values[0])
     schema["x-notes"] = " ".join(f"[{note}]" for note in _notes(field, schema, is_required))
+
+
+def _annotate_enums(schema: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Let a model take strings for its enums, and have each of these as `FieldEnum`."""
+    fields = schema.get("properties", {})
+    aliases = []
+    for field, child in fields.items():
+        owner, enum = _enum_in(child, "", schemas)
+        if not enum or "x-constant" in child:
+            continue
+        # A module of a recursion may not have what it imports yet.
+        if owner and not schema["x-cyclic"]:
+            kind = f"{owner}Enum" if members(schemas[owner]) else owner
+            aliases.append({"name": _enum_name(field), "owner": owner, "enum": kind})
+        if {"type": "string"} not in members(schemas.get(owner, {})):
+            child["x-accepts"] = _accepted(child, enum["enum"])
+    schema["x-enum-aliases"] = aliases
+    schema["x-takes-strings"] = any("x-accepts" in child for child in fields.values())
+
+
+def _enum_in(
+    schema: dict[str, Any], owner: str, schemas: dict[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """The enum that a value may be, and the component that it belongs to, if any."""
+    name = next(references([schema] if "$ref" in schema else schema.get("allOf", [])), "")
+    if name:
+        return _enum_in(schemas[name], name, schemas)
+    if "x-enum-varnames" in schema:
+        return owner, schema
+    inner = [schema["items"]] if "items" in schema else members(schema)
+    found = (_enum_in(each, owner, schemas) for each in inner)
+    return next((each for each in found if each[1]), ("", {}))
+
+
+def _accepted(schema: dict[str, Any], values: list[str]) -> str:
+    """The type of an argument: what the field holds, or one of the strings."""
+    if "items" in schema:
+        return f"Sequence[{_accepted(schema['items'], values)}]"
+    kind = schema.get("x-enum-name") or next(references(schema))
+    return f"{kind} | Literal[{', '.join(map(literal, values))}]"
 
 
 def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[str]:
@@ -203,7 +224,7 @@ def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[st
     if "x-known" in schema:
         yield f"known: {', '.join(f'`{value}`' for value in schema['x-known'])}"
     if "x-constant" in schema:
-        yield f"always `{schema['x-constant']}`"
+        yield f"always `{schema['enum'][0]}`"
     elif schema.get("default") is not None:
         yield f"default `{json.dumps(schema['default'])}`"
     for key, word in BOUNDS.items():
@@ -274,7 +295,8 @@ def _named_values(schema: dict[str, Any]) -> list[dict[str, str]]:
     pairs = zip(schema["x-enum-varnames"], schema["enum"], strict=True)
     advice = schema.get("x-deprecated-values", {})
     return [
-        {"name": name, "value": value} | ({"deprecated": advice[value]} if value in advice else {})
+        {"name": name, "value": value, "literal": literal(value)}
+        | ({"deprecated": advice[value]} if value in advice else {})
         for name, value in pairs
     ]
 
@@ -357,6 +379,23 @@ def _annotate_events(schemas: dict[str, Any]) -> None:
             event["x-event-type"] = value
             event["x-direction"] = direction
             event.setdefault("x-parser", union["x-parses"])
+
+
+def _annotate_builders(schemas: dict[str, Any]) -> None:
+    """Say which functions make the event that adds an item, and the class of function tools."""
+    events = {schema.get("x-event-type"): schema for schema in schemas.values()}
+    if not {"conversation.item.create", "response.create"} <= events.keys():
+        return
+    response = target(events["response.create"]["properties"]["response"], schemas)
+    tool = response["properties"]["tools"]["items"]["$ref"]
+    union = schemas[tool.removeprefix(REFERENCE)].get("discriminator", {}).get("mapping", {})
+    functions = ["user_text", "user_audio", "function_output"]
+    if any("input_image" in schema.get("enum", []) for _, schema in walk(schemas)):
+        functions.append("user_image")
+    events["conversation.item.create"]["x-builders"] = {
+        "functions": functions,
+        "tool": union.get("function", tool).removeprefix(REFERENCE),
+    }
 
 
 def _connection(server: str, union: dict[str, Any]) -> dict[str, str]:

@@ -163,9 +163,12 @@ def configure(protocol: Protocol) -> str:
     config = spec.load(CONFIG)
     config |= {"inputSpec": str(document), "outputDir": str(made), "packageName": protocol.module}
     config["additionalProperties"]["specName"] = str(protocol.fragment)
-    has_events = bool(spec.event_unions(protocol.document["components"]["schemas"]))
+    schemas = protocol.document["components"]["schemas"]
+    has_events = bool(spec.event_unions(schemas))
+    has_builders = any("x-builders" in schema for schema in schemas.values())
     is_sent = bool(protocol.document["x-params"])
     modules = {"events": has_events, "connections": has_events, "params": is_sent}
+    modules |= {"build": has_builders}
     for module, is_needed in modules.items():
         config["files"][f"{module}.mustache"]["folder"] = str(protocol.package)
         if not is_needed:

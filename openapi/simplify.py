@@ -5,7 +5,18 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from spec import NAMES, REFERENCE, SpecError, is_value, members, operations, resolve, target, walk
+from spec import (
+    NAMES,
+    REFERENCE,
+    SpecError,
+    is_value,
+    members,
+    operations,
+    resolve,
+    target,
+    walk,
+    webhooks,
+)
 
 # What makes a schema beside `allOf` more than a reference with a description.
 STRUCTURE = {"properties", "required", "additionalProperties"}
@@ -23,6 +34,7 @@ def simplified(document: dict[str, Any]) -> dict[str, Any]:
     for place, node in list(walk(document)):
         _inline_reference(node, document, place)
     document = {**_simplified(document), "openapi": "3.0.3"}
+    _add_webhook_union(document)
     schemas = document["components"]["schemas"]
     for place, node in list(walk(document)):
         if "allOf" in node:
@@ -43,6 +55,24 @@ def _gather_parameters(document: dict[str, Any]) -> None:
             inherited = [p for p in shared if (p.get("in"), p.get("name")) not in names]
             if inherited:
                 operation["parameters"] = [*copy.deepcopy(inherited), *own]
+
+
+def _add_webhook_union(document: dict[str, Any]) -> None:
+    """Make a union of what the service posts to webhooks, which gets a parser like other events."""
+    schemas = document["components"]["schemas"]
+    mapping = {}
+    for _place, operation in webhooks(document):
+        content = operation.get("requestBody", {}).get("content", {})
+        reference = content.get("application/json", {}).get("schema", {}).get("$ref", "")
+        schema = schemas.get(reference.removeprefix(REFERENCE), {})
+        for value in schema.get("properties", {}).get("type", {}).get("enum", []):
+            mapping[value] = reference
+    if mapping:
+        schemas["RealtimeWebhookEvent"] = {
+            "description": "Any event that the service posts to a webhook.",
+            "anyOf": [{"$ref": reference} for reference in dict.fromkeys(mapping.values())],
+            "discriminator": {"propertyName": "type", "mapping": mapping},
+        }
 
 
 def _inline_reference(node: dict[str, Any], document: dict[str, Any], place: str) -> None:

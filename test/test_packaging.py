@@ -15,26 +15,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from build.util import project_wheel_metadata
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from protocols import ROOT
 
+# One worker builds, once.
+pytestmark = pytest.mark.xdist_group("packaging")
+
 OUR_NAME, OTHER_NAME = "openai-realtime-openapi", "openai-realtime-client"
 REPOSITORY = "https://git.example/owner/project"
-
-
-def build(folder: Path, *options: str, **environment: str) -> None:
-    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, *options, ROOT]
-    env = {**os.environ, **environment}
-    subprocess.run(command, check=True, capture_output=True, env=env)
 
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An sdist, and the wheel that is built from it."""
     folder = tmp_path_factory.mktemp("dist")
-    build(folder)
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT]
+    subprocess.run(command, check=True, capture_output=True)
     return folder
 
 
@@ -83,17 +82,17 @@ def test_the_metadata(wheel: zipfile.ZipFile) -> None:
 
 
 def test_urls_are_those_of_the_repository_that_publishes(
-    wheel: zipfile.ZipFile, tmp_path: Path
+    wheel: zipfile.ZipFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert metadata(wheel).get_all("Project-URL") is None
-    build(tmp_path, "--wheel", REPOSITORY_URL=REPOSITORY)
-    found = metadata(zipfile.ZipFile(*tmp_path.glob("*.whl")))
+    monkeypatch.setenv("REPOSITORY_URL", REPOSITORY)
+    found = project_wheel_metadata(ROOT, isolated=False)
     urls = dict(each.split(", ") for each in found.get_all("Project-URL", []))
     assert urls.pop("Homepage") == REPOSITORY
     assert urls.pop("Issues") == f"{REPOSITORY}/issues"
     files = f"{REPOSITORY}/blob/v{found['Version']}/"
     assert sorted(urls) == ["Changelog", "Documentation"]
-    links = re.findall(r"\]\(([^)]+)\)", str(found.get_payload()))
+    links = re.findall(r"\]\(([^)]+)\)", found["Description"])
     assert links
     assert [each for each in [*links, *urls.values()] if not each.startswith(files)] == []
     targets = [each.removeprefix(files) for each in [*links, *urls.values()]]
@@ -106,18 +105,22 @@ def test_the_console_script_runs_the_command_line() -> None:
     assert done.stdout.startswith(OUR_NAME + " ")
 
 
-def test_the_sdist_installs_and_regenerates(dist: Path, tmp_path: Path) -> None:
+def test_the_sdist_has_every_file_of_the_project(dist: Path) -> None:
+    """So that what `make check` and the tests prove of the project holds for the sdist, too."""
     (archive,) = dist.glob("*.tar.gz")
     with tarfile.open(archive) as file:
-        file.extractall(tmp_path, filter="data")
-    (source,) = tmp_path.iterdir()
-    for tracked in tracked_files():
-        assert (source / tracked).read_bytes() == (ROOT / tracked).read_bytes()
-    command = [sys.executable, "openapi/generate.py", "--check"]
-    subprocess.run(command, check=True, capture_output=True, cwd=source)
-    install = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-build-isolation"]
+        held = {name.partition("/")[2]: file.extractfile(name) for name in file.getnames()}
+        for tracked in tracked_files():
+            member = held[tracked]
+            assert member
+            assert member.read() == (ROOT / tracked).read_bytes(), tracked
+
+
+def test_the_wheel_installs(dist: Path, tmp_path: Path) -> None:
+    (archive,) = dist.glob("*.whl")
+    install = [sys.executable, "-m", "pip", "install", "-qq", "--no-deps", "--no-compile"]
     installed = tmp_path / "installed"
-    subprocess.run([*install, "--target", installed, source], check=True, capture_output=True)
+    subprocess.run([*install, "--target", installed, archive], check=True, capture_output=True)
     program = "from openai_realtime_client import ga, v1; print(ga.__file__, v1.__file__)"
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -168,7 +171,9 @@ def test_pip_is_asked_for_what_is_meant_only() -> None:
 
 
 def test_every_pin_has_hashes_and_names_no_host() -> None:
-    for file in ("requirements-dev.txt", "requirements-lowest.txt"):
+    files = sorted(ROOT.glob("requirements-*.txt"))
+    assert [path.stem for path in files] == [f"requirements-{n}" for n in ("dev", "fuzz", "lowest")]
+    for file in files:
         text = (ROOT / file).read_text("utf-8")
         assert "://" not in text
         assert "--index" not in text
@@ -177,11 +182,20 @@ def test_every_pin_has_hashes_and_names_no_host() -> None:
 
 
 def test_the_pins_hold_what_is_asked_for() -> None:
-    pinned = {(each.name, str(each.specifier)) for each in requirements("requirements-dev.txt")}
-    for wanted in requirements("requirements-dev.in"):
-        name = canonicalize_name(wanted.name)
-        assert name in {name for name, _ in pinned}
-        assert not wanted.specifier or (name, str(wanted.specifier)) in pinned
+    for kind in ("dev", "fuzz"):
+        found = requirements(f"requirements-{kind}.txt")
+        pinned = {(each.name, str(each.specifier)) for each in found}
+        for wanted in requirements(f"requirements-{kind}.in"):
+            name = canonicalize_name(wanted.name)
+            assert name in {name for name, _ in pinned}
+            assert not wanted.specifier or (name, str(wanted.specifier)) in pinned
+
+
+def test_make_installs_nothing_without_a_hash() -> None:
+    text = (ROOT / "Makefile").read_text("utf-8").replace("\\\n", "")
+    for line in text.splitlines():
+        if "$(PIP)" in line and "$(BENCH)" not in line:
+            assert "--require-hashes" in line or line.endswith("--no-deps --editable ."), line
 
 
 def test_the_lowest_pins_are_the_ends_of_the_ranges(wheel: zipfile.ZipFile) -> None:

@@ -1,13 +1,15 @@
-"""The command line: `demo` shows a session, `inspect` reads a recorded one."""
+"""The command line: `demo`, `check` and `inspect`."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import math
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from urllib.parse import urlsplit
 
 from openai_realtime_client import __version__
@@ -17,8 +19,9 @@ __all__ = ["main"]
 
 PROG = "python -m openai_realtime_client"
 DEFAULT_KEY = "OPENAI_API_KEY"
+_DEFAULT = "default: %(default)s"
 
-_ABOUT = "A typed client for OpenAI's Realtime API: see a session, or a recorded one."
+_ABOUT = "Realtime sessions: hold one, check a server, read a recording."
 _EXIT = """
 A terminal gets colours unless NO_COLOR is set; with FORCE_COLOR, pipes and
 files get them, too. COLUMNS sets the width.
@@ -26,13 +29,18 @@ files get them, too. COLUMNS sets the width.
 _EPILOG = f"""\
 examples:
   {PROG} demo
-  {PROG} demo --json > session.jsonl
+  {PROG} check http://127.0.0.1:8000/v1
   {PROG} inspect session.jsonl
 {_EXIT}"""
+_KEY = """\
+The key is read from the environment, because all users of a machine see
+command lines. For a server that needs none, set it to "".
+"""
 
 _DEMO = """\
-Hold a session of the GA protocol, with a text turn and a tool call, and print
-each event as it passes: -> from the client to the server, <- from the server.
+Hold a session of the GA protocol, with a text turn, a tool call and a spoken
+answer that is interrupted, and print each event as it passes: -> from the
+client to the server, <- from the server.
 
 Without --url, the server is one that comes with the package; it needs no key
 and no network, and what it answers is made up. With --url the server is a real
@@ -44,13 +52,44 @@ examples:
   {PROG} demo --json > session.jsonl
   {PROG} demo --url wss://api.openai.com/v1
 
-The key of a real service is read from the environment, because all users of a
-machine see command lines. For a server that needs none, set it to "".
-
+{_KEY}
 exit status:
   0  the session was held
   1  it failed; one line on standard error says why
   2  wrong usage, or the output cannot be written
+{_EXIT}"""
+
+_CHECK = """\
+Play scripted turns against a Realtime server, and print a line for each fault
+in what it sends: text, audio, a tool call, a cancelled
+response, truncated audio, updates of the session, and eight kinds of bad
+input, each in a session of its own. A real service may bill for them.
+"""
+_CHECK_EPILOG = f"""\
+findings:
+  deviation     what the published schema does not know
+  missing, out of order, twice
+                events that did not come, came too early or late, or again
+  wrong         events that contradict each other or the request
+  refused       an error in place of an answer
+  not refused   bad input without an error
+  closed        a session that ended before its turn did
+
+The reference is the published schema, recordings and the embedded server. Not
+checked: what a model says, turn detection, transcription, rate limits, timing.
+
+--json prints one object a line for each finding, with the keys
+  turn, kind, type, about, event (or null) and count
+
+examples:
+  {PROG} check http://127.0.0.1:8000/v1
+  {PROG} check ws://localhost:8000 --protocol v1
+
+{_KEY}
+exit status:
+  0  no findings
+  1  there are findings
+  2  wrong usage, or no session could be opened
 {_EXIT}"""
 
 _INSPECT = """\
@@ -60,7 +99,7 @@ know. A ! in the timeline marks an event with a deviation.
 
 A recording has one JSON object a line, an event with the side that sent it:
   {"from": "server", "at_ms": 12.5, "event": {"type": "session.created", ...}}
-or the event alone; then its type tells who sent it.
+or the event alone; then its type shows who sent it.
 """
 _INSPECT_EPILOG = f"""\
 protocols:
@@ -69,6 +108,9 @@ protocols:
   auto  decides for each file: the first event that departs from one protocol
         less than from the others makes it that one. Where none of the first 50
         events does, it is ga.
+
+--html writes a page with a timeline of turns, audio that plays, latencies,
+tokens and deviations. It is one file that loads nothing else.
 
 --json prints one object a line for each file, with the keys
   file, protocol ("ga", "ga translation" or "v1"), events, duration_ms or null,
@@ -87,6 +129,7 @@ up to three that differ, each as JSON shortened to 60 characters.
 examples:
   {PROG} inspect session.jsonl
   {PROG} inspect --quiet recordings/*.jsonl
+  {PROG} inspect --html page.html session.jsonl
   {PROG} inspect --json s.jsonl | jq .deviations
 
 exit status:
@@ -119,69 +162,82 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None, out: Screen, err: Screen) -> int:
+    parser = _parser()
     try:
-        args = _parser().parse_args(argv)
+        args = parser.parse_args(argv)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
-    # They import the models, which `--help` does not need.
-    if args.command == "demo":
-        from openai_realtime_client.cli import demo
-
-        return demo.run(args, out, err)
-    from openai_realtime_client.cli import inspect
-
-    return inspect.run(args, out, err)
+    if args.command is None:
+        parser.print_help()
+        return 0
+    if getattr(args, "url", None):
+        args.api_key = os.environ.get(args.api_key_env)
+        if args.api_key is None:
+            hint = 'set the variable, or set it to "" for a server that needs no key'
+            show_error(err, args.prog, f"there is no key in {args.api_key_env}: {hint}")
+            return 2
+    # It imports the models, which `--help` does not need.
+    command = importlib.import_module(f"{__name__}.{args.command}")
+    status: int = command.run(args, out, err)
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
-        prog=PROG,
-        description=_ABOUT,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        prog=PROG, description=_ABOUT, epilog=_EPILOG, formatter_class=raw, allow_abbrev=False
     )
     parser.add_argument(
         "--version", action="version", version=f"openai-realtime-openapi {__version__}"
     )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    _add_demo(
-        commands.add_parser(
-            "demo",
-            help="hold a session and print its events; needs no key and no network",
-            description=_DEMO,
-            epilog=_DEMO_EPILOG,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    add = partial(commands.add_parser, formatter_class=raw, allow_abbrev=False)
+    demo = add(
+        "demo",
+        help="hold a session and print its events; needs no key and no network",
+        description=_DEMO,
+        epilog=_DEMO_EPILOG,
     )
+    demo.add_argument(
+        "--url", type=_url, help="the base URL of a real service, such as wss://api.openai.com/v1"
+    )
+    _add_connection(demo, model="gpt-realtime", api_key=None)
+    demo.add_argument(
+        "--json", action="store_true", help="print a recording, which `inspect` reads"
+    )
+    check = add(
+        "check",
+        help="play scripted turns against a server and print its faults",
+        description=_CHECK,
+        epilog=_CHECK_EPILOG,
+    )
+    check.add_argument("url", metavar="URL", type=_url, help="the base URL of the server")
+    check.add_argument("--protocol", choices=("ga", "v1"), default="ga", help=_DEFAULT)
+    _add_connection(check, model=None)
+    check.add_argument("--json", action="store_true", help="print the findings as JSON")
     _add_inspect(
-        commands.add_parser(
+        add(
             "inspect",
             help="show a recorded session, and what the schema does not know in it",
             description=_INSPECT,
             epilog=_INSPECT_EPILOG,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
         )
     )
+    for name, command in commands.choices.items():
+        command.set_defaults(prog=f"{PROG} {name}")
     return parser
 
 
-def _add_demo(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(prog=parser.prog)
-    parser.add_argument(
-        "--url",
-        type=_url,
-        help="the base URL of a real service, such as wss://api.openai.com/v1",
-    )
+def _add_connection(parser: argparse.ArgumentParser, *, model: str | None, **values: None) -> None:
+    parser.set_defaults(**values)
     parser.add_argument(
         "--api-key-env",
         metavar="NAME",
         default=DEFAULT_KEY,
-        help="the environment variable with the key for --url (default: %(default)s)",
+        help="the environment variable with the key (default: %(default)s)",
     )
-    parser.add_argument("--model", default="gpt-realtime", help="default: %(default)s")
+    shown = _DEFAULT if model else "default: gpt-realtime or gpt-4o-realtime-preview"
+    parser.add_argument("--model", default=model, help=shown)
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
@@ -189,19 +245,14 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
         default=30.0,
         help="how long to wait for each event (default: %(default)g)",
     )
-    parser.add_argument(
-        "--json", action="store_true", help="print a recording, which `inspect` reads"
-    )
 
 
 def _add_inspect(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(prog=parser.prog)
     parser.add_argument("files", metavar="FILE", nargs="+", help="a recording; - is standard input")
-    parser.add_argument(
-        "--protocol", choices=("ga", "v1", "auto"), default="auto", help="default: %(default)s"
-    )
+    parser.add_argument("--protocol", choices=("ga", "v1", "auto"), default="auto", help=_DEFAULT)
     parser.add_argument("-q", "--quiet", action="store_true", help="no timeline")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    parser.add_argument("--html", metavar="PAGE", help="also write a page about the one FILE")
 
 
 def _url(text: str) -> str:
@@ -213,7 +264,7 @@ def _url(text: str) -> str:
         is_good = False
     if not is_good:
         # Without the text: there may be a key in it.
-        raise argparse.ArgumentTypeError("no URL that starts with wss://, https:// or the like")
+        raise argparse.ArgumentTypeError("not a URL that starts with wss://, https:// or the like")
     return text
 
 

@@ -1,25 +1,32 @@
-"""`demo`: a session with a text turn and a tool call, whose events one sees pass."""
+"""`demo`: a session of four turns, whose events are printed as they pass."""
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from argparse import Namespace
-from collections.abc import Callable, Generator
+from base64 import b64encode
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from openai_realtime_client import (
     ConnectionSettingsError,
     InvalidEventError,
     RealtimeConnectionError,
-    RealtimeModel,
     ga,
 )
-from openai_realtime_client.cli.display import Screen, show_error, show_event, span_text, summarize
-from openai_realtime_client.core.json_types import is_object
+from openai_realtime_client.cli.display import (
+    Row,
+    Screen,
+    audio_size,
+    show_error,
+    show_event,
+    span_text,
+    summarize,
+)
+from openai_realtime_client.core.json_types import at, is_array
+from openai_realtime_client.testing.audio import tone
 from openai_realtime_client.testing.recording import RecordedEvent
 
 if TYPE_CHECKING:
@@ -27,37 +34,28 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-Event = TypeVar("Event")
-Direction = Literal["client", "server"]
+Event = dict[str, Any]
 
-_INSTRUCTIONS = "Answer in one short sentence."
 _CLOSE_TIMEOUT = 2
-_TOOL = {
-    "type": "function",
-    "name": "get_weather",
-    "description": "Tell the weather of a city.",
-    "parameters": {
-        "type": "object",
-        "properties": {"city": {"type": "string"}},
-        "required": ["city"],
-    },
-}
+_BYTES_OF_MS = 48
+# The pace of the embedded server, in seconds from event to event: time to interrupt it.
+_PACE = 0.005
 
 
 class _DemoError(Exception):
     """The server did not do its part."""
 
 
+def get_weather(city: str) -> str:
+    """Get the weather of a city."""
+    return f"Sunny in {city}, 18 degrees."
+
+
 def run(args: Namespace, out: Screen, err: Screen) -> int:
     """Hold the session and return the exit status."""
-    key = _key(args)
-    if key is None:
-        hint = 'set the variable, or set it to "" for a server that needs no key'
-        show_error(err, args.prog, f"there is no key in {args.api_key_env}: {hint}")
-        return 2
     try:
         with _server(args.url) as url:
-            _Demo(args, out).hold(url, key)
+            _Demo(args, out).hold(url)
     except ConnectionSettingsError as error:
         show_error(err, args.prog, str(error))
         return 2
@@ -70,154 +68,135 @@ def run(args: Namespace, out: Screen, err: Screen) -> int:
     return 0
 
 
-def _key(args: Namespace) -> str | None:
-    return os.environ.get(args.api_key_env) if args.url else ""
-
-
 @contextmanager
 def _server(url: str | None) -> Generator[str, None, None]:
     """The URL of the server, which is the embedded one where none is given."""
     if url is not None:
         yield url
         return
-    from openai_realtime_client.testing import ReplayServer
+    from openai_realtime_client.testing import Faults, ReplayServer
 
-    with ReplayServer(keep_events=False) as server:
+    with ReplayServer(faults=Faults(delay=_PACE), keep_events=False) as server:
         yield server.url
 
 
 class _Demo:
     """The session, shown while it runs."""
 
+    _connection: Connection[Any, Any]
+
     def __init__(self, args: Namespace, out: Screen) -> None:
         self._args = args
         self._out = out
-        self._is_json: bool = args.json
         self._count = 0
         self._tokens = 0
-        self._began = 0.0
+        self._began = time.perf_counter()
 
-    def hold(self, url: str, key: str) -> None:
+    def hold(self, url: str) -> None:
         """Connect and hold the session. Raises where it fails."""
         options = {"open_timeout": self._args.timeout, "close_timeout": _CLOSE_TIMEOUT}
+        key = self._args.api_key or ""
         connecting = ga.connect_sync(
             self._args.model, base_url=url, api_key=key, websocket_options=options
         )
         embedded = "the embedded server, without key or network"
         where = urlsplit(url).hostname if self._args.url else embedded
         self._say("A session", f"with {where}; times in ms")
-        self._began = time.perf_counter()
-        with connecting as connection:
-            session = _Session(connection, self._show, self._args.timeout)
-            session.until(ga.RealtimeServerEventSessionCreated)
-            self._say("Settings", "text instead of audio, and a function that the model may call")
-            self._configure(session)
-            self._say("A text turn")
-            session.send(_said("Hello!"))
-            self._respond(session)
-            self._say("A tool call", "the client runs the function and sends what it gives")
-            session.send(_said("What is the weather in Paris?"))
-            choice = ga.RealtimeResponseCreateParams(tool_choice=ga.ToolChoiceOptions.REQUIRED)
-            self._run_calls(session, self._respond(session, choice))
-            self._respond(session)
+        with connecting as self._connection:
+            self._until("session.created")
+            self._text_turn()
+            self._tool_turn()
+            self._spoken_turn()
         took = span_text((time.perf_counter() - self._began) * 1000)
         self._say("Done", f"{self._count} events and {self._tokens} tokens in {took}")
 
-    def _configure(self, session: _Session) -> None:
-        settings = ga.RealtimeSessionCreateRequestGA(
-            output_modalities=[ga.RealtimeSessionCreateRequestGA.OutputModalitiesEnum.TEXT],
-            instructions=_INSTRUCTIONS,
-            tools=[ga.RealtimeFunctionTool.from_dict(_TOOL)],
-        )
-        session.send(ga.RealtimeClientEventSessionUpdate(session=settings))
-        session.until(ga.RealtimeServerEventSessionUpdated)
+    def _text_turn(self) -> None:
+        self._say("A text turn")
+        self._configure("text", instructions="Answer in one short sentence.")
+        self._send(dict(ga.user_text("Hello!")))
+        self._respond()
 
-    def _respond(
-        self, session: _Session, params: ga.RealtimeResponseCreateParams | None = None
-    ) -> ga.RealtimeResponse:
-        create = ga.RealtimeClientEventResponseCreate
-        session.send(create(response=params) if params else create())
-        response = session.until(ga.RealtimeServerEventResponseDone).response
-        if response.status != "completed":
-            raise _DemoError(
-                f"a response is {summarize({'type': '', 'response': response.to_dict()})}"
-            )
-        usage = response.usage
-        self._tokens += (usage and usage.total_tokens) or 0
-        return response
-
-    def _run_calls(self, session: _Session, response: ga.RealtimeResponse) -> None:
-        calls = [
-            item
-            for item in response.output or []
-            if isinstance(item, ga.RealtimeConversationItemFunctionCall)
-        ]
+    def _tool_turn(self) -> None:
+        self._say("A tool call", "the client runs the function and sends what it returns")
+        tool = ga.FunctionTool(get_weather)
+        self._configure("text", tools=[tool.definition])
+        self._send(dict(ga.user_text("What is the weather in Paris?")))
+        output = at(self._respond(tool_choice="required"), "output")
+        items = output if is_array(output) else []
+        calls = [item for item in items if at(item, "type") == "function_call"]
         if not calls:
             raise _DemoError("the model did not call the function")
         for call in calls:
-            item = ga.RealtimeConversationItemFunctionCallOutput(
-                call_id=call.call_id or "", output=_weather(call.arguments)
-            )
-            session.send(ga.RealtimeClientEventConversationItemCreate(item=item))
+            self._send(dict(tool.run(call)))
+        self._respond()
 
-    def _show(self, direction: Direction, event: RealtimeModel) -> None:
-        at_ms = round((time.perf_counter() - self._began) * 1000, 1)
-        wire = event.to_dict()
-        self._count += 1
-        if self._is_json:
-            self._out.json_line(RecordedEvent(direction, wire, at_ms).to_json())
-        else:
-            show_event(self._out, at_ms, direction, wire["type"], summarize(wire))
+    def _spoken_turn(self) -> None:
+        self._say("A spoken turn", "the client interrupts the answer, and says how much was played")
+        self._configure("audio", tools=[])
+        audio = b64encode(tone("audio/pcm", 600)).decode()
+        self._send({"type": "input_audio_buffer.append", "audio": audio})
+        self._send({"type": "input_audio_buffer.commit"})
+        self._send({"type": "response.create"})
+        piece = self._until("response.output_audio.delta")
+        self._send({"type": "response.cancel"})
+        self._finish("cancelled", "completed")
+        self._send(
+            {
+                "type": "conversation.item.truncate",
+                "item_id": piece.get("item_id"),
+                "content_index": 0,
+                "audio_end_ms": (audio_size(piece) or 0) // _BYTES_OF_MS,
+            }
+        )
+        self._until("conversation.item.truncated")
 
-    def _say(self, title: str, text: str = "") -> None:
-        if not self._is_json:
-            self._out.line(("bold", title), ("dim", f": {text}" if text else ""))
+    def _configure(self, modality: str, **settings: Any) -> None:
+        # Without turn detection: here, the client says when a turn ends.
+        audio = {"input": {"turn_detection": None}}
+        session = {"type": "realtime", "output_modalities": [modality], "audio": audio, **settings}
+        self._send({"type": "session.update", "session": session})
+        self._until("session.updated")
 
+    def _respond(self, **params: Any) -> Event:
+        self._send({"type": "response.create", **({"response": params} if params else {})})
+        return self._finish("completed")
 
-class _Session:
-    """A connection whose events are shown as they pass."""
+    def _finish(self, *statuses: str) -> Event:
+        done = self._until("response.done")
+        response: Event = done.get("response") or {}
+        if at(response, "status") not in statuses:
+            raise _DemoError(f"a response is {summarize(done)}")
+        tokens = at(response, "usage", "total_tokens")
+        self._tokens += tokens if isinstance(tokens, int) else 0
+        return response
 
-    def __init__(
-        self,
-        connection: Connection[ga.RealtimeServerEvent, ga.RealtimeClientEvent],
-        show: Callable[[Direction, RealtimeModel], None],
-        timeout: float,
-    ) -> None:
-        self._connection = connection
-        self._show = show
-        self._timeout = timeout
-
-    def send(self, event: ga.RealtimeClientEvent) -> None:
-        """Send an event."""
+    def _send(self, event: Event) -> None:
         self._connection.send(event)
         self._show("client", event)
 
-    def until(self, kind: type[Event]) -> Event:
-        """Receive up to the first event of a class. Raises for an `error` event."""
+    def _until(self, kind: str) -> Event:
+        """Receive up to the first event of a type. Raises for an `error` event."""
         while True:
             try:
-                event = self._connection.recv(self._timeout)
+                event: Event = self._connection.recv(self._args.timeout).to_dict()
             except TimeoutError:
-                raise _DemoError(f"no event came within {self._timeout:g} s") from None
+                raise _DemoError(f"no event came within {self._args.timeout:g} s") from None
             self._show("server", event)
-            if isinstance(event, kind):
+            if event["type"] == kind:
                 return event
-            if isinstance(event, ga.RealtimeServerEventError):
-                raise _DemoError(f"the server sent an error: {summarize(event.to_dict())}")
+            # A response may end before it is cancelled.
+            code = at(event, "error", "code")
+            if event["type"] == "error" and code != "response_cancel_not_active":
+                raise _DemoError(f"the server sent an error: {summarize(event)}")
 
+    def _show(self, direction: Literal["client", "server"], event: Event) -> None:
+        at_ms = round((time.perf_counter() - self._began) * 1000, 1)
+        self._count += 1
+        if self._args.json:
+            self._out.json_line(RecordedEvent(direction, event, at_ms).to_json())
+        else:
+            show_event(self._out, Row(at_ms, direction, event["type"], summarize(event)))
 
-def _said(text: str) -> ga.RealtimeClientEventConversationItemCreate:
-    content = ga.RealtimeConversationItemMessageUserContent.from_dict(
-        {"type": "input_text", "text": text}
-    )
-    item = ga.RealtimeConversationItemMessageUser(content=[content])
-    return ga.RealtimeClientEventConversationItemCreate(item=item)
-
-
-def _weather(arguments: str | None) -> str:
-    try:
-        asked = json.loads(arguments or "")
-    except (ValueError, RecursionError):
-        asked = None
-    city = asked.get("city") if is_object(asked) else None
-    return f"Sunny in {city}, 18 degrees."
+    def _say(self, title: str, text: str = "") -> None:
+        if not self._args.json:
+            self._out.line(("bold", title), ("dim", f": {text}" if text else ""))

@@ -9,13 +9,14 @@ import re
 import shutil
 import unicodedata
 from collections.abc import Callable, Mapping
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
-from openai_realtime_client.core.json_types import is_array, is_object
+from openai_realtime_client.core.json_types import at, is_array, is_object
 
 __all__ = [
     "OutputClosedError",
     "OutputError",
+    "Row",
     "Screen",
     "as_json",
     "audio_size",
@@ -143,28 +144,30 @@ def show_error(err: Screen, prog: str, text: str) -> None:
         err.line(f"{prog}: {text}", whole=True)
 
 
-def show_event(
-    screen: Screen,
-    at_ms: float | None,
-    direction: str,
-    kind: str,
-    about: str,
-    *,
-    is_marked: bool = False,
-) -> None:
-    """Print an event as a line: when, which way, its `type`, and `about` it; a mark is a `!`."""
-    arrow, colour = ("→", "cyan") if direction == "client" else ("←", "green")
-    if kind == "error" or kind.endswith(".failed"):
+class Row(NamedTuple):
+    """An event in a timeline: when, who sent it, its `type`, what it says; a mark is a `!`."""
+
+    at_ms: float | None
+    direction: str
+    kind: str
+    about: str
+    is_marked: bool = False
+
+
+def show_event(screen: Screen, row: Row) -> None:
+    """Print an event as a line."""
+    arrow, colour = ("→", "cyan") if row.direction == "client" else ("←", "green")
+    if row.kind == "error" or row.kind.endswith(".failed"):
         colour = "red"
-    time = "" if at_ms is None else f"{at_ms:.0f}"
+    time = "" if row.at_ms is None else f"{row.at_ms:.0f}"
     column = _TYPE_WIDTH if screen.width >= _WIDE else _NARROW_TYPE_WIDTH
     screen.line(
         ("dim", f"{time:>7} "),
         (colour, arrow),
-        ("yellow", "!") if is_marked else " ",
-        (colour, kind),
-        " " * max(1, column + 1 - len(kind)),
-        about,
+        ("yellow", "!") if row.is_marked else " ",
+        (colour, row.kind),
+        " " * max(1, column + 1 - len(row.kind)),
+        row.about,
     )
 
 
@@ -188,9 +191,13 @@ def summarize(event: Mapping[str, Any]) -> str:
     size = audio_size(event)
     if size is not None:
         return f"{size:,} bytes"
-    for key, tell in _GISTS.items():
+    for key, about in _OBJECTS.items():
+        if (value := event.get(key)) is not None:
+            return about(value) if is_object(value) else _text(value)
+    for key, said in _TEXTS.items():
         if event.get(key) is not None:
-            return _joined(tell(event[key], event))
+            has_item = key not in ("delta", "rate_limits")
+            return _joined(said(event), _text(event.get("item_id")) if has_item else "")
     return _rest(event)
 
 
@@ -255,7 +262,7 @@ def _cut(text: str, room: int, ellipsis: str) -> str:
 # Summaries of what events hold. Servers may send anything there.
 
 
-def _joined(parts: list[str]) -> str:
+def _joined(*parts: str) -> str:
     return ", ".join(filter(None, parts))
 
 
@@ -276,85 +283,50 @@ def _decoded_size(value: Any) -> int | None:
     return max(0, len(value) * 3 // 4 - value[-2:].count("="))
 
 
-def _about_delta(delta: Any, event: Mapping[str, Any]) -> list[str]:
-    return [_quoted(delta)]
+def _call(call: Mapping[str, Any]) -> str:
+    return f"{_text(call.get('name'))}({_text(call.get('arguments'))})"
 
 
-def _about_text(text: Any, event: Mapping[str, Any]) -> list[str]:
-    return [_quoted(text), _text(event.get("item_id"))]
+def _error(error: Any) -> str:
+    code = _text(at(error, "code") or at(error, "type"))
+    message = _text(at(error, "message"))
+    return f"{code}: {message}" if code and message else code or message
 
 
-def _about_arguments(arguments: Any, event: Mapping[str, Any]) -> list[str]:
-    return [_call(event.get("name"), arguments), _text(event.get("item_id"))]
-
-
-def _call(name: Any, arguments: Any) -> str:
-    return f"{_text(name)}({_text(arguments)})"
-
-
-def _about_error(error: Any, event: Mapping[str, Any]) -> list[str]:
-    if not is_object(error):
-        return [_text(error)]
-    code = _text(error.get("code") or error.get("type"))
-    message = _text(error.get("message"))
-    return [f"{code}: {message}" if code and message else code or message]
-
-
-def _about_session(session: Any, event: Mapping[str, Any]) -> list[str]:
-    if not is_object(session):
-        return [_text(session)]
+def _session(session: Mapping[str, Any]) -> str:
     modalities = session.get("output_modalities") or session.get("modalities")
     tools = session.get("tools")
     names = [_name(tool) for tool in tools] if is_array(tools) else []
     kind = session.get("type")
-    shown = [
+    shown = _joined(
         "" if kind == "realtime" else _text(kind),
         _text(session.get("model")),
         "+".join(map(_text, modalities)) if is_array(modalities) else _text(modalities),
         f"tools {' '.join(names)}" if names else "",
         _text(session.get("id")),
-    ]
+    )
     # An update may be about other settings.
-    return shown if any(shown) else [_fields(session, {"type"})]
-
-
-def _about_conversation(conversation: Any, event: Mapping[str, Any]) -> list[str]:
-    return [_text(conversation.get("id") if is_object(conversation) else conversation)]
+    return shown or _fields(session, {"type"})
 
 
 def _name(tool: Any) -> str:
     return _text((tool.get("name") or tool.get("type")) if is_object(tool) else tool)
 
 
-def _about_response(response: Any, event: Mapping[str, Any]) -> list[str]:
-    if not is_object(response):
-        return [_text(response)]
-    output = response.get("output")
-    details = response.get("status_details")
-    error = details.get("error") if is_object(details) else None
-    reason = details.get("reason") if is_object(details) else None
-    choice = response.get("tool_choice") if event["type"] == "response.create" else None
-    return [
+def _response(response: Mapping[str, Any]) -> str:
+    output, usage = response.get("output"), response.get("usage")
+    error = at(response, "status_details", "error")
+    # That of `response.create`, which has no status; in others it repeats the session's.
+    choice = None if "status" in response or "id" in response else response.get("tool_choice")
+    tokens = f"{_text(at(usage, 'input_tokens'))}+{_text(at(usage, 'output_tokens'))} tokens"
+    return _joined(
         _text(response.get("status")),
         f"tool choice {_name(choice)}" if choice is not None else "",
-        *(_about_error(error, event) if error is not None else [_text(reason)]),
-        _about_usage(response.get("usage")),
+        _error(error) if is_object(error) else _text(at(response, "status_details", "reason")),
+        tokens if is_object(usage) else _text(usage),
         *([_item(item, with_role=False) for item in output] if is_array(output) else []),
         _text(response.get("id")),
-    ]
-
-
-def _about_usage(usage: Any) -> str:
-    if not is_object(usage):
-        return _text(usage)
-    return f"{_text(usage.get('input_tokens'))}+{_text(usage.get('output_tokens'))} tokens"
-
-
-def _about_item(item: Any, event: Mapping[str, Any]) -> list[str]:
-    if not is_object(item):
-        return [_text(item)]
-    status = item.get("status")
-    return [_item(item), "" if status == "completed" else _text(status), _text(item.get("id"))]
+    )
 
 
 def _item(item: Any, *, with_role: bool = True) -> str:
@@ -362,12 +334,18 @@ def _item(item: Any, *, with_role: bool = True) -> str:
         return _text(item)
     kind, content = item.get("type"), item.get("content")
     if kind in ("function_call", "mcp_call"):
-        return _call(item.get("name"), item.get("arguments"))
+        return _call(item)
     if kind == "function_call_output":
         return f"output {_text(item.get('output'))}"
     who = _text(item.get("role") or kind)
     said = " ".join(map(_part, content)) if is_array(content) else _text(content)
     return f"{who} {said}".strip() if with_role or not said else said
+
+
+def _entry(item: Mapping[str, Any]) -> str:
+    status = item.get("status")
+    status = "" if status == "completed" else _text(status)
+    return _joined(_item(item), status, _text(item.get("id")))
 
 
 def _part(part: Any) -> str:
@@ -380,19 +358,16 @@ def _part(part: Any) -> str:
     return f"[{_text(part.get('type'))}{f' of {size:,} bytes' if size else ''}]"
 
 
-def _about_part(part: Any, event: Mapping[str, Any]) -> list[str]:
-    return [_part(part), _text(event.get("item_id"))]
+def _limit(limit: Any) -> str:
+    if not is_object(limit):
+        return _text(limit)
+    return (
+        f"{_text(limit.get('name'))} {_text(limit.get('remaining'))} of {_text(limit.get('limit'))}"
+    )
 
 
-def _about_limits(limits: Any, event: Mapping[str, Any]) -> list[str]:
-    if not is_array(limits):
-        return [_text(limits)]
-    return [
-        f"{_text(each.get('name'))} {_text(each.get('remaining'))} of {_text(each.get('limit'))}"
-        if is_object(each)
-        else _text(each)
-        for each in limits
-    ]
+def _limits(limits: Any) -> str:
+    return ", ".join(map(_limit, limits)) if is_array(limits) else _text(limits)
 
 
 def _rest(event: Mapping[str, Any]) -> str:
@@ -410,17 +385,19 @@ def _fields(value: Mapping[str, Any], hidden: set[str]) -> str:
     return " ".join(f"{key}={_text(value)}" for key, value in found.items())
 
 
-# By the field that tells most, in this order.
-_GISTS: dict[str, Callable[[Any, Mapping[str, Any]], list[str]]] = {
-    "error": _about_error,
-    "session": _about_session,
-    "response": _about_response,
-    "item": _about_item,
-    "part": _about_part,
-    "conversation": _about_conversation,
-    "delta": _about_delta,
-    "transcript": _about_text,
-    "text": _about_text,
-    "arguments": _about_arguments,
-    "rate_limits": _about_limits,
+# By the field that matters most, in this order: for an object, and for text of an item.
+_OBJECTS: dict[str, Callable[[dict[Any, Any]], str]] = {
+    "error": _error,
+    "session": _session,
+    "response": _response,
+    "item": _entry,
+    "conversation": lambda conversation: _text(conversation.get("id")),
+}
+_TEXTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "part": lambda event: _part(event["part"]),
+    "delta": lambda event: _quoted(event["delta"]),
+    "transcript": lambda event: _quoted(event["transcript"]),
+    "text": lambda event: _quoted(event["text"]),
+    "arguments": _call,
+    "rate_limits": lambda event: _limits(event["rate_limits"]),
 }

@@ -10,8 +10,9 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from openai_realtime_client import (
@@ -23,6 +24,7 @@ from openai_realtime_client import (
     v1,
 )
 from openai_realtime_client.cli.display import (
+    Row,
     Screen,
     as_json,
     audio_size,
@@ -33,6 +35,7 @@ from openai_realtime_client.cli.display import (
     span_text,
     summarize,
 )
+from openai_realtime_client.cli.page import Turns, page
 from openai_realtime_client.core.deviations import Deviation
 from openai_realtime_client.core.json_types import at, is_object
 from openai_realtime_client.core.usage import Usage
@@ -70,6 +73,9 @@ _DIALECTS = {"ga": [_GA, _TRANSLATION], "v1": [_V1], "auto": [_GA, _V1, _TRANSLA
 def run(args: Namespace, out: Screen, err: Screen) -> int:
     """Show the files and return the exit status."""
     status = 0
+    if args.html and len(args.files) > 1:
+        show_error(err, args.prog, "--html is for one FILE")
+        return 2
     for number, name in enumerate(args.files):
         if number and not args.json:
             out.line()
@@ -85,25 +91,47 @@ def run(args: Namespace, out: Screen, err: Screen) -> int:
 
 def _inspect(name: str, args: Namespace, out: Screen) -> bool:
     """Show one file; whether there are deviations in it."""
+    is_shown = not (args.json or args.quiet)
+    rows: list[Row] = []
+    turns = Turns()
+
+    def show(row: Row) -> None:
+        if is_shown:
+            show_event(out, row)
+        if args.html:
+            rows.append(row)
+
     with _opened(name) as file:
         dialect, recorded = _decide(_read(file), _DIALECTS[args.protocol])
         summary = _Summary("standard input" if name == "-" else name, dialect.name)
-        timeline = None if args.json or args.quiet else _Timeline(out)
+        timeline = _Timeline(show)
         for each in recorded:
-            if timeline and not summary.events:
+            if is_shown and not summary.events:
                 _show_title(out, summary, "" if each.at_ms is None else ", times in ms")
             found = summary.add(each, _typed(each, dialect))
-            if timeline:
-                timeline.add(each, is_marked=bool(found))
-    if timeline:
-        timeline.end()
+            timeline.add(each, is_marked=bool(found))
+            if args.html:
+                turns.add(each)
+    timeline.end()
     if not summary.events:
         raise _UnreadableError("there are no events in it")
     if args.json:
         out.json_line(json.dumps(summary.to_dict(), ensure_ascii=False))
     else:
         _show_summary(out, summary, with_title=args.quiet)
+    if args.html:
+        _write_page(args.html, summary, turns, rows)
     return bool(summary.deviations)
+
+
+def _write_page(path: str, summary: _Summary, turns: Turns, rows: list[Row]) -> None:
+    events = [row._asdict() for row in rows]
+    data = {"summary": summary.to_dict(), "turns": turns.to_dicts(), "events": events}
+    try:
+        Path(path).write_text(page(data), "utf-8")
+    except (OSError, ValueError) as error:
+        about = getattr(error, "strerror", None) or str(error)
+        raise _UnreadableError(f"cannot write {path}: {about}") from None
 
 
 # Reading
@@ -125,26 +153,22 @@ def _opened(name: str) -> Generator[BinaryIO, None, None]:
 
 
 def _read(file: BinaryIO) -> Iterator[RecordedEvent]:
-    number = 0
-    while True:
-        number += 1
+    try:
+        for each in read_recording(_lines(file)):
+            yield each._replace(at_ms=_finite(each.at_ms))
+    except OSError as error:
+        raise _UnreadableError(error.strerror) from None
+    except ValueError as error:
+        raise _UnreadableError(str(error)) from None
+
+
+def _lines(file: BinaryIO) -> Iterator[str]:
+    for number, line in enumerate(file, 1):
         try:
-            line = file.readline()
-            if not line:
-                return
             # Some editors put a byte order mark at the beginning.
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-            read = [*read_recording([text])]
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError:
             raise _UnreadableError(f"line {number}: not UTF-8") from None
-        except ValueError as error:
-            # It counts the only line that it has got.
-            about = str(error).removeprefix("line 1: ")
-            raise _UnreadableError(f"line {number}: {about}") from None
-        except OSError as error:
-            raise _UnreadableError(error.strerror) from None
-        for each in read:
-            yield each._replace(line=number, at_ms=_finite(each.at_ms))
 
 
 def _finite(number: float | None) -> float | None:
@@ -194,15 +218,6 @@ def _departures(event: RealtimeModel) -> float:
 # Summing up
 
 
-@dataclass
-class _Group:
-    """Occurrences of the same thing."""
-
-    line: int
-    count: int = 0
-    values: list[str] = field(default_factory=list[str])
-
-
 class _Summary:
     """What a session amounts to."""
 
@@ -214,10 +229,9 @@ class _Summary:
         self.audio_bytes = {"client": 0, "server": 0}
         self.responses = 0
         self.usage = Usage()
-        # By the event's type, and the error's type, code and message.
-        self.errors: dict[tuple[str, ...], _Group] = {}
-        # By direction, the event's type, path and kind.
-        self.deviations: dict[tuple[str, ...], _Group] = {}
+        # Each as it stands in the JSON, by what makes two of them one.
+        self.errors: dict[tuple[str, ...], dict[str, Any]] = {}
+        self.deviations: dict[tuple[str, ...], dict[str, Any]] = {}
         self._first_ms = math.inf
         self._last_ms = -math.inf
 
@@ -253,23 +267,22 @@ class _Summary:
     def _add_error(self, wire: dict[str, Any], line: int) -> None:
         error = wire.get("error") or at(wire, "response", "status_details", "error")
         if is_object(error):
-            parts = (error.get(name) for name in ("type", "code", "message"))
-            shown = ["" if part is None else _plain(part) for part in parts]
-            key = (wire["type"], *shown)
-            self.errors.setdefault(key, _Group(line)).count += 1
+            what = {name: _plain(error.get(name)) for name in ("type", "code", "message")}
+            _count(self.errors, {"event": wire["type"], **what}, line)
 
     def _add_deviation(self, recorded: RecordedEvent, deviation: Deviation) -> None:
-        path = _INDEX.sub("[*]", deviation.path)
-        key = (recorded.direction, recorded.event["type"], path, deviation.kind)
-        group = self.deviations.setdefault(key, _Group(recorded.line))
-        group.count += 1
+        what = {
+            "from": recorded.direction,
+            "type": recorded.event["type"],
+            "path": _INDEX.sub("[*]", deviation.path),
+            "kind": deviation.kind,
+        }
+        found = _count(self.deviations, what, recorded.line)
+        values: list[str] = found.setdefault("values", [])
         value = as_json(deviation.value, _VALUE_LENGTH)
-        if (
-            deviation.kind not in ("missing field", "unknown event")
-            and len(group.values) < _MOST_VALUES
-            and value not in group.values
-        ):
-            group.values.append(value)
+        has_value = deviation.kind not in ("missing field", "unknown event")
+        if has_value and len(values) < _MOST_VALUES and value not in values:
+            values.append(value)
 
     def to_dict(self) -> dict[str, Any]:
         """What `--json` prints."""
@@ -285,18 +298,8 @@ class _Summary:
             "audio_bytes": self.audio_bytes,
             "responses": self.responses,
             "tokens": self.tokens(),
-            "errors": [
-                {**_named(("event", "type", "code", "message"), key), **_count(group)}
-                for key, group in self.errors.items()
-            ],
-            "deviations": [
-                {
-                    **_named(("from", "type", "path", "kind"), key),
-                    "values": group.values,
-                    **_count(group),
-                }
-                for key, group in self.deviations.items()
-            ],
+            "errors": [*self.errors.values()],
+            "deviations": [*self.deviations.values()],
         }
 
     def tokens(self) -> dict[str, int]:
@@ -309,15 +312,18 @@ class _Summary:
 
 
 def _plain(value: Any) -> str:
+    if value is None:
+        return ""
     return shortened(value, _JOINED_LENGTH) if isinstance(value, str) else as_json(value, 60)
 
 
-def _named(names: tuple[str, ...], values: tuple[str, ...]) -> dict[str, str]:
-    return dict(zip(names, values, strict=True))
-
-
-def _count(group: _Group) -> dict[str, int]:
-    return {"count": group.count, "line": group.line}
+def _count(
+    found: dict[tuple[str, ...], dict[str, Any]], what: dict[str, str], line: int
+) -> dict[str, Any]:
+    """Count something that may have been there before, on an earlier line."""
+    entry = found.setdefault((*what.values(),), {**what, "count": 0, "line": line})
+    entry["count"] += 1
+    return entry
 
 
 # Showing
@@ -336,10 +342,10 @@ class _Stream:
 
 
 class _Timeline:
-    """Events as lines. Streams stay open, side by side, until something else happens."""
+    """Events as rows. Streams stay open, side by side, until something else happens."""
 
-    def __init__(self, out: Screen) -> None:
-        self._out = out
+    def __init__(self, show: Callable[[Row], None]) -> None:
+        self._show = show
         self._streams: dict[tuple[str, ...], _Stream] = {}
 
     def add(self, recorded: RecordedEvent, *, is_marked: bool) -> None:
@@ -347,7 +353,8 @@ class _Timeline:
         wire = recorded.event
         if not is_streamed(wire["type"]):
             self.end()
-            self._show(recorded.at_ms, recorded.direction, wire, summarize(wire), is_marked)
+            about = summarize(wire)
+            self._show(Row(recorded.at_ms, recorded.direction, wire["type"], about, is_marked))
             return
         whose = (str(wire.get(name)) for name in ("response_id", "item_id", "content_index"))
         key = (recorded.direction, wire["type"], *whose)
@@ -362,24 +369,14 @@ class _Timeline:
 
     def end(self) -> None:
         """Show the streams that are open."""
-        for (direction, *_), stream in self._streams.items():
+        for (direction, kind, *_), stream in self._streams.items():
             if stream.count == 1:
                 about = summarize(stream.first)
             else:
                 shown = f'"{stream.text}"' if stream.size is None else f"{stream.size:,} bytes"
                 about = f"{stream.count}x {shown}"
-            self._show(stream.at_ms, direction, stream.first, about, stream.is_marked)
+            self._show(Row(stream.at_ms, direction, kind, about, stream.is_marked))
         self._streams.clear()
-
-    def _show(
-        self,
-        at_ms: float | None,
-        direction: str,
-        wire: dict[str, Any],
-        about: str,
-        is_marked: bool,
-    ) -> None:
-        show_event(self._out, at_ms, direction, wire["type"], about, is_marked=is_marked)
 
 
 def _show_summary(out: Screen, summary: _Summary, *, with_title: bool) -> None:
@@ -430,26 +427,28 @@ def _show_tokens(out: Screen, summary: _Summary) -> None:
 
 
 def _show_errors(out: Screen, summary: _Summary) -> None:
-    total = sum(group.count for group in summary.errors.values())
+    total = sum(each["count"] for each in summary.errors.values())
     out.line(("bold", "Errors"), f": {total or 'none'}")
-    for (event, kind, code, message), group in summary.errors.items():
-        out.line(f"{group.count:>7,} ", ("red", code or kind), f": {message}")
-        out.line(("dim", f"{'':8}{event}, {_where(group)}"))
+    for each in summary.errors.values():
+        what = ("red", each["code"] or each["type"])
+        out.line(f"{each['count']:>7,} ", what, f": {each['message']}")
+        out.line(("dim", f"{'':8}{each['event']}, {_where(each)}"))
 
 
 def _show_deviations(out: Screen, summary: _Summary) -> None:
-    total = sum(group.count for group in summary.deviations.values())
+    total = sum(each["count"] for each in summary.deviations.values())
     out.line(("bold", "Deviations"), f": {total or 'none'}")
-    for (direction, event, path, kind), group in summary.deviations.items():
+    for each in summary.deviations.values():
+        path = ("yellow", each["path"])
         out.line(
-            f"{group.count:>7,} ",
-            *_sent(direction, event),
-            " at " if path else "",
-            ("yellow", path),
+            f"{each['count']:>7,} ",
+            *_sent(each["from"], each["type"]),
+            " at " if each["path"] else "",
+            path,
         )
-        values = ", ".join(group.values)
-        out.line(f"{'':10}{kind}, {_where(group)}{': ' if values else ''}{values}")
+        values = ", ".join(each["values"])
+        out.line(f"{'':10}{each['kind']}, {_where(each)}{': ' if values else ''}{values}")
 
 
-def _where(group: _Group) -> str:
-    return f"line {group.line}" if group.count == 1 else f"first on line {group.line}"
+def _where(found: dict[str, Any]) -> str:
+    return f"line {found['line']}" if found["count"] == 1 else f"first on line {found['line']}"

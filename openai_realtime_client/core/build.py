@@ -1,6 +1,6 @@
-"""Events to send that every program writes: what the user says, and functions for the model.
+"""What most programs send: what the user says, and functions for the model.
 
-They are dictionaries of type `Any`, because `send` of each protocol takes that protocol's types.
+They are dictionaries, whose types each protocol gives.
 """
 
 from __future__ import annotations
@@ -8,72 +8,76 @@ from __future__ import annotations
 import inspect
 from base64 import b64encode
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from openai_realtime_client.core.json_types import is_object, path_text
 
-__all__ = ["FunctionTool", "function_output", "user_audio", "user_image", "user_text"]
+__all__ = ["Builders", "FunctionTool"]
+
+Create = TypeVar("Create")
+Tool = TypeVar("Tool")
 
 
-def user_text(text: str) -> Any:
-    """Make the event that adds a message of the user."""
-    return _message({"type": "input_text", "text": text})
+class Builders(Generic[Create]):
+    """Functions that make the event that adds an item to the conversation."""
+
+    def user_text(self, text: str) -> Create:
+        """Make the event that adds a message of the user."""
+        return self._message({"type": "input_text", "text": text})
+
+    def user_image(self, image: bytes | str, *, media_type: str = "image/png") -> Create:
+        """Make the event that shows an image to the model.
+
+        Args:
+            image: Its URL, or its bytes.
+            media_type: What the bytes are, such as `image/jpeg`.
+        """
+        if isinstance(image, bytes):
+            image = f"data:{media_type};base64,{b64encode(image).decode()}"
+        return self._message({"type": "input_image", "image_url": image})
+
+    def user_audio(self, audio: bytes) -> Create:
+        """Make the event that adds a spoken message as a whole, in the session's input format."""
+        return self._message({"type": "input_audio", "audio": b64encode(audio).decode()})
+
+    def function_output(self, call_id: str, output: object) -> Create:
+        """Make the event that gives the model what a function returned.
+
+        Args:
+            call_id: The `call_id` of the call.
+            output: A string, which is sent as it is, or anything that pydantic dumps as JSON.
+        """
+        text = output if isinstance(output, str) else to_json(output).decode()
+        return self._item({"type": "function_call_output", "call_id": call_id, "output": text})
+
+    def _message(self, part: dict[str, Any]) -> Create:
+        return self._item({"type": "message", "role": "user", "content": [part]})
+
+    def _item(self, item: dict[str, Any]) -> Create:
+        event: Any = {"type": "conversation.item.create", "item": item}
+        created: Create = event
+        return created
 
 
-def user_image(image: bytes | str, *, media_type: str = "image/png") -> Any:
-    """Make the event that shows an image to the model, in the GA protocol.
-
-    Args:
-        image: Its URL, or its bytes.
-        media_type: What the bytes are, such as `image/jpeg`.
-    """
-    if isinstance(image, bytes):
-        image = f"data:{media_type};base64,{b64encode(image).decode()}"
-    return _message({"type": "input_image", "image_url": image})
-
-
-def user_audio(audio: bytes) -> Any:
-    """Make the event that adds a spoken message as a whole, in the session's input format."""
-    return _message({"type": "input_audio", "audio": b64encode(audio).decode()})
-
-
-def function_output(call_id: str, output: object) -> Any:
-    """Make the event that gives the model what a function returned.
-
-    Args:
-        call_id: The `call_id` of the call.
-        output: A string, which is sent as it is, or anything that pydantic dumps as JSON.
-    """
-    text = output if isinstance(output, str) else to_json(output).decode()
-    return _create({"type": "function_call_output", "call_id": call_id, "output": text})
-
-
-class FunctionTool:
-    """A Python function that the model may call.
-
-    Its name, docstring and annotations are what the model knows of it. A parameter is described by
-    `Annotated[str, Field(description="…")]`.
-
-    Attributes:
-        name: The name of the function.
-        definition: The entry of `tools` in a session or response.
-    """
+class FunctionTool(Generic[Create, Tool]):
+    """A Python function that the model may call, in any protocol."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.name = function.__name__
         schema: Any = function  # It is one to pydantic, though not to type checkers.
         self._adapter = TypeAdapter[Any](schema)
-        self.definition: Any = {
+        definition: Any = {
             "type": "function",
             "name": self.name,
             "description": inspect.getdoc(function) or "",
             "parameters": self._adapter.json_schema(),
         }
+        self.definition: Tool = definition
 
-    def run(self, call: Any) -> Any:
+    def run(self, call: Any) -> Create:
         """Validate the arguments of a call, and call the function.
 
         Args:
@@ -87,15 +91,18 @@ class FunctionTool:
             output = self._adapter.validate_json(_field(call, "arguments") or "{}")
         except Exception as error:  # Whatever goes wrong, the model waits for the output.
             output = _error(error)
-        return function_output(_field(call, "call_id") or "", output)
+        return self._output(call, output)
 
-    async def run_async(self, call: Any) -> Any:
+    async def run_async(self, call: Any) -> Create:
         """Do the same for a coroutine function."""
         try:
             output = await self._adapter.validate_json(_field(call, "arguments") or "{}")
         except Exception as error:
             output = _error(error)
-        return function_output(_field(call, "call_id") or "", output)
+        return self._output(call, output)
+
+    def _output(self, call: Any, output: object) -> Create:
+        return Builders[Create]().function_output(_field(call, "call_id") or "", output)
 
 
 def _field(call: Any, name: str) -> Any:
@@ -108,11 +115,3 @@ def _error(error: Exception) -> str:
     problems = error.errors(include_url=False, include_context=False, include_input=False)
     texts = [f"{path_text(each['loc'])}: {each['msg']}".removeprefix(": ") for each in problems]
     return f"Error: {'; '.join(texts)}"
-
-
-def _message(part: dict[str, Any]) -> dict[str, Any]:
-    return _create({"type": "message", "role": "user", "content": [part]})
-
-
-def _create(item: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "conversation.item.create", "item": item}

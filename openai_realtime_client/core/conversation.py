@@ -275,7 +275,8 @@ class Conversation:
                 setattr(item, name, wire[name])
         item._arguments.set(wire.get("arguments"), finality)
         for index, part in enumerate(_array(wire.get("content"))):
-            self._part_of(item, index, response_id)._update(part, finality)
+            if is_object(part):
+                self._part_of(item, index, response_id)._update(part, finality)
         return item
 
     def _place(self, item: ConversationItem, previous_id: Any = "") -> None:
@@ -337,8 +338,8 @@ class Conversation:
 
     @_handles("response.content_part.added", "response.content_part.done")
     def _part_updated(self, event: Wire) -> None:
-        if part := self._part(event):
-            part._update(event.get("part"), _finality(event))
+        if is_object(event.get("part")) and (part := self._part(event)):
+            part._update(event["part"], _finality(event))
 
     @_handles(*_AUDIO_DELTA, "response.audio.done", "response.output_audio.done")
     def _audio(self, event: Wire) -> None:
@@ -373,8 +374,8 @@ class Conversation:
 
     @_handles(f"{_TRANSCRIPTION}.failed")
     def _transcription_failed(self, event: Wire) -> None:
-        if part := self._part(event):
-            part.transcription_error = _object(event.get("error"))
+        if is_object(event.get("error")) and (part := self._part(event)):
+            part.transcription_error = event["error"]
 
     # The user's audio
 
@@ -434,12 +435,14 @@ class Conversation:
         wire, create = _object(event.get("response")), "response.create"
         is_new = _string(wire.get("id")) not in self.responses
         response = self._response(wire)
-        if response is None or not is_new:
+        if response is None:
             return None
         if "conversation_id" not in wire:
             # Some servers leave it out instead of sending `null`; others never send it.
             is_asked = self._unanswered.has(create, "none") and not self._unanswered.has(create, "")
-            response.is_out_of_band = self._names_conversation or is_asked
+            response.is_out_of_band |= self._names_conversation or (is_new and is_asked)
+        if not is_new:
+            return None
         return self._unanswered.take(create, *(["none"] if response.is_out_of_band else []), "")
 
     @_handles("response.output_item.added", "response.output_item.done")

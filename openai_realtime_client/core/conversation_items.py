@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-from openai_realtime_client.core.json_types import at
 from openai_realtime_client.core.usage import Usage
 
 __all__ = ["ConversationItem", "ConversationPart", "ConversationResponse", "Finality", "Text"]
@@ -83,10 +82,10 @@ class ConversationPart:
         duration = self.audio_bytes * 1000 // self._bytes_per_second
         return duration if self.truncated_ms is None else min(duration, self.truncated_ms)
 
-    def _update(self, wire: Any, finality: Finality) -> None:
-        self.type = wire["type"] if isinstance(at(wire, "type"), str) else self.type
-        self._text.set(at(wire, "text"), finality)
-        self._transcript.set(at(wire, "transcript"), finality)
+    def _update(self, wire: dict[str, Any], finality: Finality) -> None:
+        self.type = wire["type"] if isinstance(wire.get("type"), str) else self.type
+        self._text.set(wire.get("text"), finality)
+        self._transcript.set(wire.get("transcript"), finality)
 
     def _truncate(self, end_ms: int) -> None:
         self.truncated_ms = max(end_ms, 0)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from types import UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
-from openai_realtime_client.core.events import UnknownEvent, fit
+from openai_realtime_client.core.events import UnknownEvent, validate_leniently
 from openai_realtime_client.core.json_types import Path, is_array, is_object, path_text
 from openai_realtime_client.core.model import RealtimeModel, UnknownModel
 from openai_realtime_client.core.open_enum import OpenEnum
@@ -38,17 +38,17 @@ def deviations(event: RealtimeModel) -> list[Deviation]:
     """
     if isinstance(event, UnknownEvent):
         return [Deviation("", "unknown event", event.type)]
-    unfit = dict(_unfit(event))
-    found = list(unfit.values())
+    invalid = dict(_invalid(event))
+    found = list(invalid.values())
     for path, deviation in _unknown(event, (), type(event)):
         # What stands below a value of the wrong type is not described by the schema.
-        if not any(path[:length] in unfit for length in range(len(path) + 1)):
+        if not any(path[:length] in invalid for length in range(len(path) + 1)):
             found.append(deviation)
     return found
 
 
-def _unfit(event: RealtimeModel) -> Iterator[tuple[Path, Deviation]]:
-    _, mismatches = fit(type(event).model_validate, event.to_dict(), in_union=False)
+def _invalid(event: RealtimeModel) -> Iterator[tuple[Path, Deviation]]:
+    _, mismatches = validate_leniently(type(event).model_validate, event.to_dict(), in_union=False)
     paths = {mismatch.path for mismatch in mismatches}
     for path, is_missing, value in mismatches:
         if not any(path[:length] in paths for length in range(len(path))):

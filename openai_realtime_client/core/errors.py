@@ -133,7 +133,7 @@ class InvalidEventError(InvalidModelError):
 def problems(error: ValidationError, data: Any, *, in_union: bool) -> dict[Path, list[Any]]:
     """Pydantic's account of parsing `data`, by the place in `data` of what does not fit.
 
-    `in_union` tells whether `data` as a whole was parsed as the member of a union.
+    `in_union`: whether `data` as a whole was parsed as the member of a union.
     """
     found: dict[Path, list[Any]] = {}
     for detail in error.errors(include_url=False, include_context=False, include_input=False):
@@ -198,7 +198,7 @@ class HandshakeRefusedError(ConnectionFailedError):
         return f"{type(self).__name__}({self.status})"
 
     def __str__(self) -> str:
-        return f"the server refused with HTTP {self.status}{_told(self.body)}"
+        return f"the server refused with HTTP {self.status}{_message(self.body)}"
 
     @property
     def request_id(self) -> str | None:
@@ -215,6 +215,8 @@ class ConnectionClosedError(RealtimeConnectionError):
     the bytes that `send_audio` had sent before.
     """
 
+    _about = "the session is closed"
+
     def __init__(
         self, code: int, reason: str = "", unsent: str | None = None, audio_sent: int = 0
     ) -> None:
@@ -225,46 +227,38 @@ class ConnectionClosedError(RealtimeConnectionError):
         super().__init__(code, reason, unsent, audio_sent)
 
     def __str__(self) -> str:
-        text = f"{self._about()} ({self.code}{': ' if self.reason else ''}{self.reason})"
+        text = f"{self._about} ({self.code}{': ' if self.reason else ''}{self.reason})"
         return f"{self.unsent} may not have arrived: {text}" if self.unsent else text
-
-    def _about(self) -> str:
-        return "the session is closed"
 
 
 class InvalidKeyError(ConnectionClosedError):
     """3000: the service does not accept the key."""
 
-    def _about(self) -> str:
-        return "the key was not accepted"
+    _about = "the key was not accepted"
 
 
 class ProtocolRefusedError(ConnectionClosedError):
     """4000: the service does not speak this protocol, as GA servers and `realtime=v1`."""
 
-    def _about(self) -> str:
-        return "the server does not speak this protocol; see docs/guides/protocols.md"
+    _about = "the server does not speak this protocol; see docs/guides/protocols.md"
 
 
 class SessionExpiredError(ConnectionClosedError):
     """1001: the session reached its end; a new one starts without memory."""
 
-    def _about(self) -> str:
-        return "the session expired"
+    _about = "the session expired"
 
 
 class MessageTooBigError(ConnectionClosedError):
     """1009: a message was larger than its receiver takes, see `max_size` of `websockets`."""
 
-    def _about(self) -> str:
-        return "a message was too big"
+    _about = "a message was too big"
 
 
 class ConnectionLostError(ConnectionClosedError):
     """1006: the connection was cut, without a close frame."""
 
-    def _about(self) -> str:
-        return "the connection was lost"
+    _about = "the connection was lost"
 
 
 _BY_CODE: dict[int, type[ConnectionClosedError]] = {
@@ -283,8 +277,8 @@ def closed(
     return _BY_CODE.get(code, ConnectionClosedError)(code, reason, unsent, audio_sent)
 
 
-def _told(body: bytes) -> str:
-    """What the service's error object says, and never the whole body."""
+def _message(body: bytes) -> str:
+    """The message of the service's error object, and never the whole body."""
     error = error_in(body)
     message = error.get("message") if is_object(error) else error
     return f": {message:.200}" if isinstance(message, str) else ""

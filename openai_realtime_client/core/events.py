@@ -18,7 +18,7 @@ from openai_realtime_client.core.errors import InvalidEventError, problems
 from openai_realtime_client.core.json_types import Path, is_object
 from openai_realtime_client.core.model import RealtimeModel, UnknownModel
 
-__all__ = ["EventParser", "Mismatch", "UnknownEvent", "fit"]
+__all__ = ["EventParser", "Mismatch", "UnknownEvent", "validate_leniently"]
 
 Event = TypeVar("Event")
 
@@ -75,7 +75,7 @@ class EventParser(Generic[Event]):
         wire = _object(data)
         if self._add(wire["type"]):
             return self.parse(data)
-        event, mismatches = fit(self._validator.validate_python, wire, in_union=True)
+        event, mismatches = validate_leniently(self._validator.validate_python, wire, in_union=True)
         if event is None:
             return _unknown_event(wire)
         for mismatch in reversed(mismatches):
@@ -129,7 +129,7 @@ def _object(data: str | bytes) -> dict[str, Any]:
     return wire
 
 
-def fit(
+def validate_leniently(
     validate: Callable[[Any], Any], wire: dict[str, Any], *, in_union: bool
 ) -> tuple[Any, list[Mismatch]]:
     """Validate with `null`, which every field accepts, in place of what does not fit.

@@ -16,7 +16,7 @@ __all__ = ["TYPE_CHECKING", "lazy_names"]
 
 
 def lazy_names(
-    package: str, modules: Mapping[str, str], *others: str
+    package: str, modules: Mapping[str, str], *others: str, params: str | None = None
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Make the `__getattr__` and `__dir__` of a package.
 
@@ -24,6 +24,8 @@ def lazy_names(
         package: The package's name.
         modules: For each public name, the module that defines it.
         others: Packages of this kind, all of whose public names the package has, too.
+        params: The module of the names that end with `Param`. A table of them would cost more
+            than the rest of the package's import.
 
     Returns:
         `__getattr__`, which also gives `__all__`, and `__dir__`.
@@ -42,10 +44,13 @@ def lazy_names(
             for other in map(import_module, others):
                 if name in other.__all__:
                     return getattr(other, name)
+        if params and name.endswith("Param") and name in import_module(params).__all__:
+            return getattr(import_module(params), name)
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     def public() -> list[str]:
-        inherited = (name for other in others for name in import_module(other).__all__)
+        sources = (*others, params) if params else others
+        inherited = (name for source in sources for name in import_module(source).__all__)
         return sorted({*modules, *inherited})
 
     def names() -> list[str]:

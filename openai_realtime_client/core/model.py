@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from enum import EnumMeta
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -111,6 +112,8 @@ class RealtimeModel(BaseModel):
 
     model_config = ConfigDict(
         extra="allow",
+        # Enums of other modules, by the name that a nested one would have.
+        ignored_types=(EnumMeta,),
         populate_by_name=True,
         protected_namespaces=(),
         hide_input_in_errors=True,

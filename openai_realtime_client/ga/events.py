@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from openai_realtime_client.ga.models.realtime_translation_server_event import (
         RealtimeTranslationServerEvent,
     )
+    from openai_realtime_client.ga.models.realtime_webhook_event import RealtimeWebhookEvent
 
 _realtime_client_event: EventParser[RealtimeClientEvent] = EventParser(
     "openai_realtime_client.ga",
@@ -108,6 +109,9 @@ _realtime_translation_server_event: EventParser[RealtimeTranslationServerEvent] 
         "session.output_audio.delta": "RealtimeTranslationServerEventSessionOutputAudioDelta",
     },
 )
+_realtime_webhook_event: EventParser[RealtimeWebhookEvent] = EventParser(
+    "openai_realtime_client.ga", {"realtime.call.incoming": "WebhookRealtimeCallIncoming"}
+)
 
 
 def parse_client_event(data: str | bytes) -> RealtimeClientEvent:
@@ -192,3 +196,24 @@ def parse_translation_server_event(data: str | bytes) -> RealtimeTranslationServ
             object, no string `type`.
     """
     return _realtime_translation_server_event.parse(data)
+
+
+def parse_webhook_event(data: str | bytes) -> RealtimeWebhookEvent:
+    """Parse an event as a webhook sends it: one JSON object with a string `type`.
+
+    An unknown `type` gives an `UnknownEvent`. A field that does not fit stays as received, in an
+    event of the class that its `type` names; a missing one is `None`, and is not sent. A list of
+    which more than ten items do not fit stays as received as a whole.
+
+    Args:
+        data: The JSON text, of any size. The time grows with it in proportion.
+
+    Returns:
+        The event.
+
+    Raises:
+        InvalidEventError: For anything else: text that is not JSON or not Unicode, `NaN`,
+            `Infinity`, an integer of more than 4,300 digits, nesting deeper than 200 levels, no
+            object, no string `type`.
+    """
+    return _realtime_webhook_event.parse(data)

@@ -77,6 +77,7 @@ __all__ = [
     "RealtimeResponseCreateParamsAudioOutputParam",
     "RealtimeResponseCreateParamsAudioParam",
     "RealtimeResponseCreateParamsConversationParam",
+    "RealtimeResponseCreateParamsInputItemParam",
     "RealtimeResponseCreateParamsParam",
     "RealtimeSessionClientSecretParam",
     "RealtimeSessionCreateRequestGAAudioInputParam",
@@ -515,19 +516,6 @@ class RealtimeMCPApprovalRequestParam(TypedDict, total=False):
     """Arguments the model wants to pass, as JSON encoded in a string."""
 
 
-class RealtimeConversationItemReferenceParam(TypedDict, total=False):
-    """A reference to an item of the conversation.
-
-    It stands for the item in the `input` of `response.create`, so that the item need not be sent
-    again.
-    """
-
-    type: Required[Literal["item_reference"]]
-    """Item type, always `item_reference`."""
-    id: Required[str]
-    """Id of the item that is meant."""
-
-
 class RealtimeClientEventConversationItemCreateParam(TypedDict, total=False):
     """Client event that puts an item into the conversation.
 
@@ -850,7 +838,8 @@ class MCPToolParam(TypedDict, total=False):
     One of `connector_dropbox`, `connector_gmail`, `connector_googlecalendar`,
     `connector_googledrive`, `connector_microsoftteams`, `connector_outlookcalendar`,
     `connector_outlookemail` or `connector_sharepoint`. Connectors need an OAuth token in
-    `authorization`.
+    `authorization`. Deprecated for models released after 1 September 2026: use `server_url` or
+    `tunnel_id` with them.
     """
     tunnel_id: str
     """Id of a secure MCP tunnel to a server in a private network, in the form `tunnel_` and 32
@@ -939,6 +928,8 @@ class PromptCacheBreakpointConfigParam(TypedDict, total=False):
 
     mode: Required[Literal["explicit"]]
     """Kind of breakpoint, always `explicit`."""
+    ttl: Literal["30m", "12h"] | models.PromptCacheBreakpointConfig.TtlEnum
+    """Shortest time for which the breakpoint is kept. Left out, it is that of the whole request."""
 
 
 class InputTextContentParam(TypedDict, total=False):
@@ -1018,6 +1009,19 @@ class PromptParam(TypedDict, total=False):
     """
 
 
+class RealtimeConversationItemReferenceParam(TypedDict, total=False):
+    """A reference to an item of the conversation.
+
+    It stands for the item in the `input` of `response.create`, so that the item need not be sent
+    again.
+    """
+
+    type: Required[Literal["item_reference"]]
+    """Item type, always `item_reference`."""
+    id: Required[str]
+    """Id of the item that is meant."""
+
+
 class RealtimeResponseCreateParamsParam(TypedDict, total=False):
     """Settings for a single response.
 
@@ -1070,7 +1074,7 @@ class RealtimeResponseCreateParamsParam(TypedDict, total=False):
     """
     prompt: PromptParam | None
     """Prompt template to use for this response."""
-    input: Sequence[RealtimeConversationItemParam]
+    input: Sequence[RealtimeResponseCreateParamsInputItemParam]
     """Context for this response, in place of the conversation so far.
 
     It may hold new items and references to earlier ones (`item_reference`). An empty list gives
@@ -1998,7 +2002,6 @@ RealtimeConversationItemParam: TypeAlias = Union[
     RealtimeMCPListToolsParam,
     RealtimeMCPToolCallParam,
     RealtimeMCPApprovalRequestParam,
-    RealtimeConversationItemReferenceParam,
 ]
 """One entry of a conversation.
 
@@ -2107,6 +2110,14 @@ ResponsePromptVariableParam: TypeAlias = Union[
 
 A plain string is inserted as it is; an object is distinguished by `type`: `input_text`
 (`InputTextContent`), `input_image` (`InputImageContent`) or `input_file` (`InputFileContent`).
+"""
+
+
+RealtimeResponseCreateParamsInputItemParam: TypeAlias = Union[
+    RealtimeConversationItemParam, RealtimeConversationItemReferenceParam
+]
+"""One entry of the `input` of `response.create`: a new item, or with `item_reference` one that the
+conversation has.
 """
 
 

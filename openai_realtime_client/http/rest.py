@@ -39,7 +39,7 @@ for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
 
 @dataclass(frozen=True)
 class RawResponse:
-    """An answer as it came, decompressed. `is_cut` tells whether it was larger than the limit."""
+    """An answer as it came, decompressed. `is_cut`: whether it was larger than the limit."""
 
     status: int
     reason: str = field(repr=False)

@@ -11,9 +11,7 @@ import socket
 from base64 import b64encode
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from os import PathLike
-from types import TracebackType
-from typing import IO, Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from pydantic import SecretStr
 from typing_extensions import Self
@@ -32,10 +30,8 @@ from openai_realtime_client.core.errors import (
 from openai_realtime_client.core.model import RealtimeModel, json_bytes
 from openai_realtime_client.core.session_state import SESSION_EVENTS, SessionState
 from openai_realtime_client.realtime.endpoint import (
-    AzureSettings,
     Dialect,
     Headers,
-    Key,
     Settings,
 )
 from openai_realtime_client.realtime.record import Record, SessionRecord
@@ -55,9 +51,10 @@ __all__ = ["AsyncConnection", "AsyncConnector", "Connection", "Connector"]
 ServerEvent = TypeVar("ServerEvent", covariant=True)
 # What `send` takes: a class of events, or its `…Param`. A connection that takes both takes one.
 ClientEvent = TypeVar("ClientEvent", contravariant=True)
+Opened = TypeVar("Opened", bound="_Session[Any, Any]")
 
 _logger = logging.getLogger("openai_realtime_client")
-# What `websockets` tells while debugging has headers and payloads in it.
+# The debug messages of `websockets` hold headers and payloads.
 _socket_logger = logging.getLogger("openai_realtime_client.websockets")
 _socket_logger.addFilter(lambda record: record.levelno > logging.DEBUG)
 # In the local variables of a traceback, too, which tools that report errors show.
@@ -277,7 +274,7 @@ class Connection(_Session[ServerEvent, ClientEvent]):
         """Send one event.
 
         Returns when the operating system has taken it, so a slow network slows the sender down.
-        An exception that interrupts it, such as that of Ctrl-C, ends the session.
+        An exception that interrupts writing, such as that of Ctrl-C, ends the session.
 
         Args:
             event: An instance of a client event's class, or a dictionary with a `type`, in which
@@ -359,74 +356,15 @@ class Connection(_Session[ServerEvent, ClientEvent]):
             self._socket.send_text(data)
         except ConnectionClosed as caught:
             error = self._closed(caught, name, audio_sent)
-        except Exception:
-            raise
-        except BaseException:  # Ctrl-C, say: what is half on its way may not be followed.
-            self._socket.abort()
-            raise
         if error:
             raise error
         _logger.debug("sent %.100s, session %s", name, self._state.id)
 
 
-class _Connector(Generic[ServerEvent, ClientEvent]):
+class _Connector(Settings, Generic[ServerEvent, ClientEvent]):
     """What both kinds of connectors share."""
 
-    _dialect: ClassVar[Dialect[Any]]
-
-    def __init__(
-        self,
-        model: str | None = None,
-        *,
-        call_id: str | None = None,
-        intent: str | None = None,
-        api_key: Key | None = None,
-        azure: AzureSettings | None = None,
-        base_url: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        query: Mapping[str, str] | None = None,
-        allow_insecure: bool = False,
-        websocket_options: Mapping[str, Any] | None = None,
-        record: Record | str | PathLike[str] | IO[str] | IO[bytes] | None = None,
-    ) -> None:
-        """Take the settings of a session. Nothing happens until it is opened.
-
-        Args:
-            model: The model of a new session. With neither `model`, `call_id` nor `intent` the key
-                decides, as an ephemeral client secret does.
-            call_id: The id of a call to attach to, in place of a new session.
-            intent: `transcription` for a transcription session of `realtime=v1`.
-            api_key: A key or client secret, or a function that returns one for each connection (a
-                coroutine function with asyncio only). By default `OPENAI_API_KEY`; "" sends none.
-            azure: A deployment on Azure, as `azure(…)` returns it. It replaces `model`, `api_key`
-                and `base_url`.
-            base_url: The server's URL, to which the protocol's path is appended. By default
-                `OPENAI_BASE_URL`, or else `wss://api.openai.com/v1`.
-            headers: Headers to add to the handshake.
-            query: Parameters to add to the URL.
-            allow_insecure: Whether a key may go unencrypted over `ws://` to another machine.
-            websocket_options: Arguments of `websockets` (`proxy`, `ssl`, `open_timeout`,
-                `ping_interval`, `max_queue`, …). Unlike there, `max_size` is 64 MiB, there is no
-                `compression`, and a server on this machine is reached without a proxy.
-            record: A path or file object to which all events are written as JSON lines, or a
-                `Record`, which has the options. Opening raises `OSError` for a path that cannot be
-                written.
-        """
-        self._settings = Settings(
-            self._dialect,
-            model=model,
-            call_id=call_id,
-            intent=intent,
-            api_key=api_key,
-            azure=azure,
-            base_url=base_url,
-            headers=headers,
-            query=query,
-            allow_insecure=allow_insecure,
-        )
-        self._options = Hidden(websocket_options or {})  # a proxy's password may be there
-        self._record = None if record is None else Record.of(record)
-        self._is_entered = False
+    _is_entered = False
 
     @contextmanager
     def _entering(self) -> Generator[None]:
@@ -440,6 +378,44 @@ class _Connector(Generic[ServerEvent, ClientEvent]):
         except BaseException:
             self._is_entered = False
             raise
+
+    def _websocket_options(self) -> dict[str, Any]:
+        """The arguments of `websockets`, with defaults for audio as base64 in long sessions."""
+        defaults: dict[str, Any] = {
+            # It saves a quarter of the bytes, and costs far more time than all the rest.
+            "compression": None,
+            "logger": _socket_logger,
+            "max_size": 2**26,
+            "ping_interval": 20,
+            "ping_timeout": 20,
+            "close_timeout": 10,
+        }
+        if self._base.is_loopback:
+            defaults["proxy"] = None
+        return Hidden({**defaults, **self._options})
+
+    def _connected(
+        self, connection: Opened, tcp: socket.socket | None, options: Mapping[str, Any]
+    ) -> Opened:
+        _logger.debug("connected to %s", self._base.host)
+        _give_up_when_stuck(tcp, options)
+        if self._record:
+            connection.start_record(self._record)
+        return connection
+
+    def _failed(self, error: Exception, headers: Headers) -> Exception:
+        """The error to raise, outside of the `except`: those of `websockets` hold requests."""
+        if isinstance(error, NoRedirect):
+            response = error.response
+            shown = {name: headers.conceal(value) for name, value in response.headers.raw_items()}
+            body = headers.conceal((response.body or b"").decode("latin-1")).encode("latin-1")
+            return HandshakeRefusedError(response.status_code, shown, body)
+        if not isinstance(error, _FAILURES):  # An option that `websockets` does not take.
+            return (TypeError if isinstance(error, TypeError) else ValueError)(str(error))
+        # Of the others, the text may hold a URL with its query, or a proxy's password.
+        why = f": {error}" if isinstance(error, OSError) else ""
+        name = type(error).__name__
+        return ConnectionFailedError(f"no connection to {self._base.host}: {name}{why}")
 
 
 class AsyncConnector(_Connector[ServerEvent, ClientEvent]):
@@ -455,14 +431,13 @@ class AsyncConnector(_Connector[ServerEvent, ClientEvent]):
 
         Raises `ConnectionSettingsError`, `HandshakeRefusedError` or `ConnectionFailedError`.
         """
-        url, host = SecretStr(self._settings.url()), self._settings.host
-        options = _options(self._settings, self._options)
+        url, options = SecretStr(self._url()), self._websocket_options()
         if self._record:
             self._record.check()
         # So that `send` waits until all is on its way. With 0, TLS in asyncio would pause after
         # every second event, until the server says something.
         options["write_limit"] = options.get("write_limit") or 1
-        headers = await self._settings.headers_async()
+        headers = await self._handshake_headers_async()
         try:
             socket: Any = await websockets.asyncio.client.connect(
                 url.get_secret_value(),
@@ -470,19 +445,13 @@ class AsyncConnector(_Connector[ServerEvent, ClientEvent]):
                 create_connection=AsyncSocket,
                 **options,
             )
-        except _FAILURES as caught:
-            error: Exception = _failed(caught, host, headers)
-        except (TypeError, ValueError) as caught:
-            error = _wrong_option(caught)
+        except (*_FAILURES, TypeError, ValueError) as caught:
+            error = self._failed(caught, headers)
         else:
-            _logger.debug("connected to %s", host)
-            _give_up_when_stuck(socket.transport.get_extra_info("socket"), options)
             connection: AsyncConnection[ServerEvent, ClientEvent] = AsyncConnection(
-                socket, self._dialect, host, headers
+                socket, self._dialect, self._base.host, headers
             )
-            if self._record:
-                connection.start_record(self._record)
-            return connection
+            return self._connected(connection, socket.transport.get_extra_info("socket"), options)
         raise error
 
     async def __aenter__(self) -> AsyncConnection[ServerEvent, ClientEvent]:
@@ -490,12 +459,7 @@ class AsyncConnector(_Connector[ServerEvent, ClientEvent]):
             self._connection = await self.open()
         return self._connection
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._is_entered = False
         await self._connection.close()
 
@@ -513,11 +477,10 @@ class Connector(_Connector[ServerEvent, ClientEvent]):
 
         Raises `ConnectionSettingsError`, `HandshakeRefusedError` or `ConnectionFailedError`.
         """
-        url, host = SecretStr(self._settings.url()), self._settings.host
-        options = _options(self._settings, self._options)
+        url, options = SecretStr(self._url()), self._websocket_options()
         if self._record:
             self._record.check()
-        headers = self._settings.headers()
+        headers = self._handshake_headers()
         try:
             # Newer versions of `websockets` want the context entered, older ones do not mind.
             socket: Socket = _connect_sync(
@@ -526,19 +489,13 @@ class Connector(_Connector[ServerEvent, ClientEvent]):
                 create_connection=Socket,
                 **options,
             ).__enter__()
-        except _FAILURES as caught:
-            error: Exception = _failed(caught, host, headers)
-        except (TypeError, ValueError) as caught:
-            error = _wrong_option(caught)
+        except (*_FAILURES, TypeError, ValueError) as caught:
+            error = self._failed(caught, headers)
         else:
-            _logger.debug("connected to %s", host)
-            _give_up_when_stuck(socket.socket, options)
             connection: Connection[ServerEvent, ClientEvent] = Connection(
-                socket, self._dialect, host, headers
+                socket, self._dialect, self._base.host, headers
             )
-            if self._record:
-                connection.start_record(self._record)
-            return connection
+            return self._connected(connection, socket.socket, options)
         raise error
 
     def __enter__(self) -> Connection[ServerEvent, ClientEvent]:
@@ -546,12 +503,7 @@ class Connector(_Connector[ServerEvent, ClientEvent]):
             self._connection = self.open()
         return self._connection
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._is_entered = False
         self._connection.close()
 
@@ -563,38 +515,6 @@ _connect_sync: Any = websockets.sync.client.connect
 # What opening raises: UnicodeError is for names that no host can have, and on Python 3.10 asyncio
 # has a TimeoutError of its own.
 _FAILURES = (OSError, WebSocketException, asyncio.TimeoutError, UnicodeError)
-
-
-# Errors are raised outside the `except` that makes them: those of `websockets` hold requests.
-def _failed(error: Exception, host: str, headers: Headers) -> ConnectionFailedError:
-    if isinstance(error, NoRedirect):
-        response = error.response
-        shown = {name: headers.conceal(value) for name, value in response.headers.raw_items()}
-        body = headers.conceal((response.body or b"").decode("latin-1")).encode("latin-1")
-        return HandshakeRefusedError(response.status_code, shown, body)
-    # Of the others, the text may hold a URL with its query, or a proxy's password.
-    why = f": {error}" if isinstance(error, OSError) else ""
-    return ConnectionFailedError(f"no connection to {host}: {type(error).__name__}{why}")
-
-
-def _wrong_option(error: TypeError | ValueError) -> Exception:
-    return (TypeError if isinstance(error, TypeError) else ValueError)(str(error))
-
-
-def _options(settings: Settings, own: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of `websockets`, with defaults for audio as base64 in long sessions."""
-    defaults: dict[str, Any] = {
-        # It saves a quarter of the bytes, and costs far more time than all the rest.
-        "compression": None,
-        "logger": _socket_logger,
-        "max_size": 2**26,
-        "ping_interval": 20,
-        "ping_timeout": 20,
-        "close_timeout": 10,
-    }
-    if settings.is_loopback:
-        defaults["proxy"] = None
-    return Hidden({**defaults, **own})
 
 
 def _give_up_when_stuck(tcp: socket.socket | None, options: Mapping[str, Any]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from os import PathLike
+from typing import IO, Any, ClassVar, Generic, TypeVar
 
 from pydantic import SecretStr
 
@@ -13,6 +14,7 @@ from openai_realtime_client.core.credentials import (
     BaseUrl,
     Credential,
     Headers,
+    Hidden,
     HiddenKey,
     Key,
     awaited,
@@ -20,6 +22,7 @@ from openai_realtime_client.core.credentials import (
     hidden,
 )
 from openai_realtime_client.core.errors import ConnectionSettingsError
+from openai_realtime_client.realtime.record import Record
 
 __all__ = ["AzureSettings", "Dialect", "Headers", "Key", "Settings", "azure"]
 
@@ -77,21 +80,46 @@ def azure(
 class Settings:
     """The arguments of `connect`, checked when a connection is opened."""
 
+    _dialect: ClassVar[Dialect[Any]]
+
     def __init__(
         self,
-        dialect: Dialect[Any],
+        model: str | None = None,
         *,
-        model: str | None,
-        call_id: str | None,
-        intent: str | None,
-        api_key: Key | None,
-        azure: AzureSettings | None,
-        base_url: str | None,
-        headers: Mapping[str, str] | None,
-        query: Mapping[str, str] | None,
-        allow_insecure: bool,
+        call_id: str | None = None,
+        intent: str | None = None,
+        api_key: Key | None = None,
+        azure: AzureSettings | None = None,
+        base_url: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        allow_insecure: bool = False,
+        websocket_options: Mapping[str, Any] | None = None,
+        record: Record | str | PathLike[str] | IO[str] | IO[bytes] | None = None,
     ) -> None:
-        self._dialect = dialect
+        """Take the settings of a session. Nothing happens until it is opened.
+
+        Args:
+            model: The model of a new session. With neither `model`, `call_id` nor `intent` the key
+                decides, as an ephemeral client secret does.
+            call_id: The id of a call to attach to, in place of a new session.
+            intent: `transcription` for a transcription session of `realtime=v1`.
+            api_key: A key or client secret, or a function that returns one for each connection (a
+                coroutine function with asyncio only). By default `OPENAI_API_KEY`; "" sends none.
+            azure: A deployment on Azure, as `azure(…)` returns it. It replaces `model`, `api_key`
+                and `base_url`.
+            base_url: The server's URL, to which the protocol's path is appended. By default
+                `OPENAI_BASE_URL`, or else `wss://api.openai.com/v1`.
+            headers: Headers to add to the handshake.
+            query: Parameters to add to the URL.
+            allow_insecure: Whether a key may go unencrypted over `ws://` to another machine.
+            websocket_options: Arguments of `websockets` (`proxy`, `ssl`, `open_timeout`,
+                `ping_interval`, `max_queue`, …). Unlike there, `max_size` is 64 MiB, there is no
+                `compression`, and a server on this machine is reached without a proxy.
+            record: A path or file object to which all events are written as JSON lines, or a
+                `Record`, which has the options. Opening raises `OSError` for a path that cannot be
+                written.
+        """
         self._model = model
         self._call_id = call_id
         self._intent = intent
@@ -105,18 +133,10 @@ class Settings:
         if api_key is None and not self._base.has_user:
             api_key = os.environ.get("OPENAI_API_KEY")
         self._credential = azure.credential if azure else Credential.bearer(api_key)
+        self._options = Hidden(websocket_options or {})  # a proxy's password may be there
+        self._record = None if record is None else Record.of(record)
 
-    @property
-    def host(self) -> str:
-        """The name or address of the server."""
-        return self._base.host
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether the server is on this machine."""
-        return self._base.is_loopback
-
-    def url(self) -> str:
+    def _url(self) -> str:
         """The URL of the WebSocket. Raises `ConnectionSettingsError`."""
         if self._model and (self._call_id or self._azure):
             other = "`call_id`: the call" if self._call_id else "`azure`: the deployment"
@@ -125,11 +145,11 @@ class Settings:
         path = self._azure_path() + self._dialect.path
         return self._base.join(path, {**self._parameters(), **self._own_query()})
 
-    def headers(self) -> Headers:
+    def _handshake_headers(self) -> Headers:
         """The headers of a handshake, with the key. Raises `ConnectionSettingsError`."""
         return self._with_key(called(self._key()))
 
-    async def headers_async(self) -> Headers:
+    async def _handshake_headers_async(self) -> Headers:
         """The same, where the key may come from a coroutine function."""
         return self._with_key(await awaited(self._key()))
 

@@ -62,37 +62,42 @@ class NoRedirect(WebSocketException):
         self.response = response
 
 
-class _Inbox:
+class _Messages:
     """Joins the fragments of messages, which `websockets` limits in number, not in size."""
 
-    def __init__(self) -> None:
-        self._opcode: Opcode | None = None
-        self._data = bytearray()
-
-    def whole(self, frame: Frame) -> Frame | None:
-        """Take a data frame, and return the message that it completes, if it completes one."""
-        if frame.fin and self._opcode is None:
-            return frame
-        self._opcode = self._opcode or frame.opcode
-        self._data += frame.data
-        if not frame.fin:
-            return None
-        message = Frame(self._opcode, bytes(self._data))
-        self._opcode, self._data = None, bytearray()
-        return message
-
-
-class AsyncSocket(websockets.asyncio.client.ClientConnection):
-    """A WebSocket for asyncio."""
-
+    recv_messages: Any
     lost_because = ""
     _is_dropping = False
-    _ending: asyncio.TimerHandle | None = None
+    _opcode: Opcode | None = None
+    _data: bytearray
 
     def drop(self) -> None:
         """Drop what was and will be received, so that the close frame is always reached."""
         self._is_dropping = True
         self.recv_messages.close()
+
+    def _take(self, frame: Frame) -> None:
+        if self._opcode or not frame.fin:
+            if self._opcode is None:
+                self._opcode, self._data = frame.opcode, bytearray()
+            self._data += frame.data
+            if not frame.fin:
+                return
+            frame = Frame(self._opcode, bytes(self._data))
+            self._opcode, self._data = None, bytearray()
+        if not self._is_dropping:
+            with suppress(EOFError):  # It is dropping now, or closed.
+                self.recv_messages.put(frame)
+
+
+class AsyncSocket(_Messages, websockets.asyncio.client.ClientConnection):
+    """A WebSocket for asyncio."""
+
+    _ending: asyncio.TimerHandle | None = None
+
+    def drop(self) -> None:
+        """Drop messages, and read on."""
+        super().drop()
         self._resume_reading()
 
     def end_in_time(self) -> None:
@@ -127,7 +132,6 @@ class AsyncSocket(websockets.asyncio.client.ClientConnection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start."""
-        self._inbox = _Inbox()
         self._news = asyncio.Event()
         self._heard = self.loop.time()
         protocol: Any = self.protocol
@@ -165,9 +169,7 @@ class AsyncSocket(websockets.asyncio.client.ClientConnection):
     def process_event(self, event: Event) -> None:
         """Take a frame, or the answer to the handshake."""
         if isinstance(event, Frame) and event.opcode in _DATA:
-            message = self._inbox.whole(event)
-            if message and not self._is_dropping:
-                self.recv_messages.put(message)
+            self._take(event)
         else:
             super().process_event(event)
 
@@ -261,14 +263,10 @@ class _LockedTLS:
                 raise TimeoutError
 
 
-class Socket(websockets.sync.client.ClientConnection):
+class Socket(_Messages, websockets.sync.client.ClientConnection):
     """A WebSocket for threads."""
 
-    lost_because = ""
-
     def __init__(self, sock: socket.socket, protocol: Any, **kwargs: Any) -> None:
-        self._is_dropping = False
-        self._inbox = _Inbox()
         self._news = threading.Event()
         self._heard = time.monotonic()
         self._ending: threading.Timer | None = None
@@ -277,11 +275,6 @@ class Socket(websockets.sync.client.ClientConnection):
         protocol.receive_data = self._data_received
         tcp: Any = _LockedTLS(sock) if isinstance(sock, ssl.SSLSocket) else sock
         super().__init__(tcp, protocol, **kwargs)
-
-    def drop(self) -> None:
-        """Drop what was and will be received, so that the close frame is always reached."""
-        self._is_dropping = True
-        self.recv_messages.close()
 
     def end_in_time(self) -> None:
         """Cut the connection if it has not ended after `close_timeout` seconds."""
@@ -303,7 +296,10 @@ class Socket(websockets.sync.client.ClientConnection):
             # Not that of TLS, which forgets at once that it has to encrypt.
             socket.socket.shutdown(tcp, socket.SHUT_RDWR)
 
-    def recv(self, timeout: float | None = None, decode: bool | None = None) -> Any:
+    # Pyright misreads the overloads of `websockets`.
+    def recv(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, timeout: float | None = None, decode: bool | None = None
+    ) -> Any:
         """Receive a message, unless messages are dropped."""
         if not self._is_dropping:
             return super().recv(timeout, decode)
@@ -357,10 +353,7 @@ class Socket(websockets.sync.client.ClientConnection):
     def process_event(self, event: Event) -> None:
         """Take a frame, or the answer to the handshake."""
         if isinstance(event, Frame) and event.opcode in _DATA:
-            message = self._inbox.whole(event)
-            if message and not self._is_dropping:
-                with suppress(EOFError):  # It is dropping now, or closed.
-                    self.recv_messages.put(message)
+            self._take(event)
         else:
             super().process_event(event)
 

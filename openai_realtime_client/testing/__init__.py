@@ -1,4 +1,4 @@
-"""An embedded Realtime server, for tests of voice applications without key or network."""
+"""An embedded Realtime server, for tests of voice applications, and a check of any server."""
 
 from openai_realtime_client.core.lazy import TYPE_CHECKING, lazy_names
 
@@ -7,6 +7,8 @@ if TYPE_CHECKING:
     from openai_realtime_client.testing.answers import Call as Call
     from openai_realtime_client.testing.answers import text_of as text_of
     from openai_realtime_client.testing.calls import RealtimeCall as RealtimeCall
+    from openai_realtime_client.testing.check import Finding as Finding
+    from openai_realtime_client.testing.check import check_server as check_server
     from openai_realtime_client.testing.faults import Faults as Faults
     from openai_realtime_client.testing.mcp import McpTool as McpTool
     from openai_realtime_client.testing.server import ReplayServer as ReplayServer
@@ -19,6 +21,7 @@ else:
             for module, names in {
                 "answers": ("Answer", "Call", "text_of"),
                 "calls": ("RealtimeCall",),
+                "check": ("Finding", "check_server"),
                 "faults": ("Faults",),
                 "mcp": ("McpTool",),
                 "server": ("ReplayServer",),

@@ -12,7 +12,7 @@ from typing import Literal
 
 from openai_realtime_client.testing.errors import Refusal
 
-__all__ = ["CHUNK_MS", "TurnDetector", "chunks", "decoded", "duration_ms", "tone"]
+__all__ = ["CHUNK_MS", "SAMPLES", "TurnDetector", "chunks", "decoded", "duration_ms", "tone"]
 
 CHUNK_MS = 50
 _FRAME_MS = 20
@@ -33,14 +33,14 @@ def _alaw(code: int) -> int:
 
 
 # The samples that the bytes of G.711 stand for. `audio/pcm` has 16 bits and 24 kHz instead.
-_SAMPLES = {
+SAMPLES = {
     "audio/pcmu": [_ulaw(code) for code in range(256)],
     "audio/pcma": [_alaw(code) for code in range(256)],
 }
 
 
 def _bytes_per_ms(encoding: str) -> int:
-    return 8 if encoding in _SAMPLES else 48
+    return 8 if encoding in SAMPLES else 48
 
 
 def duration_ms(data_size: int, encoding: str) -> int:
@@ -54,11 +54,11 @@ def duration_ms(data_size: int, encoding: str) -> int:
 @lru_cache
 def tone(encoding: str, duration_ms: int) -> bytes:
     """A tone of 400 Hz."""
-    rate = 8000 if encoding in _SAMPLES else 24000
+    rate = 8000 if encoding in SAMPLES else 24000
     steps = (2 * math.pi * 400 * sample / rate for sample in range(rate // 400))
     period = [round(6000 * math.sin(step)) for step in steps]
-    if encoding in _SAMPLES:
-        known = _SAMPLES[encoding]
+    if encoding in SAMPLES:
+        known = SAMPLES[encoding]
         data = bytes(min(range(256), key=lambda code: abs(known[code] - each)) for each in period)
     else:
         data = struct.pack(f"<{len(period)}h", *period)
@@ -127,7 +127,7 @@ class TurnDetector:
 
 
 def _mean_square(frame: bytes, encoding: str) -> float:
-    known = _SAMPLES.get(encoding)
+    known = SAMPLES.get(encoding)
     if known:
         samples = [known[code] for code in frame]
     else:

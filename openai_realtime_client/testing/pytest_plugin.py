@@ -1,13 +1,14 @@
-"""The pytest fixture `realtime_server`."""
+"""The pytest fixtures `realtime_server` and `check_realtime_server`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from openai_realtime_client.testing.check import Finding
     from openai_realtime_client.testing.server import ReplayServer
 
 
@@ -19,3 +20,11 @@ def realtime_server() -> Iterator[ReplayServer]:
 
     with ReplayServer() as server:
         yield server
+
+
+@pytest.fixture
+def check_realtime_server() -> Callable[..., list[Finding]]:
+    """Give `check_server`, for a test such as `assert check_realtime_server(url) == []`."""
+    from openai_realtime_client.testing.check import check_server
+
+    return check_server

@@ -208,5 +208,5 @@ class WebSocket:
             async with self._draining:
                 await self._writer.drain()
         except OSError:
-            # Reading tells that the connection has ended.
+            # Reading shows that the connection has ended.
             pass

@@ -11,6 +11,10 @@ from openai_realtime_client.core.lazy import lazy_names as _lazy_names
 if TYPE_CHECKING:
     from openai_realtime_client.shared import *
     from openai_realtime_client.v1.api.realtime_api import RealtimeApi as RealtimeApi
+    from openai_realtime_client.v1.build import FunctionTool as FunctionTool
+    from openai_realtime_client.v1.build import function_output as function_output
+    from openai_realtime_client.v1.build import user_audio as user_audio
+    from openai_realtime_client.v1.build import user_text as user_text
     from openai_realtime_client.v1.connections import connect as connect
     from openai_realtime_client.v1.connections import connect_sync as connect_sync
     from openai_realtime_client.v1.events import parse_client_event as parse_client_event
@@ -23,37 +27,15 @@ else:
         {
             "RealtimeApi": "openai_realtime_client.v1.api.realtime_api",
             "parse_client_event": "openai_realtime_client.v1.events",
-            "RealtimeClientEventParam": "openai_realtime_client.v1.params",
-            "RealtimeClientEventConversationItemCreateParam": "openai_realtime_client.v1.params",
-            "RealtimeClientEventConversationItemDeleteParam": "openai_realtime_client.v1.params",
-            "RealtimeClientEventConversationItemRetrieveParam": "openai_realtime_client.v1.params",
-            "RealtimeClientEventConversationItemTruncateParam": "openai_realtime_client.v1.params",
-            "RealtimeClientEventInputAudioBufferAppendParam": "openai_realtime_client.v1.params",
-            "RealtimeClientEventInputAudioBufferClearParam": "openai_realtime_client.v1.params",
-            "RealtimeClientEventInputAudioBufferCommitParam": "openai_realtime_client.v1.params",
-            "RealtimeClientEventOutputAudioBufferClearParam": "openai_realtime_client.v1.params",
-            "RealtimeClientEventResponseCancelParam": "openai_realtime_client.v1.params",
-            "RealtimeClientEventResponseCreateParam": "openai_realtime_client.v1.params",
-            "RealtimeClientEventSessionUpdateParam": "openai_realtime_client.v1.params",
-            "RealtimeClientEventTranscriptionSessionUpdateParam": "openai_realtime_client.v1.params",
-            "RealtimeConversationItemParam": "openai_realtime_client.v1.params",
-            "RealtimeConversationItemContentParam": "openai_realtime_client.v1.params",
-            "RealtimeConversationItemWithReferenceParam": "openai_realtime_client.v1.params",
-            "RealtimeResponseCreateParamsParam": "openai_realtime_client.v1.params",
-            "RealtimeResponseCreateParamsConversationParam": "openai_realtime_client.v1.params",
-            "RealtimeResponseCreateParamsMaxResponseOutputTokensParam": "openai_realtime_client.v1.params",
-            "RealtimeResponseCreateParamsToolParam": "openai_realtime_client.v1.params",
+            "user_text": "openai_realtime_client.v1.build",
+            "user_audio": "openai_realtime_client.v1.build",
+            "function_output": "openai_realtime_client.v1.build",
+            "FunctionTool": "openai_realtime_client.v1.build",
             "connect": "openai_realtime_client.v1.connections",
             "connect_sync": "openai_realtime_client.v1.connections",
             "parse_server_event": "openai_realtime_client.v1.events",
-            "RealtimeSessionCreateRequestParam": "openai_realtime_client.v1.params",
-            "RealtimeSessionInputAudioNoiseReductionParam": "openai_realtime_client.v1.params",
-            "RealtimeSessionInputAudioTranscriptionParam": "openai_realtime_client.v1.params",
-            "RealtimeSessionTurnDetectionParam": "openai_realtime_client.v1.params",
-            "RealtimeTranscriptionSessionCreateRequestParam": "openai_realtime_client.v1.params",
-            "RealtimeTranscriptionSessionCreateRequestInputAudioTranscriptionParam": "openai_realtime_client.v1.params",
-            "VoiceIdsSharedParam": "openai_realtime_client.v1.params",
         },
         "openai_realtime_client.shared",
         "openai_realtime_client.v1.models",
+        params="openai_realtime_client.v1.params",
     )

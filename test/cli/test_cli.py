@@ -17,14 +17,16 @@ from command_line import KEY, Cli, Done, recording, voice_turn
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ([], "the following arguments are required: COMMAND"),
         (["frobnicate"], "invalid choice: 'frobnicate'"),
         (["inspect"], "the following arguments are required: FILE"),
         (["inspect", "--protocol", "v2", "x"], "invalid choice: 'v2'"),
-        (["demo", "--url", KEY], "argument --url: no URL that starts with wss://"),
-        (["demo", "--url", "https://"], "argument --url: no URL that"),
-        (["demo", "--url", "wss://a:b/v1"], "argument --url: no URL that"),
-        (["demo", "--url", "wss://[::1/v1"], "argument --url: no URL that"),
+        (["demo", "--url", KEY], "argument --url: not a URL that starts with wss://"),
+        (["demo", "--url", "https://"], "argument --url: not a URL that"),
+        (["demo", "--url", "wss://a:b/v1"], "argument --url: not a URL that"),
+        (["demo", "--url", "wss://[::1/v1"], "argument --url: not a URL that"),
+        (["check"], "the following arguments are required: URL"),
+        (["check", KEY], "argument URL: not a URL that"),
+        (["check", "ws://localhost", "--protocol", "auto"], "invalid choice: 'auto'"),
         (["demo", "--timeout", "x"], "argument --timeout: invalid number value: 'x'"),
         (["demo", "--timeout", "nan"], "argument --timeout: not between 0 and 86400"),
         (["demo", "--timeout", "0"], "argument --timeout: not between 0 and 86400"),
@@ -40,12 +42,13 @@ def test_wrong_usage(cli: Cli, argv: list[str], message: str) -> None:
 
 def test_help(cli: Cli) -> None:
     cli.monkeypatch.setenv("COLUMNS", "80")
-    for argv in (["--help"], ["demo", "--help"], ["inspect", "-h"]):
+    for argv in ([], ["--help"], ["demo", "--help"], ["check", "--help"], ["inspect", "-h"]):
         status, out, err = cli.run(*argv)
         assert (status, err) == (0, "")
         assert out.isascii()
         assert max(map(len, out.splitlines())) <= 80
         assert "\nexamples:\n" in out
+    assert cli.run() == cli.run("--help")
     version = openai_realtime_client.__version__
     assert cli.run("--version") == Done(0, f"openai-realtime-openapi {version}\n", "")
 
@@ -77,9 +80,10 @@ def test_without_websockets(tmp_path: Path) -> None:
     done = subprocess.run([*command, "inspect", path], capture_output=True, timeout=60)
     assert (done.returncode, done.stderr) == (1, b"")
     environment = {**os.environ, "OPENAI_API_KEY": ""}
-    for argv in (["demo"], ["demo", "--url", "ws://127.0.0.1:1"]):
+    url = "ws://127.0.0.1:1"
+    for argv, status in ((["demo"], 1), (["demo", "--url", url], 1), (["check", url, "--json"], 2)):
         done = subprocess.run(
             [*command, *argv], capture_output=True, timeout=60, text=True, env=environment
         )
-        assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+        assert (done.returncode, done.stderr.count("\n")) == (status, 1)
         assert 'pip install "websockets>=15"' in done.stderr

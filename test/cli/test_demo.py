@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from command_line import CREATED, ESCAPED, HOSTILE, KEY, Cli, client, ended, server
+from command_line import CREATED, ESCAPED, HOSTILE, IDS, KEY, Cli, client, ended, server
 from openai_realtime_client import deviations, ga
 from openai_realtime_client.testing import Faults, ReplayServer
 from openai_realtime_client.testing.recording import RecordedEvent, read_recording
@@ -15,10 +15,9 @@ from openai_realtime_client.testing.recording import RecordedEvent, read_recordi
 DEMO = """\
 A session: with the embedded server, without key or network; times in ms
   ← session.created                        gpt-realtime, audio, sess_N
-Settings: text instead of audio, and a function that the model may call
-  → session.update                         text, tools get_weather
-  ← session.updated                        gpt-realtime, text, tools get_weather, sess_N
 A text turn
+  → session.update                         text
+  ← session.updated                        gpt-realtime, text, sess_N
   → conversation.item.create               user "Hello!"
   → response.create
   ← conversation.item.added                user "Hello!", item_N
@@ -35,7 +34,9 @@ A text turn
   ← conversation.item.done                 assistant "You said: Hello!", item_N
   ← response.output_item.done              assistant "You said: Hello!", item_N
   ← response.done                          completed, 1+3 tokens, "You said: Hello!", resp_N
-A tool call: the client runs the function and sends what it gives
+A tool call: the client runs the function and sends what it returns
+  → session.update                         text, tools get_weather
+  ← session.updated                        gpt-realtime, text, tools get_weather, sess_N
   → conversation.item.create               user "What is the weather in Paris?"
   → response.create                        tool choice required
   ← conversation.item.added                user "What is the weather in Paris?", item_N
@@ -70,6 +71,22 @@ A tool call: the client runs the function and sends what it gives
   ← conversation.item.done                 assistant "The function said: Sunny in Paris, 18 degrees.", item_N
   ← response.output_item.done              assistant "The function said: Sunny in Paris, 18 degrees.", item_N
   ← response.done                          completed, 15+8 tokens, "The function said: Sunny in Paris, 18 degrees.", resp_N
+A spoken turn: the client interrupts the answer, and says how much was played
+  → session.update                         audio
+  ← session.updated                        gpt-realtime, audio, sess_N
+  → input_audio_buffer.append              28,800 bytes
+  → input_audio_buffer.commit
+  → response.create
+  ← input_audio_buffer.committed           previous_item_id=item_N item_id=item_N
+  ← conversation.item.added                user [input_audio], item_N
+  ← conversation.item.done                 user [input_audio], item_N
+  ← response.created                       in_progress, resp_N
+  ← response.output_item.added             assistant, in_progress, item_N
+  ← conversation.item.added                assistant, in_progress, item_N
+  ← response.content_part.added            [audio], item_N
+  ← response.output_audio_transcript.delta "You"
+  ← response.output_audio.delta            2,400 bytes
+  → response.cancel
 """  # noqa: E501
 
 
@@ -78,15 +95,26 @@ def test_the_demo(cli: Cli) -> None:
     status, out, err = cli.run("demo")
     assert (status, err) == (0, "")
     *lines, last = out.splitlines()
-    assert re.fullmatch(r"Done: 5\d events and 39 tokens in \d+ ms", last)
+    assert re.fullmatch(r"Done: \d\d events and \d\d tokens in \d+ ms", last)
     times = [int(line[:7]) for line in lines if line.startswith(" ")]
     assert times == sorted(times)
     assert 0 <= times[0] < times[-1] < 60_000
     masked = [re.sub(r"_\d{12}", "_N", re.sub(r"^ *\d+ ", "  ", line)) for line in lines]
     # They come beside what the client does next.
     limits = [line for line in masked if "rate_limits" in line]
-    assert 2 <= len(limits) <= 3
-    assert "".join(f"{line}\n" for line in masked if line not in limits) == DEMO
+    assert 3 <= len(limits) <= 4
+    shown = [line for line in masked if line not in limits]
+    interrupted = shown.index("  → response.cancel") + 1
+    assert "".join(f"{line}\n" for line in shown[:interrupted]) == DEMO
+    *ending, truncate, truncated = shown[interrupted:]
+    [done] = [line for line in ending if "response.done" in line]
+    assert re.search(r' cancelled, client_cancelled, \d+\+\d+ tokens, "You', done)
+    assert truncate.split()[1:] == [
+        "conversation.item.truncate",
+        "item_id=item_N",
+        "audio_end_ms=50",
+    ]
+    assert truncated.split()[1] == "conversation.item.truncated"
 
 
 def test_the_demo_asks_for_no_key_and_sends_none(cli: Cli) -> None:
@@ -212,6 +240,10 @@ def test_the_demo_without_a_server(cli: Cli) -> None:
 UPDATED = server(type="session.updated", session={"type": "realtime"})
 CREATE = client(type="conversation.item.create")
 RESPOND = client(type="response.create")
+UPDATE = client(type="session.update")
+TEXT_TURN = [UPDATED, CREATE, RESPOND, ended("completed")]
+# Of a cancel that came when the response was done.
+TOO_LATE = {"type": "invalid_request_error", "code": "response_cancel_not_active", "message": "No."}
 
 
 FAILED = {"type": "failed", "error": {"type": "server_error", "code": HOSTILE}}
@@ -229,7 +261,7 @@ FAILED = {"type": "failed", "error": {"type": "server_error", "code": HOSTILE}}
             f"a response is failed, {ESCAPED}, resp_1",
         ),
         (
-            [UPDATED, CREATE, RESPOND, ended("completed"), CREATE, RESPOND, ended("completed")],
+            [*TEXT_TURN, UPDATE, *TEXT_TURN],
             "the model did not call the function",
         ),
         (
@@ -251,12 +283,20 @@ def test_the_demo_with_a_server_that_does_not_go_on(
 def test_a_call_with_arguments_that_are_no_json_is_answered(cli: Cli) -> None:
     cli.monkeypatch.setenv("OPENAI_API_KEY", "")
     call = {"type": "function_call", "call_id": "c", "name": "get_weather", "arguments": "{oh"}
-    script = [CREATED, client(type="session.update"), UPDATED, CREATE, RESPOND, ended("completed")]
-    script += [CREATE, RESPOND, ended("completed", output=[call]), CREATE, RESPOND]
-    with ReplayServer(script=[*script, ended("completed")]) as replay:
+    script = [CREATED, UPDATE, *TEXT_TURN, UPDATE, UPDATED, CREATE, RESPOND]
+    script += [ended("completed", output=[call]), CREATE, RESPOND, ended("completed"), UPDATE]
+    script += [
+        UPDATED,
+        *(client(type=f"input_audio_buffer.{each}") for each in ("append", "commit")),
+    ]
+    script += [RESPOND, server(type="response.output_audio.delta", delta="AAAA", **IDS)]
+    script += [client(type="response.cancel"), server(type="error", error=TOO_LATE)]
+    script += [ended("completed"), client(type="conversation.item.truncate")]
+    with ReplayServer(script=[*script, server(type="conversation.item.truncated")]) as replay:
         status, out, err = cli.run("demo", "--url", replay.url)
     assert (status, err) == (0, "")
-    assert "output Sunny in None, 18 degrees." in out
+    assert "output Error: Invalid JSON: " in out
+    assert "response_cancel_not_active" in out
 
 
 def test_a_hostile_server_does_nothing_to_the_terminal_of_the_demo(cli: Cli) -> None:

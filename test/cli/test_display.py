@@ -6,11 +6,12 @@ import io
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from command_line import AUDIO, CREATED, ESCAPED, HOSTILE, IDS, Cli, Event, ended, recording, server
 from openai_realtime_client.cli.display import Screen, summarize
+from protocols import DRAWN
 
 
 @pytest.mark.parametrize(
@@ -99,6 +100,7 @@ JSON = st.recursive(
 TYPES = st.sampled_from(["response.create", "response.done", "a.audio.delta", "error", "x"])
 
 
+@settings(DRAWN, max_examples=100)
 @given(
     TYPES,
     st.dictionaries(st.sampled_from(["error", "session", "response", "item"]) | st.text(), JSON),
@@ -107,6 +109,7 @@ def test_the_summary_of_anything(kind: str, event: Event) -> None:
     assert isinstance(summarize({**event, "type": kind}), str)
 
 
+@settings(DRAWN, max_examples=100)
 @given(st.text(), st.sampled_from(["utf-8", "latin-1", "ascii"]))
 def test_what_is_printed_has_no_control_characters(text: str, encoding: str) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding)

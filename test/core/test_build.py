@@ -10,45 +10,49 @@ from typing import Annotated, Any
 import pytest
 from pydantic import Field
 
-from openai_realtime_client import (
-    Conversation,
-    FunctionTool,
-    deviations,
-    function_output,
-    ga,
-    user_audio,
-    user_image,
-    user_text,
-    v1,
-)
+from openai_realtime_client import Conversation, deviations, ga, v1
 
 Event = dict[str, Any]
 
 
+PROTOCOLS = pytest.mark.parametrize("protocol", [ga, v1], ids=["ga", "v1"])
+
+
+@PROTOCOLS
 @pytest.mark.parametrize(
-    ("event", "item"),
+    ("name", "arguments", "expected"),
     [
-        (user_text("Hi"), {"content": [{"type": "input_text", "text": "Hi"}]}),
-        (user_audio(b"\0\1\2"), {"content": [{"type": "input_audio", "audio": "AAEC"}]}),
+        ("user_text", ["Hi"], {"content": [{"type": "input_text", "text": "Hi"}]}),
+        ("user_audio", [b"\0\1\2"], {"content": [{"type": "input_audio", "audio": "AAEC"}]}),
+        ("function_output", ["c", "done"], {"call_id": "c", "output": "done"}),
         (
-            user_image(b"\0", media_type="image/jpeg"),
-            {"content": [{"type": "input_image", "image_url": "data:image/jpeg;base64,AA=="}]},
+            "function_output",
+            ["c", {"a": [1, date(2026, 1, 2)]}],
+            {"call_id": "c", "output": '{"a":[1,"2026-01-02"]}'},
         ),
-        (
-            user_image("https://example.com/a.png"),
-            {"content": [{"type": "input_image", "image_url": "https://example.com/a.png"}]},
-        ),
-        (function_output("c", "done"), {"call_id": "c", "output": "done"}),
-        (function_output("c", {"a": [1, date(2026, 1, 2)]}), {"output": '{"a":[1,"2026-01-02"]}'}),
     ],
 )
-def test_events_are_of_the_protocols(event: Event, item: Event) -> None:
-    assert item.items() <= event["item"].items()
-    for parse in (ga.parse_client_event, v1.parse_client_event):
-        typed = parse(json.dumps(event))
-        assert typed.to_dict() == event
-        if "image" not in json.dumps(event) or parse is ga.parse_client_event:
-            assert deviations(typed) == []
+def test_events_are_of_the_protocol(
+    protocol: Any, name: str, arguments: list[Any], expected: Event
+) -> None:
+    event = getattr(protocol, name)(*arguments)
+    typed = protocol.parse_client_event(json.dumps(event))
+    assert type(typed) is protocol.RealtimeClientEventConversationItemCreate
+    assert typed.to_dict() == event
+    assert deviations(typed) == []
+    assert expected.items() <= event["item"].items()
+
+
+def test_images_are_for_ga() -> None:
+    for event, url in [
+        (ga.user_image(b"\0", media_type="image/jpeg"), "data:image/jpeg;base64,AA=="),
+        (ga.user_image("https://example.com/a.png"), "https://example.com/a.png"),
+    ]:
+        typed = ga.parse_client_event(json.dumps(event))
+        assert deviations(typed) == []
+        content = typed.to_dict()["item"]["content"]
+        assert content == [{"type": "input_image", "image_url": url}]
+    assert not hasattr(v1, "user_image")
 
 
 def get_weather(
@@ -63,8 +67,11 @@ def get_weather(
     return {"city": city, "day": day}
 
 
-def test_a_function_is_described_by_its_signature() -> None:
-    definition = FunctionTool(get_weather).definition
+@PROTOCOLS
+def test_a_function_is_described_by_its_signature(protocol: Any) -> None:
+    definition = dict(protocol.FunctionTool(get_weather).definition)
+    create = {"type": "response.create", "response": {"tools": [definition]}}
+    assert deviations(protocol.parse_client_event(json.dumps(create))) == []
     parameters = definition.pop("parameters")
     assert definition == {
         "type": "function",
@@ -74,8 +81,6 @@ def test_a_function_is_described_by_its_signature() -> None:
     assert parameters["required"] == ["city"]
     assert parameters["properties"]["city"]["description"] == "Name of the city."
     assert list(parameters["properties"]) == ["city", "day"]
-    tool = ga.RealtimeFunctionTool.from_dict(FunctionTool(get_weather).definition)
-    assert deviations(tool) == []
 
 
 @pytest.mark.parametrize(
@@ -91,9 +96,9 @@ def test_a_function_is_described_by_its_signature() -> None:
     ],
 )
 def test_calls_are_validated_and_run(arguments: str, output: str) -> None:
-    tool = FunctionTool(get_weather)
+    tool = ga.FunctionTool(get_weather)
     call: Event = {"id": "i", "type": "function_call", "call_id": "c", "arguments": arguments}
-    expected = function_output("c", output)
+    expected = ga.function_output("c", output)
     conversation = Conversation()
     conversation.add({"type": "conversation.item.done", "item": call})
     typed = ga.RealtimeConversationItemFunctionCall.from_dict({**call, "name": tool.name})
@@ -103,9 +108,10 @@ def test_calls_are_validated_and_run(arguments: str, output: str) -> None:
     async def weather(city: str, day: date | None = None) -> Any:
         return get_weather(city, day)
 
-    assert asyncio.run(FunctionTool(weather).run_async(call)) == expected
+    assert asyncio.run(ga.FunctionTool(weather).run_async(call)) == expected
 
 
 def test_arguments_that_are_not_json_are_an_error() -> None:
-    event = FunctionTool(get_weather).run({"call_id": "c", "arguments": '{"city":'})
-    assert event["item"]["output"].startswith("Error: Invalid JSON")
+    event = v1.FunctionTool(get_weather).run({"call_id": "c", "arguments": '{"city":'})
+    item: Any = event["item"]
+    assert item["output"].startswith("Error: Invalid JSON")

@@ -501,6 +501,10 @@ def test_out_of_band_is_what_has_no_conversation(add: Callable[..., Conversation
     conversation = add(created("c", conversation_id="conv"), created("d"))
     assert [each.id for each in conversation.active] == ["c"]
     assert [each.id for each in conversation.active_out_of_band] == ["d"]
+    # Its item may come first.
+    item = {"type": "response.output_item.added", "response_id": "e", "item": {"id": "x"}}
+    add(item, created("e"), conversation=conversation)
+    assert [each.id for each in conversation.active_out_of_band] == ["d", "e"]
 
 
 USAGE = {
@@ -527,6 +531,12 @@ def test_usage_is_counted_once_a_response(add: Callable[..., Conversation]) -> N
     assert conversation.usage == ONCE + ONCE
     assert conversation.responses["a"].usage == ONCE
     assert add(done("c", usage=None), conversation=conversation).usage - ONCE == ONCE
+
+
+def test_parts_and_errors_are_objects(add: Callable[..., Conversation]) -> None:
+    part = on_item("response.content_part.added", part=["text"])
+    failed = on_item("conversation.item.input_audio_transcription.failed", error="Unclear.")
+    assert add(added("i", content=[None, 1, "text"]), part, failed).items[0].parts == {}
 
 
 def test_usage_that_is_no_number_is_left_out() -> None:

@@ -7,11 +7,14 @@ import gc
 import json
 import pickle
 import weakref
+from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
 
+import spec
 from openai_realtime_client import OpenEnum, RealtimeResponse
+from protocols import PROTOCOLS, Protocol
 
 StatusEnum = RealtimeResponse.StatusEnum
 BRAND_NEW = StatusEnum("brand_new")
@@ -112,3 +115,28 @@ def test_unknown_values_are_not_kept() -> None:
     gc.collect()
     assert forgotten() is None
     assert len(StatusEnum) == len(StatusEnum.__members__) == 4
+
+
+def enum_of(schema: dict[str, Any], protocol: Protocol) -> list[str]:
+    """The strings that a schema lists, also in a component, an array or a union."""
+    node = spec.target(schema, protocol.schemas)
+    if "enum" in node:
+        return [each for each in node["enum"] if isinstance(each, str)]
+    inner = [node["items"]] if "items" in node else spec.members(node)
+    return next(filter(None, (enum_of(each, protocol) for each in inner)), [])
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
+def test_every_enum_is_found_by_the_name_of_its_field(protocol: Protocol) -> None:
+    fields = [
+        (name, field, child)
+        for name, schema in protocol.schemas.items()
+        for field, child in schema.get("properties", {}).items()
+        if enum_of(child, protocol)
+    ]
+    assert len(fields) > 90
+    for name, field, child in fields:
+        enum = "".join(word.capitalize() for word in field.split("_")) + "Enum"
+        model = getattr(protocol.module, name)
+        assert getattr(model, enum).values() == enum_of(child, protocol)
+        assert enum not in model.model_fields

@@ -212,10 +212,12 @@ def endpoints(page: Page) -> list[str]:
 
 def parser(folder: Folder, event: Event) -> Callable[[str], Any]:
     """`parse_server_event` for `RealtimeServerEvent…`, and so on."""
+    found: Callable[[str], Any]
+    if event.direction == "webhook":
+        found = folder.package.parse_webhook_event
+        return found
     [words] = re.findall(rf"^Realtime(\w*?)({event.direction.title()})(Event)", event.model)
-    found: Callable[[str], Any] = getattr(
-        folder.package, "_".join(["parse", *filter(None, words)]).lower()
-    )
+    found = getattr(folder.package, "_".join(["parse", *filter(None, words)]).lower())
     return found
 
 

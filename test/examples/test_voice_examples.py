@@ -66,7 +66,7 @@ def test_push_to_talk_waits_for_the_transcript_of_the_question(
     late = moved(recorded(server, {}), kind, after="rate_limits.updated")
     with scripted(late) as other:
         lines = output(other, "push_to_talk.py", question, tmp_path / "late.wav")
-    assert lines == ["Assistant: You said: Audio of 300 ms.", "You: Audio of 300 ms."]
+    assert lines == ["You: Audio of 300 ms.", "Assistant: You said: Audio of 300 ms."]
     assert (tmp_path / "late.wav").read_bytes() == (tmp_path / "answer.wav").read_bytes()
 
 
@@ -129,7 +129,8 @@ def test_only_wav_files_of_the_right_format_are_sent(
 
 def test_transcription_prints_pieces_and_the_whole(server: ReplayServer, question: Path) -> None:
     lines = output(server, "transcription.py", question)
-    assert [line.removeprefix("… ") for line in lines[:-1]] == ["Audio", " of", " 300", " ms."]
+    pieces = ["Audio", "Audio of", "Audio of 300", "Audio of 300 ms."]
+    assert [line.removeprefix("… ") for line in lines[:-1]] == pieces
     assert lines[-1] == "Audio of 300 ms."
     [session] = server.sessions
     assert session.request_path == "/v1/realtime?intent=transcription"

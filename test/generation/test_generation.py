@@ -9,13 +9,15 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from oas_patch.overlay import apply_overlay
 from ruamel.yaml import YAML
+
+# One worker makes the scratch copies, and makes each once.
+pytestmark = pytest.mark.xdist_group("generation")
 
 ROOT = Path(__file__).parents[2]
 INPUTS = (
@@ -125,6 +127,74 @@ components:
           enum: [conversation.renamed]
         newName: {type: string, description: The name.}
 """
+# A third protocol, which is a fragment and nothing else.
+THIRD = """
+openapi: 3.1.0
+info: {title: Third, version: '1', description: A third protocol.}
+servers: [{url: 'https://example.com'}]
+paths: {}
+components:
+  schemas:
+    RealtimeServerEvent:
+      description: Any event of the server.
+      x-connection: {about: Open a third session, path: /third, append: audio.append}
+      discriminator:
+        propertyName: type
+        mapping:
+          hello: '#/components/schemas/RealtimeServerEventHello'
+          bye: '#/components/schemas/RealtimeServerEventBye'
+      anyOf:
+        - $ref: '#/components/schemas/RealtimeServerEventHello'
+        - $ref: '#/components/schemas/RealtimeServerEventBye'
+    RealtimeServerEventHello:
+      type: object
+      description: The server is there.
+      required: [type, name]
+      properties:
+        type: {type: string, const: hello, description: The type of the event.}
+        name: {type: string, description: Name of the server.}
+    RealtimeServerEventBye:
+      type: object
+      description: The server leaves.
+      required: [type]
+      properties:
+        type: {type: string, const: bye, description: The type of the event.}
+    RealtimeClientEvent:
+      description: Any event of the client.
+      discriminator:
+        propertyName: type
+        mapping:
+          ask: '#/components/schemas/RealtimeClientEventAsk'
+          tell: '#/components/schemas/RealtimeClientEventTell'
+      anyOf:
+        - $ref: '#/components/schemas/RealtimeClientEventAsk'
+        - $ref: '#/components/schemas/RealtimeClientEventTell'
+    RealtimeClientEventAsk:
+      type: object
+      description: A question.
+      required: [type]
+      properties:
+        type: {type: string, const: ask, description: The type of the event.}
+    RealtimeClientEventTell:
+      type: object
+      description: Something to know.
+      required: [type, from]
+      properties:
+        type: {type: string, const: tell, description: The type of the event.}
+        from: {type: string, description: Who sends it.}
+        x-to: {type: [string, 'null'], description: Who receives it.}
+        notes: {$ref: '#/components/schemas/Notes', description: More to know.}
+    Notes:
+      type: object
+      description: What else there is to know.
+      properties:
+        str: {type: integer, description: A key with the name of a type.}
+        text: {type: string, description: The text.}
+        flags:
+          type: array
+          items: {type: boolean}
+          description: More of it.
+"""
 REMOVED = "RealtimeServerEventOutputAudioBufferStopped"
 REMOVED_FILES = {
     f"{PAGES}/{REMOVED}.md",
@@ -219,13 +289,14 @@ def read(run: Run, path: str) -> str:
     return (run.root / path).read_text("utf-8")
 
 
-# A changed fragment
+# A changed fragment, and a new one
 
 
 @pytest.fixture(scope="module")
 def changed(tmp_path_factory: pytest.TempPathFactory) -> Run:
     root = copy_repository(tmp_path_factory.mktemp("changed"))
     change_fragment(root / FRAGMENT)
+    (root / "openapi/third.yaml").write_text(THIRD, "utf-8")
     run = generate(root)
     assert run.code == 0, run.errors
     return run
@@ -371,8 +442,9 @@ def mentions(run: Run, text: str) -> list[str]:
 
 
 def listed(run: Run) -> list[str]:
-    """The files of what is generated: `v1/` and `ga/`, of the package and of the docs."""
-    folders = ("openai_realtime_client/v1/", "openai_realtime_client/ga/", "docs/v1/", "docs/ga/")
+    """The generated files: a folder of the package and one of the docs for each fragment."""
+    tops = ("openai_realtime_client", "docs")
+    folders = tuple(f"{top}/{name}/" for top in tops for name in ("v1", "ga", "third"))
     return sorted(path for path in snapshot(run.root) if path.startswith(folders))
 
 
@@ -400,7 +472,49 @@ def first_line(run: Run, path: str) -> str:
     return read(run, path).partition("\n")[0]
 
 
-# Later runs on that tree
+def test_a_fragment_is_enough_for_a_protocol(changed: Run) -> None:
+    assert "+ docs/third/RealtimeServerEventHello.md" in changed.changes
+    assert not [path for path in changed.changes if "third/api" in path]
+    program = """
+from openai_realtime_client import third
+event = third.parse_server_event('{"type":"hello","name":"it"}')
+assert isinstance(event, third.RealtimeServerEventHello)
+connector = third.connect_sync(base_url="ws://localhost", api_key="")
+print(event.name, connector._url(), third.connect.__mro__[1].__name__)
+"""
+    assert run_in(changed.root, program) == "it ws://localhost/third AsyncConnector\n"
+
+
+def test_dictionaries_have_any_keys(changed: Run) -> None:
+    program = """
+from typing import get_type_hints
+from openai_realtime_client import third
+for each in (third.RealtimeClientEventTellParam, third.NotesParam):
+    print(*(f"{key}: {kind}" for key, kind in get_type_hints(each).items()), sep="; ")
+"""
+    own = "openai_realtime_client.third.params.NotesParam"
+    assert run_in(changed.root, program).splitlines() == [
+        "type: typing.Literal['tell']; from: <class 'str'>; x-to: str | None; "
+        f"notes: <class '{own}'>",
+        "str: <class 'int'>; text: <class 'str'>; flags: collections.abc.Sequence[bool]",
+    ]
+
+
+def test_a_third_protocol_is_tested_without_an_edit(changed: Run) -> None:
+    shutil.copytree(ROOT / "test", changed.root / "test", dirs_exist_ok=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "test/core/test_round_trips.py", "-k", "third"],
+        env={**os.environ, "PYTHONPATH": str(changed.root)},
+        cwd=changed.root,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"\b[1-9]\d* passed", done.stdout)
+
+
+# Later runs on copies of that tree
 
 EDITED = f"{MODELS}/realtime_response_usage.py"
 MISSING = f"{PAGES}/RealtimeSession.md"
@@ -408,15 +522,19 @@ STRAY = f"{MODELS}/stray.py"
 
 
 @pytest.fixture(scope="module")
-def later(changed: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
-    """A second run, a check, and a check of a tree with faults, at once: each takes seconds."""
-    roots = [tmp_path_factory.mktemp(name) for name in ("again", "check", "faults")]
-    for root in roots:
-        shutil.copytree(changed.root, root, dirs_exist_ok=True)
-    plant_faults(roots[2])
-    with ThreadPoolExecutor() as pool:
-        runs = pool.map(generate, roots, ([], ["--check"], ["--check"]))
-        return dict(zip(("again", "check", "faults"), runs, strict=True))
+def again(changed: Run) -> Run:
+    """A run after the third fragment was removed."""
+    root = shutil.copytree(changed.root, changed.root.with_name("again"))
+    (root / "openapi/third.yaml").unlink()
+    return generate(root)
+
+
+@pytest.fixture(scope="module")
+def check(changed: Run) -> Run:
+    """A check of a tree with faults."""
+    root = shutil.copytree(changed.root, changed.root.with_name("faults"))
+    plant_faults(root)
+    return generate(root, ["--check"])
 
 
 def plant_faults(root: Path) -> None:
@@ -434,22 +552,23 @@ def replace_in(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def test_second_run_changes_nothing(later: dict[str, Run]) -> None:
-    run = later["again"]
-    assert (run.code, run.errors, run.changes) == (0, "", set())
-    assert run.output.splitlines()[-1] == "0 files added, 0 changed, 0 removed"
+def test_a_removed_fragment_takes_its_packages_along(again: Run) -> None:
+    assert (again.code, again.errors) == (0, "")
+    assert not (again.root / "openai_realtime_client/third").exists()
+    assert not (again.root / "docs/third").exists()
+    assert "- docs/third/README.md" in again.changes
 
 
-def test_check_agrees(later: dict[str, Run]) -> None:
-    run = later["check"]
-    assert (run.code, run.errors, run.changes) == (0, "", set())
-    assert run.output.splitlines()[-1] == "The generated files are up to date."
+def test_a_second_run_changes_nothing_else(again: Run) -> None:
+    others = [change for change in again.changes if "/third/" not in change]
+    assert others == []
+    count = len(again.changes)
+    assert again.output.splitlines()[-1] == f"0 files added, 0 changed, {count} removed"
 
 
-def test_check_fails_and_changes_nothing(later: dict[str, Run]) -> None:
-    run = later["faults"]
-    assert (run.code, run.changes) == (1, set())
-    (line,) = run.errors.splitlines()
+def test_check_fails_and_changes_nothing(check: Run) -> None:
+    assert (check.code, check.changes) == (1, set())
+    (line,) = check.errors.splitlines()
     assert line.startswith(
         "error: 3 generated files differ from what openapi/ gives, "
         "1 are missing, 1 are not generated."
@@ -470,140 +589,8 @@ def test_check_fails_and_changes_nothing(later: dict[str, Run]) -> None:
     ],
     ids=["edited file", "edited line", "missing", "stray", "model", "page"],
 )
-def test_check_shows_each_difference(later: dict[str, Run], expected: str) -> None:
-    assert expected in later["faults"].output
-
-
-# A third protocol, which is a fragment and nothing else
-
-THIRD = """
-openapi: 3.1.0
-info: {title: Third, version: '1', description: A third protocol.}
-servers: [{url: 'https://example.com'}]
-paths: {}
-components:
-  schemas:
-    RealtimeServerEvent:
-      description: Any event of the server.
-      x-connection: {about: Open a third session, path: /third, append: audio.append}
-      discriminator:
-        propertyName: type
-        mapping:
-          hello: '#/components/schemas/RealtimeServerEventHello'
-          bye: '#/components/schemas/RealtimeServerEventBye'
-      anyOf:
-        - $ref: '#/components/schemas/RealtimeServerEventHello'
-        - $ref: '#/components/schemas/RealtimeServerEventBye'
-    RealtimeServerEventHello:
-      type: object
-      description: The server is there.
-      required: [type, name]
-      properties:
-        type: {type: string, const: hello, description: The type of the event.}
-        name: {type: string, description: Name of the server.}
-    RealtimeServerEventBye:
-      type: object
-      description: The server leaves.
-      required: [type]
-      properties:
-        type: {type: string, const: bye, description: The type of the event.}
-    RealtimeClientEvent:
-      description: Any event of the client.
-      discriminator:
-        propertyName: type
-        mapping:
-          ask: '#/components/schemas/RealtimeClientEventAsk'
-          tell: '#/components/schemas/RealtimeClientEventTell'
-      anyOf:
-        - $ref: '#/components/schemas/RealtimeClientEventAsk'
-        - $ref: '#/components/schemas/RealtimeClientEventTell'
-    RealtimeClientEventAsk:
-      type: object
-      description: A question.
-      required: [type]
-      properties:
-        type: {type: string, const: ask, description: The type of the event.}
-    RealtimeClientEventTell:
-      type: object
-      description: Something to know.
-      required: [type, from]
-      properties:
-        type: {type: string, const: tell, description: The type of the event.}
-        from: {type: string, description: Who tells it.}
-        x-to: {type: [string, 'null'], description: Who is to know.}
-        notes: {$ref: '#/components/schemas/Notes', description: More to know.}
-    Notes:
-      type: object
-      description: What else there is to know.
-      properties:
-        str: {type: integer, description: A key with the name of a type.}
-        text: {type: string, description: The text.}
-        flags:
-          type: array
-          items: {type: boolean}
-          description: More of it.
-"""
-
-
-@pytest.fixture(scope="module")
-def third(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    root = copy_repository(tmp_path_factory.mktemp("third"))
-    (root / "openapi/third.yaml").write_text(THIRD, "utf-8")
-    run = generate(root)
-    assert run.code == 0, run.errors
-    return run
-
-
-def test_a_fragment_is_enough_for_a_protocol(third: Run) -> None:
-    assert "+ docs/third/RealtimeServerEventHello.md" in third.changes
-    assert not [path for path in third.changes if "third/api" in path]
-    program = """
-from openai_realtime_client import third
-event = third.parse_server_event('{"type":"hello","name":"it"}')
-assert isinstance(event, third.RealtimeServerEventHello)
-settings = third.connect_sync(base_url="ws://localhost", api_key="")._settings
-print(event.name, settings.url(), third.connect.__mro__[1].__name__)
-"""
-    assert run_in(third.root, program) == "it ws://localhost/third AsyncConnector\n"
-
-
-def test_dictionaries_have_any_keys(third: Run) -> None:
-    program = """
-from typing import get_type_hints
-from openai_realtime_client import third
-for each in (third.RealtimeClientEventTellParam, third.NotesParam):
-    print(*(f"{key}: {kind}" for key, kind in get_type_hints(each).items()), sep="; ")
-"""
-    own = "openai_realtime_client.third.params.NotesParam"
-    assert run_in(third.root, program).splitlines() == [
-        "type: typing.Literal['tell']; from: <class 'str'>; x-to: str | None; "
-        f"notes: <class '{own}'>",
-        "str: <class 'int'>; text: <class 'str'>; flags: collections.abc.Sequence[bool]",
-    ]
-
-
-def test_a_third_protocol_is_tested_without_an_edit(third: Run) -> None:
-    shutil.copytree(ROOT / "test", third.root / "test", dirs_exist_ok=True)
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "test/core/test_round_trips.py", "-k", "third"],
-        env={**os.environ, "PYTHONPATH": str(third.root)},
-        cwd=third.root,
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    assert re.search(r"\b[1-9]\d* passed", done.stdout)
-
-
-def test_a_removed_fragment_takes_its_packages_along(third: Run, tmp_path: Path) -> None:
-    root = shutil.copytree(third.root, tmp_path / "root")
-    (root / "openapi/third.yaml").unlink()
-    run = generate(root)
-    assert run.code == 0, run.errors
-    assert not (root / "openai_realtime_client/third").exists()
-    assert not (root / "docs/third").exists()
-    assert "- docs/third/README.md" in run.output
+def test_check_shows_each_difference(check: Run, expected: str) -> None:
+    assert expected in check.output
 
 
 # A broken fragment

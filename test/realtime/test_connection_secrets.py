@@ -318,7 +318,7 @@ class Seen:
         arguments = {**self._credential(url), **kwargs}
         options = {"close_timeout": 1, **(options or {})}
         connector = self._kind.connect(websocket_options=options, **arguments)
-        self.objects += [connector, connector._settings, arguments.get("azure")]
+        self.objects += [connector, arguments.get("azure")]
         async with entered(connector, self._kind.is_async) as connection:
             self.objects.append(connection)
             yield connection

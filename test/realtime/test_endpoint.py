@@ -27,15 +27,21 @@ def kind() -> Kind:
 
 
 def url(kind: Kind, *args: Any, **kwargs: Any) -> str:
-    found: str = kind.connect(*args, **kwargs)._settings.url()
+    found: str = kind.connect(*args, **kwargs)._url()
+    return found
+
+
+def made(connector: Any, kind: Kind) -> Headers:
+    """The headers of the next handshake."""
+    if kind.is_async:
+        return asyncio.run(connector._handshake_headers_async())
+    found: Headers = connector._handshake_headers()
     return found
 
 
 def headers(kind: Kind, **kwargs: Any) -> Headers:
     """The headers that a handshake adds."""
-    settings = kind.connect(**kwargs)._settings
-    found: Headers = asyncio.run(settings.headers_async()) if kind.is_async else settings.headers()
-    return found
+    return made(kind.connect(**kwargs), kind)
 
 
 def beta(kind: Kind) -> dict[str, str]:
@@ -255,11 +261,10 @@ def test_a_missing_key_is_an_error_that_says_what_to_do(kind: Kind) -> None:
 @for_dialects
 def test_a_function_gives_a_new_key_each_time(kind: Kind) -> None:
     keys = iter(["sk-first", "sk-second"])
-    settings = kind.connect(api_key=lambda: next(keys))._settings
-    settings.url()
+    connector = kind.connect(api_key=lambda: next(keys))
+    connector._url()
     for key in ("sk-first", "sk-second"):
-        got = asyncio.run(settings.headers_async()) if kind.is_async else settings.headers()
-        assert got["Authorization"] == f"Bearer {key}"
+        assert made(connector, kind)["Authorization"] == f"Bearer {key}"
 
 
 def test_a_coroutine_function_gives_the_key(kind: Kind) -> None:

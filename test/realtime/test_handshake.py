@@ -14,6 +14,7 @@ import transports
 from connections import (
     EVENT,
     KEY,
+    TLS,
     Kind,
     answering,
     assert_closed,
@@ -236,6 +237,19 @@ async def test_a_server_that_is_not_there_is_an_error(kind: Kind, url: str, host
     error = await refusal(kind, url.format(port=unused_port()))
     assert type(error) is ConnectionFailedError
     assert f"no connection to {host}" in str(error)
+
+
+@pytest.mark.parametrize("kind", TLS, ids=str)
+@scenario
+async def test_a_certificate_of_an_unknown_authority_is_an_error(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with HttpServer() as server:
+        error = await refusal(kind, server.url)
+    assert type(error) is ConnectionFailedError
+    assert "CertificateVerif" in str(error) or "SSLCertVerificationError" in str(error)
+    assert not server.requests
 
 
 @scenario

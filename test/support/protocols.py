@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -65,6 +65,7 @@ class Protocol:
         """The schemas that have a class or union in the package."""
         yield from spec.public_schemas({"components": {"schemas": self.schemas}})
 
+    @cache  # noqa: B019 - there are as many as fragments
     def instances(self, name: str) -> st.SearchStrategy[Any]:
         """JSON values that fit a schema: optional fields or not, and fields it does not list.
 

@@ -134,6 +134,37 @@ class Extended(ga.RealtimeFunctionTool):
     vendor_timeout: int | None = None
 
 
+def enums_from_strings() -> None:
+    """An argument takes the enum or one of its strings; the field holds the enum."""
+    params = ga.RealtimeResponseCreateParams(
+        output_modalities=["text", ga.RealtimeResponseCreateParams.OutputModalitiesEnum.AUDIO],
+        tool_choice="auto",
+        max_output_tokens="inf",
+        conversation="none",
+        reasoning=ga.RealtimeReasoning(effort="low"),
+    )
+    assert_type(
+        params.output_modalities, list[ga.RealtimeResponseCreateParams.OutputModalitiesEnum] | None
+    )
+    print(all(each.is_known for each in params.output_modalities or []))
+    reasoning = ga.RealtimeReasoning(effort=ga.RealtimeReasoning.EffortEnum("new"))
+    assert_type(reasoning.effort, ga.RealtimeReasoningEffort | None)
+    print(reasoning.effort and reasoning.effort.is_known)
+    session = ga.RealtimeSessionCreateRequestGA(
+        output_modalities=("text",),
+        include=["item.input_audio_transcription.logprobs"],
+        truncation="auto",
+        tracing="auto",
+        model="a-new-model",
+        tool_choice=ga.ToolChoiceFunction(name="look_up"),
+    )
+    assert_type(session.truncation, ga.RealtimeTruncation | None)
+    noise = ga.RealtimeNoiseReduction(type="near_field")
+    noise.type = ga.RealtimeNoiseReduction.TypeEnum.FAR_FIELD
+    v1.RealtimeSessionCreateRequest(modalities=["text", "audio"], voice="alloy")
+    v1.RealtimeResponse(status="completed", output_audio_format="pcm16", max_output_tokens=5)
+
+
 def sent() -> list[ga.RealtimeModel]:
     return [
         ga.RealtimeClientEventResponseCreate(),
@@ -141,3 +172,21 @@ def sent() -> list[ga.RealtimeModel]:
         ga.RealtimeFunctionTool.from_dict({"type": "function", "vendor_key": 1}),
         Extended(name="look_up", vendor_timeout=5),
     ]
+
+
+async def built(png: bytes) -> None:
+    create = ga.user_text("Hi")
+    assert_type(create, ga.RealtimeClientEventConversationItemCreateParam)
+    assert_type(v1.user_text("Hi"), v1.RealtimeClientEventConversationItemCreateParam)
+    tool = ga.FunctionTool(described)
+    assert_type(tool.definition, ga.RealtimeFunctionToolParam)
+    assert_type(v1.FunctionTool(described).definition, v1.RealtimeResponseCreateParamsToolParam)
+    session: ga.RealtimeSessionUpdateParam = {"type": "realtime", "tools": [tool.definition]}
+    async with ga.connect("gpt-realtime") as connection:
+        await connection.send({"type": "session.update", "session": session})
+        await connection.send({"type": "response.create", "response": {"input": [create["item"]]}})
+        await connection.send(ga.user_image(png, media_type="image/png"))
+        await connection.send(await tool.run_async({"call_id": "c", "arguments": "{}"}))
+        await connection.send(ga.function_output("c", ["any", "value"]))
+    with v1.connect_sync("gpt-realtime") as threads:
+        threads.send(v1.user_audio(b""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import openai_realtime_client
 from openai_realtime_client import connect  # error: mypy, pyright
-from openai_realtime_client import ga
+from openai_realtime_client import ga, v1
 from openai_realtime_client import parse_server_event  # error: mypy, pyright
 from openai_realtime_client.ga import Nope  # error: mypy, pyright
 from openai_realtime_client.ga.models import Neither  # error: mypy, pyright
@@ -57,3 +57,13 @@ async def misused_connections() -> None:
     with ga.connect_sync("gpt-realtime") as threads:
         threads.send_audio("text")  # error: mypy, pyright
         threads.recv(timeout="1")  # error: mypy, pyright
+
+
+def misbuilt() -> None:
+    """Builders with wrong arguments, or of a protocol that has no such thing."""
+    ga.user_text(b"bytes")  # error: mypy, pyright
+    ga.user_audio("text")  # error: mypy, pyright
+    v1.user_image("https://example.com/a.png")  # error: mypy, pyright
+    ga.FunctionTool("get_weather")  # error: mypy, pyright
+    with v1.connect_sync("gpt-realtime") as threads:
+        threads.send(v1.FunctionTool(misbuilt).definition)  # error: mypy, pyright

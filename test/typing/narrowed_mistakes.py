@@ -83,3 +83,18 @@ def sends() -> None:
     ga.RealtimeFunctionTool(names="look_up")  # error: mypy, pyright
     ga.RealtimeFunctionTool(parameters=["a"])  # error: mypy, pyright
     ga.RealtimeResponseCreateParams(output_modalities=["txt"])  # error: mypy, pyright
+
+
+def enums() -> None:
+    ga.RealtimeReasoning(effort="lowest")  # error: mypy, pyright
+    ga.RealtimeReasoning(efort="low")  # error: mypy, pyright
+    ga.RealtimeResponseCreateParams(tool_choice="atuo")  # error: mypy, pyright
+    ga.RealtimeResponseCreateParams(output_modalities="text")  # error: mypy, pyright
+    ga.RealtimeResponseCreateParams(max_output_tokens="infinite")  # error: mypy, pyright
+    ga.RealtimeSessionCreateRequestGA(include=["item.logprobs"])  # error: mypy, pyright
+    ga.RealtimeNoiseReduction(type="near")  # error: mypy, pyright
+    v1.RealtimeResponse(status="complete")  # error: mypy, pyright
+    response = v1.RealtimeResponse(status="completed")
+    print(response.status.is_known)  # error: mypy, pyright
+    response.status = "completed"  # error: mypy, pyright
+    print(ga.RealtimeReasoning.EffortEnum.LOWEST)  # error: mypy, pyright

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from typing_extensions import assert_type
 
-from openai_realtime_client import ApiClient, Connection, ga, user_text, v1
+from openai_realtime_client import ApiClient, Connection, ga, v1
 
 TOOL: ga.RealtimeFunctionToolParam = {
     "type": "function",
@@ -68,7 +68,7 @@ async def send_events() -> None:
                 "item": {"type": "function_call_output", "call_id": "c", "output": "{}"},
             }
         )
-        await connection.send(user_text("Hello"))
+        await connection.send(ga.user_text("Hello"))
         session: VendorSession = {"type": "realtime", "vendor_timeout": 5}
         await connection.send({"type": "session.update", "session": session})
         await connection.send(cast(ga.RealtimeClientEventParam, {"type": "vendor.ping"}))

@@ -239,6 +239,9 @@ if TYPE_CHECKING:
     from openai_realtime_client.ga.models.realtime_response_create_params_conversation import (
         RealtimeResponseCreateParamsConversationEnum as RealtimeResponseCreateParamsConversationEnum,
     )
+    from openai_realtime_client.ga.models.realtime_response_create_params_input_item import (
+        RealtimeResponseCreateParamsInputItem as RealtimeResponseCreateParamsInputItem,
+    )
     from openai_realtime_client.ga.models.realtime_response_status_details import (
         RealtimeResponseStatusDetails as RealtimeResponseStatusDetails,
     )
@@ -614,6 +617,9 @@ if TYPE_CHECKING:
     from openai_realtime_client.ga.models.realtime_turn_detection_settings import (
         RealtimeTurnDetectionSettings as RealtimeTurnDetectionSettings,
     )
+    from openai_realtime_client.ga.models.realtime_webhook_event import (
+        RealtimeWebhookEvent as RealtimeWebhookEvent,
+    )
     from openai_realtime_client.ga.models.response_prompt_variable import (
         ResponsePromptVariable as ResponsePromptVariable,
     )
@@ -645,6 +651,15 @@ if TYPE_CHECKING:
     from openai_realtime_client.ga.models.voice_ids_shared import VoiceIdsShared as VoiceIdsShared
     from openai_realtime_client.ga.models.voice_ids_shared import (
         VoiceIdsSharedEnum as VoiceIdsSharedEnum,
+    )
+    from openai_realtime_client.ga.models.webhook_realtime_call_incoming import (
+        WebhookRealtimeCallIncoming as WebhookRealtimeCallIncoming,
+    )
+    from openai_realtime_client.ga.models.webhook_realtime_call_incoming_data import (
+        WebhookRealtimeCallIncomingData as WebhookRealtimeCallIncomingData,
+    )
+    from openai_realtime_client.ga.models.webhook_realtime_call_incoming_sip_header import (
+        WebhookRealtimeCallIncomingSipHeader as WebhookRealtimeCallIncomingSipHeader,
     )
 else:
     __getattr__, __dir__ = _lazy_names(
@@ -731,6 +746,7 @@ else:
             "RealtimeResponseCreateParamsAudioOutput": "openai_realtime_client.ga.models.realtime_response_create_params_audio_output",
             "RealtimeResponseCreateParamsConversation": "openai_realtime_client.ga.models.realtime_response_create_params_conversation",
             "RealtimeResponseCreateParamsConversationEnum": "openai_realtime_client.ga.models.realtime_response_create_params_conversation",
+            "RealtimeResponseCreateParamsInputItem": "openai_realtime_client.ga.models.realtime_response_create_params_input_item",
             "RealtimeResponseStatusDetails": "openai_realtime_client.ga.models.realtime_response_status_details",
             "RealtimeResponseStatusDetailsError": "openai_realtime_client.ga.models.realtime_response_status_details_error",
             "RealtimeResponseUsage": "openai_realtime_client.ga.models.realtime_response_usage",
@@ -858,6 +874,7 @@ else:
             "RealtimeTurnDetectionSemanticVad": "openai_realtime_client.ga.models.realtime_turn_detection_semantic_vad",
             "RealtimeTurnDetectionServerVad": "openai_realtime_client.ga.models.realtime_turn_detection_server_vad",
             "RealtimeTurnDetectionSettings": "openai_realtime_client.ga.models.realtime_turn_detection_settings",
+            "RealtimeWebhookEvent": "openai_realtime_client.ga.models.realtime_webhook_event",
             "ResponsePromptVariable": "openai_realtime_client.ga.models.response_prompt_variable",
             "ToolChoiceFunction": "openai_realtime_client.ga.models.tool_choice_function",
             "ToolChoiceMCP": "openai_realtime_client.ga.models.tool_choice_mcp",
@@ -870,5 +887,8 @@ else:
             "VoiceIdsOrCustomVoice": "openai_realtime_client.ga.models.voice_ids_or_custom_voice",
             "VoiceIdsShared": "openai_realtime_client.ga.models.voice_ids_shared",
             "VoiceIdsSharedEnum": "openai_realtime_client.ga.models.voice_ids_shared",
+            "WebhookRealtimeCallIncoming": "openai_realtime_client.ga.models.webhook_realtime_call_incoming",
+            "WebhookRealtimeCallIncomingData": "openai_realtime_client.ga.models.webhook_realtime_call_incoming_data",
+            "WebhookRealtimeCallIncomingSipHeader": "openai_realtime_client.ga.models.webhook_realtime_call_incoming_sip_header",
         },
     )

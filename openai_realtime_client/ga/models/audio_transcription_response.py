@@ -2,7 +2,10 @@
 
 
 from openai_realtime_client.core.model import RealtimeModel
-from openai_realtime_client.ga.models.audio_transcription_model import AudioTranscriptionModel
+from openai_realtime_client.ga.models.audio_transcription_model import (
+    AudioTranscriptionModel,
+    AudioTranscriptionModelEnum,
+)
 
 
 class AudioTranscriptionResponse(RealtimeModel):
@@ -14,6 +17,7 @@ class AudioTranscriptionResponse(RealtimeModel):
 
     __nullable__ = frozenset({"language", "prompt"})
 
+    ModelEnum = AudioTranscriptionModelEnum
     model: AudioTranscriptionModel | None = None
     """Speech recognition model in use."""
     language: str | None = None

@@ -13,9 +13,6 @@ from openai_realtime_client.ga.models.realtime_conversation_item_function_call_o
 from openai_realtime_client.ga.models.realtime_conversation_item_message import (
     RealtimeConversationItemMessage,
 )
-from openai_realtime_client.ga.models.realtime_conversation_item_reference import (
-    RealtimeConversationItemReference,
-)
 from openai_realtime_client.ga.models.realtime_mcp_approval_request import (
     RealtimeMCPApprovalRequest,
 )
@@ -33,7 +30,6 @@ RealtimeConversationItem: TypeAlias = Annotated[
     | RealtimeMCPListTools
     | RealtimeMCPToolCall
     | RealtimeMCPApprovalRequest
-    | RealtimeConversationItemReference
     | UnknownModel,
     Discriminator(
         "type",
@@ -45,7 +41,6 @@ RealtimeConversationItem: TypeAlias = Annotated[
             "mcp_list_tools": RealtimeMCPListTools,
             "mcp_call": RealtimeMCPToolCall,
             "mcp_approval_request": RealtimeMCPApprovalRequest,
-            "item_reference": RealtimeConversationItemReference,
         },
     ),
 ]

@@ -3,12 +3,13 @@
 
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.ga.models.realtime_audio_formats import RealtimeAudioFormats
-from openai_realtime_client.ga.models.voice_ids_shared import VoiceIdsShared
+from openai_realtime_client.ga.models.voice_ids_shared import VoiceIdsShared, VoiceIdsSharedEnum
 
 
 class RealtimeResponseAudioOutput(RealtimeModel):
     """Settings of the speech in a response, as the server reports them."""
 
+    VoiceEnum = VoiceIdsSharedEnum
     format: RealtimeAudioFormats | None = None
     """Encoding of the audio in `response.output_audio.delta` events."""
     voice: VoiceIdsShared | None = None

@@ -4,11 +4,13 @@
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.ga.models.realtime_audio_formats import RealtimeAudioFormats
 from openai_realtime_client.ga.models.voice_ids_or_custom_voice import VoiceIdsOrCustomVoice
+from openai_realtime_client.ga.models.voice_ids_shared import VoiceIdsSharedEnum
 
 
 class RealtimeResponseCreateParamsAudioOutput(RealtimeModel):
     """Settings of the speech to produce in a single response."""
 
+    VoiceEnum = VoiceIdsSharedEnum
     format: RealtimeAudioFormats | None = None
     """Encoding wanted for the audio in `response.output_audio.delta` events."""
     voice: VoiceIdsOrCustomVoice | None = None

@@ -4,11 +4,13 @@
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.ga.models.realtime_audio_formats import RealtimeAudioFormats
 from openai_realtime_client.ga.models.voice_ids_or_custom_voice import VoiceIdsOrCustomVoice
+from openai_realtime_client.ga.models.voice_ids_shared import VoiceIdsSharedEnum
 
 
 class RealtimeSessionCreateRequestGAAudioOutput(RealtimeModel):
     """Settings for the audio the model generates. They set its format, voice and pace."""
 
+    VoiceEnum = VoiceIdsSharedEnum
     format: RealtimeAudioFormats | None = None
     """Encoding of the output audio.
 

@@ -3,7 +3,7 @@
 
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.ga.models.realtime_audio_formats import RealtimeAudioFormats
-from openai_realtime_client.ga.models.voice_ids_shared import VoiceIdsShared
+from openai_realtime_client.ga.models.voice_ids_shared import VoiceIdsShared, VoiceIdsSharedEnum
 
 
 class RealtimeSessionCreateResponseGAAudioOutput(RealtimeModel):
@@ -12,6 +12,7 @@ class RealtimeSessionCreateResponseGAAudioOutput(RealtimeModel):
     They give the format, voice and pace of generated speech.
     """
 
+    VoiceEnum = VoiceIdsSharedEnum
     format: RealtimeAudioFormats | None = None
     """Encoding of the output audio.
 

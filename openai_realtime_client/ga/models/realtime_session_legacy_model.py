@@ -9,8 +9,10 @@ class RealtimeSessionLegacyModelEnum(OpenEnum):
     """The known values of `RealtimeSessionLegacyModel`."""
 
     GPT_REALTIME = "gpt-realtime"
+    """Deprecated: shuts down on 2027-01-20."""
     GPT_REALTIME_1_5 = "gpt-realtime-1.5"
     GPT_REALTIME_2025_08_28 = "gpt-realtime-2025-08-28"
+    """Deprecated: shuts down on 2027-01-20."""
     GPT_4O_REALTIME_PREVIEW = "gpt-4o-realtime-preview"
     GPT_4O_REALTIME_PREVIEW_2024_10_01 = "gpt-4o-realtime-preview-2024-10-01"
     GPT_4O_REALTIME_PREVIEW_2024_12_17 = "gpt-4o-realtime-preview-2024-12-17"
@@ -18,12 +20,16 @@ class RealtimeSessionLegacyModelEnum(OpenEnum):
     GPT_4O_MINI_REALTIME_PREVIEW = "gpt-4o-mini-realtime-preview"
     GPT_4O_MINI_REALTIME_PREVIEW_2024_12_17 = "gpt-4o-mini-realtime-preview-2024-12-17"
     GPT_REALTIME_MINI = "gpt-realtime-mini"
+    """Deprecated: shuts down on 2027-01-20."""
     GPT_REALTIME_MINI_2025_10_06 = "gpt-realtime-mini-2025-10-06"
     GPT_REALTIME_MINI_2025_12_15 = "gpt-realtime-mini-2025-12-15"
+    """Deprecated: shuts down on 2027-01-20."""
     GPT_AUDIO_1_5 = "gpt-audio-1.5"
     GPT_AUDIO_MINI = "gpt-audio-mini"
+    """Deprecated: shuts down on 2027-01-20."""
     GPT_AUDIO_MINI_2025_10_06 = "gpt-audio-mini-2025-10-06"
     GPT_AUDIO_MINI_2025_12_15 = "gpt-audio-mini-2025-12-15"
+    """Deprecated: shuts down on 2027-01-20."""
 
 
 RealtimeSessionLegacyModel: TypeAlias = Annotated[

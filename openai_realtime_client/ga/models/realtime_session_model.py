@@ -9,11 +9,13 @@ class RealtimeSessionModelEnum(OpenEnum):
     """The known values of `RealtimeSessionModel`."""
 
     GPT_REALTIME = "gpt-realtime"
+    """Deprecated: shuts down on 2027-01-20."""
     GPT_REALTIME_1_5 = "gpt-realtime-1.5"
     GPT_REALTIME_2 = "gpt-realtime-2"
     GPT_REALTIME_2_1 = "gpt-realtime-2.1"
     GPT_REALTIME_2_1_MINI = "gpt-realtime-2.1-mini"
     GPT_REALTIME_2025_08_28 = "gpt-realtime-2025-08-28"
+    """Deprecated: shuts down on 2027-01-20."""
     GPT_4O_REALTIME_PREVIEW = "gpt-4o-realtime-preview"
     GPT_4O_REALTIME_PREVIEW_2024_10_01 = "gpt-4o-realtime-preview-2024-10-01"
     GPT_4O_REALTIME_PREVIEW_2024_12_17 = "gpt-4o-realtime-preview-2024-12-17"
@@ -21,12 +23,16 @@ class RealtimeSessionModelEnum(OpenEnum):
     GPT_4O_MINI_REALTIME_PREVIEW = "gpt-4o-mini-realtime-preview"
     GPT_4O_MINI_REALTIME_PREVIEW_2024_12_17 = "gpt-4o-mini-realtime-preview-2024-12-17"
     GPT_REALTIME_MINI = "gpt-realtime-mini"
+    """Deprecated: shuts down on 2027-01-20."""
     GPT_REALTIME_MINI_2025_10_06 = "gpt-realtime-mini-2025-10-06"
     GPT_REALTIME_MINI_2025_12_15 = "gpt-realtime-mini-2025-12-15"
+    """Deprecated: shuts down on 2027-01-20."""
     GPT_AUDIO_1_5 = "gpt-audio-1.5"
     GPT_AUDIO_MINI = "gpt-audio-mini"
+    """Deprecated: shuts down on 2027-01-20."""
     GPT_AUDIO_MINI_2025_10_06 = "gpt-audio-mini-2025-10-06"
     GPT_AUDIO_MINI_2025_12_15 = "gpt-audio-mini-2025-12-15"
+    """Deprecated: shuts down on 2027-01-20."""
 
 
 RealtimeSessionModel: TypeAlias = Annotated[

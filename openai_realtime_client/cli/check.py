@@ -1,0 +1,60 @@
+"""`check`: scripted turns against a server, and a line for each thing that is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from dataclasses import asdict
+from urllib.parse import urlsplit
+
+from openai_realtime_client import ConnectionSettingsError, RealtimeConnectionError
+from openai_realtime_client.cli.display import Screen, show_error, summarize
+from openai_realtime_client.testing.check import Finding, check_turns
+
+__all__ = ["run"]
+
+_COLOURS = {"deviation": "yellow", "missing": "yellow", "twice": "yellow", "out of order": "yellow"}
+_UNKNOWN = (
+    "The reference is the published schema, recordings and the embedded server. Not checked: what "
+    "a model says, turn detection, transcription, rate limits, and timing."
+)
+
+
+def run(args: Namespace, out: Screen, err: Screen) -> int:
+    """Check the server and return the exit status."""
+    found: list[Finding] = []
+    url: str = args.url
+    if not args.json:
+        out.line(("bold", "Check"), f": {urlsplit(url).hostname}, protocol {args.protocol}")
+    try:
+        for turn in check_turns(
+            url,
+            protocol=args.protocol,
+            model=args.model,
+            api_key=args.api_key,
+            timeout=args.timeout,
+        ):
+            found += turn.findings
+            if not args.json:
+                out.line(("bold", turn.name), ("dim", f": {turn.events} events"))
+                for finding in turn.findings:
+                    _show(out, finding)
+    except (ConnectionSettingsError, RealtimeConnectionError, ImportError) as error:
+        show_error(err, args.prog, str(error))
+        return 2
+    if args.json:
+        for finding in found:
+            out.json_line(json.dumps(asdict(finding), ensure_ascii=False))
+    else:
+        out.line(("bold", "Findings"), f": {len(found) or 'none'}")
+        out.line(("dim", _UNKNOWN), whole=True)
+    return int(bool(found))
+
+
+def _show(out: Screen, finding: Finding) -> None:
+    event = finding.event and summarize(finding.event)
+    out.line(
+        (_COLOURS.get(finding.kind, "red"), f"  {finding.kind:<13}"),
+        f"{finding.type}: {finding.about}",
+        ("dim", f" | {event}" if event else ""),
+    )

@@ -1,0 +1,482 @@
+"""A check of any Realtime server: scripted turns, and what is wrong about its events."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from openai_realtime_client import ga, v1
+from openai_realtime_client.core.deviations import deviations
+from openai_realtime_client.core.errors import (
+    ConnectionClosedError,
+    InvalidEventError,
+    RealtimeConnectionError,
+)
+from openai_realtime_client.core.json_types import at, is_array, is_object
+from openai_realtime_client.testing.audio import tone
+from openai_realtime_client.testing.order import Order
+
+if TYPE_CHECKING:
+    from openai_realtime_client.realtime.connection import Connection
+
+__all__ = ["Finding", "Turn", "check_server", "check_turns"]
+
+Protocol = Literal["ga", "v1"]
+Event = dict[str, Any]
+
+_MODELS = {"ga": "gpt-realtime", "v1": "gpt-4o-realtime-preview"}
+_CLOSE_TIMEOUT = 2
+_INDEX = re.compile(r"\[\d+\]")
+_ID = re.compile(r"\b[a-z]+_\w{8,}")
+_TOOL = {
+    "type": "function",
+    "name": "get_weather",
+    "description": "Give the weather of a city.",
+    "parameters": {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+    },
+}
+# What recorded sessions of v1 have, and its published schema does not.
+_WIRE_ONLY = [("v1", "status", "in_progress"), ("v1", "type", "audio")]
+# Deviations of which the value says what is wrong.
+_SHOWN = {"unknown value", "wrong type"}
+_NO_ITEM = "item_of_no_session"
+# Each is not a valid event in one way. What is not an object with a type goes out as text.
+_BAD: dict[str, str | Event] = {
+    "text that is not JSON": "{",
+    "JSON that is not an object": "[]",
+    "an event without a type": '{"event_id": "check_untyped"}',
+    "an unknown type": {"type": "check.unknown"},
+    "a missing field": {"type": "conversation.item.create"},
+    "a field of the wrong type": {"type": "conversation.item.create", "item": 5},
+    "an unknown value": {"type": "conversation.item.create", "item": {"type": "check_unknown"}},
+    "an item that does not exist": {"type": "conversation.item.retrieve", "item_id": _NO_ITEM},
+}
+
+
+class _EndedError(Exception):
+    """The session has ended, which was reported."""
+
+
+@dataclass
+class Finding:
+    """One thing that is wrong with a server, as often as it happened.
+
+    Attributes:
+        turn: The turn in which it was first seen, such as "cancel".
+        kind: `deviation` from the schema; `missing`, `out of order` or `twice`; `wrong`, where
+            events contradict each other or the request; `refused` or `not refused`; or `closed`.
+        type: The type of the event.
+        about: What is wrong about it.
+        event: The event as received, or `None` where there is none.
+        count: How often it was seen.
+    """
+
+    turn: str
+    kind: str
+    type: str
+    about: str
+    event: Event | None = None
+    count: int = 1
+
+    def __str__(self) -> str:
+        often = f" ({self.count} times)" if self.count > 1 else ""
+        return f"{self.turn}: {self.kind}: {self.type}: {self.about}{often}"
+
+
+class Turn(NamedTuple):
+    """One turn of a check: how many events the server sent in it, and what was first found."""
+
+    name: str
+    events: int
+    findings: list[Finding]
+
+
+def check_server(
+    url: str,
+    *,
+    protocol: Protocol = "ga",
+    model: str | None = None,
+    api_key: str = "",
+    timeout: float = 30.0,
+) -> list[Finding]:
+    """Play scripted turns against a Realtime server, and list what is wrong with it.
+
+    The reference is the published schema, recordings of sessions and the embedded server. What
+    they do not show is not checked: what a model says and how well, turn detection, transcription,
+    rate limits, and how fast anything comes.
+
+    Args:
+        url: The base URL of the server, such as `http://127.0.0.1:8000/v1`.
+        protocol: What the server speaks, `ga` or `v1`.
+        model: The model of the sessions, by default `gpt-realtime` or `gpt-4o-realtime-preview`.
+        api_key: The key; "" sends none.
+        timeout: How long to wait for an event that has to come, and to connect, in seconds.
+
+    Returns:
+        What was found, in the order of the turns; empty for a server without a finding.
+
+    Raises:
+        RealtimeConnectionError: No session could be opened at all.
+    """
+    turns = check_turns(url, protocol=protocol, model=model, api_key=api_key, timeout=timeout)
+    return [finding for turn in turns for finding in turn.findings]
+
+
+def check_turns(
+    url: str, *, protocol: Protocol, model: str | None, api_key: str, timeout: float
+) -> Iterator[Turn]:
+    """Check a server turn by turn; the arguments are those of `check_server`."""
+    found: dict[tuple[str, ...], Finding] = {}
+    connect = v1.connect_sync if protocol == "v1" else ga.connect_sync
+    options = {"open_timeout": timeout, "close_timeout": _CLOSE_TIMEOUT}
+    is_first = True
+    for name, play in _TURNS.items():
+        before, events = len(found), 0
+        connecting = connect(
+            model or _MODELS[protocol], base_url=url, api_key=api_key, websocket_options=options
+        )
+        try:
+            connection = connecting.open()
+        except RealtimeConnectionError as error:
+            if is_first:
+                raise
+            _note(found, Finding(name, "closed", "session.created", f"no session: {error}"))
+        else:
+            session = _Session(connection, protocol, name, found, timeout)
+            session.play(play)
+            events = session.events
+        is_first = False
+        yield Turn(name, events, list(found.values())[before:])
+
+
+def _note(found: dict[tuple[str, ...], Finding], finding: Finding) -> None:
+    about = _ID.sub("ID", _INDEX.sub("[*]", finding.about))
+    turn = finding.turn if finding.kind == "closed" else ""
+    known = found.setdefault((finding.kind, finding.type, about, turn), finding)
+    if known is not finding:
+        known.count += 1
+
+
+class _Session:
+    """One session of a turn, whose events are all examined."""
+
+    def __init__(
+        self,
+        connection: Connection[Any, Any],
+        protocol: Protocol,
+        turn: str,
+        found: dict[tuple[str, ...], Finding],
+        timeout: float,
+    ) -> None:
+        self.protocol = protocol
+        self.events = 0
+        self.audio_size = 0
+        prefix = "response.output_" if protocol == "ga" else "response."
+        self.audio_delta = f"{prefix}audio.delta"
+        self.entry = f"conversation.item.{'added' if protocol == 'ga' else 'created'}"
+        self._connection = connection
+        self._turn = turn
+        self._found = found
+        self._timeout = timeout
+        self._order = Order(protocol)
+        # Answers that were asked for and have not come.
+        self._due: Counter[str] = Counter()
+        self._answers = {
+            "session.update": "session.updated",
+            "response.create": "response.created",
+            "conversation.item.create": self.entry,
+            "conversation.item.retrieve": "conversation.item.retrieved",
+            "conversation.item.delete": "conversation.item.deleted",
+            "conversation.item.truncate": "conversation.item.truncated",
+            "input_audio_buffer.commit": "input_audio_buffer.committed",
+            "input_audio_buffer.clear": "input_audio_buffer.cleared",
+        }
+
+    def play(self, turn: Callable[[_Session], None]) -> None:
+        """Play a turn from `session.created` to the end of the session."""
+        try:
+            if self.until("session.created"):
+                turn(self)
+                # Its answer comes after those of all that was sent before.
+                self.configure()
+                for problem in self._order.end():
+                    self.report(*problem)
+        except ConnectionClosedError as error:
+            self.report("closed", "session", str(error))
+        except _EndedError:
+            pass
+        finally:
+            self._connection.close()
+
+    def report(self, kind: str, name: str, about: str, event: Event | None = None) -> None:
+        """Note something that is wrong."""
+        _note(self._found, Finding(self._turn, kind, name, about, event))
+
+    def send(self, event: Event) -> None:
+        """Send an event that nothing answers."""
+        self._connection.send(event)
+
+    def append(self, audio: bytes) -> None:
+        """Append to the input buffer."""
+        self._connection.send_audio(audio)
+
+    def ask(self, event: Event) -> Event | None:
+        """Send an event and wait for what answers it."""
+        answer = self._answers[event["type"]]
+        self._due[answer] += 1
+        self._connection.send(event)
+        return self.until(answer)
+
+    def configure(self, *, modality: str = "text", **settings: Any) -> Event | None:
+        """Update the session, and give the settings that the server returns."""
+        wire: Event = {"instructions": "Answer in one short sentence.", **settings}
+        if self.protocol == "ga":
+            detection = {"input": {"turn_detection": None}}
+            wire |= {"type": "realtime", "output_modalities": [modality], "audio": detection}
+        else:
+            wire |= {"turn_detection": None}
+            wire["modalities"] = ["text"] if modality == "text" else ["text", "audio"]
+        updated = self.ask({"type": "session.update", "session": wire})
+        returned: Event | None = at(updated, "session")
+        return returned
+
+    def say(self, text: str) -> Event | None:
+        """Add a message of the user, and give its item."""
+        item: Event | None = at(self.ask(dict(v1.user_text(text))), "item")
+        return item
+
+    def respond(self) -> Event | None:
+        """Ask for a response and give it, when it is done."""
+        self.ask({"type": "response.create"})
+        return self.finished("completed")
+
+    def finished(self, *statuses: str) -> Event | None:
+        """Wait for the end of a response, which has one of these statuses."""
+        done = self.until("response.done")
+        status = at(done, "response", "status")
+        if done and status not in statuses:
+            self.report("wrong", "response.done", f"its status is {status}", done)
+        response: Event | None = at(done, "response")
+        return response
+
+    def compare(self, event: Event | None, value: Any, *path: str) -> None:
+        """Something in an event, or in the settings of a session, has to have a value."""
+        if event and at(event, *path) != value:
+            kind = event["type"] if "event_id" in event else "session.updated"
+            self.report("wrong", kind, f"{'.'.join(path)} is not what was sent", event)
+
+    def refuses(self, event: str | Event, what: str) -> None:
+        """Send something invalid: an `error` has to answer it, and the session to go on."""
+        try:
+            if isinstance(event, str):
+                # `send` takes nothing that is not an event.
+                self._connection._send("", event.encode())  # pyright: ignore[reportPrivateUsage]
+                self.gets_error(what)
+            else:
+                event_id = f"check_{event['type']}"
+                self._connection.send({**event, "event_id": event_id})
+                self.gets_error(what, event_id)
+        except ConnectionClosedError as error:
+            self.report("closed", "session", f"by {what}: {error}")
+            raise _EndedError from None
+
+    def gets_error(self, what: str, event_id: str | None = None) -> None:
+        """An `error` has to answer what was sent last, and the session to go on."""
+        # This is answered after the error, so that no one waits for an error that never comes.
+        self._due["session.updated"] += 1
+        same = {"type": "realtime"} if self.protocol == "ga" else {}
+        self.send({"type": "session.update", "session": same})
+        answer = self.until("error", "session.updated")
+        if at(answer, "type") == "session.updated":
+            self.report("not refused", "error", what)
+        elif answer:
+            if event_id and at(answer, "error", "event_id") != event_id:
+                self.report("wrong", "error", "its event_id is not that of the event", answer)
+            self.until("session.updated")
+
+    def until(self, *kinds: str) -> Event | None:
+        """Receive up to an event of one of these types; `None` where it does not come.
+
+        Raises:
+            ConnectionClosedError: The session has ended.
+        """
+        deadline = time.monotonic() + self._timeout
+        while (rest := deadline - time.monotonic()) > 0:
+            try:
+                received = self._connection.recv(rest)
+            except TimeoutError:
+                break
+            except InvalidEventError as error:
+                self.report("deviation", "message", f"not an event: {error}")
+                continue
+            event: Event = received.to_dict()
+            self._examine(event, received)
+            if event["type"] in kinds:
+                return event
+            if event["type"] == "error":
+                about = f"{kinds[0]} was due: {at(event, 'error', 'message')}"
+                self.report("refused", "error", about, event)
+                return None
+        self.report("missing", kinds[0], f"it did not come within {self._timeout:g} s")
+        return None
+
+    def _examine(self, event: Event, received: Any) -> None:
+        kind: str = event["type"]
+        if not self.events and kind not in ("session.created", "error"):
+            self.report("out of order", kind, "before session.created", event)
+        self.events += 1
+        for path, what, value in deviations(received):
+            if (self.protocol, path.rpartition(".")[2], value) in _WIRE_ONLY:
+                continue
+            shown = f" {json.dumps(value):.40}" if what in _SHOWN else ""
+            about = f"{what}{shown} at {path}" if path else what
+            self.report("deviation", kind, about, event)
+        for problem in self._order.add(event):
+            self.report(*problem, event)
+        if kind in self._answers.values() and kind != self.entry:
+            if not self._due[kind]:
+                self.report("twice", kind, "more often than it was asked for", event)
+            self._due[kind] = max(0, self._due[kind] - 1)
+        if kind.endswith("audio.delta"):
+            self._listen(event)
+
+    def _listen(self, event: Event) -> None:
+        try:
+            self.audio_size += len(base64.b64decode(event.get("delta") or "", validate=True))
+        except (binascii.Error, ValueError, TypeError):
+            self.report("wrong", event["type"], "its delta is not base64", event)
+
+
+def _text(session: _Session) -> None:
+    session.configure()
+    item = session.say("Say hello.")
+    item_id = at(item, "id")
+    response = session.respond()
+    if response and not _items(response, "message"):
+        session.report("missing", "response.output_item.done", "no message in a text turn")
+    if not isinstance(item_id, str):
+        return
+    retrieved = session.ask({"type": "conversation.item.retrieve", "item_id": item_id})
+    session.compare(retrieved, item_id, "item", "id")
+    deleted = session.ask({"type": "conversation.item.delete", "item_id": item_id})
+    session.compare(deleted, item_id, "item_id")
+    retrieve = {"type": "conversation.item.retrieve", "item_id": item_id}
+    session.refuses(retrieve, "to retrieve an item that was deleted")
+
+
+def _audio(session: _Session) -> None:
+    session.configure(modality="audio")
+    session.append(tone("audio/pcm", 600))
+    committed = session.ask({"type": "input_audio_buffer.commit"})
+    if committed:
+        item = session.until(session.entry)
+        session.compare(item, committed.get("item_id"), "item", "id")
+    session.respond()
+    if not session.audio_size:
+        session.report("missing", session.audio_delta, "no audio in an audio turn")
+    session.append(tone("audio/pcm", 200))
+    session.ask({"type": "input_audio_buffer.clear"})
+    session.refuses({"type": "input_audio_buffer.commit"}, "to commit an empty buffer")
+    append = {"type": "input_audio_buffer.append", "audio": "*"}
+    session.refuses(append, "audio that is not base64")
+
+
+def _tool(session: _Session) -> None:
+    session.configure(tools=[_TOOL], tool_choice="required")
+    session.say("What is the weather in Paris?")
+    response = session.respond()
+    if not response:
+        return
+    calls = _items(response, "function_call")
+    if not calls:
+        about = "no function_call, though tool_choice is required"
+        session.report("missing", "response.output_item.done", about)
+    for call in calls:
+        if call.get("name") != _TOOL["name"] or not _is_json_object(call.get("arguments")):
+            about = "a call of no known function, or whose arguments are not a JSON object"
+            session.report("wrong", "response.done", about)
+        session.ask(dict(v1.function_output(str(call.get("call_id")), "Sunny, 18 degrees.")))
+    session.configure(tools=[_TOOL], tool_choice="none")
+    response = session.respond()
+    if response and not _items(response, "message"):
+        about = "no message after the output of a function"
+        session.report("missing", "response.output_item.done", about)
+
+
+def _cancel(session: _Session) -> None:
+    session.configure()
+    session.say("Count from one to two hundred, in words.")
+    session.ask({"type": "response.create"})
+    session.send({"type": "response.cancel"})
+    response = session.finished("cancelled", "completed")
+    if at(response, "status") == "completed":
+        session.gets_error("a cancel that came too late")
+    session.refuses({"type": "response.cancel"}, "a cancel without a response")
+
+
+def _truncate(session: _Session) -> None:
+    session.configure(modality="audio")
+    session.say("Say hello.")
+    messages = _items(session.respond(), "message")
+    if not messages:
+        return
+    place = {"item_id": messages[0].get("id"), "content_index": 0}
+    truncate = {"type": "conversation.item.truncate", **place}
+    truncated = session.ask({**truncate, "audio_end_ms": 10})
+    session.compare(truncated, place["item_id"], "item_id")
+    session.compare(truncated, 10, "audio_end_ms")
+    session.refuses({**truncate, "audio_end_ms": 10**7}, "to truncate after the end of audio")
+
+
+def _update(session: _Session) -> None:
+    settings = session.configure(instructions="Be brief.", tools=[_TOOL], tool_choice="none")
+    if settings:
+        modalities = "output_modalities" if session.protocol == "ga" else "modalities"
+        session.compare(settings, ["text"], modalities)
+        session.compare(settings, "none", "tool_choice")
+    kept = session.configure(instructions="Be polite.")
+    for each, instructions in ((settings, "Be brief."), (kept, "Be polite.")):
+        if each:
+            session.compare(each, instructions, "instructions")
+            tools = each.get("tools")
+            names = [at(tool, "name") for tool in tools] if is_array(tools) else []
+            session.compare({"tools": names}, [_TOOL["name"]], "tools")
+
+
+def _bad(what: str, event: str | Event) -> Callable[[_Session], None]:
+    return lambda session: session.refuses(event, what)
+
+
+_TURNS: dict[str, Callable[[_Session], None]] = {
+    "text": _text,
+    "audio": _audio,
+    "tool": _tool,
+    "cancel": _cancel,
+    "truncate": _truncate,
+    "update": _update,
+    # Each in a session of its own, for some end it.
+    **{f"bad input, {what}": _bad(what, event) for what, event in _BAD.items()},
+}
+
+
+def _items(response: Event | None, kind: str) -> list[Event]:
+    output = at(response, "output")
+    found = output if is_array(output) else []
+    return [item for item in found if at(item, "type") == kind]
+
+
+def _is_json_object(text: Any) -> bool:
+    try:
+        return is_object(json.loads(text))
+    except (ValueError, TypeError, RecursionError):
+        return False

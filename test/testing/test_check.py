@@ -1,0 +1,396 @@
+"""The check of servers: nothing is found in a good one, and each fault in a faulty one."""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import pytest
+
+from faulty import Change, Event, changed
+from openai_realtime_client import ConnectionFailedError, InvalidKeyError
+from openai_realtime_client.testing import Faults, Finding, ReplayServer, check, check_server
+from openai_realtime_client.testing.check import check_turns
+from openai_realtime_client.testing.order import Order
+
+pytest_plugins = ["pytester"]
+
+Answer = list[Event | str | int]
+PROTOCOLS: list[Literal["ga", "v1"]] = ["ga", "v1"]
+
+
+@pytest.fixture(scope="module")
+def good() -> Iterator[ReplayServer]:
+    with ReplayServer(keep_events=False) as server:
+        yield server
+
+
+def found(good: ReplayServer, change: Change, **more: Any) -> list[Finding]:
+    """What is found in a server that changes what the good one sends."""
+    with changed(good.url, change) as url:
+        return check_server(url, **{"timeout": 0.5, **more})
+
+
+def kinds(findings: list[Finding]) -> set[tuple[str, str]]:
+    return {(each.kind, each.type) for each in findings}
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_nothing_is_found_in_the_embedded_server(
+    good: ReplayServer, protocol: Literal["ga", "v1"]
+) -> None:
+    assert check_server(good.url, protocol=protocol) == []
+    # Nor is there when it comes through the server that puts the faults in below.
+    assert found(good, lambda event: [event], protocol=protocol, timeout=30) == []
+
+
+def test_every_turn_is_played() -> None:
+    with ReplayServer() as server:
+        options: Any = {"protocol": "ga", "model": "gpt-x", "api_key": "", "timeout": 30}
+        turns = [*check_turns(server.url, **options)]
+    assert [turn.name for turn in turns[:6]] == [
+        "text",
+        "audio",
+        "tool",
+        "cancel",
+        "truncate",
+        "update",
+    ]
+    assert [turn.name.partition(",")[0] for turn in turns[6:]] == ["bad input"] * 8
+    assert [turn.events for turn in turns] == [len(session.sent) for session in server.sessions]
+    assert "model=gpt-x" in server.sessions[0].request_path
+    sent = {event.to_dict()["type"] for session in server.sessions for event in session.received}
+    assert sent == {
+        "session.update",
+        "conversation.item.create",
+        "conversation.item.retrieve",
+        "conversation.item.delete",
+        "conversation.item.truncate",
+        "input_audio_buffer.append",
+        "input_audio_buffer.commit",
+        "input_audio_buffer.clear",
+        "response.create",
+        "response.cancel",
+        "check.unknown",
+    }
+
+
+def drop(kind: str) -> Change:
+    return lambda event: [] if event["type"] == kind else [event]
+
+
+def double(kind: str) -> Change:
+    """Send an event of a type twice, with two event ids."""
+
+    def change(event: Event) -> Answer:
+        again = {**event, "event_id": f"{event['event_id']}_again"}
+        return [event, again] if event["type"] == kind else [event]
+
+    return change
+
+
+def late(kind: str, until: str) -> Change:
+    """Send an event of a type only after one of another type."""
+    held: list[Event] = []
+
+    def change(event: Event) -> Answer:
+        if event["type"] == kind:
+            held.append(event)
+            return []
+        if event["type"] == until:
+            after, held[:] = list(held), []
+            return [event, *after]
+        return [event]
+
+    return change
+
+
+def put(kind: str, value: Any, *path: str | int) -> Change:
+    """Change a value at a path in all events of a type."""
+
+    def change(event: Event) -> Answer:
+        if event["type"] == kind:
+            event = copy.deepcopy(event)
+            place: Any = event
+            for name in path[:-1]:
+                place = place[name]
+            place[path[-1]] = value
+        return [event]
+
+    return change
+
+
+def instead(kind: str, *others: Event | str | int) -> Change:
+    return lambda event: list(others) if event["type"] == kind else [event]
+
+
+ERROR: Event = {
+    "type": "error",
+    "event_id": "event_x",
+    "error": {"type": "server_error", "message": "Not today."},
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "name"),
+    [
+        # Of the schema.
+        (put("session.created", ["a"], "session", "new"), "deviation", "session.created"),
+        (put("response.done", "half", "response", "status"), "deviation", "response.done"),
+        (put("response.done", None, "response", "id"), "deviation", "response.done"),
+        (instead("rate_limits.updated", {"type": "not.known"}), "deviation", "not.known"),
+        (instead("rate_limits.updated", "{"), "deviation", "message"),
+        # Answers.
+        (drop("session.created"), "missing", "session.created"),
+        (drop("session.updated"), "missing", "session.updated"),
+        (drop("conversation.item.retrieved"), "missing", "conversation.item.retrieved"),
+        (drop("conversation.item.deleted"), "missing", "conversation.item.deleted"),
+        (drop("conversation.item.truncated"), "missing", "conversation.item.truncated"),
+        (drop("input_audio_buffer.committed"), "missing", "input_audio_buffer.committed"),
+        (drop("input_audio_buffer.cleared"), "missing", "input_audio_buffer.cleared"),
+        # The events of a response.
+        (drop("response.created"), "missing", "response.created"),
+        (drop("response.output_item.added"), "missing", "response.output_item.added"),
+        (drop("conversation.item.added"), "missing", "conversation.item.added"),
+        (drop("response.content_part.added"), "missing", "response.content_part.added"),
+        (drop("response.output_text.delta"), "wrong", "response.output_text.done"),
+        (drop("response.output_text.done"), "missing", "response.output_text.done"),
+        (drop("response.output_audio.delta"), "missing", "response.output_audio.delta"),
+        (drop("response.output_audio.done"), "missing", "response.output_audio.done"),
+        (
+            drop("response.output_audio_transcript.done"),
+            "missing",
+            "response.output_audio_transcript.done",
+        ),
+        (
+            drop("response.function_call_arguments.done"),
+            "missing",
+            "response.function_call_arguments.done",
+        ),
+        (drop("response.content_part.done"), "missing", "response.content_part.done"),
+        (drop("conversation.item.done"), "missing", "conversation.item.done"),
+        (drop("response.output_item.done"), "missing", "response.output_item.done"),
+        (drop("response.done"), "missing", "response.done"),
+        # Order.
+        (late("session.created", "session.updated"), "missing", "session.created"),
+        (
+            late("response.output_text.delta", "response.output_text.done"),
+            "out of order",
+            "response.output_text.delta",
+        ),
+        (
+            late("response.content_part.added", "response.done"),
+            "out of order",
+            "response.content_part.added",
+        ),
+        (
+            late("response.output_item.done", "response.done"),
+            "missing",
+            "response.output_item.done",
+        ),
+        # Twice.
+        (double("session.updated"), "twice", "session.updated"),
+        (double("response.created"), "twice", "response.created"),
+        (double("response.output_item.added"), "twice", "response.output_item.added"),
+        (double("response.output_text.delta"), "wrong", "response.output_text.done"),
+        (double("response.output_text.done"), "twice", "response.output_text.done"),
+        (double("response.done"), "twice", "response.done"),
+        (double("conversation.item.added"), "twice", "conversation.item.added"),
+        (double("conversation.item.truncated"), "twice", "conversation.item.truncated"),
+        (put("session.updated", "event_1", "event_id"), "twice", "session.updated"),
+        # Contradictions.
+        (put("response.output_text.done", "No.", "text"), "wrong", "response.output_text.done"),
+        (put("response.done", [], "response", "output"), "wrong", "response.done"),
+        (put("response.done", "failed", "response", "status"), "wrong", "response.done"),
+        (
+            put("response.output_audio.delta", "!", "delta"),
+            "wrong",
+            "response.output_audio.delta",
+        ),
+        (put("session.updated", "Be rude.", "session", "instructions"), "wrong", "session.updated"),
+        (put("session.updated", [], "session", "tools"), "wrong", "session.updated"),
+        (
+            put("session.updated", ["audio"], "session", "output_modalities"),
+            "wrong",
+            "session.updated",
+        ),
+        (
+            put("conversation.item.truncated", 9, "audio_end_ms"),
+            "wrong",
+            "conversation.item.truncated",
+        ),
+        (put("error", None, "error", "event_id"), "wrong", "error"),
+        # Refusals.
+        (instead("conversation.item.retrieved", ERROR), "refused", "error"),
+        (drop("error"), "not refused", "error"),
+        (instead("error", 1011), "closed", "session"),
+        (instead("response.created", 1008), "closed", "session"),
+    ],
+)
+def test_faults(
+    good: ReplayServer, change: Change, kind: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # All turns would wait for what every turn begins and ends with.
+    if (kind, name.partition(".")[0]) == ("missing", "session"):
+        monkeypatch.setattr(check, "_TURNS", {"text": check._TURNS["text"]})
+    assert (kind, name) in kinds(found(good, change))
+
+
+def test_a_fault_is_found_once_with_its_event_and_how_often_it_came(good: ReplayServer) -> None:
+    [finding] = found(good, put("session.updated", 1, "session", "new"), timeout=30)
+    assert (finding.turn, finding.kind, finding.type) == ("text", "deviation", "session.updated")
+    assert finding.about == "unknown field at session.new"
+    assert finding.event
+    assert finding.event["session"]["new"] == 1
+    assert finding.count > 20
+    assert str(finding) == (
+        f"text: deviation: session.updated: unknown field at session.new ({finding.count} times)"
+    )
+
+
+def test_a_cancelled_response_ends_with_that_status() -> None:
+    def cancelled(event: Event) -> Answer:
+        if event["type"] == "response.done" and event["response"]["status"] == "cancelled":
+            event["response"]["status"] = "completed"
+        return [event]
+
+    # Slow, so that the cancel comes while the response is on its way.
+    with ReplayServer(faults=Faults(delay=0.005), keep_events=False) as server:
+        assert check_server(server.url) == []
+        findings = found(server, cancelled, timeout=30)
+    assert [str(each) for each in findings] == [
+        "cancel: not refused: error: a cancel that came too late"
+    ]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_each_bad_input_that_is_not_refused_is_found(
+    good: ReplayServer, protocol: Literal["ga", "v1"]
+) -> None:
+    findings = found(good, drop("error"), protocol=protocol, timeout=30)
+    missed = [each for each in findings if each.turn.startswith("bad input")]
+    assert {each.kind for each in missed} == {"not refused"}
+    assert [each.turn for each in missed] == [f"bad input, {each.about}" for each in missed]
+    assert len(missed) == 8
+    elsewhere = {each.turn for each in findings if each.kind == "not refused"}
+    assert elsewhere >= {"text", "audio", "cancel", "truncate"}
+
+
+def test_a_server_that_closes_for_bad_input(good: ReplayServer) -> None:
+    findings = found(good, instead("error", ERROR, 1011), timeout=30)
+    closed = [each for each in findings if each.kind == "closed"]
+    assert len([each for each in closed if each.turn.startswith("bad input")]) == 8
+    assert str(closed[-1]) == (
+        "bad input, an item that does not exist: closed: session: by an item that does not exist: "
+        "the session is closed (1011)"
+    )
+
+
+def test_v1_has_its_own_schema(good: ReplayServer) -> None:
+    findings = found(good, put("response.done", 1, "response", "new"), protocol="v1", timeout=30)
+    assert [str(each).partition(" (")[0] for each in findings] == [
+        "text: deviation: response.done: unknown field at response.new"
+    ]
+    findings = found(good, put("response.done", "on", "response", "status"), protocol="v1")
+    assert 'unknown value "on" at response.status' in {each.about for each in findings}
+
+
+def test_v1_has_its_own_names(good: ReplayServer) -> None:
+    dropped = found(good, drop("conversation.item.created"), protocol="v1")
+    assert ("missing", "conversation.item.created") in kinds(dropped)
+    doubled = found(good, double("conversation.item.created"), protocol="v1")
+    assert ("twice", "conversation.item.created") in kinds(doubled)
+    dropped = found(good, drop("response.text.done"), protocol="v1")
+    assert ("missing", "response.text.done") in kinds(dropped)
+
+
+def test_a_server_that_speaks_the_other_protocol() -> None:
+    with ReplayServer(protocol="v1") as server:
+        findings = check_server(server.url, timeout=0.5)
+    assert ("deviation", "session.created") in kinds(findings)
+    assert ("deviation", "response.audio.delta") in kinds(findings)
+
+
+def test_a_server_that_says_nothing_does_not_stop_it() -> None:
+    began = time.monotonic()
+    with ReplayServer(script=[json.dumps({"from": "client", "event": {"type": "x"}})]) as server:
+        findings = check_server(server.url, timeout=0.1)
+    assert kinds(findings) == {("missing", "session.created")}
+    assert findings[0].count == 14
+    assert time.monotonic() - began < 30
+
+
+def test_a_server_that_never_stops(good: ReplayServer) -> None:
+    """Each wait has an end, however much comes in it."""
+    flood = {"type": "rate_limits.updated", "event_id": "event_x", "rate_limits": []}
+
+    def change(event: Event) -> Answer:
+        return [flood] * 2000 if event["type"] == "session.created" else []
+
+    began = time.monotonic()
+    findings = found(good, change, timeout=0.1)
+    assert ("missing", "session.created") in kinds(findings)
+    assert ("twice", "rate_limits.updated") in kinds(findings)
+    assert time.monotonic() - began < 60
+
+
+def test_no_session_at_all() -> None:
+    with pytest.raises(ConnectionFailedError):
+        check_server("http://127.0.0.1:1/v1", timeout=1)
+    with ReplayServer(faults=Faults(refuse=503)) as server, pytest.raises(ConnectionFailedError):
+        check_server(server.url)
+
+
+def test_no_session_later() -> None:
+    with ReplayServer() as server:
+        options: Any = {"protocol": "ga", "model": None, "api_key": "", "timeout": 30}
+        turns = check_turns(server.url, **options)
+        assert next(turns).findings == []
+        server.faults = Faults(refuse=503)
+        [finding] = next(turns).findings
+    assert str(finding) == (
+        "audio: closed: session.created: no session: the server refused with HTTP 503"
+    )
+
+
+def test_the_key() -> None:
+    with ReplayServer(api_key="sk-check") as server:
+        assert check_server(server.url, api_key="sk-check") == []
+        findings = check_server(server.url, api_key="sk-other")
+    assert {(each.kind, each.turn) for each in findings} >= {("closed", "text")}
+    assert str(InvalidKeyError) not in findings[0].about
+    assert "sk-other" not in repr(findings)
+
+
+def test_the_order_of_events_without_ids() -> None:
+    """Ids of any shape, or none, raise nothing."""
+    order = Order("ga")
+    for value in (None, 5, ["a"], {"b": 1}):
+        for kind in ("response.created", "response.done"):
+            event = {"type": kind, "event_id": value, "response": {"id": value, "output": value}}
+            assert [each for each in order.add(event) if each.kind != "wrong"] == []
+        for kind in ("response.output_item.added", "conversation.item.added"):
+            [*order.add({"type": kind, "response_id": value, "item": value})]
+
+
+def test_the_fixture(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makepyfile(
+        """
+        from openai_realtime_client.testing import Faults
+
+        def test_it(realtime_server, check_realtime_server):
+            assert check_realtime_server(realtime_server.url, protocol="v1") == []
+
+        def test_what_it_finds(realtime_server, check_realtime_server):
+            realtime_server.faults = Faults(garbage_after=2)
+            findings = check_realtime_server(realtime_server.url)
+            assert not findings, "\\n".join(map(str, findings))
+        """
+    )
+    result = pytester.runpytest("-p", "openai_realtime_client.testing.pytest_plugin")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*text: deviation: message: not an event: *"])
