@@ -68,10 +68,15 @@ RESERVED = {
 }
 
 
-def annotated(document: dict[str, Any], package: str) -> dict[str, Any]:
+def annotated(
+    document: dict[str, Any], package: str, recorded: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """A simplified document with the `x-` extensions that the templates use.
 
-    `package` is what the examples import from.
+    Args:
+        document: A fragment with its overlay.
+        package: What the examples import from.
+        recorded: Events as servers send them, by class, for the examples.
     """
     document = simplified(document)
     schemas = document["components"]["schemas"]
@@ -87,8 +92,8 @@ def annotated(document: dict[str, Any], package: str) -> dict[str, Any]:
     _annotate_builders(schemas)
     _annotate_groups(document)
     _annotate_operations(document)
-    _annotate_examples(document, Examples(schemas, package))
     params = Params(document)
+    _annotate_examples(document, Examples(schemas, package, recorded or {}, set(params.sent)))
     if params.sent:
         document["x-params"] = params.source()
     for name in params.sent:

@@ -10,22 +10,52 @@ MOST_FIELDS = 3
 
 
 class Examples:
-    """Writes the programs; `package` is what they import from."""
+    """Writes the examples; `package` is what they import from.
 
-    def __init__(self, schemas: dict[str, Any], package: str) -> None:
+    Args:
+        schemas: The annotated schemas.
+        package: The package of the protocol.
+        recorded: Events as servers send them, by class.
+        sent: The schemas that a client sends, alone or as parts.
+    """
+
+    def __init__(
+        self,
+        schemas: dict[str, Any],
+        package: str,
+        recorded: dict[str, Any],
+        sent: set[str],
+    ) -> None:
         self.schemas = schemas
         self.package = package
+        self.sent = sent
+        self.received: dict[str, Any] = {}
+        for name, event in recorded.items():
+            self._receive({"$ref": REFERENCE + name}, event)
 
-    def of_schema(self, name: str) -> dict[str, str] | None:
-        """A program (`code`) and what it prints (`output`); `None` for a schema without a page."""
+    def _receive(self, schema: dict[str, Any], value: Any) -> None:
+        """Remember the fullest value of each schema in what a server sent."""
+        name = _model_of(schema, value, self.schemas)
+        if isinstance(value, list):
+            for each in value:
+                self._receive(schema.get("items", {}), each)
+        elif name and isinstance(value, dict):
+            self.received[name] = max(self.received.get(name, {}), value, key=lambda v: len(str(v)))
+            properties = self.schemas[name].get("properties", {})
+            for field in value.keys() & properties.keys():
+                self._receive(properties[field], value[field])
+
+    def of_schema(self, name: str) -> str | None:
+        """An example in markdown; `None` for a schema without a page."""
         schema = self.schemas[name]
-        if "x-event-type" in schema and schema["x-direction"] == "server":
-            return self._parse(schema["x-parser"], name)
         if "x-parses" in schema:
-            first = next(iter(schema["discriminator"]["mapping"].values()))
-            return self._parse(schema["x-parses"], first.removeprefix(REFERENCE))
+            return self._parse_any(name)
+        if "x-event-type" in schema:
+            return self._send(name) if schema["x-direction"] == "client" else self._parse(name)
         if "properties" in schema:
-            return self._construct(name)
+            if name in self.sent or name not in self.received:
+                return self._construct(name)
+            return self._read(name)
         if "enum" in schema:
             return self._enum(name)
         if "x-union" in schema:
@@ -56,52 +86,177 @@ class Examples:
             "    print(type(answer).__name__)",
         )
 
-    def _construct(self, name: str) -> dict[str, str]:
+    def _send(self, name: str) -> str:
         instance = Instance(self.schemas)
-        variable = "event" if "x-event-type" in self.schemas[name] else "model"
         expression = instance.construct(name)
-        code = self._program(
-            instance.imports, f"{variable} = {expression}", f"print({variable}.to_json())"
+        program = self._program(instance.imports, f"connection.send({expression})")
+        as_dictionary = f"connection.send({literal(instance.value(name))})"
+        return (
+            f"As a class:\n\n{_block('python', program)}\n\n"
+            f"As a dictionary:\n\n{_block('python', as_dictionary)}"
         )
-        return {"code": code, "output": _compact(instance.value(name))}
 
-    def _parse(self, parser: str, name: str) -> dict[str, str]:
-        value = Instance(self.schemas).value(name)
-        field = [name for name, each in value.items() if isinstance(each, (str, int))][-1]
-        code = self._program(
-            {parser, name},
-            f"event = {parser}({literal(_compact(value))})",
-            f"assert isinstance(event, {name})",
-            f"print(event.{self.schemas[name]['properties'][field]['x-name']})",
+    def _construct(self, name: str) -> str:
+        instance = Instance(self.schemas)
+        program = self._program(
+            instance.imports,
+            f"model = {instance.construct(name)}  # as a class",
+            f"same = {literal(instance.value(name))}  # as a dictionary",
+            "assert model.to_dict() == same",
         )
-        return {"code": code, "output": str(value[field])}
+        return _block("python", program)
 
-    def _enum(self, name: str) -> dict[str, str]:
+    def _parse(self, name: str) -> str:
+        parser = self.schemas[name]["x-parser"]
+        value = self.received.get(name) or Instance(self.schemas).value(name)
+        return self._from_text(parser, "event", f"{parser}(text)", name, value)
+
+    def _read(self, name: str) -> str:
+        return self._from_text(name, "model", f"{name}.from_json(text)", name, self.received[name])
+
+    def _from_text(self, imported: str, variable: str, call: str, name: str, value: Any) -> str:
+        path, shown = _shown(self.schemas[name], value, self.schemas) or (".to_dict()", value)
+        program = self._program({imported}, f"{variable} = {call}", f"print({variable}{path})")
+        return (
+            f"As a server sends it, the `text` of the program:\n\n"
+            f"{_block('json', json.dumps(value, indent=2, ensure_ascii=False))}\n\n"
+            f"{_block('python', program)}\n\nIt prints:\n\n{_block('text', str(shown))}"
+        )
+
+    def _parse_any(self, name: str) -> str:
+        parser = self.schemas[name]["x-parses"]
+        mapping = self.schemas[name]["discriminator"]["mapping"].values()
+        names = [reference.removeprefix(REFERENCE) for reference in mapping]
+        member = min(names, key=lambda each: len(str(self._value(each))))
+        program = self._program(
+            {parser}, f"event = {parser}(text)", "print(event.type, type(event).__name__)"
+        )
+        value = self._value(member)
+        return (
+            f"For this `text`:\n\n{_block('json', json.dumps(value, indent=2))}\n\n"
+            f"{_block('python', program)}\n\nIt prints:\n\n"
+            f"{_block('text', value['type'] + ' ' + member)}"
+        )
+
+    def _value(self, name: str) -> Any:
+        return self.received.get(name) or Instance(self.schemas).value(name)
+
+    def _enum(self, name: str) -> str:
         constant = self.schemas[name]["x-enum-varnames"][0]
-        code = self._program(
+        program = self._program(
             {name}, f"print({name}.{constant})", f'print({name}("brand_new").is_known)'
         )
-        return {"code": code, "output": f"{self.schemas[name]['enum'][0]}\nFalse"}
+        output = f"{self.schemas[name]['enum'][0]}\nFalse"
+        return f"{_block('python', program)}\n\nIt prints:\n\n{_block('text', output)}"
 
-    def _union(self, name: str) -> dict[str, str]:
-        members = self.schemas[name]["x-members"]
-        enum = next((member["enum"] for member in members if "enum" in member), None)
-        if enum:
-            value, kind = enum["values"][0]["value"], enum["name"]
-        else:
-            models = [member["ref"] for member in members if "ref" in member]
-            kind = next(model for model in models if "properties" in self.schemas[model])
-            value = Instance(self.schemas).value(kind)
-        code = self._program(
-            {name},
-            f"value = TypeAdapter({name}).validate_json({literal(_compact(value))})",
-            "print(type(value).__name__)",
+    def _union(self, name: str) -> str:
+        """A field of the union's type, as a dictionary that is parsed."""
+        kind, value = self._member(self.schemas[name])
+        owners = self._owners(name)
+        if not owners:
+            # What a request or another union takes: a member, as it is sent.
+            return self._construct(kind)
+        owner, field, is_list = min(owners, key=lambda each: len(str(self._value(each[0]))))
+        fields = self._value(owner) if self.schemas[owner].get("required") else {}
+        whole = {**fields, field: [value] if is_list else value}
+        python = self.schemas[owner]["properties"][field]["x-name"]
+        program = self._program(
+            {owner},
+            f"model = {owner}.from_dict({literal(whole)})",
+            f"print(type(model.{python}{'[0]' if is_list else ''}).__name__)",
         )
-        return {"code": "from pydantic import TypeAdapter\n" + code, "output": kind}
+        return f"{_block('python', program)}\n\nIt prints:\n\n{_block('text', kind)}"
+
+    def _member(self, schema: dict[str, Any]) -> tuple[str, Any]:
+        """The class of a union's first object, or else enum, and a value of it."""
+        for member in schema["x-members"]:
+            if "ref" in member and "properties" in self.schemas[member["ref"]]:
+                return member["ref"], self._value(member["ref"])
+            if "ref" in member and "x-members" in self.schemas[member["ref"]]:
+                return self._member(self.schemas[member["ref"]])
+        enum = next(member["enum"] for member in schema["x-members"] if "enum" in member)
+        return enum["name"], enum["values"][0]["value"]
+
+    def _owners(self, name: str) -> list[tuple[str, str, bool]]:
+        """The classes with a field of a type, that field, and whether it is a list."""
+        found = []
+        for owner, schema in self.schemas.items():
+            for field, child in schema.get("properties", {}).items():
+                item = child.get("items", child)
+                if _reference(item) == name:
+                    found.append((owner, field, "items" in child))
+        return found
 
     def _program(self, names: set[str], *lines: str) -> str:
         imports = f"from {self.package} import {', '.join(sorted(names))}"
         return "\n".join([imports, "", *lines])
+
+
+def _block(language: str, text: str) -> str:
+    return f"```{language}\n{text}\n```"
+
+
+def _reference(schema: dict[str, Any]) -> str | None:
+    """The name of the component that a schema is, if it is one."""
+    for each in (schema, *schema.get("allOf", [])):
+        if "$ref" in each:
+            return str(each["$ref"]).removeprefix(REFERENCE)
+    return None
+
+
+def _model_of(schema: dict[str, Any], value: Any, schemas: dict[str, Any]) -> str | None:
+    """The class of a value: that of its schema, or the member of a union that fits."""
+    name = _reference(schema)
+    if name is None or not isinstance(value, dict):
+        return None
+    schema = schemas[name]
+    mapping = schema.get("discriminator", {}).get("mapping", {})
+    if mapping:
+        kind = value.get(schema["discriminator"]["propertyName"])
+        return _model_of({"$ref": mapping[kind]}, value, schemas) if kind in mapping else None
+    members = [_reference(each) for each in schema.get("oneOf") or schema.get("anyOf") or []]
+    objects = [each for each in members if each and "properties" in schemas[each]]
+    return objects[0] if len(objects) == 1 else None if objects else name
+
+
+def _shown(schema: dict[str, Any], value: Any, schemas: dict[str, Any]) -> tuple[str, Any] | None:
+    """What an example prints: how it is reached, and what it is. `None` where all is empty."""
+    described = schema.get("properties", {})
+    found: list[tuple[str, Any]] = []
+    for field, each in value.items():
+        if field not in described or each in (None, [], {}):
+            continue
+        path, inner, schema = f".{described[field]['x-name']}", each, described[field]
+        if isinstance(inner, list):
+            path, inner, schema = f"{path}[0]", inner[0], schema.get("items", {})
+        if isinstance(inner, dict):
+            name = _model_of(schema, inner, schemas)
+            deeper = _shown(schemas[name], inner, schemas) if name else None
+            if deeper is None:
+                continue
+            path, inner = path + deeper[0], deeper[1]
+        found.append((path, inner))
+    return min(found, key=lambda each: _dullness(each[0]), default=None)
+
+
+def _dullness(path: str) -> int:
+    """How little a field tells: what was said first, ids and types last."""
+    last = path.rpartition(".")[2].partition("[")[0]
+    telling = (
+        "transcript",
+        "delta",
+        "text",
+        "arguments",
+        "message",
+        "remaining",
+        "status",
+        "model",
+    )
+    if last in telling:
+        return telling.index(last)
+    if last in ("type", "object", "event_id"):
+        return 102 if last == "event_id" else 101
+    return 100 if last.endswith("id") or "index" in last else 50
 
 
 class Instance:
@@ -154,13 +309,14 @@ class Instance:
         Without one, the constants and required fields; where these are few, the first others, too.
         """
         properties = self.schemas[name]["properties"]
+        required = self.schemas[name].get("required", [])
         example = self.schemas[name].get("example")
         if example:
-            return [(field, properties[field] | {"example": example[field]}) for field in example]
-        required = self.schemas[name].get("required", [])
+            fields = [field for field in example if field != "event_id" or field in required]
+            return [(field, properties[field] | {"example": example[field]}) for field in fields]
         chosen = {f for f, child in properties.items() if f in required or "x-constant" in child}
         for field, child in properties.items():
-            if len(chosen) < MOST_FIELDS and "$ref" not in str(child):
+            if len(chosen) < MOST_FIELDS and "$ref" not in str(child) and field != "event_id":
                 chosen.add(field)
         # An object that only has objects shows the first.
         chosen = chosen or {next(iter(properties))}

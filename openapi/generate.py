@@ -23,6 +23,7 @@ from typing import Any
 import annotate
 import compare
 import constructs
+import indexes
 import pages
 import spec
 from simplify import simplified
@@ -56,6 +57,10 @@ class Protocol:
     @property
     def docs(self) -> Path:
         return DOCS / self.name
+
+    @property
+    def title(self) -> str:
+        return str(self.document["info"]["title"])
 
     @property
     def module(self) -> str:
@@ -114,8 +119,11 @@ def build() -> list[Protocol]:
     for protocol in protocols:
         collect(protocol)
         write_migration(protocol, protocols)
+        write_page(protocol, "index", indexes.index(protocol.title, protocol.document))
     step("formatting")
     tidy()
+    for protocol in protocols:
+        write_page(protocol, "all", indexes.whole(protocol.title, TREE / protocol.docs))
     step("importing every public name")
     try_import(protocols)
     return protocols
@@ -132,10 +140,16 @@ def read(fragment: Path) -> Protocol:
     document = spec.merged(fragment, overlay)
     try:
         constructs.check(simplified(document))
-        return Protocol(name, annotate.annotated(document, module))
+        return Protocol(name, annotate.annotated(document, module, recorded_events(name)))
     except spec.SpecError as error:
         lines = [f"{fragment}: {line}" for line in str(error).splitlines()]
         raise spec.SpecError("\n".join(lines)) from None
+
+
+def recorded_events(name: str) -> dict[str, Any]:
+    """The events of a protocol that the examples show, by class; a new protocol has none."""
+    path = SOURCES / "examples" / f"{name}.json"
+    return json.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
 def configure(protocol: Protocol) -> str:
@@ -181,10 +195,15 @@ def write_migration(protocol: Protocol, protocols: list[Protocol]) -> None:
     old = next((each for each in protocols if each.name == name), None)
     if old is None:
         raise spec.SpecError(f"{protocol.fragment}: x-replaces: there is no protocol {name!r}")
-    header = f"<!-- {GENERATED} from {old.fragment} and {protocol.fragment}; do not edit. -->"
     text = compare.page(old.name, old.document, protocol.name, protocol.document)
-    page = TREE / protocol.docs / f"from-{name}.md"
-    page.write_text(f"{header}\n\n{text}", "utf-8")
+    write_page(protocol, f"from-{name}", text, old)
+
+
+def write_page(protocol: Protocol, name: str, text: str, *others: Protocol) -> None:
+    """Write a page about a whole protocol, or about others, too."""
+    sources = " and ".join(str(each.fragment) for each in (*others, protocol))
+    header = f"<!-- {GENERATED} from {sources}; do not edit. -->"
+    (TREE / protocol.docs / f"{name}.md").write_text(f"{header}\n\n{text}", "utf-8")
 
 
 def tidy() -> None:

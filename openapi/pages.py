@@ -82,7 +82,7 @@ class _Pages:
             yield _fact("On the wire", self.links.linked(" ".join(schema["x-wire"]), name))
 
     def _availability(self, name: str, schema: dict[str, Any]) -> str:
-        transports = schema.get("x-transports", "WebSocket, WebRTC and SIP")
+        transports = schema.get("x-transports") or self.document.get("x-transports", "WebSocket")
         protocols = [TITLES.get(self.protocol, self.protocol)]
         protocols += [
             f"[{TITLES.get(other, other)}](../{other}/{name}.md)"

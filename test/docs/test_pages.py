@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from typing import Any
@@ -9,10 +10,16 @@ from typing import Any
 import pytest
 
 from docs import DOCS, PAGES, Page
+from openai_realtime_client import ga
+from openai_realtime_client.testing import ReplayServer
 from protocols import PROTOCOLS, ROOT, Protocol
 from spec import load
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+# `all.md` is for tools, and breaks no names.
+single_page = pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.path.stem != "all"], ids=lambda page: page.name
+)
 each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda each: each.name)
 
 # The longest words of a row that fit side by side on a page of 1,012 pixels, as seen in a browser.
@@ -41,7 +48,7 @@ def test_the_only_html_is_a_place_to_break_a_name(page: Page) -> None:
     assert set(re.findall(r"<(?!!--)[^>\s]*", text)) <= {"<wbr"}
 
 
-@each_page
+@single_page
 def test_tables_fit_on_the_page(page: Page) -> None:
     for table in page.tables:
         widest = [max(map(longest_word, column)) for column in zip(*table, strict=True)]
@@ -54,7 +61,7 @@ def longest_word(cell: str) -> int:
     return max(map(len, re.split(r"[ -]|<wbr>", text)))
 
 
-@each_page
+@single_page
 def test_descriptions_in_tables_are_short(page: Page) -> None:
     for table in page.tables:
         if "Properties" in page.headings and " Description " in table[0]:
@@ -134,3 +141,101 @@ def test_members_of_a_union_have_their_type_first() -> None:
         for table in found.tables:
             if "Members" in found.headings and len(table[0]) == 2 and " Type " in table[0]:
                 assert table[0][1] == " Type "
+
+
+# What each event says of itself
+
+EVENT_PAGES = [each for each in PAGES if "\n- **Event**: " in each.text and each.path.stem != "all"]
+
+
+@pytest.mark.parametrize("page", EVENT_PAGES, ids=lambda page: page.name)
+def test_every_event_says_when_it_is_sent_and_what_follows(page: Page) -> None:
+    facts = dict(re.findall(r"^- \*\*([^*]+)\*\*: (.+)$", page.text.partition("\n## ")[0], re.M))
+    expected = {
+        "client": {"Confirmed by", "Refused with"},
+        "server": {"Sent when", "Answered with"},
+    }
+    direction = facts["Event"].rpartition(" ")[2]
+    assert expected.get(direction, set()) <= facts.keys()
+    assert "over " in facts["Available"]
+    # The name of an event is a link; what is left of such names is none of an event.
+    assert re.findall(r"(?<!\[)`[a-z_]+(?:\.[a-z_]+)+`", "".join(list(facts.values())[1:])) == []
+
+
+ITEM = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi."}]}
+CREATE = {"type": "conversation.item.create", "item": {**ITEM, "id": "item_a"}}
+APPEND = {"type": "input_audio_buffer.append", "audio": base64.b64encode(bytes(9600)).decode()}
+MANUAL = {
+    "type": "session.update",
+    "session": {"type": "realtime", "audio": {"input": {"turn_detection": None}}},
+}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        [CREATE],
+        [CREATE, {"type": "conversation.item.delete", "item_id": "item_a"}],
+        [CREATE, {"type": "conversation.item.retrieve", "item_id": "item_a"}],
+        [{"type": "input_audio_buffer.clear"}],
+        [MANUAL, APPEND, {"type": "input_audio_buffer.commit"}],
+        [MANUAL],
+        [CREATE, {"type": "response.create"}],
+    ],
+    ids=lambda sent: sent[-1]["type"],
+)
+def test_events_are_confirmed_as_their_pages_say(
+    sent: list[dict[str, Any]], realtime_server: ReplayServer
+) -> None:
+    name = type(ga.parse_client_event(json.dumps(sent[-1]))).__name__
+    [line] = re.findall(r"\*\*Confirmed by\*\*: (.+)", Page(DOCS / f"ga/{name}.md").text)
+    expected = set(re.findall(r"\[`([^`]+)`\]", line))
+    with ga.connect_sync("gpt-realtime", base_url=realtime_server.url, api_key="k") as connection:
+        for event in sent:
+            connection.send(event)
+        missing = set(expected)
+        while missing:
+            missing.discard(connection.recv(10).type)
+
+
+@pytest.mark.parametrize("kind", ["input_audio_buffer.commit", "response.cancel"])
+def test_events_are_refused_as_their_pages_say(kind: str, realtime_server: ReplayServer) -> None:
+    name = type(ga.parse_client_event(json.dumps({"type": kind}))).__name__
+    [line] = re.findall(r"\*\*Refused with\*\*: (.+)", Page(DOCS / f"ga/{name}.md").text)
+    with ga.connect_sync("gpt-realtime", base_url=realtime_server.url, api_key="k") as connection:
+        connection.send({"type": kind})
+        connection.recv(10)
+        refused = connection.recv(10)
+    assert isinstance(refused, ga.RealtimeServerEventError)
+    assert f"the code `{refused.error.code}`" in line
+
+
+# The pages about a whole protocol
+
+
+@each_protocol
+def test_the_index_has_every_field_and_value(protocol: Protocol) -> None:
+    text = page(protocol, "index").text
+    for name in protocol.public():
+        schema = protocol.schemas[name]
+        for field, child in schema.get("properties", {}).items():
+            assert re.search(rf"^- `{field}`: .*\[{name}\]", text, re.M)
+            for value in child.get("enum", []):
+                assert re.search(rf"^- `{re.escape(str(value))}`: .*\[{name}\]", text, re.M)
+
+
+@each_protocol
+def test_one_page_has_all_of_a_protocol(protocol: Protocol) -> None:
+    headings = Page(DOCS / f"{protocol.name}/all.md").headings
+    assert [name for name in protocol.public() if name not in headings] == []
+
+
+def test_llms_txt_leads_to_guides_and_references() -> None:
+    text = (DOCS / "llms.txt").read_text("utf-8")
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert [link for link in links if not (DOCS / link).resolve().exists()] == []
+    expected = [f"guides/{guide.name}" for guide in (DOCS / "guides").glob("*.md")]
+    expected += [
+        f"{each.name}/{name}.md" for each in PROTOCOLS for name in ("README", "all", "index")
+    ]
+    assert [link for link in expected if link not in links] == []

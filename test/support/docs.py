@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,17 @@ _INLINE_CODE = re.compile(r"`[^`\n]*`")
 
 @dataclass(frozen=True)
 class Example:
-    """A `python` block: `section` is the text above it, `output` the `text` block below it."""
+    """A `python` block.
+
+    `section` is the text above it, `output` the `text` block below it, and `json` the `json` block
+    right above it, which the program has as `text`.
+    """
 
     line: int
     code: str
     section: str
     output: str | None
+    json: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,15 +85,16 @@ class Page:
 
     @cached_property
     def examples(self) -> list[Example]:
-        blocks = [*_FENCED.finditer(self.text), None]
+        blocks = [None, *_FENCED.finditer(self.text), None]
         return [
             Example(
                 line=self.text.count("\n", 0, block.start()) + 1,
                 code=block[2],
                 section=re.split(r"^#+ ", self.text[: block.start()], flags=re.MULTILINE)[-1],
                 output=self._output(block, after),
+                json=before[2] if before and before[1] == "json" else None,
             )
-            for block, after in pairwise(blocks)
+            for before, block, after in zip(blocks, blocks[1:], blocks[2:], strict=False)
             if block and block[1] == "python"
         ]
 
@@ -102,10 +107,10 @@ class Page:
 PAGES = [Page(path) for path in sorted(DOCS.rglob("*.md"))]
 
 
-def run(page: Page, example: Example) -> dict[str, Any]:
-    """Run an example; the names it leaves."""
+def run(page: Page, example: Example, **names: Any) -> dict[str, Any]:
+    """Run an example, which has these names; the names it leaves."""
     # With its line numbers, so that a traceback points into the page.
     code = "\n" * example.line + example.code
-    names: dict[str, Any] = {"__name__": "__main__"}
+    names |= {"__name__": "__main__", "text": example.json}
     exec(compile(code, page.path, "exec", dont_inherit=True), names)
     return names
