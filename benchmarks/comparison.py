@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import payloads
 from contenders import PARSERS, check_parsers, check_senders, senders
-from measure import Samples, Task, interleaved
+from measure import Samples, Task, in_turns, interleaved
 
 from openai_realtime_client import ga
 
@@ -28,6 +28,7 @@ def parsing() -> Results:
     results = {
         "the mix, `str`": _time_parsers(mix),
         "the mix, `bytes`": _time_parsers([text.encode() for text in mix]),
+        "the mix in turns": _time_parsers([text.encode() for text in mix], in_turns),
     }
     for kind, count in payloads.MIX.items():
         events = [payloads.server_event(kind) for _ in range(count)]
@@ -46,7 +47,7 @@ def sending() -> Results:
 
 
 def tolerating() -> Results:
-    """Parsing an event that fits, and the same event with one number sent as a string."""
+    """Parsing a valid event, and the same event with one number sent as a string."""
     done, delta = payloads.response_done(items=3), payloads.audio_delta()
     deep = payloads.with_wrong_type(done, "response", "usage", "total_tokens")
     shallow = payloads.with_wrong_type(delta, "output_index")
@@ -66,7 +67,9 @@ def by_item_count() -> Growth:
     return {count: _time_both_ways(payloads.response_done(count)) for count in ITEM_COUNTS}
 
 
-def _time_parsers(texts: Sequence[str | bytes]) -> dict[str, Samples]:
+def _time_parsers(
+    texts: Sequence[str | bytes], measure: Callable[..., dict[str, Samples]] = interleaved
+) -> dict[str, Samples]:
     def task(parse: Callable[[str | bytes], object]) -> Task:
         def parse_all() -> None:
             for text in texts:
@@ -74,19 +77,19 @@ def _time_parsers(texts: Sequence[str | bytes]) -> dict[str, Samples]:
 
         return parse_all
 
-    times = interleaved({name: task(parse) for name, parse in PARSERS.items()})
+    times = measure({name: task(parse) for name, parse in PARSERS.items()})
     return {name: samples.divided_by(len(texts)) for name, samples in times.items()}
 
 
-def _time_tolerance(valid: payloads.Json, wrong: payloads.Json) -> dict[str, Samples]:
-    text, other = payloads.dumped(valid), payloads.dumped(wrong)
-    if ga.deviations(ga.parse_server_event(text)):
+def _time_tolerance(event: payloads.Json, deviating: payloads.Json) -> dict[str, Samples]:
+    valid, other = payloads.dumped(event), payloads.dumped(deviating)
+    if ga.deviations(ga.parse_server_event(valid)):
         raise RuntimeError("the valid event has deviations")
     if not ga.deviations(ga.parse_server_event(other)):
         raise RuntimeError("the event of a wrong type has no deviations")
     return interleaved(
         {
-            "valid": lambda: ga.parse_server_event(text),
+            "valid": lambda: ga.parse_server_event(valid),
             "wrong type": lambda: ga.parse_server_event(other),
         }
     )

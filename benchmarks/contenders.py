@@ -23,7 +23,7 @@ Json = dict[str, Any]
 Task = Callable[[], object]
 
 OURS, JSON, ORJSON, MSGSPEC, SDK, STOCK = "ours", "json", "orjson", "msgspec", "SDK", "stock"
-OURS_FROM_DICT = "ours from a dictionary"
+OURS_FROM_DICT = "ours, from a dictionary"
 
 
 class _Socket:

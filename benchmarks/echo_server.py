@@ -1,4 +1,8 @@
-"""The server of `sessions.py`, in a process of its own: it answers each append with a delta."""
+"""The server of the benchmarks, in a process of its own; the path says what it does.
+
+`/flood` sends audio deltas as fast as they are taken, `/sink` drops what it receives, and any other
+path answers each append with a delta.
+"""
 
 from __future__ import annotations
 
@@ -9,27 +13,56 @@ import sys
 from contextlib import suppress
 
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 
 # 64 ms of PCM16 at 24 kHz, as base64.
 DELTA = "A" * 4096
 CREATED = '{"type":"session.created","event_id":"e0","session":{"type":"realtime","id":"s"}}'
+FLOOD_EVENTS = 25
 
 
-def answer(message: str) -> str:
-    """The delta that carries the number of what was appended."""
-    number = json.loads(message)["event_id"]
+def delta(event_id: str) -> str:
+    """A delta of 4 KB, that carries the id of what was appended."""
     return (
-        f'{{"type":"response.output_audio.delta","event_id":"{number}","response_id":"r",'
+        f'{{"type":"response.output_audio.delta","event_id":"{event_id}","response_id":"r",'
         f'"item_id":"i","output_index":0,"content_index":0,"delta":"{DELTA}"}}'
     )
 
 
 async def talk(socket: ServerConnection) -> None:
     """Hold one session."""
+    assert socket.request
+    if socket.request.path.startswith("/flood"):
+        await flood(socket)
+    elif socket.request.path.startswith("/sink"):
+        # Below `websockets`, so that the client is never waiting for the server.
+        socket.transport.set_protocol(Sink())
+        socket.transport.resume_reading()
+        await asyncio.Future()
+    else:
+        with suppress(ConnectionClosed):
+            await echo(socket)
+
+
+async def echo(socket: ServerConnection) -> None:
+    """Answer each append."""
     await socket.send(CREATED)
     async for message in socket:
-        assert isinstance(message, str)
-        await socket.send(answer(message))
+        await socket.send(delta(json.loads(message)["event_id"]))
+
+
+async def flood(socket: ServerConnection) -> None:
+    """Send deltas until the client has gone."""
+    frame = Frame(Opcode.TEXT, delta("e").encode()).serialize(mask=False)
+    socket.transport.set_write_buffer_limits(FLOOD_EVENTS * len(frame))
+    while not socket.transport.is_closing():
+        socket.transport.write(frame * FLOOD_EVENTS)
+        await socket.drain()
+
+
+class Sink(asyncio.Protocol):
+    """Reads, and does nothing with it."""
 
 
 async def main() -> None:
@@ -41,8 +74,9 @@ async def main() -> None:
     if len(sys.argv) > 1:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(sys.argv[1])
-    # The backlog holds all the sessions that are opened at once.
-    options = {"compression": None, "backlog": 1024, "ssl": tls}
+    # The backlog holds all the sessions that are opened at once. A client that is not measured at
+    # the moment answers no pings.
+    options = {"compression": None, "backlog": 1024, "ssl": tls, "ping_interval": None}
     async with serve(talk, "127.0.0.1", 0, **options) as server:
         print(server.sockets[0].getsockname()[1], flush=True)
         await asyncio.to_thread(input)

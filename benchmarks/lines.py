@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import trustme
 import uvloop
 from machine import setting
 from openai import AsyncOpenAI, OpenAI
+from servers import AUTHORITY, CLIENT_TLS
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
@@ -309,9 +309,6 @@ def clients() -> list[Client]:
     ]
 
 
-AUTHORITY = trustme.CA()
-CLIENT_TLS = ssl.create_default_context()
-AUTHORITY.configure_trust(CLIENT_TLS)
 SERVER_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 AUTHORITY.issue_cert("127.0.0.1").configure_cert(SERVER_TLS)
 

@@ -15,6 +15,12 @@ def setting(*distributions: str) -> str:
     return f"{python}; {versions}; {_processor()}, {os.cpu_count()} cores, {platform.system()}."
 
 
+def resident() -> int:
+    """The memory of this process, in bytes."""
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 def _processor() -> str:
     information = Path("/proc/cpuinfo")
     if information.exists():

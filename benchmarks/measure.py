@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import random
 import subprocess
 import sys
 import time
@@ -20,7 +21,8 @@ Task = Callable[[], object]
 ROUNDS = 25
 # Far above the clock's resolution, and short, so that a round meets one state of the machine.
 SAMPLE_SECONDS = 0.01
-PROCESS_ROUNDS = 25
+PROCESS_ROUNDS = 15
+COLD_ROUNDS = 100
 
 
 class Samples(NamedTuple):
@@ -60,6 +62,19 @@ def interleaved(tasks: Mapping[str, Task], rounds: int = ROUNDS) -> dict[str, Sa
     for _ in range(rounds):
         for name, task in tasks.items():
             seconds[name].append(_seconds(task, repeats[name]))
+    return {name: Samples(each) for name, each in seconds.items()}
+
+
+def in_turns(tasks: Mapping[str, Task], rounds: int = COLD_ROUNDS) -> dict[str, Samples]:
+    """The seconds of one call right after another task's, with the collector on."""
+    seconds: dict[str, list[float]] = {name: [] for name in tasks}
+    chance = random.Random("order")
+    for _ in range(rounds):
+        # Shuffled, because who comes first fetches what all of them read.
+        for name, task in chance.sample(list(tasks.items()), len(tasks)):
+            start = time.thread_time()
+            task()
+            seconds[name].append(time.thread_time() - start)
     return {name: Samples(each) for name, each in seconds.items()}
 
 

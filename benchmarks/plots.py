@@ -8,7 +8,7 @@ import matplotlib as mpl
 from comparison import Growth
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-from report import quantity
+from tables import quantity
 
 # The package in colour, the standard library in grey; parsing solid, dumping dashed.
 STYLES = {

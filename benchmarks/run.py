@@ -50,6 +50,17 @@ def start_up() -> dict[str, Process]:
             "SDK": "import openai\n"
             "from openai.resources.realtime.realtime import RealtimeConnection\n"
             f"RealtimeConnection(None).parse_event({text!r})",
+            "ours, append": "from openai_realtime_client import ga\n"
+            "ga.RealtimeClientEventInputAudioBufferAppend(audio='AAAA').to_json()",
+            "SDK, append": "import openai\n"
+            "from openai.resources.realtime.realtime import RealtimeConnection\n"
+            "from types import SimpleNamespace\n"
+            "connection = RealtimeConnection(SimpleNamespace(send=str))\n"
+            "connection.input_audio_buffer.append(audio='AAAA')",
+            "ours, connect": "from openai_realtime_client import ga\nga.connect('m', api_key='k')",
+            # It imports this when a connection is opened.
+            "SDK, connect": "import openai, websockets.asyncio.client\n"
+            "openai.AsyncOpenAI(api_key='k').realtime.connect(model='m')",
         }
     )
 

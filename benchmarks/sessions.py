@@ -13,21 +13,19 @@ import os
 import random
 import ssl
 import statistics
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from array import array
 from base64 import b64encode
 from collections import Counter, deque
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import lines
-from machine import setting
+from machine import resident, setting
+from servers import serving
 
 from openai_realtime_client import InvalidEventError, RealtimeConnectionError, ga
 from openai_realtime_client.testing import Faults, ReplayServer
@@ -66,7 +64,7 @@ def main() -> None:
     options = arguments.parse_args()
     loads = {}
     for name, tls in (("plain", False), ("TLS", True)):
-        with echo_server(tls) as (url, context):
+        with serving(tls) as (url, context):
             loads[name] = asyncio.run(hold(url, context, options.sessions, options.seconds))
     outcomes, left = tear(options.torn)
     text = document(options.sessions, options.seconds, loads, options.torn, outcomes, left)
@@ -79,26 +77,6 @@ def main() -> None:
 
 
 # Many sessions at once
-
-
-@contextmanager
-def echo_server(is_tls: bool) -> Iterator[tuple[str, ssl.SSLContext | None]]:
-    """The URL of a server in another process, and what a client needs to trust it."""
-    command = [sys.executable, str(HERE / "echo_server.py")]
-    with tempfile.TemporaryDirectory() as folder:
-        if is_tls:
-            path = Path(folder) / "server.pem"
-            lines.AUTHORITY.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(
-                str(path)
-            )
-            command.append(str(path))
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        with subprocess.Popen(command, text=True, **pipes) as process:
-            assert process.stdin
-            assert process.stdout
-            address = f"127.0.0.1:{process.stdout.readline().strip()}"
-            yield (f"wss://{address}", lines.CLIENT_TLS) if is_tls else (f"ws://{address}", None)
-            process.stdin.close()
 
 
 async def hold(url: str, tls: ssl.SSLContext | None, sessions: int, seconds: int) -> Load:
@@ -115,7 +93,7 @@ async def hold(url: str, tls: ssl.SSLContext | None, sessions: int, seconds: int
         talks = [asyncio.create_task(talk(each, seconds, load)) for each in connections]
         for _ in range(6):
             await asyncio.sleep(seconds / 6)
-            load.megabytes.append(resident())
+            load.megabytes.append(resident() / 1e6)
         await asyncio.gather(*talks)
         load.cpu = (time.process_time() - cpu) / seconds
     return load
@@ -149,12 +127,6 @@ async def send(connection: GaConnection, count: int, starts: deque[float], load:
             ga.RealtimeClientEventInputAudioBufferAppend(event_id=str(number), audio=AUDIO)
         )
         load.sent += 1
-
-
-def resident() -> float:
-    """The memory of this process, in MB."""
-    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 # Sessions that are torn

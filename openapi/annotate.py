@@ -94,7 +94,8 @@ def annotated(
     _annotate_operations(document)
     params = Params(document)
     _annotate_examples(document, Examples(schemas, package, recorded or {}, set(params.sent)))
-    document["x-params"] = params.source()
+    if params.sent:
+        document["x-params"] = params.source()
     for name in params.sent:
         schemas[name]["x-param"] = f"{name}Param"
     return document

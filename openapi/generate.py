@@ -166,7 +166,7 @@ def configure(protocol: Protocol) -> str:
     schemas = protocol.document["components"]["schemas"]
     has_events = bool(spec.event_unions(schemas))
     has_builders = any("x-builders" in schema for schema in schemas.values())
-    is_sent = bool(protocol.document["x-params"])
+    is_sent = "x-params" in protocol.document
     modules = {"events": has_events, "connections": has_events, "params": is_sent}
     modules |= {"build": has_builders}
     for module, is_needed in modules.items():

@@ -58,3 +58,15 @@ def test_generated_is_what_stands_in_the_folders_of_protocols_and_nothing_else()
     }
     folders = [ROOT / top / each.name for each in PROTOCOLS for top in (PACKAGE, "docs")]
     assert says_so == {path for path in files if any(map(path.is_relative_to, folders))}
+
+
+def test_no_test_imports_another() -> None:
+    """What several of them use is in `test/support`, or in a `conftest.py`."""
+    tests = {path.stem: path for path in (ROOT / "test").rglob("test_*.py")}
+    found = [
+        f"{path.name} imports {name}"
+        for path in (ROOT / "test").rglob("*.py")
+        for name in imported(path)
+        if tests.keys() & set(name.split("."))
+    ]
+    assert found == []

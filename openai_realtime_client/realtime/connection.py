@@ -238,7 +238,7 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
         try:
             # While it closes, `websockets` would abort a transport that may have ended already,
             # which asyncio does not take.
-            if self._socket.state is State.OPEN:
+            if self._socket.protocol.state is State.OPEN:
                 self._sending(name, data)
                 await self._socket.send_text(data)
             else:
@@ -246,7 +246,7 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
         except ConnectionClosed as caught:
             error = self._closed(caught, name, audio_sent)
         # A connection that is dropped while `send` waits does not make it raise.
-        if error is None and self._socket.close_code is not None:
+        if error is None and self._socket.protocol.state is State.CLOSED:
             error = self._closed(self._socket.protocol.close_exc, name, audio_sent)
         if error:
             raise error

@@ -134,9 +134,10 @@ class AsyncSocket(_Messages, websockets.asyncio.client.ClientConnection):
         """Start."""
         self._news = asyncio.Event()
         self._heard = self.loop.time()
-        protocol: Any = self.protocol
-        self._data_to_send = protocol.data_to_send
-        protocol.data_to_send = self._in_writes
+        if transport.get_extra_info("ssl_object"):
+            protocol: Any = self.protocol
+            self._data_to_send = protocol.data_to_send
+            protocol.data_to_send = self._in_writes
         super().connection_made(transport)
         messages: Any = self.recv_messages
         messages.resume = self._resume_reading

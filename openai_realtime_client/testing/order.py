@@ -156,7 +156,7 @@ class Order:
         """What has to have been before an item or a part ends."""
         due: list[tuple[_Key, str]] = []
         if key[0] == _PART:
-            names = self._in_parts.get(at(event, "part", "type"), [])
+            names = self._in_parts.get(str(at(event, "part", "type")), [])
             due = [((name, *key[1:]), f"{name}.done") for name in names]
         elif key[0] == _ITEM:
             due = [((_ENTRY, key[2]), f"{_ENTRY}.{self._stems[_ENTRY].opener}")]

@@ -319,7 +319,7 @@ def test_several_files(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("at_ms", ["NaN", "-Infinity", "1e999", "1" + "0" * 400])
-def test_times_that_are_none(cli: Cli, at_ms: str) -> None:
+def test_invalid_times(cli: Cli, at_ms: str) -> None:
     line = f'{{"from": "server", "at_ms": {at_ms}, "event": {json.dumps(CREATED.event)}}}'
     status, out, err = cli.inspect(line, CREATED, options=["--json"])
     assert (status, err) == (0, "")

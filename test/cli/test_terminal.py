@@ -101,7 +101,7 @@ def test_a_terminal_without_unicode(tmp_path: Path, encoding: str) -> None:
     assert json.loads(done.stdout.decode(encoding))["types"][0]["type"] == "ü"
 
 
-def test_text_that_is_no_ascii_stays_as_it_is(cli: Cli) -> None:
+def test_text_that_is_not_ascii_stays_as_it_is(cli: Cli) -> None:
     text = "Grüße, 日本語 👩\u200d👧 \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
     assert text in cli.inspect(server(type="response.output_text.done", text=text, **IDS)).out
 

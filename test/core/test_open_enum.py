@@ -88,7 +88,7 @@ def test_membership_means_known() -> None:
     assert None not in StatusEnum
 
 
-def test_repr_tells_known_from_unknown() -> None:
+def test_repr_shows_whether_a_value_is_known() -> None:
     assert repr(StatusEnum.COMPLETED) == "<StatusEnum.COMPLETED: 'completed'>"
     assert repr(BRAND_NEW) == "<StatusEnum unknown: 'brand_new'>"
 

@@ -10,13 +10,11 @@ from collections.abc import Iterator
 from typing import Any, get_origin, get_type_hints
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import Required
 
 import spec
-from protocols import DRAWN, GA, PROTOCOLS, Protocol
+from protocols import GA, PROTOCOLS, Protocol
 
 
 def with_tags(protocol: Protocol) -> Protocol:
@@ -80,11 +78,10 @@ def test_keys_and_what_is_required_are_as_published(protocol: Protocol, name: st
 
 
 @pytest.mark.parametrize(("protocol", "name"), PARAMS)
-@DRAWN
-@given(st.data())
-def test_what_the_schema_accepts_is_one(protocol: Protocol, name: str, data: st.DataObject) -> None:
-    kind = hints(protocol, value=f"{name}Param | None")["value"]
-    TypeAdapter(kind).validate_python(data.draw(protocol.instances(name)))
+def test_what_the_schema_accepts_is_one(protocol: Protocol, name: str) -> None:
+    adapter = TypeAdapter[Any](hints(protocol, value=f"{name}Param | None")["value"])
+    for value in protocol.instances(name):
+        adapter.validate_python(value)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +90,7 @@ def test_what_the_schema_accepts_is_one(protocol: Protocol, name: str, data: st.
         {"type": "response.done"},
         {"type": "input_audio_buffer.append"},
         {"type": "session.update", "session": {"type": "realtime", "output_modalities": "text"}},
-        {"type": "session.update", "session": {"type": "realtime", "audio": None}},
+        {"type": "session.update", "session": {"type": "realtime", "audio": []}},
         {"type": "conversation.item.create", "item": {"type": "message", "role": "user"}},
     ],
 )

@@ -12,12 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from drawing import Drawing
 from mutation import places, replaced, same
 from openai_realtime_client import Deviation, InvalidEventError, UnknownEvent, deviations, ga, v1
-from protocols import ANYTHING, DRAWN, PROTOCOLS, Protocol
+from protocols import PROTOCOLS, Protocol
 
 Parse = Callable[[str | bytes], Any]
 PARSERS: list[Any] = [
@@ -161,18 +160,18 @@ class TestUnknownMembers:
             member = member[part] if isinstance(part, int) else getattr(member, part)
         assert type(member) is ga.UnknownModel
 
-    def test_a_message_of_an_unknown_role_is_no_message_of_another(self) -> None:
+    def test_a_message_of_an_unknown_role_is_not_taken_for_another(self) -> None:
         wire = changed(DONE, ("response", "output", 0, "role"), "narrator")
         event = assert_kept(ga.parse_server_event, wire)
         assert type(event.response.output[0]) is ga.UnknownModel
 
     @pytest.mark.parametrize("role", [None, 5, {"role": "user"}, ["user"]])
-    def test_a_message_whose_role_is_no_string_is_kept(self, role: Any) -> None:
+    def test_a_message_whose_role_is_not_a_string_is_kept(self, role: Any) -> None:
         wire = changed(DONE, ("response", "output", 0, "role"), role)
         event = assert_kept(ga.parse_server_event, wire)
         assert type(event.response.output[0]) is ga.UnknownModel
 
-    def test_a_known_member_that_does_not_fit_is_no_unknown_one(self) -> None:
+    def test_a_known_member_that_does_not_fit_is_not_an_unknown_one(self) -> None:
         wire = changed(SESSION, ("session", "tools", 0, "name"), 5)
         event = assert_kept(ga.parse_server_event, wire)
         assert type(event.session.tools[0]) is ga.RealtimeFunctionTool
@@ -180,7 +179,7 @@ class TestUnknownMembers:
 
 class TestDeviations:
     @pytest.mark.parametrize("wire", [DONE, SESSION])
-    def test_are_none_for_what_fits(self, wire: dict[str, Any]) -> None:
+    def test_are_empty_for_valid_events(self, wire: dict[str, Any]) -> None:
         assert deviations(ga.parse_server_event(json.dumps(wire))) == []
 
     def test_name_unknown_events(self) -> None:
@@ -211,31 +210,25 @@ class TestDeviations:
 @pytest.mark.parametrize(("protocol", "union", "parser"), PARSERS)
 def test_nothing_of_a_mutated_event_is_lost(protocol: Protocol, union: str, parser: str) -> None:
     parse: Parse = getattr(protocol.module, parser)
-
-    @DRAWN
-    @given(protocol.instances(union), st.data())
-    def check(wire: dict[str, Any], data: st.DataObject) -> None:
-        path = data.draw(st.sampled_from([path for path, _ in places(wire) if path]))
+    drawing = Drawing({}, union)
+    for wire in protocol.instances(union, count=100):
+        path = drawing.choice([path for path, _ in places(wire) if path])
         if path != ("type",):
-            wire = replaced(wire, path, data.draw(ANYTHING))
+            wire = replaced(wire, path, drawing.anything())
         deviations(assert_kept(parse, wire))
         assert_kept(parse, {key: each for key, each in wire.items() if key in ("type", path[0])})
-
-    check()
 
 
 @pytest.mark.parametrize(("protocol", "union", "parser"), PARSERS)
 def test_events_that_fit_do_not_deviate(protocol: Protocol, union: str, parser: str) -> None:
     """Other than in what the drawn instances add, which is unknown fields."""
-
-    @DRAWN
-    @given(protocol.instances(union))
-    def check(wire: dict[str, Any]) -> None:
+    for wire in protocol.instances(union, count=100):
         event = getattr(protocol.module, parser)(json.dumps(wire))
         assert type(event) is not UnknownEvent
-        assert {each.kind for each in deviations(event)} <= {"unknown field"}
-
-    check()
+        for path, kind, value in deviations(event):
+            # A member of a union whose `type` is optional cannot be known without it.
+            is_untagged = kind == "unknown member" and "type" not in value
+            assert kind == "unknown field" or is_untagged, path
 
 
 @pytest.mark.parametrize("parse", [v1.parse_server_event, ga.parse_client_event])

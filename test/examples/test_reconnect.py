@@ -169,7 +169,7 @@ def test_delays_are_bounded_and_at_random(
     assert set(asked) == {(0.5, 1)}
 
 
-def test_an_answer_makes_the_tries_count_anew(server: ReplayServer, reconnect: Any) -> None:
+def test_an_answer_resets_the_count_of_tries(server: ReplayServer, reconnect: Any) -> None:
     converse(reconnect, QUESTIONS[:1])
     # Enough for one answer in each session: of those after the first, with what is shown before.
     turn = len(server.sessions.pop().sent)

@@ -16,9 +16,6 @@ import pytest
 from oas_patch.overlay import apply_overlay
 from ruamel.yaml import YAML
 
-# One worker makes the scratch copies, and makes each once.
-pytestmark = pytest.mark.xdist_group("generation")
-
 ROOT = Path(__file__).parents[2]
 INPUTS = (
     "openapi",

@@ -1,4 +1,4 @@
-"""The fragments and their overlays as they are, and what broken ones are told."""
+"""The fragments and their overlays as they are, and the errors of broken ones."""
 
 from __future__ import annotations
 
@@ -353,7 +353,7 @@ def schema_of(properties: dict[str, Node]) -> Node:
     return annotate.annotated(document, "package")["components"]["schemas"]["Thing"]
 
 
-def test_null_in_an_enum_is_no_constant() -> None:
+def test_null_in_an_enum_is_not_a_constant() -> None:
     kind = schema_of({"kind": {"type": "string", "nullable": True, "enum": ["a", None]}})
     assert kind["properties"]["kind"]["x-enum-varnames"] == ["A"]
     assert kind["properties"]["kind"]["nullable"] is True

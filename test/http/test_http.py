@@ -404,7 +404,7 @@ def test_a_success_that_does_not_fit_is_invalid(
 
 
 @pytest.mark.parametrize("status", [200, 500])
-def test_a_cut_connection_is_no_answer(api: RealtimeApi, server: HttpServer, status: int) -> None:
+def test_a_cut_connection_is_an_error(api: RealtimeApi, server: HttpServer, status: int) -> None:
     server.answers += [json_answer(SESSION, status, fault="cut"), json_answer(SESSION)]
     assert_no_answer(failure(api, ApiConnectionError))
     # A second POST could make a second session.
@@ -511,7 +511,7 @@ def failure_with_key(server: HttpServer, way: str, key: str) -> Exception:
         "text",
         "reason",
         "location",
-        "misfit",
+        "invalid",
         "no-json",
         "cut",
     ],

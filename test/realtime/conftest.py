@@ -17,7 +17,7 @@ from connections import KINDS, Kind
 
 
 def open_sockets() -> int:
-    """How many sockets this process has, where the system tells."""
+    """How many sockets this process has, as far as the system says."""
     found = 0
     with contextlib.suppress(FileNotFoundError):
         for entry in os.listdir("/proc/self/fd"):

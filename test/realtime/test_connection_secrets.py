@@ -401,7 +401,9 @@ def test_the_password_of_a_proxy_is_not_shown(
 
 @pytest.mark.parametrize("ending", ["\n", " ", "é"])
 @pytest.mark.parametrize("is_function", [False, True])
-def test_a_key_that_is_no_header_is_not_shown(kind: Kind, ending: str, is_function: bool) -> None:
+def test_a_key_that_no_header_can_hold_is_not_shown(
+    kind: Kind, ending: str, is_function: bool
+) -> None:
     key = (lambda: KEY + ending) if is_function else KEY + ending
     connector = kind.connect(base_url="wss://example.com", api_key=key)
     with pytest.raises(ConnectionSettingsError) as caught:

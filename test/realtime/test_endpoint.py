@@ -278,7 +278,7 @@ def test_a_coroutine_function_gives_the_key(kind: Kind) -> None:
 
 @pytest.mark.parametrize("key", ["sk-a\nb", "sk-a\r\nX-Evil: 1", "sk a", "sk-a\n", " sk", "sk-é"])
 @pytest.mark.parametrize("is_function", [False, True])
-def test_a_key_that_is_no_header_is_an_error(kind: Kind, key: str, is_function: bool) -> None:
+def test_a_key_that_no_header_can_hold_is_an_error(kind: Kind, key: str, is_function: bool) -> None:
     with pytest.raises(ConnectionSettingsError) as caught:
         headers(kind, api_key=(lambda: key) if is_function else key)
     assert key not in str(caught.value)

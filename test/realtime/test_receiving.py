@@ -135,7 +135,7 @@ async def test_text_of_64_mib_comes_through(kind: Kind) -> None:
     ids=repr,
 )
 @scenario
-async def test_a_message_that_is_no_event_does_not_end_the_session(
+async def test_a_message_that_is_not_an_event_does_not_end_the_session(
     kind: Kind, message: str | bytes
 ) -> None:
     handler = sends(message, EVENT, message, EVENT)
@@ -200,7 +200,7 @@ async def test_a_transcription_has_a_session_too(kind: Kind, name: str) -> None:
 
 @pytest.mark.parametrize("session", [None, "text", {}, 5], ids=repr)
 @scenario
-async def test_an_odd_session_is_no_problem(kind: Kind, session: Any) -> None:
+async def test_a_session_of_a_wrong_type_is_accepted(kind: Kind, session: Any) -> None:
     events = [{"type": f"session.{name}", "session": session} for name in ("created", "updated")]
     async with serving(sends(*events)) as url, opened(kind, url) as connection:
         assert [event.to_dict() for event in await rest(connection)] == events

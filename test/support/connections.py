@@ -275,7 +275,7 @@ async def answering(answer: bytes) -> AsyncIterator[str]:
 
 @contextlib.asynccontextmanager
 async def holding() -> AsyncIterator[tuple[str, asyncio.Event, asyncio.Event]]:
-    """A server that does not answer: its URL, and what tells that a client came, and left."""
+    """A server that does not answer: its URL, and the events that a client came, and left."""
     came, left = asyncio.Event(), asyncio.Event()
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

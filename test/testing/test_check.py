@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from faulty import Change, Event, changed
 from openai_realtime_client import ConnectionFailedError, InvalidKeyError
 from openai_realtime_client.testing import Faults, Finding, ReplayServer, check, check_server
 from openai_realtime_client.testing.check import check_turns
 from openai_realtime_client.testing.order import Order
+from protocols import ANYTHING, DRAWN
 
 pytest_plugins = ["pytester"]
 
@@ -127,6 +130,19 @@ def instead(kind: str, *others: Event | str | int) -> Change:
     return lambda event: list(others) if event["type"] == kind else [event]
 
 
+KINDS = [
+    "response.created",
+    "response.output_item.added",
+    "response.content_part.added",
+    "response.output_text.delta",
+    "response.output_text.done",
+    "response.function_call_arguments.delta",
+    "response.content_part.done",
+    "response.output_item.done",
+    "response.done",
+    "conversation.item.added",
+    "conversation.item.done",
+]
 ERROR: Event = {
     "type": "error",
     "event_id": "event_x",
@@ -365,15 +381,19 @@ def test_the_key() -> None:
     assert "sk-other" not in repr(findings)
 
 
-def test_the_order_of_events_without_ids() -> None:
-    """Ids of any shape, or none, raise nothing."""
+@given(st.lists(st.tuples(st.sampled_from(KINDS), ANYTHING, ANYTHING), max_size=8))
+@settings(DRAWN, max_examples=300)
+def test_the_order_of_events_of_any_shape(events: list[tuple[str, Any, Any]]) -> None:
     order = Order("ga")
-    for value in (None, 5, ["a"], {"b": 1}):
-        for kind in ("response.created", "response.done"):
-            event = {"type": kind, "event_id": value, "response": {"id": value, "output": value}}
-            assert [each for each in order.add(event) if each.kind != "wrong"] == []
-        for kind in ("response.output_item.added", "conversation.item.added"):
-            [*order.add({"type": kind, "response_id": value, "item": value})]
+    for kind, one, other in events:
+        nested = {"id": one, "type": other, "output": [one, other], "content": other}
+        whole = {"response": nested, "item": nested, "part": nested}
+        ids = {"event_id": other, "response_id": one, "item_id": one, "content_index": other}
+        for event in ({**ids, **whole}, {**ids, "response": one, "item": one, "part": other}, {}):
+            for problem in order.add({**event, "delta": one, "text": other, "type": kind}):
+                assert all(isinstance(each, str) for each in problem)
+    assert {problem.kind for problem in order.end()} <= {"missing"}
+    assert [*order.end()] == []
 
 
 def test_the_fixture(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from comparison import mypy, pyright, table
 
 from protocols import ROOT
 
@@ -22,41 +19,6 @@ PROGRAMS = (
     "sent.py",
     "sent_mistakes.py",
 )
-BIN = Path(sys.executable).parent
-
-
-def lines_of_mypy(folder: Path) -> set[tuple[str, int]]:
-    """File and line of each error of mypy."""
-    options = ["--strict", "--no-error-summary", f"--cache-dir={folder}"]
-    done = subprocess.run(
-        [str(BIN / "mypy"), *options, "--config-file=", *PROGRAMS],
-        cwd=folder,
-        env={"MYPYPATH": str(ROOT), "PATH": str(BIN)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    found = re.findall(r"^(\w+\.py):(\d+): error", done.stdout, re.MULTILINE)
-    assert found, done.stdout + done.stderr
-    return {(name, int(line)) for name, line in found}
-
-
-def lines_of_pyright(folder: Path) -> set[tuple[str, int]]:
-    """File and line of each error of pyright."""
-    config = {"typeCheckingMode": "strict", "extraPaths": [str(ROOT)]}
-    # What a program does with a name that is an error already.
-    quiet = ("UnknownVariableType", "UnknownMemberType", "UnusedExpression", "UnusedImport")
-    config |= {f"report{name}": False for name in quiet}
-    (folder / "pyrightconfig.json").write_text(json.dumps(config), "utf-8")
-    done = subprocess.run(
-        [str(BIN / "pyright"), "--outputjson", "--pythonpath", sys.executable, "-p", "."],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    found = json.loads(done.stdout)["generalDiagnostics"]
-    return {(Path(each["file"]).name, each["range"]["start"]["line"] + 1) for each in found}
 
 
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])
@@ -68,8 +30,12 @@ def test_every_mistake_is_reported_and_nothing_else(checker: str, tmp_path: Path
         for number, line in enumerate(text.splitlines(), 1):
             if checker in line.partition("# error: ")[2]:
                 expected.add((name, number))
-    found = {"mypy": lines_of_mypy, "pyright": lines_of_pyright}[checker](tmp_path)
+    found = {"mypy": mypy, "pyright": pyright}[checker](tmp_path, *PROGRAMS)
     assert {"not reported": expected - found, "not expected": found - expected} == {
         "not reported": set(),
         "not expected": set(),
     }
+
+
+def test_the_guide_has_the_table_of_mistakes_that_are_reported(tmp_path: Path) -> None:
+    assert table(tmp_path) in (ROOT / "docs/guides/typing.md").read_text("utf-8")
