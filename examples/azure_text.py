@@ -33,9 +33,7 @@ def main(question: str) -> None:
         os.environ["AZURE_OPENAI_DEPLOYMENT"],
         token=None if "AZURE_OPENAI_API_KEY" in os.environ else token,
     )
-    params = ga.RealtimeResponseCreateParams(
-        output_modalities=[ga.RealtimeResponseCreateParams.OutputModalitiesEnum.TEXT]
-    )
+    params = ga.RealtimeResponseCreateParams(output_modalities=["text"])
     with ga.connect_sync(azure=deployment) as connection:
         connection.send(ga.user_text(question))
         connection.send(ga.RealtimeClientEventResponseCreate(response=params))

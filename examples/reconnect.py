@@ -26,7 +26,7 @@ from openai_realtime_client import (
 
 SESSION = ga.RealtimeSessionCreateRequestGA(
     instructions="Answer in one sentence.",
-    output_modalities=[ga.RealtimeSessionCreateRequestGA.OutputModalitiesEnum.TEXT],
+    output_modalities=["text"],
 )
 TRIES = 6  # in a row without an answer
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0  # seconds

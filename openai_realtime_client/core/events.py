@@ -91,9 +91,12 @@ class EventParser(Generic[Event]):
         if kind in self._members or kind not in self._classes:
             return False
         with self._lock:
-            model = getattr(import_module(self._package), self._classes[kind])
-            self._members = {**self._members, kind: model}
-            self._validator = _union(self._members)
+            if kind not in self._members:
+                model = getattr(import_module(self._package), self._classes[kind])
+                members = {**self._members, kind: model}
+                self._validator = _union(members)
+                # Last: whichever thread finds the class here finds it in the validator, too.
+                self._members = members
         return True
 
 

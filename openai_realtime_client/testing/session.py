@@ -244,7 +244,9 @@ class ReplaySession(Generic[Received, Sent]):
                 lists what was received.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._find(kind) or self._ended.is_set(), timeout)
+            self._changed.wait_for(
+                lambda: self._find(kind) is not None or self._ended.is_set(), timeout
+            )
             if (index := self._find(kind)) is not None:
                 self._waited[kind] = index + 1
                 return self.received[index]

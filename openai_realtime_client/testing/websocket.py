@@ -111,7 +111,7 @@ class WebSocket:
         self.reason = ""
         self._reader = reader
         self._writer = writer
-        # Else each event waits up to 40 ms for the last; asyncio sees to it for clients alone.
+        # Without it each event waits up to 40 ms for the last; asyncio sets it for clients only.
         tcp: socket.socket = writer.get_extra_info("socket")
         tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._protocol = ServerProtocol(
@@ -192,9 +192,11 @@ class WebSocket:
 
     async def _flush(self) -> None:
         for data in self._protocol.data_to_send():
+            if self._writer.is_closing():  # asyncio would log each write after a reset.
+                continue
             if data:
                 self._writer.write(data)
-            elif self._writer.can_write_eof() and not self._writer.is_closing():
+            elif self._writer.can_write_eof():
                 # The client may have reset the connection after its close frame.
                 with contextlib.suppress(OSError):
                     self._writer.write_eof()

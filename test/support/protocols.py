@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 import simplify
@@ -17,6 +18,16 @@ import spec
 from drawing import Drawing
 
 ROOT = Path(__file__).parents[2]
+
+# How hypothesis draws where a test uses it: the same examples each time.
+DRAWN = settings(
+    max_examples=20,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 
 TEXT = st.text(max_size=8)
 INTEGERS = st.integers() | st.integers(-5, 5)

@@ -140,11 +140,10 @@ def test_what_the_user_says() -> None:
 @pytest.mark.parametrize("modality", ["audio", "text"])
 def test_pace(modality: str) -> None:
     words = "one two three four five six"
-    answers = [Answer(words, audio=0.3, real_time=True, delay=1), Answer(words, audio=3600.0)]
+    answers = [Answer(words, audio=0.3, real_time=True, delay=1), Answer(words, audio=120.0)]
     with ReplayServer(answers=answers) as server, client(server) as c:
-        c.send(respond(output_modalities=[modality]))
-        c.until("response.created")
         began = time.monotonic()
+        c.send(respond(output_modalities=[modality]))
         c.until("response.content_part.added")
         assert time.monotonic() - began > 0.99
         c.until("rate_limits.updated")
@@ -200,6 +199,7 @@ def test_a_test_waits_for_events(server: ReplayServer, open_client: Client) -> N
         session.wait_for("response.create", timeout=0.05)
     received = "conversation.item.create (2), response.create"
     assert str(caught.value) == f"expected response.create in 0.05 s; received: {received}"
+    open_client.until("rate_limits.updated")  # A client that does not read closes slowly.
     open_client.connection.close()
     with pytest.raises(TimeoutError, match="before the connection ended"):
         session.wait_for(ga.RealtimeClientEventResponseCancel, timeout=60)

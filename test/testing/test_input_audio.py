@@ -32,8 +32,8 @@ from plain_client import (
 )
 
 
-def no_turns(**hearing: Any) -> Event:
-    return update(output_modalities=["text"], audio={"input": {"turn_detection": None, **hearing}})
+def no_turns(**settings: Any) -> Event:
+    return update(output_modalities=["text"], audio={"input": {"turn_detection": None, **settings}})
 
 
 def test_audio_is_committed_and_transcribed(server: ReplayServer) -> None:

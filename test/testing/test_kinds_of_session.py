@@ -30,8 +30,8 @@ from plain_client import (
 def test_a_transcription_session_in_ga(server: ReplayServer) -> None:
     with client(server, "/v1/realtime?intent=transcription", skip=0) as c:
         created = c.recv()
-        hearing = {"transcription": {"model": "whisper-1"}}
-        session = {"type": "transcription", "audio": {"input": hearing}}
+        listening = {"transcription": {"model": "whisper-1"}}
+        session = {"type": "transcription", "audio": {"input": listening}}
         updated = c.answer({"type": "session.update", "session": session})
         c.send(append(LOUD + QUIET), append(QUIET))
         events = c.until("conversation.item.input_audio_transcription.completed")

@@ -91,7 +91,7 @@ def values(link: Connection) -> None:
     create = {"tool_choice": "automatic"}  # sent: a wrong value
     create = {"max_output_tokens": "infinite"}  # sent: a wrong value
     create = {"reasoning": {"effort": "lowest"}}  # sent: a wrong value
-    create = {"instructions": None}  # sent: a wrong value
+    create = {"instructions": ["a"]}  # sent: a wrong value
     create = {"metadata": {"key": 1}}  # sent: a wrong value
     turns: TurnsParam = {"type": "server_vad", "eagerness": "low"}  # sent: a wrong value
     turns = {"type": "semantic_vad", "eagerness": "fast"}  # sent: a wrong value

@@ -18,6 +18,7 @@ PROGRAMS = (
     "sample_program.py",
     "sent.py",
     "sent_mistakes.py",
+    "server.py",
 )
 
 
