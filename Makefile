@@ -3,17 +3,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 BENCH := .venv-bench
+CLIENTS := .venv-clients
 SERVERS := .venv-servers
 LOWEST := build/lowest
 FUZZ ?= -max_total_time=600
 PIP := -m pip install -qq --disable-pip-version-check
-PINS = $(BIN)/uv pip compile -q --universal --python-version 3.10 \
-	--generate-hashes --no-header --no-annotate --upgrade
+PINS = $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --upgrade \
+	--python-version
 BENCH_VENV = $(PYTHON) -m venv $(BENCH) && $(BENCH)/bin/python $(PIP) -r benchmarks/requirements.txt .
 
 .DEFAULT_GOAL := help
-.PHONY: help generate upstream changes callers wire released check test test-lowest lint types docs \
-	demo fuzz bench cost load servers browser build pins clean
+.PHONY: help generate upstream changes callers wire released check test test-lowest clients lint types \
+	docs demo fuzz bench cost load servers browser build pins clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -53,6 +54,9 @@ lint: $(INSTALLED) ## check style, formatting and workflows
 	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 
+clients: $(CLIENTS)/installed ## run clients of others against the embedded server; needs Python 3.11
+	@PYTHONPATH=$(CURDIR) $(CLIENTS)/bin/python -m pytest -W ignore test/clients
+
 types: $(INSTALLED) ## check types, strictly, with mypy and pyright
 	@$(BIN)/mypy
 	@$(BIN)/pyright
@@ -84,7 +88,7 @@ servers: $(INSTALLED) ## check servers that others wrote; needs npm
 	@$(BIN)/python -m pytest integration/test_servers.py
 
 browser: $(INSTALLED) ## test pages in the system's Chromium; leaves screenshots in build/
-	@$(BIN)/python $(PIP) playwright==1.65.2
+	@$(BIN)/python $(PIP) --require-hashes --requirement requirements-browser.txt
 	@mkdir -p build
 	@$(BIN)/python -m pytest integration/test_browser.py
 
@@ -95,12 +99,15 @@ build: $(INSTALLED) ## build the sdist and the wheel into dist/
 	@$(BIN)/python -m build --no-isolation
 
 pins: $(INSTALLED) ## resolve requirements-*.txt anew, after a change of setup.py or requirements-*.in
-	@$(PINS) setup.py --extra websocket requirements-dev.in -o requirements-dev.txt
-	@$(PINS) setup.py --extra websocket --resolution lowest-direct -o requirements-lowest.txt
-	@$(PINS) requirements-fuzz.in -o requirements-fuzz.txt
+	@$(PINS) 3.10 setup.py --extra websocket requirements-dev.in -o requirements-dev.txt
+	@$(PINS) 3.10 setup.py --extra websocket --resolution lowest-direct -o requirements-lowest.txt
+	@$(PINS) 3.10 requirements-fuzz.in -o requirements-fuzz.txt
+	@$(PINS) 3.10 requirements-browser.in -o requirements-browser.txt
+	@$(PINS) 3.11 setup.py --extra websocket test/clients/requirements.in -o test/clients/requirements.txt
 
 clean: ## remove the tools and everything that can be made again
-	rm -rf $(VENV) $(BENCH) $(SERVERS) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(CLIENTS) $(SERVERS) build dist *.egg-info .pytest_cache .mypy_cache \
+		.ruff_cache .hypothesis
 
 $(INSTALLED): requirements-dev.txt setup.py
 	@echo "- installing the tools into $(VENV)"
@@ -112,4 +119,12 @@ $(INSTALLED): requirements-dev.txt setup.py
 $(LOWEST)/installed: $(INSTALLED) requirements-lowest.txt
 	@rm -rf $(LOWEST)
 	@$(BIN)/python $(PIP) --require-hashes --requirement requirements-lowest.txt --no-deps --target $(LOWEST)
+	@touch $@
+
+$(CLIENTS)/installed: test/clients/requirements.txt test/clients/package-lock.json
+	@echo "- installing the clients into $(CLIENTS)"
+	@$(PYTHON) -m venv $(CLIENTS)
+	@$(CLIENTS)/bin/python $(PIP) --require-hashes --requirement test/clients/requirements.txt
+	@mkdir -p $(CLIENTS)/node && cp test/clients/package*.json $(CLIENTS)/node
+	@cd $(CLIENTS)/node && ../bin/npm ci --silent
 	@touch $@

@@ -12,12 +12,16 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from openai_realtime_client.shared import *
+    from openai_realtime_client.v1.api.realtime_api import AsyncRealtimeApi as AsyncRealtimeApi
     from openai_realtime_client.v1.api.realtime_api import RealtimeApi as RealtimeApi
     from openai_realtime_client.v1.models import *
 else:
     __getattr__, __dir__ = _lazy_names(
         __name__,
-        {"RealtimeApi": "openai_realtime_client.v1.api.realtime_api"},
+        {
+            "AsyncRealtimeApi": "openai_realtime_client.v1.api.realtime_api",
+            "RealtimeApi": "openai_realtime_client.v1.api.realtime_api",
+        },
         "openai_realtime_client.shared",
         "openai_realtime_client.v1.models",
     )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     )
     from openai_realtime_client.core.deviations import Deviation as Deviation
     from openai_realtime_client.core.deviations import deviations as deviations
+    from openai_realtime_client.core.encoding import to_dict as to_dict
     from openai_realtime_client.core.errors import ApiConnectionError as ApiConnectionError
     from openai_realtime_client.core.errors import ApiError as ApiError
     from openai_realtime_client.core.errors import BadRequestError as BadRequestError
@@ -99,6 +100,7 @@ else:
             "Record": "openai_realtime_client.realtime.record",
             "ServiceError": "openai_realtime_client.core.errors",
             "SessionExpiredError": "openai_realtime_client.core.errors",
+            "to_dict": "openai_realtime_client.core.encoding",
             "UnauthorizedError": "openai_realtime_client.core.errors",
             "UnknownEvent": "openai_realtime_client.core.events",
             "UnknownModel": "openai_realtime_client.core.model",

@@ -13,7 +13,7 @@ from pydantic_core import to_json
 
 from openai_realtime_client.core.json_types import Path, is_object, path_text
 
-__all__ = ["dumped", "invalid_part"]
+__all__ = ["dumped", "invalid_part", "to_dict"]
 
 _TEXT = {str}
 
@@ -37,6 +37,22 @@ def dumped(value: Mapping[str, Any]) -> bytes:
         problem = invalid_part(value) or f"cannot be encoded as JSON ({type(error).__name__})"
     # Outside the `except`: the error of `json` can repeat the value.
     raise ValueError(problem)
+
+
+def to_dict(value: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
+    """Make plain JSON of a model, or of a dictionary that holds models.
+
+    Args:
+        value: A model, or a dictionary as `send` takes it.
+
+    Returns:
+        A new dictionary of what `send` sends, with the JSON names of fields.
+
+    Raises:
+        ValueError: A value cannot be JSON. The message has its path, and not the value.
+    """
+    data: dict[str, Any] = json.loads(dumped(value if isinstance(value, Mapping) else {"": value}))
+    return data if isinstance(value, Mapping) else cast(dict[str, Any], data[""])
 
 
 def _plain(value: Any) -> Any:

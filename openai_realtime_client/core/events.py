@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
 from pydantic import ValidationError
 from pydantic_core import SchemaValidator, core_schema, from_json
 
+from openai_realtime_client.core.encoding import dumped
 from openai_realtime_client.core.errors import InvalidEventError, problems
 from openai_realtime_client.core.json_types import Path, is_object
 from openai_realtime_client.core.model import RealtimeModel, UnknownModel
@@ -56,8 +57,8 @@ class EventParser(Generic[Event]):
         self._validator = _union({})
         self._lock = Lock()
 
-    def parse(self, data: str | bytes) -> Event | UnknownEvent:
-        """Parse one event, a JSON object with a string `type`.
+    def parse(self, data: str | bytes | Mapping[str, Any]) -> Event | UnknownEvent:
+        """Parse one event, a JSON object with a string `type`, or the same as a dictionary.
 
         Returns:
             An event of the class that its `type` names. A field that does not fit the schema stays
@@ -68,10 +69,13 @@ class EventParser(Generic[Event]):
         """
         try:
             # What fits, as nearly all does, is parsed in one call of compiled code.
-            parsed: Event = self._validator.validate_json(data)
+            # A mapping is refused, and parsed below.
+            parsed: Event = self._validator.validate_json(data)  # type: ignore[arg-type]
             return parsed
         except (ValidationError, UnicodeError):
             pass
+        if isinstance(data, Mapping):
+            return self.parse(_text(data))
         wire = _object(data)
         if self._add(wire["type"]):
             return self.parse(data)
@@ -113,6 +117,14 @@ class Mismatch(NamedTuple):
     path: Path
     is_missing: bool
     value: Any
+
+
+def _text(event: Mapping[str, Any]) -> bytes:
+    try:
+        return dumped(event)
+    except ValueError as error:
+        reason = str(error)
+    raise InvalidEventError("event", [("", reason)])
 
 
 def _object(data: str | bytes) -> dict[str, Any]:

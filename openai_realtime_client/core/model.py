@@ -13,6 +13,7 @@ from typing_extensions import Self
 
 from openai_realtime_client.core.encoding import invalid_part
 from openai_realtime_client.core.errors import InvalidModelError
+from openai_realtime_client.core.json_types import is_array, is_object
 from openai_realtime_client.core.open_enum import SCALARS
 
 __all__ = ["AS_HELD", "RealtimeModel", "UnknownModel", "json_bytes", "lossless"]
@@ -227,8 +228,7 @@ class RealtimeModel(BaseModel):
         """Show what is sent, and of long text, such as audio, the start and the length."""
         fields = {k: v for k, v in self.__dict__.items() if k in self.__pydantic_fields_set__}
         for name, value in (fields | (self.__pydantic_extra__ or {})).items():
-            is_long = isinstance(value, str) and len(value) > _MOST_SHOWN
-            yield name, _Shortened(value) if is_long else value
+            yield name, _shown(value)
 
 
 def json_bytes(model: RealtimeModel) -> bytes:
@@ -252,6 +252,15 @@ def json_bytes(model: RealtimeModel) -> bytes:
 
 
 _METHODS = frozenset(name for name in dir(RealtimeModel) if not name.startswith("_"))
+
+
+def _shown(value: Any) -> Any:
+    """A value for a repr: long text is shortened, also in free JSON."""
+    if isinstance(value, str):
+        return _Shortened(value) if len(value) > _MOST_SHOWN else value
+    if is_array(value):
+        return [_shown(each) for each in value]
+    return {k: _shown(each) for k, each in value.items()} if is_object(value) else value
 
 
 class _Shortened(str):

@@ -9,6 +9,7 @@ from openai_realtime_client.core.lazy import TYPE_CHECKING
 from openai_realtime_client.core.lazy import lazy_names as _lazy_names
 
 if TYPE_CHECKING:
+    from openai_realtime_client.ga.api.realtime_api import AsyncRealtimeApi as AsyncRealtimeApi
     from openai_realtime_client.ga.api.realtime_api import RealtimeApi as RealtimeApi
     from openai_realtime_client.ga.build import FunctionTool as FunctionTool
     from openai_realtime_client.ga.build import function_output as function_output
@@ -37,6 +38,7 @@ else:
     __getattr__, __dir__ = _lazy_names(
         __name__,
         {
+            "AsyncRealtimeApi": "openai_realtime_client.ga.api.realtime_api",
             "RealtimeApi": "openai_realtime_client.ga.api.realtime_api",
             "parse_client_event": "openai_realtime_client.ga.events",
             "user_text": "openai_realtime_client.ga.build",

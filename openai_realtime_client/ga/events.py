@@ -9,6 +9,9 @@ from openai_realtime_client.core.events import EventParser
 # Type checkers take it as true. A parser imports each class when its first event comes.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from openai_realtime_client.ga.models.realtime_client_event import RealtimeClientEvent
     from openai_realtime_client.ga.models.realtime_server_event import RealtimeServerEvent
     from openai_realtime_client.ga.models.realtime_translation_client_event import (
@@ -114,7 +117,7 @@ _realtime_webhook_event: EventParser[RealtimeWebhookEvent] = EventParser(
 )
 
 
-def parse_client_event(data: str | bytes) -> RealtimeClientEvent:
+def parse_client_event(data: str | bytes | Mapping[str, Any]) -> RealtimeClientEvent:
     """Parse an event as a client sends it: one JSON object with a string `type`.
 
     An unknown `type` gives an `UnknownEvent`. A field that does not fit stays as received, in an
@@ -122,7 +125,8 @@ def parse_client_event(data: str | bytes) -> RealtimeClientEvent:
     which more than ten items do not fit stays as received as a whole.
 
     Args:
-        data: The JSON text, of any size. The time grows with it in proportion.
+        data: The JSON text, of any size, or the same as a dictionary. The time grows with it in
+            proportion.
 
     Returns:
         The event.
@@ -135,7 +139,7 @@ def parse_client_event(data: str | bytes) -> RealtimeClientEvent:
     return _realtime_client_event.parse(data)
 
 
-def parse_server_event(data: str | bytes) -> RealtimeServerEvent:
+def parse_server_event(data: str | bytes | Mapping[str, Any]) -> RealtimeServerEvent:
     """Parse an event as a server sends it: one JSON object with a string `type`.
 
     An unknown `type` gives an `UnknownEvent`. A field that does not fit stays as received, in an
@@ -143,7 +147,8 @@ def parse_server_event(data: str | bytes) -> RealtimeServerEvent:
     which more than ten items do not fit stays as received as a whole.
 
     Args:
-        data: The JSON text, of any size. The time grows with it in proportion.
+        data: The JSON text, of any size, or the same as a dictionary. The time grows with it in
+            proportion.
 
     Returns:
         The event.
@@ -156,7 +161,9 @@ def parse_server_event(data: str | bytes) -> RealtimeServerEvent:
     return _realtime_server_event.parse(data)
 
 
-def parse_translation_client_event(data: str | bytes) -> RealtimeTranslationClientEvent:
+def parse_translation_client_event(
+    data: str | bytes | Mapping[str, Any],
+) -> RealtimeTranslationClientEvent:
     """Parse an event as a client sends it: one JSON object with a string `type`.
 
     An unknown `type` gives an `UnknownEvent`. A field that does not fit stays as received, in an
@@ -164,7 +171,8 @@ def parse_translation_client_event(data: str | bytes) -> RealtimeTranslationClie
     which more than ten items do not fit stays as received as a whole.
 
     Args:
-        data: The JSON text, of any size. The time grows with it in proportion.
+        data: The JSON text, of any size, or the same as a dictionary. The time grows with it in
+            proportion.
 
     Returns:
         The event.
@@ -177,7 +185,9 @@ def parse_translation_client_event(data: str | bytes) -> RealtimeTranslationClie
     return _realtime_translation_client_event.parse(data)
 
 
-def parse_translation_server_event(data: str | bytes) -> RealtimeTranslationServerEvent:
+def parse_translation_server_event(
+    data: str | bytes | Mapping[str, Any],
+) -> RealtimeTranslationServerEvent:
     """Parse an event as a server sends it: one JSON object with a string `type`.
 
     An unknown `type` gives an `UnknownEvent`. A field that does not fit stays as received, in an
@@ -185,7 +195,8 @@ def parse_translation_server_event(data: str | bytes) -> RealtimeTranslationServ
     which more than ten items do not fit stays as received as a whole.
 
     Args:
-        data: The JSON text, of any size. The time grows with it in proportion.
+        data: The JSON text, of any size, or the same as a dictionary. The time grows with it in
+            proportion.
 
     Returns:
         The event.
@@ -198,7 +209,7 @@ def parse_translation_server_event(data: str | bytes) -> RealtimeTranslationServ
     return _realtime_translation_server_event.parse(data)
 
 
-def parse_webhook_event(data: str | bytes) -> RealtimeWebhookEvent:
+def parse_webhook_event(data: str | bytes | Mapping[str, Any]) -> RealtimeWebhookEvent:
     """Parse an event as a webhook sends it: one JSON object with a string `type`.
 
     An unknown `type` gives an `UnknownEvent`. A field that does not fit stays as received, in an
@@ -206,7 +217,8 @@ def parse_webhook_event(data: str | bytes) -> RealtimeWebhookEvent:
     which more than ten items do not fit stays as received as a whole.
 
     Args:
-        data: The JSON text, of any size. The time grows with it in proportion.
+        data: The JSON text, of any size, or the same as a dictionary. The time grows with it in
+            proportion.
 
     Returns:
         The event.

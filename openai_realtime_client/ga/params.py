@@ -524,14 +524,14 @@ class RealtimeClientEventConversationItemCreateParam(TypedDict, total=False):
     `conversation.item.done`, or with `error`. Adding an item does not start a response.
     """
 
-    event_id: str
+    event_id: str | None
     """Optional identifier chosen by the client, at most 512 characters.
 
     If the insertion fails, the resulting `error` event repeats it as `error.event_id`.
     """
     type: Required[Literal["conversation.item.create"]]
     """Event type, always `conversation.item.create`."""
-    previous_item_id: str
+    previous_item_id: str | None
     """Id of the item after which the new one goes.
 
     When left out, the item is appended; `root` puts it at the very beginning. An unknown id
@@ -547,7 +547,7 @@ class RealtimeClientEventConversationItemDeleteParam(TypedDict, total=False):
     The server replies with `conversation.item.deleted`, or with `error` if no such item exists.
     """
 
-    event_id: str
+    event_id: str | None
     """Optional identifier chosen by the client, at most 512 characters.
 
     If the deletion fails, the resulting `error` event repeats it as `error.event_id`.
@@ -565,7 +565,7 @@ class RealtimeClientEventConversationItemRetrieveParam(TypedDict, total=False):
     The server replies with `conversation.item.retrieved`, or with `error` if no such item exists.
     """
 
-    event_id: str
+    event_id: str | None
     """Optional identifier chosen by the client, at most 512 characters.
 
     If the request fails, the resulting `error` event repeats it as `error.event_id`.
@@ -584,7 +584,7 @@ class RealtimeClientEventConversationItemTruncateParam(TypedDict, total=False):
     context. The server replies with `conversation.item.truncated`, or with `error`.
     """
 
-    event_id: str
+    event_id: str | None
     """Optional identifier chosen by the client, at most 512 characters.
 
     If the truncation fails, the resulting `error` event repeats it as `error.event_id`.
@@ -610,7 +610,7 @@ class RealtimeClientEventInputAudioBufferAppendParam(TypedDict, total=False):
     the audio normally arrives on the media track instead.
     """
 
-    event_id: str
+    event_id: str | None
     """Optional identifier chosen by the client, at most 512 characters.
 
     If the append fails, the resulting `error` event repeats it as `error.event_id`.
@@ -630,7 +630,7 @@ class RealtimeClientEventInputAudioBufferClearParam(TypedDict, total=False):
     The server replies with `input_audio_buffer.cleared`.
     """
 
-    event_id: str
+    event_id: str | None
     """Optional identifier chosen by the client, at most 512 characters.
 
     If the request fails, the resulting `error` event repeats it as `error.event_id`.
@@ -647,7 +647,7 @@ class RealtimeClientEventOutputAudioBufferClearParam(TypedDict, total=False):
     producing more audio.
     """
 
-    event_id: str
+    event_id: str | None
     """Optional identifier chosen by the client.
 
     If the request fails, the resulting `error` event repeats it as `error.event_id`.
@@ -664,7 +664,7 @@ class RealtimeClientEventInputAudioBufferCommitParam(TypedDict, total=False):
     is on; a response starts only when the client asks for one.
     """
 
-    event_id: str
+    event_id: str | None
     """Optional identifier chosen by the client, at most 512 characters.
 
     If the commit fails, the resulting `error` event repeats it as `error.event_id`.
@@ -680,14 +680,14 @@ class RealtimeClientEventResponseCancelParam(TypedDict, total=False):
     cancel, the server sends `error` and the session goes on.
     """
 
-    event_id: str
+    event_id: str | None
     """Optional identifier chosen by the client, at most 512 characters.
 
     If the cancellation fails, the resulting `error` event repeats it as `error.event_id`.
     """
     type: Required[Literal["response.cancel"]]
     """Event type, always `response.cancel`."""
-    response_id: str
+    response_id: str | None
     """Id of the response to stop.
 
     When left out, the response in progress in the default conversation is meant.
@@ -741,9 +741,9 @@ class CustomVoiceParam(TypedDict, total=False):
 class RealtimeResponseCreateParamsAudioOutputParam(TypedDict, total=False):
     """Settings of the speech to produce in a single response."""
 
-    format: RealtimeAudioFormatsParam
+    format: RealtimeAudioFormatsParam | None
     """Encoding wanted for the audio in `response.output_audio.delta` events."""
-    voice: VoiceIdsOrCustomVoiceParam
+    voice: VoiceIdsOrCustomVoiceParam | None
     """Voice that speaks: a built-in name, `alloy` by default, or a custom voice.
 
     It cannot change once the session has produced audio.
@@ -753,7 +753,7 @@ class RealtimeResponseCreateParamsAudioOutputParam(TypedDict, total=False):
 class RealtimeResponseCreateParamsAudioParam(TypedDict, total=False):
     """Audio settings to use for a single response."""
 
-    output: RealtimeResponseCreateParamsAudioOutputParam
+    output: RealtimeResponseCreateParamsAudioOutputParam | None
     """Settings of the speech to produce."""
 
 
@@ -1028,40 +1028,43 @@ class RealtimeResponseCreateParamsParam(TypedDict, total=False):
     They override the session's settings for this response and leave the session as it is.
     """
 
-    output_modalities: Sequence[
-        Literal["text", "audio"] | models.RealtimeResponseCreateParams.OutputModalitiesEnum
-    ]
+    output_modalities: (
+        Sequence[
+            Literal["text", "audio"] | models.RealtimeResponseCreateParams.OutputModalitiesEnum
+        ]
+        | None
+    )
     """Kinds of output wanted: `audio`, which comes with a transcript, or `text`, which turns speech
     off.
 
     The two cannot be combined.
     """
-    instructions: str
+    instructions: str | None
     """System instructions for this response.
 
     They replace the session's `instructions`; when left out, those apply.
     """
-    audio: RealtimeResponseCreateParamsAudioParam
+    audio: RealtimeResponseCreateParamsAudioParam | None
     """Audio settings for this response."""
-    tools: Sequence[RealtimeToolParam]
+    tools: Sequence[RealtimeToolParam] | None
     """Tools the model may use in this response: functions and MCP servers.
 
     An empty list offers none.
     """
-    tool_choice: RealtimeToolChoiceParam
+    tool_choice: RealtimeToolChoiceParam | None
     """Whether and which tool the model calls: `auto` (the default), `none`, `required`, or a
     particular function or MCP tool.
     """
-    parallel_tool_calls: bool
+    parallel_tool_calls: bool | None
     """Whether the model may make several tool calls in one response.
 
     For reasoning models such as `gpt-realtime-2`.
     """
-    reasoning: RealtimeReasoningParam
+    reasoning: RealtimeReasoningParam | None
     """Reasoning settings for this response. For reasoning models such as `gpt-realtime-2`."""
-    max_output_tokens: RealtimeMaxOutputTokensParam
+    max_output_tokens: RealtimeMaxOutputTokensParam | None
     """Limit for the output, tool calls included: an integer from 1 to 4096, or `inf`."""
-    conversation: RealtimeResponseCreateParamsConversationParam
+    conversation: RealtimeResponseCreateParamsConversationParam | None
     """Conversation the response belongs to.
 
     `auto`, the default, means the session's conversation, and `none` keeps the response out of
@@ -1074,7 +1077,7 @@ class RealtimeResponseCreateParamsParam(TypedDict, total=False):
     """
     prompt: PromptParam | None
     """Prompt template to use for this response."""
-    input: Sequence[RealtimeResponseCreateParamsInputItemParam]
+    input: Sequence[RealtimeResponseCreateParamsInputItemParam] | None
     """Context for this response, in place of the conversation so far.
 
     It may hold new items and references to earlier ones (`item_reference`). An empty list gives
@@ -1091,14 +1094,14 @@ class RealtimeClientEventResponseCreateParam(TypedDict, total=False):
     a time; responses outside it may run in parallel.
     """
 
-    event_id: str
+    event_id: str | None
     """Optional identifier chosen by the client, at most 512 characters.
 
     If the request fails, the resulting `error` event repeats it as `error.event_id`.
     """
     type: Required[Literal["response.create"]]
     """Event type, always `response.create`."""
-    response: RealtimeResponseCreateParamsParam
+    response: RealtimeResponseCreateParamsParam | None
     """Settings for this response alone, which override those of the session.
 
     When left out, the session's settings apply unchanged.
@@ -1247,7 +1250,7 @@ class RealtimeSessionCreateRequestGAAudioInputParam(TypedDict, total=False):
     They cover its format and what is done with it before it reaches the model.
     """
 
-    format: RealtimeAudioFormatsParam
+    format: RealtimeAudioFormatsParam | None
     """Encoding of the input audio.
 
     `audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711
@@ -1274,18 +1277,18 @@ class RealtimeSessionCreateRequestGAAudioInputParam(TypedDict, total=False):
 class RealtimeSessionCreateRequestGAAudioOutputParam(TypedDict, total=False):
     """Settings for the audio the model generates. They set its format, voice and pace."""
 
-    format: RealtimeAudioFormatsParam
+    format: RealtimeAudioFormatsParam | None
     """Encoding of the output audio.
 
     `audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711
     mu-law and A-law at 8 kHz.
     """
-    voice: VoiceIdsOrCustomVoiceParam
+    voice: VoiceIdsOrCustomVoiceParam | None
     """Voice of the spoken output, a built-in name or a custom voice; `alloy` by default.
 
     The first audio the model produces fixes it for the rest of the session.
     """
-    speed: float
+    speed: float | None
     """Pace of the spoken output, from 0.25 to 1.5, where 1 is the default and normal pace.
 
     Changes are possible between turns, never during a response, and act on the audio after it is
@@ -1299,11 +1302,11 @@ class RealtimeSessionCreateRequestGAAudioParam(TypedDict, total=False):
     `input` concerns what the user says, `output` what the model says.
     """
 
-    input: RealtimeSessionCreateRequestGAAudioInputParam
+    input: RealtimeSessionCreateRequestGAAudioInputParam | None
     """Settings for audio sent to the server: format, transcription, noise reduction and turn
     detection.
     """
-    output: RealtimeSessionCreateRequestGAAudioOutputParam
+    output: RealtimeSessionCreateRequestGAAudioOutputParam | None
     """Settings for audio generated by the model: format, voice and speed."""
 
 
@@ -1364,28 +1367,31 @@ class RealtimeSessionCreateRequestGAParam(TypedDict, total=False):
 
     type: Required[Literal["realtime"]]
     """Kind of session, always `realtime`. It tells this shape from a `transcription` session."""
-    output_modalities: Sequence[
-        Literal["text", "audio"] | models.RealtimeSessionCreateRequestGA.OutputModalitiesEnum
-    ]
+    output_modalities: (
+        Sequence[
+            Literal["text", "audio"] | models.RealtimeSessionCreateRequestGA.OutputModalitiesEnum
+        ]
+        | None
+    )
     """Kind of output the model produces, either `audio` or `text`; the two cannot be requested
     together.
 
     The default is `audio`, which always comes with a transcript.
     """
-    model: RealtimeSessionModelParam
+    model: RealtimeSessionModelParam | None
     """Model that serves the session.
 
     It is chosen when the session is created, here or by the `model` parameter of the connection
     URL, and cannot change afterwards.
     """
-    instructions: str
+    instructions: str | None
     """System instructions placed before the conversation.
 
     They steer content, format, tone and manner of speaking, without a guarantee that the model
     follows them. When omitted, the server supplies its own default text, visible in
     `session.created`.
     """
-    audio: RealtimeSessionCreateRequestGAAudioParam
+    audio: RealtimeSessionCreateRequestGAAudioParam | None
     """Settings for incoming and outgoing audio."""
     include: (
         Sequence[
@@ -1404,31 +1410,31 @@ class RealtimeSessionCreateRequestGAParam(TypedDict, total=False):
 
     The default is `null`; the setting is final from the moment tracing is on.
     """
-    tools: Sequence[RealtimeToolParam]
+    tools: Sequence[RealtimeToolParam] | None
     """Tools the model may use: functions that the client runs and remote MCP servers that the
     service calls.
     """
-    tool_choice: RealtimeToolChoiceParam
+    tool_choice: RealtimeToolChoiceParam | None
     """How the model picks tools: a mode, a particular function or an MCP tool.
 
     The default is `auto`, which leaves the decision to the model.
     """
-    parallel_tool_calls: bool
+    parallel_tool_calls: bool | None
     """Whether one response may contain several tool calls at once.
 
     It applies to Realtime models with reasoning, such as `gpt-realtime-2`.
     """
-    reasoning: RealtimeReasoningParam
+    reasoning: RealtimeReasoningParam | None
     """Reasoning settings.
 
     They apply only to Realtime models with reasoning, such as `gpt-realtime-2`.
     """
-    max_output_tokens: RealtimeMaxOutputTokensParam
+    max_output_tokens: RealtimeMaxOutputTokensParam | None
     """Token limit for one response, tool calls included.
 
     An integer from 1 to 4096, or `inf` for the most the model allows; the default is `inf`.
     """
-    truncation: RealtimeTruncationParam
+    truncation: RealtimeTruncationParam | None
     """What happens when the conversation outgrows the input token limit of the model.
 
     The default is `auto`.
@@ -1506,7 +1512,7 @@ class RealtimeClientEventSessionUpdateParam(TypedDict, total=False):
     changed, nor the voice once audio has been produced.
     """
 
-    event_id: str
+    event_id: str | None
     """Optional identifier chosen by the client, at most 512 characters.
 
     If the update fails, the resulting `error` event repeats it as `error.event_id`.
@@ -1591,7 +1597,7 @@ class RealtimeClientEventTranscriptionSessionUpdateParam(TypedDict, total=False)
     `RealtimeClientEvent`.
     """
 
-    event_id: str
+    event_id: str | None
     """Optional identifier chosen by the client.
 
     If the update fails, the resulting `error` event repeats it as `error.event_id`.
@@ -1693,7 +1699,7 @@ class RealtimeTranslationClientEventSessionUpdateParam(TypedDict, total=False):
     and model cannot. The server answers with `session.updated`, or with `error`.
     """
 
-    event_id: str
+    event_id: str | None
     """Optional identifier chosen by the client, at most 512 characters.
 
     The server quotes it in the `event_id` of an `error` that this event causes.
@@ -1712,7 +1718,7 @@ class RealtimeTranslationClientEventInputAudioBufferAppendParam(TypedDict, total
     produces them.
     """
 
-    event_id: str
+    event_id: str | None
     """Optional identifier chosen by the client, at most 512 characters.
 
     The server quotes it in the `event_id` of an `error` that this event causes.
@@ -1734,7 +1740,7 @@ class RealtimeTranslationClientEventSessionCloseParam(TypedDict, total=False):
     after that event; closing earlier can lose output.
     """
 
-    event_id: str
+    event_id: str | None
     """Optional identifier chosen by the client, at most 512 characters.
 
     The server quotes it in the `event_id` of an `error` that this event causes.

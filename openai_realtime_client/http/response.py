@@ -6,7 +6,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from openai_realtime_client.core.errors import InvalidModelError
+from openai_realtime_client.core.errors import InvalidModelError, InvalidResponseError
 from openai_realtime_client.core.union import Lossless
 
 T = TypeVar("T")
@@ -35,11 +35,22 @@ class ApiResponse(Generic[T]):
 class Created(Generic[T]):
     """What a call created: the answer's body in `data`, and the `id` of the new object.
 
-    `id` is `None` where the server does not tell it.
+    `location_id` is the id, or `None` where the answer has none.
     """
 
     data: T
-    id: str | None
+    location_id: str | None
+
+    @property
+    def id(self) -> str:
+        """The id of the new object, to use in other calls.
+
+        Raises:
+            InvalidResponseError: The answer has none in its header `Location`.
+        """
+        if self.location_id is None:
+            raise InvalidResponseError("the answer has no id in its header `Location`")
+        return self.location_id
 
 
 def decoder(kind: Any) -> Callable[[bytes], Any]:

@@ -19,8 +19,11 @@ from urllib3.util import parse_url
 from openai_realtime_client.core.credentials import Headers
 from openai_realtime_client.core.errors import ApiConnectionError, ConnectionSettingsError
 from openai_realtime_client.http.configuration import Configuration
+from openai_realtime_client.http.threads import POOLS
 
 _CHUNK = 2**16
+# Of the connections to a server: as many as asyncio has threads, at most.
+_MOST_IDLE = 32
 _sending = threading.local()
 
 
@@ -177,10 +180,14 @@ def _logged_without_query() -> Generator[None]:
 
 def _pool(proxy: SecretStr | None, ca_certs: str | None) -> urllib3.PoolManager:
     if proxy is None:
-        return urllib3.PoolManager(ca_certs=ca_certs)
-    auth = parse_url(proxy.get_secret_value()).auth
-    return urllib3.ProxyManager(
-        proxy.get_secret_value(),
-        proxy_headers=urllib3.make_headers(proxy_basic_auth=unquote(auth)) if auth else None,
-        ca_certs=ca_certs,
-    )
+        pool = urllib3.PoolManager(ca_certs=ca_certs, maxsize=_MOST_IDLE)
+    else:
+        auth = parse_url(proxy.get_secret_value()).auth
+        pool = urllib3.ProxyManager(
+            proxy.get_secret_value(),
+            proxy_headers=urllib3.make_headers(proxy_basic_auth=unquote(auth)) if auth else None,
+            ca_certs=ca_certs,
+            maxsize=_MOST_IDLE,
+        )
+    pool.pool_classes_by_scheme = POOLS
+    return pool

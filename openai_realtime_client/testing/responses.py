@@ -278,6 +278,7 @@ class Response:
 
     def _play(self, chunk: bytes, encoding: str, place: Event) -> Iterator[Event]:
         length_ms = audio.duration_ms(len(chunk), encoding)
+        self._began = self._began if self._audio_ms else time.monotonic()
         self._audio_ms += length_ms
         known, item_id = self._conversation.audio_ms, place["item_id"]
         known[item_id] = known.get(item_id, 0) + length_ms

@@ -397,7 +397,7 @@ class ReplaySession(Generic[Received, Sent]):
             if event is None:
                 return
             # At least once, so that the client's events have their turn.
-            await self._pause(event if isinstance(event, float) else 0)
+            await self._pause(0 if isinstance(event, dict) else event)
 
     async def _pause(self, seconds: float) -> None:
         if not seconds:

@@ -80,7 +80,7 @@ class V1Rules:
 
     def _translated(self, events: Iterable[Any]) -> Iterator[Any]:
         for event in events:
-            if isinstance(event, float):
+            if isinstance(event, (int, float)):
                 yield event
             elif event["type"] != "conversation.item.done":
                 yield self._to_v1(event)

@@ -10,6 +10,7 @@ from openai_realtime_client.core.lazy import lazy_names as _lazy_names
 
 if TYPE_CHECKING:
     from openai_realtime_client.shared import *
+    from openai_realtime_client.v1.api.realtime_api import AsyncRealtimeApi as AsyncRealtimeApi
     from openai_realtime_client.v1.api.realtime_api import RealtimeApi as RealtimeApi
     from openai_realtime_client.v1.build import FunctionTool as FunctionTool
     from openai_realtime_client.v1.build import function_output as function_output
@@ -25,6 +26,7 @@ else:
     __getattr__, __dir__ = _lazy_names(
         __name__,
         {
+            "AsyncRealtimeApi": "openai_realtime_client.v1.api.realtime_api",
             "RealtimeApi": "openai_realtime_client.v1.api.realtime_api",
             "parse_client_event": "openai_realtime_client.v1.events",
             "user_text": "openai_realtime_client.v1.build",

@@ -9,6 +9,9 @@ from openai_realtime_client.core.events import EventParser
 # Type checkers take it as true. A parser imports each class when its first event comes.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from openai_realtime_client.v1.models.realtime_client_event import RealtimeClientEvent
     from openai_realtime_client.v1.models.realtime_server_event import RealtimeServerEvent
 
@@ -70,7 +73,7 @@ _realtime_server_event: EventParser[RealtimeServerEvent] = EventParser(
 )
 
 
-def parse_client_event(data: str | bytes) -> RealtimeClientEvent:
+def parse_client_event(data: str | bytes | Mapping[str, Any]) -> RealtimeClientEvent:
     """Parse an event as a client sends it: one JSON object with a string `type`.
 
     An unknown `type` gives an `UnknownEvent`. A field that does not fit stays as received, in an
@@ -78,7 +81,8 @@ def parse_client_event(data: str | bytes) -> RealtimeClientEvent:
     which more than ten items do not fit stays as received as a whole.
 
     Args:
-        data: The JSON text, of any size. The time grows with it in proportion.
+        data: The JSON text, of any size, or the same as a dictionary. The time grows with it in
+            proportion.
 
     Returns:
         The event.
@@ -91,7 +95,7 @@ def parse_client_event(data: str | bytes) -> RealtimeClientEvent:
     return _realtime_client_event.parse(data)
 
 
-def parse_server_event(data: str | bytes) -> RealtimeServerEvent:
+def parse_server_event(data: str | bytes | Mapping[str, Any]) -> RealtimeServerEvent:
     """Parse an event as a server sends it: one JSON object with a string `type`.
 
     An unknown `type` gives an `UnknownEvent`. A field that does not fit stays as received, in an
@@ -99,7 +103,8 @@ def parse_server_event(data: str | bytes) -> RealtimeServerEvent:
     which more than ten items do not fit stays as received as a whole.
 
     Args:
-        data: The JSON text, of any size. The time grows with it in proportion.
+        data: The JSON text, of any size, or the same as a dictionary. The time grows with it in
+            proportion.
 
     Returns:
         The event.

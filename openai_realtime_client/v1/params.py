@@ -153,14 +153,14 @@ class RealtimeClientEventConversationItemCreateParam(TypedDict, total=False):
     is generated until `response.create` is sent.
     """
 
-    event_id: str
+    event_id: str | None
     """Id the client may give this event.
 
     If the event causes an `error`, the server repeats the id in `error.event_id`.
     """
     type: Required[Literal["conversation.item.create"]]
     """Event type, always `conversation.item.create`."""
-    previous_item_id: str
+    previous_item_id: str | None
     """Id of the item after which the new one is placed.
 
     Left out, the item goes to the end of the conversation; `root` puts it at the very beginning.
@@ -177,7 +177,7 @@ class RealtimeClientEventConversationItemDeleteParam(TypedDict, total=False):
     has no such item.
     """
 
-    event_id: str
+    event_id: str | None
     """Id the client may give this event.
 
     If the event causes an `error`, the server repeats the id in `error.event_id`.
@@ -196,7 +196,7 @@ class RealtimeClientEventConversationItemRetrieveParam(TypedDict, total=False):
     the conversation has no such item.
     """
 
-    event_id: str
+    event_id: str | None
     """Id the client may give this event.
 
     If the event causes an `error`, the server repeats the id in `error.event_id`.
@@ -216,7 +216,7 @@ class RealtimeClientEventConversationItemTruncateParam(TypedDict, total=False):
     confirms with `conversation.item.truncated`.
     """
 
-    event_id: str
+    event_id: str | None
     """Id the client may give this event.
 
     If the event causes an `error`, the server repeats the id in `error.event_id`.
@@ -243,7 +243,7 @@ class RealtimeClientEventInputAudioBufferAppendParam(TypedDict, total=False):
     sooner. The server sends no confirmation for this event.
     """
 
-    event_id: str
+    event_id: str | None
     """Id the client may give this event.
 
     If the event causes an `error`, the server repeats the id in `error.event_id`.
@@ -265,7 +265,7 @@ class RealtimeClientEventInputAudioBufferClearParam(TypedDict, total=False):
     `input_audio_buffer.cleared`.
     """
 
-    event_id: str
+    event_id: str | None
     """Id the client may give this event.
 
     If the event causes an `error`, the server repeats the id in `error.event_id`.
@@ -282,7 +282,7 @@ class RealtimeClientEventOutputAudioBufferClearParam(TypedDict, total=False):
     producing audio.
     """
 
-    event_id: str
+    event_id: str | None
     """Id the client may give this event.
 
     If the event causes an `error`, the server repeats the id in `error.event_id`.
@@ -300,7 +300,7 @@ class RealtimeClientEventInputAudioBufferCommitParam(TypedDict, total=False):
     does not start a response.
     """
 
-    event_id: str
+    event_id: str | None
     """Id the client may give this event.
 
     If the event causes an `error`, the server repeats the id in `error.event_id`.
@@ -317,14 +317,14 @@ class RealtimeClientEventResponseCancelParam(TypedDict, total=False):
     and the session goes on.
     """
 
-    event_id: str
+    event_id: str | None
     """Id the client may give this event.
 
     If the event causes an `error`, the server repeats the id in `error.event_id`.
     """
     type: Required[Literal["response.cancel"]]
     """Event type, always `response.cancel`."""
-    response_id: str
+    response_id: str | None
     """Id of the response to stop.
 
     Left out, the response in progress in the default conversation is meant.
@@ -427,21 +427,22 @@ class RealtimeResponseCreateParamsParam(TypedDict, total=False):
     `conversation`, `metadata` and `input` exist only here.
     """
 
-    modalities: Sequence[
-        Literal["text", "audio"] | models.RealtimeResponseCreateParams.ModalitiesEnum
-    ]
+    modalities: (
+        Sequence[Literal["text", "audio"] | models.RealtimeResponseCreateParams.ModalitiesEnum]
+        | None
+    )
     """Kinds of output the model may use.
 
     `text` alone switches audio off; `text` with `audio` allows speech. Left out, the session's
     value applies.
     """
-    instructions: str
+    instructions: str | None
     """System instructions for this response, in place of the session's.
 
     They can shape content, style and manner of speaking; the model is guided by them, not bound.
     Left out, the session's instructions apply.
     """
-    voice: VoiceIdsSharedParam
+    voice: VoiceIdsSharedParam | None
     """Voice for this response.
 
     It cannot differ from the session's voice once the model has produced audio in the session.
@@ -450,35 +451,36 @@ class RealtimeResponseCreateParamsParam(TypedDict, total=False):
     output_audio_format: (
         Literal["pcm16", "g711_ulaw", "g711_alaw"]
         | models.RealtimeResponseCreateParams.OutputAudioFormatEnum
+        | None
     )
     """Encoding of the audio to generate.
 
     `pcm16` is 16-bit little-endian mono PCM at 24 kHz, `g711_ulaw` and `g711_alaw` are 8 kHz
     telephone codecs. Left out, the session's format is used.
     """
-    tools: Sequence[RealtimeResponseCreateParamsToolParam]
+    tools: Sequence[RealtimeResponseCreateParamsToolParam] | None
     """Functions the model may call in this response.
 
     Left out, the session's tools are available; an empty list offers none.
     """
-    tool_choice: str
+    tool_choice: str | None
     """How the model picks tools.
 
     `auto` leaves it to the model, `none` forbids calls, `required` demands one; a particular
     function can also be named. Left out, the session's value applies.
     """
-    temperature: float
+    temperature: float | None
     """Sampling temperature, from 0.6 to 1.2.
 
     The default is 0.8, which is the value recommended for audio models.
     """
-    max_response_output_tokens: RealtimeResponseCreateParamsMaxResponseOutputTokensParam
+    max_response_output_tokens: RealtimeResponseCreateParamsMaxResponseOutputTokensParam | None
     """Limit on the tokens of this response, tool calls included.
 
     An integer from 1 to 4096, or `inf` for no limit below the model's own. Left out, the
     session's limit applies.
     """
-    conversation: RealtimeResponseCreateParamsConversationParam
+    conversation: RealtimeResponseCreateParamsConversationParam | None
     """Which conversation the output is added to.
 
     `auto`, the default, is the default conversation; `none` keeps the response out of any
@@ -491,7 +493,7 @@ class RealtimeResponseCreateParamsParam(TypedDict, total=False):
     `metadata` of the response, which helps to recognise responses with `conversation` set to
     `none`.
     """
-    input: Sequence[RealtimeConversationItemWithReferenceParam]
+    input: Sequence[RealtimeConversationItemWithReferenceParam] | None
     """Items that form the context of this response, in place of the default conversation.
 
     They may be new items or references to existing ones, and an empty list gives the model no
@@ -508,14 +510,14 @@ class RealtimeClientEventResponseCreateParam(TypedDict, total=False):
     at the end.
     """
 
-    event_id: str
+    event_id: str | None
     """Id the client may give this event.
 
     If the event causes an `error`, the server repeats the id in `error.event_id`.
     """
     type: Required[Literal["response.create"]]
     """Event type, always `response.create`."""
-    response: RealtimeResponseCreateParamsParam
+    response: RealtimeResponseCreateParamsParam | None
     """Settings for this response alone, overriding those of the session.
 
     Left out, the session's settings and the default conversation are used.
@@ -626,9 +628,10 @@ class RealtimeSessionCreateRequestParam(TypedDict, total=False):
     are optional: left out, a field takes its default at creation and keeps its value in an update.
     """
 
-    modalities: Sequence[
-        Literal["text", "audio"] | models.RealtimeSessionCreateRequest.ModalitiesEnum
-    ]
+    modalities: (
+        Sequence[Literal["text", "audio"] | models.RealtimeSessionCreateRequest.ModalitiesEnum]
+        | None
+    )
     """Kinds of output the model may use.
 
     `text` alone switches audio off; `text` with `audio`, the default, allows speech.
@@ -649,14 +652,14 @@ class RealtimeSessionCreateRequestParam(TypedDict, total=False):
     the large and the small model; the names with a date are fixed snapshots. It cannot be changed
     once the session exists, so `session.update` leaves it out.
     """
-    instructions: str
+    instructions: str | None
     """System instructions placed before every model call.
 
     They can set content, form and manner of speaking; the model is guided by them, not bound.
     Left out at creation, the server's default instructions apply; an empty string clears them in
     `session.update`.
     """
-    voice: VoiceIdsSharedParam
+    voice: VoiceIdsSharedParam | None
     """Voice for spoken output.
 
     It can be set or changed only until the model has first produced audio in the session.
@@ -664,6 +667,7 @@ class RealtimeSessionCreateRequestParam(TypedDict, total=False):
     input_audio_format: (
         Literal["pcm16", "g711_ulaw", "g711_alaw"]
         | models.RealtimeSessionCreateRequest.InputAudioFormatEnum
+        | None
     )
     """Encoding of the audio the client sends.
 
@@ -673,6 +677,7 @@ class RealtimeSessionCreateRequestParam(TypedDict, total=False):
     output_audio_format: (
         Literal["pcm16", "g711_ulaw", "g711_alaw"]
         | models.RealtimeSessionCreateRequest.OutputAudioFormatEnum
+        | None
     )
     """Encoding of the audio the server generates.
 
@@ -697,20 +702,20 @@ class RealtimeSessionCreateRequestParam(TypedDict, total=False):
     `null`, the default, switches it off. It can reduce false detections and help the model to
     understand.
     """
-    tools: Sequence[RealtimeResponseCreateParamsToolParam]
+    tools: Sequence[RealtimeResponseCreateParamsToolParam] | None
     """Functions the model may call in this session. An empty list removes all of them."""
-    tool_choice: str
+    tool_choice: str | None
     """How the model picks tools.
 
     `auto`, the default, leaves it to the model, `none` forbids calls, `required` demands one; a
     particular function can also be named.
     """
-    temperature: float
+    temperature: float | None
     """Sampling temperature, from 0.6 to 1.2, by default 0.8.
 
     For audio models 0.8 is strongly recommended.
     """
-    max_response_output_tokens: RealtimeResponseCreateParamsMaxResponseOutputTokensParam
+    max_response_output_tokens: RealtimeResponseCreateParamsMaxResponseOutputTokensParam | None
     """Limit on the tokens of one response, tool calls included.
 
     An integer from 1 to 4096, or `inf` for no limit below the model's own. The default is `inf`.
@@ -726,7 +731,7 @@ class RealtimeClientEventSessionUpdateParam(TypedDict, total=False):
     The server answers with `session.updated` and the full configuration, or with an `error`.
     """
 
-    event_id: str
+    event_id: str | None
     """Id the client may give this event.
 
     If the event causes an `error`, the server repeats the id in `error.event_id`.
@@ -813,7 +818,7 @@ class RealtimeClientEventTranscriptionSessionUpdateParam(TypedDict, total=False)
     an `error`.
     """
 
-    event_id: str
+    event_id: str | None
     """Id the client may give this event.
 
     If the event causes an `error`, the server repeats the id in `error.event_id`.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any, get_args
 
 import pytest
 
+from openai_realtime_client import RealtimeModel, ga
 from openai_realtime_client.v1 import (
     InvalidEventError,
     RealtimeClientEvent,
@@ -140,3 +143,35 @@ def test_every_event_class_is_listed_under_its_type(union: Any) -> None:
     }
     assert discriminator.members == classes
     assert all(len(cls.TypeEnum) == 1 for cls in classes.values())
+
+
+@pytest.mark.parametrize("parse", [ga.parse_server_event, ga.parse_client_event])
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "error", "event_id": "e", "error": {"type": "t", "message": "No."}},
+        {"type": "error", "event_id": 5, "error": None},
+        {"type": "session.update", "session": {"type": "realtime", "tools": "none"}},
+        {"type": "vendor.event", "more": {"a": [1, None]}},
+    ],
+)
+def test_a_dictionary_is_parsed_as_its_text_is(
+    parse: Callable[[Any], RealtimeModel], event: dict[str, Any]
+) -> None:
+    parsed, expected = parse(MappingProxyType(event)), parse(json.dumps(event))
+    assert (type(parsed), parsed, repr(parsed)) == (type(expected), expected, repr(expected))
+    assert parsed.to_dict() == event
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({}, "event: type: Input should be a string"),
+        ({"type": "error", "error": {1, 2}}, "event: error: a value of type set is not JSON"),
+        ({"type": "error", "error": float("inf")}, "event: error: Infinity is not JSON"),
+    ],
+)
+def test_a_dictionary_that_is_no_event_is_refused(wrong: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InvalidEventError) as caught:
+        ga.parse_server_event(wrong)
+    assert str(caught.value) == problem

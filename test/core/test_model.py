@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from openai_realtime_client import ga
 from openai_realtime_client.v1 import (
     InvalidModelError,
     RealtimeClientEventInputAudioBufferAppend,
@@ -269,6 +270,13 @@ def test_null_is_not_absence_in_what_a_model_holds() -> None:
 def test_a_model_equals_nothing_else() -> None:
     assert RealtimeSessionCreateRequest() != {}
     assert RealtimeSessionCreateRequest() != RealtimeClientEventSessionUpdate.model_construct()
+
+
+def test_repr_shortens_long_text_in_free_json_too() -> None:
+    event = ga.UnknownEvent(type="new.event", parts=[{"audio": "A" * 5000}], more={"a": ["b"]})
+    shown = f"<{'A' * 100!r}… 5000 characters>"
+    expected = f"UnknownEvent(type='new.event', parts=[{{'audio': {shown}}}], more={{'a': ['b']}})"
+    assert repr(event) == expected
 
 
 def test_repr_shows_unknown_fields_and_of_long_text_the_start_and_the_length() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import date
 from typing import Any
 
 import pytest
 
-from openai_realtime_client import InvalidEventError, RealtimeModel, ga
+from openai_realtime_client import InvalidEventError, RealtimeModel, ga, to_dict
 from openai_realtime_client.core.encoding import dumped, invalid_part
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -159,3 +160,19 @@ def test_any_text_in_a_dictionary_comes_back(other: dict[str, Any]) -> None:
     characters = "".join(map(chr, range(0x2100))) + "\U0001f600\ud83d"
     event = {"type": "x", "text": characters, characters: "é", **other}
     assert json.loads(dumped(event)) == event
+
+
+def test_a_dictionary_that_holds_models_is_made_plain() -> None:
+    tool = ga.RealtimeFunctionTool(name="look_up", description=None)
+    session = ga.RealtimeSessionCreateRequestGA(output_modalities=["text"], tools=[tool])
+    plain = {"type": "function", "name": "look_up", "description": None}
+    expected = {"type": "realtime", "output_modalities": ["text"], "tools": [plain]}
+    event = {"type": "session.update", "session": session, "more": (tool,)}
+    made = to_dict(event)
+    assert made == {"type": "session.update", "session": expected, "more": [plain]}
+    assert type(made["session"]["output_modalities"][0]) is str
+    assert to_dict(session) == expected
+    with pytest.raises(ValueError, match=r"^session\.speed: NaN is not JSON$"):
+        to_dict({"session": {"speed": math.nan}})
+    with pytest.raises(ValueError, match="NaN is not JSON"):
+        to_dict(ga.RealtimeFunctionTool(parameters={"a": math.nan}))

@@ -93,7 +93,7 @@ def test_what_the_schema_accepts_is_one(protocol: Protocol, name: str, data: st.
         {"type": "response.done"},
         {"type": "input_audio_buffer.append"},
         {"type": "session.update", "session": {"type": "realtime", "output_modalities": "text"}},
-        {"type": "session.update", "session": {"type": "realtime", "audio": None}},
+        {"type": "session.update", "session": {"type": "realtime", "audio": []}},
         {"type": "conversation.item.create", "item": {"type": "message", "role": "user"}},
     ],
 )

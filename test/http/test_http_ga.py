@@ -388,7 +388,13 @@ def test_the_call_id_comes_from_location(
 ) -> None:
     headers = {} if location is None else {"LOCATION": location}
     server.answers += [Answer(201, ANSWER.encode(), headers)] * 2
-    assert api.create_realtime_call(OFFER) == Created(ANSWER, call_id)
+    created = api.create_realtime_call(OFFER)
+    assert created == Created(ANSWER, call_id)
+    if call_id:
+        assert created.id == call_id
+    else:
+        with pytest.raises(InvalidResponseError, match="no id in its header `Location`"):
+            _ = created.id
     assert api.create_realtime_call_with_http_info(OFFER).location_id == call_id
 
 

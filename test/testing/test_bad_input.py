@@ -7,9 +7,15 @@ import pytest
 from openai_realtime_client.testing import ReplayServer
 from plain_client import (
     BETA,
+    CANCEL,
     RESPOND,
+    WEATHER,
+    Event,
     client,
     item,
+    only,
+    respond,
+    text,
     update,
 )
 
@@ -43,9 +49,9 @@ from plain_client import (
             "session.tools",
         ),
         (
-            '{"type":"session.update","session":{"type":"realtime","instructions":null}}',
+            '{"type":"session.update","session":null}',
             "invalid_type",
-            "session.instructions",
+            "session",
         ),
     ],
 )
@@ -84,3 +90,94 @@ def test_messages_may_come_in_fragments(server: ReplayServer) -> None:
     with client(server) as c:
         c.connection.send(['{"type":', '"response', '.create"}'])
         assert c.until("rate_limits.updated")[0]["type"] == "response.created"
+
+
+@pytest.mark.parametrize("headers", [{}, BETA])
+def test_null_stands_for_absence(server: ReplayServer, headers: dict[str, str]) -> None:
+    with client(server, additional_headers=headers) as c:
+        kind = {} if headers else {"type": "realtime"}
+        changed = {"instructions": "Be brief.", "tools": [WEATHER]}
+        c.answer({"type": "session.update", "session": {**kind, **changed}})
+        nothing = dict.fromkeys(changed)
+        updated = c.answer(
+            {"type": "session.update", "session": {**kind, **nothing}, "event_id": None}
+        )
+        c.send({**text("Hi."), "previous_item_id": None, "event_id": None})
+        c.send({"type": "response.create", "response": None, "event_id": None})
+        first = c.until("rate_limits.updated")
+        c.send(respond(instructions=None, tools=None, tool_choice=None, metadata=None, input=None))
+        second = c.until("rate_limits.updated")
+        error = c.error({**CANCEL, "response_id": None})
+    assert updated["session"]["instructions"] == "You are a helpful assistant."
+    assert updated["session"]["tools"] == []
+    kind = "response.audio_transcript.done" if headers else "response.output_audio_transcript.done"
+    assert only(first, kind)["transcript"] == only(second, kind)["transcript"] == "You said: Hi."
+    assert error["code"] == "response_cancel_not_active"
+
+
+def test_null_restores_settings_of_audio(server: ReplayServer) -> None:
+    changed = {"input": {"turn_detection": None}, "output": {"voice": "ash", "speed": 1.5}}
+    with client(server) as c:
+        before = c.answer(update())["session"]["audio"]
+        assert c.answer(update(audio=changed))["session"]["audio"] != before
+        nothing = {"input": {"format": None}, "output": {"voice": None, "speed": None}}
+        after = c.answer(update(audio=nothing))["session"]["audio"]
+        assert c.answer(update(audio={"input": None, "output": None}))["session"]["audio"] == after
+    assert after["output"] == before["output"]
+    # Here, null has a meaning of its own.
+    assert after["input"] == {**before["input"], "turn_detection": None}
+
+
+@pytest.mark.parametrize("event", ["input_audio_buffer.append", "conversation.item.create"])
+def test_null_is_refused_where_there_must_be_something(server: ReplayServer, event: str) -> None:
+    name = "audio" if event.endswith("append") else "item"
+    with client(server) as c:
+        error = c.error({"type": event, name: None})
+    assert (error["code"], error["param"]) == ("invalid_type", name)
+
+
+DETECTION = {"type": "server_vad"}
+
+
+@pytest.mark.parametrize(
+    ("event", "code", "param"),
+    [
+        (update(output_modalities=["text", "audio"]), "invalid_value", "output_modalities"),
+        (update(output_modalities=[]), "invalid_value", "output_modalities"),
+        (update(max_output_tokens=0), "integer_below_min_value", "max_output_tokens"),
+        (update(max_output_tokens=4097), "integer_above_max_value", "max_output_tokens"),
+        (update(audio={"output": {"speed": 1.6}}), "integer_above_max_value", "audio.output.speed"),
+        (
+            update(audio={"input": {"turn_detection": {**DETECTION, "threshold": 1.1}}}),
+            "integer_above_max_value",
+            "audio.input.turn_detection.threshold",
+        ),
+        (
+            update(audio={"input": {"turn_detection": {**DETECTION, "idle_timeout_ms": 4999}}}),
+            "integer_below_min_value",
+            "audio.input.turn_detection.idle_timeout_ms",
+        ),
+    ],
+)
+def test_what_the_pages_exclude_is_refused(
+    server: ReplayServer, event: Event, code: str, param: str
+) -> None:
+    with client(server) as c:
+        error = c.error(event)
+        assert (error["code"], error["param"]) == (code, f"session.{param}")
+        error = c.error({**CANCEL, "event_id": "e" * 513})
+        assert (error["code"], error["param"]) == ("string_above_max_length", "event_id")
+        # A tool's own names are not those of the API.
+        tool = {**WEATHER, "parameters": {"speed": 9, "output_modalities": []}}
+        assert c.answer(update(tools=[tool]))["type"] == "session.updated"
+
+
+def test_what_the_pages_of_v1_exclude_is_refused(server: ReplayServer) -> None:
+    with client(server, additional_headers=BETA) as c:
+        error = c.error({"type": "session.update", "session": {"modalities": ["audio"]}})
+        assert (error["code"], error["param"]) == ("invalid_value", "session.modalities")
+        error = c.error({"type": "session.update", "session": {"temperature": 1.3}})
+        assert (error["code"], error["param"]) == ("integer_above_max_value", "session.temperature")
+        both = {"modalities": ["audio", "text"]}
+        updated = c.answer({"type": "session.update", "session": both})
+        assert updated["session"]["modalities"] == ["text", "audio"]

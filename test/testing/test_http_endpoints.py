@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
+import time
 from urllib.parse import urlsplit
 
 import pytest
 
 from openai_realtime_client import (
     ApiClient,
+    BadRequestError,
     Configuration,
     UnauthorizedError,
     deviations,
@@ -28,6 +30,9 @@ from plain_client import (
 )
 
 # Keys
+
+
+ENDPOINTS = "openai_realtime_client.testing.endpoints"
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -84,6 +89,31 @@ def test_secrets_do_not_show() -> None:
 
 def api(server: ReplayServer, key: str | None = KEY) -> ga.RealtimeApi:
     return ga.RealtimeApi(ApiClient(Configuration(host=server.url, access_token=key)))
+
+
+def test_client_secrets_expire(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    with ReplayServer(api_key=KEY) as server:
+        with ApiClient(Configuration(host=server.url, access_token=KEY)) as http:
+            create = ga.RealtimeApi(http).create_realtime_client_secret
+            after = ga.RealtimeClientSecretExpiresAfter(seconds=60)
+            secret = create(ga.RealtimeCreateClientSecretRequest(expires_after=after))
+            usual = create(ga.RealtimeCreateClientSecretRequest())
+            with pytest.raises(BadRequestError) as caught:
+                create({"expires_after": {"anchor": "created_at", "seconds": 9}})
+        assert caught.value.error["param"] == "expires_after.seconds"
+        assert secret.expires_at == pytest.approx(now + 60, abs=30)
+        assert usual.expires_at == pytest.approx(now + 600, abs=30)
+        with client(server, additional_headers=bearer(secret.value)) as c:
+            c.turn(RESPOND)
+            later = f"{ENDPOINTS}.time.time"
+            monkeypatch.setattr(later, lambda: secret.expires_at)
+            # A session that is open goes on.
+            c.turn(RESPOND)
+            with client(server, additional_headers=bearer(secret.value), skip=0) as late:
+                assert late.closed()[0] == 3000
+            with client(server, additional_headers=bearer(usual.value)) as other:
+                other.turn(RESPOND)
 
 
 def test_client_secrets_open_sessions() -> None:

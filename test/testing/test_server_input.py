@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import errno
 import gc
 import json
@@ -10,10 +11,12 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
+from random import Random
+from typing import Any
 
 import pytest
 
-from openai_realtime_client.testing import ReplayServer
+from openai_realtime_client.testing import Answer, ReplayServer
 
 UPGRADE = (
     b"GET /v1/realtime?model=m HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
@@ -25,7 +28,7 @@ POST = b"POST /v1/realtime/client_secrets HTTP/1.1\r\nHost: x\r\n"
 
 @pytest.fixture
 def server(caplog: pytest.LogCaptureFixture) -> Iterator[ReplayServer]:
-    with ReplayServer() as server:
+    with ReplayServer(answers=lambda _: Answer("word " * 50, audio=2.0)) as server:
         yield server
     gc.collect()
     # Where asyncio reports exceptions that nothing handles.
@@ -77,6 +80,41 @@ def test_clients_that_reset_the_connection_in_their_request(server: ReplayServer
         client.sendall(POST)
         time.sleep(0.02)  # so that the server is reading, most probably
         reset(client)
+
+
+def masked(text: str) -> bytes:
+    """A text frame of a client, with a mask of zeros."""
+    data = text.encode()
+    size = bytes([128 | len(data)]) if len(data) < 126 else b"\xfe" + struct.pack(">H", len(data))
+    return b"\x81" + size + bytes(4) + data
+
+
+def test_a_thousand_clients_that_reset_the_connection_at_a_random_point(
+    server: ReplayServer,
+) -> None:
+    random = Random(14)
+    audio = base64.b64encode(b"\x10\x20" * 4800).decode()
+    events: list[dict[str, Any]] = [
+        {"type": "session.update", "session": {"type": "realtime", "instructions": "Be brief."}},
+        {"type": "input_audio_buffer.append", "audio": audio},
+        {"type": "response.create"},
+        {"type": "response.cancel"},
+        {"type": "no.such"},
+    ]
+    for _ in range(1000):
+        client = connected(server)
+        chosen = random.choices(events, k=5)
+        sent = UPGRADE + b"\r\n" + b"".join(masked(json.dumps(each)) for each in chosen)
+        size = random.randrange(len(sent))
+        client.sendall(sent[:size])
+        if size > len(UPGRADE) + 2 and random.random() < 0.5:
+            client.recv(random.randrange(1, 4096))
+        reset(client)
+    server.__exit__(None, None, None)
+    assert len(server.sessions) > 500
+    assert {session.close_code for session in server.sessions} <= {1006, 1001}
+    assert [session.failure for session in server.sessions if session.failure] == []
+    server.__enter__()
 
 
 @pytest.mark.parametrize(

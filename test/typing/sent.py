@@ -105,6 +105,15 @@ def http(client: ApiClient) -> None:
     api.create_realtime_call("v=0", {"type": "realtime"})
 
 
+async def http_for_asyncio(client: ApiClient) -> None:
+    api = ga.AsyncRealtimeApi(client)
+    secret = await api.create_realtime_client_secret({"session": SESSION}, timeout=5)
+    assert_type(secret, ga.RealtimeCreateClientSecretResponse)
+    assert_type(await api.hangup_realtime_call("c", headers={"X-Call": "1"}), None)
+    answer = await api.create_realtime_call_with_http_info("v=0", {"type": "realtime"})
+    assert_type(answer, ga.ApiResponse[str])
+
+
 def with_enums() -> ga.RealtimeResponseCreateParamsParam:
     text = ga.RealtimeResponseCreateParams.OutputModalitiesEnum.TEXT
     return {"output_modalities": [text], "tool_choice": ga.ToolChoiceOptions.AUTO}
@@ -116,7 +125,7 @@ def events(event: ga.RealtimeClientEventParam) -> str:
         return event["audio"]
     if event["type"] == "session.update" and event["session"]["type"] == "realtime":
         assert_type(event["session"].get("instructions"), str | None)
-        return ", ".join(map(tools, event["session"].get("tools", [])))
+        return ", ".join(map(tools, event["session"].get("tools") or []))
     if event["type"] == "conversation.item.create":
         return items(event["item"])
     return event["type"]
@@ -155,5 +164,12 @@ def turns(detection: ga.RealtimeTurnDetectionParam | None) -> float:
     return detection.get("threshold", 0.5)
 
 
-def plain(event: ga.RealtimeClientEventParam) -> dict[str, Any]:
-    return {**event}
+def plain(event: ga.RealtimeClientEventParam, made: ga.RealtimeClientEvent) -> dict[str, Any]:
+    assert_type(ga.parse_client_event(ga.to_dict(event)), ga.RealtimeClientEvent)
+    ga.parse_client_event(event)
+    return ga.to_dict(made)
+
+
+def hang_up(api: ga.RealtimeApi) -> None:
+    call = api.create_realtime_call("v=0")
+    api.hangup_realtime_call(call.id)

@@ -49,7 +49,7 @@ def values(connection: Link) -> None:
     create = {"output_modalities": "text"}  # error: mypy, pyright
     create = {"tool_choice": "automatic"}  # error: mypy, pyright
     create = {"max_output_tokens": "infinite"}  # error: mypy, pyright
-    create = {"instructions": None}  # error: mypy, pyright
+    create = {"instructions": 1}  # error: mypy, pyright
     create = {"tools": [{"type": "functions", "name": ""}]}  # error: mypy, pyright
     create = {"reasoning": {"effort": "lowest"}}  # error: mypy, pyright
     connection.send({"type": "response.create", "response": create})
@@ -82,3 +82,12 @@ def http(client: ApiClient, unchecked: dict[str, Any]) -> None:
     api.refer_realtime_call("c", {})  # error: mypy, pyright
     api.reject_realtime_call("c", {"status": 486})  # error: mypy, pyright
     v1.RealtimeApi(client).create_realtime_session({"type": "realtime"})  # error: mypy, pyright
+
+
+async def http_for_asyncio(client: ApiClient) -> None:
+    api = ga.AsyncRealtimeApi(client)
+    await api.create_realtime_client_secret({"sesion": {}})  # error: mypy, pyright
+    await api.hangup_realtime_call()  # error: mypy, pyright
+    await api.hangup_realtime_call("c", timout=5)  # error: mypy, pyright
+    await api.hang_up("c")  # error: mypy, pyright
+    print((await api.create_realtime_call("v=0")).dta)  # error: mypy, pyright

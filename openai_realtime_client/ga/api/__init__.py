@@ -2,4 +2,5 @@
 
 """The HTTP endpoints."""
 
+from openai_realtime_client.ga.api.realtime_api import AsyncRealtimeApi as AsyncRealtimeApi
 from openai_realtime_client.ga.api.realtime_api import RealtimeApi as RealtimeApi

@@ -34,6 +34,7 @@ from openai_realtime_client.ga.models.realtime_translation_client_secret_create_
 )
 from openai_realtime_client.http.client import ApiClient
 from openai_realtime_client.http.response import ApiResponse, Created
+from openai_realtime_client.http.threads import AsyncApi, in_thread
 
 # Type checkers take it as true.
 TYPE_CHECKING = False
@@ -659,3 +660,53 @@ class RealtimeApi:
             headers=headers,
             timeout=timeout,
         )
+
+
+class AsyncRealtimeApi(AsyncApi):
+    """The HTTP endpoints for asyncio: each method is that of `RealtimeApi`, run in a thread.
+
+    Cancelling a call closes its connection; whether the service has done what was asked is not
+    known then. While it still connects, its thread goes on for at most the `timeout`.
+    """
+
+    def __init__(self, api_client: ApiClient | None = None) -> None:
+        self._api = RealtimeApi(api_client)
+
+    accept_realtime_call = in_thread(RealtimeApi.accept_realtime_call)
+    accept_realtime_call_with_http_info = in_thread(RealtimeApi.accept_realtime_call_with_http_info)
+
+    create_realtime_call = in_thread(RealtimeApi.create_realtime_call)
+    create_realtime_call_with_http_info = in_thread(RealtimeApi.create_realtime_call_with_http_info)
+
+    create_realtime_client_secret = in_thread(RealtimeApi.create_realtime_client_secret)
+    create_realtime_client_secret_with_http_info = in_thread(
+        RealtimeApi.create_realtime_client_secret_with_http_info
+    )
+
+    create_realtime_session = in_thread(RealtimeApi.create_realtime_session)
+    create_realtime_session_with_http_info = in_thread(
+        RealtimeApi.create_realtime_session_with_http_info
+    )
+
+    create_realtime_transcription_session = in_thread(
+        RealtimeApi.create_realtime_transcription_session
+    )
+    create_realtime_transcription_session_with_http_info = in_thread(
+        RealtimeApi.create_realtime_transcription_session_with_http_info
+    )
+
+    create_realtime_translation_client_secret = in_thread(
+        RealtimeApi.create_realtime_translation_client_secret
+    )
+    create_realtime_translation_client_secret_with_http_info = in_thread(
+        RealtimeApi.create_realtime_translation_client_secret_with_http_info
+    )
+
+    hangup_realtime_call = in_thread(RealtimeApi.hangup_realtime_call)
+    hangup_realtime_call_with_http_info = in_thread(RealtimeApi.hangup_realtime_call_with_http_info)
+
+    refer_realtime_call = in_thread(RealtimeApi.refer_realtime_call)
+    refer_realtime_call_with_http_info = in_thread(RealtimeApi.refer_realtime_call_with_http_info)
+
+    reject_realtime_call = in_thread(RealtimeApi.reject_realtime_call)
+    reject_realtime_call_with_http_info = in_thread(RealtimeApi.reject_realtime_call_with_http_info)

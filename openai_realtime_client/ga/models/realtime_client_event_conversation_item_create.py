@@ -15,6 +15,8 @@ class RealtimeClientEventConversationItemCreate(RealtimeModel):
     `conversation.item.done`, or with `error`. Adding an item does not start a response.
     """
 
+    __nullable__ = frozenset({"event_id", "previous_item_id"})
+
     class TypeEnum(Constant):
         CONVERSATION_ITEM_CREATE: Final = "conversation.item.create"
 

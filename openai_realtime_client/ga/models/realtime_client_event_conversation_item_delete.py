@@ -12,6 +12,8 @@ class RealtimeClientEventConversationItemDelete(RealtimeModel):
     The server replies with `conversation.item.deleted`, or with `error` if no such item exists.
     """
 
+    __nullable__ = frozenset({"event_id"})
+
     class TypeEnum(Constant):
         CONVERSATION_ITEM_DELETE: Final = "conversation.item.delete"
 

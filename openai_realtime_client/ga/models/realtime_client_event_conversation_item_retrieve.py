@@ -13,6 +13,8 @@ class RealtimeClientEventConversationItemRetrieve(RealtimeModel):
     The server replies with `conversation.item.retrieved`, or with `error` if no such item exists.
     """
 
+    __nullable__ = frozenset({"event_id"})
+
     class TypeEnum(Constant):
         CONVERSATION_ITEM_RETRIEVE: Final = "conversation.item.retrieve"
 

@@ -14,6 +14,8 @@ class RealtimeClientEventConversationItemTruncate(RealtimeModel):
     context. The server replies with `conversation.item.truncated`, or with `error`.
     """
 
+    __nullable__ = frozenset({"event_id"})
+
     class TypeEnum(Constant):
         CONVERSATION_ITEM_TRUNCATE: Final = "conversation.item.truncate"
 

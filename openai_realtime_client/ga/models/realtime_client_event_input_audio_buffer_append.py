@@ -14,6 +14,8 @@ class RealtimeClientEventInputAudioBufferAppend(RealtimeModel):
     the audio normally arrives on the media track instead.
     """
 
+    __nullable__ = frozenset({"event_id"})
+
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_APPEND: Final = "input_audio_buffer.append"
 

@@ -12,6 +12,8 @@ class RealtimeClientEventInputAudioBufferClear(RealtimeModel):
     The server replies with `input_audio_buffer.cleared`.
     """
 
+    __nullable__ = frozenset({"event_id"})
+
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_CLEAR: Final = "input_audio_buffer.clear"
 

@@ -14,6 +14,8 @@ class RealtimeClientEventInputAudioBufferCommit(RealtimeModel):
     is on; a response starts only when the client asks for one.
     """
 
+    __nullable__ = frozenset({"event_id"})
+
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_COMMIT: Final = "input_audio_buffer.commit"
 

@@ -13,6 +13,8 @@ class RealtimeClientEventResponseCancel(RealtimeModel):
     cancel, the server sends `error` and the session goes on.
     """
 
+    __nullable__ = frozenset({"event_id", "response_id"})
+
     class TypeEnum(Constant):
         RESPONSE_CANCEL: Final = "response.cancel"
 

@@ -18,6 +18,8 @@ class RealtimeClientEventResponseCreate(RealtimeModel):
     a time; responses outside it may run in parallel.
     """
 
+    __nullable__ = frozenset({"event_id", "response"})
+
     class TypeEnum(Constant):
         RESPONSE_CREATE: Final = "response.create"
 

@@ -15,6 +15,8 @@ class RealtimeClientEventSessionUpdate(RealtimeModel):
     changed, nor the voice once audio has been produced.
     """
 
+    __nullable__ = frozenset({"event_id"})
+
     class TypeEnum(Constant):
         SESSION_UPDATE: Final = "session.update"
 

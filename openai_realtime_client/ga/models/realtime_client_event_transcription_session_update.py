@@ -17,6 +17,8 @@ class RealtimeClientEventTranscriptionSessionUpdate(RealtimeModel):
     `RealtimeClientEvent`.
     """
 
+    __nullable__ = frozenset({"event_id"})
+
     class TypeEnum(Constant):
         TRANSCRIPTION_SESSION_UPDATE: Final = "transcription_session.update"
 

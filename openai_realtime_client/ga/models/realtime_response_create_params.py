@@ -32,7 +32,22 @@ class RealtimeResponseCreateParams(RealtimeModel):
     They override the session's settings for this response and leave the session as it is.
     """
 
-    __nullable__ = frozenset({"metadata", "prompt"})
+    __nullable__ = frozenset(
+        {
+            "output_modalities",
+            "instructions",
+            "audio",
+            "tools",
+            "tool_choice",
+            "parallel_tool_calls",
+            "reasoning",
+            "max_output_tokens",
+            "conversation",
+            "metadata",
+            "prompt",
+            "input",
+        }
+    )
 
     class OutputModalitiesEnum(OpenEnum):
         TEXT = "text"

@@ -10,6 +10,8 @@ from openai_realtime_client.ga.models.voice_ids_shared import VoiceIdsSharedEnum
 class RealtimeResponseCreateParamsAudioOutput(RealtimeModel):
     """Settings of the speech to produce in a single response."""
 
+    __nullable__ = frozenset({"format", "voice"})
+
     VoiceEnum = VoiceIdsSharedEnum
     format: RealtimeAudioFormats | None = None
     """Encoding wanted for the audio in `response.output_audio.delta` events."""

@@ -36,7 +36,23 @@ class RealtimeSessionCreateRequestGA(RealtimeModel):
     be among them.
     """
 
-    __nullable__ = frozenset({"include", "tracing", "prompt"})
+    __nullable__ = frozenset(
+        {
+            "output_modalities",
+            "model",
+            "instructions",
+            "audio",
+            "include",
+            "tracing",
+            "tools",
+            "tool_choice",
+            "parallel_tool_calls",
+            "reasoning",
+            "max_output_tokens",
+            "truncation",
+            "prompt",
+        }
+    )
 
     class TypeEnum(Constant):
         REALTIME: Final = "realtime"

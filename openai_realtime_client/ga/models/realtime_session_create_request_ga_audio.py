@@ -16,6 +16,8 @@ class RealtimeSessionCreateRequestGAAudio(RealtimeModel):
     `input` concerns what the user says, `output` what the model says.
     """
 
+    __nullable__ = frozenset({"input", "output"})
+
     input: RealtimeSessionCreateRequestGAAudioInput | None = None
     """Settings for audio sent to the server: format, transcription, noise reduction and turn
     detection.

@@ -14,7 +14,7 @@ class RealtimeSessionCreateRequestGAAudioInput(RealtimeModel):
     They cover its format and what is done with it before it reaches the model.
     """
 
-    __nullable__ = frozenset({"transcription", "noise_reduction", "turn_detection"})
+    __nullable__ = frozenset({"format", "transcription", "noise_reduction", "turn_detection"})
 
     format: RealtimeAudioFormats | None = None
     """Encoding of the input audio.

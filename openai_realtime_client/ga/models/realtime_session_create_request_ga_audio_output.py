@@ -10,6 +10,8 @@ from openai_realtime_client.ga.models.voice_ids_shared import VoiceIdsSharedEnum
 class RealtimeSessionCreateRequestGAAudioOutput(RealtimeModel):
     """Settings for the audio the model generates. They set its format, voice and pace."""
 
+    __nullable__ = frozenset({"format", "voice", "speed"})
+
     VoiceEnum = VoiceIdsSharedEnum
     format: RealtimeAudioFormats | None = None
     """Encoding of the output audio.

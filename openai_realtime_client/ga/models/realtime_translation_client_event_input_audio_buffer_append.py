@@ -14,6 +14,8 @@ class RealtimeTranslationClientEventInputAudioBufferAppend(RealtimeModel):
     produces them.
     """
 
+    __nullable__ = frozenset({"event_id"})
+
     class TypeEnum(Constant):
         SESSION_INPUT_AUDIO_BUFFER_APPEND: Final = "session.input_audio_buffer.append"
 

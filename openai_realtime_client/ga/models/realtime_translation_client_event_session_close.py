@@ -14,6 +14,8 @@ class RealtimeTranslationClientEventSessionClose(RealtimeModel):
     after that event; closing earlier can lose output.
     """
 
+    __nullable__ = frozenset({"event_id"})
+
     class TypeEnum(Constant):
         SESSION_CLOSE: Final = "session.close"
 

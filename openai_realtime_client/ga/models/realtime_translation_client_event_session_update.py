@@ -16,6 +16,8 @@ class RealtimeTranslationClientEventSessionUpdate(RealtimeModel):
     and model cannot. The server answers with `session.updated`, or with `error`.
     """
 
+    __nullable__ = frozenset({"event_id"})
+
     class TypeEnum(Constant):
         SESSION_UPDATE: Final = "session.update"
 

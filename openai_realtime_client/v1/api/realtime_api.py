@@ -5,6 +5,7 @@ from __future__ import annotations
 from openai_realtime_client.core.credentials import Headers
 from openai_realtime_client.http.client import ApiClient
 from openai_realtime_client.http.response import ApiResponse
+from openai_realtime_client.http.threads import AsyncApi, in_thread
 from openai_realtime_client.v1.models.realtime_session_create_request import (
     RealtimeSessionCreateRequest,
 )
@@ -175,3 +176,26 @@ class RealtimeApi:
             headers=headers,
             timeout=timeout,
         )
+
+
+class AsyncRealtimeApi(AsyncApi):
+    """The HTTP endpoints for asyncio: each method is that of `RealtimeApi`, run in a thread.
+
+    Cancelling a call closes its connection; whether the service has done what was asked is not
+    known then. While it still connects, its thread goes on for at most the `timeout`.
+    """
+
+    def __init__(self, api_client: ApiClient | None = None) -> None:
+        self._api = RealtimeApi(api_client)
+
+    create_realtime_session = in_thread(RealtimeApi.create_realtime_session)
+    create_realtime_session_with_http_info = in_thread(
+        RealtimeApi.create_realtime_session_with_http_info
+    )
+
+    create_realtime_transcription_session = in_thread(
+        RealtimeApi.create_realtime_transcription_session
+    )
+    create_realtime_transcription_session_with_http_info = in_thread(
+        RealtimeApi.create_realtime_transcription_session_with_http_info
+    )

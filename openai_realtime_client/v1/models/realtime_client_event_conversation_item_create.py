@@ -16,6 +16,8 @@ class RealtimeClientEventConversationItemCreate(RealtimeModel):
     is generated until `response.create` is sent.
     """
 
+    __nullable__ = frozenset({"event_id", "previous_item_id"})
+
     class TypeEnum(Constant):
         CONVERSATION_ITEM_CREATE: Final = "conversation.item.create"
 

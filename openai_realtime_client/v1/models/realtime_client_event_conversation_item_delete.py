@@ -13,6 +13,8 @@ class RealtimeClientEventConversationItemDelete(RealtimeModel):
     has no such item.
     """
 
+    __nullable__ = frozenset({"event_id"})
+
     class TypeEnum(Constant):
         CONVERSATION_ITEM_DELETE: Final = "conversation.item.delete"
 

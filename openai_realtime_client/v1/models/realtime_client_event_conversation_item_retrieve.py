@@ -14,6 +14,8 @@ class RealtimeClientEventConversationItemRetrieve(RealtimeModel):
     the conversation has no such item.
     """
 
+    __nullable__ = frozenset({"event_id"})
+
     class TypeEnum(Constant):
         CONVERSATION_ITEM_RETRIEVE: Final = "conversation.item.retrieve"
 

@@ -15,6 +15,8 @@ class RealtimeClientEventConversationItemTruncate(RealtimeModel):
     confirms with `conversation.item.truncated`.
     """
 
+    __nullable__ = frozenset({"event_id"})
+
     class TypeEnum(Constant):
         CONVERSATION_ITEM_TRUNCATE: Final = "conversation.item.truncate"
 

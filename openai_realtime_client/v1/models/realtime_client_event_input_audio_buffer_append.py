@@ -15,6 +15,8 @@ class RealtimeClientEventInputAudioBufferAppend(RealtimeModel):
     sooner. The server sends no confirmation for this event.
     """
 
+    __nullable__ = frozenset({"event_id"})
+
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_APPEND: Final = "input_audio_buffer.append"
 

@@ -13,6 +13,8 @@ class RealtimeClientEventInputAudioBufferClear(RealtimeModel):
     `input_audio_buffer.cleared`.
     """
 
+    __nullable__ = frozenset({"event_id"})
+
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_CLEAR: Final = "input_audio_buffer.clear"
 

@@ -15,6 +15,8 @@ class RealtimeClientEventInputAudioBufferCommit(RealtimeModel):
     does not start a response.
     """
 
+    __nullable__ = frozenset({"event_id"})
+
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_COMMIT: Final = "input_audio_buffer.commit"
 

@@ -14,6 +14,8 @@ class RealtimeClientEventOutputAudioBufferClear(RealtimeModel):
     producing audio.
     """
 
+    __nullable__ = frozenset({"event_id"})
+
     class TypeEnum(Constant):
         OUTPUT_AUDIO_BUFFER_CLEAR: Final = "output_audio_buffer.clear"
 

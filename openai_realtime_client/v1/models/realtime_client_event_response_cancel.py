@@ -14,6 +14,8 @@ class RealtimeClientEventResponseCancel(RealtimeModel):
     and the session goes on.
     """
 
+    __nullable__ = frozenset({"event_id", "response_id"})
+
     class TypeEnum(Constant):
         RESPONSE_CANCEL: Final = "response.cancel"
 

@@ -18,6 +18,8 @@ class RealtimeClientEventResponseCreate(RealtimeModel):
     at the end.
     """
 
+    __nullable__ = frozenset({"event_id", "response"})
+
     class TypeEnum(Constant):
         RESPONSE_CREATE: Final = "response.create"
 

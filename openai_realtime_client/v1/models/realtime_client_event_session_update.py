@@ -18,6 +18,8 @@ class RealtimeClientEventSessionUpdate(RealtimeModel):
     The server answers with `session.updated` and the full configuration, or with an `error`.
     """
 
+    __nullable__ = frozenset({"event_id"})
+
     class TypeEnum(Constant):
         SESSION_UPDATE: Final = "session.update"
 

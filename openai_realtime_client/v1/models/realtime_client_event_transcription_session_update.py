@@ -16,6 +16,8 @@ class RealtimeClientEventTranscriptionSessionUpdate(RealtimeModel):
     an `error`.
     """
 
+    __nullable__ = frozenset({"event_id"})
+
     class TypeEnum(Constant):
         TRANSCRIPTION_SESSION_UPDATE: Final = "transcription_session.update"
 

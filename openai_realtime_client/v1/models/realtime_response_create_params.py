@@ -29,7 +29,21 @@ class RealtimeResponseCreateParams(RealtimeModel):
     `conversation`, `metadata` and `input` exist only here.
     """
 
-    __nullable__ = frozenset({"metadata"})
+    __nullable__ = frozenset(
+        {
+            "modalities",
+            "instructions",
+            "voice",
+            "output_audio_format",
+            "tools",
+            "tool_choice",
+            "temperature",
+            "max_response_output_tokens",
+            "conversation",
+            "metadata",
+            "input",
+        }
+    )
 
     class ModalitiesEnum(OpenEnum):
         TEXT = "text"

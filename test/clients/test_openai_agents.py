@@ -1,0 +1,89 @@
+"""The OpenAI Agents SDK, as it is and with its defaults."""
+
+from __future__ import annotations
+
+import asyncio
+
+from agents import function_tool
+from agents.realtime import RealtimeAgent, RealtimeRunner, RealtimeSession, RealtimeSessionEvent
+from speech import KEY, LONG, QUIET, SPEECH, checked
+
+from openai_realtime_client import ga
+from openai_realtime_client.testing import ReplayServer
+
+
+@function_tool
+def get_weather(city: str) -> str:
+    """The weather in a city."""
+    return f"Sunny in {city}."
+
+
+def opened(server: ReplayServer) -> RealtimeRunner:
+    agent = RealtimeAgent(name="assistant", instructions="Be brief.", tools=[get_weather])
+    return RealtimeRunner(agent)
+
+
+async def run(server: ReplayServer) -> RealtimeSession:
+    url = server.url.replace("http", "ws", 1) + "/realtime?model=gpt-realtime"
+    return await opened(server).run(model_config={"url": url, "api_key": KEY})
+
+
+async def until(session: RealtimeSession, kind: str) -> list[RealtimeSessionEvent]:
+    """The events up to the first of a type."""
+    events = []
+    async with asyncio.timeout(10):
+        async for event in session:
+            events.append(event)
+            if event.type == kind:
+                break
+    return events
+
+
+def transcripts(session: RealtimeSession) -> list[str | None]:
+    return [
+        part.text if part.type.endswith("text") else part.transcript
+        for item in session._history
+        if item.type == "message"
+        for part in item.content
+    ]
+
+
+def test_text_audio_and_a_tool() -> None:
+    async def talk() -> None:
+        async with await run(server) as session:
+            await session.send_message("Hello.")
+            events = await until(session, "agent_end")
+            assert sum(len(e.audio.data) for e in events if e.type == "audio") == 9600
+            await session.send_message("What is the weather in Paris?")
+            events = await until(session, "agent_end") + await until(session, "agent_end")
+            [done] = [event for event in events if event.type == "tool_end"]
+            assert done.output == "Sunny in Paris."
+            await session.send_audio(SPEECH + QUIET)
+            await until(session, "agent_end")
+            assert transcripts(session) == [
+                "Hello.",
+                "You said: Hello.",
+                "What is the weather in Paris?",
+                "The function said: Sunny in Paris.",
+                "Good morning.",
+                "You said: Good morning.",
+            ]
+
+    with checked(transcripts=["Good morning."]) as server:
+        asyncio.run(talk())
+
+
+def test_the_user_interrupts() -> None:
+    async def talk() -> None:
+        async with await run(server) as session:
+            await session.send_message("Tell me a story.")
+            await until(session, "audio")
+            await session.send_audio(SPEECH)
+            await until(session, "audio_interrupted")
+            await asyncio.to_thread(server.sessions[0].wait_for, "conversation.item.truncate")
+
+    with checked(answers=[LONG]) as server:
+        asyncio.run(talk())
+    [session] = server.sessions
+    done = [e for e in session.sent if isinstance(e, ga.RealtimeServerEventResponseDone)]
+    assert done[0].response.status == "cancelled"

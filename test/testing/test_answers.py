@@ -1,0 +1,232 @@
+"""Answers that a test gives to the model of the embedded server, and what it waits for."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from openai_realtime_client import ga
+from openai_realtime_client.testing import Answer, Call, ReplayServer, text_of
+from plain_client import (
+    BETA,
+    COMMIT,
+    LOUD,
+    RESPOND,
+    WEATHER,
+    Client,
+    Event,
+    append,
+    check_sent,
+    client,
+    item,
+    joined,
+    only,
+    respond,
+    text,
+    update,
+)
+
+
+def said(events: list[Event]) -> str:
+    return str(only(events, "response.output_audio_transcript.done")["transcript"])
+
+
+def response(events: list[Event]) -> Event:
+    found: Event = only(events, "response.done")["response"]
+    return found
+
+
+def test_answers_are_given_one_per_turn_and_to_each_session() -> None:
+    answers = ["First.", None, Call("get_weather", {"city": "Rome"})]
+    with ReplayServer(answers=iter(answers)) as server:
+        for _ in range(2):
+            with client(server) as c:
+                assert said(c.turn(text("Hi."), RESPOND)) == "First."
+                assert said(c.turn(RESPOND)) == "You said: Hi."
+                done = only(c.turn(RESPOND), "response.function_call_arguments.done")
+                assert (done["name"], done["arguments"]) == ("get_weather", '{"city": "Rome"}')
+                assert said(c.turn(RESPOND)) == "You said: Hi."
+    for session in server.sessions:
+        check_sent(session)
+
+
+def test_a_function_of_the_conversation_answers() -> None:
+    def shout(items: list[Event]) -> Answer | str | None:
+        return text_of(items[-1]).upper() if items else None
+
+    with ReplayServer(answers=shout) as server, client(server) as c:
+        assert said(c.turn(RESPOND)) == "Hello! How can I help you?"
+        assert said(c.turn(text("Hi."), RESPOND)) == "HI."
+
+
+def test_a_function_that_fails_is_loud() -> None:
+    def fail(_: list[Event]) -> str:
+        raise ValueError("planted")
+
+    with ExitStack() as stack:
+        server = stack.enter_context(ReplayServer(answers=fail))
+        c = stack.enter_context(client(server))
+        c.send(RESPOND)
+        assert c.closed()[0] == 1011
+        with pytest.raises(RuntimeError) as caught:
+            stack.close()
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+@pytest.mark.parametrize(("audio", "size"), [(b"\x01\x02" * 3000, 6000), (1.5, 72000), (0.0, 0)])
+def test_how_an_answer_sounds(audio: bytes | float, size: int) -> None:
+    with ReplayServer(answers=[Answer("Hi.", audio=audio)]) as server, client(server) as c:
+        events = c.turn(RESPOND)
+        check_sent(server.sessions[0])
+    sound = b"".join(
+        base64.b64decode(e["delta"]) for e in events if e["type"] == "response.output_audio.delta"
+    )
+    assert len(sound) == size
+    assert not isinstance(audio, bytes) or sound == audio
+    assert said(events) == joined(events, "response.output_audio_transcript.delta") == "Hi."
+    details = response(events)["usage"]["output_token_details"]
+    assert details["audio_tokens"] == size // 48 // 50
+
+
+@pytest.mark.parametrize("headers", [{}, BETA])
+def test_text_and_calls_in_one_answer(headers: dict[str, str]) -> None:
+    answer = Answer("One moment.", calls=[Call("f", {"a": 1}), Call("g", "{")])
+    with ReplayServer(answers=[answer]) as server, client(server, additional_headers=headers) as c:
+        output = response(c.turn(RESPOND))["output"]
+        check_sent(server.sessions[0])
+    assert [each["type"] for each in output] == ["message", "function_call", "function_call"]
+    assert [each.get("arguments") for each in output] == [None, '{"a": 1}', "{"]
+    indexes = {e.output_index for e in server.sessions[0].sent if hasattr(e, "output_index")}
+    assert indexes == {0, 1, 2}
+
+
+def test_usage_and_failure_of_an_answer() -> None:
+    error = {"code": "rate_limit_exceeded", "message": "Try later."}
+    answers = [
+        Answer("Hi.", usage={"total_tokens": 99}),
+        Answer("Well,", error=error),
+        Answer(error=error),
+    ]
+    with ReplayServer(answers=answers) as server, client(server) as c:
+        first, second, third = (response(c.turn(RESPOND)) for _ in answers)
+        check_sent(server.sessions[0])
+    assert first["usage"]["total_tokens"] == 99
+    assert first["usage"]["output_tokens"] > 0
+    assert second["status"] == third["status"] == "failed"
+    assert second["status_details"]["error"] == {"type": "server_error", **error}
+    assert len(second["output"]) == 1
+    assert third["output"] == []
+
+
+def test_what_the_user_says() -> None:
+    with ReplayServer(transcripts=["The weather in Oslo?"]) as server, client(server) as c:
+        settings = {"turn_detection": None, "transcription": {"model": "whisper-1"}}
+        c.answer(update(tools=[WEATHER], audio={"input": settings}))
+        c.send(append(LOUD), COMMIT)
+        kind = "conversation.item.input_audio_transcription.completed"
+        assert c.until(kind)[-1]["transcript"] == "The weather in Oslo?"
+        done = only(c.turn(RESPOND), "response.function_call_arguments.done")
+        assert json.loads(done["arguments"]) == {"city": "Oslo"}
+        c.send(append(LOUD), COMMIT)
+        assert c.until(kind)[-1]["transcript"] == "Audio of 100 ms."
+
+
+@pytest.mark.parametrize("modality", ["audio", "text"])
+def test_pace(modality: str) -> None:
+    words = "one two three four five six"
+    answers = [Answer(words, audio=0.3, real_time=True, delay=1), Answer(words, audio=3600.0)]
+    with ReplayServer(answers=answers) as server, client(server) as c:
+        c.send(respond(output_modalities=[modality]))
+        c.until("response.created")
+        began = time.monotonic()
+        c.until("response.content_part.added")
+        assert time.monotonic() - began > 0.99
+        c.until("rate_limits.updated")
+        # Six words, or six chunks, of 50 ms each.
+        assert time.monotonic() - began > 1 + 0.29
+        began = time.monotonic()
+        c.turn(respond(output_modalities=[modality]))
+        assert time.monotonic() - began < 60
+
+
+def test_an_answer_in_real_time_is_interrupted_where_it_is() -> None:
+    answer = Answer("word " * 1000, audio=60.0, real_time=True)
+    with ReplayServer(answers=[answer]) as server, client(server) as c:
+        c.send(RESPOND)
+        events = [event for _ in range(3) for event in c.until("response.output_audio.delta")]
+        c.send(append(LOUD))
+        events += c.until("response.done")
+    assert response(events)["status_details"]["reason"] == "turn_detected"
+    played = [event for event in events if event["type"] == "response.output_audio.delta"]
+    assert 3 <= len(played) < 100
+
+
+def test_a_function_is_not_called_twice_for_the_same_words(server: ReplayServer) -> None:
+    with client(server) as c:
+        c.answer(update(tools=[WEATHER]))
+        call = response(c.turn(text("The weather in Paris?"), RESPOND))["output"][0]
+        output = item(type="function_call_output", call_id=call["call_id"], output="Sunny.")
+        assert said(c.turn(output, RESPOND)) == "The function said: Sunny."
+        assert response(c.turn(RESPOND))["output"][0]["type"] == "message"
+        assert response(c.turn(text("The weather in Rome?"), RESPOND))["output"][0]["name"]
+        # Before its output comes, too.
+        assert response(c.turn(RESPOND))["output"][0]["type"] == "message"
+
+
+# What a test sees and does
+
+
+@pytest.fixture
+def open_client(server: ReplayServer) -> Iterator[Client]:
+    with client(server) as c:
+        yield c
+
+
+def test_a_test_waits_for_events(server: ReplayServer, open_client: Client) -> None:
+    [session] = server.sessions
+    open_client.send(text("Hi."), RESPOND, text("You."))
+    first = session.wait_for(ga.RealtimeClientEventConversationItemCreate)
+    second = session.wait_for(ga.RealtimeClientEventConversationItemCreate)
+    items = [first.item.to_dict(), second.item.to_dict()]
+    assert [text_of(each) for each in items] == ["Hi.", "You."]
+    assert session.wait_for("response.create").type == "response.create"
+    with pytest.raises(TimeoutError) as caught:
+        session.wait_for("response.create", timeout=0.05)
+    received = "conversation.item.create (2), response.create"
+    assert str(caught.value) == f"expected response.create in 0.05 s; received: {received}"
+    open_client.connection.close()
+    with pytest.raises(TimeoutError, match="before the connection ended"):
+        session.wait_for(ga.RealtimeClientEventResponseCancel, timeout=60)
+
+
+def test_nothing_was_received(server: ReplayServer, open_client: Client) -> None:
+    with pytest.raises(TimeoutError, match="received: nothing"):
+        server.sessions[0].wait_for("response.cancel", timeout=0)
+
+
+def test_a_test_pushes_events(server: ReplayServer, open_client: Client) -> None:
+    [session] = server.sessions
+    limits: dict[str, Any] = {"type": "rate_limits.updated", "rate_limits": []}
+    session.push(limits)
+    session.push(ga.RealtimeServerEventInputAudioBufferCleared(event_id="mine"))
+    first, second = open_client.recv(), open_client.recv()
+    assert first == {**limits, "event_id": "event_pushed_1"}
+    assert second == {"event_id": "mine", "type": "input_audio_buffer.cleared"}
+    assert [event.type for event in session.sent[-2:]] == [first["type"], second["type"]]
+
+
+def test_events_are_pushed_into_scripts() -> None:
+    with ReplayServer(script=['{"type":"response.create"}']) as server:
+        with client(server, skip=0) as c:
+            server.sessions[0].push({"type": "error", "error": {"type": "t", "message": "No."}})
+            assert c.recv()["error"]["message"] == "No."
+            c.send(RESPOND)
+            assert c.closed() == (1000, "")
+        server.sessions[0].push({"type": "late"})
+    assert server.sessions[0].mismatch is None

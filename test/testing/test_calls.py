@@ -1,0 +1,168 @@
+"""Calls over WebRTC and SIP: announced, accepted, attached to, and ended in every way."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from http_server import Answer, HttpServer
+from openai_realtime_client import ApiClient, Configuration, NotFoundError, ga, testing
+from openai_realtime_client.testing import RealtimeCall, ReplayServer
+from plain_client import KEY, LOUD, RESPOND, Client, append, check_sent, client, only, text, types
+
+SECRET = base64.b64encode(b"the secret of the webhook").decode()
+
+
+@pytest.fixture
+def webhook() -> Iterator[HttpServer]:
+    with HttpServer(Answer(200)) as webhook:
+        yield webhook
+
+
+@pytest.fixture
+def server() -> Iterator[ReplayServer]:
+    long = testing.Answer("word " * 500, audio=25.0, real_time=True)
+    with ReplayServer(answers=[None, long]) as server:
+        yield server
+    for session in server.sessions:
+        check_sent(session)
+
+
+@pytest.fixture
+def call(server: ReplayServer, webhook: HttpServer) -> RealtimeCall:
+    return server.announce_call(webhook.url, secret=SECRET)
+
+
+@pytest.fixture
+def api(server: ReplayServer) -> Iterator[Any]:
+    with ApiClient(Configuration(host=server.url, access_token=KEY)) as http:
+        yield ga.RealtimeApi(http)
+
+
+def attached(server: ReplayServer, call: RealtimeCall, **options: Any) -> Any:
+    return client(server, f"/v1/realtime?call_id={call.id}", **options)
+
+
+@pytest.mark.parametrize("prefix", ["", "whsec_"])
+def test_a_call_is_announced_and_signed(
+    server: ReplayServer, webhook: HttpServer, prefix: str
+) -> None:
+    call = server.announce_call(webhook.url, secret=prefix + SECRET, sip_headers={"To": "sip:us"})
+    [request] = webhook.requests
+    event = json.loads(request.body)
+    assert event["type"] == "realtime.call.incoming"
+    assert abs(event["created_at"] - time.time()) < 60
+    assert event["data"]["call_id"] == call.id
+    headers = {each["name"]: each["value"] for each in event["data"]["sip_headers"]}
+    assert headers["To"] == "sip:us"
+    assert headers["From"].startswith("sip:")
+    assert request.headers["webhook-id"] == event["id"]
+    sent = f"{event['id']}.{request.headers['webhook-timestamp']}.".encode() + request.body
+    digest = hmac.new(base64.b64decode(SECRET), sent, hashlib.sha256).digest()
+    assert request.headers["webhook-signature"] == f"v1,{base64.b64encode(digest).decode()}"
+    assert server.calls == {call.id: call}
+    assert call.status == "ringing"
+
+
+def test_a_webhook_that_refuses(server: ReplayServer, webhook: HttpServer) -> None:
+    webhook.answers[0] = Answer(500)
+    with pytest.raises(RuntimeError, match="answered with 500"):
+        server.announce_call(webhook.url, secret=SECRET)
+    with pytest.raises(ValueError, match=r"."):
+        server.announce_call(webhook.url, secret="not base64!")
+
+
+def test_a_call_is_accepted_with_its_settings(
+    server: ReplayServer, call: RealtimeCall, api: Any
+) -> None:
+    with pytest.raises(InvalidStatus), attached(server, call):
+        pass
+    api.accept_realtime_call(call.id, ga.RealtimeSessionCreateRequestGA(instructions="Be brief."))
+    assert call.status == "active"
+    with attached(server, call, skip=0) as c:
+        assert c.recv()["session"]["instructions"] == "Be brief."
+        events = c.turn(text("Hi."), RESPOND) + c.until("output_audio_buffer.stopped")
+    kinds = types(events)
+    # The audio is on the call.
+    assert "response.output_audio.delta" not in kinds
+    assert kinds.index("output_audio_buffer.started") < kinds.index("response.done")
+    assert kinds[-1] == "output_audio_buffer.stopped"
+    response_id = only(events, "response.done")["response"]["id"]
+    assert only(events, "output_audio_buffer.started")["response_id"] == response_id
+    assert events[-1]["response_id"] == response_id
+
+
+def speaking(c: Client) -> str:
+    """Let the model speak for long, and give the response's id."""
+    c.turn(RESPOND)
+    c.until("output_audio_buffer.stopped")
+    c.send(RESPOND)
+    return str(c.until("output_audio_buffer.started")[-1]["response_id"])
+
+
+def test_speech_clears_what_plays(server: ReplayServer, call: RealtimeCall, api: Any) -> None:
+    api.accept_realtime_call(call.id, ga.RealtimeSessionCreateRequestGA())
+    with attached(server, call) as c:
+        response_id = speaking(c)
+        c.send(append(LOUD))
+        events = c.until("output_audio_buffer.cleared")
+        assert only(events, "response.done")["response"]["status"] == "cancelled"
+        assert events[-1]["response_id"] == response_id
+
+
+def test_a_client_clears_what_plays(server: ReplayServer, call: RealtimeCall, api: Any) -> None:
+    api.accept_realtime_call(call.id, ga.RealtimeSessionCreateRequestGA())
+    with attached(server, call) as c:
+        response_id = speaking(c)
+        c.send({"type": "response.cancel"}, {"type": "output_audio_buffer.clear"})
+        events = c.until("output_audio_buffer.cleared")
+        assert events[-1]["response_id"] == response_id
+        assert "output_audio_buffer.stopped" not in types(events)
+
+
+@pytest.mark.parametrize("how", ["hangup", "refer", "caller"])
+def test_the_end_of_a_call_closes_its_connections(
+    server: ReplayServer, call: RealtimeCall, api: Any, how: str
+) -> None:
+    api.accept_realtime_call(call.id, ga.RealtimeSessionCreateRequestGA())
+    with attached(server, call) as first, attached(server, call) as second:
+        if how == "hangup":
+            api.hangup_realtime_call(call.id)
+        elif how == "refer":
+            wanted = ga.RealtimeCallReferRequest(target_uri="tel:+14155550123")
+            api.refer_realtime_call(call.id, wanted)
+        else:
+            call.hang_up()
+        assert first.closed() == second.closed() == (1000, "The call has ended.")
+    assert call.status == ("referred" if how == "refer" else "ended")
+    assert call.target_uri == ("tel:+14155550123" if how == "refer" else None)
+    with pytest.raises(NotFoundError):
+        api.hangup_realtime_call(call.id)
+    with pytest.raises(InvalidStatus), attached(server, call):
+        pass
+
+
+@pytest.mark.parametrize("code", [None, 486])
+def test_a_call_is_rejected(
+    server: ReplayServer, call: RealtimeCall, api: Any, code: int | None
+) -> None:
+    wanted = ga.RealtimeCallRejectRequest(status_code=code) if code else None
+    api.reject_realtime_call(call.id, wanted)
+    assert (call.status, call.status_code) == ("rejected", code or 603)
+    with pytest.raises(NotFoundError):
+        api.accept_realtime_call(call.id, ga.RealtimeSessionCreateRequestGA())
+
+
+def test_a_ringing_call_cannot_be_referred(call: RealtimeCall, api: Any) -> None:
+    wanted = ga.RealtimeCallReferRequest(target_uri="tel:+14155550123")
+    with pytest.raises(NotFoundError):
+        api.refer_realtime_call(call.id, wanted)
+    assert call.status == "ringing"
