@@ -13,8 +13,8 @@ PINS = $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-a
 BENCH_VENV = $(PYTHON) -m venv $(BENCH) && $(BENCH)/bin/python $(PIP) -r benchmarks/requirements.txt .
 
 .DEFAULT_GOAL := help
-.PHONY: help generate upstream changes callers wire released check test test-lowest clients lint \
-	types docs demo fuzz bench cost load servers browser build pins clean
+.PHONY: help generate upstream changes callers wire released check test test-lowest clients lint types \
+	docs demo fuzz bench cost load servers browser build pins clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -43,7 +43,7 @@ check: $(INSTALLED) ## fail if the generated files are not what openapi/ gives
 	@$(BIN)/python openapi/generate.py --check
 
 test: $(INSTALLED) ## run the tests, on all cores
-	@$(BIN)/python -m pytest -n auto
+	@$(BIN)/python -m pytest -n auto --dist loadgroup
 
 test-lowest: $(INSTALLED) $(LOWEST)/installed ## run them with the oldest dependencies that setup.py allows
 	@PYTHONPATH=$(CURDIR)/$(LOWEST) $(BIN)/python -m pytest -n auto test/core test/realtime test/http
@@ -55,7 +55,7 @@ lint: $(INSTALLED) ## check style, formatting and workflows
 	@$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 
 clients: $(CLIENTS)/installed ## run clients of others against the embedded server; needs Python 3.11
-	@PYTHONPATH=$(CURDIR) $(CLIENTS)/bin/python -m pytest -W ignore --confcutdir test/clients test/clients
+	@PYTHONPATH=$(CURDIR) $(CLIENTS)/bin/python -m pytest -W ignore test/clients
 
 types: $(INSTALLED) ## check types, strictly, with mypy and pyright
 	@$(BIN)/mypy

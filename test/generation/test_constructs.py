@@ -658,7 +658,9 @@ print(type(parse_webhook_event('{"type":"new"}')).__name__)
         "Any event that the service posts to a webhook",
         "- [WebhookKitchenOpened](WebhookKitchenOpened.md): The kitchen opened",
     ]
-    assert "Sent by the webhook as `kitchen.opened`." in page(kitchen, "WebhookKitchenOpened")
+    assert "**Event**: `kitchen.opened`, sent by the webhook" in page(
+        kitchen, "WebhookKitchenOpened"
+    )
 
 
 def test_deprecated_classes_and_methods(kitchen: Path) -> None:
