@@ -16,6 +16,8 @@ import pytest
 from oas_patch.overlay import apply_overlay
 from ruamel.yaml import YAML
 
+from docs import Page
+
 ROOT = Path(__file__).parents[2]
 INPUTS = (
     "openapi",
@@ -413,9 +415,9 @@ def test_new_operation_is_documented(changed: Run) -> None:
     ["RealtimeMCPTiming", "RealtimeResponse", "RealtimeServerEventConversationRenamed", NEW_NAME],
 )
 def test_examples_print_what_they_say(changed: Run, name: str) -> None:
-    page = read(changed, f"{PAGES}/{name}.md")
-    program = page.partition("```python\n")[2].partition("```")[0]
-    assert run_in(changed.root, program) == page.partition("```text\n")[2].partition("```")[0]
+    example = Page(changed.root / f"{PAGES}/{name}.md").examples[0]
+    program = f"text = {example.json!r}\n{example.code}"
+    assert run_in(changed.root, program) == (example.output or "")
 
 
 def test_removed_schema_leaves_nothing(changed: Run) -> None:
@@ -535,7 +537,7 @@ def check(changed: Run) -> Run:
 
 
 def plant_faults(root: Path) -> None:
-    """One of each kind; the changed description is in a model and on its page."""
+    """One of each kind; the changed description is in a model, on its page and on that of all."""
     with (root / EDITED).open("a", encoding="utf-8") as file:
         file.write("EDITED = True\n")
     (root / MISSING).unlink()
@@ -567,7 +569,7 @@ def test_check_fails_and_changes_nothing(check: Run) -> None:
     assert (check.code, check.changes) == (1, set())
     (line,) = check.errors.splitlines()
     assert line.startswith(
-        "error: 3 generated files differ from what openapi/ gives, "
+        "error: 4 generated files differ from what openapi/ gives, "
         "1 are missing, 1 are not generated."
     )
     assert "`make generate`" in line
