@@ -48,9 +48,10 @@ test: $(INSTALLED) ## run the tests, on all cores
 test-lowest: $(INSTALLED) $(LOWEST)/installed ## run them with the oldest dependencies that setup.py allows
 	@PYTHONPATH=$(CURDIR)/$(LOWEST) $(BIN)/python -m pytest -n auto test/core test/realtime test/http
 
-lint: $(INSTALLED) ## check style, formatting and workflows
+lint: $(INSTALLED) ## check style, formatting, spelling and workflows
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/codespell *.md docs examples openai_realtime_client openapi
 	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 
