@@ -283,7 +283,10 @@ def _compare_python(before: str, now: str) -> Iterator[Change]:
         if breakage.kind is griffe.BreakageKind.OBJECT_REMOVED:
             yield Change("-", "name", f"`{path}`")
         else:
-            yield Change("~", "signature", f"`{path}`: {breakage.kind.value.lower()}")
+            name = getattr(breakage.old_value or breakage.new_value, "name", None)
+            parameter = f"parameter `{name}`" if name else "parameter"
+            what = breakage.kind.value.lower().replace("parameter", parameter, 1)
+            yield Change("~", "signature", f"`{path}`: {what}")
 
 
 # The version and the entry

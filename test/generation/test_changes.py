@@ -161,6 +161,17 @@ def test_protocols() -> None:
     assert list(changes.compare(none, one)) == [Change("+", "protocol", "`ga`")]
 
 
+def test_a_parameter_is_named() -> None:
+    old, new = "def f(a: int) -> None: ...\n", "def f(b: int) -> None: ...\n"
+    document = parsed(BEFORE)
+    assert [
+        each.text for each in changes.compare(offered(document, old), offered(document, new))
+    ] == [
+        "`f`: parameter `a` was removed",
+        "`f`: parameter `b` was added as required",
+    ]
+
+
 def test_nothing_changed() -> None:
     assert changes_for("{}") == []
 
