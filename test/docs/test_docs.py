@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, get_args
@@ -27,6 +28,8 @@ GENERATED = [
 ]
 
 MODELS = [page for page in GENERATED if re.match(r"[A-Z](?!.*Api$)(?!EADME)", page.path.stem)]
+
+GUIDES = [page for page in PAGES if page.path.parent == DOCS / "guides"]
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -97,6 +100,23 @@ def test_every_row_of_a_table_has_as_many_cells(page: Page) -> None:
     for header, line, *rows in page.tables:
         assert all(re.fullmatch(r" *:?-+:? *", cell) for cell in line)
         assert [row for row in [line, *rows] if len(row) != len(header)] == []
+
+
+@each_page
+def test_headings_stand_alone_and_skip_no_level(page: Page) -> None:
+    lines = ["", *page.prose.splitlines(), ""]
+    places = [n for n, line in enumerate(lines) if re.match(r"#+ ", line)]
+    assert [lines[n] for n in places if lines[n - 1] or lines[n + 1]] == []
+    levels = [len(lines[n].partition(" ")[0]) for n in places]
+    assert levels[0] == 1
+    assert 1 not in levels[1:]
+    assert [pair for pair in pairwise(levels) if pair[1] > pair[0] + 1] == []
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
+def test_lines_of_guides_fit_an_editor(page: Page) -> None:
+    lines = [line for line in page.prose.splitlines() if not line.startswith("|")]
+    assert [line for line in lines if len(line) > 120] == []
 
 
 @each_page
