@@ -181,7 +181,7 @@ def _compare_documents(name: str, before: Any, now: Any) -> Iterator[Change]:
     constructed = _constructed(now)
     for row in grouped(documents(Document(before), Document(now)).rows):
         if row.fact == "schema":
-            continue  # Told as a class.
+            continue  # It is reported as a class.
         places = ", ".join(f"`{name}.{place}`" for place in (row.place, *row.also))
         one = row.theirs if row.sign == "+" else row.ours
         both = f"{shown(row.ours)} → {shown(row.theirs)}"

@@ -127,7 +127,7 @@ def _text(details: list[Any]) -> str:
 
 
 class InvalidEventError(InvalidModelError):
-    """Text from the wire is not an event: no JSON object with a string `type`."""
+    """Text from the wire is not an event, which is a JSON object with a string `type`."""
 
 
 def problems(error: ValidationError, data: Any, *, in_union: bool) -> dict[Path, list[Any]]:

@@ -71,7 +71,7 @@ _NUMBER = core_schema.union_schema(
 
 
 def _finite(value: Any) -> Any:
-    """Refuse `NaN` and infinities, which pydantic's parser reads although they are no JSON."""
+    """Refuse `NaN` and infinities, which pydantic's parser reads although they are not JSON."""
     kind: type[object] = value.__class__
     held: Iterable[Any] = ()
     if issubclass(kind, dict):

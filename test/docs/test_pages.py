@@ -77,8 +77,8 @@ def test_what_a_table_leaves_out_stands_below_it(protocol: Protocol) -> None:
     for name in protocol.public():
         for field, schema in protocol.schemas[name].get("properties", {}).items():
             described = " ".join(schema["description"].split())
-            told = without_links(page(protocol, name).text).replace("\\|", "|")
-            assert re.sub(r", always `[^`]*`", "", described) in told or described in told, field
+            shown = without_links(page(protocol, name).text).replace("\\|", "|")
+            assert re.sub(r", always `[^`]*`", "", described) in shown or described in shown, field
 
 
 @each_protocol

@@ -156,7 +156,7 @@ def test_what_is_sent_after_the_end_of_a_script_does_not_matter() -> None:
         assert server.sessions[0].mismatch is None
 
 
-def test_faults_befall_scripts_too() -> None:
+def test_faults_happen_in_scripts_too() -> None:
     faults = Faults(cut_after=1)
     with ReplayServer(script=greeting(), faults=faults) as server, client(server) as c:
         assert c.closed() == (1006, "")
