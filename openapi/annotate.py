@@ -13,15 +13,18 @@ from typing import Any
 from pydantic import BaseModel
 
 from examples import Examples, literal
-from params import Params, references
+from params import Params
 from simplify import simplified
 from spec import (
     REFERENCE,
     SpecError,
+    component,
     event_unions,
     members,
     operations,
     public_schemas,
+    reachable,
+    references,
     schemas_in,
     target,
     walk,
@@ -199,7 +202,7 @@ def _enum_in(
     schema: dict[str, Any], owner: str, schemas: dict[str, Any]
 ) -> tuple[str, dict[str, Any]]:
     """The enum that a value may be, and the component that it belongs to, if any."""
-    name = next(references([schema] if "$ref" in schema else schema.get("allOf", [])), "")
+    name = component(schema)
     if name:
         return _enum_in(schemas[name], name, schemas)
     if "x-enum-varnames" in schema:
@@ -332,7 +335,7 @@ def _annotate_imports(schemas: dict[str, Any]) -> None:
     public = public_schemas({"components": {"schemas": schemas}})
     uses = {name: _uses(schema, schemas, public) for name, schema in schemas.items()}
     for name, schema in public.items():
-        late = {each for each in uses[name] if name in _reachable(each, uses)}
+        late = {each for each in uses[name] if name in reachable([each], uses.__getitem__)}
         schema["x-cyclic"] = bool(late)
         schema["x-late"] = sorted(late - {name}) if "properties" in schema else []
         schema["x-imports"] = sorted(uses[name] - {*schema["x-late"], name})
@@ -341,24 +344,9 @@ def _annotate_imports(schemas: dict[str, Any]) -> None:
 def _uses(schema: dict[str, Any], schemas: dict[str, Any], public: dict[str, Any]) -> set[str]:
     """The classes that a schema names; those that are none stand for what they consist of."""
     found = set[str]()
-    for name in _references(schema):
+    for name in references(schema):
         found |= {name} if name in public else _uses(schemas[name], schemas, public)
     return found
-
-
-def _references(schema: dict[str, Any]) -> set[str]:
-    nodes = (node for _place, node in walk(schema))
-    return {node["$ref"].removeprefix(REFERENCE) for node in nodes if "$ref" in node}
-
-
-def _reachable(name: str, uses: dict[str, set[str]]) -> set[str]:
-    """A schema and all that it leads to."""
-    seen, left = set[str](), {name}
-    while left:
-        each = left.pop()
-        seen.add(each)
-        left |= uses[each] - seen
-    return seen
 
 
 def _annotate_events(schemas: dict[str, Any]) -> None:
@@ -470,7 +458,7 @@ def _annotate_result(
     else:
         is_model = "properties" in schemas.get(returns, {})
         decode = f"{returns}.from_json" if is_model else f"decoder({returns})"
-    name = next(iter(sorted(_references(schema))), None)
+    name = next(iter(sorted(references(schema))), None)
     link = f"**{returns}**".replace("[", "\\[")
     operation["x-returns"] = returns
     operation["x-decode"] = decode

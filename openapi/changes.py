@@ -210,18 +210,8 @@ def _constructed(document: Any) -> set[str]:
     schemas = document["components"]["schemas"]
     roots = [n for n, way in spec.event_unions(schemas).items() if way == "client"]
     bodies = [each.get("requestBody", {}) for _place, each in spec.operations(document)]
-    left = {*roots, *(name for body in bodies for name in _names(body))}
-    seen = set[str]()
-    while left:
-        name = left.pop()
-        seen.add(name)
-        left |= _names(schemas.get(name, {})) - seen
-    return seen
-
-
-def _names(node: Any) -> set[str]:
-    found = (each.get("$ref", "") for _place, each in spec.walk(node))
-    return {each.removeprefix(spec.REFERENCE) for each in found if each}
+    names = (*roots, *spec.references(bodies))
+    return spec.reachable(names, lambda name: spec.references(schemas.get(name, {})))
 
 
 # Python

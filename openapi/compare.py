@@ -7,7 +7,6 @@ from typing import Any
 import spec
 from pages import breakable
 
-REFERENCE = "#/components/schemas/"
 ABSENT = "-"
 # Beside two long types of events.
 NARROW = 28
@@ -88,7 +87,7 @@ def _types(document: dict[str, Any]) -> dict[str, str]:
     """The `type` of each event, by class."""
     schemas = document["components"]["schemas"]
     return {
-        reference.removeprefix(REFERENCE): value
+        reference.removeprefix(spec.REFERENCE): value
         for union in spec.event_unions(schemas)
         for value, reference in schemas[union]["discriminator"]["mapping"].items()
     }

@@ -20,6 +20,7 @@ from spec import (
     members,
     operations,
     public_schemas,
+    reachable,
     walk,
     webhooks,
 )
@@ -377,12 +378,7 @@ def _check_recursion(document: dict[str, Any]) -> Problems:
     schemas = document["components"]["schemas"]
     always = {name: set(_always(schema)) for name, schema in schemas.items()}
     for name in schemas:
-        seen, open_ = set(), set(always[name])
-        while open_:
-            each = open_.pop()
-            seen.add(each)
-            open_ |= always.get(each, set()) - seen
-        if name in seen:
+        if name in reachable(always[name], lambda each: always.get(each, ())):
             yield f"components.schemas.{name}", "every value would contain another one, without end"
 
 

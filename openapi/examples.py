@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-REFERENCE = "#/components/schemas/"
+from spec import REFERENCE, component
+
 MOST_FIELDS = 3
 
 
@@ -184,7 +185,7 @@ class Examples:
         for owner, schema in self.schemas.items():
             for field, child in schema.get("properties", {}).items():
                 item = child.get("items", child)
-                if _reference(item) == name:
+                if component(item) == name:
                     found.append((owner, field, "items" in child))
         return found
 
@@ -197,25 +198,17 @@ def _block(language: str, text: str) -> str:
     return f"```{language}\n{text}\n```"
 
 
-def _reference(schema: dict[str, Any]) -> str | None:
-    """The name of the component that a schema is, if it is one."""
-    for each in (schema, *schema.get("allOf", [])):
-        if "$ref" in each:
-            return str(each["$ref"]).removeprefix(REFERENCE)
-    return None
-
-
 def _model_of(schema: dict[str, Any], value: Any, schemas: dict[str, Any]) -> str | None:
     """The class of a value: that of its schema, or the member of a union that fits."""
-    name = _reference(schema)
-    if name is None or not isinstance(value, dict):
+    name = component(schema)
+    if not name or not isinstance(value, dict):
         return None
     schema = schemas[name]
     mapping = schema.get("discriminator", {}).get("mapping", {})
     if mapping:
         kind = value.get(schema["discriminator"]["propertyName"])
         return _model_of({"$ref": mapping[kind]}, value, schemas) if kind in mapping else None
-    members = [_reference(each) for each in schema.get("oneOf") or schema.get("anyOf") or []]
+    members = [component(each) for each in schema.get("oneOf") or schema.get("anyOf") or []]
     objects = [each for each in members if each and "properties" in schemas[each]]
     return objects[0] if len(objects) == 1 else None if objects else name
 

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from annotate import parameters
-from spec import REFERENCE, event_unions, members, operations, public_schemas, walk
+from spec import (
+    REFERENCE,
+    event_unions,
+    members,
+    operations,
+    public_schemas,
+    reachable,
+    references,
+)
 
 # What a cell of a table holds, so that all columns fit on a code host's page.
 LONGEST_CELL = 100
@@ -229,8 +237,7 @@ def type_name(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
 
 def page_of(schema: dict[str, Any], public: dict[str, Any]) -> str | None:
     """The class whose page a field's type links."""
-    names = [node["$ref"].removeprefix(REFERENCE) for _, node in walk(schema) if "$ref" in node]
-    return next((name for name in names if name in public), None)
+    return next((name for name in references(schema) if name in public), None)
 
 
 class Links:
@@ -297,11 +304,10 @@ class Users:
     def _references(self, node: Any) -> list[str]:
         """The classes that a node refers to, each once. A plain map counts for its values."""
         found: dict[str, None] = {}
-        for _place, each in walk(node):
-            name = each.get("$ref", "").removeprefix(REFERENCE)
+        for name in references(node):
             if name in self.public:
                 found[name] = None
-            elif name:
+            else:
                 found |= dict.fromkeys(self._references(self.schemas[name]))
         return list(found)
 
@@ -318,13 +324,7 @@ class Users:
 
     def _all(self, name: str) -> set[str]:
         """Every schema that leads to one."""
-        found: set[str] = set()
-        left = [name]
-        while left:
-            new = self.direct[left.pop()] - found
-            found |= new
-            left += new
-        return found
+        return reachable(self.direct[name], self.direct.__getitem__)
 
 
 def guides_by_page(protocol: str) -> dict[str, list[str]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from examples import literal
-from spec import REFERENCE, event_unions, members, operations, target, walk
+from spec import REFERENCE, component, event_unions, members, operations, references, target
 
 PYTHON_TYPES = {
     "string": "str",
@@ -97,7 +97,7 @@ class Params:
 
     def _type(self, schema: dict[str, Any], owner: str) -> str:
         """The type of a value. `owner` is the class whose field it is, or the union."""
-        name = _referred(schema)
+        name = component(schema)
         if name in self.sent:
             return f"{name}Param"
         if name:
@@ -125,15 +125,3 @@ def _is_plain(key: str) -> bool:
     """Whether a key can be written as a field of a class."""
     is_name = key.isidentifier() and not keyword.iskeyword(key)
     return is_name and not key.startswith("__") and key not in NAMES
-
-
-def _referred(schema: dict[str, Any]) -> str:
-    """The component that a schema is, or an empty string."""
-    return next(references([schema] if "$ref" in schema else schema.get("allOf", [])), "")
-
-
-def references(node: Any) -> Iterator[str]:
-    """The components to which a schema refers."""
-    for _place, each in walk(node):
-        if isinstance(each.get("$ref"), str):
-            yield each["$ref"].removeprefix(REFERENCE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -326,10 +326,32 @@ def resolve(document: dict[str, Any], reference: Any) -> Any:
     return node
 
 
+def references(node: Any) -> Iterator[str]:
+    """The components to which a node refers, in order and as often as it does."""
+    for _place, each in walk(node):
+        if isinstance(each.get("$ref"), str):
+            yield each["$ref"].removeprefix(REFERENCE)
+
+
+def reachable(names: Iterable[str], uses: Callable[[str], Iterable[str]]) -> set[str]:
+    """Names, and all that they lead to; `uses` gives what one leads to directly."""
+    seen, left = set[str](), set(names)
+    while left:
+        name = left.pop()
+        seen.add(name)
+        left.update(each for each in uses(name) if each not in seen)
+    return seen
+
+
+def component(schema: dict[str, Any]) -> str:
+    """The name of the component that a schema is, or an empty string."""
+    for each in (schema, *schema.get("allOf", [])):
+        if "$ref" in each:
+            return str(each["$ref"]).removeprefix(REFERENCE)
+    return ""
+
+
 def target(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
     """The component that a schema refers to, or itself."""
-    reference = schema.get("$ref") or next(
-        (each["$ref"] for each in schema.get("allOf", []) if "$ref" in each), ""
-    )
-    found: dict[str, Any] = schemas.get(reference.removeprefix(REFERENCE), schema)
+    found: dict[str, Any] = schemas.get(component(schema), schema)
     return found

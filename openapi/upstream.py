@@ -140,28 +140,13 @@ def _part(fragment: Path, document: dict[str, Any]) -> dict[str, Any]:
         if name.split(".")[0] in roots
     }
     schemas = document["components"]["schemas"]
-    seen: set[str] = set()
-    left = {name for name in ours["components"]["schemas"] if name in schemas}
-    left |= _named({"paths": paths, "webhooks": hooks, "components": document["components"]}, roots)
-    while left:
-        name = left.pop()
-        seen.add(name)
-        left |= _names(schemas[name], schemas) - seen
+    names = (*ours["components"]["schemas"], *spec.references({"paths": paths, "webhooks": hooks}))
+    seen = spec.reachable(names, lambda name: spec.references(schemas.get(name, {})))
     components = {
         **document["components"],
         "schemas": {n: schemas[n] for n in schemas if n in seen},
     }
     return {**document, "paths": paths, "webhooks": hooks, "components": components}
-
-
-def _named(document: dict[str, Any], roots: set[str]) -> set[str]:
-    schemas = document["components"]["schemas"]
-    return _names({"paths": document["paths"], "webhooks": document["webhooks"]}, schemas)
-
-
-def _names(node: Any, schemas: dict[str, Any]) -> set[str]:
-    references = (each.get("$ref", "") for _place, each in spec.walk(node))
-    return {name for each in references if (name := each.removeprefix(spec.REFERENCE)) in schemas}
 
 
 def _sort(report: Report, alone: Comparison, merged: Comparison) -> None:

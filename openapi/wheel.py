@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from spec import SpecError
+from spec import REFERENCE, SpecError
 
 # Each root of the fragment, and the type that describes it in the wheel.
 ROOTS = {
@@ -88,7 +88,7 @@ def _print_document() -> None:
             list[kind], config=ConfigDict(use_attribute_docstrings=True)
         )
         adapters.append((name, "validation", adapter))
-    template = "#/components/schemas/{model}"
+    template = REFERENCE + "{model}"
     roots, definitions = TypeAdapter.json_schemas(adapters, ref_template=template)  # type: ignore[arg-type]
     schemas = definitions.get("$defs", {})
     for schema in schemas.values():
