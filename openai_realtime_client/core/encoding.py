@@ -20,8 +20,8 @@ _TEXT = {str}
 _CONSTANTS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
-def dumped(value: Mapping[str, Any]) -> bytes:
-    """Encode a dictionary as JSON without white space. Models in it are encoded, too.
+def dumped(value: BaseModel | Mapping[str, Any]) -> bytes:
+    """Encode a model or dictionary as JSON without white space. Models in it are encoded, too.
 
     Raises:
         ValueError: A value cannot be JSON: `NaN`, an infinity, an object of some other type, or an
@@ -51,8 +51,8 @@ def to_dict(value: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: A value cannot be JSON. The message has its path, and not the value.
     """
-    data: dict[str, Any] = json.loads(dumped(value if isinstance(value, Mapping) else {"": value}))
-    return data if isinstance(value, Mapping) else cast(dict[str, Any], data[""])
+    data: dict[str, Any] = json.loads(dumped(value))
+    return data
 
 
 def _plain(value: Any) -> Any:

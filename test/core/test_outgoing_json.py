@@ -174,5 +174,5 @@ def test_a_dictionary_that_holds_models_is_made_plain() -> None:
     assert to_dict(session) == expected
     with pytest.raises(ValueError, match=r"^session\.speed: NaN is not JSON$"):
         to_dict({"session": {"speed": math.nan}})
-    with pytest.raises(ValueError, match="NaN is not JSON"):
+    with pytest.raises(ValueError, match=r"^parameters\.a: NaN is not JSON$"):
         to_dict(ga.RealtimeFunctionTool(parameters={"a": math.nan}))
