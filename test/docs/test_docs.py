@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, get_args
 
 import pytest
 
-from docs import DOCS, PAGES, Example, Page, run
+from docs import DOCS, GUIDES, PAGES, Example, Page, run
 from http_server import Answer, HttpServer
 from openai_realtime_client import UnknownEvent, deviations
 from openai_realtime_client.core.encoding import dumped
@@ -24,12 +24,10 @@ from protocols import PROTOCOLS
 GENERATED = [
     page
     for page in PAGES
-    if page.path.parent not in (DOCS, DOCS / "guides") and page.path.stem != "all"
+    if page.path.parent != DOCS and page not in GUIDES and page.path.stem != "all"
 ]
 
 MODELS = [page for page in GENERATED if re.match(r"[A-Z](?!.*Api$)(?!EADME)", page.path.stem)]
-
-GUIDES = [page for page in PAGES if page.path.parent == DOCS / "guides"]
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
-from docs import PAGES, Page, run
+from docs import GUIDES, Page, run
 from openai_realtime_client import ga, v1
 from openai_realtime_client.testing import ReplayServer
 from protocols import ROOT
@@ -66,7 +66,6 @@ def test_the_audio_formats_parse() -> None:
 
 
 README = Page(ROOT / "README.md")
-GUIDES = [page for page in PAGES if page.path.parent.name == "guides"]
 
 
 @pytest.mark.parametrize("page", [README, *GUIDES], ids=lambda page: page.path.name)

@@ -105,6 +105,7 @@ class Page:
 
 
 PAGES = [Page(path) for path in sorted(DOCS.rglob("*.md"))]
+GUIDES = [page for page in PAGES if page.path.parent == DOCS / "guides"]
 
 
 def run(page: Page, example: Example, **names: Any) -> dict[str, Any]:
