@@ -28,8 +28,9 @@ def dumped(value: BaseModel | Mapping[str, Any]) -> bytes:
             integer of more digits than `sys.get_int_max_str_digits()`, by default 4,300. The
             message has its path, and not the value.
     """
+    data: Any = value  # Pyright would know the class only partially.
     try:
-        if value.__class__ is dict and _TEXT.issuperset(map(type, (*value, *value.values()))):
+        if data.__class__ is dict and _TEXT.issuperset(map(type, (*data, *data.values()))):
             with suppress(ValueError):  # for half a surrogate pair, which `json` escapes
                 return to_json(value)  # Of long text, at a fifth of the cost.
         return _encode(value).encode()
