@@ -175,7 +175,7 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
         """Wait for the next event. Cancelling loses none.
 
         Raises `ConnectionClosedError` or one of its subclasses when there will be no more, and
-        `InvalidEventError` for a message that is no event; the session goes on after that.
+        `InvalidEventError` for a message that is not an event; the session goes on after that.
         """
         try:
             data = await self._socket.recv(decode=False)
@@ -542,7 +542,7 @@ def _encoded(event: Any) -> tuple[str, bytes]:
         fields = cast(Mapping[str, Any], event)
         name, data = fields.get("type"), dumped(fields)
     else:
-        raise TypeError(f"send takes an event or a dictionary, no {type(event).__name__}")
+        raise TypeError(f"send takes an event or a dictionary, not {type(event).__name__}")
     if not isinstance(name, str):
         raise ValueError("an event to send has a `type`, which is a string")
     return str(name), data
