@@ -67,8 +67,7 @@ class FunctionTool(Generic[Create, Tool]):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.name = function.__name__
-        schema: Any = function  # It is one to pydantic, though not to type checkers.
-        self._adapter = TypeAdapter[Any](schema)
+        self._adapter = TypeAdapter[Any](_evaluated(function))
         parameters = self._adapter.json_schema()
         if parameters.get("type") != "object":
             raise TypeError(f"{self.name}: the model passes arguments by name only")
@@ -114,6 +113,24 @@ class FunctionTool(Generic[Create, Tool]):
 
     def _output(self, call: Any, output: object) -> Create:
         return Builders[Create]().function_output(_field(call, "call_id") or "", output)
+
+
+def _evaluated(function: Callable[..., Any]) -> Any:
+    """The same function, with annotations that are no strings: pydantic evaluates none of methods.
+
+    It is a schema to pydantic, though not to type checkers.
+    """
+
+    def call(**arguments: Any) -> Any:
+        return function(**arguments)
+
+    signature = inspect.signature(function, eval_str=True)
+    given = {each.name: each.annotation for each in signature.parameters.values()}
+    call.__annotations__ = {
+        name: each for name, each in given.items() if each is not signature.empty
+    }
+    call.__signature__ = signature  # type: ignore[attr-defined]
+    return call
 
 
 def _field(call: Any, name: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import Field
@@ -150,6 +150,24 @@ def test_what_stops_the_program_is_no_error_of_the_function() -> None:
         ga.FunctionTool(stop).run({"call_id": "c"})
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(ga.FunctionTool(cancelled).run_async({"call_id": "c"}))
+
+
+def test_methods_are_tools() -> None:
+    class Kitchen:
+        def __init__(self) -> None:
+            self.orders: list[tuple[str, date | None]] = []
+
+        def order(self, size: Literal["small", "large"], day: date | None = None) -> int:
+            self.orders.append((size, day))
+            return len(self.orders)
+
+    kitchen = Kitchen()
+    tool = ga.FunctionTool(kitchen.order)
+    arguments = '{"size": "small", "day": "2026-01-02"}'
+    assert tool.run({"call_id": "c", "arguments": arguments}) == ga.function_output("c", 1)
+    assert kitchen.orders == [("small", date(2026, 1, 2))]
+    definition: Any = tool.definition
+    assert list(definition["parameters"]["properties"]) == ["size", "day"]
 
 
 def test_a_tool_takes_arguments_by_name() -> None:
