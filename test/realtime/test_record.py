@@ -17,9 +17,10 @@ from typing import Any
 
 import pytest
 
-from openai_realtime_client import Conversation, Record, ga, v1
+from openai_realtime_client import Conversation, RealtimeError, Record, ga, v1
 from openai_realtime_client.cli import main
 from openai_realtime_client.realtime import record as record_module
+from openai_realtime_client.realtime.record import SessionRecord
 from openai_realtime_client.testing import ReplayServer
 from openai_realtime_client.testing.recording import read_recording
 from protocols import ROOT
@@ -253,6 +254,36 @@ def test_a_path_that_cannot_be_written_is_refused_at_once(
     assert server.sessions == []
 
 
+def recording_threads() -> list[threading.Thread]:
+    return [each for each in threading.enumerate() if "record" in each.name]
+
+
+def test_the_file_is_opened_beside_the_event_loop(server: ReplayServer, tmp_path: Path) -> None:
+    opening: list[threading.Thread] = []
+
+    class Noted(Record):
+        def start(self, conceal: Callable[[str], str]) -> SessionRecord:
+            opening.append(threading.current_thread())
+            return super().start(conceal)
+
+    record = Noted(tmp_path / "session.jsonl")
+    hold_async(ga.connect("m", api_key=KEY, base_url=server.url, record=record), SAID)
+    assert opening[0] is not threading.main_thread()
+    assert len(list(read_recording(tmp_path / "session.jsonl"))) > len(SAID)
+
+
+@pytest.mark.parametrize("connect", [ga.connect_sync, ga.connect])
+def test_a_session_that_is_refused_leaves_no_thread(
+    server: ReplayServer, tmp_path: Path, connect: Any
+) -> None:
+    settings = connect("m", api_key="sk-other", base_url=server.url, record=tmp_path / "a.jsonl")
+    hold = hold_sync if connect is ga.connect_sync else hold_async
+    with pytest.raises(RealtimeError) as caught:
+        hold(settings, SAID)
+    assert recording_threads() == []
+    assert KEY not in str(caught.value)
+
+
 CRASHING = """
 import os, signal, sys
 from openai_realtime_client import ga
@@ -340,7 +371,7 @@ def test_what_waits_to_be_written_has_a_limit(
 def test_a_session_that_is_forgotten_leaves_no_thread(tmp_path: Path) -> None:
     started = Record(tmp_path / "session.jsonl").start(str)
     started.add("client", "a", b'{"type":"a"}')
-    [thread] = [each for each in threading.enumerate() if "record" in each.name]
+    [thread] = recording_threads()
     del started
     thread.join(10)
     assert not thread.is_alive()
