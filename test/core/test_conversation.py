@@ -327,12 +327,17 @@ def test_turn_detection_tells_how_long_speech_was(add: Callable[..., Conversatio
     assert add(append(48), said()).items[0].parts == {}
 
 
-def test_audio_in_an_item_is_counted(add: Callable[..., Conversation]) -> None:
+@pytest.mark.parametrize(("kind", "expected"), [("pcm16", 100), ("g711_ulaw", 600)])
+def test_audio_in_an_item_is_counted(
+    add: Callable[..., Conversation], kind: str, expected: int
+) -> None:
+    session = {"id": "s", "input_audio_format": kind, "output_audio_format": "pcm16"}
     content = {"type": "input_audio", "audio": audio(4800)}
     item = {"type": "message", "role": "user", "content": [content]}
     echo = added("i", content=[{"type": "input_audio", "transcript": None}])
-    [found] = add({"type": "conversation.item.create", "item": item}, echo).items
-    assert (found.audio_bytes, found.audio_ms) == (4800, 100)
+    created = {"type": "session.created", "session": session}
+    [found] = add(created, {"type": "conversation.item.create", "item": item}, echo).items
+    assert (found.audio_bytes, found.audio_ms) == (4800, expected)
 
 
 # Interruption
