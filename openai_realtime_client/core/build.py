@@ -87,8 +87,8 @@ class FunctionTool(Generic[Create, Tool]):
             call: The item of the call: of a `Conversation`, a model or a dictionary.
 
         Returns:
-            The event with the output. Of arguments that do not fit and of exceptions, the model
-            reads `Error: …`.
+            The event with the output. Of a call of another function, of arguments that do not fit
+            and of exceptions, the model reads `Error: …`.
 
         Raises:
             TypeError: The function is a coroutine function, which `run_async` is for.
@@ -109,6 +109,8 @@ class FunctionTool(Generic[Create, Tool]):
             return self._output(call, _text(error))
 
     def _call(self, call: Any) -> Any:
+        if (name := _field(call, "name")) not in (None, self.name):
+            raise LookupError(f"there is no function {name}")
         return self._adapter.validate_json(_field(call, "arguments") or "{}")
 
     def _output(self, call: Any, output: object) -> Create:

@@ -152,6 +152,13 @@ def test_what_stops_the_program_is_no_error_of_the_function() -> None:
         asyncio.run(ga.FunctionTool(cancelled).run_async({"call_id": "c"}))
 
 
+def test_a_call_of_another_function_is_an_error() -> None:
+    call = {"call_id": "c", "name": "get_time", "arguments": '{"city": "Oslo"}'}
+    expected = ga.function_output("c", "Error: there is no function get_time")
+    assert ga.FunctionTool(get_weather).run(call) == expected
+    assert ga.FunctionTool(get_weather).run({**call, "name": "get_weather"}) != expected
+
+
 def test_methods_are_tools() -> None:
     class Kitchen:
         def __init__(self) -> None:

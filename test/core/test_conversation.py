@@ -254,6 +254,12 @@ def test_padding_is_not_counted(add: Callable[..., Conversation], size: int) -> 
     assert add(*spoken(size)).items[0].audio_bytes == size
 
 
+def test_audio_after_its_end_is_not_counted(add: Callable[..., Conversation]) -> None:
+    late = on_item("response.output_audio.delta", delta=audio(960))
+    [item] = add(*spoken(960, on_item("response.output_audio.done"), late)).items
+    assert item.audio_bytes == 960
+
+
 def test_audio_is_kept_if_asked_for(add: Callable[..., Conversation]) -> None:
     truncated = on_item("conversation.item.truncated", audio_end_ms=10)
     kept = add(*spoken(960), conversation=Conversation(keep_audio=True))

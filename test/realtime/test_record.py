@@ -117,6 +117,14 @@ def test_a_file_object_stays_open(server: ReplayServer, file: Callable[[], Any])
     assert len(list(read_recording(lines))) > len(SAID)
 
 
+def test_a_file_object_is_flushed(server: ReplayServer, tmp_path: Path) -> None:
+    path = tmp_path / "session.jsonl"
+    with path.open("w", encoding="utf-8") as written:
+        hold_sync(ga.connect_sync("m", api_key=KEY, base_url=server.url, record=written), SAID)
+        kinds = [each.event["type"] for each in read_recording(path)]
+    assert kinds[-1] == "response.done"
+
+
 def recorded(kind: str, text: str, *, audio: bool = True) -> str:
     """The event of the line that is written for `text`."""
     file = io.StringIO()
