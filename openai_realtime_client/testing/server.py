@@ -274,18 +274,19 @@ class ReplayServer(Generic[Received, Sent]):
             connection, _ = self._listener.accept()
             # Without it each event waits up to 40 ms for the last.
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._begin(self._loop.connect_accepted_socket(self._new_socket, connection))
+            self._begin(self._connected(connection))
+
+    async def _connected(self, connection: socket.socket, **options: Any) -> None:
+        _, made = await self._loop.connect_accepted_socket(
+            lambda: WebSocket(self._answer), connection, **options
+        )
+        self._sockets.add(made)
 
     def _begin(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-    def _new_socket(self) -> WebSocket:
-        connection = WebSocket(self._answer)
-        self._sockets.add(connection)
-        return connection
 
     def _answer(self, connection: WebSocket, request: HttpRequest | None) -> None:
         """Respond to a request, or begin the session that it asks for."""
