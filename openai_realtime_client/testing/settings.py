@@ -110,10 +110,10 @@ def voice_name(voice: Any) -> str:
 
 
 def returned_settings(model: type[Model], settings: Event) -> Event:
-    """The settings as the server returns them, without those that it only accepts."""
+    """The settings as the server returns them, without those that `model` does not have."""
     settings = copy.deepcopy(settings)
     for found in deviations(model.from_dict(settings)):
-        if found.kind == "unknown field":
+        if found.kind == "unknown field" and "[" not in found.path:
             place = settings
             *parents, last = found.path.split(".")
             for name in parents:
