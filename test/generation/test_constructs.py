@@ -25,7 +25,7 @@ MODULES = ("item", "item_group", "simple", "simple_short", "thing", "realtime_we
 
 
 def parsed(text: str) -> Any:
-    return YAML(typ="safe", pure=True).load(text)
+    return YAML(typ="safe").load(text)
 
 
 SMALL = parsed("""
