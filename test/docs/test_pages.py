@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from typing import Any
@@ -10,8 +9,6 @@ from typing import Any
 import pytest
 
 from docs import DOCS, PAGES, Page
-from openai_realtime_client import ga
-from openai_realtime_client.testing import ReplayServer
 from protocols import PROTOCOLS, ROOT, Protocol
 from spec import load
 
@@ -160,54 +157,6 @@ def test_every_event_says_when_it_is_sent_and_what_follows(page: Page) -> None:
     assert "over " in facts["Available"]
     # The name of an event is a link; what is left of such names is none of an event.
     assert re.findall(r"(?<!\[)`[a-z_]+(?:\.[a-z_]+)+`", "".join(list(facts.values())[1:])) == []
-
-
-ITEM = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi."}]}
-CREATE = {"type": "conversation.item.create", "item": {**ITEM, "id": "item_a"}}
-APPEND = {"type": "input_audio_buffer.append", "audio": base64.b64encode(bytes(9600)).decode()}
-MANUAL = {
-    "type": "session.update",
-    "session": {"type": "realtime", "audio": {"input": {"turn_detection": None}}},
-}
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [
-        [CREATE],
-        [CREATE, {"type": "conversation.item.delete", "item_id": "item_a"}],
-        [CREATE, {"type": "conversation.item.retrieve", "item_id": "item_a"}],
-        [{"type": "input_audio_buffer.clear"}],
-        [MANUAL, APPEND, {"type": "input_audio_buffer.commit"}],
-        [MANUAL],
-        [CREATE, {"type": "response.create"}],
-    ],
-    ids=lambda sent: sent[-1]["type"],
-)
-def test_events_are_confirmed_as_their_pages_say(
-    sent: list[dict[str, Any]], realtime_server: ReplayServer
-) -> None:
-    name = type(ga.parse_client_event(json.dumps(sent[-1]))).__name__
-    [line] = re.findall(r"\*\*Confirmed by\*\*: (.+)", Page(DOCS / f"ga/{name}.md").text)
-    expected = set(re.findall(r"\[`([^`]+)`\]", line))
-    with ga.connect_sync("gpt-realtime", base_url=realtime_server.url, api_key="k") as connection:
-        for event in sent:
-            connection.send(event)
-        missing = set(expected)
-        while missing:
-            missing.discard(connection.recv(10).type)
-
-
-@pytest.mark.parametrize("kind", ["input_audio_buffer.commit", "response.cancel"])
-def test_events_are_refused_as_their_pages_say(kind: str, realtime_server: ReplayServer) -> None:
-    name = type(ga.parse_client_event(json.dumps({"type": kind}))).__name__
-    [line] = re.findall(r"\*\*Refused with\*\*: (.+)", Page(DOCS / f"ga/{name}.md").text)
-    with ga.connect_sync("gpt-realtime", base_url=realtime_server.url, api_key="k") as connection:
-        connection.send({"type": kind})
-        connection.recv(10)
-        refused = connection.recv(10)
-    assert isinstance(refused, ga.RealtimeServerEventError)
-    assert f"the code `{refused.error.code}`" in line
 
 
 # The pages about a whole protocol
