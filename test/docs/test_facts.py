@@ -38,7 +38,6 @@ NOT_SHOWN: set[str | tuple[str, str]] = {
     # Faults of the service itself.
     "the audio of a user could not be transcribed",
     "fails itself",
-    "larger than 15 MiB",
     # What the embedded server does not do.
     "begins, as the published reference says",
     "a segment of a transcription that tells speakers apart is ready",
@@ -228,6 +227,9 @@ class Script:
             ),
             "input_audio_buffer.append: the audio is not base64": session(
                 append(LOUD) | {"audio": "?"}
+            ),
+            "input_audio_buffer.append: larger than 15 MiB": session(
+                append(bytes(15 * 2**20 + 48))
             ),
             "input_audio_buffer.clear: the event does not fit the schema": session(CLEAR | UNKNOWN),
             "input_audio_buffer.commit: the buffer holds less than 100 ms": self.manual.then(
