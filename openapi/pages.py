@@ -137,7 +137,8 @@ class _Pages:
 
     def _only(self, name: str, schema: dict[str, Any]) -> None:
         """Note the fields that the same class of no other protocol has."""
-        others = [other[name].get("properties", {}) for other in self.others.values() if name in other]
+        same = [other[name] for other in self.others.values() if name in other]
+        others = [each.get("properties", {}) for each in same]
         for field, child in schema.get("properties", {}).items():
             if others and not any(field in other for other in others):
                 child["x-notes"] = f"{child['x-notes']} [{self.title} only]".strip()

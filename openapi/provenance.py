@@ -43,10 +43,7 @@ class Provenance:
 
 
 def _facts(document: dict[str, Any]) -> dict[Place, str]:
-    """Each schema without its properties, each property, with whether it is required, and operation.
-
-    An operation's place is its path and method.
-    """
+    """Each operation, schema without its properties, and property with whether it is required."""
     facts = {
         (path, method): json.dumps(operation)
         for path, item in document.get("paths", {}).items()
