@@ -9,15 +9,12 @@ from typing import Any
 
 import pytest
 
-from docs import DOCS, PAGES, Page
+from docs import DOCS, PAGES, Page, found_in
 from protocols import PROTOCOLS, ROOT, Protocol
 from spec import load
 
-each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 # `all.md` is for tools, and breaks no names.
-single_page = pytest.mark.parametrize(
-    "page", [page for page in PAGES if page.path.stem != "all"], ids=lambda page: page.name
-)
+SINGLE_PAGES = [page for page in PAGES if page.path.stem != "all"]
 each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda each: each.name)
 
 # The longest words of a row that fit side by side on a page of 1,012 pixels, as seen in a browser.
@@ -40,17 +37,23 @@ def section(page: Page, heading: str) -> str:
 # Form
 
 
-@each_page
-def test_the_only_html_is_a_place_to_break_a_name(page: Page) -> None:
-    text = re.sub(r"`[^`\n]*`", "", page.prose)
-    assert set(re.findall(r"<(?!!--)[^>\s]*", text)) <= {"<wbr"}
+def test_the_only_html_is_a_place_to_break_a_name() -> None:
+    def tags(page: Page) -> set[str]:
+        text = re.sub(r"`[^`\n]*`", "", page.prose)
+        return {*re.findall(r"<(?!!--)[^>\s]*", text)} - {"<wbr"}
+
+    assert found_in(PAGES, tags) == {}
 
 
-@single_page
-def test_tables_fit_on_the_page(page: Page) -> None:
-    for table in page.tables:
-        widest = [max(map(longest_word, column)) for column in zip(*table, strict=True)]
-        assert sum(widest) <= WIDEST_ROW, table[0]
+def test_tables_fit_on_the_page() -> None:
+    def wide(page: Page) -> list[list[str]]:
+        return [table[0] for table in page.tables if width(table) > WIDEST_ROW]
+
+    assert found_in(SINGLE_PAGES, wide) == {}
+
+
+def width(table: list[list[str]]) -> int:
+    return sum(max(map(longest_word, column)) for column in zip(*table, strict=True))
 
 
 def longest_word(cell: str) -> int:
@@ -59,12 +62,14 @@ def longest_word(cell: str) -> int:
     return max(map(len, re.split(r"[ -]|<wbr>", text)))
 
 
-@single_page
-def test_descriptions_in_tables_are_short(page: Page) -> None:
-    for table in page.tables:
-        if "Properties" in page.headings and " Description " in table[0]:
-            cells = [row[2].strip() for row in table[2:]]
-            assert [cell for cell in cells if len(cell) > LONGEST_CELL] == []
+def test_descriptions_in_tables_are_short() -> None:
+    def long(page: Page) -> list[str]:
+        tables = page.tables if "Properties" in page.headings else []
+        described = [table[2:] for table in tables if " Description " in table[0]]
+        cells = [row[2].strip() for rows in described for row in rows]
+        return [cell for cell in cells if len(cell) > LONGEST_CELL]
+
+    assert found_in(SINGLE_PAGES, long) == {}
 
 
 # Content

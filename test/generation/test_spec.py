@@ -164,7 +164,7 @@ def test_a_missing_fragment(tmp_path: Path) -> None:
             "- $ref: '#/components/schemas/Thing'",
             "- $ref: 1",
             ": components.schemas.Union.oneOf",
-            id="reference that is no string",
+            id="reference that is not a string",
         ),
         pytest.param(
             "thing: '#/components/schemas/Thing'",
