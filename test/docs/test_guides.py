@@ -13,7 +13,7 @@ import openai.resources.realtime.realtime as sdk
 import pytest
 import websockets.asyncio.client
 
-from docs import DOCS, GUIDES, PAGES, Page, run
+from docs import DOCS, GUIDES, PAGES, Page, page_at, run
 from openai_realtime_client import ga, v1
 from openai_realtime_client.realtime import connection, record
 from openai_realtime_client.testing import ReplayServer
@@ -91,7 +91,7 @@ def test_a_guide_links_the_pages_it_speaks_of_and_they_link_back(page: Page) -> 
 
 
 def guide_lines(name: str) -> str:
-    return Page(DOCS / f"guides/{name}.md").prose
+    return page_at(DOCS / f"guides/{name}.md").prose
 
 
 def guide(name: str) -> str:
@@ -110,7 +110,7 @@ def test_limits_in_guides_are_those_of_the_package_and_the_fragment() -> None:
     options = ga.connect("m", api_key="k")._websocket_options()
     audio = GA.schemas["RealtimeClientEventInputAudioBufferAppend"]["properties"]["audio"]
     [append] = set(re.findall(r"(\d+ MiB) per event", audio["description"]))
-    commit = Page(DOCS / "ga/RealtimeClientEventInputAudioBufferCommit.md").text
+    commit = page_at(DOCS / "ga/RealtimeClientEventInputAudioBufferCommit.md").text
     # Which a session shows: test_facts.py.
     [least] = set(re.findall(r"less than (\d+ ms)", commit))
     queue = inspect.signature(websockets.asyncio.client.connect).parameters["max_queue"].default
@@ -159,7 +159,7 @@ def test_the_guide_counts_the_turns_of_bad_input() -> None:
 
 # The official SDK, call by call
 
-SDK = Page(DOCS / "guides/sdk.md")
+SDK = page_at(DOCS / "guides/sdk.md")
 
 
 def test_every_call_of_the_official_sdk_has_its_place() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from docs import DOCS, PAGES, Page, found_in
+from docs import DOCS, PAGES, Page, found_in, page_at
 from protocols import PROTOCOLS, ROOT, Protocol
 from spec import load
 
@@ -23,7 +23,7 @@ LONGEST_CELL = 102
 
 
 def page(protocol: Protocol, name: str) -> Page:
-    return Page(DOCS / protocol.name / f"{name}.md")
+    return page_at(DOCS / protocol.name / f"{name}.md")
 
 
 def without_links(text: str) -> str:
@@ -121,7 +121,7 @@ def test_a_field_links_to_its_class_and_back(protocol: Protocol) -> None:
     ],
 )
 def test_uses_are_followed_to_events_and_requests(name: str, label: str, link: str) -> None:
-    [line] = re.findall(rf"- \*\*{label}\*\*: (.*)", Page(DOCS / f"ga/{name}.md").text)
+    [line] = re.findall(rf"- \*\*{label}\*\*: (.*)", page_at(DOCS / f"ga/{name}.md").text)
     assert link in line
 
 
@@ -140,10 +140,10 @@ def test_each_reason_of_the_overlay_stands_where_it_applies(protocol: Protocol) 
 
 
 def test_what_is_not_published_is_marked_at_its_field() -> None:
-    details = section(Page(DOCS / "ga/RealtimeServerEventResponseTextDelta.md"), "Details")
+    details = section(page_at(DOCS / "ga/RealtimeServerEventResponseTextDelta.md"), "Details")
     assert "\n**obfuscation**: " in details
     assert "On the wire: Not in the published schema." in details
-    details = section(Page(DOCS / "v1/RealtimeResponse.md"), "Details")
+    details = section(page_at(DOCS / "v1/RealtimeResponse.md"), "Details")
     assert "On the wire: `null` while the response runs, and in most that completed" in details
 
 
@@ -158,7 +158,7 @@ def test_a_note_about_the_wire_is_for_readers(protocol: Protocol) -> None:
 
 
 def test_the_wire_of_a_request_stands_at_its_method() -> None:
-    text = section(Page(DOCS / "ga/RealtimeApi.md"), "create_realtime_call")
+    text = section(page_at(DOCS / "ga/RealtimeApi.md"), "create_realtime_call")
     assert "On the wire: The service labels the SDP answer `text/plain`" in text
 
 
@@ -268,7 +268,7 @@ def test_the_index_has_every_field_and_value(protocol: Protocol) -> None:
 
 @each_protocol
 def test_one_page_has_all_of_a_protocol(protocol: Protocol) -> None:
-    headings = Page(DOCS / f"{protocol.name}/all.md").headings
+    headings = page_at(DOCS / f"{protocol.name}/all.md").headings
     assert [name for name in protocol.public() if name not in headings] == []
 
 
