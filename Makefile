@@ -58,7 +58,7 @@ lint: $(INSTALLED) ## check style, formatting, spelling and workflows
 	@$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 
 clients: $(CLIENTS)/installed ## run clients of others against the embedded server; needs Python 3.11
-	@PYTHONPATH=$(CURDIR) $(CLIENTS)/bin/python -m pytest -W ignore test/clients
+	@PYTHONPATH=$(CURDIR) $(CLIENTS)/bin/python -m pytest -W ignore --confcutdir test/clients test/clients
 
 types: $(INSTALLED) ## check types, strictly, with mypy and pyright
 	@$(BIN)/mypy
