@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
+from collections import defaultdict
 from typing import Any
 
 import pytest
 
-from docs import DOCS, PAGES, Page, found_in
-from openai_realtime_client import ga
-from openai_realtime_client.testing import ReplayServer
+from docs import DOCS, PAGES, Page, found_in, page_at
 from protocols import PROTOCOLS, ROOT, Protocol
 from spec import load
 
@@ -25,7 +23,7 @@ LONGEST_CELL = 102
 
 
 def page(protocol: Protocol, name: str) -> Page:
-    return Page(DOCS / protocol.name / f"{name}.md")
+    return page_at(DOCS / protocol.name / f"{name}.md")
 
 
 def without_links(text: str) -> str:
@@ -86,12 +84,20 @@ def test_what_a_table_leaves_out_stands_below_it(protocol: Protocol) -> None:
             assert re.sub(r", always `[^`]*`", "", described) in shown or described in shown, field
 
 
-@each_protocol
-def test_every_class_that_something_uses_says_by_what(protocol: Protocol) -> None:
-    whole = json.dumps(protocol.document)
-    for name in protocol.public():
-        uses = whole.count(f'"$ref": "#/components/schemas/{name}"')
-        assert ("Used by" in page(protocol, name).headings) == bool(uses), name
+def test_every_class_says_what_uses_it() -> None:
+    unused = set()
+    for protocol in PROTOCOLS:
+        whole = json.dumps(protocol.document)
+        for name in protocol.public():
+            used_by = section(page(protocol, name), "Used by")
+            found = re.findall(r"^- \*\*(\w+)\*\*: ", used_by, re.MULTILINE)
+            is_used = f'"$ref": "#/components/schemas/{name}"' in whole
+            assert ("Fields" in found or "Unions" in found or "HTTP" in found) == is_used, name
+            assert found
+            unused |= {f"{protocol.name}/{name}"} if "Nothing" in found else set()
+            for function in re.findall(r"`((?:parse|connect)\w*)`", used_by):
+                assert hasattr(protocol.module, function)
+    assert unused == {"ga/RealtimeSession", "ga/RealtimeConversationItemWithReference"}
 
 
 @each_protocol
@@ -115,7 +121,7 @@ def test_a_field_links_to_its_class_and_back(protocol: Protocol) -> None:
     ],
 )
 def test_uses_are_followed_to_events_and_requests(name: str, label: str, link: str) -> None:
-    [line] = re.findall(rf"- \*\*{label}\*\*: (.*)", Page(DOCS / f"ga/{name}.md").text)
+    [line] = re.findall(rf"- \*\*{label}\*\*: (.*)", page_at(DOCS / f"ga/{name}.md").text)
     assert link in line
 
 
@@ -134,11 +140,90 @@ def test_each_reason_of_the_overlay_stands_where_it_applies(protocol: Protocol) 
 
 
 def test_what_is_not_published_is_marked_at_its_field() -> None:
-    details = section(Page(DOCS / "ga/RealtimeServerEventResponseTextDelta.md"), "Details")
+    details = section(page_at(DOCS / "ga/RealtimeServerEventResponseTextDelta.md"), "Details")
     assert "\n**obfuscation**: " in details
     assert "On the wire: Not in the published schema." in details
-    details = section(Page(DOCS / "v1/RealtimeResponse.md"), "Details")
-    assert "On the wire: Null while a response is running" in details
+    details = section(page_at(DOCS / "v1/RealtimeResponse.md"), "Details")
+    assert "On the wire: `null` while the response runs, and in most that completed" in details
+
+
+@each_protocol
+def test_a_note_about_the_wire_is_for_readers(protocol: Protocol) -> None:
+    ours = r"\b(action|overlay|fragment|anyOf|oneOf|openai \d|must be able|dump|Removed|Reported)\b"
+    for name in protocol.public():
+        text = without_links(page(protocol, name).text)
+        notes = re.findall(r"^(?:- \*\*)?On the wire(?:\*\*)?: (.+)$", text, re.MULTILINE)
+        assert [note for note in notes if re.search(ours, note)] == []
+        assert [note for note in notes if re.search(r"(?<!`)\b[Nn]ull\b(?!`)", note)] == []
+
+
+def test_the_wire_of_a_request_stands_at_its_method() -> None:
+    text = section(page_at(DOCS / "ga/RealtimeApi.md"), "create_realtime_call")
+    assert "On the wire: The service labels the SDP answer `text/plain`" in text
+
+
+@each_protocol
+def test_every_class_says_which_protocols_have_it(protocol: Protocol) -> None:
+    [other] = [each for each in PROTOCOLS if each is not protocol]
+    both = {*protocol.public()} & {*other.public()}
+    titles = {"v1": "v1", "ga": "GA"}
+    for name in protocol.public():
+        [line] = re.findall(r"^- \*\*Available\*\*: (.+)$", page(protocol, name).text, re.MULTILINE)
+        assert line.startswith(f"in {titles[protocol.name]}")
+        assert (f"[{titles[other.name]}](../{other.name}/{name}.md)" in line) == (name in both)
+        notes = dict(re.findall(r"^\|\*\*(\w+)\*\* .* \| (.*)\|$", page(protocol, name).text, re.M))
+        for field in protocol.schemas[name].get("properties", {}):
+            is_alone = name in both and field not in other.schemas[name].get("properties", {})
+            note = notes.get(field) or notes[f"{field}_"]
+            assert (f"[{titles[protocol.name]} only]" in note) == is_alone
+
+
+@each_protocol
+def test_the_enums_of_a_page_are_those_of_its_schema(protocol: Protocol) -> None:
+    documented = protocol.name == "v1"
+    for name in protocol.public():
+        schema = protocol.schemas[name]
+        found = {
+            re.sub(r"_", "", heading.lower()): set(
+                re.findall(r"^\| [\w]+ \| `([^`]*)`", body, re.M)
+            )
+            for heading, body in re.findall(
+                r"^## Enum: (\w+)Enum\n(.*?)(?=^## )", page(protocol, name).text, re.M | re.S
+            )
+        }
+        expected = {}
+        for field, child in schema.get("properties", {}).items():
+            values = (child.get("items") or child).get("enum", [])
+            constant = len(values) == 1 and (field in schema.get("required", []) or field == "type")
+            is_string = all(isinstance(value, str) for value in values)
+            if is_string and not constant and len(values) > (0 if documented else 1):
+                expected[re.sub(r"\W|_", "", field.lower())] = {*values}
+        if "properties" in schema:
+            assert found == expected, name
+        elif "enum" in schema:
+            values = set(re.findall(r"^\| [\w]+ \| `([^`]*)`", page(protocol, name).text, re.M))
+            assert values == {*schema["enum"]}, name
+
+
+LIMITS = {
+    r"at most ([\d.]*\d) characters": "maxLength",
+    r"from ([\d.]*\d) to": "minimum",
+    r"from [\d.]+ to ([\d.]*\d)": "maximum",
+    r"[Tt]he default is ([\d.]*\d)": "default",
+}
+
+
+def test_limits_in_prose_are_those_of_the_schema_and_the_same_everywhere() -> None:
+    seen: dict[tuple[str, str], set[float]] = defaultdict(set)
+    for protocol in PROTOCOLS:
+        for name in protocol.public():
+            for field, child in protocol.schemas[name].get("properties", {}).items():
+                said = child["description"]
+                for phrase, key in LIMITS.items():
+                    found = {float(each) for each in re.findall(phrase, said)}
+                    assert not found or key not in child or found == {child[key]}, (name, field)
+                    seen[field, key] |= found
+    assert {place: found for place, found in seen.items() if len(found) > 1} == {}
 
 
 def test_members_of_a_union_have_their_type_first() -> None:
@@ -167,54 +252,6 @@ def test_every_event_says_when_it_is_sent_and_what_follows(page: Page) -> None:
     assert re.findall(r"(?<!\[)`[a-z_]+(?:\.[a-z_]+)+`", "".join(list(facts.values())[1:])) == []
 
 
-ITEM = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi."}]}
-CREATE = {"type": "conversation.item.create", "item": {**ITEM, "id": "item_a"}}
-APPEND = {"type": "input_audio_buffer.append", "audio": base64.b64encode(bytes(9600)).decode()}
-MANUAL = {
-    "type": "session.update",
-    "session": {"type": "realtime", "audio": {"input": {"turn_detection": None}}},
-}
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [
-        [CREATE],
-        [CREATE, {"type": "conversation.item.delete", "item_id": "item_a"}],
-        [CREATE, {"type": "conversation.item.retrieve", "item_id": "item_a"}],
-        [{"type": "input_audio_buffer.clear"}],
-        [MANUAL, APPEND, {"type": "input_audio_buffer.commit"}],
-        [MANUAL],
-        [CREATE, {"type": "response.create"}],
-    ],
-    ids=lambda sent: sent[-1]["type"],
-)
-def test_events_are_confirmed_as_their_pages_say(
-    sent: list[dict[str, Any]], realtime_server: ReplayServer
-) -> None:
-    name = type(ga.parse_client_event(json.dumps(sent[-1]))).__name__
-    [line] = re.findall(r"\*\*Confirmed by\*\*: (.+)", Page(DOCS / f"ga/{name}.md").text)
-    expected = set(re.findall(r"\[`([^`]+)`\]", line))
-    with ga.connect_sync("gpt-realtime", base_url=realtime_server.url, api_key="k") as connection:
-        for event in sent:
-            connection.send(event)
-        missing = set(expected)
-        while missing:
-            missing.discard(connection.recv(10).type)
-
-
-@pytest.mark.parametrize("kind", ["input_audio_buffer.commit", "response.cancel"])
-def test_events_are_refused_as_their_pages_say(kind: str, realtime_server: ReplayServer) -> None:
-    name = type(ga.parse_client_event(json.dumps({"type": kind}))).__name__
-    [line] = re.findall(r"\*\*Refused with\*\*: (.+)", Page(DOCS / f"ga/{name}.md").text)
-    with ga.connect_sync("gpt-realtime", base_url=realtime_server.url, api_key="k") as connection:
-        connection.send({"type": kind})
-        connection.recv(10)
-        refused = connection.recv(10)
-    assert isinstance(refused, ga.RealtimeServerEventError)
-    assert f"the code `{refused.error.code}`" in line
-
-
 # The pages about a whole protocol
 
 
@@ -231,7 +268,7 @@ def test_the_index_has_every_field_and_value(protocol: Protocol) -> None:
 
 @each_protocol
 def test_one_page_has_all_of_a_protocol(protocol: Protocol) -> None:
-    headings = Page(DOCS / f"{protocol.name}/all.md").headings
+    headings = page_at(DOCS / f"{protocol.name}/all.md").headings
     assert [name for name in protocol.public() if name not in headings] == []
 
 
