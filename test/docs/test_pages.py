@@ -169,7 +169,7 @@ def test_every_class_says_which_protocols_have_it(protocol: Protocol) -> None:
     titles = {"v1": "v1", "ga": "GA"}
     for name in protocol.public():
         [line] = re.findall(r"^- \*\*Available\*\*: (.+)$", page(protocol, name).text, re.MULTILINE)
-        assert line.startswith(f"in {titles[protocol.name]}")
+        assert line.startswith(f"in {titles[protocol.name]} " + ("and" if name in both else "only"))
         assert (f"[{titles[other.name]}](../{other.name}/{name}.md)" in line) == (name in both)
         notes = dict(re.findall(r"^\|\*\*(\w+)\*\* .* \| (.*)\|$", page(protocol, name).text, re.M))
         for field in protocol.schemas[name].get("properties", {}):
