@@ -44,12 +44,6 @@ each_encoding = pytest.mark.parametrize("encoding", ENCODINGS)
 
 
 @pytest.fixture
-def server() -> Iterator[HttpServer]:
-    with HttpServer() as server:
-        yield server
-
-
-@pytest.fixture
 def api(server: HttpServer) -> Iterator[RealtimeApi]:
     with ApiClient(Configuration(server.url, "sk-test", max_size=LIMIT)) as client:
         yield RealtimeApi(client)
