@@ -76,7 +76,7 @@ def load(path: Path) -> dict[str, Any]:
 
 @cache  # It takes a second for a fragment, which more than one step reads.
 def _parsed(text: str) -> Any:
-    return YAML(typ="safe", pure=True).load(text)
+    return YAML(typ="safe").load(text)
 
 
 # Checking

@@ -124,7 +124,7 @@ def merge(target: Any, change: Any) -> Any:
 
 
 def parsed(text: str) -> Any:
-    return YAML(typ="safe", pure=True).load(text)
+    return YAML(typ="safe").load(text)
 
 
 def offered(document: Any, python: str = PYTHON) -> Offer:

@@ -27,7 +27,7 @@ Node = dict[str, Any]
 
 @cache
 def load(path: Path) -> Any:
-    return YAML(typ="safe", pure=True).load(path)
+    return YAML(typ="safe").load(path)
 
 
 @pytest.fixture(scope="module", params=FRAGMENTS, ids=lambda path: path.stem)

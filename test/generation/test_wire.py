@@ -51,7 +51,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 def overlay(run: Run) -> Any:
     status, out, err = run(EVENTS)
     assert (status, err) == (1, "")
-    return YAML(typ="safe", pure=True).load(out)
+    return YAML(typ="safe").load(out)
 
 
 def test_each_deviation_is_an_action_with_its_evidence(overlay: Any) -> None:
