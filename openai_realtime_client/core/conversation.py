@@ -9,7 +9,7 @@ from base64 import b64decode
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from threading import RLock
+from threading import Lock
 from typing import Any, Literal, TypeVar
 
 from typing_extensions import NotRequired, TypedDict
@@ -102,7 +102,7 @@ class Conversation(SessionState):
         self.transcription_usage = Usage()
         self.answered: Event | None = None
         self._keep_audio = keep_audio
-        self._lock = RLock()
+        self._lock = Lock()
         self._rates = {"input": _PCM_24_KHZ, "output": _PCM_24_KHZ}  # bytes a second
         self._ring = ConversationItem("", 0)  # between the last item and the first
         self._items: dict[str, ConversationItem] = {}
