@@ -130,10 +130,8 @@ class RealtimeModel(BaseModel):
     __nullable__ = frozenset[str]()
 
     def __init__(self, /, **data: Any) -> None:
-        for name, value in self.__constants__.items():
-            data.setdefault(name, value)
         # What pydantic's own `__init__` does, without its ways around it.
-        self.__pydantic_validator__.validate_python(data, self_instance=self)
+        self.__pydantic_validator__.validate_python(self.__constants__ | data, self_instance=self)
 
     # Pydantic calls an `__init__` without this mark, as one of the user's own, also for each object
     # that it parses. Parsing would pay for the constants, and add those that the server left out.
@@ -188,9 +186,10 @@ class RealtimeModel(BaseModel):
         Raises `InvalidModelError`, which names each field that does not fit.
         """
         try:
-            return cls.model_validate(dict(data))
+            model: Self = cls.__pydantic_validator__.validate_python(dict(data))
         except ValidationError as error:
             raise InvalidModelError.of(cls.__name__, error, data) from None
+        return model
 
     def to_json(self) -> str:
         """Encode as JSON what was received or set, by its JSON names, without white space.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Generic, TypeVar, cast
@@ -124,7 +124,7 @@ class _Session(Generic[ServerEvent, ClientEvent]):
         view = memoryview(audio).cast("B")
         name = self._dialect.append.encode()
         for start in range(0, len(view), _AUDIO_CHUNK):
-            chunk = b64encode(view[start : start + _AUDIO_CHUNK])
+            chunk = b2a_base64(view[start : start + _AUDIO_CHUNK], newline=False)
             yield start, b'{"type":"%s","audio":"%s"}' % (name, chunk)
 
 
