@@ -44,15 +44,17 @@ class Discriminator:
         by_value = {k: handler.generate_schema(member) for k, member in self.members.items()}
         by_class = {each: handler.generate_schema(each) for each in _classes(self.members.values())}
 
+        field = self.field
+
         # An instance is found by its class: pydantic's way to read its `type` takes far longer.
         def tag(value: Any) -> Any:
             kind: Any = value.__class__
-            if kind in by_class:
-                return kind
-            return value.get(self.field) if is_object(value) else getattr(value, self.field, None)
+            if kind is dict or is_object(value):
+                return value.get(field)
+            return kind if kind in by_class else getattr(value, field, None)
 
         tagged = core_schema.json_or_python_schema(
-            core_schema.tagged_union_schema(by_value, discriminator=self.field),
+            core_schema.tagged_union_schema(by_value, discriminator=field),
             core_schema.tagged_union_schema({**by_value, **by_class}, discriminator=tag),
             serialization=AS_HELD,
         )
