@@ -28,7 +28,7 @@ RECEIVE, READY, SEND, DICT, SEND_AUDIO = (
 )
 BARE, OURS, SDK = "`websockets`", "ours", "SDK"
 BARE_THREADS, OURS_THREADS, SDK_THREADS = (f"{name}, threads" for name in (BARE, OURS, SDK))
-BARE_UVLOOP, OURS_UVLOOP, SDK_UVLOOP = (f"{name}, uvloop" for name in (BARE, OURS, SDK))
+BARE_UVLOOP, OURS_UVLOOP = (f"{name}, uvloop" for name in (BARE, OURS))
 JSON = "`websockets`, `json`"
 AIOHTTP, PICOWS = "`aiohttp`, our parser", "`picows`, our parser"
 
@@ -223,7 +223,6 @@ PEERS = {
     SDK: Peer(open_sdk, sdk),
     BARE_UVLOOP: Peer(open_bare, bare, uvloop.new_event_loop),
     OURS_UVLOOP: Peer(open_ours, ours, uvloop.new_event_loop),
-    SDK_UVLOOP: Peer(open_sdk, sdk, uvloop.new_event_loop),
     AIOHTTP: Peer(open_aiohttp, aiohttp_tasks),
     PICOWS: Peer(open_picows, picows_tasks),
     BARE_THREADS: Peer(open_bare_threads, bare, None),

@@ -179,7 +179,9 @@ def tear() -> tuple[Counter[str], dict[str, int]]:
     chance = random.Random(SEED)
     outcomes: Counter[str] = Counter()
     with ReplayServer(keep_events=False) as server:
+        sockets = census()["sockets"]
         asyncio.run(torn_async(server, chance, 1, Counter()))  # what is loaded once
+        wait_until_closed(sockets)
         before = census()
         asyncio.run(torn_async(server, chance, TORN - TORN // 4, outcomes))
         for _ in range(TORN // 4):

@@ -14,7 +14,7 @@ PREFIXES = (("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3), ("µ", 1
 
 
 class Verdict(NamedTuple):
-    """A figure of ours beside another's, its target, and what bounds it, if that was measured."""
+    """A figure of ours beside another's, its target, and what it is to be compared with."""
 
     what: str
     ours: str
@@ -84,7 +84,7 @@ def beyond(what: str, values: Mapping[str, Samples], mine: str, most: float) -> 
 def verdict_table(verdicts: Iterable[Verdict]) -> str:
     """What is reached, and what is not."""
     return table(
-        ("", "ours", "other", "figure", "target", "met", "what bounds it"),
+        ("", "ours", "other", "figure", "target", "met", "in the same run"),
         [(*each[:-2], "yes" if each.is_met else "**no**", each.bound) for each in verdicts],
     )
 
