@@ -10,7 +10,9 @@ FUZZ ?= -max_total_time=600
 PIP := -m pip install -qq --disable-pip-version-check
 PINS = $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --upgrade \
 	--python-version
-BENCH_VENV = $(PYTHON) -m venv $(BENCH) && $(BENCH)/bin/python $(PIP) -r benchmarks/requirements.txt .
+BENCH_VENV = $(PYTHON) -m venv $(BENCH) && \
+	$(BENCH)/bin/python $(PIP) --require-hashes --requirement benchmarks/requirements.txt && \
+	$(BENCH)/bin/python $(PIP) --no-build-isolation --no-deps .
 
 .DEFAULT_GOAL := help
 .PHONY: help generate upstream changes callers wire released check test test-lowest clients lint types \
@@ -43,10 +45,10 @@ check: $(INSTALLED) ## fail if the generated files are not what openapi/ gives
 	@$(BIN)/python openapi/generate.py --check
 
 test: $(INSTALLED) ## run the tests, on all cores
-	@$(BIN)/python -m pytest -n auto --dist loadgroup
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-lowest: $(INSTALLED) $(LOWEST)/installed ## run them with the oldest dependencies that setup.py allows
-	@PYTHONPATH=$(CURDIR)/$(LOWEST) $(BIN)/python -m pytest -n auto test/core test/realtime test/http
+	@PYTHONPATH=$(CURDIR)/$(LOWEST) $(BIN)/python -m pytest -n auto --dist loadfile test/core test/realtime test/http
 
 lint: $(INSTALLED) ## check style, formatting, spelling and workflows
 	@$(BIN)/ruff check .
@@ -56,7 +58,7 @@ lint: $(INSTALLED) ## check style, formatting, spelling and workflows
 	@$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 
 clients: $(CLIENTS)/installed ## run clients of others against the embedded server; needs Python 3.11
-	@PYTHONPATH=$(CURDIR) $(CLIENTS)/bin/python -m pytest -W ignore test/clients
+	@PYTHONPATH=$(CURDIR) $(CLIENTS)/bin/python -m pytest -W ignore --confcutdir test/clients test/clients
 
 types: $(INSTALLED) ## check types, strictly, with mypy and pyright
 	@$(BIN)/mypy
@@ -84,8 +86,9 @@ cost: ## measure what a session costs, beside other clients; needs Python 3.11
 
 servers: $(INSTALLED) ## check servers that others wrote; needs npm
 	@$(PYTHON) -m venv $(SERVERS)
-	@$(SERVERS)/bin/python $(PIP) --requirement integration/servers.txt
-	@npm install --silent --no-save --prefix build/servers @copilotkit/aimock@1.43.0
+	@$(SERVERS)/bin/python $(PIP) --require-hashes --requirement integration/servers.txt
+	@mkdir -p build/servers && cp integration/package*.json build/servers
+	@cd build/servers && npm ci --silent
 	@$(BIN)/python -m pytest integration/test_servers.py
 
 browser: $(INSTALLED) ## test pages in the system's Chromium; leaves screenshots in build/
@@ -99,12 +102,14 @@ load: $(INSTALLED) ## hold 200 sessions at once, and cut 1,000
 build: $(INSTALLED) ## build the sdist and the wheel into dist/
 	@$(BIN)/python -m build --no-isolation
 
-pins: $(INSTALLED) ## resolve requirements-*.txt anew, after a change of setup.py or requirements-*.in
+pins: $(INSTALLED) ## resolve all pins anew, after a change of setup.py or of a file .in
 	@$(PINS) 3.10 setup.py --extra websocket requirements-dev.in -o requirements-dev.txt
 	@$(PINS) 3.10 setup.py --extra websocket --resolution lowest-direct -o requirements-lowest.txt
 	@$(PINS) 3.10 requirements-fuzz.in -o requirements-fuzz.txt
 	@$(PINS) 3.10 requirements-browser.in -o requirements-browser.txt
 	@$(PINS) 3.11 setup.py --extra websocket test/clients/requirements.in -o test/clients/requirements.txt
+	@$(PINS) 3.11 setup.py --extra websocket benchmarks/requirements.in -o benchmarks/requirements.txt
+	@$(PINS) 3.11 integration/servers.in -o integration/servers.txt
 
 clean: ## remove the tools and everything that can be made again
 	rm -rf $(VENV) $(BENCH) $(CLIENTS) $(SERVERS) build dist *.egg-info .pytest_cache .mypy_cache \

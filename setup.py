@@ -42,7 +42,7 @@ setup(
         "pydantic>=2.12,<3",
         "python-dateutil>=2.9.0",
         "typing-extensions>=4.14.1",
-        "urllib3>=2.0,<3",
+        "urllib3>=2.6,<3",
     ],
     extras_require={
         "websocket": ["websockets>=15"],

@@ -16,7 +16,7 @@ import os
 import subprocess
 import sys
 
-from openai_realtime_client import azure, ga
+from openai_realtime_client import Conversation, azure, ga
 
 
 def token() -> str:
@@ -33,23 +33,21 @@ def main(question: str) -> None:
         os.environ["AZURE_OPENAI_DEPLOYMENT"],
         token=None if "AZURE_OPENAI_API_KEY" in os.environ else token,
     )
-    params = ga.RealtimeResponseCreateParams(output_modalities=["text"])
-    with ga.connect_sync(azure=deployment) as connection:
+    conversation = Conversation()
+    with ga.connect_sync(azure=deployment, conversation=conversation) as connection:
         connection.send(ga.user_text(question))
-        connection.send(ga.RealtimeClientEventResponseCreate(response=params))
-        while True:
-            match connection.recv():
-                case ga.RealtimeServerEventResponseTextDelta(delta=delta):
-                    print(delta, end="", flush=True)
-                case ga.RealtimeServerEventResponseDone(response=response):
-                    print()
-                    if response.status != ga.RealtimeResponse.StatusEnum.COMPLETED:
-                        sys.exit(f"The response is {response.status}.")
-                    return
-                case ga.RealtimeServerEventError(error=error):
-                    sys.exit(error.message)
-                case _:
-                    pass
+        connection.send({"type": "response.create", "response": {"output_modalities": ["text"]}})
+        for event in connection:
+            if event.type == "response.output_text.delta":
+                print(event.delta, end="", flush=True)
+            elif event.type == "error":
+                sys.exit(event.error.message)
+            elif event.type == "response.done":
+                break
+    print()
+    [response] = conversation.responses.values()
+    if response.status != "completed":
+        sys.exit(f"The response is {response.status}.")
 
 
 if __name__ == "__main__":

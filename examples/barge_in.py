@@ -18,47 +18,32 @@ from openai_realtime_client import Conversation, Playback, ga
 FRAME = 960  # 20 ms of PCM16 at 24 kHz
 
 
-async def play(playback: Playback, until_ms: int) -> None:
-    """Take a frame every 20 ms, as the callback of an audio device does."""
-    while playback.milliseconds < until_ms:
-        playback.take(FRAME)
-        await asyncio.sleep(0.02)
-
-
 async def main(question: str, interruption: str) -> None:
     """Ask, interrupt the answer, and print what the conversation is then."""
     conversation, playback = Conversation(), Playback()
-    async with ga.connect("gpt-realtime") as connection:
-
-        async def send(event: ga.RealtimeClientEventParam) -> None:
-            conversation.add(event)
-            await connection.send(event)
+    async with ga.connect("gpt-realtime", conversation=conversation) as connection:
 
         async def interrupt() -> None:
-            await play(playback, until_ms=100)
+            while playback.milliseconds < 100:  # as the callback of an audio device does
+                playback.take(FRAME)
+                await asyncio.sleep(0.02)
             playback.clear()
             if conversation.active:
-                await send({"type": "response.cancel"})
-            if truncate := conversation.heard(playback.item_id or "", playback.milliseconds):
-                await send(truncate)
-            print(f"Interrupted after {playback.milliseconds} ms.")
-            await send(ga.user_text(interruption))
+                await connection.send({"type": "response.cancel"})
+            if truncate := conversation.heard(playback.item_id, playback.milliseconds):
+                await connection.send(truncate)
+            await connection.send(ga.user_text(interruption))
 
-        await send(ga.user_text(question))
-        await send({"type": "response.create"})
-        interrupting: asyncio.Task[None] | None = None
+        await connection.send(ga.user_text(question))
+        await connection.send({"type": "response.create"})
+        interrupting = asyncio.create_task(interrupt())
         async for event in connection:
-            conversation.add(event)
-            if event.type == "response.output_audio.delta":
-                if not interrupting:
-                    interrupting = asyncio.create_task(interrupt())
-                if not interrupting.done():
-                    playback.add(event.item_id, base64.b64decode(event.delta))
-            elif event.type == "conversation.item.done" and interrupting and interrupting.done():
-                if event.item.to_dict().get("role") == "user":
-                    break
-            elif event.type == "error":
+            if event.type == "error":
                 sys.exit(event.error.message)
+            if event.type == "response.output_audio.delta" and not interrupting.done():
+                playback.add(event.item_id, base64.b64decode(event.delta))
+            if [item.role for item in conversation.items].count("user") == 2:
+                break
     for item in conversation.items:
         print(f"{item.role}: {item.text or f'{item.audio_ms} ms of audio'}")
 

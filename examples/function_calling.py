@@ -35,12 +35,11 @@ SESSION: ga.RealtimeSessionUpdateParam = {
 async def main(question: str) -> None:
     """Ask, run what the model calls until it calls nothing more, and print what it says."""
     conversation = Conversation()
-    async with ga.connect("gpt-realtime") as connection:
+    async with ga.connect("gpt-realtime", conversation=conversation) as connection:
         await connection.send({"type": "session.update", "session": SESSION})
         await connection.send(ga.user_text(question))
         await connection.send({"type": "response.create"})
         async for event in connection:
-            conversation.add(event)
             if event.type == "error":
                 sys.exit(event.error.message)
             if event.type != "response.done":
@@ -48,18 +47,16 @@ async def main(question: str) -> None:
             response = conversation.responses[event.response.id or ""]
             if response.status != "completed":
                 sys.exit(f"The response is {response.status}.")
-            calls = [item for item in response.items if item.type == "function_call"]
-            for call in calls:
+            if not response.calls:
+                print(response.text)
+                return
+            for call in response.calls:
+                print(f"{call.name}({call.arguments})")
                 if tool := TOOLS.get(call.name or ""):
-                    output = tool.run(call)
+                    await connection.send(tool.run(call))
                 else:
                     error = f"Error: there is no function {call.name}."
-                    output = ga.function_output(call.call_id or "", error)
-                print(f"{call.name}({call.arguments}): {output['item'].get('output')}")
-                await connection.send(output)
-            if not calls:
-                print("".join(item.text for item in response.items))
-                return
+                    await connection.send(ga.function_output(call.call_id or "", error))
             await connection.send({"type": "response.create"})
 
 

@@ -2,7 +2,8 @@
 
     python examples/mcp_approval.py https://example.com/mcp "What is new?"
 
-The key is in OPENAI_API_KEY. The embedded server knows no MCP, so this one needs the service.
+The key is in OPENAI_API_KEY. Without one, put `python examples/without_key.py` in place of
+`python`, and it talks to the embedded server, which stands for the MCP server, too.
 """
 
 from __future__ import annotations
@@ -27,10 +28,9 @@ def main(server_url: str, question: str) -> None:
         "tools": [tool],
     }
     conversation = Conversation()
-    with ga.connect_sync("gpt-realtime") as connection:
+    with ga.connect_sync("gpt-realtime", conversation=conversation) as connection:
         connection.send({"type": "session.update", "session": session})
         for event in connection:
-            conversation.add(event)
             if event.type == "mcp_list_tools.completed":
                 connection.send(ga.user_text(question))
                 connection.send({"type": "response.create"})
@@ -43,18 +43,17 @@ def main(server_url: str, question: str) -> None:
                 requests = [each for each in response.items if each.type == "mcp_approval_request"]
                 for request in requests:
                     call = f"{request.server_label}.{request.name}({request.arguments})"
-                    is_approved = input(f"Run {call}? [y/N] ") == "y"
                     answer: ga.RealtimeMCPApprovalResponseParam = {
                         "id": uuid4().hex,
                         "type": "mcp_approval_response",
                         "approval_request_id": request.id,
-                        "approve": is_approved,
+                        "approve": input(f"Run {call}? [y/N] ") == "y",
                     }
                     connection.send({"type": "conversation.item.create", "item": answer})
                 if requests:
                     connection.send({"type": "response.create"})
-                elif text := "".join(item.text for item in response.items):
-                    print(text)
+                elif response.text:
+                    print(response.text)
                     return
 
 

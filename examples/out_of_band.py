@@ -12,6 +12,7 @@ import sys
 
 from openai_realtime_client import Conversation, ga
 
+ANSWER: ga.RealtimeResponseCreateParamsParam = {"output_modalities": ["text"]}
 LABEL: ga.RealtimeResponseCreateParamsParam = {
     "conversation": "none",
     "metadata": {"purpose": "label"},
@@ -23,22 +24,19 @@ LABEL: ga.RealtimeResponseCreateParamsParam = {
 def main(message: str) -> None:
     """Say it once, and print both responses and the items of the conversation."""
     said, conversation = ga.user_text(message), Conversation()
-    answer: ga.RealtimeResponseCreateParamsParam = {"output_modalities": ["text"]}
     label: ga.RealtimeResponseCreateParamsParam = {**LABEL, "input": [said["item"]]}
-    with ga.connect_sync("gpt-realtime") as connection:
+    with ga.connect_sync("gpt-realtime", conversation=conversation) as connection:
         connection.send(said)
-        connection.send({"type": "response.create", "response": answer})
+        connection.send({"type": "response.create", "response": ANSWER})
         connection.send({"type": "response.create", "response": label})
         ended = 0
         while ended < 2:
             event = connection.recv()
-            conversation.add(event)
+            ended += event.type == "response.done"
             if event.type == "error":
                 sys.exit(event.error.message)
-            ended += event.type == "response.done"
     for response in conversation.responses.values():
-        name = "Label" if response.is_out_of_band else "Answer"
-        print(f"{name}: {''.join(item.text for item in response.items)}")
+        print(f"{'Label' if response.is_out_of_band else 'Answer'}: {response.text}")
     print(f"The conversation has {len(conversation.items)} items.")
 
 

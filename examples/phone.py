@@ -17,6 +17,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+from fastapi.websockets import WebSocketState
 
 from openai_realtime_client import AsyncConnection, Conversation, Playback, ga
 
@@ -36,14 +37,13 @@ app = FastAPI()
 class Call:
     """One call: what was said, and what of it the caller has heard."""
 
-    def __init__(self, phone: WebSocket, service: Service) -> None:
+    def __init__(self, phone: WebSocket, service: Service, conversation: Conversation) -> None:
         self.phone = phone
         self.service = service
-        self.stream = ""
-        self.conversation = Conversation()
+        self.conversation = conversation
         self.playback = Playback(bytes_per_second=8_000)
+        self.stream = ""
         self.clears = 0
-        self.is_over = False
 
     async def from_phone(self) -> None:
         """Pass on what the caller says, until the call ends."""
@@ -63,14 +63,11 @@ class Call:
                             self.playback.take(size)
                     case _:
                         pass
-            await self.phone.close()
-        self.is_over = True
         await self.service.close()
 
     async def to_phone(self) -> None:
         """Pass on what the model says, until the session ends."""
         async for event in self.service:
-            self.conversation.add(event)
             if event.type == "response.output_audio.delta":
                 audio = base64.b64decode(event.delta)
                 self.playback.add(event.item_id, audio)
@@ -84,8 +81,8 @@ class Call:
         self.clears += 1
         self.playback.clear()
         await self.send("clear")
-        item_id, heard = self.playback.item_id or "", self.playback.milliseconds
-        if truncate := self.conversation.heard(item_id, heard):
+        played = self.playback
+        if truncate := self.conversation.heard(played.item_id, played.milliseconds):
             await self.service.send(truncate)
 
     async def send(self, event: str, **more: Any) -> None:
@@ -97,16 +94,17 @@ class Call:
 async def stream(phone: WebSocket) -> None:
     """Hold one call."""
     await phone.accept()
-    async with ga.connect("gpt-realtime") as service:
+    conversation = Conversation()
+    async with ga.connect("gpt-realtime", conversation=conversation) as service:
         await service.send({"type": "session.update", "session": SESSION})
-        call = Call(phone, service)
+        call = Call(phone, service, conversation)
         listening = asyncio.create_task(call.from_phone())
         try:
             await call.to_phone()
-            if not call.is_over:
-                await phone.close()
         finally:
             listening.cancel()
+    if phone.client_state is WebSocketState.CONNECTED:
+        await phone.close()
 
 
 if __name__ == "__main__":

@@ -14,20 +14,20 @@ import wave
 from openai_realtime_client import Conversation, ga
 
 # Without turn detection the program says when the user has finished, as with a key held down.
-SESSION = ga.RealtimeSessionCreateRequestGA(
-    instructions="Answer in one sentence.",
-    audio=ga.RealtimeSessionCreateRequestGAAudio(
-        input=ga.RealtimeSessionCreateRequestGAAudioInput(
-            turn_detection=None, transcription=ga.AudioTranscription(model="gpt-4o-transcribe")
-        )
-    ),
-)
+SESSION: ga.RealtimeSessionUpdateParam = {
+    "type": "realtime",
+    "instructions": "Answer in one sentence.",
+    "audio": {
+        "input": {"turn_detection": None, "transcription": {"model": "gpt-4o-transcribe"}},
+    },
+}
 FORMAT = (1, 2, 24_000)  # mono, PCM16, 24 kHz: what the service takes and gives by default
+TRANSCRIPTION = "conversation.item.input_audio_transcription"
 # The question is transcribed beside the answer, and may be done before it or after it.
 ENDS = {
     "response.done": "answer",
-    "conversation.item.input_audio_transcription.completed": "question",
-    "conversation.item.input_audio_transcription.failed": "question",
+    f"{TRANSCRIPTION}.completed": "question",
+    f"{TRANSCRIPTION}.failed": "question",
 }
 
 
@@ -44,17 +44,15 @@ def read_wav(path: str) -> bytes:
 
 def main(question_path: str, answer_path: str) -> None:
     """Ask what is in one file, and write the answer to the other."""
-    audio = read_wav(question_path)
-    conversation = Conversation(keep_audio=True)
-    with ga.connect_sync("gpt-realtime") as connection:
-        connection.send(ga.RealtimeClientEventSessionUpdate(session=SESSION))
+    audio, conversation = read_wav(question_path), Conversation(keep_audio=True)
+    with ga.connect_sync("gpt-realtime", conversation=conversation) as connection:
+        connection.send({"type": "session.update", "session": SESSION})
         connection.send_audio(audio)
-        connection.send(ga.RealtimeClientEventInputAudioBufferCommit())
-        connection.send(ga.RealtimeClientEventResponseCreate())
+        connection.send({"type": "input_audio_buffer.commit"})
+        connection.send({"type": "response.create"})
         missing = {"question", "answer"}
         while missing:
             event = connection.recv()
-            conversation.add(event)
             missing.discard(ENDS.get(event.type, ""))
             if event.type == "error":
                 sys.exit(event.error.message)

@@ -24,10 +24,11 @@ from openai_realtime_client import (
     ga,
 )
 
-SESSION = ga.RealtimeSessionCreateRequestGA(
-    instructions="Answer in one sentence.",
-    output_modalities=["text"],
-)
+SESSION: ga.RealtimeSessionUpdateParam = {
+    "type": "realtime",
+    "instructions": "Answer in one sentence.",
+    "output_modalities": ["text"],
+}
 TRIES = 6  # in a row without an answer
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0  # seconds
 REMEMBERED = 20  # items; each costs tokens in every session
@@ -52,14 +53,13 @@ async def ask(
     await connection.send({"type": "response.create"})
     while True:
         event = await connection.recv()
-        conversation.add(event)
         if event.type == "error":
             raise RuntimeError(event.error.message)
         if event.type == "response.done":
             response = conversation.responses[event.response.id or ""]
             if response.status != "completed":
                 raise RuntimeError(f"the response is {response.status}")
-            return "".join(item.text for item in response.items)
+            return response.text
 
 
 def may_pass(error: Exception) -> bool:
@@ -77,8 +77,8 @@ async def converse(questions: list[str]) -> None:
     while left:
         conversation = Conversation()
         try:
-            async with ga.connect("gpt-realtime") as connection:
-                await connection.send(ga.RealtimeClientEventSessionUpdate(session=SESSION))
+            async with ga.connect("gpt-realtime", conversation=conversation) as connection:
+                await connection.send({"type": "session.update", "session": SESSION})
                 for item in said[-REMEMBERED:]:
                     await connection.send(again(item))
                 while left:

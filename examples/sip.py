@@ -27,9 +27,11 @@ from openai_realtime_client import (
     ga,
 )
 
-SESSION = ga.RealtimeSessionCreateRequestGA(
-    model="gpt-realtime", instructions="You answer the phone of a bakery."
-)
+SESSION: ga.RealtimeSessionCreateRequestGAParam = {
+    "type": "realtime",
+    "model": "gpt-realtime",
+    "instructions": "You answer the phone of a bakery.",
+}
 
 logger = logging.getLogger("uvicorn.error")
 app = FastAPI()
@@ -56,13 +58,12 @@ def hold(call_id: str) -> None:
     try:
         with ApiClient() as client:
             ga.RealtimeApi(client).accept_realtime_call(call_id, SESSION)
-        with ga.connect_sync(call_id=call_id) as connection:
+        with ga.connect_sync(call_id=call_id, conversation=conversation) as connection:
             connection.send({"type": "response.create"})
             for event in connection:
-                conversation.add(event)
                 if event.type == "response.done":
-                    said = conversation.responses[event.response.id or ""].items
-                    logger.info("assistant: %s", "".join(item.transcript for item in said))
+                    response = conversation.responses[event.response.id or ""]
+                    logger.info("assistant: %s", response.transcript)
     except (ApiError, RealtimeConnectionError) as error:
         logger.warning("the call %s ended: %s", call_id, error)
 

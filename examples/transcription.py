@@ -15,14 +15,15 @@ import wave
 from openai_realtime_client import Conversation, ga
 
 TRANSCRIPTION = "conversation.item.input_audio_transcription"
-SESSION = ga.RealtimeTranscriptionSessionCreateRequestGA(
-    audio=ga.RealtimeTranscriptionSessionCreateRequestGAAudio(
-        input=ga.RealtimeTranscriptionSessionCreateRequestGAAudioInput(
-            transcription=ga.AudioTranscription(model="gpt-4o-transcribe", language="en"),
-            turn_detection=None,  # the whole file is one turn
-        )
-    )
-)
+SESSION: ga.RealtimeTranscriptionSessionCreateRequestGAParam = {
+    "type": "transcription",
+    "audio": {
+        "input": {
+            "transcription": {"model": "gpt-4o-transcribe", "language": "en"},
+            "turn_detection": None,  # the whole file is one turn
+        },
+    },
+}
 
 
 def read_wav(path: str) -> bytes:
@@ -39,12 +40,11 @@ def read_wav(path: str) -> bytes:
 async def main(path: str) -> None:
     """Print what is said in a file, as it comes and then as a whole."""
     audio, conversation = read_wav(path), Conversation()
-    async with ga.connect(intent="transcription") as connection:
-        await connection.send(ga.RealtimeClientEventSessionUpdate(session=SESSION))
+    async with ga.connect(intent="transcription", conversation=conversation) as connection:
+        await connection.send({"type": "session.update", "session": SESSION})
         await connection.send_audio(audio)
-        await connection.send(ga.RealtimeClientEventInputAudioBufferCommit())
+        await connection.send({"type": "input_audio_buffer.commit"})
         async for event in connection:
-            conversation.add(event)
             if event.type == f"{TRANSCRIPTION}.delta":
                 print("…", conversation.items[0].transcript, flush=True)
             elif event.type in (f"{TRANSCRIPTION}.completed", f"{TRANSCRIPTION}.failed"):

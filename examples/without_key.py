@@ -3,6 +3,7 @@
     python examples/without_key.py examples/function_calling.py "What is the weather in Paris?"
 
 The server answers "You said: …", and calls a function whose name's last word is in the question.
+Its MCP server has a tool `news`.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import os
 import subprocess
 import sys
 
-from openai_realtime_client.testing import ReplayServer
+from openai_realtime_client.testing import McpTool, ReplayServer
 
 
 def main(command: list[str]) -> int:
     """Serve while a Python program runs; gives its exit status."""
-    with ReplayServer() as server:
+    with ReplayServer(mcp={"tools": [McpTool("news", "Nothing is new.")]}) as server:
         settings = {
             "OPENAI_BASE_URL": server.url,
             "OPENAI_API_KEY": "any",

@@ -358,6 +358,7 @@ def _annotate_events(schemas: dict[str, Any]) -> None:
         union = schemas[name]
         union["x-parses"] = "parse_" + snake_case(name.removeprefix("Realtime"))
         union["x-direction"] = direction
+        union["x-suffix"] = _suffix(name)
         if "x-connection" in union:
             union["x-connection"] |= _connection(name, union)
         classes = union["discriminator"]["mapping"]
@@ -389,14 +390,19 @@ def _annotate_builders(schemas: dict[str, Any]) -> None:
 
 def _connection(server: str, union: dict[str, Any]) -> dict[str, str]:
     """What the functions that open a session need besides what the fragment says."""
-    kind = snake_case(server.removeprefix("Realtime").removesuffix("ServerEvent"))
     return {
-        "suffix": f"_{kind}" if kind else "",
+        "suffix": union["x-suffix"],
         "is_beta": str(union["x-connection"].get("is_beta", False)),
         "server": server,
         "client": server.replace("ServerEvent", "ClientEvent"),
         "parse": union["x-parses"],
     }
+
+
+def _suffix(union: str) -> str:
+    """What the functions for a kind of session have at the end of their names."""
+    kind = re.sub(r"^Realtime|(Client|Server|Webhook)Event$", "", union)
+    return f"_{snake_case(kind)}" if kind else ""
 
 
 def snake_case(name: str) -> str:

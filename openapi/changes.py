@@ -119,8 +119,8 @@ def offer(root: Path) -> Offer:
     found = {}
     for fragment in sorted((root / "openapi").glob("*.yaml")):
         overlay = fragment.parent / "overlays" / fragment.name
-        # Not checked: what an older tree has was right by the rules of its day.
-        document = simplified(spec.merged(fragment, overlay, checked=root == Path()))
+        # `make check` checks this tree; what an older one has was right by the rules of its day.
+        document = simplified(spec.merged(fragment, overlay, checked=False))
         found[fragment.stem] = structure(
             {key: document.get(key, {}) for key in ("paths", "components")}
         )

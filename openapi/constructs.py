@@ -153,7 +153,7 @@ def _check_union(
         yield place, f"{repeated[0]} is twice a member"
     for name in references:
         if name not in public_schemas(document):
-            yield place, f"its member {name} is no class; write its type in its place"
+            yield place, f"its member {name} is not a class; write its type in its place"
     objects = [
         name for name in references if "properties" in schemas[name] or members(schemas[name])
     ]
@@ -171,7 +171,7 @@ def _check_union(
 
 
 def _is_plain(schema: dict[str, Any]) -> bool:
-    """Whether a schema is a union of values that are no objects."""
+    """Whether a schema is a union of values that are not objects."""
     return bool(members(schema)) and not any("$ref" in each for each in members(schema))
 
 
@@ -291,7 +291,7 @@ def _check_document(document: dict[str, Any]) -> Problems:
         reference = content.get("application/json", {}).get("schema", {}).get("$ref", "")
         name = reference.removeprefix(REFERENCE)
         if not _constants(name, "type", document["components"]["schemas"]) if name else True:
-            yield place, "its body is no component with a constant `type`"
+            yield place, "its body is not a component with a constant `type`"
 
 
 def _check_names(document: dict[str, Any]) -> Problems:
@@ -401,7 +401,7 @@ def _check_operation(place: str, operation: dict[str, Any], document: dict[str, 
     if len(operation["tags"]) > 1:
         yield place, "several tags; the one tag names the API class"
     if not re.fullmatch("[A-Z][A-Za-z0-9]*", operation["tags"][0]):
-        yield place, f"of the tag {operation['tags'][0]!r} no class name can be made"
+        yield place, f"the tag {operation['tags'][0]!r} is not a class name"
     for key in ("callbacks", "servers"):
         if key in operation:
             yield place, f"`{key}` of an operation is not supported"
@@ -468,7 +468,7 @@ def _check_answer(place: str, schema: dict[str, Any], document: dict[str, Any]) 
     reference = schema.get("$ref", "").removeprefix(REFERENCE)
     if reference:
         if reference not in public_schemas(document):
-            yield place, f"{reference} is no class; write its type in its place"
+            yield place, f"{reference} is not a class; write its type in its place"
     elif schema.get("type") == "array" and "items" in schema:
         yield from _check_answer(place, schema["items"], document)
     elif isinstance(schema.get("additionalProperties"), dict):

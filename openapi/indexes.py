@@ -75,7 +75,18 @@ def _chapter(text: str, names: set[str]) -> str:
     return "".join(parts)
 
 
+def _listed(table: re.Match[str]) -> str:
+    """A table as a list, which needs no width and fewer words."""
+    lines = table[0].splitlines()
+    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines[2:]]
+    entries = [[cell.strip().replace("\\|", "|") for cell in row] for row in rows]
+    if "Description" in lines[0]:
+        entries = [[f"{name} ({kind})", f"{text} {notes}"] for name, kind, text, notes in entries]
+    return "".join(f"- {': '.join(row).strip()}\n" for row in entries)
+
+
 def _moved(text: str, names: set[str]) -> str:
+    text = re.sub(r"(?:^\|.*\n)+", _listed, text, flags=re.MULTILINE)
     text = re.sub(r"^(#+ )", r"#\1", text, flags=re.MULTILINE).replace("<wbr>", "")
     # What a page has for itself, its enums, has no heading of its own name here.
     text = re.sub(r"\[(\*\*[^\]]*(?:\[[^\]]*\])?[^\]]*\*\*)\]\(#enum-\w+\)", r"\1", text)

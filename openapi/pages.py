@@ -39,9 +39,7 @@ def describe(documents: dict[str, dict[str, Any]]) -> None:
     """Add the parts of the pages to annotated documents, by the names of their protocols."""
     for protocol, document in documents.items():
         others = {
-            name: set(public_schemas(other))
-            for name, other in documents.items()
-            if name != protocol
+            name: public_schemas(other) for name, other in documents.items() if name != protocol
         }
         _Pages(protocol, document, others).write()
 
@@ -50,9 +48,10 @@ class _Pages:
     """The pages of one protocol; `others` has the classes of each other one."""
 
     def __init__(
-        self, protocol: str, document: dict[str, Any], others: dict[str, set[str]]
+        self, protocol: str, document: dict[str, Any], others: dict[str, dict[str, Any]]
     ) -> None:
         self.protocol = protocol
+        self.title = TITLES.get(protocol, protocol)
         self.document = document
         self.others = others
         self.schemas: dict[str, Any] = document["components"]["schemas"]
@@ -67,15 +66,18 @@ class _Pages:
             schema["x-page-link"] = f"[{breakable(name)}]({name}.md)"
             schema["x-page-text"] = self.links.linked(schema["x-text"], name)
             schema["x-page-facts"] = list(self._facts(name, schema))
-            used = list(self._used_by(name))
-            if used:
-                schema["x-page-used-by"] = used
+            schema["x-page-used-by"] = list(self._used_by(name, schema))
             self._fields(name, schema)
             for member in schema.get("x-members", []):
                 member["cell"] = self._type_cell(member["type"], member.get("ref"))
         for _place, operation in operations(self.document):
             operation["x-page-parameters"] = list(self._parameters(operation))
             operation["x-page-text"] = self.links.linked(operation["x-text"], "")
+            guides = self.guides.get(f"{operation['tags'][0]}Api")
+            if guides:
+                operation["x-page-guides"] = ", ".join(guides)
+            if "x-wire" in operation:
+                operation["x-page-wire"] = self.links.linked(" ".join(operation["x-wire"]), "")
 
     def _facts(self, name: str, schema: dict[str, Any]) -> Iterator[dict[str, str]]:
         if "x-event-type" in schema:
@@ -84,22 +86,28 @@ class _Pages:
         for key, label in FACTS.items():
             if key in schema:
                 yield _fact(label, self.links.linked(" ".join(schema[key].split()), name))
-        if "x-event-type" in schema:
-            yield _fact("Available", self._availability(name, schema))
+        yield _fact("Available", self._availability(name, schema))
         if "x-wire" in schema:
             yield _fact("On the wire", self.links.linked(" ".join(schema["x-wire"]), name))
 
     def _availability(self, name: str, schema: dict[str, Any]) -> str:
-        transports = schema.get("x-transports") or self.document.get("x-transports", "WebSocket")
-        protocols = [TITLES.get(self.protocol, self.protocol)]
+        protocols = [self.title]
         protocols += [
             f"[{TITLES.get(other, other)}](../{other}/{name}.md)"
             for other, names in self.others.items()
             if name in names
         ]
-        return f"in {' and '.join(protocols)}, over {transports}"
+        text = f"in {' and '.join(protocols)}" + (" only" if len(protocols) == 1 else "")
+        if "x-event-type" not in schema:
+            return text
+        transports = schema.get("x-transports") or self.document.get("x-transports", "WebSocket")
+        return f"{text}, over {transports}"
 
-    def _used_by(self, name: str) -> Iterator[dict[str, str]]:
+    def _used_by(self, name: str, schema: dict[str, Any]) -> Iterator[dict[str, str]]:
+        if "x-parses" in schema:
+            yield _fact("Functions", self._functions(name, schema))
+        elif not self.users.has(name):
+            yield _fact("Nothing", f"published, but no event or request of {self.title} has it")
         fields = [
             f"{self.links.to(user)}.`{field}`" for user, field in self.users.fields.get(name, [])
         ]
@@ -117,9 +125,28 @@ class _Pages:
         if self.guides.get(name):
             yield _fact("Guides", ", ".join(self.guides[name]))
 
+    def _functions(self, name: str, schema: dict[str, Any]) -> str:
+        """What of the package returns a union of events, or takes it."""
+        connect = f"connect{schema.get('x-suffix', '')}"
+        parses = f"`{schema['x-parses']}` returns it"
+        if schema["x-direction"] == "server":
+            return f"{parses}, and so does `recv` of what `{connect}` and `{connect}_sync` open"
+        if schema["x-direction"] == "client":
+            return f"{parses}; `send` of what `{connect}` and `{connect}_sync` open takes it"
+        return parses
+
+    def _only(self, name: str, schema: dict[str, Any]) -> None:
+        """Note the fields that the same class of no other protocol has."""
+        same = [other[name] for other in self.others.values() if name in other]
+        others = [each.get("properties", {}) for each in same]
+        for field, child in schema.get("properties", {}).items():
+            if others and not any(field in other for other in others):
+                child["x-notes"] = f"{child['x-notes']} [{self.title} only]".strip()
+
     def _fields(self, name: str, schema: dict[str, Any]) -> None:
         details = []
         fields = schema.get("properties", {}).values()
+        self._only(name, schema)
         for child in fields:
             text = child["x-text"]
             if "x-constant" in child:
@@ -310,6 +337,10 @@ class Users:
             else:
                 found |= dict.fromkeys(self._references(self.schemas[name]))
         return list(found)
+
+    def has(self, name: str) -> bool:
+        """Whether anything uses a schema."""
+        return bool(self.direct[name] or self.calls[name])
 
     def events_with(self, name: str) -> list[str]:
         """The events that carry a schema, however deep."""

@@ -1,4 +1,4 @@
-"""Note at each schema and property what an overlay says of it, for its page, as `x-wire`."""
+"""Note at each schema, property and operation what an overlay says of it, as `x-wire`."""
 
 from __future__ import annotations
 
@@ -43,8 +43,12 @@ class Provenance:
 
 
 def _facts(document: dict[str, Any]) -> dict[Place, str]:
-    """Each schema, without its properties, and each property, with whether it is required."""
-    facts = {}
+    """Each operation, schema without its properties, and property with whether it is required."""
+    facts = {
+        (path, method): json.dumps(operation)
+        for path, item in document.get("paths", {}).items()
+        for method, operation in item.items()
+    }
     for name, schema in document["components"]["schemas"].items():
         required = schema.get("required", [])
         alone = {key: schema[key] for key in schema if key not in ("properties", "required")}
@@ -55,5 +59,8 @@ def _facts(document: dict[str, Any]) -> dict[Place, str]:
 
 
 def _node(document: dict[str, Any], place: Place) -> dict[str, Any]:
+    if place[0] in document.get("paths", {}):
+        operation: dict[str, Any] = document["paths"][place[0]][place[1]]
+        return operation
     schema: dict[str, Any] = document["components"]["schemas"][place[0]]
     return schema["properties"][place[1]] if len(place) > 1 else schema

@@ -43,7 +43,8 @@ def main() -> int:
     arguments = parser.parse_args()
     fragment = Path(f"openapi/{arguments.protocol}.yaml")
     try:
-        document = simplified(spec.merged(fragment, fragment.parent / "overlays" / fragment.name))
+        overlay = fragment.parent / "overlays" / fragment.name
+        document = simplified(spec.merged(fragment, overlay, checked=False))
         found = findings(arguments.protocol, document, arguments.files)
     except (spec.SpecError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +40,16 @@ class SpecError(Exception):
 def merged(fragment: Path, overlay: Path, *, checked: bool = True) -> dict[str, Any]:
     """The OpenAPI document of a protocol: `fragment` with `overlay` applied, both checked."""
     document = load(fragment)
-    if checked:
-        _check(document, fragment)
-    if overlay.exists():
-        document = _overlaid(document, overlay, checked=checked)
-    if checked and overlay.exists():
-        _check(document, overlay)
+    last = fragment
+    try:
+        if overlay.exists():
+            last, document = overlay, _overlaid(document, overlay, checked=checked)
+        if checked:
+            _check(document, last)
+    except SpecError:
+        # What is wrong with the fragment itself comes first; a check takes a second.
+        _check(load(fragment), fragment)
+        raise
     return document
 
 
@@ -51,7 +57,7 @@ def load(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file."""
     try:
         text = path.read_text("utf-8")
-        document = YAML(typ="safe", pure=True).load(text)
+        document = copy.deepcopy(_parsed(text))
     except FileNotFoundError:
         raise SpecError(f"{path}: no such file") from None
     except UnicodeDecodeError as error:
@@ -66,6 +72,11 @@ def load(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise SpecError(f"{path}: not a mapping")
     return document
+
+
+@cache  # It takes a second for a fragment, which more than one step reads.
+def _parsed(text: str) -> Any:
+    return YAML(typ="safe").load(text)
 
 
 # Checking

@@ -1,22 +1,20 @@
-"""How tests are spread over workers, when there are several."""
+"""In which order the files are run, when several workers take one each."""
 
 from __future__ import annotations
 
-from typing import Any
+import pytest
 
-from xdist.scheduler import LoadScopeScheduling
-
-# Each of these on one worker, which makes what its tests share once. They also begin first.
-TOGETHER = ("test/generation/test_generation.py", "test/test_packaging.py")
-
-
-class Scheduling(LoadScopeScheduling):
-    """Gives a worker one test at a time, or a file of `TOGETHER`."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return file if file in TOGETHER else nodeid
+# What takes longest comes first, so that no worker is left alone with it at the end.
+FIRST = (
+    "generation/test_generation.py",
+    "generation/test_upstream.py",
+    "typing/test_typing.py",
+)
 
 
-def pytest_xdist_make_scheduler(config: Any, log: Any) -> Scheduling:
-    return Scheduling(config, log)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        file = "/".join(item.path.parts[-2:])
+        return FIRST.index(file) if file in FIRST else len(FIRST)
+
+    items.sort(key=rank)

@@ -170,10 +170,10 @@ def test_pip_is_asked_for_what_is_meant_only() -> None:
 
 
 def test_every_pin_has_hashes_and_names_no_host() -> None:
-    files = sorted(ROOT.glob("requirements-*.txt"))
-    assert [path.stem for path in files] == [
-        f"requirements-{name}" for name in ("browser", "dev", "fuzz", "lowest")
-    ]
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    files = set(re.findall(r"\$\(PINS\) .+ -o (\S+)", makefile))
+    tracked = {name for name in tracked_files() if name.endswith(".txt")} - {"docs/llms.txt"}
+    assert files == tracked
     for file in files:
         text = (ROOT / file).read_text("utf-8")
         assert "://" not in text
@@ -183,10 +183,12 @@ def test_every_pin_has_hashes_and_names_no_host() -> None:
 
 
 def test_the_pins_hold_what_is_asked_for() -> None:
-    for kind in ("browser", "dev", "fuzz"):
-        found = requirements(f"requirements-{kind}.txt")
+    for file in (
+        name for name in tracked_files() if name.endswith(".in") and name != "MANIFEST.in"
+    ):
+        found = requirements(file.removesuffix(".in") + ".txt")
         pinned = {(each.name, str(each.specifier)) for each in found}
-        for wanted in requirements(f"requirements-{kind}.in"):
+        for wanted in requirements(file):
             name = canonicalize_name(wanted.name)
             assert name in {name for name, _ in pinned}
             assert not wanted.specifier or (name, str(wanted.specifier)) in pinned
@@ -195,9 +197,10 @@ def test_the_pins_hold_what_is_asked_for() -> None:
 def test_make_installs_nothing_without_a_hash() -> None:
     text = (ROOT / "Makefile").read_text("utf-8").replace("\\\n", "")
     for line in text.splitlines():
-        # What is measured and checked has environments of its own.
-        if "$(PIP)" in line and not re.search(r"\$\((BENCH|SERVERS)\)", line):
-            assert "--require-hashes" in line or line.endswith("--no-deps --editable ."), line
+        for command in line.split("$(PIP)")[1:]:
+            has_hashes = "--require-hashes" in command
+            assert has_hashes or re.search(r"--no-deps (--editable )?\.$", command), line
+        assert not re.search(r"npm (i|install)\b", line), line
 
 
 def test_the_lowest_pins_are_the_ends_of_the_ranges(wheel: zipfile.ZipFile) -> None:

@@ -69,13 +69,17 @@ class FunctionTool(Generic[Create, Tool]):
         self.name = function.__name__
         schema: Any = function  # It is one to pydantic, though not to type checkers.
         self._adapter = TypeAdapter[Any](schema)
+        parameters = self._adapter.json_schema()
+        if parameters.get("type") != "object":
+            raise TypeError(f"{self.name}: the model passes arguments by name only")
         definition: Any = {
             "type": "function",
             "name": self.name,
             "description": inspect.getdoc(function) or "",
-            "parameters": self._adapter.json_schema(),
+            "parameters": parameters,
         }
         self.definition: Tool = definition
+        self._is_async = inspect.iscoroutinefunction(function)
 
     def run(self, call: Any) -> Create:
         """Validate the arguments of a call, and call the function.
@@ -86,20 +90,27 @@ class FunctionTool(Generic[Create, Tool]):
         Returns:
             The event with the output. Of arguments that do not fit and of exceptions, the model
             reads `Error: …`.
+
+        Raises:
+            TypeError: The function is a coroutine function, which `run_async` is for.
         """
+        if self._is_async:
+            raise TypeError(f"{self.name} is a coroutine function: use run_async")
         try:
-            output = self._adapter.validate_json(_field(call, "arguments") or "{}")
+            return self._output(call, self._call(call))
         except Exception as error:  # Whatever goes wrong, the model waits for the output.
-            output = _error(error)
-        return self._output(call, output)
+            return self._output(call, _text(error))
 
     async def run_async(self, call: Any) -> Create:
-        """Do the same for a coroutine function."""
+        """Do the same for a coroutine function, or any other."""
         try:
-            output = await self._adapter.validate_json(_field(call, "arguments") or "{}")
+            output = self._call(call)
+            return self._output(call, await output if self._is_async else output)
         except Exception as error:
-            output = _error(error)
-        return self._output(call, output)
+            return self._output(call, _text(error))
+
+    def _call(self, call: Any) -> Any:
+        return self._adapter.validate_json(_field(call, "arguments") or "{}")
 
     def _output(self, call: Any, output: object) -> Create:
         return Builders[Create]().function_output(_field(call, "call_id") or "", output)
@@ -109,7 +120,7 @@ def _field(call: Any, name: str) -> Any:
     return call.get(name) if is_object(call) else getattr(call, name, None)
 
 
-def _error(error: Exception) -> str:
+def _text(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return f"Error: {str(error) or type(error).__name__}"
     problems = error.errors(include_url=False, include_context=False, include_input=False)

@@ -6,43 +6,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Any
 
 from openai_realtime_client.core.usage import Usage
 
-__all__ = ["ConversationItem", "ConversationPart", "ConversationResponse", "Finality", "Text"]
+__all__ = ["ConversationItem", "ConversationPart", "ConversationResponse"]
+
+_FIELDS = ("type", "role", "status", "name", "call_id", "output", "server_label")
 
 
-class Finality(IntEnum):
-    """How final a text is: what is less final does not replace it."""
-
-    GROWING, FINAL, REMOVED = range(3)
-
-
-class Text:
+class _Text:
     """Text that grows by deltas, joined when it is read."""
+
+    __slots__ = ("_is_final", "_pieces")
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
-        self._finality = Finality.GROWING
+        self._is_final = False
 
     def __str__(self) -> str:
         return "".join(self._pieces)
 
     def add(self, delta: Any) -> None:
-        """Append a delta, unless the whole text is known."""
-        if isinstance(delta, str) and delta and self._finality is Finality.GROWING:
+        if isinstance(delta, str) and delta and not self._is_final:
             self._pieces.append(delta)
 
-    def set(self, text: Any, finality: Finality) -> None:
-        """Replace the text, but neither by one that is less final nor deltas by their beginning."""
-        is_late = finality < self._finality or (not finality and self._pieces)
-        if isinstance(text, str) and not is_late:
-            self._pieces, self._finality = [text] if text else [], finality
+    def set(self, text: Any, *, is_final: bool) -> None:
+        """Replace the text. Only the final one replaces what there is."""
+        if isinstance(text, str) and (is_final or not (self._is_final or self._pieces)):
+            self._pieces, self._is_final = [text] if text else [], is_final
 
 
-@dataclass(eq=False)
+@dataclass(slots=True, eq=False)
 class ConversationPart:
     """One content part of an item.
 
@@ -53,18 +48,20 @@ class ConversationPart:
         audio: The audio received, if `Conversation` keeps it.
         truncated_ms: Where the server truncated the audio, in milliseconds, or `None`.
         is_audio_done: Whether that is all audio.
+        transcription_usage: What transcribing the user's audio used.
         transcription_error: The `error` of a failed transcription, or `None`.
     """
 
-    _bytes_per_second: int
+    _bytes_per_second: int = field(repr=False)
     type: str | None = None
     audio_bytes: int = 0
     audio: bytearray = field(default_factory=bytearray, repr=False)
     truncated_ms: int | None = None
     is_audio_done: bool = False
+    transcription_usage: Usage = field(default_factory=Usage, repr=False)
     transcription_error: dict[str, Any] | None = None
-    _text: Text = field(default_factory=Text, repr=False)
-    _transcript: Text = field(default_factory=Text, repr=False)
+    _text: _Text = field(default_factory=_Text, repr=False)
+    _transcript: _Text = field(default_factory=_Text, repr=False)
 
     @property
     def text(self) -> str:
@@ -73,8 +70,11 @@ class ConversationPart:
 
     @property
     def transcript(self) -> str:
-        """The transcript of the audio, as far as it was received; empty after truncation."""
-        return str(self._transcript)
+        """The transcript of the audio, as far as it was received.
+
+        Empty after truncation: the server removes it, not knowing what of it was heard.
+        """
+        return str(self._transcript) if self.truncated_ms is None else ""
 
     @property
     def audio_ms(self) -> int:
@@ -82,18 +82,17 @@ class ConversationPart:
         duration = self.audio_bytes * 1000 // self._bytes_per_second
         return duration if self.truncated_ms is None else min(duration, self.truncated_ms)
 
-    def _update(self, wire: dict[str, Any], finality: Finality) -> None:
+    def _update(self, wire: dict[str, Any], *, is_final: bool) -> None:
         self.type = wire["type"] if isinstance(wire.get("type"), str) else self.type
-        self._text.set(wire.get("text"), finality)
-        self._transcript.set(wire.get("transcript"), finality)
+        self._text.set(wire.get("text"), is_final=is_final)
+        self._transcript.set(wire.get("transcript"), is_final=is_final)
 
     def _truncate(self, end_ms: int) -> None:
         self.truncated_ms = max(end_ms, 0)
         del self.audio[self.truncated_ms * self._bytes_per_second // 1000 :]
-        self._transcript.set("", Finality.REMOVED)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(slots=True, eq=False)
 class ConversationItem:
     """One item: a message, a function call and its output, or what a vendor adds.
 
@@ -101,6 +100,7 @@ class ConversationItem:
     """
 
     id: str
+    _bytes_per_second: int = field(repr=False)
     type: str | None = None
     role: str | None = None
     status: str | None = None
@@ -108,15 +108,16 @@ class ConversationItem:
     call_id: str | None = None
     output: str | None = None
     server_label: str | None = None
-    _arguments: Text = field(default_factory=Text)
-    _parts: dict[int, ConversationPart] = field(default_factory=dict[int, ConversationPart])
+    _arguments: _Text = field(default_factory=_Text, repr=False)
+    _parts: dict[int, ConversationPart] = field(
+        default_factory=dict[int, ConversationPart], repr=False
+    )
+    # The items of a conversation form a ring; one that is in none is its own neighbor.
+    _previous: ConversationItem = field(init=False, repr=False)
+    _next: ConversationItem = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        # The items of a conversation form a ring; one that is in none is its own neighbor.
         self._previous = self._next = self
-
-    def __repr__(self) -> str:
-        return f"<ConversationItem {self.id}: {self.role or self.type}, {self.status}>"
 
     @property
     def is_in_conversation(self) -> bool:
@@ -146,12 +147,24 @@ class ConversationItem:
     @property
     def audio_bytes(self) -> int:
         """The size of the audio of all parts."""
-        return sum(part.audio_bytes for part in self._parts.values())
+        return sum(part.audio_bytes for part in self.parts.values())
 
     @property
     def audio_ms(self) -> int:
         """The duration of the audio of all parts, in milliseconds."""
-        return sum(part.audio_ms for part in self._parts.values())
+        return sum(part.audio_ms for part in self.parts.values())
+
+    def _part(self, index: int) -> ConversationPart:
+        if index not in self._parts:
+            self._parts[index] = ConversationPart(self._bytes_per_second)
+        return self._parts[index]
+
+    def _update(self, wire: dict[str, Any], *, is_final: bool) -> None:
+        is_late = not is_final and self.status not in (None, "in_progress")
+        for name in _FIELDS:
+            if isinstance(wire.get(name), str) and not (is_late and name == "status"):
+                setattr(self, name, wire[name])
+        self._arguments.set(wire.get("arguments"), is_final=is_final)
 
     def _insert_after(self, previous: ConversationItem) -> None:
         self._previous, self._next = previous, previous._next
@@ -162,7 +175,7 @@ class ConversationItem:
         self._previous = self._next = self
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(slots=True, eq=False)
 class ConversationResponse:
     """One response.
 
@@ -180,15 +193,29 @@ class ConversationResponse:
     reason: str | None = None
     error: dict[str, Any] | None = None
     is_out_of_band: bool = False
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = field(default_factory=Usage, repr=False)
     metadata: dict[str, Any] | None = None
-    _items: dict[str, ConversationItem] = field(default_factory=dict[str, ConversationItem])
-    _bytes_per_second: int | None = None
-
-    def __repr__(self) -> str:
-        return f"<ConversationResponse {self.id}: {self.status}>"
+    _items: dict[str, ConversationItem] = field(
+        default_factory=dict[str, ConversationItem], repr=False
+    )
+    _bytes_per_second: int | None = field(default=None, repr=False)
 
     @property
     def items(self) -> list[ConversationItem]:
         """Its output items, in order."""
         return list(self._items.values())
+
+    @property
+    def text(self) -> str:
+        """The text of all items."""
+        return "".join(item.text for item in self.items)
+
+    @property
+    def transcript(self) -> str:
+        """The transcripts of all items."""
+        return "".join(item.transcript for item in self.items)
+
+    @property
+    def calls(self) -> list[ConversationItem]:
+        """The functions that it calls, in order."""
+        return [item for item in self.items if item.type == "function_call"]

@@ -76,7 +76,7 @@ class Headers(Hidden[str]):
             return invalid
 
     def __repr__(self) -> str:
-        # What is no name may be a whole line with its value.
+        # What is not a valid name may be a whole line, with the value.
         return f"Headers({', '.join(name if _is_name(name) else '?' for name in self)})"
 
     @property

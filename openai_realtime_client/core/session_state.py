@@ -9,24 +9,30 @@ from openai_realtime_client.core.json_types import is_object
 __all__ = ["SESSION_EVENTS", "SessionState"]
 
 SESSION_EVENTS = {
-    "session.created",
-    "session.updated",
-    "transcription_session.created",
-    "transcription_session.updated",
+    f"{session}.{change}"
+    for session in ("session", "transcription_session")
+    for change in ("created", "updated")
 }
 
 
 class SessionState:
-    """The latest settings of a session and its id, as the server reported them."""
+    """Base of what knows the session as the server last described it."""
 
-    def __init__(self) -> None:
-        self.settings: Any = None
-        self.id: str | None = None
+    _session: Any = None
+    _session_id: str | None = None
 
-    def add(self, event: Any) -> None:
-        """Take the `session` of an event such as `session.updated`, typed or not."""
-        session = event.get("session") if is_object(event) else getattr(event, "session", None)
-        # A dictionary in an event that the schema does not know, such as those of other servers.
+    @property
+    def session(self) -> Any:
+        """The latest settings, from `session.created` or `session.updated`; `None` before them."""
+        return self._session
+
+    @property
+    def session_id(self) -> str | None:
+        """The server's id of the session, or `None` before `session.created`."""
+        return self._session_id
+
+    def _update_session(self, session: Any) -> None:
+        """Take the `session` of one of `SESSION_EVENTS`: a model, a dictionary or `None`."""
         found = session.get("id") if is_object(session) else getattr(session, "id", None)
-        self.id = found if isinstance(found, str) else self.id
-        self.settings = self.settings if session is None else session
+        self._session_id = found if isinstance(found, str) else self._session_id
+        self._session = self._session if session is None else session

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from openai_realtime_client.core.json_types import at
 
 __all__ = ["Usage"]
+
+# More than any count. Sums of such numbers can have more digits than Python prints.
+_MOST = 10**15
+
+
+def _count(*path: str) -> int:
+    """A field that stands at a path of the `usage` that a server sends."""
+    count: int = field(default=0, metadata={"path": path})
+    return count
 
 
 @dataclass
@@ -17,26 +26,26 @@ class Usage:
     `seconds` is the audio of transcriptions that are charged by duration instead.
     """
 
-    total: int = 0
-    input: int = 0
-    input_text: int = 0
-    input_audio: int = 0
-    input_image: int = 0
-    input_cached: int = 0
-    input_cached_text: int = 0
-    input_cached_audio: int = 0
-    input_cached_image: int = 0
-    output: int = 0
-    output_text: int = 0
-    output_audio: int = 0
-    output_reasoning: int = 0
-    seconds: float = 0
+    total: int = _count("total_tokens")
+    input: int = _count("input_tokens")
+    input_text: int = _count("input_token_details", "text_tokens")
+    input_audio: int = _count("input_token_details", "audio_tokens")
+    input_image: int = _count("input_token_details", "image_tokens")
+    input_cached: int = _count("input_token_details", "cached_tokens")
+    input_cached_text: int = _count("input_token_details", "cached_tokens_details", "text_tokens")
+    input_cached_audio: int = _count("input_token_details", "cached_tokens_details", "audio_tokens")
+    input_cached_image: int = _count("input_token_details", "cached_tokens_details", "image_tokens")
+    output: int = _count("output_tokens")
+    output_text: int = _count("output_token_details", "text_tokens")
+    output_audio: int = _count("output_token_details", "audio_tokens")
+    output_reasoning: int = _count("output_token_details", "reasoning_tokens")
+    seconds: float = _count("seconds")
 
     @classmethod
     def of(cls, wire: Any) -> Usage:
         """Read the `usage` of a response or a transcription; what is not a count is left out."""
-        found = {name: at(wire, *path) for name, path in _USAGE.items()}
-        return cls(**{name: value for name, value in found.items() if _is_number(value, name)})
+        found = {each.name: at(wire, *each.metadata["path"]) for each in fields(cls)}
+        return cls(**{name: value for name, value in found.items() if _is_count(name, value)})
 
     def __add__(self, other: Usage) -> Usage:
         return self._combined(other, 1)
@@ -49,27 +58,6 @@ class Usage:
         return Usage(**{name: getattr(self, name) + sign * getattr(other, name) for name in names})
 
 
-# More than any count. Sums of such numbers can have more digits than Python prints.
-_MOST = 10**15
-_CACHED = ("input_token_details", "cached_tokens_details")
-_USAGE = {
-    "total": ("total_tokens",),
-    "input": ("input_tokens",),
-    "input_text": ("input_token_details", "text_tokens"),
-    "input_audio": ("input_token_details", "audio_tokens"),
-    "input_image": ("input_token_details", "image_tokens"),
-    "input_cached": ("input_token_details", "cached_tokens"),
-    "input_cached_text": (*_CACHED, "text_tokens"),
-    "input_cached_audio": (*_CACHED, "audio_tokens"),
-    "input_cached_image": (*_CACHED, "image_tokens"),
-    "output": ("output_tokens",),
-    "output_text": ("output_token_details", "text_tokens"),
-    "output_audio": ("output_token_details", "audio_tokens"),
-    "output_reasoning": ("output_token_details", "reasoning_tokens"),
-    "seconds": ("seconds",),
-}
-
-
-def _is_number(value: Any, name: str) -> bool:
+def _is_count(name: str, value: Any) -> bool:
     kinds = (int, float) if name == "seconds" else int
     return isinstance(value, kinds) and not isinstance(value, bool) and abs(value) < _MOST

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 import threading
-import zlib
 from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from urllib.parse import unquote
 
 import urllib3
 from pydantic import SecretStr
-from urllib3.exceptions import DecodeError, HTTPError, ProtocolError
+from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
 from openai_realtime_client.core.credentials import Headers
@@ -117,13 +116,8 @@ class Transport:
         headers = {name.lower(): value for name, value in response.headers.items()}
         data = bytearray()
         with closing(response):
-            decoder = _Decoder(headers.get("content-encoding", ""))
-            while len(data) <= self._max_size:
-                chunk = response.read(_CHUNK, decode_content=False)
-                if not chunk:
-                    decoder.finish()
-                    break
-                data += decoder.decode(chunk, self._max_size + 1 - len(data))
+            while len(data) <= self._max_size and (chunk := response.read(_CHUNK, True)):
+                data += chunk
         is_cut = len(data) > self._max_size
         body = bytes(data[: self._max_size])
         return RawResponse(response.status, response.reason or "", headers, body, is_cut)
@@ -131,42 +125,6 @@ class Transport:
     def close(self) -> None:
         """Close the idle connections."""
         self._pool.clear()
-
-
-class _Decoder:
-    """Decompresses up to a limit, which urllib3 does only since 2.6, and never for a whole body."""
-
-    def __init__(self, encoding: str) -> None:
-        self._encoding = encoding.strip().lower()
-        if self._encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
-            raise DecodeError("unknown content encoding")
-        is_plain = self._encoding in ("", "identity")
-        self._inflater = None if is_plain else zlib.decompressobj(zlib.MAX_WBITS | 32)
-        self._is_started = False
-
-    def decode(self, data: bytes, limit: int) -> bytes:
-        """Decode the next bytes, to `limit` bytes at most. The rest is lost."""
-        if self._inflater is None:
-            return data[:limit]
-        if not self._is_started and self._encoding == "deflate" and data[0] & 0x0F != 8:
-            # Some servers leave out the header of zlib.
-            self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-        self._is_started = True
-        found = bytearray()
-        try:
-            while data and len(found) < limit:
-                if self._inflater.eof:  # gzip may have several members
-                    self._inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
-                found += self._inflater.decompress(data, limit - len(found))
-                data = self._inflater.unconsumed_tail or self._inflater.unused_data
-        except zlib.error:
-            raise DecodeError("invalid compressed data") from None
-        return bytes(found)
-
-    def finish(self) -> None:
-        """Check that nothing is missing."""
-        if self._inflater and self._is_started and not self._inflater.eof:
-            raise ProtocolError("the compressed data is incomplete")
 
 
 @contextmanager

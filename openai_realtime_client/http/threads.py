@@ -54,7 +54,7 @@ def in_thread(
 
 
 class _Abandoned(Exception):
-    """Nobody waits for the call. It is no error that urllib3 retries."""
+    """Nobody waits for the call any more. Not an error that urllib3 retries."""
 
 
 class _Call:

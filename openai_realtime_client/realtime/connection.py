@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import socket
 from binascii import b2a_base64
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from pydantic import SecretStr
 from typing_extensions import Self
@@ -34,7 +35,10 @@ from openai_realtime_client.realtime.endpoint import (
     Headers,
     Settings,
 )
-from openai_realtime_client.realtime.record import Record, SessionRecord
+from openai_realtime_client.realtime.record import SessionRecord
+
+if TYPE_CHECKING:  # which spares the import to those who do without
+    from openai_realtime_client.core.conversation import Conversation
 
 try:
     import websockets.asyncio.client
@@ -64,51 +68,42 @@ _socket_logger.addFilter(without_traceback)
 _AUDIO_CHUNK = 3 * 2**15
 
 
-class _Session(Generic[ServerEvent, ClientEvent]):
+class _Session(SessionState, Generic[ServerEvent, ClientEvent]):
     """What both kinds of connections share: all that is not I/O."""
 
     _socket: Any
+    _record: SessionRecord | None = None
+    _conversation: Conversation | None = None
 
     def __init__(self, dialect: Dialect[ServerEvent], host: str, headers: Headers) -> None:
         self._dialect = dialect
         self._host = host
         self._headers = headers
-        self._state = SessionState()
-        self._record: SessionRecord | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} to {self._host}, session {self.session_id}>"
 
-    @property
-    def session(self) -> Any:
-        """The latest state of the session, from `session.created` or `session.updated`.
-
-        `None` until the first of them was received.
-        """
-        return self._state.settings
-
-    @property
-    def session_id(self) -> str | None:
-        """The server's id of the session, or `None` until `session.created` was received."""
-        return self._state.id
+    def observe(self, record: SessionRecord | None, conversation: Conversation | None) -> None:
+        """Give all events from now on, in both directions, to a record and a conversation."""
+        self._record, self._conversation = record, conversation
 
     def _received(self, data: bytes) -> ServerEvent:
         event: Any = self._dialect.parse(data)
         if event.type in SESSION_EVENTS:
-            self._state.add(event)
-        _logger.debug("received %.100s, session %s", event.type, self._state.id)
+            self._update_session(getattr(event, "session", None))
+        _logger.debug("received %.100s, session %s", event.type, self._session_id)
         if self._record:
             self._record.add("server", event.type, data)
+        if self._conversation is not None:
+            self._conversation.add(event)
         return event  # type: ignore[no-any-return]
-
-    def start_record(self, record: Record) -> None:
-        """Write the events from now on to a record, until the session is closed."""
-        self._record = record.start(self._headers.conceal)
 
     def _sending(self, name: str, data: bytes) -> None:
         # Before it is sent, so that it stands before what the server answers.
         if self._record:
             self._record.add("client", name, data)
+        if self._conversation is not None:
+            self._conversation.add(json.loads(data))
 
     def _closed(
         self, error: ConnectionClosed, unsent: str | None = None, audio_sent: int = 0
@@ -180,7 +175,7 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
         """Wait for the next event. Cancelling loses none.
 
         Raises `ConnectionClosedError` or one of its subclasses when there will be no more, and
-        `InvalidEventError` for a message that is no event; the session goes on after that.
+        `InvalidEventError` for a message that is not an event; the session goes on after that.
         """
         try:
             data = await self._socket.recv(decode=False)
@@ -250,7 +245,7 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
             error = self._closed(self._socket.protocol.close_exc, name, audio_sent)
         if error:
             raise error
-        _logger.debug("sent %.100s, session %s", name, self._state.id)
+        _logger.debug("sent %.100s, session %s", name, self._session_id)
 
 
 class Connection(_Session[ServerEvent, ClientEvent]):
@@ -358,7 +353,7 @@ class Connection(_Session[ServerEvent, ClientEvent]):
             error = self._closed(caught, name, audio_sent)
         if error:
             raise error
-        _logger.debug("sent %.100s, session %s", name, self._state.id)
+        _logger.debug("sent %.100s, session %s", name, self._session_id)
 
 
 class _Connector(Settings, Generic[ServerEvent, ClientEvent]):
@@ -394,17 +389,27 @@ class _Connector(Settings, Generic[ServerEvent, ClientEvent]):
             defaults["proxy"] = None
         return Hidden({**defaults, **self._options})
 
+    def _start_record(self, headers: Headers) -> SessionRecord | None:
+        return self._record.start(headers.conceal) if self._record else None
+
     def _connected(
-        self, connection: Opened, tcp: socket.socket | None, options: Mapping[str, Any]
+        self,
+        connection: Opened,
+        record: SessionRecord | None,
+        tcp: socket.socket | None,
+        options: Mapping[str, Any],
     ) -> Opened:
         _logger.debug("connected to %s", self._base.host)
         _give_up_when_stuck(tcp, options)
-        if self._record:
-            connection.start_record(self._record)
+        connection.observe(record, self._conversation)
         return connection
 
-    def _failed(self, error: Exception, headers: Headers) -> Exception:
+    def _failed(
+        self, error: Exception, headers: Headers, record: SessionRecord | None
+    ) -> Exception:
         """The error to raise, outside of the `except`: those of `websockets` hold requests."""
+        if record:
+            record.close()
         if isinstance(error, NoRedirect):
             response = error.response
             shown = {name: headers.conceal(value) for name, value in response.headers.raw_items()}
@@ -432,12 +437,11 @@ class AsyncConnector(_Connector[ServerEvent, ClientEvent]):
         Raises `ConnectionSettingsError`, `HandshakeRefusedError` or `ConnectionFailedError`.
         """
         url, options = SecretStr(self._url()), self._websocket_options()
-        if self._record:
-            self._record.check()
         # So that `send` waits until all is on its way. With 0, TLS in asyncio would pause after
         # every second event, until the server says something.
         options["write_limit"] = options.get("write_limit") or 1
         headers = await self._handshake_headers_async()
+        record = await asyncio.to_thread(self._start_record, headers) if self._record else None
         try:
             socket: Any = await websockets.asyncio.client.connect(
                 url.get_secret_value(),
@@ -446,12 +450,13 @@ class AsyncConnector(_Connector[ServerEvent, ClientEvent]):
                 **options,
             )
         except (*_FAILURES, TypeError, ValueError) as caught:
-            error = self._failed(caught, headers)
+            error = self._failed(caught, headers, record)
         else:
             connection: AsyncConnection[ServerEvent, ClientEvent] = AsyncConnection(
                 socket, self._dialect, self._base.host, headers
             )
-            return self._connected(connection, socket.transport.get_extra_info("socket"), options)
+            tcp = socket.transport.get_extra_info("socket")
+            return self._connected(connection, record, tcp, options)
         raise error
 
     async def __aenter__(self) -> AsyncConnection[ServerEvent, ClientEvent]:
@@ -478,9 +483,8 @@ class Connector(_Connector[ServerEvent, ClientEvent]):
         Raises `ConnectionSettingsError`, `HandshakeRefusedError` or `ConnectionFailedError`.
         """
         url, options = SecretStr(self._url()), self._websocket_options()
-        if self._record:
-            self._record.check()
         headers = self._handshake_headers()
+        record = self._start_record(headers)
         try:
             # Newer versions of `websockets` want the context entered, older ones do not mind.
             socket: Socket = _connect_sync(
@@ -490,12 +494,12 @@ class Connector(_Connector[ServerEvent, ClientEvent]):
                 **options,
             ).__enter__()
         except (*_FAILURES, TypeError, ValueError) as caught:
-            error = self._failed(caught, headers)
+            error = self._failed(caught, headers, record)
         else:
             connection: Connection[ServerEvent, ClientEvent] = Connection(
                 socket, self._dialect, self._base.host, headers
             )
-            return self._connected(connection, socket.socket, options)
+            return self._connected(connection, record, socket.socket, options)
         raise error
 
     def __enter__(self) -> Connection[ServerEvent, ClientEvent]:
@@ -538,7 +542,7 @@ def _encoded(event: Any) -> tuple[str, bytes]:
         fields = cast(Mapping[str, Any], event)
         name, data = fields.get("type"), dumped(fields)
     else:
-        raise TypeError(f"send takes an event or a dictionary, no {type(event).__name__}")
+        raise TypeError(f"send takes an event or a dictionary, not {type(event).__name__}")
     if not isinstance(name, str):
         raise ValueError("an event to send has a `type`, which is a string")
     return str(name), data

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import IO, Any, ClassVar, Generic, TypeVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from pydantic import SecretStr
 
@@ -23,6 +23,9 @@ from openai_realtime_client.core.credentials import (
 )
 from openai_realtime_client.core.errors import ConnectionSettingsError
 from openai_realtime_client.realtime.record import Record
+
+if TYPE_CHECKING:
+    from openai_realtime_client.core.conversation import Conversation
 
 __all__ = ["AzureSettings", "Dialect", "Headers", "Key", "Settings", "azure"]
 
@@ -96,6 +99,7 @@ class Settings:
         allow_insecure: bool = False,
         websocket_options: Mapping[str, Any] | None = None,
         record: Record | str | PathLike[str] | IO[str] | IO[bytes] | None = None,
+        conversation: Conversation | None = None,
     ) -> None:
         """Take the settings of a session. Nothing happens until it is opened.
 
@@ -119,6 +123,8 @@ class Settings:
             record: A path or file object to which all events are written as JSON lines, or a
                 `Record`, which has the options. Opening raises `OSError` for a path that cannot be
                 written.
+            conversation: What all events are added to, received and sent: the state of one
+                session, so make a new one for the next.
         """
         self._model = model
         self._call_id = call_id
@@ -135,6 +141,7 @@ class Settings:
         self._credential = azure.credential if azure else Credential.bearer(api_key)
         self._options = Hidden(websocket_options or {})  # a proxy's password may be there
         self._record = None if record is None else Record.of(record)
+        self._conversation = conversation
 
     def _url(self) -> str:
         """The URL of the WebSocket. Raises `ConnectionSettingsError`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import mmap
 import os
 import weakref
 from collections.abc import Callable
@@ -22,8 +23,8 @@ _logger = logging.getLogger("openai_realtime_client")
 
 _HIDDEN = "***"
 # A text without any of these holds no secret. Looking for them costs far less than parsing.
-_SECRETS = ('"client_secret"', '"authorization"', '"headers"')
-# Characters that wait to be written.
+_SECRETS = ("client_secret", "authorization", "headers")
+# Bytes that wait to be written.
 _MOST_WAITING = 2**26
 # Seconds.
 _CLOSE_TIMEOUT = 5.0
@@ -58,13 +59,8 @@ class Record:
         """Make a `Record` of what a caller gave, which may be one."""
         return record if isinstance(record, Record) else cls(record)
 
-    def check(self) -> None:
-        """Make the file if there is none. Raises `OSError` if it cannot be written."""
-        if isinstance(self._target, (str, PathLike)):
-            _File(self._target).close()
-
     def start(self, conceal: Callable[[str], str]) -> SessionRecord:
-        """Start the record of one session.
+        """Start the record of one session, which may wait for the disk.
 
         Args:
             conceal: Removes the credentials of the connection from a text.
@@ -72,58 +68,50 @@ class Record:
         Raises:
             OSError: If the file cannot be written.
         """
-        is_path = isinstance(self._target, (str, PathLike))
-        file: Any = _File(self._target) if is_path else self._target
-        return SessionRecord(_Writer(file, conceal, audio=self._audio, closes=is_path))
+
+        def cleaned(kind: str, data: bytes) -> str:
+            return _cleaned(kind, data, conceal, audio=self._audio)
+
+        if isinstance(self._target, (str, PathLike)):
+            return SessionRecord(_Writer(_File(self._target), cleaned, closes=True))
+        return SessionRecord(_Writer(self._target, cleaned, closes=False))
 
 
 class SessionRecord:
-    """The record of one session; its times begin with it."""
+    """The record of one session: `add(direction, kind, data)` and `close()`."""
 
     def __init__(self, writer: _Writer) -> None:
-        self._add = writer.add
-        self._start = monotonic()
-        self._lock = Lock()
+        self.add = writer.add
         # Also called when the session is forgotten, and when the program ends.
         self.close = weakref.finalize(self, writer.close)
 
-    def add(self, direction: Literal["client", "server"], kind: str, data: str | bytes) -> None:
-        """Have one event written.
-
-        Args:
-            direction: Who sent it.
-            kind: Its `type`.
-            data: The event as JSON.
-        """
-        with self._lock:  # so that lines are in the order of their times
-            self._add(direction, round((monotonic() - self._start) * 1000, 1), kind, data)
-
 
 class _Writer:
-    """A thread that writes the lines of one record."""
+    """A thread that writes the lines of one record. Their times begin with it."""
 
-    def __init__(
-        self, file: Any, conceal: Callable[[str], str], *, audio: bool, closes: bool
-    ) -> None:
+    def __init__(self, file: Any, cleaned: Callable[[str, bytes], str], *, closes: bool) -> None:
         self._file = file
         self._is_text = isinstance(file, io.TextIOBase)
-        self._conceal = conceal
-        self._audio = audio
+        self._cleaned = cleaned
         self._closes = closes
-        self._queue = SimpleQueue[tuple[str, float, str, str | bytes] | None]()
+        self._start = monotonic()
+        self._lock = Lock()
+        self._queue = SimpleQueue[tuple[str, float, str, bytes] | None]()
         self._added = self._written = 0
         self._is_stopped = False
         self._thread = Thread(target=self._run, name="openai_realtime_client record", daemon=True)
         self._thread.start()
 
-    def add(self, direction: str, at_ms: float, kind: str, data: str | bytes) -> None:
+    def add(self, direction: Literal["client", "server"], kind: str, data: bytes) -> None:
+        """Have one event written: who sent it, its `type`, and its JSON."""
         if self._is_stopped:
             return
-        self._added += len(data)
+        with self._lock:  # so that lines are in the order of their times
+            at_ms = round((monotonic() - self._start) * 1000, 1)
+            self._added += len(data)
+            self._queue.put((direction, at_ms, kind, data))
         if self._added - self._written > _MOST_WAITING:
             self._stop("writing is too slow")
-        else:
-            self._queue.put((direction, at_ms, kind, data))
 
     def close(self) -> None:
         """Wait for what is not written yet, but not for long."""
@@ -137,24 +125,22 @@ class _Writer:
     def _run(self) -> None:
         while entry := self._queue.get():
             direction, at_ms, kind, data = entry
+            self._written += len(data)
+            if self._is_stopped:
+                continue
             try:
-                text = _cleaned(kind, data, self._conceal, audio=self._audio)
+                event = self._cleaned(kind, data)
             except (ValueError, RecursionError):
                 _logger.warning("the record leaves out an event: it cannot be read for secrets")
-            else:
-                self._write(f'{{"from":"{direction}","at_ms":{at_ms},"event":{text}}}\n')
-            self._written += len(data)
+                continue
+            line = f'{{"from":"{direction}","at_ms":{at_ms},"event":{event}}}\n'
+            try:
+                self._file.write(line if self._is_text else line.encode())
+                self._file.flush()
+            except Exception as error:  # A file object may raise anything.
+                self._stop(type(error).__name__)
         if self._closes:
             self._file.close()
-
-    def _write(self, line: str) -> None:
-        if self._is_stopped:
-            return
-        try:
-            self._file.write(line if self._is_text else line.encode())
-            self._file.flush()
-        except Exception as error:  # A file object may raise anything.
-            self._stop(type(error).__name__)
 
     def _stop(self, why: str) -> None:
         self._is_stopped = True
@@ -182,54 +168,51 @@ class _File(io.FileIO):
 
     def _end_line(self) -> None:
         """Remove the beginning of a line that a crash in the midst of writing left."""
-        end = os.fstat(self.fileno()).st_size
-        start, tail = end, b""
-        while start and b"\n" not in tail:
-            size = min(start, 2**16)
-            start -= size
-            self.seek(start)
-            tail = self.read(size) + tail
-        unfinished = tail.rpartition(b"\n")[2]
-        if not unfinished:
+        size = os.fstat(self.fileno()).st_size
+        if not size:
             return
+        with mmap.mmap(self.fileno(), size, access=mmap.ACCESS_READ) as content:
+            end = content.rfind(b"\n") + 1
+            unfinished = content[end:]
         try:
-            json.loads(unfinished)
+            if unfinished:
+                json.loads(unfinished)
+                self.write(b"\n")  # It lacked only that.
         except (ValueError, RecursionError):
-            self.truncate(end - len(unfinished))
-        else:
-            self.write(b"\n")
+            self.truncate(end)
 
 
-def _cleaned(kind: str, data: str | bytes, conceal: Callable[[str], str], *, audio: bool) -> str:
+def _cleaned(kind: str, data: bytes, conceal: Callable[[str], str], *, audio: bool) -> str:
     """The text of an event in one line, without secrets and, unless `audio`, without audio."""
-    text = data if isinstance(data, str) else data.decode()
+    text = data.decode()
     is_audio = kind.endswith(("audio.delta", "audio_buffer.append"))
     if not is_audio:
         text = conceal(text)
-    has_audio = not audio and (is_audio or '"audio"' in text)
-    if has_audio or any(name in text for name in _SECRETS):
+    empty = () if audio else ("audio", "delta") if is_audio else ("audio",)
+    if any(f'"{name}"' in text for name in (*_SECRETS, *empty)):
         event = json.loads(text)
-        _hide(event, audio=audio)
-        if is_audio and not audio and "delta" in event:
-            event["delta"] = ""
-        text = json.dumps(event, separators=(",", ":"))
+        hidden = _hidden(event, empty)
+        if hidden != event:
+            text = json.dumps(hidden, separators=(",", ":"))
     # Line ends are white space in JSON; in a string they are escaped.
     return text.replace("\n", " ").replace("\r", " ")
 
 
-def _hide(value: Any, *, audio: bool) -> None:
+def _hidden(value: Any, empty: tuple[str, ...]) -> Any:
+    """A copy without secrets, in which strings of the names in `empty` are ""."""
     if is_array(value):
-        for each in value:
-            _hide(each, audio=audio)
-    elif is_object(value):
-        for name in ("client_secret", "authorization"):
-            if isinstance(value.get(name), str):
-                value[name] = _HIDDEN
-        if is_object(secret := value.get("client_secret")) and "value" in secret:
-            secret["value"] = _HIDDEN
-        if value.get("type") == "mcp" and is_object(headers := value.get("headers")):
-            value["headers"] = dict.fromkeys(headers, _HIDDEN)
-        if not audio and isinstance(value.get("audio"), str):
-            value["audio"] = ""
-        for each in value.values():
-            _hide(each, audio=audio)
+        return [_hidden(each, empty) for each in value]
+    if not is_object(value):
+        return value
+    copy = {name: _hidden(each, empty) for name, each in value.items()}
+    for name in empty:
+        if isinstance(copy.get(name), str):
+            copy[name] = ""
+    for name in ("client_secret", "authorization"):
+        if isinstance(copy.get(name), str):
+            copy[name] = _HIDDEN
+    if is_object(secret := copy.get("client_secret")) and "value" in secret:
+        secret["value"] = _HIDDEN
+    if copy.get("type") == "mcp" and (headers := copy.get("headers")):
+        copy["headers"] = dict.fromkeys(headers, _HIDDEN) if is_object(headers) else _HIDDEN
+    return copy

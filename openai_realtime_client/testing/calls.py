@@ -29,10 +29,10 @@ class RealtimeCall:
     - `status_code`: the SIP status with which it was rejected
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, *, is_ringing: bool) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, settings: Event | None = None) -> None:
         self.id = f"rtc_{secrets.token_hex(10)}"
-        self.status = "ringing" if is_ringing else "active"
-        self.settings: Event = {}
+        self.status = "ringing" if settings is None else "active"
+        self.settings: Event = settings or {}
         self.target_uri: str | None = None
         self.status_code: int | None = None
         self._loop = loop

@@ -6,9 +6,8 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Mapping
 from email import message_from_bytes
-from typing import Any, NamedTuple
+from typing import Any
 
 from openai_realtime_client import ga, v1
 from openai_realtime_client.core.errors import InvalidModelError
@@ -20,9 +19,9 @@ from openai_realtime_client.testing.rules import SETTINGS
 from openai_realtime_client.testing.settings import Event, merge, new_session, returned_settings
 from openai_realtime_client.testing.translation import new_translation
 from openai_realtime_client.testing.v1 import ga_settings, v1_settings
-from openai_realtime_client.testing.websocket import HttpRequest
+from openai_realtime_client.testing.websocket import HttpRequest, Response, http_response
 
-__all__ = ["Endpoints", "HttpAnswer", "asks_for_v1", "key_of", "refused"]
+__all__ = ["Endpoints", "refused"]
 
 _LIFETIME = 600
 # What can be done with a call, and while it has which status.
@@ -38,43 +37,14 @@ _SDP = (
 )
 
 
-class HttpAnswer(NamedTuple):
-    """What to answer to an HTTP request."""
-
-    status: int
-    body: bytes = b""
-    content_type: str = "application/json"
-    headers: Mapping[str, str] = {}
-
-
-def json_answer(value: Any, status: int = 200) -> HttpAnswer:
-    """An answer with a JSON body."""
-    return HttpAnswer(status, json.dumps(value).encode())
-
-
-def refused(status: int, code: str | None, message: str, param: str | None = None) -> HttpAnswer:
-    """An answer with the service's error object."""
+def refused(status: int, code: str | None, message: str, param: str | None = None) -> Response:
+    """A response with the service's error object."""
     error = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
-    return json_answer({"error": error}, status)
+    return _json({"error": error}, status)
 
 
-def key_of(headers: Mapping[str, str]) -> str:
-    """The key in the headers of a request, or ""; also as browsers send it, in a subprotocol."""
-    scheme, _, key = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return key.strip()
-    if "api-key" in headers:
-        return headers["api-key"]
-    for offered in headers.get("sec-websocket-protocol", "").split(","):
-        if offered.strip().startswith("openai-insecure-api-key."):
-            return offered.strip().removeprefix("openai-insecure-api-key.")
-    return ""
-
-
-def asks_for_v1(headers: Mapping[str, str]) -> bool:
-    """Whether a handshake asks for `realtime=v1`, in a header or, as browsers do, a subprotocol."""
-    offered = headers.get("sec-websocket-protocol", "")
-    return "realtime=v1" in headers.get("openai-beta", "") or "openai-beta.realtime-v1" in offered
+def _json(value: Any, status: int = 200) -> Response:
+    return http_response(status, json.dumps(value).encode())
 
 
 class Endpoints:
@@ -92,15 +62,9 @@ class Endpoints:
         """Whether a key is a client secret that no longer opens sessions."""
         return key in self._secrets and self._secrets[key][1] <= time.time()
 
-    def new_call(self, *, is_ringing: bool) -> RealtimeCall:
-        """Begin a call; in the server's thread."""
-        call = RealtimeCall(asyncio.get_running_loop(), is_ringing=is_ringing)
-        self.calls[call.id] = call
-        return call
-
-    def answer(self, request: HttpRequest) -> HttpAnswer:
-        """HttpAnswer a request with a valid key."""
-        path = request.target.partition("?")[0]
+    def answer(self, request: HttpRequest) -> Response:
+        """Answer a request with a valid key."""
+        path = request.path
         _, _, name = path.rpartition("/realtime/")
         found = {
             "client_secrets": self._client_secret,
@@ -129,44 +93,42 @@ class Endpoints:
         self._secrets[value] = session, expires_at
         return {"value": value, "expires_at": expires_at}
 
-    def _client_secret(self, request: HttpRequest) -> HttpAnswer:
+    def _client_secret(self, request: HttpRequest) -> Response:
         wanted = _read(request.body, ga.RealtimeCreateClientSecretRequest)
         session = _configured(wanted.get("session") or {})
         shown = returned_settings(SETTINGS[session["type"]], session)
-        return json_answer({**self._issue(session, wanted.get("expires_after")), "session": shown})
+        return _json({**self._issue(session, wanted.get("expires_after")), "session": shown})
 
-    def _translation_secret(self, request: HttpRequest) -> HttpAnswer:
+    def _translation_secret(self, request: HttpRequest) -> Response:
         wanted = _read(request.body, ga.RealtimeTranslationClientSecretCreateRequest)
         session = new_translation(_id("sess"), wanted["session"]["model"])
         session["audio"] = {**session["audio"], **(wanted["session"].get("audio") or {})}
-        return json_answer(
-            {**self._issue(session, wanted.get("expires_after")), "session": session}
-        )
+        return _json({**self._issue(session, wanted.get("expires_after")), "session": session})
 
-    def _session(self, request: HttpRequest) -> HttpAnswer:
+    def _session(self, request: HttpRequest) -> Response:
         wanted = ga_settings(_read(request.body, v1.RealtimeSessionCreateRequest))
         session = _configured({"type": "realtime", **wanted})
         return self._issued(session, v1.RealtimeSessionCreateResponse)
 
-    def _transcription_session(self, request: HttpRequest) -> HttpAnswer:
+    def _transcription_session(self, request: HttpRequest) -> Response:
         wanted = ga_settings(_read(request.body, v1.RealtimeTranscriptionSessionCreateRequest))
         session = _configured({"type": "transcription", **wanted})
         return self._issued(session, v1.RealtimeTranscriptionSessionCreateResponse)
 
-    def _issued(self, session: Event, shape: type[RealtimeModel]) -> HttpAnswer:
+    def _issued(self, session: Event, shape: type[RealtimeModel]) -> Response:
         """What v1 returns of a new session, with its secret."""
         settings = {"client_secret": self._issue(session), **v1_settings(session)}
-        return json_answer(returned_settings(shape, settings))
+        return _json(returned_settings(shape, settings))
 
-    def _create_call(self, request: HttpRequest) -> HttpAnswer:
+    def _create_call(self, request: HttpRequest) -> Response:
         settings = _configured(_call_settings(request))
-        call = self.new_call(is_ringing=False)
-        call.settings = settings
-        location = {"Location": f"/v1/realtime/calls/{call.id}"}
-        return HttpAnswer(201, _SDP.encode(), "application/sdp", location)
+        call = RealtimeCall(asyncio.get_running_loop(), settings)
+        self.calls[call.id] = call
+        location = f"/v1/realtime/calls/{call.id}"
+        return http_response(201, _SDP.encode(), "application/sdp", Location=location)
 
-    def _call_action(self, request: HttpRequest) -> HttpAnswer:
-        call_id, _, action = request.target.partition("/calls/")[2].partition("/")
+    def _call_action(self, request: HttpRequest) -> Response:
+        call_id, _, action = request.path.partition("/calls/")[2].partition("/")
         call = self.calls.get(call_id)
         if call is None or call.status not in _ACTIONS.get(action, ()):
             return refused(404, None, "No such call or action.")
@@ -182,7 +144,7 @@ class Endpoints:
             call.end("referred")
         else:
             call.end("ended")
-        return HttpAnswer(200)
+        return http_response(200)
 
 
 def _id(prefix: str) -> str:

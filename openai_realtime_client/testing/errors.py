@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from openai_realtime_client.core.deviations import Deviation, deviations
@@ -11,7 +11,7 @@ from openai_realtime_client.core.json_types import is_array, is_object
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing.settings import Event, Ids
 
-__all__ = ["Refusal", "StrictRules", "check", "error_event"]
+__all__ = ["Refusal", "Rules", "StrictRules", "check", "error_event"]
 
 # What the pages of the API say of values beyond their types.
 _RANGES = {
@@ -140,48 +140,82 @@ def error_event(ids: Ids, refusal: Refusal, event: RealtimeModel | None = None) 
     return ids.event("error", error=error)
 
 
-class StrictRules:
-    """Rules of a session: a method for each event of the client, and errors for the rest.
+class Rules:
+    """What a server does in a session. Events that a method returns are sent in their order.
 
-    `is_over` says that the server closes the connection now.
+    Attributes:
+        closing: The code and the reason with which the server closes the connection now.
+        mismatch: Where the client departed from a script.
     """
 
-    def __init__(self, ids: Ids) -> None:
-        self.is_over = False
-        self._ids = ids
-        self._streams: list[Iterator[Event | float]] = []
+    def __init__(self, closing: tuple[int, str] | None = None) -> None:
+        self.closing = closing
+        self.mismatch: str | None = None
 
-    def streams(self) -> Sequence[Iterator[Event | float]]:
+    def start(self) -> Iterable[Event]:
+        """The events with which a session begins."""
+        return []
+
+    def receive(self, event: RealtimeModel) -> Iterable[Event]:
+        """The answer to an event of the client."""
+        return []
+
+    def refuse(self, error: InvalidEventError, text: str) -> Iterable[Event]:
+        """The answer to a message that is not an event."""
+        return []
+
+    def streams(self) -> Iterable[Iterator[Event | float]]:
         """What has begun since this was last called, to be sent beside the answers.
 
         A number between the events is a pause, in seconds.
         """
+        return []
+
+    def sent(self, event: Event) -> Event | None:
+        """An event as the protocol has it; `None` if it has none."""
+        return event
+
+    def end(self) -> None:
+        """Take it that the connection has ended."""
+
+
+class StrictRules(Rules):
+    """Rules with a method for each event of the client, and errors for the rest."""
+
+    def __init__(self, ids: Ids) -> None:
+        super().__init__()
+        self._ids = ids
+        self._streams: list[Iterator[Event | float]] = []
+
+    def streams(self) -> Sequence[Iterator[Event | float]]:
+        """What has begun since this was last called."""
         begun, self._streams = self._streams, []
         return begun
 
     def receive(self, event: RealtimeModel) -> Sequence[Event]:
         """Answer an event of the client, with an `error` event where it is refused."""
         try:
-            return self.answer(check(event))
+            wire = self._checked(event)
+            found = self._handlers().get(wire["type"])
+            if found is None:
+                message = f"'{wire['type']}' is not for this session."
+                raise Refusal("invalid_value", message, "type")
+            return found(wire)
         except Refusal as refusal:
             return [error_event(self._ids, refusal, event)]
 
-    def answer(self, wire: Event) -> Sequence[Event]:
-        """Answer an event that was checked; raises `Refusal`."""
-        found = self._handlers().get(wire["type"])
-        if found is None:
-            message = f"'{wire['type']}' is not for this session."
-            raise Refusal("invalid_value", message, "type")
-        return found(wire)
-
-    def refuse(self, error: InvalidEventError) -> Sequence[Event]:
+    def refuse(self, error: InvalidEventError, text: str) -> Sequence[Event]:
         """Answer a message that is not an event."""
         path, problem = error.problems[0]
         if path == "type":
-            text = "The 'type' field is missing or not a string."
-            return [error_event(self._ids, Refusal("invalid_event", text, "type"))]
+            about = "The 'type' field is missing or not a string."
+            return [error_event(self._ids, Refusal("invalid_event", about, "type"))]
         refusal = Refusal("invalid_json", f"The message is not an event: {problem}.")
         return [error_event(self._ids, refusal)]
+
+    def _checked(self, event: RealtimeModel) -> Event:
+        """An event of the client, in the shape of GA; raises `Refusal`."""
+        return check(event)
 
     def _handlers(self) -> Mapping[str, Callable[[Event], Sequence[Event]]]:
         """What answers an event, by its type."""

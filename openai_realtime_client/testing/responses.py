@@ -162,6 +162,9 @@ class Response:
             yield self._conversation.begin(item)
 
     def _close(self, item: Event) -> Iterator[Event]:
+        if "status" in item:
+            status = "completed" if self._status == "completed" else "incomplete"
+            item = {**item, "status": status}
         place = {"output_index": len(self._wire["output"]), "item": item}
         self._wire["output"] = [*self._wire["output"], item]
         yield from self._conversation.finish(item)
@@ -189,21 +192,22 @@ class Response:
         item |= {"name": call.name, "call_id": self._ids("call"), "arguments": ""}
         yield from self._open(item)
         place = {**self._place(item), "call_id": item["call_id"]}
+        yield from self._stream_arguments(item, call, place)
+        kind = "function_call_arguments.done"
+        yield self._event(kind, **place, name=call.name, arguments=item["arguments"])
+        yield from self._close(item)
+
+    def _stream_arguments(self, item: Event, call: Call, place: Event) -> Iterator[Event | float]:
         for piece in self._pieces(call.json):
-            item = {**item, "arguments": item["arguments"] + piece}
-            yield self._event("function_call_arguments.delta", **place, delta=piece)
+            item["arguments"] += piece
+            yield self._event(f"{item['type']}_arguments.delta", **place, delta=piece)
             yield from self._pause()
-        said = {"name": call.name, "arguments": item["arguments"]}
-        yield self._event("function_call_arguments.done", **place, **said)
-        is_whole = self._status == "completed"
-        yield from self._close({**item, "status": "completed" if is_whole else "incomplete"})
 
     def _call_tool(self, call: Call) -> Iterator[Event | float]:
         """Call a tool of an MCP server, if it needs no approval, and say what its output is."""
         label = call.server_label or ""
-        tool = next(
-            (each for each in self._turn.mcp.get(label, ()) if each.name == call.name), None
-        )
+        tools = {each.name: each for each in self._turn.mcp.get(label, ())}
+        tool = tools.get(call.name)
         item: Event = {"id": self._ids("item"), "server_label": label, "name": call.name}
         request = self._approved()
         if tool and not request and needs_approval(self._tools, label, tool):
@@ -212,19 +216,16 @@ class Response:
             yield from self._close(item)
             return
         item |= {"type": "mcp_call", "arguments": "", "output": None, "error": None}
-        yield from self._open({**item, "approval_request_id": request})
+        item["approval_request_id"] = request
+        yield from self._open(item)
         place = self._place(item)
-        for piece in self._pieces(call.json):
-            item = {**item, "arguments": item["arguments"] + piece}
-            yield self._event("mcp_call_arguments.delta", **place, delta=piece)
-            yield from self._pause()
+        yield from self._stream_arguments(item, call, place)
         yield self._event("mcp_call_arguments.done", **place, arguments=item["arguments"])
         yield self._ids.event("response.mcp_call.in_progress", **place)
         unknown = {"type": "protocol_error", "code": -32602, "message": "Unknown tool."}
-        outcome = tool.run(call.json) if tool else {"error": unknown}
-        kind = "failed" if "error" in outcome else "completed"
+        item |= tool.run(call.json) if tool else {"error": unknown}
+        kind = "failed" if item["error"] else "completed"
         yield self._ids.event(f"response.mcp_call.{kind}", **place)
-        item |= {"approval_request_id": request, **outcome}
         yield from self._close(item)
         if kind == "completed":
             yield from self._say(f"The function said: {text_of(item)}")
@@ -253,9 +254,7 @@ class Response:
         yield self._event(kind, **place, **{key: part[key]})
         yield self._event("content_part.done", **place, part=part)
         content = [{**part, "type": f"output_{part['type']}"}]
-        is_whole = self._status == "completed"
-        status = "completed" if is_whole else "incomplete"
-        yield from self._close({**item, "content": content, "status": status})
+        yield from self._close({**item, "content": content})
 
     def _write(self, text: str, place: Event, part: Event) -> Iterator[Event | float]:
         for piece in self._pieces(text):

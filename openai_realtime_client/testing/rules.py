@@ -66,11 +66,6 @@ class RealtimeRules(StrictRules):
         self._turns = 0
         self._tokens_left = _TOKEN_LIMIT
 
-    @property
-    def conversation_id(self) -> str:
-        """The id of the conversation."""
-        return self._conversation.id
-
     def start(self) -> Sequence[Event]:
         """`session.created`."""
         return [self._session_event("session.created"), *self._list_tools()]

@@ -14,35 +14,28 @@ from functools import partial
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, overload
-from urllib.parse import parse_qs, urlsplit
+from weakref import WeakSet
 
 from typing_extensions import Self, Unpack
 
-from openai_realtime_client import ga, v1
 from openai_realtime_client.testing.answers import Answers
 from openai_realtime_client.testing.calls import RealtimeCall, announce
-from openai_realtime_client.testing.endpoints import (
-    Endpoints,
-    HttpAnswer,
-    asks_for_v1,
-    key_of,
-    refused,
-)
+from openai_realtime_client.testing.endpoints import Endpoints, refused
+from openai_realtime_client.testing.errors import Rules
 from openai_realtime_client.testing.faults import Faults
 from openai_realtime_client.testing.mcp import McpServers
 from openai_realtime_client.testing.recording import RecordedEvent, read_recording
 from openai_realtime_client.testing.rules import Model, RealtimeRules
-from openai_realtime_client.testing.session import Received, ReplaySession, Rules, Sent
+from openai_realtime_client.testing.script import Script
+from openai_realtime_client.testing.session import Received, ReplaySession, Sent
 from openai_realtime_client.testing.settings import Ids, new_session
 from openai_realtime_client.testing.translation import TranslationRules, new_translation
 from openai_realtime_client.testing.v1 import V1Rules
 from openai_realtime_client.testing.websocket import (
-    BadRequestError,
     HttpRequest,
+    Response,
     WebSocket,
     http_response,
-    read_head,
-    with_body,
 )
 
 if TYPE_CHECKING:
@@ -147,8 +140,9 @@ class ReplayServer(Generic[Received, Sent]):
         self._endpoints = Endpoints()
         self._requests = 0
         self._thread: threading.Thread | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._open: dict[asyncio.Task[Any], ReplaySession[Received, Sent]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._running: dict[asyncio.Task[Any], ReplaySession[Received, Sent]] = {}
+        self._sockets: WeakSet[WebSocket] = WeakSet()
         self._loop: asyncio.SelectorEventLoop
         self._listener: socket.socket
         self._stop: asyncio.Event
@@ -190,12 +184,10 @@ class ReplayServer(Generic[Received, Sent]):
             ValueError: The secret is not base64.
         """
         headers = {"From": "sip:+14155550100@sip.example.com", **(sip_headers or {})}
-        call = asyncio.run_coroutine_threadsafe(self._new_call(), self._loop).result()
+        call = RealtimeCall(self._loop)
+        self._endpoints.calls[call.id] = call
         announce(call, url, secret, headers)
         return call
-
-    async def _new_call(self) -> RealtimeCall:
-        return self._endpoints.new_call(is_ringing=True)
 
     def __enter__(self) -> Self:
         self._start()
@@ -262,7 +254,13 @@ class ReplayServer(Generic[Received, Sent]):
         await self._stop.wait()
         self._loop.remove_reader(self._listener)
         self._listener.close()
-        await self._close_sessions()
+        for session in self._running.values():
+            session.begin_close(1001)
+        if self._running:
+            # Clients have the time to answer.
+            await asyncio.wait({*self._running}, timeout=_TIMEOUT)
+        for connection in self._sockets:
+            connection.transport.abort()
         while others := asyncio.all_tasks() - {asyncio.current_task()}:
             # So that each has begun: only then does it clean up.
             await asyncio.sleep(0)
@@ -274,149 +272,104 @@ class ReplayServer(Generic[Received, Sent]):
         # The client may be gone again.
         with contextlib.suppress(OSError):
             connection, _ = self._listener.accept()
-            task = self._loop.create_task(self._connected(connection))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            # Without it each event waits up to 40 ms for the last.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._begin(self._connected(connection))
 
-    async def _close_sessions(self) -> None:
-        """Close what is open, and give clients the time to answer."""
-        for session in self._open.values():
-            session.close_soon(1001)
-        if self._open:
-            await asyncio.wait({*self._open}, timeout=_TIMEOUT)
+    async def _connected(self, connection: socket.socket, **options: Any) -> None:
+        _, made = await self._loop.connect_accepted_socket(
+            lambda: WebSocket(self._answer), connection, **options
+        )
+        self._sockets.add(made)
 
-    async def _connected(self, connection: socket.socket) -> None:
-        reader, writer = await asyncio.open_connection(sock=connection)
-        try:
-            await self._talk(reader, writer)
-        except OSError:
-            pass  # The client is gone.
-        finally:
-            writer.close()
-            with contextlib.suppress(OSError, asyncio.TimeoutError):
-                await asyncio.wait_for(writer.wait_closed(), _TIMEOUT)
-            writer.transport.abort()
+    def _begin(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        answer: HttpAnswer | None
-        try:
-            received = await read_head(reader)
-            if received is None:
-                return
-            head, request = received
-            if self._is_foreign(request):
-                answer = refused(403, None, "Requests of web pages need `allowed_origins`.")
-            elif request.headers.get("upgrade", "").lower() != "websocket":
-                answer = await self._answer_http(request, reader)
-            else:
-                answer = self._refused_handshake(request)
-            if answer is None:
-                await self._hold_session(head, request, WebSocket(reader, writer))
-                return
-        except BadRequestError:
-            answer = refused(400, None, "Your request is not HTTP.")
-        self._requests += 1
-        headers = {"x-request-id": f"req_{self._requests:08}", **answer.headers}
-        writer.write(http_response(answer.status, answer.body, answer.content_type, headers))
-        await writer.drain()
+    def _answer(self, connection: WebSocket, request: HttpRequest | None) -> None:
+        """Respond to a request, or begin the session that it asks for."""
+        response = self._response(request)
+        if response:
+            self._requests += 1
+            response.headers["x-request-id"] = f"req_{self._requests:08}"
+            connection.respond(response)
+        elif request and connection.accept(request):
+            session = self._new_session(connection, request)
+            self.sessions.append(session)
+            task = self._begin(session.run())
+            self._running[task] = session
+            task.add_done_callback(self._running.pop)
 
-    def _is_foreign(self, request: HttpRequest) -> bool:
-        """Whether a browser sent it for a page that the user of the server has not allowed."""
+    def _response(self, request: HttpRequest | None) -> Response | None:
+        """What to respond to a request; `None` for a handshake that is not refused."""
+        if request is None:
+            return refused(400, None, "Your request is not HTTP.")
         origin = request.headers.get("origin")
-        return origin is not None and origin.lower() not in self._allowed_origins
-
-    async def _answer_http(self, request: HttpRequest, reader: asyncio.StreamReader) -> HttpAnswer:
-        if not self._is_key_valid(request):
+        if origin is not None and origin.lower() not in self._allowed_origins:
+            return refused(403, None, "Requests of web pages need `allowed_origins`.")
+        if request.headers.get("upgrade", "").lower() == "websocket":
+            return self._refused_handshake(request)
+        if not self._is_key_valid(request.key):
             return refused(401, "invalid_api_key", "Incorrect API key provided.")
-        return self._endpoints.answer(await with_body(request, reader))
+        return self._endpoints.answer(request)
 
-    def _is_key_valid(self, request: HttpRequest) -> bool:
-        key = key_of(request.headers)
+    def _is_key_valid(self, key: str) -> bool:
         if self._endpoints.settings_for(key) is not None:
             return not self._endpoints.has_expired(key)
         return self._api_key is None or hmac.compare_digest(key.encode(), self._api_key.encode())
 
-    def _refused_handshake(self, request: HttpRequest) -> HttpAnswer | None:
+    def _refused_handshake(self, request: HttpRequest) -> Response | None:
         faults = self.faults
         if faults.refuse is not None:
             body = faults.refuse_body.encode()
             is_json = faults.refuse_body.lstrip().startswith(("{", "["))
-            return HttpAnswer(faults.refuse, body, "application/json" if is_json else "text/plain")
-        path = request.target.partition("?")[0]
-        if not path.endswith(("/realtime", "/realtime/translations")):
-            return refused(404, None, f"Invalid URL (GET {path[:100]})")
-        call_id = _query(request).get("call_id")
-        call = self.calls.get(call_id or "")
-        if call_id is not None and (call is None or call.status != "active"):
+            return http_response(
+                faults.refuse, body, "application/json" if is_json else "text/plain"
+            )
+        if not request.path.endswith(("/realtime", "/realtime/translations")):
+            return refused(404, None, f"Invalid URL (GET {request.path[:100]})")
+        call = self.calls.get(request.query.get("call_id", ""))
+        if "call_id" in request.query and (call is None or call.status != "active"):
             return refused(404, None, "No such call.")
         return None
 
-    async def _hold_session(self, head: bytes, request: HttpRequest, websocket: WebSocket) -> None:
-        protocol = self._protocol or ("v1" if asks_for_v1(request.headers) else "ga")
-        parsers: Any = _parsers(protocol, request)
-        # Now, because faults may be changed before the handshake is through.
+    def _new_session(
+        self, connection: WebSocket, request: HttpRequest
+    ) -> ReplaySession[Received, Sent]:
+        protocol = self._protocol or ("v1" if request.asks_for_v1 else "ga")
+        call = self.calls.get(request.query.get("call_id", ""))
         session: ReplaySession[Received, Sent] = ReplaySession(
-            request.target,
-            request.headers,
+            request,
             protocol,
-            parsers,
-            websocket,
-            faults=self.faults,
+            connection,
+            self._rules(request, protocol, call),
+            self.faults,
             keep_events=self._keep_events,
         )
-        self.sessions.append(session)
-        task = asyncio.current_task()
-        assert task
-        self._open[task] = session
-        try:
-            if await websocket.accept(head):
-                await session.run(self._part(session, request))
-        finally:
-            del self._open[task]
-
-    def _part(
-        self, session: ReplaySession[Received, Sent], request: HttpRequest
-    ) -> Coroutine[Any, Any, None]:
-        """What the server does in a session."""
-        if not self._is_key_valid(request):
-            return session.reject(3000, "invalid_request_error.invalid_api_key")
-        if asks_for_v1(request.headers) and session.protocol == "ga":
-            return session.reject(4000, "invalid_request_error.beta_api_shape_disabled")
-        if self._script is not None:
-            return session.replay(self._script)
-        call = self.calls.get(_query(request).get("call_id", ""))
         if call:
-            call.attach(partial(session.close_soon, 1000, "The call has ended."))
-        return session.follow(self._rules(request, session.protocol, call))
+            call.attach(partial(session.begin_close, 1000, "The call has ended."))
+        return session
 
     def _rules(self, request: HttpRequest, protocol: str, call: RealtimeCall | None) -> Rules:
-        query, ids = _query(request), Ids(len(self.sessions))
-        model = query.get("model") or query.get("deployment")
-        settings = self._endpoints.settings_for(key_of(request.headers))
+        if not self._is_key_valid(request.key):
+            return Rules((3000, "invalid_request_error.invalid_api_key"))
+        if request.asks_for_v1 and protocol == "ga":
+            return Rules((4000, "invalid_request_error.beta_api_shape_disabled"))
+        if self._script is not None:
+            return Script(self._script)
+        ids = Ids(len(self.sessions) + 1)
+        model = request.query.get("model") or request.query.get("deployment")
         # A copy, because sessions change their settings.
-        settings = copy.deepcopy(call.settings if call else settings)
-        if _is_translation(request):
+        settings = copy.deepcopy(
+            call.settings if call else self._endpoints.settings_for(request.key)
+        )
+        if request.is_translation:
             translation = new_translation(ids("sess"), model or "gpt-realtime-translate")
             return TranslationRules(settings or translation, ids)
-        kind = "transcription" if query.get("intent") == "transcription" else "realtime"
+        kind = "transcription" if request.query.get("intent") == "transcription" else "realtime"
         default = "gpt-4o-realtime-preview" if protocol == "v1" else "gpt-realtime"
         settings = settings or new_session(ids("sess"), model or default, kind)
-        rules = RealtimeRules(settings, ids, self._model, is_call=call is not None)
-        return V1Rules(rules, ids) if protocol == "v1" else rules
-
-
-def _query(request: HttpRequest) -> dict[str, str]:
-    query = parse_qs(urlsplit(request.target).query)
-    return {name: values[-1] for name, values in query.items()}
-
-
-def _is_translation(request: HttpRequest) -> bool:
-    return request.target.partition("?")[0].endswith("/translations")
-
-
-def _parsers(protocol: str, request: HttpRequest) -> tuple[Any, Any]:
-    if _is_translation(request):
-        return ga.parse_translation_client_event, ga.parse_translation_server_event
-    if protocol == "v1":
-        return v1.parse_client_event, v1.parse_server_event
-    return ga.parse_client_event, ga.parse_server_event
+        rules = V1Rules if protocol == "v1" else RealtimeRules
+        return rules(settings, ids, self._model, is_call=call is not None)

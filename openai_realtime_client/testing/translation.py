@@ -64,7 +64,7 @@ class TranslationRules(StrictRules):
         return [*self._translate(_CHUNK)]
 
     def _close(self, _: Event) -> Sequence[Event]:
-        self.is_over = True
+        self.closing = 1000, ""
         return [*self._translate(1), self._ids.event("session.closed")]
 
     def _translate(self, least: int) -> Iterator[Event]:

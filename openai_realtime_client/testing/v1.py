@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from openai_realtime_client import v1
-from openai_realtime_client.core.errors import InvalidEventError
 from openai_realtime_client.core.json_types import at, is_object
 from openai_realtime_client.core.model import RealtimeModel
-from openai_realtime_client.testing.errors import Refusal, check, error_event
+from openai_realtime_client.testing.errors import check
 from openai_realtime_client.testing.rules import RealtimeRules
-from openai_realtime_client.testing.settings import Event, Ids, returned_settings
+from openai_realtime_client.testing.settings import Event, returned_settings
 
 __all__ = ["V1Rules", "ga_settings", "v1_settings"]
 
@@ -46,44 +45,24 @@ _FORMAT_NAMES: dict[Any, str] = {value["type"]: name for name, value in _FORMATS
 _MODES = ("none", "auto", "required")
 
 
-class V1Rules:
+class V1Rules(RealtimeRules):
     """The rules of one session of `realtime=v1`: those of GA, translated both ways."""
 
-    def __init__(self, rules: RealtimeRules, ids: Ids) -> None:
-        self.is_over = False
-        self._rules = rules
-        self._ids = ids
-        self._temperature = 0.8
+    _temperature = 0.8
 
     def start(self) -> Sequence[Event]:
         """`session.created` or `transcription_session.created`, then `conversation.created`."""
-        conversation = {"id": self._rules.conversation_id, "object": "realtime.conversation"}
+        conversation = {"id": self._conversation.id, "object": "realtime.conversation"}
         created = self._ids.event("conversation.created", conversation=conversation)
-        return [*self._translated(self._rules.start()), created]
+        return [*super().start(), created]
 
-    def receive(self, event: RealtimeModel) -> Sequence[Event]:
-        """Answer an event of the client, with an `error` event where it is refused."""
-        try:
-            # The service's own examples name this field so.
-            wire = check(event, allowed="response.max_output_tokens")
-            return [*self._translated(self._rules.answer(self._to_ga(wire)))]
-        except Refusal as refusal:
-            return [*self._translated([error_event(self._ids, refusal, event)])]
+    def _checked(self, event: RealtimeModel) -> Event:
+        # The service's own examples name this field so.
+        return self._to_ga(check(event, allowed="response.max_output_tokens"))
 
-    def refuse(self, error: InvalidEventError) -> Sequence[Event]:
-        """Answer a message that is not an event."""
-        return self._rules.refuse(error)
-
-    def streams(self) -> Sequence[Iterator[Event | float]]:
-        """What has begun since this was last called."""
-        return [self._translated(stream) for stream in self._rules.streams()]
-
-    def _translated(self, events: Iterable[Any]) -> Iterator[Any]:
-        for event in events:
-            if isinstance(event, (int, float)):
-                yield event
-            elif event["type"] != "conversation.item.done":
-                yield self._to_v1(event)
+    def sent(self, event: Event) -> Event | None:
+        """An event in the names and shapes of v1."""
+        return None if event["type"] == "conversation.item.done" else self._to_v1(event)
 
     def _to_ga(self, wire: Event) -> Event:
         kind = wire["type"]

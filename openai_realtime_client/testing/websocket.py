@@ -1,22 +1,22 @@
-"""WebSocket and HTTP on asyncio streams: the server's side of one TCP connection."""
+"""The server's side of one TCP connection: an HTTP request, and after a handshake WebSocket."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import socket
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, replace
-from http import HTTPStatus
-from http.client import HTTPException, parse_headers
+import http.client
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 try:
+    from websockets.asyncio.connection import Connection
+    from websockets.datastructures import Headers
+    from websockets.exceptions import ConnectionClosed
     from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
-    from websockets.frames import Close, Frame, Opcode
-    from websockets.http11 import Request
-    from websockets.protocol import OPEN
+    from websockets.http11 import Request, Response
+    from websockets.protocol import CLOSING, OPEN
     from websockets.server import ServerProtocol
     from websockets.typing import Subprotocol
 except ImportError:
@@ -24,97 +24,104 @@ except ImportError:
         'the embedded server needs websockets: pip install "websockets>=15"'
     ) from None
 
-__all__ = ["BadRequestError", "HttpRequest", "WebSocket", "http_response", "read_head", "with_body"]
+__all__ = ["HttpRequest", "Response", "WebSocket", "http_response"]
 
 # Above what any event may hold, so that one that is too large is answered by an error event.
 _MESSAGE_LIMIT = 64 * 2**20
+# Messages that were read and not yet answered.
+_MOST_WAITING = 64
 _CLOSE_TIMEOUT = 0.5
+_HEAD_LIMIT = 2**16
 # Of bodies: fewer than 100 MB.
 _LENGTH_DIGITS = 8
 
 
-class BadRequestError(Exception):
-    """What a client sent is not an HTTP request."""
-
-
 @dataclass(frozen=True)
 class HttpRequest:
-    """An HTTP request. Names of `headers` are in lower case."""
+    """An HTTP request. Names of `headers` are in lower case; `head` is as it came."""
 
+    head: bytes
     method: str
     target: str
     headers: Mapping[str, str]
-    body: bytes = b""
+    body: bytes
 
+    @property
+    def path(self) -> str:
+        """The target without its query."""
+        return self.target.partition("?")[0]
 
-async def read_head(reader: asyncio.StreamReader) -> tuple[bytes, HttpRequest] | None:
-    """Read the head of a request.
+    @property
+    def is_translation(self) -> bool:
+        """Whether it is for the endpoint of translation sessions."""
+        return self.path.endswith("/translations")
 
-    Returns:
-        The head as it came, and parsed; `None` when the connection ends before it is complete.
+    @cached_property
+    def query(self) -> dict[str, str]:
+        """The last value of each parameter of the query."""
+        query = parse_qs(urlsplit(self.target).query)
+        return {name: values[-1] for name, values in query.items()}
 
-    Raises:
-        BadRequestError: The head is not one of HTTP.
-    """
-    try:
-        head = await reader.readuntil(b"\r\n\r\n")
-        line, _, rest = head.partition(b"\r\n")
-        method, target, _ = line.decode("ascii").split(" ")
-        urlsplit(target)
-        headers = {name.lower(): value for name, value in parse_headers(BytesIO(rest)).items()}
-    except asyncio.IncompleteReadError:
-        return None
-    except (asyncio.LimitOverrunError, HTTPException, ValueError):
-        raise BadRequestError from None
-    return head, HttpRequest(method, target, headers)
+    @property
+    def key(self) -> str:
+        """The key in the headers, or ""; also as browsers send it, in a subprotocol."""
+        scheme, _, key = self.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return key.strip()
+        prefix = "openai-insecure-api-key."
+        offered = self.headers.get("sec-websocket-protocol", "").split(",")
+        found = (each.strip().removeprefix(prefix) for each in offered if prefix in each)
+        return self.headers.get("api-key") or next(found, "")
 
-
-async def with_body(request: HttpRequest, reader: asyncio.StreamReader) -> HttpRequest:
-    """Read the body of a request, of as many bytes as its `Content-Length` says.
-
-    Raises:
-        BadRequestError: There are fewer bytes, or the number is not one, or above the limit.
-    """
-    length = request.headers.get("content-length", "0")
-    if not (length.isascii() and length.isdecimal() and len(length) <= _LENGTH_DIGITS):
-        raise BadRequestError
-    try:
-        return replace(request, body=await reader.readexactly(int(length)))
-    except asyncio.IncompleteReadError:
-        raise BadRequestError from None
+    @property
+    def asks_for_v1(self) -> bool:
+        """Whether it asks for `realtime=v1`, in a header or, as browsers do, a subprotocol."""
+        offered = self.headers.get("sec-websocket-protocol", "")
+        beta = self.headers.get("openai-beta", "")
+        return "realtime=v1" in beta or "openai-beta.realtime-v1" in offered
 
 
 def http_response(
-    status: int, body: bytes, content_type: str, headers: Mapping[str, str] | None = None
-) -> bytes:
-    """An HTTP response after which the connection ends."""
-    known = status in HTTPStatus._value2member_map_
-    lines = [
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase if known else 'Unknown'}",
-        f"Content-Length: {len(body)}",
-        f"Content-Type: {content_type}",
-        "Connection: close",
-        *(f"{name}: {value}" for name, value in (headers or {}).items()),
-    ]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+    status: int, body: bytes = b"", content_type: str = "application/json", **headers: str
+) -> Response:
+    """Make an HTTP response after which the connection ends."""
+    known = Headers({"Content-Length": str(len(body)), "Content-Type": content_type, **headers})
+    known["Connection"] = "close"
+    return Response(status, http.client.responses.get(status, "Unknown"), known, body)
 
 
-class WebSocket:
-    """One WebSocket connection, after its handshake.
+def _parsed(data: bytes) -> tuple[HttpRequest, bytes] | None:
+    """The request that data begins with, and the rest; `None` as long as it is not complete.
 
-    `code` and `reason` are those of the first close frame either way; `code` is 1006 after a
-    connection that ended without one, and `None` as long as it is open.
+    Raises `ValueError` or `HTTPException` for what is not an HTTP request, or too large.
+    """
+    head, end, rest = data.partition(b"\r\n\r\n")
+    if len(head) > _HEAD_LIMIT:
+        raise ValueError
+    if not end:
+        return None
+    line, _, lines = (head + end).partition(b"\r\n")
+    method, target, _ = line.decode("ascii").split(" ")
+    urlsplit(target)
+    fields = http.client.parse_headers(BytesIO(lines)).items()
+    headers = {name.lower(): value for name, value in fields}
+    length = headers.get("content-length", "0")
+    if not (length.isascii() and length.isdecimal() and len(length) <= _LENGTH_DIGITS):
+        raise ValueError
+    size = int(length)
+    if len(rest) < size:
+        return None
+    return HttpRequest(head + end, method, target, headers, rest[:size]), rest[size:]
+
+
+class WebSocket(Connection):
+    """One connection: a request, which `answer` is called with, and then a WebSocket connection.
+
+    `answer` either responds or accepts. `request` is `None` for what is not an HTTP request.
     """
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.code: int | None = None
-        self.reason = ""
-        self._reader = reader
-        self._writer = writer
-        # Without it each event waits up to 40 ms for the last; asyncio sets it for clients only.
-        tcp: socket.socket = writer.get_extra_info("socket")
-        tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._protocol = ServerProtocol(
+    def __init__(self, answer: Callable[[WebSocket, HttpRequest | None], None]) -> None:
+        protocol = ServerProtocol(
             extensions=[ServerPerMessageDeflateFactory()],
             # Browsers offer it beside their key.
             select_subprotocol=lambda _, offered: (
@@ -122,93 +129,98 @@ class WebSocket:
             ),
             max_size=_MESSAGE_LIMIT,
         )
-        # Python 3.10 lets only one task wait for the transport.
-        self._draining = asyncio.Lock()
-        self._timer: asyncio.TimerHandle | None = None
+        super().__init__(
+            protocol, ping_interval=None, close_timeout=_CLOSE_TIMEOUT, max_queue=_MOST_WAITING
+        )
+        self.protocol: ServerProtocol
+        self._answer = answer
+        self._is_answered = False
+        self._received = bytearray()
 
-    async def accept(self, head: bytes) -> bool:
-        """Answer the handshake; false if it is not one of WebSocket."""
-        self._protocol.receive_data(head)
-        for event in self._protocol.events_received():
+    @property
+    def first_close(self) -> tuple[int | None, str]:
+        """Code and reason of the first close frame either way.
+
+        The code is 1006 after a connection that ended without one, `None` while it is open.
+        """
+        frame = self.protocol.close_sent
+        if frame is None or self.protocol.close_rcvd_then_sent:
+            frame = self.protocol.close_rcvd
+        if frame:
+            return frame.code, frame.reason
+        return (None if self.protocol.state is OPEN else 1006), ""
+
+    def respond(self, response: Response) -> None:
+        """Answer the request by an HTTP response."""
+        self._is_answered = True
+        self.transport.write(response.serialize())
+        self.transport.close()
+
+    def accept(self, request: HttpRequest) -> bool:
+        """Begin to answer a handshake; false if it is not one of WebSocket, and refused."""
+        self._is_answered = True
+        self.protocol.receive_data(request.head)
+        for event in self.protocol.events_received():
             if isinstance(event, Request):
-                self._protocol.send_response(self._protocol.accept(event))
-        await self._flush()
-        return self._protocol.state is OPEN
+                self.protocol.send_response(self.protocol.accept(event))
+        if self.protocol.state is not OPEN:
+            self.send_data()
+            self.transport.close()
+        return self.protocol.state is OPEN
 
-    async def send(self, text: str) -> None:
+    def open(self) -> None:
+        """Send the answer to an accepted handshake, and take what came after it."""
+        self.send_data()
+        self.data_received(bytes(self._received))
+
+    async def send_text(self, text: str) -> None:
         """Send a text message; drop it where the connection is closing."""
-        if self._protocol.state is OPEN:
-            self._protocol.send_text(text.encode())
-            await self._flush()
+        if self.protocol.state is OPEN:
+            with contextlib.suppress(ConnectionClosed):
+                await self.send(text)
 
-    async def send_raw(self, data: bytes) -> None:
-        """Send bytes past the protocol."""
-        self._writer.write(data)
-        await self._drain()
+    def cut(self, last: bytes = b"") -> None:
+        """End the TCP connection, without a close frame, after these bytes past the protocol."""
+        self.transport.write(last)
+        self.protocol.receive_eof()
+        self.transport.close()
 
-    def cut(self) -> None:
-        """End the TCP connection, without a close frame, after what was sent."""
-        self.code = self.code or 1006
-        self._writer.close()
-
-    async def close(self, code: int, reason: str = "") -> None:
+    def begin_close(self, code: int, reason: str = "") -> None:
         """Begin to close; `messages` ends when the client has answered, or does not in time."""
-        if self._protocol.state is OPEN:
-            self.code, self.reason = code, reason
-            self._protocol.send_close(code, reason)
-            await self._flush()
+        if self.protocol.state is OPEN:
+            self.protocol.send_close(code, reason)
+            self.send_data()
+            self._expect_end()
 
-    async def messages(self) -> AsyncIterator[str | bytes]:
+    async def messages(self) -> AsyncIterator[str]:
         """The client's messages, until the connection has ended."""
-        parts: list[bytes] = []
-        is_text = True
-        while True:
-            try:
-                data = await self._reader.read(2**16)
-            except OSError:
-                data = b""
-            if not data:
-                break
-            self._protocol.receive_data(data)
-            for frame in self._protocol.events_received():
-                assert isinstance(frame, Frame)
-                if frame.opcode is Opcode.CLOSE:
-                    self._note_close(Close.parse(frame.data))
-                if frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
-                    continue
-                is_text = is_text if frame.opcode is Opcode.CONT else frame.opcode is Opcode.TEXT
-                parts.append(bytes(frame.data))
-                if frame.fin:
-                    message = b"".join(parts)
-                    parts.clear()
-                    yield message.decode("utf-8", "replace") if is_text else message
-            await self._flush()
-        # Of its own the protocol closes for what is no WebSocket.
-        self._note_close(self._protocol.close_sent)
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                yield (await self.recv(decode=False)).decode("utf-8", "replace")
 
-    def _note_close(self, close: Close | None) -> None:
-        if self.code is None:
-            self.code, self.reason = (close.code, close.reason) if close else (1006, "")
-
-    async def _flush(self) -> None:
-        for data in self._protocol.data_to_send():
-            if self._writer.is_closing():  # asyncio would log each write after a reset.
-                continue
-            if data:
-                self._writer.write(data)
-            elif self._writer.can_write_eof():
-                # The client may have reset the connection after its close frame.
-                with contextlib.suppress(OSError):
-                    self._writer.write_eof()
-        if self._protocol.close_expected() and self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(_CLOSE_TIMEOUT, self._writer.close)
-        await self._drain()
-
-    async def _drain(self) -> None:
+    def data_received(self, data: bytes) -> None:
+        """Take what the client has sent."""
+        if self._is_answered:
+            if self.protocol.state in (OPEN, CLOSING):
+                super().data_received(data)
+                self._expect_end()
+            return
+        self._received += data
+        request: HttpRequest | None = None
         try:
-            async with self._draining:
-                await self._writer.drain()
-        except OSError:
-            # Reading shows that the connection has ended.
+            if (parsed := _parsed(bytes(self._received))) is None:
+                return
+            request, self._received = parsed[0], bytearray(parsed[1])
+        except (http.client.HTTPException, ValueError):
             pass
+        self._answer(self, request)
+
+    def eof_received(self) -> None:
+        """Take it that the client sends no more."""
+        if not self._is_answered and b"\r\n\r\n" in self._received:
+            self._answer(self, None)
+        super().eof_received()
+
+    def _expect_end(self) -> None:
+        if self.protocol.close_expected():
+            self.loop.call_later(_CLOSE_TIMEOUT, self.transport.abort)

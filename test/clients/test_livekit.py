@@ -117,11 +117,16 @@ def test_the_user_interrupts() -> None:
                     await asyncio.sleep(0.01)
                 microphone.say(SPEECH)
                 await speech
+                # Otherwise the client may be gone before the server has ended the response.
+                while not done():
+                    await asyncio.sleep(0.01)
             assert speech.interrupted
+
+    def done() -> list[ga.RealtimeServerEventResponseDone]:
+        sent = server.sessions[0].sent
+        return [e for e in sent if isinstance(e, ga.RealtimeServerEventResponseDone)]
 
     # It cancels, although speech has ended the response already.
     with checked(answers=[LONG], allowed="response_cancel_not_active") as server:
         asyncio.run(talk())
-    [session] = server.sessions
-    done = [e for e in session.sent if isinstance(e, ga.RealtimeServerEventResponseDone)]
-    assert done[0].response.status == "cancelled"
+    assert done()[0].response.status == "cancelled"

@@ -20,6 +20,7 @@ from protocols import GA, PROTOCOLS, Protocol
 def with_tags(protocol: Protocol) -> Protocol:
     """A protocol whose unions always have what tells their members apart."""
     copied = Protocol(protocol.name, protocol.package)
+    copied.__dict__["document"] = protocol.document
     schemas = copied.__dict__["schemas"] = copy.deepcopy(protocol.schemas)
     for union in schemas.values():
         for reference in union.get("discriminator", {}).get("mapping", {}).values():
@@ -28,11 +29,15 @@ def with_tags(protocol: Protocol) -> Protocol:
     return copied
 
 
-PARAMS = [
-    pytest.param(protocol, name.removesuffix("Param"), id=f"{protocol.name}-{name}")
-    for protocol in map(with_tags, PROTOCOLS)
-    for name in importlib.import_module(f"{protocol.package}.params").__all__
-]
+@pytest.fixture(scope="module", params=PROTOCOLS, ids=lambda protocol: protocol.name)
+def protocol(request: pytest.FixtureRequest) -> Protocol:
+    return with_tags(request.param)
+
+
+def params(protocol: Protocol) -> list[str]:
+    """The schemas of which there is a dictionary."""
+    names = importlib.import_module(f"{protocol.package}.params").__all__
+    return [name.removesuffix("Param") for name in names]
 
 
 def hints(protocol: Protocol, **kinds: Any) -> dict[str, Any]:
@@ -61,27 +66,25 @@ def sent(protocol: Protocol) -> Iterator[str]:
     yield from (name for name in found & public.keys() if "enum" not in public[name])
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
 def test_all_that_a_client_sends_is_a_dictionary_too(protocol: Protocol) -> None:
-    names = {each.values[1] for each in PARAMS if each.values[0].name == protocol.name}
-    assert names == set(sent(protocol))
+    assert {*params(protocol)} == {*sent(protocol)}
 
 
-@pytest.mark.parametrize(("protocol", "name"), PARAMS)
-def test_keys_and_what_is_required_are_as_published(protocol: Protocol, name: str) -> None:
-    schema = protocol.schemas[name]
-    if "properties" in schema:
-        kinds = get_type_hints(getattr(protocol.module, f"{name}Param"), include_extras=True)
-        assert kinds.keys() == schema["properties"].keys()
-        required = {key for key, kind in kinds.items() if get_origin(kind) is Required}
-        assert required == {*schema.get("required", [])}
+def test_keys_and_what_is_required_are_as_published(protocol: Protocol) -> None:
+    for name in params(protocol):
+        schema = protocol.schemas[name]
+        if "properties" in schema:
+            kinds = get_type_hints(getattr(protocol.module, f"{name}Param"), include_extras=True)
+            assert kinds.keys() == schema["properties"].keys(), name
+            required = {key for key, kind in kinds.items() if get_origin(kind) is Required}
+            assert required == {*schema.get("required", [])}, name
 
 
-@pytest.mark.parametrize(("protocol", "name"), PARAMS)
-def test_what_the_schema_accepts_is_one(protocol: Protocol, name: str) -> None:
-    adapter = TypeAdapter[Any](hints(protocol, value=f"{name}Param | None")["value"])
-    for value in protocol.instances(name):
-        adapter.validate_python(value)
+def test_what_the_schema_accepts_is_one(protocol: Protocol) -> None:
+    for name in params(protocol):
+        adapter = TypeAdapter[Any](hints(protocol, value=f"{name}Param | None")["value"])
+        for value in protocol.instances(name):
+            adapter.validate_python(value)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +102,6 @@ def test_what_it_does_not_is_none(wrong: dict[str, Any]) -> None:
         TypeAdapter(GA.module.RealtimeClientEventParam).validate_python(wrong)
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
 def test_only_who_names_one_imports_them(protocol: Protocol) -> None:
     program = (
         f"import sys; from {protocol.package} import connect, RealtimeApi\n"

@@ -11,12 +11,6 @@ from pydantic import TypeAdapter
 from mutation import json_of, mutations, places
 from protocols import PROTOCOLS, Protocol
 
-EVERY_SCHEMA = [
-    pytest.param(protocol, name, id=f"{protocol.name}-{name}")
-    for protocol in PROTOCOLS
-    for name in protocol.public()
-]
-
 
 def assert_round_trip(adapter: TypeAdapter[Any], wire: Any) -> None:
     expected = json_of(wire)
@@ -28,15 +22,15 @@ def assert_round_trip(adapter: TypeAdapter[Any], wire: Any) -> None:
             assert json_of(json.loads(adapter.dump_json(parsed))) == expected
 
 
-@pytest.mark.parametrize(("protocol", "name"), EVERY_SCHEMA)
-def test_instances_and_their_mutations_come_back(protocol: Protocol, name: str) -> None:
-    # Some schemas, such as that of turn detection, are null as a whole.
-    adapter: TypeAdapter[Any] = TypeAdapter(getattr(protocol.module, name) | None)
-
-    for wire in protocol.instances(name):
-        assert_round_trip(adapter, wire)
-        for mutated in mutations(wire):
-            assert_round_trip(adapter, mutated)
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
+def test_instances_and_their_mutations_come_back(protocol: Protocol) -> None:
+    for name in protocol.public():
+        # Some schemas, such as that of turn detection, are null as a whole.
+        adapter: TypeAdapter[Any] = TypeAdapter(getattr(protocol.module, name) | None)
+        for number, wire in enumerate(protocol.instances(name)):
+            assert_round_trip(adapter, wire)
+            for mutated in mutations(wire) if number < 8 else ():
+                assert_round_trip(adapter, mutated)
 
 
 def test_places_and_mutations_reach_every_depth() -> None:

@@ -123,7 +123,7 @@ def test_models_are_built_before_any_thread_has_them() -> None:
 
 def test_models_can_be_used_first_in_several_threads() -> None:
     with ThreadPoolExecutor(2) as pool:
-        assert {*pool.map(lambda seed: run(PROGRAM, str(seed)), range(6))} == {"done\n"}
+        assert {*pool.map(lambda seed: run(PROGRAM, str(seed)), range(3))} == {"done\n"}
 
 
 def test_a_class_is_built_when_its_first_event_comes() -> None:
@@ -132,7 +132,7 @@ def test_a_class_is_built_when_its_first_event_comes() -> None:
 
 def test_first_events_can_be_parsed_in_several_threads() -> None:
     with ThreadPoolExecutor(2) as pool:
-        assert {*pool.map(lambda seed: run(FIRST_EVENTS, str(seed)), range(6))} == {"done\n"}
+        assert {*pool.map(lambda seed: run(FIRST_EVENTS, str(seed)), range(3))} == {"done\n"}
 
 
 def test_an_event_waits_for_its_class_that_another_thread_adds(

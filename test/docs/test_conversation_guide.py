@@ -47,6 +47,17 @@ class Session:
     def __init__(self) -> None:
         self.sent: list[Any] = []
 
+    def connect(self, model: str, *, conversation: Conversation) -> Session:
+        assert model == "gpt-realtime"
+        self.conversation = conversation
+        return self
+
+    async def __aenter__(self) -> Session:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
     async def send(self, event: Any) -> None:
         self.sent.append(event)
 
@@ -59,16 +70,17 @@ class Session:
             {**delta, "output_index": 0, "content_index": 0, "delta": audio},
         ]
         for event in events:
-            yield typed(event)
+            yield self.typed(event)
         assert Device.started.play(12) == b"\1" * 12 * FRAME
         speech = {"type": "input_audio_buffer.speech_started", "item_id": "u", "audio_start_ms": 9}
-        yield typed(speech)
-        yield typed(events[-1])  # It was on its way.
+        yield self.typed(speech)
+        yield self.typed(events[-1])  # It was on its way.
         assert Device.started.play(2) == bytes(2 * FRAME)
 
-
-def typed(event: dict[str, Any]) -> Any:
-    return ga.parse_server_event(ga.UnknownEvent(**event).to_json())
+    def typed(self, wire: dict[str, Any]) -> Any:
+        event = ga.parse_server_event(wire)
+        self.conversation.add(event)
+        return event
 
 
 def test_the_loop_with_a_sound_device_tells_the_model_what_was_heard() -> None:
@@ -80,7 +92,7 @@ def test_the_loop_with_a_sound_device_tells_the_model_what_was_heard() -> None:
         "Conversation": Conversation,
         "Playback": Playback,
         "base64": base64,
-        "connection": session,
+        "ga": session,
         "sounddevice": type("sounddevice", (), {"RawOutputStream": Device}),
     }
     code = compile(block, "conversation.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, get_args
 
 import pytest
 
-from docs import DOCS, GUIDES, PAGES, Example, Page, run
+from docs import DOCS, GUIDES, PAGES, Example, Page, found_in, page_at, run
 from http_server import Answer, HttpServer
 from openai_realtime_client import UnknownEvent, deviations
 from openai_realtime_client.core.encoding import dumped
@@ -28,8 +28,6 @@ GENERATED = [
 ]
 
 MODELS = [page for page in GENERATED if re.match(r"[A-Z](?!.*Api$)(?!EADME)", page.path.stem)]
-
-each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
 class Event(NamedTuple):
@@ -82,44 +80,58 @@ def server() -> Iterator[HttpServer]:
 # Form
 
 
-@each_page
-def test_every_relative_link_leads_to_a_file(page: Page) -> None:
-    assert [str(file) for file, _ in page.links if not file.exists()] == []
+def test_every_relative_link_leads_to_a_file() -> None:
+    def dangling(page: Page) -> list[str]:
+        return [str(file) for file, _ in page.links if not file.exists()]
+
+    assert found_in(PAGES, dangling) == {}
 
 
-@each_page
-def test_every_anchor_is_a_heading(page: Page) -> None:
-    anchored = [(file, anchor) for file, anchor in page.links if anchor and file.suffix == ".md"]
-    assert [(file, anchor) for file, anchor in anchored if anchor not in Page(file).anchors] == []
+def test_every_anchor_is_a_heading() -> None:
+    def dangling(page: Page) -> list[tuple[str, str]]:
+        anchored = [(file, anchor) for file, anchor in page.links if anchor]
+        return [
+            (file.name, anchor)
+            for file, anchor in anchored
+            if file.suffix == ".md" and anchor not in page_at(file).anchors
+        ]
+
+    assert found_in(PAGES, dangling) == {}
 
 
-@each_page
-def test_every_row_of_a_table_has_as_many_cells(page: Page) -> None:
-    for header, line, *rows in page.tables:
-        assert all(re.fullmatch(r" *:?-+:? *", cell) for cell in line)
-        assert [row for row in [line, *rows] if len(row) != len(header)] == []
+def test_every_row_of_a_table_has_as_many_cells() -> None:
+    def uneven(page: Page) -> list[list[str]]:
+        tables = [(table[0], table[1:]) for table in page.tables]
+        lines = [cell for _, rows in tables for cell in rows[0]]
+        assert all(re.fullmatch(r" *:?-+:? *", cell) for cell in lines), page.name
+        return [row for header, rows in tables for row in rows if len(row) != len(header)]
+
+    assert found_in(PAGES, uneven) == {}
 
 
-@each_page
-def test_headings_stand_alone_and_skip_no_level(page: Page) -> None:
-    lines = ["", *page.prose.splitlines(), ""]
-    places = [n for n, line in enumerate(lines) if re.match(r"#+ ", line)]
-    assert [lines[n] for n in places if lines[n - 1] or lines[n + 1]] == []
-    levels = [len(lines[n].partition(" ")[0]) for n in places]
-    assert levels[0] == 1
-    assert 1 not in levels[1:]
-    assert [pair for pair in pairwise(levels) if pair[1] > pair[0] + 1] == []
+def test_headings_stand_alone_and_skip_no_level() -> None:
+    def wrong(page: Page) -> list[Any]:
+        lines = ["", *page.prose.splitlines(), ""]
+        places = [n for n, line in enumerate(lines) if re.match(r"#+ ", line)]
+        crowded = [lines[n] for n in places if lines[n - 1] or lines[n + 1]]
+        levels = [len(lines[n].partition(" ")[0]) for n in places]
+        assert levels[0] == 1, page.name
+        assert 1 not in levels[1:], page.name
+        return crowded + [pair for pair in pairwise(levels) if pair[1] > pair[0] + 1]
+
+    assert found_in(PAGES, wrong) == {}
 
 
-@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
-def test_lines_of_guides_fit_an_editor(page: Page) -> None:
-    lines = [line for line in page.prose.splitlines() if not line.startswith("|")]
-    assert [line for line in lines if len(line) > 120] == []
+def test_lines_of_guides_fit_an_editor() -> None:
+    def long(page: Page) -> list[str]:
+        lines = [line for line in page.prose.splitlines() if not line.startswith("|")]
+        return [line for line in lines if len(line) > 120]
+
+    assert found_in(GUIDES, long) == {}
 
 
-@each_page
-def test_nothing_is_escaped_as_html(page: Page) -> None:
-    assert re.findall(r"&(?:#\w+|[a-zA-Z]\w*);", page.text) == []
+def test_nothing_is_escaped_as_html() -> None:
+    assert found_in(PAGES, lambda page: re.findall(r"&(?:#\w+|[a-zA-Z]\w*);", page.text)) == {}
 
 
 @pytest.mark.parametrize(
@@ -195,22 +207,22 @@ def run_all(page: Page) -> list[Any]:
     return values
 
 
-@pytest.mark.parametrize("page", GENERATED, ids=lambda page: page.name)
 def test_the_examples_print_what_the_page_says(
-    page: Page, server: HttpServer, capsys: pytest.CaptureFixture[str]
+    server: HttpServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert len(page.examples) == page.text.count("```python")
-    server.requests.clear()
-    for example in page.examples:
-        server.answers = deque([documented_answer(page, example)])
-        run(page, example, connection=Sender())
-        printed = capsys.readouterr().out
-        assert example.output in (None, printed)
-        says = "connection.send" in example.code or "assert " in example.code
-        assert printed or says
-    called = [f"{request.method} {request.path}" for request in server.requests]
-    assert len(called) == len(endpoints(page))
-    assert all(map(re.fullmatch, endpoints(page), called))
+    for page in GENERATED:
+        assert len(page.examples) == page.text.count("```python"), page.name
+        server.requests.clear()
+        for example in page.examples:
+            server.answers = deque([documented_answer(page, example)])
+            run(page, example, connection=Sender())
+            printed = capsys.readouterr().out
+            assert example.output in (None, printed), page.name
+            says = "connection.send" in example.code or "assert " in example.code
+            assert printed or says, page.name
+        called = [f"{request.method} {request.path}" for request in server.requests]
+        assert len(called) == len(endpoints(page)), page.name
+        assert all(map(re.fullmatch, endpoints(page), called)), page.name
 
 
 def documented_answer(page: Page, example: Example) -> Answer:
@@ -239,24 +251,18 @@ def parser(folder: Folder, event: Event) -> Callable[[str], Any]:
     return found
 
 
-EVENTS = [
-    pytest.param(folder, event, id=f"{folder.package.__name__}-{event.type}")
-    for folder in FOLDERS
-    for event in folder.events()
-]
-
-
-@pytest.mark.parametrize(("folder", "event"), EVENTS)
-def test_an_event_parses_to_the_class_it_is_listed_with(folder: Folder, event: Event) -> None:
-    values = run_all(Page(folder.path / f"{event.model}.md"))
-    assert len(values) == (2 if event.direction == "client" else 1)
-    for value in values:
-        assert value == values[0]
-        parsed = parser(folder, event)(json.dumps(value))
-        assert type(parsed) is getattr(folder.package, event.model)
-        assert value["type"] == parsed.type == event.type
-        # Servers of v1 send a status that is not published.
-        assert {each.value for each in deviations(parsed)} <= {"in_progress"}
+@each_folder
+def test_an_event_parses_to_the_class_it_is_listed_with(folder: Folder) -> None:
+    for event in folder.events():
+        values = run_all(Page(folder.path / f"{event.model}.md"))
+        assert len(values) == (2 if event.direction == "client" else 1), event
+        for value in values:
+            assert value == values[0], event
+            parsed = parser(folder, event)(json.dumps(value))
+            assert type(parsed) is getattr(folder.package, event.model)
+            assert value["type"] == parsed.type == event.type
+            # Servers of v1 send a status that is not published.
+            assert {each.value for each in deviations(parsed)} <= {"in_progress"}, event
 
 
 def fields(value: Any) -> Iterator[tuple[str, Any]]:
@@ -268,21 +274,25 @@ def fields(value: Any) -> Iterator[tuple[str, Any]]:
             yield from fields(child)
 
 
-@pytest.mark.parametrize("page", MODELS, ids=lambda page: page.name)
-def test_examples_are_full_and_possible(page: Page) -> None:
-    assert page.examples
-    for value in run_all(page):
-        assert value
-        # The generator's last resort, for want of an `example:` in the fragment.
-        assert [key for key, each in fields(value) if key == each] == []
-        audio = [each for key, each in fields(value) if key == "audio" and isinstance(each, str)]
-        audio += [value["delta"]] if "audio.delta" in str(value.get("type")) else []
-        for each in audio:
-            decoded = b64decode(each, validate=True)
-            assert len(decoded) % 2 == 0
-            assert any(decoded)
-        for key, each in fields(value):
-            if key == "arguments":
-                assert isinstance(json.loads(each), dict)
-            if key == "error" and each is not None:
-                assert not each["type"].endswith("_vad")
+def test_examples_are_full_and_possible() -> None:
+    for page in MODELS:
+        assert page.examples, page.name
+        for value in run_all(page):
+            assert value, page.name
+            assert_possible(value, page.name)
+
+
+def assert_possible(value: Any, name: str) -> None:
+    # The generator's last resort, for want of an `example:` in the fragment.
+    assert [key for key, each in fields(value) if key == each] == [], name
+    audio = [each for key, each in fields(value) if key == "audio" and isinstance(each, str)]
+    audio += [value["delta"]] if "audio.delta" in str(value.get("type")) else []
+    for each in audio:
+        decoded = b64decode(each, validate=True)
+        assert len(decoded) % 2 == 0, name
+        assert any(decoded), name
+    for key, each in fields(value):
+        if key == "arguments":
+            assert isinstance(json.loads(each), dict), name
+        if key == "error" and each is not None:
+            assert not each["type"].endswith("_vad"), name

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import base64
+import inspect
+import re
 from pathlib import Path
 from typing import Any, get_args
 
+import openai
+import openai.resources.realtime.realtime as sdk
 import pytest
+import websockets.asyncio.client
 
-from docs import GUIDES, Page, run
+from docs import DOCS, GUIDES, PAGES, Page, page_at, run
 from openai_realtime_client import ga, v1
+from openai_realtime_client.realtime import connection, record
 from openai_realtime_client.testing import ReplayServer
-from protocols import ROOT
+from protocols import GA, PROTOCOLS, ROOT
+
+# The pages of each event, by its type.
+EVENT_PAGES: dict[str, set[str]] = {}
+for each in PAGES:
+    if found := re.search(r"^- \*\*Event\*\*: `([^`]+)`", each.text, re.MULTILINE):
+        EVENT_PAGES.setdefault(found[1], set()).add(each.path.stem)
 
 MOVES = (ROOT / "docs/guides/protocols.md").read_text("utf-8")
 
@@ -42,11 +54,11 @@ def has_path(model: Any, path: str) -> bool:
             ga.RealtimeSessionCreateRequestGA,
         ),
         (
-            "`RealtimeResponseCreateParams`, the",
+            "RealtimeResponseCreateParams.md), the",
             v1.RealtimeResponseCreateParams,
             ga.RealtimeResponseCreateParams,
         ),
-        ("`RealtimeResponse`, what", v1.RealtimeResponse, ga.RealtimeResponse),
+        ("RealtimeResponse.md), what", v1.RealtimeResponse, ga.RealtimeResponse),
     ],
 )
 def test_every_field_of_v1_has_its_place_in_ga(heading: str, old: Any, new: Any) -> None:
@@ -63,6 +75,154 @@ def test_the_audio_formats_parse() -> None:
         audio = ga.RealtimeSessionCreateRequestGAAudioOutput.from_json(text)
         assert not isinstance(audio.format, ga.UnknownModel)
         assert ga.deviations(audio) == []
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.path.name)
+def test_a_guide_links_the_pages_it_speaks_of_and_they_link_back(page: Page) -> None:
+    linked = {file.stem for file, _ in page.links}
+    named = {match[1] for match in re.finditer(r"`(?:ga\.|v1\.)?([A-Za-z_.]+)`", page.prose)}
+    pages = [protocol.public() for protocol in PROTOCOLS]
+    classes = {name for names in pages for name in names} | {"RealtimeApi"}
+    assert (named & classes) - linked == set()
+    assert [kind for kind in named & EVENT_PAGES.keys() if not EVENT_PAGES[kind] & linked] == []
+    for file, _ in page.links:
+        if file.parent.name in ("v1", "ga") and file.stem in classes:
+            assert f"(../guides/{page.path.name})" in file.read_text("utf-8")
+
+
+def test_the_codes_of_errors_are_those_of_the_pages() -> None:
+    codes = re.findall(r"`error` with `(\w+)`", guide_lines("errors"))
+    assert codes
+    text = "".join(page.text for page in PAGES if page.path.parent.name == "ga")
+    assert [code for code in codes if f"the code `{code}`" not in text] == []
+
+
+# Its program is one of examples/, and `test_the_loop_of_the_guide_is_that_of_the_example` runs it.
+WITHOUT_PROGRAM = {"guides/reconnect"}
+
+
+def test_every_guide_has_a_program() -> None:
+    assert {page.name for page in GUIDES if not page.examples} == WITHOUT_PROGRAM
+
+
+def guide_lines(name: str) -> str:
+    return page_at(DOCS / f"guides/{name}.md").prose
+
+
+def guide(name: str) -> str:
+    """The prose of a guide, on one line."""
+    return " ".join(guide_lines(name).split())
+
+
+# What is advice, or follows from the form of audio, and is no limit of the package or the service.
+NOT_LIMITS = {"20 to 200 ms", "20 ms", "10 ms", "50 times", "16 bits", "24 kHz", "0.5 s"}
+NOT_LIMITS |= {"48,000 bytes", "8,000 bytes"}  # `test_the_bytes_of_a_second`
+NOT_LIMITS |= {"100 to 130 sessions", "40 KB"}  # of benchmarks/COST.md
+NOT_LIMITS |= {"128 KiB"}  # test/realtime/test_sending.py
+
+
+def test_limits_in_guides_are_those_of_the_package_and_the_fragment() -> None:
+    options = ga.connect("m", api_key="k")._websocket_options()
+    audio = GA.schemas["RealtimeClientEventInputAudioBufferAppend"]["properties"]["audio"]
+    [append] = set(re.findall(r"(\d+ MiB) per event", audio["description"]))
+    commit = page_at(DOCS / "ga/RealtimeClientEventInputAudioBufferCommit.md").text
+    # Which a session shows: test_facts.py.
+    [least] = set(re.findall(r"less than (\d+ ms)", commit))
+    queue = inspect.signature(websockets.asyncio.client.connect).parameters["max_queue"].default
+    limits = [
+        ("scaling", f"`ping_interval`, which is {options['ping_interval']} s"),
+        ("scaling", f"`max_queue` events ({queue} by default)"),
+        ("connecting", f"`max_size` is {options['max_size'] // 2**20} MiB"),
+        ("connecting", f"at most {connection._AUDIO_CHUNK // 2**10} KiB before base64"),
+        ("connecting", f"the service's limit is {append}"),
+        ("errors", f"| {append} | the audio of one"),
+        ("errors", f"| {least} | the least audio of a commit |"),
+        ("conversation", f"more than {record._MOST_WAITING // 2**20} MiB wait for it"),
+        ("conversation", f"wait up to {record._CLOSE_TIMEOUT:g} s for it"),
+    ]
+    for name in ("ping_interval", "ping_timeout", "close_timeout"):
+        limits.append(("connecting", f"`{name}` ({options[name]} s)"))
+    assert [limit for limit in limits if limit[1] not in guide(limit[0])] == []
+    seconds = GA.schemas["RealtimeClientSecretExpiresAfter"]["properties"]["seconds"]["default"]
+    assert seconds == 10 * 60
+    assert "lives for ten minutes unless" in guide("webrtc")
+    reject = GA.schemas["RealtimeCallRejectRequest"]["properties"]["status_code"]["description"]
+    assert re.findall(r"is `(\d+)`", reject) == re.findall(r"SIP status (\d+)", guide("sip"))
+
+
+def test_every_figure_of_a_guide_is_known() -> None:
+    units = "MiB|KiB|KB|ms|s|minutes|bytes|kHz|bits|tokens|events|sessions|times"
+    figures = re.compile(rf"(?<![\w.`/|-])[\d.,]*\d (?:to [\d.,]+ )?(?:{units})\b")
+    known = NOT_LIMITS | {"64 MiB", "96 KiB", "15 MiB", "100 ms", "20 s", "10 s", "5 s"}
+    for page in GUIDES:
+        assert set(figures.findall(page.prose)) - known == set(), page.name
+
+
+def test_the_bytes_of_a_second_are_those_of_the_formats() -> None:
+    rows = re.findall(r"^\| `(audio/\w+)`.* \| ([\d,]+) \|$", guide_lines("audio"), re.M)
+    [rate] = GA.schemas["RealtimeAudioFormatsPcm"]["properties"]["rate"]["enum"]
+    rates = {"audio/pcm": f"{2 * rate:,}", "audio/pcmu": "8,000", "audio/pcma": "8,000"}
+    assert dict(rows) == rates
+    for name in ("Pcmu", "Pcma"):
+        assert "8000 samples" in GA.schemas[f"RealtimeAudioFormats{name}"]["description"]
+
+
+def test_the_guide_counts_the_turns_of_bad_input() -> None:
+    [listed] = re.findall(r"\| bad input \| eight turns: (.*) \|", guide_lines("checking"))
+    assert len(re.split(r", (?:and )?", listed)) == 8
+
+
+# The official SDK, call by call
+
+SDK = page_at(DOCS / "guides/sdk.md")
+
+
+def test_every_call_of_the_official_sdk_has_its_place() -> None:
+    realtime = openai.OpenAI(api_key="k").realtime
+    resources = [realtime, realtime.calls, realtime.client_secrets, realtime.translations]
+    resources += [sdk.RealtimeConnection, sdk.RealtimeConnectionManager]
+    names = {name for each in resources for name in dir(each) if not name.startswith("_")}
+    assert {name for name in names if not re.search(rf"\b{name}\b", SDK.prose)} == set()
+    for name in re.findall(r"(\w+_realtime_\w+)`", SDK.prose):
+        assert hasattr(ga.RealtimeApi, name)
+
+
+CALLS = re.findall(r"^\| `(connection\.\w.*)` \| `(connection\.send.*)` \|$", SDK.prose, re.M)
+
+
+def test_the_guide_has_every_method_that_sends() -> None:
+    kinds = set(re.findall(r'"type": "([a-z_.]+)"', inspect.getsource(sdk)))
+    assert kinds
+    assert kinds == {sent_by(ours) for _, ours in CALLS}
+
+
+def sent_by(call: str) -> str:
+    found = re.search(r'"type": "([^"]+)"', call)
+    return found[1] if found else "input_audio_buffer.append"
+
+
+@pytest.mark.filterwarnings("ignore:connect.. must be used:DeprecationWarning")
+@pytest.mark.parametrize(("theirs", "ours"), CALLS, ids=[sent_by(ours) for _, ours in CALLS])
+def test_a_call_of_the_official_sdk_sends_the_same_here(theirs: str, ours: str) -> None:
+    item = {"type": "message", "role": "user", "content": []}
+    names = {
+        "session": {"type": "realtime", "instructions": "Be brief."},
+        "response": {"instructions": "Be brief."},
+        "item": item,
+        "item_id": "item_a",
+        "audio": bytes(480),
+        "encoded": base64.b64encode(bytes(480)).decode(),
+    }
+    with ReplayServer() as server:
+        realtime = openai.OpenAI(api_key="k", base_url=server.url).realtime
+        with realtime.connect(model="gpt-realtime") as theirs_open:
+            eval(theirs, {**names, "connection": theirs_open})
+            server.sessions[0].wait_for(sent_by(ours))
+        with ga.connect_sync("gpt-realtime", base_url=server.url, api_key="k") as ours_open:
+            eval(ours, {**names, "connection": ours_open})
+            server.sessions[1].wait_for(sent_by(ours))
+    theirs_sent, ours_sent = [[e.to_dict() for e in each.received] for each in server.sessions]
+    assert ours_sent == theirs_sent
 
 
 README = Page(ROOT / "README.md")

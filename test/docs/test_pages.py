@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
-from typing import Any
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, get_type_hints
 
 import pytest
 
-from docs import DOCS, PAGES, Page
-from openai_realtime_client import ga
-from openai_realtime_client.testing import ReplayServer
+import indexes
+from docs import DOCS, PAGES, Page, found_in, page_at
 from protocols import PROTOCOLS, ROOT, Protocol
 from spec import load
 
-each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 # `all.md` is for tools, and breaks no names.
-single_page = pytest.mark.parametrize(
-    "page", [page for page in PAGES if page.path.stem != "all"], ids=lambda page: page.name
-)
+SINGLE_PAGES = [page for page in PAGES if page.path.stem != "all"]
 each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda each: each.name)
 
 # The longest words of a row that fit side by side on a page of 1,012 pixels, as seen in a browser.
@@ -28,7 +27,7 @@ LONGEST_CELL = 102
 
 
 def page(protocol: Protocol, name: str) -> Page:
-    return Page(DOCS / protocol.name / f"{name}.md")
+    return page_at(DOCS / protocol.name / f"{name}.md")
 
 
 def without_links(text: str) -> str:
@@ -42,17 +41,23 @@ def section(page: Page, heading: str) -> str:
 # Form
 
 
-@each_page
-def test_the_only_html_is_a_place_to_break_a_name(page: Page) -> None:
-    text = re.sub(r"`[^`\n]*`", "", page.prose)
-    assert set(re.findall(r"<(?!!--)[^>\s]*", text)) <= {"<wbr"}
+def test_the_only_html_is_a_place_to_break_a_name() -> None:
+    def tags(page: Page) -> set[str]:
+        text = re.sub(r"`[^`\n]*`", "", page.prose)
+        return {*re.findall(r"<(?!!--)[^>\s]*", text)} - {"<wbr"}
+
+    assert found_in(PAGES, tags) == {}
 
 
-@single_page
-def test_tables_fit_on_the_page(page: Page) -> None:
-    for table in page.tables:
-        widest = [max(map(longest_word, column)) for column in zip(*table, strict=True)]
-        assert sum(widest) <= WIDEST_ROW, table[0]
+def test_tables_fit_on_the_page() -> None:
+    def wide(page: Page) -> list[list[str]]:
+        return [table[0] for table in page.tables if width(table) > WIDEST_ROW]
+
+    assert found_in(SINGLE_PAGES, wide) == {}
+
+
+def width(table: list[list[str]]) -> int:
+    return sum(max(map(longest_word, column)) for column in zip(*table, strict=True))
 
 
 def longest_word(cell: str) -> int:
@@ -61,15 +66,76 @@ def longest_word(cell: str) -> int:
     return max(map(len, re.split(r"[ -]|<wbr>", text)))
 
 
-@single_page
-def test_descriptions_in_tables_are_short(page: Page) -> None:
-    for table in page.tables:
-        if "Properties" in page.headings and " Description " in table[0]:
-            cells = [row[2].strip() for row in table[2:]]
-            assert [cell for cell in cells if len(cell) > LONGEST_CELL] == []
+def test_descriptions_in_tables_are_short() -> None:
+    def long(page: Page) -> list[str]:
+        tables = page.tables if "Properties" in page.headings else []
+        described = [table[2:] for table in tables if " Description " in table[0]]
+        cells = [row[2].strip() for rows in described for row in rows]
+        return [cell for cell in cells if len(cell) > LONGEST_CELL]
+
+    assert found_in(SINGLE_PAGES, long) == {}
+
+
+NUMBERS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|[0-9]+"
+COUNTED = "events|members|models|classes|values|voices|fields|formats|guides|methods|pages"
+
+
+def test_prose_counts_nothing_that_a_fragment_changes() -> None:
+    count = re.compile(rf"\b(?:{NUMBERS}) (?:client |server )?(?:{COUNTED})\b", re.IGNORECASE)
+    assert found_in(PAGES, lambda page: count.findall(page.prose)) == {}
+
+
+def test_the_spelling() -> None:
+    codespell = Path(sys.executable).with_name("codespell")
+    found = subprocess.run([codespell, "docs"], cwd=ROOT, stdout=subprocess.PIPE, check=False)
+    assert found.stdout == b""
+
+
+def test_no_template_shows() -> None:
+    ours = re.compile(r"\{\{[^}]*|TODO|x-[a-z]+-[a-z]+")
+    assert found_in(PAGES, lambda page: ours.findall(page.prose)) == {}
 
 
 # Content
+
+
+@each_protocol
+def test_the_properties_are_those_of_the_class(protocol: Protocol) -> None:
+    names = {name: getattr(protocol.module, name) for name in protocol.public()}
+    for name in protocol.public():
+        properties = protocol.schemas[name].get("properties")
+        if properties is None:
+            continue
+        table = next(each for each in page(protocol, name).tables if " Description " in each[0])
+        model, rows = names[name], [[cell.strip() for cell in row] for row in table[2:]]
+        assert [row[0].strip("*") for row in rows] == list(model.model_fields)
+        hints = get_type_hints(model, include_extras=True)
+        required = protocol.schemas[name].get("required", [])
+        for field, (cell, kind, _, notes) in zip(properties, rows, strict=True):
+            shown = re.sub(r"^\[|\]\([^)]*\)$|\*\*|<wbr>", "", kind)
+            hint = hints[cell.strip("*")]
+            if "[always " in notes:
+                assert shown == "str"
+            else:
+                known = {**names, **vars(model), "Any": Any}
+                assert hint in (eval(shown, known), eval(f"{shown} | None", known)), (name, field)
+            child = properties[field]
+            assert ("[optional]" in notes) == (field not in required), (name, field)
+            assert ("[nullable]" in notes) == child.get("nullable", False), (name, field)
+            default = child.get("default")
+            is_said = f"[default `{json.dumps(default)}`]" in notes or "[always " in notes
+            assert default is None or is_said, (name, field)
+
+
+@each_protocol
+def test_the_members_are_those_of_the_union(protocol: Protocol) -> None:
+    for name in protocol.public():
+        mapping = protocol.schemas[name].get("discriminator", {}).get("mapping")
+        if mapping:
+            text = page(protocol, name).text
+            rows = re.findall(r"^\| (`.*?) \| .*\]\((\w+)\.md\) \|$", text, re.MULTILINE)
+            shown = {kind.strip("` "): to for kinds, to in rows for kind in kinds.split(",")}
+            assert shown == {kind: path.rpartition("/")[2] for kind, path in mapping.items()}, name
 
 
 @each_protocol
@@ -81,12 +147,20 @@ def test_what_a_table_leaves_out_stands_below_it(protocol: Protocol) -> None:
             assert re.sub(r", always `[^`]*`", "", described) in shown or described in shown, field
 
 
-@each_protocol
-def test_every_class_that_something_uses_says_by_what(protocol: Protocol) -> None:
-    whole = json.dumps(protocol.document)
-    for name in protocol.public():
-        uses = whole.count(f'"$ref": "#/components/schemas/{name}"')
-        assert ("Used by" in page(protocol, name).headings) == bool(uses), name
+def test_every_class_says_what_uses_it() -> None:
+    unused = set()
+    for protocol in PROTOCOLS:
+        whole = json.dumps(protocol.document)
+        for name in protocol.public():
+            used_by = section(page(protocol, name), "Used by")
+            found = re.findall(r"^- \*\*(\w+)\*\*: ", used_by, re.MULTILINE)
+            is_used = f'"$ref": "#/components/schemas/{name}"' in whole
+            assert ("Fields" in found or "Unions" in found or "HTTP" in found) == is_used, name
+            assert found
+            unused |= {f"{protocol.name}/{name}"} if "Nothing" in found else set()
+            for function in re.findall(r"`((?:parse|connect)\w*)`", used_by):
+                assert hasattr(protocol.module, function)
+    assert unused == {"ga/RealtimeSession", "ga/RealtimeConversationItemWithReference"}
 
 
 @each_protocol
@@ -110,7 +184,7 @@ def test_a_field_links_to_its_class_and_back(protocol: Protocol) -> None:
     ],
 )
 def test_uses_are_followed_to_events_and_requests(name: str, label: str, link: str) -> None:
-    [line] = re.findall(rf"- \*\*{label}\*\*: (.*)", Page(DOCS / f"ga/{name}.md").text)
+    [line] = re.findall(rf"- \*\*{label}\*\*: (.*)", page_at(DOCS / f"ga/{name}.md").text)
     assert link in line
 
 
@@ -128,12 +202,101 @@ def test_each_reason_of_the_overlay_stands_where_it_applies(protocol: Protocol) 
     assert [reason for reason in about_schemas if reason not in text] == []
 
 
+@each_protocol
+def test_a_note_about_the_wire_stands_at_its_field(protocol: Protocol) -> None:
+    for name in protocol.public():
+        details = without_links(section(page(protocol, name), "Details"))
+        for field, child in protocol.schemas[name].get("properties", {}).items():
+            for note in child.get("x-wire", []):
+                [text] = re.findall(rf"^\*\*{field}_?\*\*: (.*?)(?=^\*\*|\Z)", details, re.M | re.S)
+                assert f"On the wire: {' '.join(child['x-wire'])}" in text, (name, note)
+
+
 def test_what_is_not_published_is_marked_at_its_field() -> None:
-    details = section(Page(DOCS / "ga/RealtimeServerEventResponseTextDelta.md"), "Details")
+    details = section(page_at(DOCS / "ga/RealtimeServerEventResponseTextDelta.md"), "Details")
     assert "\n**obfuscation**: " in details
     assert "On the wire: Not in the published schema." in details
-    details = section(Page(DOCS / "v1/RealtimeResponse.md"), "Details")
-    assert "On the wire: Null while a response is running" in details
+    details = section(page_at(DOCS / "v1/RealtimeResponse.md"), "Details")
+    assert "On the wire: `null` while the response runs, and in most that completed" in details
+
+
+@each_protocol
+def test_a_note_about_the_wire_is_for_readers(protocol: Protocol) -> None:
+    ours = r"\b(action|overlay|fragment|anyOf|oneOf|openai \d|must be able|dump|Removed|Reported)\b"
+    for name in protocol.public():
+        text = without_links(page(protocol, name).text)
+        notes = re.findall(r"^(?:- \*\*)?On the wire(?:\*\*)?: (.+)$", text, re.MULTILINE)
+        assert [note for note in notes if re.search(ours, note)] == []
+        assert [note for note in notes if re.search(r"(?<!`)\b[Nn]ull\b(?!`)", note)] == []
+
+
+def test_the_wire_of_a_request_stands_at_its_method() -> None:
+    text = section(page_at(DOCS / "ga/RealtimeApi.md"), "create_realtime_call")
+    assert "On the wire: The service labels the SDP answer `text/plain`" in text
+
+
+@each_protocol
+def test_every_class_says_which_protocols_have_it(protocol: Protocol) -> None:
+    [other] = [each for each in PROTOCOLS if each is not protocol]
+    both = {*protocol.public()} & {*other.public()}
+    titles = {"v1": "v1", "ga": "GA"}
+    for name in protocol.public():
+        [line] = re.findall(r"^- \*\*Available\*\*: (.+)$", page(protocol, name).text, re.MULTILINE)
+        assert line.startswith(f"in {titles[protocol.name]} " + ("and" if name in both else "only"))
+        assert (f"[{titles[other.name]}](../{other.name}/{name}.md)" in line) == (name in both)
+        notes = dict(re.findall(r"^\|\*\*(\w+)\*\* .* \| (.*)\|$", page(protocol, name).text, re.M))
+        for field in protocol.schemas[name].get("properties", {}):
+            is_alone = name in both and field not in other.schemas[name].get("properties", {})
+            note = notes.get(field) or notes[f"{field}_"]
+            assert (f"[{titles[protocol.name]} only]" in note) == is_alone
+
+
+@each_protocol
+def test_the_enums_of_a_page_are_those_of_its_schema(protocol: Protocol) -> None:
+    documented = protocol.name == "v1"
+    for name in protocol.public():
+        schema = protocol.schemas[name]
+        found = {
+            re.sub(r"_", "", heading.lower()): set(
+                re.findall(r"^\| [\w]+ \| `([^`]*)`", body, re.M)
+            )
+            for heading, body in re.findall(
+                r"^## Enum: (\w+)Enum\n(.*?)(?=^## )", page(protocol, name).text, re.M | re.S
+            )
+        }
+        expected = {}
+        for field, child in schema.get("properties", {}).items():
+            values = (child.get("items") or child).get("enum", [])
+            constant = len(values) == 1 and (field in schema.get("required", []) or field == "type")
+            is_string = all(isinstance(value, str) for value in values)
+            if is_string and not constant and len(values) > (0 if documented else 1):
+                expected[re.sub(r"\W|_", "", field.lower())] = {*values}
+        if "properties" in schema:
+            assert found == expected, name
+        elif "enum" in schema:
+            values = set(re.findall(r"^\| [\w]+ \| `([^`]*)`", page(protocol, name).text, re.M))
+            assert values == {*schema["enum"]}, name
+
+
+LIMITS = {
+    r"at most ([\d.]*\d) characters": "maxLength",
+    r"from ([\d.]*\d) to": "minimum",
+    r"from [\d.]+ to ([\d.]*\d)": "maximum",
+    r"[Tt]he default is ([\d.]*\d)": "default",
+}
+
+
+def test_limits_in_prose_are_those_of_the_schema_and_the_same_everywhere() -> None:
+    seen: dict[tuple[str, str], set[float]] = defaultdict(set)
+    for protocol in PROTOCOLS:
+        for name in protocol.public():
+            for field, child in protocol.schemas[name].get("properties", {}).items():
+                said = child["description"]
+                for phrase, key in LIMITS.items():
+                    found = {float(each) for each in re.findall(phrase, said)}
+                    assert not found or key not in child or found == {child[key]}, (name, field)
+                    seen[field, key] |= found
+    assert {place: found for place, found in seen.items() if len(found) > 1} == {}
 
 
 def test_members_of_a_union_have_their_type_first() -> None:
@@ -162,80 +325,50 @@ def test_every_event_says_when_it_is_sent_and_what_follows(page: Page) -> None:
     assert re.findall(r"(?<!\[)`[a-z_]+(?:\.[a-z_]+)+`", "".join(list(facts.values())[1:])) == []
 
 
-ITEM = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi."}]}
-CREATE = {"type": "conversation.item.create", "item": {**ITEM, "id": "item_a"}}
-APPEND = {"type": "input_audio_buffer.append", "audio": base64.b64encode(bytes(9600)).decode()}
-MANUAL = {
-    "type": "session.update",
-    "session": {"type": "realtime", "audio": {"input": {"turn_detection": None}}},
-}
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [
-        [CREATE],
-        [CREATE, {"type": "conversation.item.delete", "item_id": "item_a"}],
-        [CREATE, {"type": "conversation.item.retrieve", "item_id": "item_a"}],
-        [{"type": "input_audio_buffer.clear"}],
-        [MANUAL, APPEND, {"type": "input_audio_buffer.commit"}],
-        [MANUAL],
-        [CREATE, {"type": "response.create"}],
-    ],
-    ids=lambda sent: sent[-1]["type"],
-)
-def test_events_are_confirmed_as_their_pages_say(
-    sent: list[dict[str, Any]], realtime_server: ReplayServer
-) -> None:
-    name = type(ga.parse_client_event(json.dumps(sent[-1]))).__name__
-    [line] = re.findall(r"\*\*Confirmed by\*\*: (.+)", Page(DOCS / f"ga/{name}.md").text)
-    expected = set(re.findall(r"\[`([^`]+)`\]", line))
-    with ga.connect_sync("gpt-realtime", base_url=realtime_server.url, api_key="k") as connection:
-        for event in sent:
-            connection.send(event)
-        missing = set(expected)
-        while missing:
-            missing.discard(connection.recv(10).type)
-
-
-@pytest.mark.parametrize("kind", ["input_audio_buffer.commit", "response.cancel"])
-def test_events_are_refused_as_their_pages_say(kind: str, realtime_server: ReplayServer) -> None:
-    name = type(ga.parse_client_event(json.dumps({"type": kind}))).__name__
-    [line] = re.findall(r"\*\*Refused with\*\*: (.+)", Page(DOCS / f"ga/{name}.md").text)
-    with ga.connect_sync("gpt-realtime", base_url=realtime_server.url, api_key="k") as connection:
-        connection.send({"type": kind})
-        connection.recv(10)
-        refused = connection.recv(10)
-    assert isinstance(refused, ga.RealtimeServerEventError)
-    assert f"the code `{refused.error.code}`" in line
-
-
 # The pages about a whole protocol
 
 
 @each_protocol
-def test_the_index_has_every_field_and_value(protocol: Protocol) -> None:
-    text = page(protocol, "index").text
+def test_the_index_has_every_field_and_value_and_no_other(protocol: Protocol) -> None:
+    fields, values = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
     for name in protocol.public():
         schema = protocol.schemas[name]
-        for field, child in schema.get("properties", {}).items():
-            assert re.search(rf"^- `{field}`: .*\[{name}\]", text, re.M)
-            for value in child.get("enum", []):
-                assert re.search(rf"^- `{re.escape(str(value))}`: .*\[{name}\]", text, re.M)
+        properties = schema.get("properties", {})
+        for field in properties:
+            fields[field].add(name)
+        members = schema.get("anyOf", []) + schema.get("oneOf", [])
+        for part in (schema, *properties.values(), *members):
+            for value in (part.get("items") or part).get("enum", []):
+                values[str(value)].add(name)
+    index = page(protocol, "index")
+    assert listed(section(index, "Fields")) == fields
+    assert listed(section(index, "Enum values")) == values
+
+
+def listed(text: str) -> dict[str, set[str]]:
+    """The entries of an index, with the classes that they link."""
+    lines = re.findall(r"^- `(.*)`: (.*)$", text, re.MULTILINE)
+    return {entry: set(re.findall(r"\]\((\w+)\.md\)", links)) for entry, links in lines}
 
 
 @each_protocol
 def test_one_page_has_all_of_a_protocol(protocol: Protocol) -> None:
-    headings = Page(DOCS / f"{protocol.name}/all.md").headings
-    assert [name for name in protocol.public() if name not in headings] == []
+    whole = page_at(DOCS / f"{protocol.name}/all.md")
+    assert [name for name in protocol.public() if name not in whole.headings] == []
+    title = protocol.document["info"]["title"]
+    assert whole.text.endswith(indexes.whole(title, DOCS / protocol.name))
 
 
-def test_llms_txt_leads_to_guides_and_references() -> None:
+def test_llms_txt_and_the_front_page_lead_to_all_guides_and_references() -> None:
+    guides = {f"guides/{guide.name}" for guide in (DOCS / "guides").glob("*.md")}
+    names = ("README.md", "all.md", "index.md")
+    references = {f"{each.name}/{name}" for each in PROTOCOLS for name in names}
     text = (DOCS / "llms.txt").read_text("utf-8")
-    links = re.findall(r"\]\(([^)]+)\)", text)
-    assert [link for link in links if not (DOCS / link).resolve().exists()] == []
-    expected = [f"guides/{guide.name}" for guide in (DOCS / "guides").glob("*.md")]
-    expected += [
-        f"{each.name}/{name}.md" for each in PROTOCOLS for name in ("README", "all", "index")
-    ]
-    assert [link for link in expected if link not in links] == []
+    found = set(re.findall(r"\]\(([^)]+)\)", text))
+    assert found == guides | references | {"../README.md", "README.md", "ga/from-v1.md"}
+    for guide in guides:
+        title = page_at(DOCS / guide).headings[0]
+        assert f"- [{title}]({guide})" in text
+    front = {file for file, _ in page_at(DOCS / "README.md").links}
+    assert {DOCS / each for each in guides | references} - front == set()
+    assert DOCS / "llms.txt" in front

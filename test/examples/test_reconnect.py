@@ -76,7 +76,7 @@ def test_one_session_is_enough_when_nothing_happens(
     assert (printed.out.splitlines(), printed.err) == (ANSWERS, "")
     [session] = server.sessions
     assert texts(session) == QUESTIONS
-    update = {"type": "session.update", "session": reconnect.SESSION.to_dict()}
+    update = {"type": "session.update", "session": reconnect.SESSION}
     assert session.received[0].to_dict() == update
     assert session.close_code == 1000
     assert reconnect.waits == []
@@ -102,7 +102,7 @@ def test_the_conversation_goes_on_wherever_a_session_ends(
         assert printed.err.endswith(f"{reason}; again in 0.5 s\n")
         first, second = server.sessions
         assert first.close_code == (1006 if how == "cut" else 1001)
-        update = {"type": "session.update", "session": reconnect.SESSION.to_dict()}
+        update = {"type": "session.update", "session": reconnect.SESSION}
         assert second.received[0].to_dict() == update
         # What was answered is shown, what was not is asked, and nothing twice.
         answered = events[:count].count("response.done")

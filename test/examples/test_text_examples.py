@@ -12,6 +12,7 @@ from example_programs import (
     EXAMPLES,
     KEY,
     Event,
+    check,
     failed_response,
     failure,
     only,
@@ -23,8 +24,7 @@ from example_programs import (
     types,
     wires,
 )
-from openai_realtime_client.testing import ReplayServer
-from openai_realtime_client.testing.recording import RecordedEvent
+from openai_realtime_client.testing import McpTool, ReplayServer
 
 # function_calling.py
 
@@ -32,7 +32,7 @@ from openai_realtime_client.testing.recording import RecordedEvent
 def test_a_function_is_called_and_its_output_used(server: ReplayServer) -> None:
     lines = output(server, "function_calling.py", "What is the weather in Oslo?")
     assert lines == [
-        'get_weather({"city": "Oslo"}): Sunny in Oslo, 21 degrees.',
+        'get_weather({"city": "Oslo"})',
         "The function said: Sunny in Oslo, 21 degrees.",
     ]
     [session] = server.sessions
@@ -64,7 +64,7 @@ def test_a_function_need_not_be_called(server: ReplayServer) -> None:
 def test_several_calls_are_answered_and_wrong_ones_too(server: ReplayServer) -> None:
     output(server, "function_calling.py", "What is the weather in Oslo?")
 
-    def calls(event: Event) -> Event:
+    def called(event: Event) -> Event:
         [output] = event["response"]["output"]
         if output["type"] != "function_call":
             return event
@@ -77,7 +77,7 @@ def test_several_calls_are_answered_and_wrong_ones_too(server: ReplayServer) -> 
         ]
         return {**event, "response": {**event["response"], "output": many}}
 
-    script = recorded(server, {"response.done": calls})
+    script = recorded(server, {"response.done": called})
     # The client sends five outputs where it sent one.
     outputs = [i for i, each in enumerate(script) if "output" in each.event.get("item", {})]
     script[outputs[0] : outputs[0]] = [script[outputs[0]]] * 4
@@ -86,9 +86,8 @@ def test_several_calls_are_answered_and_wrong_ones_too(server: ReplayServer) -> 
     [session] = other.sessions
     assert session.mismatch is None
     items = [wire["item"] for wire in wires(session.received) if "item" in wire]
-    assert lines[0] == 'get_weather({"city": "Oslo"}): Sunny in Oslo, 21 degrees.'
-    assert lines[1] == 'get_weather({"city": "Rome"}): Sunny in Rome, 21 degrees.'
-    assert lines[2] == "get_time({}): Error: there is no function get_time."
+    calls = ['get_weather({"city": "Oslo"})', 'get_weather({"city": "Rome"})', "get_time({})"]
+    assert lines[:3] == calls
     assert lines[-1] == "The function said: Sunny in Oslo, 21 degrees."
     assert [item["call_id"] for item in items[1:]] == [f"call_{n}" for n in range(1, 6)]
     said = [item["output"] for item in items[1:]]
@@ -122,48 +121,9 @@ def test_a_label_stays_out_of_the_conversation(server: ReplayServer) -> None:
 # mcp_approval.py
 
 
-def approving(approve: bool) -> list[RecordedEvent]:
-    """A session in which the model calls a tool, and says what came of it."""
-    request = {
-        "id": "mcpr_1",
-        "type": "mcp_approval_request",
-        "server_label": "tools",
-        "name": "news",
-        "arguments": "{}",
-    }
-    said = {
-        "id": "item_1",
-        "type": "message",
-        "role": "assistant",
-        "status": "completed",
-        "content": [{"type": "output_text", "text": "Nothing is new."}],
-    }
-
-    def ended(response_id: str, item: Event) -> Event:
-        response = {"id": response_id, "status": "completed", "output": [item]}
-        return {"type": "response.done", "event_id": "e", "response": response}
-
-    answer = {"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": approve}
-    listed = {"type": "mcp_list_tools.completed", "event_id": "e", "item_id": "mcpl_1"}
-    create = {"type": "response.create"}
-    item = {"type": "conversation.item.create", "item": answer}
-    session = {"type": "realtime", "id": "s"}
-    return [
-        RecordedEvent("server", {"type": "session.created", "event_id": "e", "session": session}),
-        RecordedEvent("client", {"type": "session.update"}),
-        RecordedEvent("server", listed),
-        RecordedEvent("client", {"type": "conversation.item.create"}),
-        RecordedEvent("client", create),
-        RecordedEvent("server", ended("resp_1", request)),
-        RecordedEvent("client", item),
-        RecordedEvent("client", create),
-        RecordedEvent("server", ended("resp_2", said)),
-    ]
-
-
 @pytest.mark.parametrize(("typed", "approve"), [("y", True), ("n", False), ("", False)])
 def test_the_user_approves_each_call(typed: str, approve: bool) -> None:
-    with scripted(approving(approve)) as server:
+    with ReplayServer(api_key=KEY, mcp={"tools": [McpTool("news", "Nothing is new.")]}) as server:
         done = subprocess.run(
             [sys.executable, EXAMPLES / "mcp_approval.py", "https://example.com/mcp", "News?"],
             env=settings(server),
@@ -172,13 +132,16 @@ def test_the_user_approves_each_call(typed: str, approve: bool) -> None:
             encoding="utf-8",
             timeout=60,
         )
+    check(server)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "Run tools.news({})? [y/N] Nothing is new.\n"
+    said = "The function said: Nothing is new." if approve else "The call was not approved."
+    assert done.stdout == f"Run tools.news({{}})? [y/N] {said}\n"
     [session] = server.sessions
-    assert session.mismatch is None
+    outputs = [wire["response"]["output"] for wire in wires(session.sent) if "response" in wire]
+    [request] = [item for [item, *_] in filter(None, outputs) if "request" in item["type"]]
     items = [wire["item"] for wire in wires(session.received) if "item" in wire]
     assert items[-1]["approve"] is approve
-    assert items[-1]["approval_request_id"] == "mcpr_1"
+    assert items[-1]["approval_request_id"] == request["id"]
 
 
 # azure_text.py

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from simplify import simplified
 
 ROOT = Path(__file__).parents[2]
 GA = ROOT / "openapi/ga.yaml"
+
+Run = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture(scope="module")
@@ -244,18 +247,24 @@ BY_HAND = [
 # The whole command
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(ROOT / "openapi/upstream.py"), *arguments],
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-
-
 @pytest.fixture
-def planted(ga: Any, tmp_path: Path) -> tuple[Path, Path]:
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the command in this process, which has the fragment parsed; its status and output."""
+
+    def run(*arguments: str | Path) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["upstream.py", *map(str, arguments)])
+        status = upstream.main()
+        out, err = capsys.readouterr()
+        assert err == ""
+        return status, out
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def planted(ga: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A copy of the fragment with its overlay, and a document with the planted facts."""
+    tmp_path = tmp_path_factory.mktemp("planted")
     (tmp_path / "overlays").mkdir()
     shutil.copy(ROOT / "openapi/overlays/ga.yaml", tmp_path / "overlays")
     fragment = Path(shutil.copy(GA, tmp_path))
@@ -268,24 +277,21 @@ def planted(ga: Any, tmp_path: Path) -> tuple[Path, Path]:
     return fragment, other
 
 
-@pytest.mark.parametrize("form", ["text", "markdown", "json"])
-def test_report(planted: tuple[Path, Path], form: str) -> None:
-    fragment, other = planted
-    done = run("--fragment", str(fragment), "--spec", str(other), "--format", form)
-    assert (done.returncode, done.stderr) == (1, "")
-    if form == "json":
-        report = json.loads(done.stdout)
-        assert sum(map(len, report["facts"].values())) == len(FACTS)
-        assert "what the overlay explains" in report["notes"]
-    else:
-        assert "RealtimeResponse.mood" in done.stdout
-        assert "obfuscation" in done.stdout.partition("hat the overlay explains")[2]
+def test_report_in_each_form(planted: tuple[Path, Path]) -> None:
+    report = upstream.against_document(*planted)
+    assert report.differs
+    for form in ("text", "markdown"):
+        text = upstream.FORMATS[form](report)
+        assert "RealtimeResponse.mood" in text
+        assert "obfuscation" in text.partition("hat the overlay explains")[2]
+    content = json.loads(upstream.FORMATS["json"](report))
+    assert sum(map(len, content["facts"].values())) == len(FACTS)
+    assert "what the overlay explains" in content["notes"]
 
 
-def test_the_same_document_is_no_difference(tmp_path: Path) -> None:
-    done = run("--spec", str(GA), "--fragment", str(GA))
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith("The facts are the same.\n")
+def test_the_same_document_is_no_difference(run: Run) -> None:
+    status, out = run("--spec", GA, "--fragment", GA)
+    assert (status, out.splitlines()[-1]) == (0, "The facts are the same.")
 
 
 def test_what_the_overlay_has_already_is_said_apart(ga: Any, tmp_path: Path) -> None:
@@ -300,14 +306,17 @@ def test_what_the_overlay_has_already_is_said_apart(ga: Any, tmp_path: Path) -> 
     assert report.facts["the fragment differs"] == []
 
 
-def test_applied_facts_stay_in_order_and_wait_for_descriptions(planted: tuple[Path, Path]) -> None:
+def test_applied_facts_stay_in_order_and_wait_for_descriptions(
+    planted: tuple[Path, Path], run: Run
+) -> None:
     fragment, other = planted
     before = fragment.read_text("utf-8")
-    done = run("--fragment", str(fragment), "--spec", str(other), "--apply")
+    status, out = run("--fragment", fragment, "--spec", other, "--format", "markdown", "--apply")
+    assert (status, out[:2]) == (1, "# ")
     after = fragment.read_text("utf-8")
-    lines = done.stdout.splitlines()
+    lines = out.splitlines()
     by_hand = [line.removeprefix("by hand: ") for line in lines if line.startswith("by hand: ")]
-    written = [line for line in done.stdout.splitlines() if line.startswith("written: ")]
+    written = [line for line in lines if line.startswith("written: ")]
     assert len(written) + len(by_hand) == len(FACTS)
     assert sorted(by_hand) == sorted(BY_HAND)
     assert [line for line in before.splitlines() if line.strip().startswith("#")] == [
@@ -329,6 +338,9 @@ def test_applied_facts_stay_in_order_and_wait_for_descriptions(planted: tuple[Pa
 def test_a_fragment_without_x_reconciled(tmp_path: Path) -> None:
     fragment = tmp_path / "small.yaml"
     fragment.write_text("paths: {}\ncomponents: {schemas: {}}\n", "utf-8")
-    done = run("--fragment", str(fragment), "--version", "0")
+    command = [sys.executable, ROOT / "openapi/upstream.py", "--fragment", fragment]
+    done = subprocess.run(
+        [*command, "--version", "0"], capture_output=True, encoding="utf-8", check=False
+    )
     expected = f"error: {fragment}: x-reconciled names no version of openai\n"
     assert (done.returncode, done.stderr) == (2, expected)

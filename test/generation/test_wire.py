@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from oas_patch.overlay import apply_overlay
 from ruamel.yaml import YAML
 
+import recorded
 import spec
 from simplify import simplified
 
@@ -28,25 +29,29 @@ EVENTS = [
 ]
 
 
-def run(folder: Path, events: list[Any]) -> subprocess.CompletedProcess[str]:
-    recording = folder / "session.jsonl"
-    lines = [json.dumps({"from": "server", "event": event}) for event in events]
-    recording.write_text("\n".join(lines) + "\n", "utf-8")
-    return subprocess.run(
-        [sys.executable, "openapi/recorded.py", str(recording)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        cwd=ROOT,
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
+Run = Callable[[list[Any]], tuple[int, str, str]]
 
 
-@pytest.fixture(scope="module")
-def overlay(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    done = run(tmp_path_factory.mktemp("wire"), EVENTS)
-    assert (done.returncode, done.stderr) == (1, "")
-    return YAML(typ="safe", pure=True).load(done.stdout)
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command in this process, which has the fragment parsed; its status and outputs."""
+
+    def run(events: list[Any]) -> tuple[int, str, str]:
+        recording = tmp_path / "session.jsonl"
+        lines = [json.dumps({"from": "server", "event": event}) for event in events]
+        recording.write_text("\n".join(lines) + "\n", "utf-8")
+        monkeypatch.chdir(ROOT)
+        monkeypatch.setattr(sys, "argv", ["recorded.py", str(recording)])
+        return recorded.main(), *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def overlay(run: Run) -> Any:
+    status, out, err = run(EVENTS)
+    assert (status, err) == (1, "")
+    return YAML(typ="safe").load(out)
 
 
 def test_each_deviation_is_an_action_with_its_evidence(overlay: Any) -> None:
@@ -93,13 +98,21 @@ def test_the_actions_make_the_schema_say_what_was_seen(overlay: Any) -> None:
     assert mapping["mood.changed"].endswith("/RealtimeServerEventMoodChanged")
 
 
-def test_what_fits_needs_nothing(tmp_path: Path) -> None:
-    done = run(tmp_path, [{"type": "response.done", "event_id": "e", "response": RESPONSE}])
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "The recordings have nothing that the schema lacks.\n"
+def test_what_fits_needs_nothing(run: Run) -> None:
+    assert run([{"type": "response.done", "event_id": "e", "response": RESPONSE}]) == (
+        0,
+        "The recordings have nothing that the schema lacks.\n",
+        "",
+    )
 
 
-def test_what_is_no_recording(tmp_path: Path) -> None:
-    done = run(tmp_path, ["text"])
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: line 1: ")
+def test_what_is_no_recording(run: Run) -> None:
+    status, out, err = run(["text"])
+    assert (status, out) == (2, "")
+    assert err.startswith("error: line 1: ")
+
+
+def test_it_runs_as_a_program() -> None:
+    command = [sys.executable, "openapi/recorded.py", "--protocol", "none", "session.jsonl"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+    assert (done.returncode, done.stderr) == (2, "error: openapi/none.yaml: no such file\n")

@@ -27,12 +27,6 @@ SOON = 20.0
 
 
 @pytest.fixture
-def server() -> Iterator[HttpServer]:
-    with HttpServer() as server:
-        yield server
-
-
-@pytest.fixture
 def silent() -> Iterator[socket.socket]:
     """A server that takes connections and requests, and answers nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listening:

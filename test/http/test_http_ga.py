@@ -167,12 +167,6 @@ each_variant = pytest.mark.parametrize("suffix", ["", "_with_http_info"])
 
 
 @pytest.fixture
-def server() -> Iterator[HttpServer]:
-    with HttpServer() as server:
-        yield server
-
-
-@pytest.fixture
 def api(server: HttpServer) -> Iterator[RealtimeApi]:
     with ApiClient(Configuration(server.url, KEY)) as client:
         yield RealtimeApi(client)

@@ -33,18 +33,6 @@ OURS = str(Path(str(openai_realtime_client.__file__)).parent)
 SESSION = {"client_secret": {"value": "ek_abc123", "expires_at": 1735689600}}
 
 
-@pytest.fixture(autouse=True)
-def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
-
-
-@pytest.fixture
-def server() -> Iterator[HttpServer]:
-    with HttpServer() as server:
-        yield server
-
-
 def in_host(url: str, user: str) -> str:
     return url.replace("://", f"://{user}@")
 
@@ -103,6 +91,11 @@ def failure(
     [
         (json_answer({"error": {"message": f"Wrong key {KEY}."}}, 401), UnauthorizedError),
         (Answer(500, KEY.encode(), {"X-Echo": f"Bearer {KEY}"}, f"Not {KEY}"), ServiceError),
+        (json_answer({"error": {"code": KEY, "message": "Wrong."}}, 401), UnauthorizedError),
+        (json_answer({"error": f"Incorrect API key: {KEY}."}, 401), UnauthorizedError),
+        (json_answer({"error": {"message": {"key": KEY}}}, 401), UnauthorizedError),
+        (json_answer({"detail": KEY}, 401), UnauthorizedError),
+        (Answer(302, headers={"Location": f"http://127.0.0.1/?key={KEY}"}), ApiError),
         (json_answer({"client_secret": KEY}), InvalidResponseError),
         (Answer(200, KEY.encode()), InvalidResponseError),
         (Answer(200, KEY.encode() * 100), InvalidResponseError),
@@ -110,7 +103,7 @@ def failure(
         (Answer(200, KEY.encode(), fault="cut"), ApiConnectionError),
         (Answer(fault="close"), ApiConnectionError),
     ],
-    ids=["error", "all", "model", "text", "large", "gzip", "cut", "close"],
+    ids=lambda value: getattr(value, "__name__", None),
 )
 @each_way
 def test_a_failed_call_shows_no_key(
@@ -127,6 +120,15 @@ def test_a_failed_call_shows_no_key(
     assert type(error) is kind
     assert caplog.records
     assert_secret(error, caplog)
+
+
+def test_a_key_is_not_shown_in_part_where_a_message_is_cut(server: HttpServer) -> None:
+    # At each length the limit falls at another place of the key.
+    for length in range(500 - 2 * len(KEY), 500):
+        message = "x" * length + KEY
+        server.answers.append(json_answer({"error": {"message": message}}, 401))
+        error = failure({"host": server.url, "access_token": KEY}, None, UnauthorizedError)
+        assert [where for where, text in places_of(error) if KEY[:8] in text] == []
 
 
 @each_way
@@ -199,7 +201,11 @@ def test_a_header_that_cannot_be_sent_is_refused_and_not_shown(
     assert server.requests == []
 
 
-@pytest.mark.parametrize("key", [KEY.encode(), [KEY], f"{KEY}\n", f"{KEY} "], ids=repr)
+@pytest.mark.parametrize(
+    "key",
+    [KEY.encode(), [KEY], *(f"{KEY}{end}" for end in ("\n", " ", "\r\nX-A: 1", "\u2014"))],
+    ids=repr,
+)
 @pytest.mark.parametrize("is_function", [False, True])
 def test_a_key_that_is_not_one_is_refused_and_not_shown(
     server: HttpServer, key: Any, is_function: bool
@@ -249,10 +255,14 @@ def test_parameters_of_the_host_stay(server: HttpServer) -> None:
 
 def test_the_repr_of_a_configuration_shows_no_secret() -> None:
     url = f"https://me:{KEY}@example.com/v1?api-key={KEY}"
-    configuration = Configuration(url, proxy=f"http://me:{KEY}@proxy:1")
     shown = "Configuration(host='https://***@example.com/v1?***', timeout=60.0)"
-    assert repr(configuration) == shown
-    assert KEY not in repr(vars(configuration))
+    for key in (None, KEY, lambda: KEY):
+        headers = {"X-Tenant": KEY}
+        configuration = Configuration(url, key, proxy=f"http://me:{KEY}@proxy:1", headers=headers)
+        assert repr(configuration) == shown
+        with ApiClient(configuration) as client:
+            for each in (vars(configuration), client, vars(client), RealtimeApi(client)):
+                assert KEY not in f"{each} {each!r}"
     assert "an invalid URL" in repr(Configuration(f"https://me:{KEY}@[::1"))
 
 

@@ -14,6 +14,7 @@ from http_server import Answer, HttpServer
 from openai_realtime_client import (
     ApiClient,
     ApiConnectionError,
+    ApiError,
     Configuration,
     InvalidResponseError,
     RateLimitError,
@@ -35,16 +36,11 @@ ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
     "GZIP": lambda data: gzip.compress(data[:7]) + gzip.compress(data[7:]),
     "deflate": zlib.compress,
     "Deflate": _raw_deflate,
+    "gzip, gzip": lambda data: gzip.compress(gzip.compress(data)),
     "identity": bytes,
     "": bytes,
 }
 each_encoding = pytest.mark.parametrize("encoding", ENCODINGS)
-
-
-@pytest.fixture
-def server() -> Iterator[HttpServer]:
-    with HttpServer() as server:
-        yield server
 
 
 @pytest.fixture
@@ -88,7 +84,7 @@ def test_memory_is_bounded_whatever_is_compressed(
     api: RealtimeApi, server: HttpServer, status: int
 ) -> None:
     packer = zlib.compressobj(9, wbits=31)
-    bomb = b"".join(packer.compress(bytes(2**20)) for _ in range(256)) + packer.flush()
+    bomb = b"".join(packer.compress(bytes(2**20)) for _ in range(64)) + packer.flush()
     server.answers.append(Answer(status, bomb, {"Content-Encoding": "gzip"}))
     tracemalloc.start()
     try:
@@ -101,22 +97,21 @@ def test_memory_is_bounded_whatever_is_compressed(
 
 
 @pytest.mark.parametrize(
-    ("encoding", "body"),
+    ("encoding", "body", "error"),
     [
-        ("gzip", gzip.compress(BODY)[:-9]),
-        ("gzip", b"not gzip"),
-        ("deflate", b"\x78\x9cnot deflate"),
-        ("br", BODY),
-        ("gzip, gzip", gzip.compress(gzip.compress(BODY))),
+        ("gzip", gzip.compress(BODY)[:40], InvalidResponseError),
+        ("gzip", b"not gzip", ApiConnectionError),
+        ("deflate", b"\x78\x9cnot deflate", ApiConnectionError),
+        ("br", b"\x8b\x02\x80", InvalidResponseError),
     ],
     # Bytes of gzip hold the time: as names of cases they would differ between processes.
-    ids=["cut", "not-gzip", "not-deflate", "unknown", "twice"],
+    ids=["cut", "not-gzip", "not-deflate", "unknown"],
 )
 def test_what_cannot_be_decompressed_is_an_error(
-    api: RealtimeApi, server: HttpServer, encoding: str, body: bytes
+    api: RealtimeApi, server: HttpServer, encoding: str, body: bytes, error: type[ApiError]
 ) -> None:
     server.answers.append(Answer(200, body, {"Content-Encoding": encoding}))
-    with pytest.raises(ApiConnectionError):
+    with pytest.raises(error):
         api.create_realtime_session({})
 
 

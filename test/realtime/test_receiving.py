@@ -13,6 +13,7 @@ from websockets.asyncio.server import ServerConnection
 from connections import (
     EVENT,
     PROTOCOL_KINDS,
+    TLS,
     Kind,
     collects,
     do,
@@ -113,6 +114,7 @@ async def test_a_message_of_many_fragments_comes_through(kind: Kind) -> None:
         assert (await do(connection.recv)).to_dict() == EVENT
 
 
+@pytest.mark.parametrize("kind", TLS, ids=str)
 @scenario
 async def test_text_of_64_mib_comes_through(kind: Kind) -> None:
     start, end = b'{"type":"x","a":"', b'"}'

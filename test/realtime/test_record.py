@@ -120,7 +120,7 @@ def recorded(kind: str, text: str, *, audio: bool = True) -> str:
     """The event of the line that is written for `text`."""
     file = io.StringIO()
     started = Record(file, audio=audio).start(lambda text: text.replace(KEY, "***"))
-    started.add("server", kind, text)
+    started.add("server", kind, text.encode())
     started.close()
     line = file.getvalue()
     assert line.endswith("}\n")
@@ -193,8 +193,8 @@ def test_other_deltas_and_modalities_stay_without_audio() -> None:
 def test_an_event_that_cannot_be_read_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
     file = io.StringIO()
     started = Record(file).start(str)
-    started.add("client", "x", '{"type": "x", "authorization": %s}' % ("[" * 99_999))
-    started.add("client", "y", '{"type": "y"}')
+    started.add("client", "x", b'{"type": "x", "authorization": %s}' % (b"[" * 99_999))
+    started.add("client", "y", b'{"type": "y"}')
     started.close()
     assert [each.event["type"] for each in read_recording(file.getvalue().splitlines())] == ["y"]
     assert "leaves out an event" in caplog.text
@@ -320,7 +320,7 @@ def test_what_waits_to_be_written_has_a_limit(
     file = Slow()
     started = Record(file).start(str)
     for kind in "abcd":
-        started.add("client", kind, f'{{"type":"{kind}"}}')
+        started.add("client", kind, b'{"type":"x"}')
     file.is_released.set()
     started.close()
     assert caplog.messages == ["the record stops: writing is too slow"]
@@ -329,7 +329,7 @@ def test_what_waits_to_be_written_has_a_limit(
 
 def test_a_session_that_is_forgotten_leaves_no_thread(tmp_path: Path) -> None:
     started = Record(tmp_path / "session.jsonl").start(str)
-    started.add("client", "a", '{"type":"a"}')
+    started.add("client", "a", b'{"type":"a"}')
     [thread] = [each for each in threading.enumerate() if "record" in each.name]
     del started
     thread.join(10)
@@ -344,12 +344,12 @@ def test_the_rest_of_a_crash_is_removed_before_more_is_written(tmp_path: Path, l
     path.write_text(f'{whole}\n{{"from":"server","event":{{"type":"{"x" * long}')
     assert [each.event["type"] for each in read_recording(path)] == ["a"]
     started = Record(path).start(str)
-    started.add("client", "b", '{"type":"b"}')
+    started.add("client", "b", b'{"type":"b"}')
     started.close()
-    started.add("client", "c", '{"type":"c"}')
+    started.add("client", "c", b'{"type":"c"}')
     assert [each.event["type"] for each in read_recording(path)] == ["a", "b"]
     path.write_text(whole)  # all of it, but for its end
-    Record(path).check()
+    Record(path).start(str).close()
     assert path.read_text("utf-8") == whole + "\n"
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,18 @@ class Page:
         return None if _HEADING.search(self.text, block.end(), after.start()) else after[2]
 
 
-PAGES = [Page(path) for path in sorted(DOCS.rglob("*.md"))]
+def found_in(pages: Iterable[Page], find: Callable[[Page], Any]) -> dict[str, Any]:
+    """What `find` gives for each page, by the page's name, where that is not empty."""
+    return {page.name: found for page in pages if (found := find(page))}
+
+
+@cache
+def page_at(path: Path) -> Page:
+    """The page in a file, which is read once."""
+    return Page(path)
+
+
+PAGES = [page_at(path) for path in sorted(DOCS.rglob("*.md"))]
 GUIDES = [page for page in PAGES if page.path.parent == DOCS / "guides"]
 
 

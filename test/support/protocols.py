@@ -50,7 +50,8 @@ class Protocol:
     def document(self) -> dict[str, Any]:
         """The fragment with its overlay."""
         openapi = ROOT / "openapi"
-        return spec.merged(openapi / f"{self.name}.yaml", openapi / f"overlays/{self.name}.yaml")
+        fragment, overlay = (openapi / f"{folder}{self.name}.yaml" for folder in ("", "overlays/"))
+        return spec.merged(fragment, overlay, checked=False)
 
     @cached_property
     def schemas(self) -> dict[str, Any]:

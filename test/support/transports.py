@@ -66,16 +66,6 @@ class HttpServer(http_server.HttpServer):
         pass
 
 
-class _TlsWriter(asyncio.StreamWriter):
-    """Half a close of TCP is a whole close of TLS."""
-
-    def can_write_eof(self) -> bool:
-        return True
-
-    def write_eof(self) -> None:
-        self.close()
-
-
 class ReplayServer(testing.ReplayServer):
     """The embedded server, over the transport in use."""
 
@@ -83,21 +73,8 @@ class ReplayServer(testing.ReplayServer):
     def azure_endpoint(self) -> str:
         return super().azure_endpoint.replace("http", scheme("http"))
 
-    async def _connected(self, connection: socket.socket) -> None:
-        if not (tls := context()):
-            return await super()._connected(connection)
-        loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader()
-        protocol = asyncio.StreamReaderProtocol(reader)
-        transport, _ = await loop.connect_accepted_socket(lambda: protocol, connection, ssl=tls)
-        writer = _TlsWriter(transport, protocol, reader, loop)
-        try:
-            await self._talk(reader, writer)
-        finally:
-            writer.close()
-            with contextlib.suppress(OSError, asyncio.TimeoutError):
-                await asyncio.wait_for(writer.wait_closed(), 1)
-            transport.abort()
+    async def _connected(self, connection: socket.socket, **options: Any) -> None:
+        await super()._connected(connection, ssl=context(), **options)
 
 
 class Wire:

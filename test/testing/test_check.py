@@ -143,6 +143,10 @@ KINDS = [
     "conversation.item.added",
     "conversation.item.done",
 ]
+IN_EVERY_TURN = (
+    *("session.created", "session.updated", "conversation.item.added"),
+    *("response.created", "response.done"),
+)
 ERROR: Event = {
     "type": "error",
     "event_id": "event_x",
@@ -249,10 +253,13 @@ ERROR: Event = {
 def test_faults(
     good: ReplayServer, change: Change, kind: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # All turns would wait for what every turn begins and ends with.
-    if (kind, name.partition(".")[0]) == ("missing", "session"):
-        monkeypatch.setattr(check, "_TURNS", {"text": check._TURNS["text"]})
-    assert (kind, name) in kinds(found(good, change))
+    # Others test bad input.
+    turns = {name: turn for name, turn in check._TURNS.items() if not name.startswith("bad input")}
+    if kind == "missing" and name in IN_EVERY_TURN:
+        turns = {"text": turns["text"]}  # The others would wait for it, too.
+    monkeypatch.setattr(check, "_TURNS", turns)
+    timeout = 0.5 if kind == "missing" else 30
+    assert (kind, name) in kinds(found(good, change, timeout=timeout))
 
 
 def test_a_fault_is_found_once_with_its_event_and_how_often_it_came(good: ReplayServer) -> None:
@@ -299,10 +306,12 @@ def test_a_server_that_closes_for_bad_input(good: ReplayServer) -> None:
     findings = found(good, instead("error", ERROR, 1011), timeout=30)
     closed = [each for each in findings if each.kind == "closed"]
     assert len([each for each in closed if each.turn.startswith("bad input")]) == 8
-    assert str(closed[-1]) == (
+    text = str(closed[-1])
+    assert text.startswith(
         "bad input, an item that does not exist: closed: session: by an item that does not exist: "
-        "the session is closed (1011)"
     )
+    # The close frame may come before what is sent last.
+    assert text.endswith("the session is closed (1011)")
 
 
 def test_v1_has_its_own_schema(good: ReplayServer) -> None:
@@ -314,7 +323,8 @@ def test_v1_has_its_own_schema(good: ReplayServer) -> None:
     assert 'unknown value "on" at response.status' in {each.about for each in findings}
 
 
-def test_v1_has_its_own_names(good: ReplayServer) -> None:
+def test_v1_has_its_own_names(good: ReplayServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "_TURNS", {"text": check._TURNS["text"]})
     dropped = found(good, drop("conversation.item.created"), protocol="v1")
     assert ("missing", "conversation.item.created") in kinds(dropped)
     doubled = found(good, double("conversation.item.created"), protocol="v1")
@@ -325,7 +335,7 @@ def test_v1_has_its_own_names(good: ReplayServer) -> None:
 
 def test_a_server_that_speaks_the_other_protocol() -> None:
     with ReplayServer(protocol="v1") as server:
-        findings = check_server(server.url, timeout=0.5)
+        findings = check_server(server.url, timeout=0.2)
     assert ("deviation", "session.created") in kinds(findings)
     assert ("deviation", "response.audio.delta") in kinds(findings)
 
@@ -382,7 +392,7 @@ def test_the_key() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(KINDS), ANYTHING, ANYTHING), max_size=8))
-@settings(DRAWN, max_examples=300)
+@settings(DRAWN, max_examples=100)
 def test_the_order_of_events_of_any_shape(events: list[tuple[str, Any, Any]]) -> None:
     order = Order("ga")
     for kind, one, other in events:

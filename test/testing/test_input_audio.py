@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import math
 import struct
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from openai_realtime_client import ga
 from openai_realtime_client.testing import Faults, ReplayServer, audio
 from openai_realtime_client.testing.rules import Model, RealtimeRules
 from openai_realtime_client.testing.settings import Ids, new_session
@@ -274,16 +276,20 @@ def test_audio_is_counted_in_tokens(server: ReplayServer) -> None:
 def test_an_idle_user_is_asked() -> None:
     ids = Ids(1)
     rules = RealtimeRules(new_session("sess_1", "m"), ids, Model())
+
+    def answer(event: Event) -> None:
+        rules.receive(ga.parse_client_event(json.dumps(event)))
+
     settings = update(
         audio={"input": {"turn_detection": {"type": "server_vad", "idle_timeout_ms": 5000}}}
     )
-    rules.answer(settings)
-    rules.answer(RESPOND)
+    answer(settings)
+    answer(RESPOND)
     [stream] = rules.streams()
     *_, playback = takewhile(lambda each: each != 5.0, stream)
     assert isinstance(playback, float)
     assert 0.1 < playback <= 0.2
-    rules.answer(append(QUIET * 50))
+    answer(append(QUIET * 50))
     triggered, committed, added, _ = stream
     assert triggered["type"] == "input_audio_buffer.timeout_triggered"
     assert (triggered["audio_start_ms"], triggered["audio_end_ms"]) == (0, 5000)
@@ -295,7 +301,7 @@ def test_an_idle_user_is_asked() -> None:
     said = only(events, "response.output_audio_transcript.done")["transcript"]
     assert said == "Are you still there?"
     # Who speaks meanwhile is not asked again.
-    rules.answer(append(LOUD))
+    answer(append(LOUD))
     assert list(stream) == []
 
 

@@ -223,7 +223,7 @@ def leave_many() -> None:
 def leave_at_once() -> None:
     with ReplayServer() as server:
         aside = {"type": "response.create", "response": {"conversation": "none"}}
-        for _ in range(200):
+        for _ in range(50):
             with client(server) as c:
                 c.send(aside, aside, aside)
                 c.connection.socket.shutdown(socket.SHUT_RDWR)

@@ -60,11 +60,12 @@ def reset(client: socket.socket) -> None:
 def test_clients_that_reset_the_connection_after_their_close_frame(
     server: ReplayServer, is_late: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def write_eof(_: asyncio.StreamWriter) -> None:
+    def write_eof(_: asyncio.Transport) -> None:
         raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
 
     if is_late:  # What asyncio does then. It takes luck to hit the moment.
-        monkeypatch.setattr(asyncio.StreamWriter, "write_eof", write_eof)
+        transport = "asyncio.selector_events._SelectorSocketTransport.write_eof"
+        monkeypatch.setattr(transport, write_eof)
     for _ in range(20):
         client = connected(server)
         client.sendall(UPGRADE + b"\r\n")

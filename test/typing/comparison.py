@@ -36,23 +36,23 @@ from openai.types.realtime import SessionUpdateEvent as SessionUpdate
 """
 
 
-def mypy(folder: Path, *programs: str) -> set[tuple[str, int]]:
-    """File and line of each error of mypy, strict."""
-    options = ["--strict", "--no-error-summary", f"--cache-dir={folder}"]
+def mypy(folder: Path) -> set[tuple[str, int]]:
+    """File and line of each error of mypy, strict, in the programs of the folder."""
+    programs = sorted(map(str, folder.glob("*.py")))
     done = subprocess.run(
-        [str(BIN / "mypy"), *options, "--config-file=", *programs],
-        cwd=folder,
-        env={"MYPYPATH": str(ROOT), "PATH": str(BIN)},
+        [BIN / "mypy", "--strict", "--no-error-summary", "--config-file=", *programs],
+        # There `make types` has cached what it found of the package.
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
-    found = re.findall(r"^(\w+\.py):(\d+): error", done.stdout, re.MULTILINE)
+    found = re.findall(r"(\w+\.py):(\d+): error", done.stdout)
     assert found, done.stdout + done.stderr
     return {(name, int(line)) for name, line in found}
 
 
-def pyright(folder: Path, *_programs: str) -> set[tuple[str, int]]:
+def pyright(folder: Path) -> set[tuple[str, int]]:
     """File and line of each error of pyright, strict, in the programs of the folder."""
     config = {"typeCheckingMode": "strict", "extraPaths": [str(ROOT)]}
     # What a program does with a name that is an error already.
@@ -74,29 +74,31 @@ def pyright(folder: Path, *_programs: str) -> set[tuple[str, int]]:
     }
 
 
-def write_programs(folder: Path) -> tuple[str, str]:
+CHECKERS = {"mypy": mypy, "pyright": pyright}
+
+
+def write_programs(folder: Path) -> None:
     """Write our program and the SDK's, with the same lines below the imports."""
     text = (HERE / "compared.py").read_text("utf-8")
     start, end = text.index("# ours\n"), text.index("# end\n")
     (folder / "ours.py").write_text(text, "utf-8")
     sdk = SDK.rjust(len(SDK) + text[start:end].count("\n") - SDK.count("\n"), "\n")
     (folder / "sdk.py").write_text(text[:start] + sdk + text[end:], "utf-8")
-    return "ours.py", "sdk.py"
 
 
-def table(folder: Path) -> str:
-    """The table in markdown."""
-    programs = write_programs(folder)
+def table(checked: dict[str, set[tuple[str, int]]]) -> str:
+    """The table in markdown, from what each checker found."""
+    text = (HERE / "compared.py").read_text("utf-8")
     kinds = {
         number: kind
-        for number, line in enumerate((folder / "ours.py").read_text("utf-8").splitlines(), 1)
+        for number, line in enumerate(text.splitlines(), 1)
         if (kind := line.partition("  # ")[2])
     }
     columns = []
-    for name in programs:
-        for checker in (mypy, pyright):
-            lines = {line for file, line in checker(folder, *programs) if file == name}
-            assert lines <= kinds.keys(), (name, checker.__name__, lines - kinds.keys())
+    for name in ("ours.py", "sdk.py"):
+        for checker, found in checked.items():
+            lines = {line for file, line in found if file == name}
+            assert lines <= kinds.keys(), (name, checker, lines - kinds.keys())
             columns.append(Counter(kinds[line] for line in lines))
     planted = Counter(kinds.values())
     rows = [[kind, count, *(column[kind] for column in columns)] for kind, count in planted.items()]
@@ -108,4 +110,6 @@ def table(folder: Path) -> str:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as made:
-        print(f"openai {version('openai')}\n{table(Path(made))}")
+        write_programs(Path(made))
+        checked = {name: check(Path(made)) for name, check in CHECKERS.items()}
+        print(f"openai {version('openai')}\n{table(checked)}")

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from typing_extensions import assert_type
 
-from openai_realtime_client import ApiClient, Connection, ga, v1
+from openai_realtime_client import ApiClient, Connection, Conversation, Playback, ga, v1
 
 TOOL: ga.RealtimeFunctionToolParam = {
     "type": "function",
@@ -73,6 +73,42 @@ async def send_events() -> None:
         await connection.send({"type": "session.update", "session": session})
         await connection.send(cast(ga.RealtimeClientEventParam, {"type": "vendor.ping"}))
         await connection.send(ga.UnknownEvent(type="vendor.ping"))
+
+
+def get_weather(city: str) -> str:
+    """Look up the weather in a city."""
+    return f"Sunny in {city}."
+
+
+async def in_asyncio(conversation: Conversation, playback: Playback) -> None:
+    tool = ga.FunctionTool(get_weather)
+    assert_type(tool.definition, ga.RealtimeFunctionToolParam)
+    session: ga.RealtimeSessionUpdateParam = {"type": "realtime", "tools": [tool.definition]}
+    async with ga.connect("gpt-realtime", conversation=conversation, record="a") as connection:
+        await connection.send({"type": "session.update", "session": session})
+        if truncate := conversation.heard(playback.item_id, playback.milliseconds):
+            assert_type(truncate["audio_end_ms"], int)
+            await connection.send(truncate)
+        for call in conversation.responses["r"].calls:
+            await connection.send(tool.run(call))
+            await connection.send(await tool.run_async(call))
+        await connection.send(ga.user_image(b"", media_type="image/jpeg"))
+        await connection.send(ga.user_image("https://example.com/a.png"))
+        await connection.send(ga.user_audio(b""))
+        await connection.send(ga.function_output("c", {"any": ["thing"]}))
+
+
+def in_threads(conversation: Conversation) -> None:
+    tool = v1.FunctionTool(get_weather)
+    session: v1.RealtimeSessionCreateRequestParam = {"tools": [tool.definition]}
+    with v1.connect_sync("m", conversation=conversation) as connection:
+        connection.send({"type": "session.update", "session": session})
+        if truncate := conversation.heard("i", 5.5):
+            connection.send(truncate)
+        connection.send(tool.run({"call_id": "c", "arguments": "{}"}))
+        connection.send(v1.user_text("Hello"))
+        connection.send(v1.user_audio(b""))
+        connection.send(v1.function_output("c", "Done."))
 
 
 def annotated(

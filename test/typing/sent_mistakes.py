@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from openai_realtime_client import ApiClient, Connection, ga, v1
+from openai_realtime_client import ApiClient, Connection, Conversation, ga, v1
 
 Link = Connection[ga.RealtimeServerEvent, ga.RealtimeClientEventParam]
 
@@ -70,6 +70,16 @@ def others(connection: Link, unchecked: dict[str, Any], old: v1.RealtimeClientEv
         opened.send({"type": "vendor.ping"})  # error: mypy, pyright
     with ga.connect_translation_sync("m") as translation:
         translation.send({"type": "response.create"})  # error: mypy, pyright
+
+
+def built(connection: Link, conversation: Conversation) -> None:
+    connection.send(v1.user_text("Hello"))  # error: mypy, pyright
+    connection.send(ga.user_text(b"Hello"))  # error: mypy, pyright
+    print(v1.user_image(b""))  # error: mypy, pyright
+    connection.send(conversation.heard("i", 5))  # error: mypy, pyright
+    if truncate := conversation.heard("i", 5):
+        print(truncate["audio_end"])  # error: mypy, pyright
+    ga.connect_sync("m", conversation={})  # error: mypy, pyright
 
 
 def http(client: ApiClient, unchecked: dict[str, Any]) -> None:

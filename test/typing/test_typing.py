@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
-from comparison import mypy, pyright, table
+from comparison import CHECKERS, table, write_programs
 
 from protocols import ROOT
 
@@ -22,21 +23,33 @@ PROGRAMS = (
 )
 
 
-@pytest.mark.parametrize("checker", ["mypy", "pyright"])
-def test_every_mistake_is_reported_and_nothing_else(checker: str, tmp_path: Path) -> None:
-    expected: set[tuple[str, int]] = set()
+Found = dict[str, set[tuple[str, int]]]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
+    """File and line of each error, by checker, in all programs."""
+    folder = tmp_path_factory.mktemp("programs")
     for name in PROGRAMS:
-        text = (HERE / name).read_text("utf-8")
-        (tmp_path / name).write_text(text, "utf-8")
-        for number, line in enumerate(text.splitlines(), 1):
-            if checker in line.partition("# error: ")[2]:
-                expected.add((name, number))
-    found = {"mypy": mypy, "pyright": pyright}[checker](tmp_path, *PROGRAMS)
-    assert {"not reported": expected - found, "not expected": found - expected} == {
+        shutil.copy(HERE / name, folder)
+    write_programs(folder)
+    return {name: check(folder) for name, check in CHECKERS.items()}
+
+
+@pytest.mark.parametrize("checker", CHECKERS)
+def test_every_mistake_is_reported_and_nothing_else(checker: str, found: Found) -> None:
+    expected = {
+        (name, number)
+        for name in PROGRAMS
+        for number, line in enumerate((HERE / name).read_text("utf-8").splitlines(), 1)
+        if checker in line.partition("# error: ")[2]
+    }
+    reported = {each for each in found[checker] if each[0] in PROGRAMS}
+    assert {"not reported": expected - reported, "not expected": reported - expected} == {
         "not reported": set(),
         "not expected": set(),
     }
 
 
-def test_the_guide_has_the_table_of_mistakes_that_are_reported(tmp_path: Path) -> None:
-    assert table(tmp_path) in (ROOT / "docs/guides/typing.md").read_text("utf-8")
+def test_the_guide_has_the_table_of_mistakes_that_are_reported(found: Found) -> None:
+    assert table(found) in (ROOT / "docs/guides/typing.md").read_text("utf-8")

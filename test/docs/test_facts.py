@@ -1,0 +1,525 @@
+"""What the pages say of each event happens in sessions with the embedded server.
+
+A clause of a page, such as "the client sent `response.cancel`", has a session here that shows it,
+or stands in `NOT_SHOWN`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from docs import PAGES, Page
+from openai_realtime_client import ApiClient, Configuration, ga
+from openai_realtime_client.testing import Answer, Call, McpTool, ReplayServer
+from plain_client import (
+    BETA,
+    CANCEL,
+    COMMIT,
+    LOUD,
+    QUIET,
+    RESPOND,
+    WEATHER,
+    Client,
+    Event,
+    append,
+    client,
+    item,
+    text,
+)
+
+# What the embedded server cannot show, by clause, or by clause and the event's page.
+NOT_SHOWN: set[str | tuple[str, str]] = {
+    # Faults of the service itself.
+    "the audio of a user could not be transcribed",
+    "fails itself",
+    # What the embedded server does not do.
+    "begins, as the published reference says",
+    "a segment of a transcription that tells speakers apart is ready",
+    "the caller presses a key of the phone",
+    # What only other servers send, or only the published reference has.
+    "right after `session.created`, by servers that also speak `realtime=v1`",
+    "an item enters the conversation, by servers that also speak `realtime=v1`",
+    "the client sent `response.cancel` to a compatible server",
+    ("the client sent `transcription_session.update`", "ga"),
+    ("transcription_session.update", "ga"),
+    # Its calls are GA.
+    ("output_audio_buffer.clear", "v1"),
+    ("the client sent `output_audio_buffer.clear`", "v1"),
+    ("turn detection interrupts playback", "v1"),
+    ("the server begins to play audio to the client", "v1"),
+    ("all audio of a response was played", "v1"),
+    # There is nothing to see.
+    "nothing; the session ends in any case",
+}
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a client does: events that it sends, and the types of events that it waits for.
+
+    A function makes an event of what was received before.
+    """
+
+    steps: tuple[Event | str | Callable[[list[Event]], Event], ...] = ()
+    kind: str = "realtime"
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def then(self, *steps: Any) -> Session:
+        return Session((*self.steps, *steps), self.kind, self.options)
+
+
+def session(*steps: Any, kind: str = "realtime", **options: Any) -> Session:
+    return Session(steps, kind, options)
+
+
+@contextmanager
+def opened(protocol: str, server: ReplayServer, kind: str) -> Iterator[Client]:
+    path = {
+        "transcription": "/v1/realtime?intent=transcription",
+        "translation": "/v1/realtime/translations?model=gpt-realtime-translate",
+    }
+    if kind == "call":
+        with ApiClient(Configuration(host=server.url, access_token="k")) as http:
+            settings = ga.RealtimeSessionCreateRequestGA(model="gpt-realtime")
+            call = ga.RealtimeApi(http).create_realtime_call("v=0", session=settings)
+        path[kind] = f"/v1/realtime?call_id={call.id}"
+    headers = {"additional_headers": BETA} if protocol == "v1" else {}
+    with client(server, path.get(kind), skip=0, **headers) as connection:
+        yield connection
+
+
+def played(protocol: str, shown: Session, awaited: set[str]) -> tuple[list[Event], list[Event]]:
+    """What came before the last step, and after it until all that is awaited came."""
+    before: list[Event] = []
+    after: list[Event] = []
+    missing = set(awaited)
+    with (
+        ReplayServer(mcp={"docs": TOOLS}, **shown.options) as server,
+        opened(protocol, server, shown.kind) as connection,
+    ):
+        for step in shown.steps:
+            if isinstance(step, str):
+                before += connection.until(step)
+            else:
+                connection.send(step(before) if callable(step) else step)
+        while missing:
+            after.append(connection.recv())
+            missing.discard(after[-1]["type"])
+    return before, after
+
+
+TOOLS = [McpTool("search", "Three pages."), McpTool("fail", lambda _: str(1 / 0))]
+DOCS_SERVER = {"type": "mcp", "server_label": "docs", "server_url": "https://mcp.test"}
+LONG = Answer("word " * 500, audio=25.0, real_time=True)
+LONG_CALL = Answer(calls=[Call("look_up", '"' + "word " * 500 + '"')], real_time=True)
+SPEECH, SILENCE = append(LOUD * 3), append(QUIET * 10)
+CREATE = item(id="item_a", type="message", role="user", content=[])
+CLEAR, CLEAR_OUTPUT = {"type": "input_audio_buffer.clear"}, {"type": "output_audio_buffer.clear"}
+TRANSLATE = {"type": "session.input_audio_buffer.append", "audio": append(LOUD * 2)["audio"]}
+CLOSE = {"type": "session.close"}
+UNKNOWN = {"unknown": 1}
+
+
+def about(kind: str, **fields: Any) -> Event:
+    return {"type": f"conversation.item.{kind}", "item_id": "item_a", **fields}
+
+
+def truncate(received: list[Event], end_ms: int = 0) -> Event:
+    """The event that cuts the item that a response has made."""
+    item_id = next(e["item"]["id"] for e in received if e["type"] == "response.output_item.added")
+    return about("truncate", item_id=item_id, content_index=0, audio_end_ms=end_ms)
+
+
+def translation(**audio: Any) -> Event:
+    return {"type": "session.update", "session": {"audio": audio}}
+
+
+class Script:
+    """The sessions of a protocol."""
+
+    def __init__(self, protocol: str) -> None:
+        self.is_v1 = protocol == "v1"
+        spoken, written = "response.output_audio.delta", "response.output_text.delta"
+        if self.is_v1:
+            spoken, written = spoken.replace("output_", ""), written.replace("output_", "")
+        only_text = {"modalities" if self.is_v1 else "output_modalities": ["text"]}
+        write = {"type": "response.create", "response": only_text}
+        self.empty = session()
+        self.manual = session(self.listen("turn_detection", None))
+        self.turn = session(text("Hi."), RESPOND)
+        self.long = session(text("Hi."), RESPOND, spoken, answers=[LONG])
+        self.written = session(text("Hi."), write)
+        self.cut_text = session(text("Hi."), write, written, CANCEL, answers=[LONG])
+        self.tool = session(self.set(tools=[WEATHER]), text("The weather in Oslo?"), RESPOND)
+        delta = "response.function_call_arguments.delta"
+        self.cut_call = session(RESPOND, delta, CANCEL, answers=[LONG_CALL])
+        self.mcp = session(self.set(tools=[{**DOCS_SERVER, "require_approval": "never"}]))
+        self.heard = session(self.listen("transcription", {"model": "whisper-1"}), SPEECH, SILENCE)
+        self.on_call = session(RESPOND, kind="call")
+        begun = "output_audio_buffer.started"
+        self.long_call = session(RESPOND, begun, kind="call", answers=[LONG])
+        self.translation = session(kind="translation")
+
+    def set(self, **settings: Any) -> Event:
+        kind = {} if self.is_v1 else {"type": "realtime"}
+        return {"type": "session.update", "session": {**kind, **settings}}
+
+    def listen(self, name: str, value: Any) -> Event:
+        """An update of a setting of the input."""
+        if self.is_v1:
+            return self.set(**{name.replace("trans", "input_audio_trans"): value})
+        return self.set(audio={"input": {name: value}})
+
+    def called(self, words: str) -> Session:
+        """A call of an MCP tool."""
+        return self.mcp.then("mcp_list_tools.completed", text(words), RESPOND)
+
+    def confirmed(self) -> dict[str, Session]:
+        """Sessions that end in an event of the client, by its type."""
+        update = {"type": "transcription_session.update"}
+        update |= {"session": {"input_audio_transcription": {"model": "whisper-1"}}}
+        return {
+            "conversation.item.create": session(CREATE),
+            "conversation.item.delete": session(CREATE, about("delete")),
+            "conversation.item.retrieve": session(CREATE, about("retrieve")),
+            "conversation.item.truncate": self.turn.then("response.done", truncate),
+            "input_audio_buffer.append": session(SPEECH),
+            "input_audio_buffer.clear": session(CLEAR),
+            "input_audio_buffer.commit": self.manual.then(SPEECH, COMMIT),
+            "output_audio_buffer.clear": self.long_call.then(CLEAR_OUTPUT),
+            "response.cancel": self.long.then(CANCEL),
+            "response.create": self.turn,
+            "session.update": session(self.set(instructions="Be brief.")),
+            "transcription_session.update": session(update, kind="transcription"),
+            "session.input_audio_buffer.append": self.translation.then(TRANSLATE),
+            "session.close": self.translation.then(CLOSE),
+            "translation session.update": self.translation.then(
+                translation(output={"language": "es"})
+            ),
+        }
+
+    def refused(self) -> dict[str, Session]:
+        """Sessions that end in what is refused, by the type of the event and the clause."""
+        voice = {"voice": "echo"} if self.is_v1 else {"audio": {"output": {"voice": "echo"}}}
+        speak = {"type": "transcription_session.update", "session": UNKNOWN}
+        none = "the conversation has no item of that id"
+        websocket = "the transport is a WebSocket, which has no such buffer"
+        return {
+            "conversation.item.create: an item of that `id` exists already": session(
+                CREATE, CREATE
+            ),
+            "conversation.item.create: `previous_item_id` names none": session(
+                CREATE | {"previous_item_id": "none"}
+            ),
+            f"conversation.item.delete: {none}": session(about("delete")),
+            f"conversation.item.retrieve: {none}": session(about("retrieve")),
+            "conversation.item.truncate: the item is not a message of the assistant": session(
+                CREATE, about("truncate", content_index=0, audio_end_ms=0)
+            ),
+            "conversation.item.truncate: its audio is shorter than `audio_end_ms`": self.turn.then(
+                "response.done", lambda received: truncate(received, 99_999)
+            ),
+            "input_audio_buffer.append: the audio is not base64": session(
+                append(LOUD) | {"audio": "?"}
+            ),
+            "input_audio_buffer.append: larger than 15 MiB": session(
+                append(bytes(15 * 2**20 + 48))
+            ),
+            "input_audio_buffer.clear: the event does not fit the schema": session(CLEAR | UNKNOWN),
+            "input_audio_buffer.commit: the buffer holds less than 100 ms": self.manual.then(
+                append(LOUD[:-48]), COMMIT
+            ),
+            f"output_audio_buffer.clear: {websocket}": session(CLEAR_OUTPUT),
+            "response.cancel: no response is running": session(CANCEL),
+            "response.create: another response is running": self.long.then(RESPOND),
+            "session.update: a setting is unknown": session(self.set(**UNKNOWN)),
+            "session.update: cannot change any more, such as the voice once audio was sent"
+            " (`cannot_update_voice`)": self.turn.then("response.done", self.set(**voice)),
+            "transcription_session.update: a setting is unknown": session(
+                speak, kind="transcription"
+            ),
+            "session.input_audio_buffer.append: the audio is not base64": self.translation.then(
+                TRANSLATE | {"audio": "?"}
+            ),
+            "translation session.update: a setting is unknown": self.translation.then(
+                translation(**UNKNOWN)
+            ),
+        }
+
+    def sent(self) -> dict[str, Session]:
+        """Sessions whose last step brings an event of the server, by the clause of its page."""
+        idle = {"type": "server_vad", "idle_timeout_ms": 5000}
+        lost = self.set(tools=[{**DOCS_SERVER, "server_label": "lost"}])
+        source = translation(input={"transcription": {"model": "gpt-4o-mini-transcribe"}})
+        transcribed = (
+            "the transcription of a user's audio ends, which may be after the response to it"
+        )
+        refused = "the server refuses an event of the client, named by `event_id` if that had one"
+        of_source = "a part of the transcript of the source is ready, if transcription is on"
+        client_sent = {
+            f"the client sent `{kind}`": each
+            for kind, each in self.confirmed().items()
+            if not kind.startswith("translation")
+        }
+        return client_sent | {
+            "the client sent `session.close`, as the last event": self.translation.then(CLOSE),
+            "a connection opens, as the first event": self.empty,
+            "a connection opens, as the first event, of translation": self.translation,
+            "the client sent `session.update`, of translation": self.translation.then(
+                translation(output={"language": "es"})
+            ),
+            "right after `session.created`, once in a session": self.empty,
+            "the client created an item": session(CREATE),
+            "audio was committed": self.manual.then(SPEECH, COMMIT),
+            "turn detection finds the start of speech": session(SPEECH),
+            "turn detection finds the end of speech": session(SPEECH, SILENCE),
+            "turn detection found the end of a turn": session(SPEECH, SILENCE),
+            "a part of the transcription of a user's audio is ready": self.heard,
+            transcribed: self.heard,
+            "nobody spoke for `idle_timeout_ms` after a response": session(
+                self.listen("turn_detection", idle), text("Hi."), RESPOND
+            ),
+            refused: session(CANCEL | {"event_id": "event_a"}),
+            # Responses
+            "a response begins an item": self.turn,
+            "a response began an item": self.turn,
+            "a response completed an item": self.turn,
+            "a content part of a message begins": self.turn,
+            "the model has spoken a part of its answer": self.turn,
+            "a part of the transcript of the model's speech is ready": self.turn,
+            "a part of the text of an answer is ready": self.written,
+            "the audio of a content part is complete": self.turn,
+            "the transcript of a content part is complete": self.turn,
+            "the text of a content part is complete": self.written,
+            "a content part is complete": self.turn,
+            "an item of a response is complete": self.turn,
+            "a response ends, whatever its status": self.long.then(CANCEL),
+            "a response has ended": self.turn,
+            "its response ends early": self.long.then(CANCEL),
+            "its response ends early, of text": self.cut_text,
+            "its response ends early, of function_call_arguments": self.cut_call,
+            # Calls of tools
+            "a part of the arguments of a function call is ready": self.tool,
+            "the arguments of a function call are complete": self.tool,
+            "the tools of an MCP server are known": self.mcp,
+            "an MCP server did not list its tools": session(lost),
+            "the server asks an MCP server for its tools": self.mcp,
+            "a part of the arguments of an MCP call is ready": self.called("Search."),
+            "the arguments of an MCP call are complete": self.called("Search."),
+            "the server calls a tool of an MCP server": self.called("Search."),
+            "an MCP call has its output": self.called("Search."),
+            "an MCP call failed; the item has its `error`": self.called("Fail."),
+            # Calls over WebRTC, and translations
+            "the server begins to play audio to the client": self.on_call,
+            "all audio of a response was played": self.on_call,
+            "turn detection interrupts playback": self.long_call.then(SPEECH),
+            of_source: self.translation.then(source, TRANSLATE),
+            "a part of the translation is spoken": self.translation.then(TRANSLATE),
+            "a part of the text of the translation is ready": self.translation.then(TRANSLATE),
+        }
+
+    def answered(self) -> dict[str, tuple[Session, str]]:
+        """Sessions that end in the answer to an event of the server, and what follows that."""
+        output = item(type="function_call_output", call_id="call_a", output="Sunny.")
+        approved = {"type": "mcp_approval_response", "id": "a", "approve": True}
+
+        def approve(received: list[Event]) -> Event:
+            items = [e["item"] for e in received if e["type"] == "response.output_item.done"]
+            [request] = [each["id"] for each in items if each["type"] == "mcp_approval_request"]
+            return item(**approved, approval_request_id=request)
+
+        asking = session(self.set(tools=[DOCS_SERVER]), "mcp_list_tools.completed")
+        asking = asking.then(text("Search."), RESPOND, "response.done", approve)
+        committed = "input_audio_buffer.committed"
+        lost = self.set(tools=[{**DOCS_SERVER, "server_label": "lost"}])
+        started = "input_audio_buffer.speech_started"
+        done = "response.done"
+        idle = {"type": "server_vad", "idle_timeout_ms": 5000}
+        triggered = "input_audio_buffer.timeout_triggered"
+        target = translation(output={"language": "es"})
+        approval = (
+            "for `mcp_approval_request`, an `mcp_approval_response` in `conversation.item.create`"
+        )
+        return {
+            "`session.update` with the settings": (
+                session("session.created", self.set(instructions="Be brief.")),
+                "session.updated",
+            ),
+            "`session.update` with the target language": (
+                self.translation.then("session.created", target),
+                "session.updated",
+            ),
+            "`response.create` without turn detection; otherwise nothing": (
+                self.manual.then(SPEECH, COMMIT, committed, RESPOND),
+                done,
+            ),
+            "stopping playback, and `conversation.item.truncate` with what was heard": (
+                self.long.then(SPEECH, started, truncate),
+                "conversation.item.truncated",
+            ),
+            "nothing; `response.cancel` stops it": (
+                self.long.then(CANCEL),
+                done,
+            ),
+            "nothing; wait for `conversation.item.done` to have all of the item": (
+                session(text("Hi."), "conversation.item.added"),
+                "conversation.item.done",
+            ),
+            "nothing; `input_audio_buffer.committed` follows": (
+                session(SPEECH, SILENCE, "input_audio_buffer.speech_stopped"),
+                committed,
+            ),
+            "nothing; a response follows": (
+                session(self.listen("turn_detection", idle), RESPOND, done, triggered),
+                "response.created",
+            ),
+            "nothing; a response before `mcp_list_tools.completed` has no tools of it": (
+                self.mcp.then("mcp_list_tools.in_progress"),
+                "mcp_list_tools.completed",
+            ),
+            "correcting `tools` with `session.update`": (
+                session(lost, "mcp_list_tools.failed", self.set(tools=[DOCS_SERVER])),
+                "mcp_list_tools.completed",
+            ),
+            approval: (
+                asking.then(RESPOND),
+                "response.mcp_call.completed",
+            ),
+            "a `function_call_output` in `conversation.item.create` for each function call, "
+            "and then `response.create`": (self.tool.then(done, output, RESPOND), done),
+            "fixing the event; the session goes on": (
+                session(CANCEL, "error", text("Hi."), RESPOND),
+                done,
+            ),
+        }
+
+
+SCRIPTS = {"v1": Script("v1"), "ga": Script("ga")}
+EVENT_PAGES = [each for each in PAGES if "\n- **Event**: " in each.text and each.path.stem != "all"]
+# What a program does, and a session does not show.
+ADVICE = {
+    "nothing",
+    "playing it",
+    "running the function, best after `response.done`",
+    "slowing down when `remaining` is low",
+    "nothing; the response does not depend on it",
+    "nothing; the connection closes",
+}
+
+
+def facts(page: Page) -> dict[str, str]:
+    """The list at the top of a page, without its links."""
+    text = re.sub(r"\[(`[^`]*`)\]\([^)]*\)", r"\1", page.text.partition("\n## ")[0])
+    return dict(re.findall(r"^- \*\*([^*]+)\*\*: (.+)$", text, re.MULTILINE))
+
+
+def kind_of(page: Page) -> str:
+    return facts(page)["Event"].split("`")[1]
+
+
+def protocol_of(page: Page) -> str:
+    return page.path.parent.name
+
+
+def variant(page: Page) -> str:
+    """What tells pages with the same clause apart."""
+    if page.path.stem.startswith("RealtimeTranslation"):
+        return "translation"
+    return kind_of(page).split(".")[-2:][0].removeprefix("output_")
+
+
+def clauses(label: str) -> Iterator[tuple[Page, str]]:
+    """The pages with a fact, and the parts of it that `, or ` separates."""
+    for page in EVENT_PAGES:
+        said = facts(page).get(label, "")
+        said = said.partition(": ")[2] or said if label == "Refused with" else said
+        yield from ((page, each) for each in said.split(", or ") if each)
+
+
+def is_shown(page: Page, clause: str) -> bool:
+    return clause not in NOT_SHOWN and (clause, protocol_of(page)) not in NOT_SHOWN
+
+
+def each(*labels: str) -> pytest.MarkDecorator:
+    shown = [(page, clause) for label in labels for page, clause in clauses(label)]
+    return pytest.mark.parametrize(
+        ("page", "clause"),
+        [pytest.param(*each, id=f"{each[0].name}: {each[1]}") for each in shown if is_shown(*each)],
+    )
+
+
+CLIENT_PAGES = [
+    page
+    for page in EVENT_PAGES
+    if "Confirmed by" in facts(page) and (kind_of(page), protocol_of(page)) not in NOT_SHOWN
+]
+
+
+@pytest.mark.parametrize("page", CLIENT_PAGES, ids=lambda page: page.name)
+def test_client_events_are_confirmed_as_their_pages_say(page: Page) -> None:
+    said, kind = facts(page)["Confirmed by"], kind_of(page)
+    sessions = SCRIPTS[protocol_of(page)].confirmed()
+    shown = sessions.get(f"{variant(page)} {kind}") or sessions[kind]
+    expected = set(re.findall(r"`(\w+\.[\w.]+)`", said))
+    assert expected
+    before, after = played(protocol_of(page), shown, expected)
+    assert "error" not in [event["type"] for event in (*before, *after)]
+    if status := re.search(r"the status `(\w+)`", said):
+        [done] = [event for event in after if event["type"] in expected]
+        assert done["response"]["status"] == status[1]
+
+
+@each("Refused with")
+def test_client_events_are_refused_when_their_pages_say(page: Page, clause: str) -> None:
+    sessions = SCRIPTS[protocol_of(page)].refused()
+    name = f"{kind_of(page)}: {clause}"
+    shown = sessions.get(f"{variant(page)} {name}") or sessions[name]
+    before, after = played(protocol_of(page), shown, {"error"})
+    assert "error" not in [event["type"] for event in before]
+    said = facts(page)["Refused with"]
+    for code in re.findall(r"the code `(\w+)`", said) + re.findall(r"\(`(\w+)`\)", clause):
+        assert after[-1]["error"]["code"] == code
+
+
+@each("Sent when")
+def test_server_events_are_sent_when_their_pages_say(page: Page, clause: str) -> None:
+    sessions, kind = SCRIPTS[protocol_of(page)].sent(), kind_of(page)
+    shown = sessions.get(f"{clause}, of {variant(page)}") or sessions[clause]
+    awaited = {kind, "response.done"} if "ends early" in clause else {kind}
+    before, after = played(protocol_of(page), shown, awaited)
+    transport = "WebRTC" if shown.kind == "call" else "WebSocket"
+    assert transport in facts(page)["Available"].partition(";")[0]
+    kinds = [event["type"] for event in (*before, *after)]
+    if named := re.match("the client sent `([^`]+)`", clause):
+        last = shown.steps[-1]
+        assert (last(before) if callable(last) else last)["type"] == named[1]
+        assert kind not in kinds[: len(before)]
+    if "ends early" in clause:
+        [done] = [event["response"] for event in after if event["type"] == "response.done"]
+        assert done["status"] == "cancelled"
+    if "first event" in clause:
+        assert kinds[0] == kind
+    if follows := re.match("right after `([^`]+)`", clause):
+        assert kinds[kinds.index(kind) - 1] == follows[1]
+
+
+@each("Answered with")
+def test_server_events_are_answered_as_their_pages_say(page: Page, clause: str) -> None:
+    if clause not in ADVICE:
+        shown, follows = SCRIPTS[protocol_of(page)].answered()[clause]
+        _, after = played(protocol_of(page), shown, {follows})
+        assert "error" not in [event["type"] for event in after]
+
+
+def test_what_is_not_shown_stands_on_a_page() -> None:
+    labels = ("Confirmed by", "Refused with", "Sent when")
+    said: set[Any] = {clause for label in labels for _, clause in clauses(label)}
+    said |= {(clause, protocol_of(page)) for label in labels for page, clause in clauses(label)}
+    said |= {(kind_of(page), protocol_of(page)) for page in EVENT_PAGES}
+    assert NOT_SHOWN - said == set()
