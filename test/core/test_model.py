@@ -148,7 +148,8 @@ def test_an_instance_in_a_union_is_kept_as_it_is() -> None:
     items = [user, ga.RealtimeConversationItemReference(id="i"), ga.UnknownModel(type="new")]
     tools = [ga.RealtimeFunctionTool(name="f"), OwnTool(name="g"), ga.UnknownModel(type="new")]
     made = ga.RealtimeResponseCreateParams(input=items, tools=tools)  # type: ignore[arg-type]
-    assert made.input and made.tools
+    assert made.input
+    assert made.tools
     assert list(map(id, [*made.input, *made.tools])) == list(map(id, [*items, *tools]))
 
 
