@@ -1,5 +1,7 @@
 """Pages in a real Chromium, with a file for a microphone: the relay's and `inspect --html`'s.
 
+Pages of the docs, too, as a code host shows them.
+
 `make browser` runs this, and leaves screenshots in build/. It needs the system's Chromium.
 """
 
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from command_line import HOSTILE, client, recording, server
@@ -338,3 +341,77 @@ def test_the_page_of_a_session_without_times_and_turns(browser: Browser, tmp_pat
     with opened(browser, page_of([json.dumps(created)], tmp_path)) as page:
         expect(page.get_by_text("There are none.")).to_be_visible()
         expect(page.locator(".lanes")).to_have_count(0)
+
+
+# The docs
+
+# The measures of a code host: the width of its page, its fonts' sizes and the space in cells.
+CODE_HOST = """<!doctype html><meta charset="utf-8"><style>
+body { margin: 0; font: 16px/1.5 sans-serif; overflow-wrap: break-word }
+article { box-sizing: border-box; width: 1012px; padding: 45px }
+table { display: block; width: max-content; max-width: 100%%; overflow: auto }
+table { border-collapse: collapse }
+td, th { padding: 6px 13px; border: 1px solid }
+code { padding: .2em .4em; font: 85%% monospace }
+pre { padding: 16px; overflow: auto; font-size: 85%%; line-height: 1.45 }
+pre code { padding: 0; font-size: 100%% }
+</style><article>%s</article>"""
+WIDER = """() => [document.documentElement, ...document.querySelectorAll("table, pre")]
+    .filter((each) => each.scrollWidth > each.clientWidth + 1)
+    .map((each) => each.innerText.slice(0, 80))"""
+
+
+def wider_than_the_page(page: Page, markdown: str) -> list[str]:
+    """The beginnings of what scrolls horizontally."""
+    page.set_content(CODE_HOST % MarkdownIt().enable("table").render(markdown))
+    found: list[str] = page.evaluate(WIDER)
+    return found
+
+
+@pytest.fixture
+def code_host(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1012, "height": 1400})
+    yield context.new_page()
+    context.close()
+
+
+def test_nothing_on_a_page_of_the_docs_scrolls_horizontally(code_host: Page) -> None:
+    files = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    wide = {
+        file.relative_to(ROOT).as_posix(): found
+        for file in files
+        if (found := wider_than_the_page(code_host, file.read_text("utf-8")))
+    }
+    assert wide == {}
+
+
+@pytest.mark.parametrize(
+    "markdown",
+    [
+        f"```text\n{'word ' * 25}\n```\n",
+        f"| {'A' * 60} | {'B' * 60} |\n| --- | --- |\n| a | b |\n",
+        f"| a | b |\n| --- | --- |\n| {'A' * 60} | `{'B' * 50}` |\n",
+    ],
+)
+def test_what_is_too_wide_is_found(code_host: Page, markdown: str) -> None:
+    assert wider_than_the_page(code_host, markdown)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README",
+        "ga/RealtimeTurnDetectionServerVad",
+        "ga/RealtimeTurnDetection",
+        "ga/NoiseReductionType",
+        "ga/RealtimeClientEventSessionUpdate",
+        "ga/index",
+        "guides/sdk",
+        "v1/RealtimeResponse",
+    ],
+)
+def test_a_picture_of_a_page(code_host: Page, name: str) -> None:
+    markdown = (ROOT / f"docs/{name}.md").read_text("utf-8")
+    assert wider_than_the_page(code_host, markdown) == []
+    expect(code_host.get_by_role("heading", level=1)).to_be_visible()
+    code_host.screenshot(path=BUILD / f"docs-{name.replace('/', '-')}.png")

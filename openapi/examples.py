@@ -69,18 +69,18 @@ class Examples:
         api = f"{operation['tags'][0]}Api"
         instance = Instance(self.schemas)
         arguments = [
-            instance.expression(parameter["schema"], "", parameter["name"])
+            instance.expression(parameter["schema"], parameter["name"])
             for parameter in operation.get("parameters", [])
             if parameter.get("required")
         ]
         content = operation.get("requestBody", {}).get("content", {})
         if "application/json" in content:
-            arguments.append(instance.expression(content["application/json"]["schema"], "", ""))
+            arguments.append(instance.expression(content["application/json"]["schema"], ""))
         if "multipart/form-data" in content:
             name = content["multipart/form-data"]["schema"]["$ref"].removeprefix(REFERENCE)
             properties = self.schemas[name]["properties"]
             required = self.schemas[name]["required"]
-            arguments += [f"{f}={instance.expression(properties[f], name, f)}" for f in required]
+            arguments += [f"{f}={instance.expression(properties[f], f)}" for f in required]
         return self._program(
             {"ApiClient", api, *instance.imports},
             "with ApiClient() as client:",
@@ -173,7 +173,9 @@ class Examples:
         """The class of a union's first object, or else enum, and a value of it."""
         for member in schema["x-members"]:
             if "ref" in member and "properties" in self.schemas[member["ref"]]:
-                return member["ref"], self._value(member["ref"])
+                name = member["ref"]
+                is_sent = name in self.sent
+                return name, Instance(self.schemas).value(name) if is_sent else self._value(name)
             if "ref" in member and "x-members" in self.schemas[member["ref"]]:
                 return self._member(self.schemas[member["ref"]])
         enum = next(member["enum"] for member in schema["x-members"] if "enum" in member)
@@ -264,7 +266,7 @@ class Instance:
         """A call of the class, without the constants, which it adds itself."""
         self.imports.add(name)
         arguments = [
-            f"{child['x-name']}={self.expression(child, name, field)}"
+            f"{child['x-name']}={self.expression(child, field)}"
             for field, child in self._fields(name)
             if "x-constant" not in child
         ]
@@ -274,17 +276,12 @@ class Instance:
         """The JSON object that `construct` gives."""
         return {field: self.json(child, field) for field, child in self._fields(name)}
 
-    def expression(self, schema: dict[str, Any], owner: str, field: str) -> str:
+    def expression(self, schema: dict[str, Any], field: str) -> str:
         schema, name = self._target(schema)
         if name and "properties" in schema:
             return self.construct(name)
-        if name and "enum" in schema:
-            self.imports.add(name)
-            return f"{name}.{_constant(schema)}"
         if "items" in schema:
-            return f"[{self.expression(schema['items'], owner, field)}]"
-        if "x-enum-varnames" in schema and schema["type"] == "string":
-            return f"{owner}.{schema['x-enum-name']}.{_constant(schema)}"
+            return f"[{self.expression(schema['items'], field)}]"
         return literal(self.json(schema, field))
 
     def json(self, schema: dict[str, Any], field: str) -> Any:
@@ -341,12 +338,6 @@ def literal(value: Any) -> str:
     source = repr(value)
     # Then each single quote is a delimiter: `repr` writes an apostrophe within double quotes.
     return source if '"' in source else source.replace("'", '"')
-
-
-def _constant(schema: dict[str, Any]) -> Any:
-    """The name of the enum value that is the example, or else of the first."""
-    names = dict(zip(schema["enum"], schema["x-enum-varnames"], strict=True))
-    return names[schema.get("example", schema["enum"][0])]
 
 
 def _sample(schema: dict[str, Any], field: str) -> Any:

@@ -97,7 +97,7 @@ class _Pages:
             for other, names in self.others.items()
             if name in names
         ]
-        text = f"in {' and '.join(protocols)}"
+        text = f"in {' and '.join(protocols)}" + (" only" if len(protocols) == 1 else "")
         if "x-event-type" not in schema:
             return text
         transports = schema.get("x-transports") or self.document.get("x-transports", "WebSocket")

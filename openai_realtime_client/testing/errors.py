@@ -30,6 +30,15 @@ _MODALITIES = {
     "modalities": (["text"], ["audio", "text"]),
 }
 _ID_LENGTH = 512
+_JSON_NAMES: dict[type, str] = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    str: "a string",
+    list: "an array",
+    dict: "an object",
+}
 _FREE = ("metadata", "parameters", "variables")  # Below these, names are the client's own.
 
 
@@ -103,23 +112,13 @@ def _refusal(found: Deviation) -> Refusal:
     if found.kind == "unknown field":
         return Refusal("unknown_parameter", f"Unknown parameter: '{path}'.", path)
     if found.kind == "wrong type":
-        message = f"Invalid type for '{path}': got {_json_name(value)} instead."
+        message = f"Invalid type for '{path}': got {_JSON_NAMES[type(value)]} instead."
         return Refusal("invalid_type", message, path)
     if found.kind == "unknown event":
         path = "type"
     elif found.kind == "unknown member":
         path, value = f"{path}.type", value["type"]
     return Refusal("invalid_value", f"Invalid value: '{_short(value)}'.", path)
-
-
-def _json_name(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return "null" if value is None else "a boolean"
-    if isinstance(value, (int, float)):
-        return "a number"
-    if isinstance(value, str):
-        return "a string"
-    return "an array" if is_array(value) else "an object"
 
 
 def _short(value: Any) -> str:

@@ -54,10 +54,6 @@ class ReplaySession(Generic[Received, Sent]):
     - `request_path`: the target of the handshake, with its query
     - `headers`: those of the handshake, by their names in lower case
     - `protocol`: "ga" or "v1"
-    - `close_code`, `close_reason`: how the connection was closed, by either side; 1006 if without a
-      close frame; `None` and "" while it is open
-    - `mismatch`: where the client departed from the script, with what was expected and what was
-      received; `None` if it did not
     - `failure`: what went wrong in the embedded server itself, or in a function of the test, after
       which it closes with 1011; leaving the context of the server raises it
 
@@ -109,7 +105,10 @@ class ReplaySession(Generic[Received, Sent]):
 
     @property
     def close_code(self) -> int | None:
-        """The code of the first close frame, 1006 if there was none, `None` while it is open."""
+        """The code of the first close frame of either side.
+
+        1006 if the connection ended without one, `None` while it is open.
+        """
         return self._socket.first_close[0]
 
     @property
@@ -119,7 +118,10 @@ class ReplaySession(Generic[Received, Sent]):
 
     @property
     def mismatch(self) -> str | None:
-        """Where the client departed from the script, `None` if it did not."""
+        """Where the client departed from the script: what was expected, and what was received.
+
+        `None` if it did not.
+        """
         return self._rules.mismatch
 
     def recording(self) -> list[RecordedEvent]:

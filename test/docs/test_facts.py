@@ -493,6 +493,8 @@ def test_server_events_are_sent_when_their_pages_say(page: Page, clause: str) ->
     shown = sessions.get(f"{clause}, of {variant(page)}") or sessions[clause]
     awaited = {kind, "response.done"} if "ends early" in clause else {kind}
     before, after = played(protocol_of(page), shown, awaited)
+    transport = "WebRTC" if shown.kind == "call" else "WebSocket"
+    assert transport in facts(page)["Available"].partition(";")[0]
     kinds = [event["type"] for event in (*before, *after)]
     if named := re.match("the client sent `([^`]+)`", clause):
         last = shown.steps[-1]

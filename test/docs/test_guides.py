@@ -90,6 +90,21 @@ def test_a_guide_links_the_pages_it_speaks_of_and_they_link_back(page: Page) -> 
             assert f"(../guides/{page.path.name})" in file.read_text("utf-8")
 
 
+def test_the_codes_of_errors_are_those_of_the_pages() -> None:
+    codes = re.findall(r"`error` with `(\w+)`", guide_lines("errors"))
+    assert codes
+    text = "".join(page.text for page in PAGES if page.path.parent.name == "ga")
+    assert [code for code in codes if f"the code `{code}`" not in text] == []
+
+
+# Its program is one of examples/, and `test_the_loop_of_the_guide_is_that_of_the_example` runs it.
+WITHOUT_PROGRAM = {"guides/reconnect"}
+
+
+def test_every_guide_has_a_program() -> None:
+    assert {page.name for page in GUIDES if not page.examples} == WITHOUT_PROGRAM
+
+
 def guide_lines(name: str) -> str:
     return page_at(DOCS / f"guides/{name}.md").prose
 

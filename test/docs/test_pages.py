@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections import defaultdict
-from typing import Any
+from pathlib import Path
+from typing import Any, get_type_hints
 
 import pytest
 
+import indexes
 from docs import DOCS, PAGES, Page, found_in, page_at
 from protocols import PROTOCOLS, ROOT, Protocol
 from spec import load
@@ -72,7 +76,66 @@ def test_descriptions_in_tables_are_short() -> None:
     assert found_in(SINGLE_PAGES, long) == {}
 
 
+NUMBERS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|[0-9]+"
+COUNTED = "events|members|models|classes|values|voices|fields|formats|guides|methods|pages"
+
+
+def test_prose_counts_nothing_that_a_fragment_changes() -> None:
+    count = re.compile(rf"\b(?:{NUMBERS}) (?:client |server )?(?:{COUNTED})\b", re.IGNORECASE)
+    assert found_in(PAGES, lambda page: count.findall(page.prose)) == {}
+
+
+def test_the_spelling() -> None:
+    codespell = Path(sys.executable).with_name("codespell")
+    found = subprocess.run([codespell, "docs"], cwd=ROOT, stdout=subprocess.PIPE, check=False)
+    assert found.stdout == b""
+
+
+def test_no_template_shows() -> None:
+    ours = re.compile(r"\{\{[^}]*|TODO|x-[a-z]+-[a-z]+")
+    assert found_in(PAGES, lambda page: ours.findall(page.prose)) == {}
+
+
 # Content
+
+
+@each_protocol
+def test_the_properties_are_those_of_the_class(protocol: Protocol) -> None:
+    names = {name: getattr(protocol.module, name) for name in protocol.public()}
+    for name in protocol.public():
+        properties = protocol.schemas[name].get("properties")
+        if properties is None:
+            continue
+        table = next(each for each in page(protocol, name).tables if " Description " in each[0])
+        model, rows = names[name], [[cell.strip() for cell in row] for row in table[2:]]
+        assert [row[0].strip("*") for row in rows] == list(model.model_fields)
+        hints = get_type_hints(model, include_extras=True)
+        required = protocol.schemas[name].get("required", [])
+        for field, (cell, kind, _, notes) in zip(properties, rows, strict=True):
+            shown = re.sub(r"^\[|\]\([^)]*\)$|\*\*|<wbr>", "", kind)
+            hint = hints[cell.strip("*")]
+            if "[always " in notes:
+                assert shown == "str"
+            else:
+                known = {**names, **vars(model), "Any": Any}
+                assert hint in (eval(shown, known), eval(f"{shown} | None", known)), (name, field)
+            child = properties[field]
+            assert ("[optional]" in notes) == (field not in required), (name, field)
+            assert ("[nullable]" in notes) == child.get("nullable", False), (name, field)
+            default = child.get("default")
+            is_said = f"[default `{json.dumps(default)}`]" in notes or "[always " in notes
+            assert default is None or is_said, (name, field)
+
+
+@each_protocol
+def test_the_members_are_those_of_the_union(protocol: Protocol) -> None:
+    for name in protocol.public():
+        mapping = protocol.schemas[name].get("discriminator", {}).get("mapping")
+        if mapping:
+            text = page(protocol, name).text
+            rows = re.findall(r"^\| (`.*?) \| .*\]\((\w+)\.md\) \|$", text, re.MULTILINE)
+            shown = {kind.strip("` "): to for kinds, to in rows for kind in kinds.split(",")}
+            assert shown == {kind: path.rpartition("/")[2] for kind, path in mapping.items()}, name
 
 
 @each_protocol
@@ -139,6 +202,16 @@ def test_each_reason_of_the_overlay_stands_where_it_applies(protocol: Protocol) 
     assert [reason for reason in about_schemas if reason not in text] == []
 
 
+@each_protocol
+def test_a_note_about_the_wire_stands_at_its_field(protocol: Protocol) -> None:
+    for name in protocol.public():
+        details = without_links(section(page(protocol, name), "Details"))
+        for field, child in protocol.schemas[name].get("properties", {}).items():
+            for note in child.get("x-wire", []):
+                [text] = re.findall(rf"^\*\*{field}_?\*\*: (.*?)(?=^\*\*|\Z)", details, re.M | re.S)
+                assert f"On the wire: {' '.join(child['x-wire'])}" in text, (name, note)
+
+
 def test_what_is_not_published_is_marked_at_its_field() -> None:
     details = section(page_at(DOCS / "ga/RealtimeServerEventResponseTextDelta.md"), "Details")
     assert "\n**obfuscation**: " in details
@@ -169,7 +242,7 @@ def test_every_class_says_which_protocols_have_it(protocol: Protocol) -> None:
     titles = {"v1": "v1", "ga": "GA"}
     for name in protocol.public():
         [line] = re.findall(r"^- \*\*Available\*\*: (.+)$", page(protocol, name).text, re.MULTILINE)
-        assert line.startswith(f"in {titles[protocol.name]}")
+        assert line.startswith(f"in {titles[protocol.name]} " + ("and" if name in both else "only"))
         assert (f"[{titles[other.name]}](../{other.name}/{name}.md)" in line) == (name in both)
         notes = dict(re.findall(r"^\|\*\*(\w+)\*\* .* \| (.*)\|$", page(protocol, name).text, re.M))
         for field in protocol.schemas[name].get("properties", {}):
@@ -256,28 +329,46 @@ def test_every_event_says_when_it_is_sent_and_what_follows(page: Page) -> None:
 
 
 @each_protocol
-def test_the_index_has_every_field_and_value(protocol: Protocol) -> None:
-    text = page(protocol, "index").text
+def test_the_index_has_every_field_and_value_and_no_other(protocol: Protocol) -> None:
+    fields, values = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
     for name in protocol.public():
         schema = protocol.schemas[name]
-        for field, child in schema.get("properties", {}).items():
-            assert re.search(rf"^- `{field}`: .*\[{name}\]", text, re.M)
-            for value in child.get("enum", []):
-                assert re.search(rf"^- `{re.escape(str(value))}`: .*\[{name}\]", text, re.M)
+        properties = schema.get("properties", {})
+        for field in properties:
+            fields[field].add(name)
+        members = schema.get("anyOf", []) + schema.get("oneOf", [])
+        for part in (schema, *properties.values(), *members):
+            for value in (part.get("items") or part).get("enum", []):
+                values[str(value)].add(name)
+    index = page(protocol, "index")
+    assert listed(section(index, "Fields")) == fields
+    assert listed(section(index, "Enum values")) == values
+
+
+def listed(text: str) -> dict[str, set[str]]:
+    """The entries of an index, with the classes that they link."""
+    lines = re.findall(r"^- `(.*)`: (.*)$", text, re.MULTILINE)
+    return {entry: set(re.findall(r"\]\((\w+)\.md\)", links)) for entry, links in lines}
 
 
 @each_protocol
 def test_one_page_has_all_of_a_protocol(protocol: Protocol) -> None:
-    headings = page_at(DOCS / f"{protocol.name}/all.md").headings
-    assert [name for name in protocol.public() if name not in headings] == []
+    whole = page_at(DOCS / f"{protocol.name}/all.md")
+    assert [name for name in protocol.public() if name not in whole.headings] == []
+    title = protocol.document["info"]["title"]
+    assert whole.text.endswith(indexes.whole(title, DOCS / protocol.name))
 
 
-def test_llms_txt_leads_to_guides_and_references() -> None:
+def test_llms_txt_and_the_front_page_lead_to_all_guides_and_references() -> None:
+    guides = {f"guides/{guide.name}" for guide in (DOCS / "guides").glob("*.md")}
+    names = ("README.md", "all.md", "index.md")
+    references = {f"{each.name}/{name}" for each in PROTOCOLS for name in names}
     text = (DOCS / "llms.txt").read_text("utf-8")
-    links = re.findall(r"\]\(([^)]+)\)", text)
-    assert [link for link in links if not (DOCS / link).resolve().exists()] == []
-    expected = [f"guides/{guide.name}" for guide in (DOCS / "guides").glob("*.md")]
-    expected += [
-        f"{each.name}/{name}.md" for each in PROTOCOLS for name in ("README", "all", "index")
-    ]
-    assert [link for link in expected if link not in links] == []
+    found = set(re.findall(r"\]\(([^)]+)\)", text))
+    assert found == guides | references | {"../README.md", "README.md", "ga/from-v1.md"}
+    for guide in guides:
+        title = page_at(DOCS / guide).headings[0]
+        assert f"- [{title}]({guide})" in text
+    front = {file for file, _ in page_at(DOCS / "README.md").links}
+    assert {DOCS / each for each in guides | references} - front == set()
+    assert DOCS / "llms.txt" in front
