@@ -228,7 +228,8 @@ class ReplaySession(Generic[Received, Sent]):
             task.add_done_callback(self._tasks.discard)
 
     def _begin_streams(self) -> None:
-        for stream in self._rules.streams():
+        begun, self._rules.streams = self._rules.streams, []
+        for stream in begun:
             self._begin(partial(self._stream, stream))
 
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
