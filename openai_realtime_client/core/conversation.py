@@ -109,8 +109,10 @@ class Conversation(SessionState):
         self._deleted: set[str] = set()
         self._active: dict[str, ConversationResponse] = {}
         self._names_conversation = False
-        # The latest sent events without an answer, each with its kind and what it is about.
+        # The latest sent events without an answer, by `event_id`, and those that wait for the same:
+        # each has a kind and what it is about.
         self._unanswered: dict[object, tuple[tuple[str, str], Event]] = {}
+        self._waiting: dict[tuple[str, str], deque[object]] = {}
         # Bytes of the user's audio: of each commit without an answer, and since the last.
         self._buffered = deque([0])
         # Where turn detection found speech in it, by item.
@@ -379,9 +381,8 @@ class Conversation(SessionState):
             return None
         if "conversation_id" not in wire:
             # Some servers leave it out instead of sending `null`; others never send it.
-            waiting = [about for (kind, about), _ in self._unanswered.values() if kind == create]
-            is_asked = is_new and waiting[:1] == ["none"]
-            response.is_out_of_band |= self._names_conversation or is_asked
+            is_asked = (create, "none") in self._waiting and (create, "") not in self._waiting
+            response.is_out_of_band |= self._names_conversation or (is_new and is_asked)
         abouts = ["none", ""] if response.is_out_of_band else [""]
         return self._take_sent(create, *abouts) if is_new else None
 
@@ -447,23 +448,33 @@ class Conversation(SessionState):
             self._buffered[-1] = 0
         elif _object(fields.get("response")).get("conversation") == "none":
             about = "none"
-        self._unanswered[event_id or object()] = (kind, about), event
+        name, key = event_id or object(), (kind, about)
+        self._forget_sent(name)
+        self._unanswered[name] = key, event
+        self._waiting.setdefault(key, deque()).append(name)
         if len(self._unanswered) > _MOST_UNANSWERED:
-            del self._unanswered[next(iter(self._unanswered))]
+            self._forget_sent(next(iter(self._unanswered)))
 
     def _take_sent(self, kind: str, *abouts: str) -> Event | None:
         """Remove and return the oldest of a kind, about the first of `abouts` that there is."""
         for about in abouts:
-            for name, (key, event) in self._unanswered.items():
-                if key == (kind, about):
-                    del self._unanswered[name]
-                    return event
+            if names := self._waiting.get((kind, about)):
+                return self._forget_sent(names[0])
         return None
+
+    def _forget_sent(self, name: object) -> Event | None:
+        if name not in self._unanswered:
+            return None
+        key, event = self._unanswered.pop(name)
+        self._waiting[key].remove(name)
+        if not self._waiting[key]:
+            del self._waiting[key]
+        return event
 
     @_on("error")
     def _error(self, event: Fields) -> Event | None:
         error, commit = _object(event.get("error")), "input_audio_buffer.commit"
-        _, sent = self._unanswered.pop(_string(error.get("event_id")), (None, None))
+        sent = self._forget_sent(_string(error.get("event_id")))
         if sent is None and error.get("code") == "input_audio_buffer_commit_empty":
             sent = self._take_sent(commit, "")
         if sent is not None and _fields(sent)["type"] == commit and len(self._buffered) > 1:

@@ -254,6 +254,12 @@ def test_padding_is_not_counted(add: Callable[..., Conversation], size: int) -> 
     assert add(*spoken(size)).items[0].audio_bytes == size
 
 
+def test_audio_after_its_end_is_not_counted(add: Callable[..., Conversation]) -> None:
+    late = on_item("response.output_audio.delta", delta=audio(960))
+    [item] = add(*spoken(960, on_item("response.output_audio.done"), late)).items
+    assert item.audio_bytes == 960
+
+
 def test_audio_is_kept_if_asked_for(add: Callable[..., Conversation]) -> None:
     truncated = on_item("conversation.item.truncated", audio_end_ms=10)
     kept = add(*spoken(960), conversation=Conversation(keep_audio=True))
@@ -327,12 +333,17 @@ def test_turn_detection_tells_how_long_speech_was(add: Callable[..., Conversatio
     assert add(append(48), said()).items[0].parts == {}
 
 
-def test_audio_in_an_item_is_counted(add: Callable[..., Conversation]) -> None:
+@pytest.mark.parametrize(("kind", "expected"), [("pcm16", 100), ("g711_ulaw", 600)])
+def test_audio_in_an_item_is_counted(
+    add: Callable[..., Conversation], kind: str, expected: int
+) -> None:
+    session = {"id": "s", "input_audio_format": kind, "output_audio_format": "pcm16"}
     content = {"type": "input_audio", "audio": audio(4800)}
     item = {"type": "message", "role": "user", "content": [content]}
     echo = added("i", content=[{"type": "input_audio", "transcript": None}])
-    [found] = add({"type": "conversation.item.create", "item": item}, echo).items
-    assert (found.audio_bytes, found.audio_ms) == (4800, 100)
+    created = {"type": "session.created", "session": session}
+    [found] = add(created, {"type": "conversation.item.create", "item": item}, echo).items
+    assert (found.audio_bytes, found.audio_ms) == (4800, expected)
 
 
 # Interruption
@@ -466,6 +477,35 @@ def test_the_end_of_a_response_has_the_last_word(add: Callable[..., Conversation
 def test_a_server_may_send_no_event_of_the_conversation(add: Callable[..., Conversation]) -> None:
     item = {"id": "x", "type": "message", "role": "assistant", "content": []}
     assert ids(add(added("a"), done(output=[item]))) == ["a", "x"]
+
+
+def test_responses_say_what_their_items_say(add: Callable[..., Conversation]) -> None:
+    def item(item_id: str, kind: str, **more: Any) -> Event:
+        return {"id": item_id, "type": kind, "role": "assistant", **more}
+
+    text, speech = {"type": "text", "text": "One. "}, {"type": "audio", "transcript": "Two."}
+    output = [item("a", "message", content=[text, speech]), item("b", "function_call", name="f")]
+    output.append(item("c", "message", content=[text]))
+    response = add(done(output=output)).responses["r"]
+    assert (response.text, response.transcript) == ("One. One. ", "Two.")
+    assert [call.name for call in response.calls] == ["f"]
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        ({"type": "response.done", "response": {"id": "r"}}, "completed"),
+        ({"type": "response.cancelled", "response": {"id": "r"}}, "cancelled"),
+        ({"type": "response.cancelled", "response_id": "r"}, "cancelled"),
+    ],
+)
+def test_not_every_server_says_how_a_response_ended(
+    add: Callable[..., Conversation], end: Event, status: str
+) -> None:
+    conversation = add(*spoken(96), end)
+    assert (conversation.responses["r"].status, conversation.active) == (status, [])
+    used = add(done(usage=USAGE), end, conversation=conversation).usage
+    assert used == ONCE
 
 
 def test_out_of_band_responses_stay_apart(add: Callable[..., Conversation]) -> None:
@@ -635,6 +675,25 @@ def test_the_answer_to_another_item_confirms_nothing() -> None:
     conversation = Conversation()
     conversation.add({"type": "conversation.item.delete", "item_id": "a"})
     assert conversation.add({"type": "conversation.item.deleted", "item_id": "b"}) is None
+
+
+def test_what_is_sent_may_hold_models() -> None:
+    content = {"type": "input_audio", "audio": audio(4800)}
+    item = {"type": "message", "role": "user", "id": "i", "content": [content]}
+    params = ga.RealtimeResponseCreateParams(conversation="none")
+    create = {"type": "response.create", "response": params}
+    message = ga.RealtimeConversationItemMessageUser.from_dict(item)
+    sent = {"type": "conversation.item.create", "item": message}
+    conversation = Conversation()
+    for event in (create, sent):
+        assert conversation.add(event) is None
+    assert conversation.add(added("i")) is sent
+    assert conversation.items[0].audio_bytes == 4800
+    assert conversation.add({"type": "response.created", "response": {"id": "r"}}) is create
+    assert conversation.answered is create
+    assert conversation.active == []
+    conversation.add({"type": "rate_limits.updated"})
+    assert conversation.answered is None
 
 
 def test_sent_audio_is_not_held() -> None:
