@@ -1,8 +1,9 @@
-"""In which order the files are run, when several workers take one each."""
+"""How many workers run the tests, and in which order each takes its files."""
 
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Generator
 
 import pytest
@@ -13,6 +14,12 @@ FIRST = (
     "generation/test_upstream.py",
     "typing/test_typing.py",
 )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors, because some tests wait."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(wrapper=True)
