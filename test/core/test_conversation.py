@@ -875,7 +875,7 @@ def consistent(conversation: Conversation) -> None:
 
 
 @given(st.lists(EVENTS, max_size=30))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_no_event_raises(events: list[Event]) -> None:
     for form in (plain, typed(ga), typed(v1)):
         conversation = Conversation(keep_audio=True)
@@ -885,7 +885,7 @@ def test_no_event_raises(events: list[Event]) -> None:
 
 
 @given(st.randoms(use_true_random=False), st.sampled_from(RECORDINGS))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_events_may_be_doubled_lost_and_out_of_order(random: Any, path: Any) -> None:
     lines = path.read_text("utf-8").splitlines()
     events = [json.loads(line)["event"] for line in lines if random.random() < 0.9]

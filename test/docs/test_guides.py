@@ -117,7 +117,7 @@ def guide(name: str) -> str:
 # What is advice, or follows from the form of audio, and is no limit of the package or the service.
 NOT_LIMITS = {"20 to 200 ms", "20 ms", "10 ms", "50 times", "16 bits", "24 kHz", "0.5 s"}
 NOT_LIMITS |= {"48,000 bytes", "8,000 bytes"}  # `test_the_bytes_of_a_second`
-NOT_LIMITS |= {"100 to 130 sessions", "40 KB"}  # of benchmarks/COST.md
+NOT_LIMITS |= {"1,000 sessions", "4 KB"}  # of benchmarks/COST.md
 NOT_LIMITS |= {"128 KiB"}  # test/realtime/test_sending.py
 
 
@@ -215,7 +215,11 @@ def test_a_call_of_the_official_sdk_sends_the_same_here(theirs: str, ours: str) 
     }
     with ReplayServer() as server:
         realtime = openai.OpenAI(api_key="k", base_url=server.url).realtime
-        with realtime.connect(model="gpt-realtime") as theirs_open:
+        # What is not read must not keep the close frame from being read.
+        options: Any = {"max_queue": None}
+        with realtime.connect(
+            model="gpt-realtime", websocket_connection_options=options
+        ) as theirs_open:
             eval(theirs, {**names, "connection": theirs_open})
             server.sessions[0].wait_for(sent_by(ours))
         with ga.connect_sync("gpt-realtime", base_url=server.url, api_key="k") as ours_open:
