@@ -14,7 +14,8 @@ import pytest
 import websockets.asyncio.client
 
 from docs import DOCS, GUIDES, PAGES, Page, page_at, run
-from openai_realtime_client import ga, v1
+from http_server import Answer, HttpServer
+from openai_realtime_client import ApiClient, ga, v1
 from openai_realtime_client.realtime import connection, record
 from openai_realtime_client.testing import ReplayServer
 from protocols import GA, PROTOCOLS, ROOT
@@ -88,6 +89,18 @@ def test_a_guide_links_the_pages_it_speaks_of_and_they_link_back(page: Page) -> 
     for file, _ in page.links:
         if file.parent.name in ("v1", "ga") and file.stem in classes:
             assert f"(../guides/{page.path.name})" in file.read_text("utf-8")
+
+
+def test_the_call_of_the_guide_is_accepted_and_greeted(monkeypatch: pytest.MonkeyPatch) -> None:
+    [block] = re.findall(r"```py\n(.*?)```", page_at(DOCS / "guides/sip.md").text, re.DOTALL)
+    with HttpServer(Answer(200)) as webhook, ReplayServer() as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+        call = server.announce_call(webhook.url, secret=base64.b64encode(b"secret").decode())
+        settings = ga.RealtimeSessionCreateRequestGA()
+        exec(block, {"ApiClient": ApiClient, "ga": ga, "call_id": call.id, "session": settings})
+        assert call.status == "active"
+        server.sessions[0].wait_for("response.create")
 
 
 def test_the_codes_of_errors_are_those_of_the_pages() -> None:
