@@ -78,9 +78,9 @@ fuzz: $(INSTALLED) ## fuzz the event parsers; FUZZ holds libFuzzer's options
 bench: $(INSTALLED) ## measure against json, msgspec, the official SDK and a stock client
 	@$(BIN)/python benchmarks/stock.py build/bench
 	@$(BENCH_VENV) ./build/bench
-	@$(BENCH)/bin/python benchmarks/run.py
+	@$(BENCH)/bin/python benchmarks/bench.py
 
-cost: ## measure what a session costs, beside other clients
+cost: ## measure what a session costs, beside other clients; needs Python 3.11
 	@$(BENCH_VENV)
 	@$(BENCH)/bin/python benchmarks/cost.py
 
@@ -97,7 +97,7 @@ browser: $(INSTALLED) ## test pages in the system's Chromium; leaves screenshots
 	@$(BIN)/python -m pytest integration/test_browser.py
 
 load: $(INSTALLED) ## hold 200 sessions at once, and cut 1,000
-	@$(BIN)/python benchmarks/sessions.py
+	@$(BIN)/python benchmarks/load.py
 
 build: $(INSTALLED) ## build the sdist and the wheel into dist/
 	@$(BIN)/python -m build --no-isolation

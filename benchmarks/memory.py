@@ -1,4 +1,7 @@
-"""What sessions and parsed events take in memory, and whether millions of events leave any."""
+"""What sessions and parsed events take in memory, and whether millions of events leave any.
+
+`memory.py sessions PEER URL` and `memory.py millions` measure in a new process.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,13 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import capacity
 import payloads
-from machine import resident
+from clients import BARE, OURS, PEERS, RECEIVE, SDK
+from measure import resident
 from openai.resources.realtime.realtime import RealtimeConnection
-from servers import serving
+from server import DELTA, serving
 
 from openai_realtime_client import ga
 
@@ -25,19 +27,18 @@ SESSIONS = 100
 EVENTS = 10_000_000
 SAMPLES = 10
 
-sdk: Any = RealtimeConnection(None)  # type: ignore[arg-type]
-PARSERS: dict[str, Callable[[bytes], object]] = {
-    "`json`": json.loads,
-    capacity.OURS: ga.parse_server_event,
-    capacity.SDK: sdk.parse_event,
-}
-
 
 def of_events() -> dict[str, float]:
     """The bytes that one parsed event of the mix holds, by parser."""
+    sdk: Any = RealtimeConnection(None)  # type: ignore[arg-type]
+    parsers: dict[str, Callable[[bytes], object]] = {
+        "`json`": json.loads,
+        OURS: ga.parse_server_event,
+        SDK: sdk.parse_event,
+    }
     texts = [payloads.dumped(event).encode() for event in payloads.mix()]
     found = {}
-    for name, parse in PARSERS.items():
+    for name, parse in parsers.items():
         for text in texts:
             parse(text)  # The first may build what later ones use.
         gc.collect()
@@ -51,31 +52,34 @@ def of_events() -> dict[str, float]:
 def of_sessions() -> dict[str, float]:
     """The bytes that one open session holds in a new process, by client."""
     with serving(is_tls=False) as (url, _):
-        return {name: float(_run("sessions", name, url)) for name in capacity.CLIENTS}
+        return {name: float(in_process("sessions", name, url)) for name in (BARE, OURS, SDK)}
 
 
 def of_millions() -> list[float]:
     """The megabytes of a new process that parses millions of events, in the course of time."""
-    return [float(each) for each in _run("millions").split()]
+    return [float(each) for each in in_process("millions").split()]
 
 
-def _run(*arguments: str) -> str:
-    command = [sys.executable, str(Path(__file__)), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+def in_process(*arguments: str) -> str:
+    """What this program prints."""
+    command = [sys.executable, __file__, *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-async def _open(name: str, url: str) -> None:
-    open_session = capacity.CLIENTS[name]
-    kept = [await open_session(url)]
+async def hold(name: str, url: str) -> None:
+    """Print what one of many sessions holds."""
+    peer = PEERS[name]
+    kept = [await peer.open(url, None)]
     before = resident()
     for _ in range(SESSIONS):
-        kept.append(await open_session(url))
-        await kept[-1][0]()
+        kept.append(await peer.open(url, None))
+        await peer.tasks(kept[-1], DELTA)[RECEIVE]()
     print((resident() - before) / SESSIONS, flush=True)
     os._exit(0)  # The server need not see a hundred sessions closed.
 
 
-def _parse() -> None:
+def parse_millions() -> None:
+    """Print the memory after each tenth of the events."""
     mix = payloads.mix()
     # What the schema does not know takes other ways.
     mix.append({"type": "vendor.event", "field": [1]})
@@ -90,5 +94,5 @@ def _parse() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "sessions":
-        asyncio.run(_open(*sys.argv[2:]))
-    _parse()
+        asyncio.run(hold(*sys.argv[2:]))
+    parse_millions()

@@ -1,4 +1,4 @@
-"""Functions that the model calls: each is a Python function, whose signature is its schema.
+"""A function that the model calls: its signature is the schema of its arguments.
 
     python examples/function_calling.py "What is the weather in Paris?"
 
@@ -24,40 +24,32 @@ def get_weather(
     return f"Sunny in {city}, 21 degrees."  # a real program asks a weather service
 
 
-TOOLS = {tool.name: tool for tool in [ga.FunctionTool(get_weather)]}
-SESSION: ga.RealtimeSessionUpdateParam = {
-    "type": "realtime",
-    "output_modalities": ["text"],
-    "tools": [tool.definition for tool in TOOLS.values()],
-}
-
-
 async def main(question: str) -> None:
     """Ask, run what the model calls until it calls nothing more, and print what it says."""
-    conversation = Conversation()
+    conversation, tool = Conversation(), ga.FunctionTool(get_weather)
+    session: ga.RealtimeSessionUpdateParam = {
+        "type": "realtime",
+        "output_modalities": ["text"],
+        "tools": [tool.definition],
+    }
     async with ga.connect("gpt-realtime", conversation=conversation) as connection:
-        await connection.send({"type": "session.update", "session": SESSION})
+        await connection.send({"type": "session.update", "session": session})
         await connection.send(ga.user_text(question))
         await connection.send({"type": "response.create"})
         async for event in connection:
             if event.type == "error":
                 sys.exit(event.error.message)
-            if event.type != "response.done":
-                continue
-            response = conversation.responses[event.response.id or ""]
-            if response.status != "completed":
-                sys.exit(f"The response is {response.status}.")
-            if not response.calls:
-                print(response.text)
-                return
-            for call in response.calls:
-                print(f"{call.name}({call.arguments})")
-                if tool := TOOLS.get(call.name or ""):
+            if event.type == "response.done":
+                response = conversation.responses[event.response.id or ""]
+                if response.status != "completed":
+                    sys.exit(f"The response is {response.status}.")
+                for call in response.calls:
+                    print(f"{call.name}({call.arguments})")
                     await connection.send(tool.run(call))
-                else:
-                    error = f"Error: there is no function {call.name}."
-                    await connection.send(ga.function_output(call.call_id or "", error))
-            await connection.send({"type": "response.create"})
+                if not response.calls:
+                    print(response.text)
+                    return
+                await connection.send({"type": "response.create"})
 
 
 if __name__ == "__main__":

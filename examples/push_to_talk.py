@@ -16,58 +16,40 @@ from openai_realtime_client import Conversation, ga
 # Without turn detection the program says when the user has finished, as with a key held down.
 SESSION: ga.RealtimeSessionUpdateParam = {
     "type": "realtime",
-    "instructions": "Answer in one sentence.",
-    "audio": {
-        "input": {"turn_detection": None, "transcription": {"model": "gpt-4o-transcribe"}},
-    },
+    "audio": {"input": {"turn_detection": None, "transcription": {"model": "gpt-4o-transcribe"}}},
 }
 FORMAT = (1, 2, 24_000)  # mono, PCM16, 24 kHz: what the service takes and gives by default
 TRANSCRIPTION = "conversation.item.input_audio_transcription"
-# The question is transcribed beside the answer, and may be done before it or after it.
-ENDS = {
-    "response.done": "answer",
-    f"{TRANSCRIPTION}.completed": "question",
-    f"{TRANSCRIPTION}.failed": "question",
-}
-
-
-def read_wav(path: str) -> bytes:
-    """The audio of a file, without its header."""
-    try:
-        with wave.open(path, "rb") as file:
-            if file.getparams()[:3] != FORMAT:
-                sys.exit(f"{path} is not PCM16 at 24 kHz, mono. See examples/README.md.")
-            return file.readframes(file.getnframes())
-    except (OSError, EOFError, wave.Error) as error:
-        sys.exit(f"{path} cannot be read as a WAV file: {str(error) or 'it is empty'}")
+ENDS = ("response.done", f"{TRANSCRIPTION}.completed", f"{TRANSCRIPTION}.failed")
 
 
 def main(question_path: str, answer_path: str) -> None:
     """Ask what is in one file, and write the answer to the other."""
-    audio, conversation = read_wav(question_path), Conversation(keep_audio=True)
+    with wave.open(question_path, "rb") as file:
+        if file.getparams()[:3] != FORMAT:
+            sys.exit(f"{question_path} is not PCM16 at 24 kHz, mono. See examples/README.md.")
+        audio = file.readframes(file.getnframes())
+    conversation = Conversation(keep_audio=True)
     with ga.connect_sync("gpt-realtime", conversation=conversation) as connection:
         connection.send({"type": "session.update", "session": SESSION})
         connection.send_audio(audio)
         connection.send({"type": "input_audio_buffer.commit"})
         connection.send({"type": "response.create"})
-        missing = {"question", "answer"}
-        while missing:
+        ended = 0  # the answer, and the transcript of the question, in either order
+        while ended < 2:
             event = connection.recv()
-            missing.discard(ENDS.get(event.type, ""))
+            ended += event.type in ENDS
             if event.type == "error":
                 sys.exit(event.error.message)
     [response] = conversation.responses.values()
     if response.status != "completed":
         sys.exit(f"The response is {response.status}.")
-    question, answer = conversation.items
-    if failure := question.parts[0].transcription_error:
-        print("You were not transcribed:", failure["message"])
-    else:
-        print("You:", question.transcript)
-    print("Assistant:", answer.transcript)
+    for item in conversation.items:
+        is_failed = item.parts[0].transcription_error is not None
+        print(f"{item.role}: {'not transcribed' if is_failed else item.transcript}")
     with wave.open(answer_path, "wb") as file:
         file.setparams((*FORMAT, 0, "NONE", ""))
-        file.writeframes(answer.parts[0].audio)
+        file.writeframes(conversation.items[-1].parts[0].audio)
 
 
 if __name__ == "__main__":

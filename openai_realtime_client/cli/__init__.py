@@ -59,6 +59,11 @@ exit status:
   2  wrong usage, or the output cannot be written
 {_EXIT}"""
 
+# Of `check`: what it cannot know.
+REFERENCE = """\
+The reference is the published schema, recordings and the embedded server. Not
+checked: what a model says, turn detection, transcription, rate limits, timing.
+"""
 _CHECK = """\
 Play scripted turns against a Realtime server, and print a line for each fault
 in what it sends: text, audio, a tool call, a cancelled
@@ -75,9 +80,7 @@ findings:
   not refused   bad input without an error
   closed        a session that ended before its turn did
 
-The reference is the published schema, recordings and the embedded server. Not
-checked: what a model says, turn detection, transcription, rate limits, timing.
-
+{REFERENCE}
 --json prints one object a line for each finding, with the keys
   turn, kind, type, about, event (or null) and count
 
@@ -201,7 +204,8 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--url", type=_url, help="the base URL of a real service, such as wss://api.openai.com/v1"
     )
-    _add_connection(demo, model="gpt-realtime", api_key=None)
+    demo.set_defaults(api_key="")
+    _add_connection(demo, model="gpt-realtime")
     demo.add_argument(
         "--json", action="store_true", help="print a recording, which `inspect` reads"
     )
@@ -228,8 +232,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_connection(parser: argparse.ArgumentParser, *, model: str | None, **values: None) -> None:
-    parser.set_defaults(**values)
+def _add_connection(parser: argparse.ArgumentParser, *, model: str | None) -> None:
     parser.add_argument(
         "--api-key-env",
         metavar="NAME",

@@ -8,16 +8,13 @@ from dataclasses import asdict
 from urllib.parse import urlsplit
 
 from openai_realtime_client import ConnectionSettingsError, RealtimeConnectionError
+from openai_realtime_client.cli import REFERENCE
 from openai_realtime_client.cli.display import Screen, show_error, summarize
 from openai_realtime_client.testing.check import Finding, check_turns
 
 __all__ = ["run"]
 
 _COLOURS = {"deviation": "yellow", "missing": "yellow", "twice": "yellow", "out of order": "yellow"}
-_UNKNOWN = (
-    "The reference is the published schema, recordings and the embedded server. Not checked: what "
-    "a model says, turn detection, transcription, rate limits, and timing."
-)
 
 
 def run(args: Namespace, out: Screen, err: Screen) -> int:
@@ -27,13 +24,10 @@ def run(args: Namespace, out: Screen, err: Screen) -> int:
     if not args.json:
         out.line(("bold", "Check"), f": {urlsplit(url).hostname}, protocol {args.protocol}")
     try:
-        for turn in check_turns(
-            url,
-            protocol=args.protocol,
-            model=args.model,
-            api_key=args.api_key,
-            timeout=args.timeout,
-        ):
+        options = {
+            name: getattr(args, name) for name in ("protocol", "model", "api_key", "timeout")
+        }
+        for turn in check_turns(url, **options):
             found += turn.findings
             if not args.json:
                 out.line(("bold", turn.name), ("dim", f": {turn.events} events"))
@@ -47,7 +41,7 @@ def run(args: Namespace, out: Screen, err: Screen) -> int:
             out.json_line(json.dumps(asdict(finding), ensure_ascii=False))
     else:
         out.line(("bold", "Findings"), f": {len(found) or 'none'}")
-        out.line(("dim", _UNKNOWN), whole=True)
+        out.line(("dim", " ".join(REFERENCE.split())), whole=True)
     return int(bool(found))
 
 

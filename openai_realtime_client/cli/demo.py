@@ -95,9 +95,9 @@ class _Demo:
     def hold(self, url: str) -> None:
         """Connect and hold the session. Raises where it fails."""
         options = {"open_timeout": self._args.timeout, "close_timeout": _CLOSE_TIMEOUT}
-        key = self._args.api_key or ""
+        args = self._args
         connecting = ga.connect_sync(
-            self._args.model, base_url=url, api_key=key, websocket_options=options
+            args.model, base_url=url, api_key=args.api_key, websocket_options=options
         )
         embedded = "the embedded server, without key or network"
         where = urlsplit(url).hostname if self._args.url else embedded

@@ -67,8 +67,7 @@ class FunctionTool(Generic[Create, Tool]):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.name = function.__name__
-        schema: Any = function  # It is one to pydantic, though not to type checkers.
-        self._adapter = TypeAdapter[Any](schema)
+        self._adapter = TypeAdapter[Any](_evaluated(function))
         parameters = self._adapter.json_schema()
         if parameters.get("type") != "object":
             raise TypeError(f"{self.name}: the model passes arguments by name only")
@@ -88,8 +87,8 @@ class FunctionTool(Generic[Create, Tool]):
             call: The item of the call: of a `Conversation`, a model or a dictionary.
 
         Returns:
-            The event with the output. Of arguments that do not fit and of exceptions, the model
-            reads `Error: …`.
+            The event with the output. Of a call of another function, of arguments that do not fit
+            and of exceptions, the model reads `Error: …`.
 
         Raises:
             TypeError: The function is a coroutine function, which `run_async` is for.
@@ -110,10 +109,30 @@ class FunctionTool(Generic[Create, Tool]):
             return self._output(call, _text(error))
 
     def _call(self, call: Any) -> Any:
+        if (name := _field(call, "name")) not in (None, self.name):
+            raise LookupError(f"there is no function {name}")
         return self._adapter.validate_json(_field(call, "arguments") or "{}")
 
     def _output(self, call: Any, output: object) -> Create:
         return Builders[Create]().function_output(_field(call, "call_id") or "", output)
+
+
+def _evaluated(function: Callable[..., Any]) -> Any:
+    """The same function, with annotations that are no strings: pydantic evaluates none of methods.
+
+    It is a schema to pydantic, though not to type checkers.
+    """
+
+    def call(**arguments: Any) -> Any:
+        return function(**arguments)
+
+    signature = inspect.signature(function, eval_str=True)
+    given = {each.name: each.annotation for each in signature.parameters.values()}
+    call.__annotations__ = {
+        name: each for name, each in given.items() if each is not signature.empty
+    }
+    call.__signature__ = signature  # type: ignore[attr-defined]
+    return call
 
 
 def _field(call: Any, name: str) -> Any:
@@ -123,6 +142,6 @@ def _field(call: Any, name: str) -> Any:
 def _text(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return f"Error: {str(error) or type(error).__name__}"
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
-    texts = [f"{path_text(each['loc'])}: {each['msg']}".removeprefix(": ") for each in problems]
+    found = [(path_text(each["loc"]), each["msg"]) for each in error.errors()]
+    texts = [f"{path}: {problem}" if path else problem for path, problem in found]
     return f"Error: {'; '.join(texts)}"

@@ -9,7 +9,7 @@ from base64 import b64decode
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from threading import RLock
+from threading import Lock
 from typing import Any, Literal, TypeVar
 
 from typing_extensions import NotRequired, TypedDict
@@ -102,15 +102,17 @@ class Conversation(SessionState):
         self.transcription_usage = Usage()
         self.answered: Event | None = None
         self._keep_audio = keep_audio
-        self._lock = RLock()
+        self._lock = Lock()
         self._rates = {"input": _PCM_24_KHZ, "output": _PCM_24_KHZ}  # bytes a second
         self._ring = ConversationItem("", 0)  # between the last item and the first
         self._items: dict[str, ConversationItem] = {}
         self._deleted: set[str] = set()
         self._active: dict[str, ConversationResponse] = {}
         self._names_conversation = False
-        # The latest sent events without an answer, each with its kind and what it is about.
+        # The latest sent events without an answer, by `event_id`, and those that wait for the same:
+        # each has a kind and what it is about.
         self._unanswered: dict[object, tuple[tuple[str, str], Event]] = {}
+        self._waiting: dict[tuple[str, str], deque[object]] = {}
         # Bytes of the user's audio: of each commit without an answer, and since the last.
         self._buffered = deque([0])
         # Where turn detection found speech in it, by item.
@@ -289,12 +291,16 @@ class Conversation(SessionState):
         if wire and (part := self._part(event)):
             part._update(wire, is_final=_is_end(event))
 
-    @_on(*(f"{kind}.{end}" for kind in _AUDIO for end in ("delta", "done")))
-    def _audio(self, event: Fields) -> None:
+    @_on(*(f"{kind}.delta" for kind in _AUDIO))
+    def _audio_added(self, event: Fields) -> None:
         part = self._part(event)
         if part and not part.is_audio_done:
             self._add_audio(part, event.get("delta"))
-            part.is_audio_done = _is_end(event)
+
+    @_on(*(f"{kind}.done" for kind in _AUDIO))
+    def _audio_done(self, event: Fields) -> None:
+        if part := self._part(event):
+            part.is_audio_done = True
 
     def _add_audio(self, part: ConversationPart, audio: Any) -> None:
         part.audio_bytes += _size(audio)
@@ -366,7 +372,7 @@ class Conversation(SessionState):
         if is_object(wire.get("metadata")):
             response.metadata = wire["metadata"]
         self._names_conversation |= isinstance(conversation_id, str)
-        if "conversation_id" in wire and not response._items:
+        if "conversation_id" in wire:
             response.is_out_of_band = conversation_id is None
         return response
 
@@ -379,9 +385,8 @@ class Conversation(SessionState):
             return None
         if "conversation_id" not in wire:
             # Some servers leave it out instead of sending `null`; others never send it.
-            waiting = [about for (kind, about), _ in self._unanswered.values() if kind == create]
-            is_asked = is_new and waiting[:1] == ["none"]
-            response.is_out_of_band |= self._names_conversation or is_asked
+            is_asked = (create, "none") in self._waiting and (create, "") not in self._waiting
+            response.is_out_of_band |= self._names_conversation or (is_new and is_asked)
         abouts = ["none", ""] if response.is_out_of_band else [""]
         return self._take_sent(create, *abouts) if is_new else None
 
@@ -447,23 +452,33 @@ class Conversation(SessionState):
             self._buffered[-1] = 0
         elif _object(fields.get("response")).get("conversation") == "none":
             about = "none"
-        self._unanswered[event_id or object()] = (kind, about), event
+        name, key = event_id or object(), (kind, about)
+        self._forget_sent(name)
+        self._unanswered[name] = key, event
+        self._waiting.setdefault(key, deque()).append(name)
         if len(self._unanswered) > _MOST_UNANSWERED:
-            del self._unanswered[next(iter(self._unanswered))]
+            self._forget_sent(next(iter(self._unanswered)))
 
     def _take_sent(self, kind: str, *abouts: str) -> Event | None:
         """Remove and return the oldest of a kind, about the first of `abouts` that there is."""
         for about in abouts:
-            for name, (key, event) in self._unanswered.items():
-                if key == (kind, about):
-                    del self._unanswered[name]
-                    return event
+            if names := self._waiting.get((kind, about)):
+                return self._forget_sent(names[0])
         return None
+
+    def _forget_sent(self, name: object) -> Event | None:
+        if name not in self._unanswered:
+            return None
+        key, event = self._unanswered.pop(name)
+        self._waiting[key].remove(name)
+        if not self._waiting[key]:
+            del self._waiting[key]
+        return event
 
     @_on("error")
     def _error(self, event: Fields) -> Event | None:
         error, commit = _object(event.get("error")), "input_audio_buffer.commit"
-        _, sent = self._unanswered.pop(_string(error.get("event_id")), (None, None))
+        sent = self._forget_sent(_string(error.get("event_id")))
         if sent is None and error.get("code") == "input_audio_buffer_commit_empty":
             sent = self._take_sent(commit, "")
         if sent is not None and _fields(sent)["type"] == commit and len(self._buffered) > 1:

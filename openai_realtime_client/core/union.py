@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -40,9 +41,21 @@ class Discriminator:
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        tagged = core_schema.tagged_union_schema(
-            {value: handler.generate_schema(member) for value, member in self.members.items()},
-            discriminator=self.field,
+        by_value = {k: handler.generate_schema(member) for k, member in self.members.items()}
+        by_class = {each: handler.generate_schema(each) for each in _classes(self.members.values())}
+
+        field = self.field
+
+        # An instance is found by its class: pydantic's way to read its `type` takes far longer.
+        def tag(value: Any) -> Any:
+            kind: Any = value.__class__
+            if kind is dict or is_object(value):
+                return value.get(field)
+            return kind if kind in by_class else getattr(value, field, None)
+
+        tagged = core_schema.json_or_python_schema(
+            core_schema.tagged_union_schema(by_value, discriminator=field),
+            core_schema.tagged_union_schema({**by_value, **by_class}, discriminator=tag),
             serialization=AS_HELD,
         )
         plain: list[CoreSchema] = []
@@ -69,3 +82,12 @@ class Discriminator:
             return value
 
         return core_schema.no_info_before_validator_function(refuse_known, unknown)
+
+
+def _classes(members: Iterable[Any]) -> Iterator[type]:
+    """The classes of members, and those of the unions among them."""
+    for member in members:
+        if isinstance(member, type):
+            yield member
+        else:
+            yield from _classes(get_args(get_args(member)[0]))

@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 import socket
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -119,7 +119,7 @@ class _Session(SessionState, Generic[ServerEvent, ClientEvent]):
         view = memoryview(audio).cast("B")
         name = self._dialect.append.encode()
         for start in range(0, len(view), _AUDIO_CHUNK):
-            chunk = b64encode(view[start : start + _AUDIO_CHUNK])
+            chunk = b2a_base64(view[start : start + _AUDIO_CHUNK], newline=False)
             yield start, b'{"type":"%s","audio":"%s"}' % (name, chunk)
 
 

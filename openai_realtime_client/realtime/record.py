@@ -138,7 +138,7 @@ class _Writer:
                 self._file.write(line if self._is_text else line.encode())
                 self._file.flush()
             except Exception as error:  # A file object may raise anything.
-                self._stop(type(error).__name__)
+                self._stop(getattr(error, "strerror", None) or type(error).__name__)
         if self._closes:
             self._file.close()
 

@@ -16,7 +16,13 @@ from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing.calls import RealtimeCall
 from openai_realtime_client.testing.errors import Refusal, check
 from openai_realtime_client.testing.rules import SETTINGS
-from openai_realtime_client.testing.settings import Event, merge, new_session, returned_settings
+from openai_realtime_client.testing.settings import (
+    Event,
+    merge,
+    new_session,
+    returned_settings,
+    updated,
+)
 from openai_realtime_client.testing.translation import new_translation
 from openai_realtime_client.testing.v1 import ga_settings, v1_settings
 from openai_realtime_client.testing.websocket import HttpRequest, Response, http_response
@@ -30,6 +36,14 @@ _ACTIONS = {
     "hangup": ("ringing", "active"),
     "refer": ("active",),
     "reject": ("ringing", "active"),
+}
+# What is asked for and what is returned.
+_V1_SESSIONS: dict[str, tuple[type[RealtimeModel], type[RealtimeModel]]] = {
+    "sessions": (v1.RealtimeSessionCreateRequest, v1.RealtimeSessionCreateResponse),
+    "transcription_sessions": (
+        v1.RealtimeTranscriptionSessionCreateRequest,
+        v1.RealtimeTranscriptionSessionCreateResponse,
+    ),
 }
 _SDP = (
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
@@ -69,8 +83,7 @@ class Endpoints:
         found = {
             "client_secrets": self._client_secret,
             "translations/client_secrets": self._translation_secret,
-            "sessions": self._session,
-            "transcription_sessions": self._transcription_session,
+            **dict.fromkeys(_V1_SESSIONS, self._v1_session),
             "calls": self._create_call,
         }.get(name if "/realtime/" in path else "")
         if name.startswith("calls/"):
@@ -102,23 +115,16 @@ class Endpoints:
     def _translation_secret(self, request: HttpRequest) -> Response:
         wanted = _read(request.body, ga.RealtimeTranslationClientSecretCreateRequest)
         session = new_translation(_id("sess"), wanted["session"]["model"])
-        session["audio"] = {**session["audio"], **(wanted["session"].get("audio") or {})}
+        session = updated(session, {"audio": wanted["session"].get("audio")}, {})
         return _json({**self._issue(session, wanted.get("expires_after")), "session": session})
 
-    def _session(self, request: HttpRequest) -> Response:
-        wanted = ga_settings(_read(request.body, v1.RealtimeSessionCreateRequest))
-        session = _configured({"type": "realtime", **wanted})
-        return self._issued(session, v1.RealtimeSessionCreateResponse)
-
-    def _transcription_session(self, request: HttpRequest) -> Response:
-        wanted = ga_settings(_read(request.body, v1.RealtimeTranscriptionSessionCreateRequest))
-        session = _configured({"type": "transcription", **wanted})
-        return self._issued(session, v1.RealtimeTranscriptionSessionCreateResponse)
-
-    def _issued(self, session: Event, shape: type[RealtimeModel]) -> Response:
-        """What v1 returns of a new session, with its secret."""
+    def _v1_session(self, request: HttpRequest) -> Response:
+        name = request.path.rpartition("/")[2]
+        wanted, returned = _V1_SESSIONS[name]
+        kind = "realtime" if name == "sessions" else "transcription"
+        session = _configured({"type": kind, **ga_settings(_read(request.body, wanted))})
         settings = {"client_secret": self._issue(session), **v1_settings(session)}
-        return _json(returned_settings(shape, settings))
+        return _json(returned_settings(returned, settings))
 
     def _create_call(self, request: HttpRequest) -> Response:
         settings = _configured(_call_settings(request))

@@ -30,6 +30,15 @@ _MODALITIES = {
     "modalities": (["text"], ["audio", "text"]),
 }
 _ID_LENGTH = 512
+_JSON_NAMES: dict[type, str] = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    str: "a string",
+    list: "an array",
+    dict: "an object",
+}
 _FREE = ("metadata", "parameters", "variables")  # Below these, names are the client's own.
 
 
@@ -103,23 +112,13 @@ def _refusal(found: Deviation) -> Refusal:
     if found.kind == "unknown field":
         return Refusal("unknown_parameter", f"Unknown parameter: '{path}'.", path)
     if found.kind == "wrong type":
-        message = f"Invalid type for '{path}': got {_json_name(value)} instead."
+        message = f"Invalid type for '{path}': got {_JSON_NAMES[type(value)]} instead."
         return Refusal("invalid_type", message, path)
     if found.kind == "unknown event":
         path = "type"
     elif found.kind == "unknown member":
         path, value = f"{path}.type", value["type"]
     return Refusal("invalid_value", f"Invalid value: '{_short(value)}'.", path)
-
-
-def _json_name(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return "null" if value is None else "a boolean"
-    if isinstance(value, (int, float)):
-        return "a number"
-    if isinstance(value, str):
-        return "a string"
-    return "an array" if is_array(value) else "an object"
 
 
 def _short(value: Any) -> str:
@@ -146,11 +145,14 @@ class Rules:
     Attributes:
         closing: The code and the reason with which the server closes the connection now.
         mismatch: Where the client departed from a script.
+        streams: What has begun and is to be sent beside the answers, until the session takes it. A
+            number between the events is a pause, in seconds.
     """
 
     def __init__(self, closing: tuple[int, str] | None = None) -> None:
         self.closing = closing
         self.mismatch: str | None = None
+        self.streams: list[Iterator[Event | float]] = []
 
     def start(self) -> Iterable[Event]:
         """The events with which a session begins."""
@@ -162,13 +164,6 @@ class Rules:
 
     def refuse(self, error: InvalidEventError, text: str) -> Iterable[Event]:
         """The answer to a message that is not an event."""
-        return []
-
-    def streams(self) -> Iterable[Iterator[Event | float]]:
-        """What has begun since this was last called, to be sent beside the answers.
-
-        A number between the events is a pause, in seconds.
-        """
         return []
 
     def sent(self, event: Event) -> Event | None:
@@ -185,12 +180,6 @@ class StrictRules(Rules):
     def __init__(self, ids: Ids) -> None:
         super().__init__()
         self._ids = ids
-        self._streams: list[Iterator[Event | float]] = []
-
-    def streams(self) -> Sequence[Iterator[Event | float]]:
-        """What has begun since this was last called."""
-        begun, self._streams = self._streams, []
-        return begun
 
     def receive(self, event: RealtimeModel) -> Sequence[Event]:
         """Answer an event of the client, with an `error` event where it is refused."""

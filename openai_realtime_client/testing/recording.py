@@ -107,18 +107,9 @@ def _type_of(event: Any, number: int) -> str:
 def _sender(kind: str) -> Literal["client", "server"]:
     """Who sends events of a type; the server, where both do or neither is known to."""
     event = json.dumps({"type": kind})
-    server = (
-        ga.parse_server_event,
-        v1.parse_server_event,
-        ga.parse_translation_server_event,
-    )
-    client = (
-        ga.parse_client_event,
-        v1.parse_client_event,
-        ga.parse_translation_client_event,
-    )
+    server = ga.parse_server_event, v1.parse_server_event, ga.parse_translation_server_event
+    client = ga.parse_client_event, v1.parse_client_event, ga.parse_translation_client_event
     if any(not isinstance(parse(event), UnknownEvent) for parse in server):
         return "server"
-    if any(not isinstance(parse(event), UnknownEvent) for parse in client):
-        return "client"
-    return "server"
+    is_client = any(not isinstance(parse(event), UnknownEvent) for parse in client)
+    return "client" if is_client else "server"

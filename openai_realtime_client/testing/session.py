@@ -54,10 +54,6 @@ class ReplaySession(Generic[Received, Sent]):
     - `request_path`: the target of the handshake, with its query
     - `headers`: those of the handshake, by their names in lower case
     - `protocol`: "ga" or "v1"
-    - `close_code`, `close_reason`: how the connection was closed, by either side; 1006 if without a
-      close frame; `None` and "" while it is open
-    - `mismatch`: where the client departed from the script, with what was expected and what was
-      received; `None` if it did not
     - `failure`: what went wrong in the embedded server itself, or in a function of the test, after
       which it closes with 1011; leaving the context of the server raises it
 
@@ -109,7 +105,10 @@ class ReplaySession(Generic[Received, Sent]):
 
     @property
     def close_code(self) -> int | None:
-        """The code of the first close frame, 1006 if there was none, `None` while it is open."""
+        """The code of the first close frame of either side.
+
+        1006 if the connection ended without one, `None` while it is open.
+        """
         return self._socket.first_close[0]
 
     @property
@@ -119,7 +118,10 @@ class ReplaySession(Generic[Received, Sent]):
 
     @property
     def mismatch(self) -> str | None:
-        """Where the client departed from the script, `None` if it did not."""
+        """Where the client departed from the script: what was expected, and what was received.
+
+        `None` if it did not.
+        """
         return self._rules.mismatch
 
     def recording(self) -> list[RecordedEvent]:
@@ -192,14 +194,14 @@ class ReplaySession(Generic[Received, Sent]):
     async def _follow(self) -> None:
         self._socket.open()
         await self._trigger()
-        await self._answer(self._rules.start())
+        await self._send_all(self._rules.start())
         async for message in self._socket.messages():
             # What comes after the server has closed does not matter.
             if self._rules.closing is None:
-                await self._answer(self._answers(message))
+                await self._send_all(self._take(message))
         self._rules.end()
 
-    async def _answer(self, events: Iterable[Event]) -> None:
+    async def _send_all(self, events: Iterable[Event]) -> None:
         async with self._turn:
             for event in events:
                 await self._send_by_rules(event)
@@ -207,7 +209,7 @@ class ReplaySession(Generic[Received, Sent]):
                 self._socket.begin_close(*self._rules.closing)
         self._begin_streams()
 
-    def _answers(self, message: str) -> Iterable[Event]:
+    def _take(self, message: str) -> Iterable[Event]:
         try:
             event = self._parse_client(message)
         except InvalidEventError as error:
@@ -226,7 +228,8 @@ class ReplaySession(Generic[Received, Sent]):
             task.add_done_callback(self._tasks.discard)
 
     def _begin_streams(self) -> None:
-        for stream in self._rules.streams():
+        begun, self._rules.streams = self._rules.streams, []
+        for stream in begun:
             self._begin(partial(self._stream, stream))
 
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:

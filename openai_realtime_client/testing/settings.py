@@ -11,7 +11,7 @@ from openai_realtime_client.core.deviations import deviations
 from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.core.model import RealtimeModel
 
-__all__ = ["PCM", "Event", "Ids", "merge", "new_session", "returned_settings", "voice_name"]
+__all__ = ["PCM", "Event", "Ids", "merge", "new_session", "returned_settings", "updated"]
 
 Model = TypeVar("Model", bound=RealtimeModel)
 
@@ -71,38 +71,36 @@ def new_session(session_id: str, model: str, kind: str = "realtime") -> Event:
     }
 
 
-def merge(session: Event, update: Event) -> Event:
+def updated(known: Event, update: Event, default: Event) -> Event:
     """The settings after an update: `audio` is merged, all else replaced.
 
-    `null` restores the default of a setting that cannot be `null`.
+    `null` restores the default of a setting, but turns turn detection off.
     """
+    result = dict(known)
+    for name, value in update.items():
+        if name in ("audio", "input", "output"):
+            result[name] = updated(known[name], value or {}, default.get(name) or {})
+        else:
+            is_default = value is None and name != "turn_detection"
+            result[name] = default.get(name) if is_default else value
+    return result
+
+
+def merge(session: Event, update: Event) -> Event:
+    """The settings of a session after an update, with what else the server fills in."""
     default = new_session(session["id"], session.get("model") or "", session["type"])
-    merged = {**session, **_replaced(update, default)}
-    merged["audio"] = dict(session["audio"])
-    sides: dict[str, Event | None] = update.get("audio") or {}
-    for side, settings in sides.items():
-        known = default["audio"].get(side, {})
-        settings = _replaced(settings or {}, known, off=("turn_detection",))
-        merged["audio"][side] = {**session["audio"].get(side, {}), **settings}
+    merged = updated(session, update, default)
     speech, listening = merged["audio"].get("output", {}), merged["audio"]["input"]
     if "voice" in speech:
         speech["voice"] = voice_name(speech["voice"])
     detection = listening.get("turn_detection")
     if detection and session["type"] == "realtime":
-        known = _DETECTIONS.get(detection.get("type"), {})
-        listening["turn_detection"] = {**known, **_replaced(detection, known)}
+        given = {name: value for name, value in detection.items() if value is not None}
+        listening["turn_detection"] = {**_DETECTIONS.get(detection.get("type"), {}), **given}
     if listening.get("transcription"):
         settings = {"language": None, "prompt": None, **listening["transcription"]}
         listening["transcription"] = settings
     return merged
-
-
-def _replaced(settings: Event, default: Event, off: tuple[str, ...] = ()) -> Event:
-    return {
-        name: default.get(name) if value is None and name not in off else value
-        for name, value in settings.items()
-        if name != "audio"
-    }
 
 
 def voice_name(voice: Any) -> str:
@@ -112,10 +110,10 @@ def voice_name(voice: Any) -> str:
 
 
 def returned_settings(model: type[Model], settings: Event) -> Event:
-    """The settings as the server returns them, without those that it only accepts."""
+    """The settings as the server returns them, without those that `model` does not have."""
     settings = copy.deepcopy(settings)
     for found in deviations(model.from_dict(settings)):
-        if found.kind == "unknown field":
+        if found.kind == "unknown field" and "[" not in found.path:
             place = settings
             *parents, last = found.path.split(".")
             for name in parents:

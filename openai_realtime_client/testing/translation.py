@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from openai_realtime_client.core.json_types import at
 from openai_realtime_client.testing import audio
 from openai_realtime_client.testing.errors import StrictRules
-from openai_realtime_client.testing.settings import Event, Ids
+from openai_realtime_client.testing.settings import Event, Ids, updated
 
 __all__ = ["TranslationRules", "new_translation"]
 
@@ -53,10 +53,7 @@ class TranslationRules(StrictRules):
         }
 
     def _update(self, event: Event) -> Sequence[Event]:
-        known: dict[str, Event] = self._session["audio"]
-        update: dict[str, Event | None] = at(event, "session", "audio") or {}
-        changed = {side: {**known[side], **(given or {})} for side, given in update.items()}
-        self._session = {**self._session, "audio": {**known, **changed}}
+        self._session = updated(self._session, {"audio": at(event, "session", "audio")}, {})
         return [self._ids.event("session.updated", session=self._session)]
 
     def _append(self, event: Event) -> Sequence[Event]:

@@ -106,15 +106,9 @@ class V1Rules(RealtimeRules):
         return returned_settings(v1.RealtimeSession, {**own, **settings})
 
     def _v1_response(self, response: Event) -> Event:
-        response = {**response, **v1_settings(response), "temperature": self._temperature}
-        for name in ("audio", "output_modalities", "max_response_output_tokens"):
-            del response[name]
-        response["output"] = [_v1_item(item) for item in response["output"]]
-        if response["usage"]:
-            details = dict(response["usage"]["input_token_details"])
-            del details["image_tokens"], details["cached_tokens_details"]
-            response["usage"] = {**response["usage"], "input_token_details": details}
-        return response
+        wire = {**response, **v1_settings(response), "temperature": self._temperature}
+        wire["output"] = [_v1_item(item) for item in response["output"]]
+        return returned_settings(v1.RealtimeResponse, wire)
 
 
 def ga_settings(settings: Event) -> Event:

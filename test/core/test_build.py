@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import Field
@@ -115,3 +115,71 @@ def test_arguments_that_are_not_json_are_an_error() -> None:
     event = v1.FunctionTool(get_weather).run({"call_id": "c", "arguments": '{"city":'})
     item: Any = event["item"]
     assert item["output"].startswith("Error: Invalid JSON")
+
+
+def test_an_output_that_is_not_json_is_an_error() -> None:
+    def handle() -> object:
+        return object()
+
+    item: Any = ga.FunctionTool(handle).run({"call_id": "c"})["item"]
+    assert item["output"].startswith("Error: Unable to serialize")
+
+
+def test_coroutine_functions_are_awaited() -> None:
+    async def fail() -> str:
+        raise LookupError("not today")
+
+    def work() -> str:
+        return "done"
+
+    with pytest.raises(TypeError, match="fail is a coroutine function: use run_async"):
+        ga.FunctionTool(fail).run({"call_id": "c"})
+    for function, output in [(fail, "Error: not today"), (work, "done")]:
+        event = asyncio.run(ga.FunctionTool(function).run_async({"call_id": "c"}))
+        assert event == ga.function_output("c", output)
+
+
+def test_what_stops_the_program_is_no_error_of_the_function() -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(KeyboardInterrupt):
+        ga.FunctionTool(stop).run({"call_id": "c"})
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(ga.FunctionTool(cancelled).run_async({"call_id": "c"}))
+
+
+def test_a_call_of_another_function_is_an_error() -> None:
+    call = {"call_id": "c", "name": "get_time", "arguments": '{"city": "Oslo"}'}
+    expected = ga.function_output("c", "Error: there is no function get_time")
+    assert ga.FunctionTool(get_weather).run(call) == expected
+    assert ga.FunctionTool(get_weather).run({**call, "name": "get_weather"}) != expected
+
+
+def test_methods_are_tools() -> None:
+    class Kitchen:
+        def __init__(self) -> None:
+            self.orders: list[tuple[str, date | None]] = []
+
+        def order(self, size: Literal["small", "large"], day: date | None = None) -> int:
+            self.orders.append((size, day))
+            return len(self.orders)
+
+    kitchen = Kitchen()
+    tool = ga.FunctionTool(kitchen.order)
+    arguments = '{"size": "small", "day": "2026-01-02"}'
+    assert tool.run({"call_id": "c", "arguments": arguments}) == ga.function_output("c", 1)
+    assert kitchen.orders == [("small", date(2026, 1, 2))]
+    definition: Any = tool.definition
+    assert list(definition["parameters"]["properties"]) == ["size", "day"]
+
+
+def test_a_tool_takes_arguments_by_name() -> None:
+    def positional(city: str, /) -> str:
+        return city
+
+    with pytest.raises(TypeError, match="positional: the model passes arguments by name only"):
+        ga.FunctionTool(positional)

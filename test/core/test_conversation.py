@@ -91,6 +91,11 @@ def test_items_stand_where_the_server_puts_them(add: Callable[..., Conversation]
     assert ids(add(*events)) == ["first", "a", "c", "b", "end"]
 
 
+def test_an_item_without_its_place_is_the_last(add: Callable[..., Conversation]) -> None:
+    item = {"id": "b", "type": "message", "role": "user", "content": []}
+    assert ids(add(added("a"), {"type": "conversation.item.done", "item": item})) == ["a", "b"]
+
+
 def test_an_item_after_one_that_is_not_known_is_the_last(add: Callable[..., Conversation]) -> None:
     assert ids(add(added("a"), added("b", "a"), added("c", "gone"))) == ["a", "b", "c"]
 
@@ -147,8 +152,9 @@ def test_an_event_of_the_beginning_that_is_late_erases_nothing(
     ended = {"type": "conversation.item.done", "item": {"id": "i", "status": "completed"}}
     late = added("i", status="in_progress")
     assert add(added("i"), ended, late).items[0].status == "completed"
-    finished = on_item("response.text.done", text="Hello.")
-    assert add(added("i"), finished, begun).items[0].text == "Hello."
+    empty = on_item("response.text.done", text="")
+    begun["part"]["text"] = "Hel"
+    assert add(added("i"), empty, begun).items[0].text == ""
 
 
 def test_text_grows_with_deltas_and_is_final_when_done(add: Callable[..., Conversation]) -> None:
@@ -254,6 +260,46 @@ def test_padding_is_not_counted(add: Callable[..., Conversation], size: int) -> 
     assert add(*spoken(size)).items[0].audio_bytes == size
 
 
+def test_absent_settings_stay_as_they_are(add: Callable[..., Conversation]) -> None:
+    created = {"type": "session.created", "session": {"output_audio_format": "g711_ulaw"}}
+    updated = {"type": "session.updated", "session": {"instructions": "Be brief."}}
+    assert add(created, updated, *spoken(4800)).items[0].audio_ms == 600
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"output_audio_format": "g711_alaw"},
+        {"audio": {"output": {"format": {"type": "audio/pcma"}}}},
+    ],
+)
+def test_a_response_may_have_a_format_of_its_own(
+    add: Callable[..., Conversation], own: Event
+) -> None:
+    created, *more = spoken(4800)
+    created["response"] |= own
+    assert add(created, *more).items[0].audio_ms == 600
+
+
+def test_nothing_is_left_of_less_than_nothing(add: Callable[..., Conversation]) -> None:
+    truncated = on_item("conversation.item.truncated", audio_end_ms=-5)
+    kept = add(*spoken(960), truncated, conversation=Conversation(keep_audio=True))
+    assert (kept.items[0].audio_ms, kept.items[0].parts[0].audio) == (0, b"")
+
+
+def test_audio_after_truncation_is_not_kept(add: Callable[..., Conversation]) -> None:
+    truncated = on_item("conversation.item.truncated", audio_end_ms=10)
+    late = on_item("response.output_audio.delta", delta=audio(960))
+    kept = add(*spoken(960), truncated, late, conversation=Conversation(keep_audio=True))
+    assert len(kept.items[0].parts[0].audio) == 480
+
+
+def test_audio_after_its_end_is_not_counted(add: Callable[..., Conversation]) -> None:
+    late = on_item("response.output_audio.delta", delta=audio(960))
+    [item] = add(*spoken(960, on_item("response.output_audio.done"), late)).items
+    assert item.audio_bytes == 960
+
+
 def test_audio_is_kept_if_asked_for(add: Callable[..., Conversation]) -> None:
     truncated = on_item("conversation.item.truncated", audio_end_ms=10)
     kept = add(*spoken(960), conversation=Conversation(keep_audio=True))
@@ -327,12 +373,17 @@ def test_turn_detection_tells_how_long_speech_was(add: Callable[..., Conversatio
     assert add(append(48), said()).items[0].parts == {}
 
 
-def test_audio_in_an_item_is_counted(add: Callable[..., Conversation]) -> None:
+@pytest.mark.parametrize(("kind", "expected"), [("pcm16", 100), ("g711_ulaw", 600)])
+def test_audio_in_an_item_is_counted(
+    add: Callable[..., Conversation], kind: str, expected: int
+) -> None:
+    session = {"id": "s", "input_audio_format": kind, "output_audio_format": "pcm16"}
     content = {"type": "input_audio", "audio": audio(4800)}
     item = {"type": "message", "role": "user", "content": [content]}
     echo = added("i", content=[{"type": "input_audio", "transcript": None}])
-    [found] = add({"type": "conversation.item.create", "item": item}, echo).items
-    assert (found.audio_bytes, found.audio_ms) == (4800, 100)
+    created = {"type": "session.created", "session": session}
+    [found] = add(created, {"type": "conversation.item.create", "item": item}, echo).items
+    assert (found.audio_bytes, found.audio_ms) == (4800, expected)
 
 
 # Interruption
@@ -463,9 +514,45 @@ def test_the_end_of_a_response_has_the_last_word(add: Callable[..., Conversation
     assert add(late, conversation=conversation).responses["r"].items == [found]
 
 
+def test_a_response_keeps_its_items(add: Callable[..., Conversation]) -> None:
+    conversation = add(*spoken(96), done(output=[]))
+    assert [each.id for each in conversation.responses["r"].items] == ["i"]
+    deleted = {"type": "conversation.item.deleted", "item_id": "i"}
+    assert ids(add(*spoken(96), deleted, done(output=[]))) == []
+
+
 def test_a_server_may_send_no_event_of_the_conversation(add: Callable[..., Conversation]) -> None:
     item = {"id": "x", "type": "message", "role": "assistant", "content": []}
     assert ids(add(added("a"), done(output=[item]))) == ["a", "x"]
+
+
+def test_responses_say_what_their_items_say(add: Callable[..., Conversation]) -> None:
+    def item(item_id: str, kind: str, **more: Any) -> Event:
+        return {"id": item_id, "type": kind, "role": "assistant", **more}
+
+    text, speech = {"type": "text", "text": "One. "}, {"type": "audio", "transcript": "Two."}
+    output = [item("a", "message", content=[text, speech]), item("b", "function_call", name="f")]
+    output.append(item("c", "message", content=[text]))
+    response = add(done(output=output)).responses["r"]
+    assert (response.text, response.transcript) == ("One. One. ", "Two.")
+    assert [call.name for call in response.calls] == ["f"]
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        ({"type": "response.done", "response": {"id": "r"}}, "completed"),
+        ({"type": "response.cancelled", "response": {"id": "r"}}, "cancelled"),
+        ({"type": "response.cancelled", "response_id": "r"}, "cancelled"),
+    ],
+)
+def test_not_every_server_says_how_a_response_ended(
+    add: Callable[..., Conversation], end: Event, status: str
+) -> None:
+    conversation = add(*spoken(96), end)
+    assert (conversation.responses["r"].status, conversation.active) == (status, [])
+    used = add(done(usage=USAGE), end, conversation=conversation).usage
+    assert used == ONCE
 
 
 def test_out_of_band_responses_stay_apart(add: Callable[..., Conversation]) -> None:
@@ -497,6 +584,9 @@ def test_out_of_band_is_what_has_no_conversation(add: Callable[..., Conversation
     # It is out of band because it was asked for so,
     asked = {"type": "response.create", "response": {"conversation": "none"}}
     assert add(asked, created("b")).active == []
+    # though not before those that were asked for before,
+    conversation = add({"type": "response.create"}, asked, created("f"), created("g"))
+    assert [each.id for each in conversation.active] == ["f"]
     # or because others of the server name it.
     conversation = add(created("c", conversation_id="conv"), created("d"))
     assert [each.id for each in conversation.active] == ["c"]
@@ -541,6 +631,7 @@ def test_parts_and_errors_are_objects(add: Callable[..., Conversation]) -> None:
 
 def test_usage_that_is_no_number_is_left_out() -> None:
     assert Usage.of({"total_tokens": True, "input_tokens": "1", "output_tokens": None}) == Usage()
+    assert Usage.of({"total_tokens": 10**5000, "input_tokens": 10**15}) == Usage()
     assert Usage.of(None) == Usage()
 
 
@@ -624,6 +715,24 @@ def test_items_of_others_confirm_nothing(known: Event) -> None:
     assert conversation.add(added("mine")) is sent
 
 
+def test_a_response_that_is_created_twice_confirms_one_event() -> None:
+    first, second = ({"type": "response.create", "event_id": each} for each in "ab")
+    conversation = Conversation()
+    for event in (first, second):
+        conversation.add(event)
+    created = [{"type": "response.created", "response": {"id": each}} for each in "rrs"]
+    assert [conversation.add(each) for each in created] == [first, None, second]
+
+
+def test_an_event_id_may_be_sent_again() -> None:
+    first, second = ({"type": "session.update", "event_id": each} for each in "ab")
+    conversation = Conversation()
+    for event in (first, first, second):
+        conversation.add(event)
+    answers = [conversation.add({"type": "session.updated"}) for _ in range(3)]
+    assert answers == [first, second, None]
+
+
 def test_an_event_may_be_sent_again() -> None:
     commit, conversation = buffer("commit"), Conversation()
     for event in (commit, commit):
@@ -635,6 +744,25 @@ def test_the_answer_to_another_item_confirms_nothing() -> None:
     conversation = Conversation()
     conversation.add({"type": "conversation.item.delete", "item_id": "a"})
     assert conversation.add({"type": "conversation.item.deleted", "item_id": "b"}) is None
+
+
+def test_what_is_sent_may_hold_models() -> None:
+    content = {"type": "input_audio", "audio": audio(4800)}
+    item = {"type": "message", "role": "user", "id": "i", "content": [content]}
+    params = ga.RealtimeResponseCreateParams(conversation="none")
+    create = {"type": "response.create", "response": params}
+    message = ga.RealtimeConversationItemMessageUser.from_dict(item)
+    sent = {"type": "conversation.item.create", "item": message}
+    conversation = Conversation()
+    for event in (create, sent):
+        assert conversation.add(event) is None
+    assert conversation.add(added("i")) is sent
+    assert conversation.items[0].audio_bytes == 4800
+    assert conversation.add({"type": "response.created", "response": {"id": "r"}}) is create
+    assert conversation.answered is create
+    assert conversation.active == []
+    conversation.add({"type": "rate_limits.updated"})
+    assert conversation.answered is None
 
 
 def test_sent_audio_is_not_held() -> None:
@@ -660,8 +788,9 @@ def test_the_session_is_the_latest(add: Callable[..., Conversation]) -> None:
     conversation = add(
         {"type": "session.created", "session": {"id": "s", "instructions": "a"}},
         {"type": "conversation.created", "conversation": {"id": "c"}},
-        {"type": "session.updated", "session": {"id": "s", "instructions": "b"}},
+        {"type": "session.updated", "session": {"instructions": "b"}},
     )
+    add({"type": "session.updated"}, conversation=conversation)
     session = conversation.session
     found = session["instructions"] if is_object(session) else session.instructions
     assert (conversation.session_id, found, conversation.id) == ("s", "b", "c")

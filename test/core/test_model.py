@@ -140,6 +140,25 @@ def test_a_union_of_number_and_enum_gives_either() -> None:
             adapter.validate_json(wrong)
 
 
+def test_an_instance_in_a_union_is_kept_as_it_is() -> None:
+    class OwnTool(ga.RealtimeFunctionTool):
+        """A class of the user."""
+
+    user = ga.RealtimeConversationItemMessageUser(role="user", content=[])
+    items = [user, ga.RealtimeConversationItemReference(id="i"), ga.UnknownModel(type="new")]
+    tools = [ga.RealtimeFunctionTool(name="f"), OwnTool(name="g"), ga.UnknownModel(type="new")]
+    made = ga.RealtimeResponseCreateParams(input=items, tools=tools)  # type: ignore[arg-type]
+    assert made.input
+    assert made.tools
+    assert list(map(id, [*made.input, *made.tools])) == list(map(id, [*items, *tools]))
+
+
+@pytest.mark.parametrize("wrong", [ga.RealtimeConversationItemReference(id="i"), 1, "function", []])
+def test_what_is_not_a_member_of_a_union_is_refused(wrong: Any) -> None:
+    with pytest.raises(ValidationError):
+        ga.RealtimeResponseCreateParams(tools=[wrong])
+
+
 def test_models_compare_copy_and_pickle() -> None:
     response = RealtimeResponse.from_dict({"id": "a", "status": "new", "x": [1], "usage": None})
     for again in (

@@ -31,7 +31,7 @@ def test_push_to_talk_asks_and_is_answered(
     server: ReplayServer, question: Path, tmp_path: Path
 ) -> None:
     lines = output(server, "push_to_talk.py", question, tmp_path / "answer.wav")
-    assert lines == ["You: Audio of 300 ms.", "Assistant: You said: Audio of 300 ms."]
+    assert lines == ["user: Audio of 300 ms.", "assistant: You said: Audio of 300 ms."]
     [session] = server.sessions
     with wave.open(str(tmp_path / "answer.wav"), "rb") as answer:
         assert answer.getparams()[:3] == (1, 2, 24000)
@@ -52,7 +52,7 @@ def test_push_to_talk_takes_long_questions(server: ReplayServer, tmp_path: Path)
     audio = bytes(range(256)) * 1000
     question = write_wav(tmp_path / "long.wav", audio)
     lines = output(server, "push_to_talk.py", question, tmp_path / "answer.wav")
-    assert lines[0] == "You: Audio of 5333 ms."
+    assert lines[0] == "user: Audio of 5333 ms."
     [session] = server.sessions
     assert types(session.received).count("input_audio_buffer.append") == 3
     assert heard(session) == audio
@@ -66,7 +66,7 @@ def test_push_to_talk_waits_for_the_transcript_of_the_question(
     late = moved(recorded(server, {}), kind, after="rate_limits.updated")
     with scripted(late) as other:
         lines = output(other, "push_to_talk.py", question, tmp_path / "late.wav")
-    assert lines == ["You: Audio of 300 ms.", "Assistant: You said: Audio of 300 ms."]
+    assert lines == ["user: Audio of 300 ms.", "assistant: You said: Audio of 300 ms."]
     assert (tmp_path / "late.wav").read_bytes() == (tmp_path / "answer.wav").read_bytes()
 
 
@@ -85,8 +85,8 @@ def test_push_to_talk_does_without_a_transcript(
     output(server, "push_to_talk.py", question, tmp_path / "answer.wav")
     with scripted(recorded(server, {TRANSCRIBED: not_transcribed})) as other:
         lines = output(other, "push_to_talk.py", question, tmp_path / "answer.wav")
-    assert lines[0] == "You were not transcribed: Too much noise."
-    assert lines[1] == "Assistant: You said: Audio of 300 ms."
+    assert lines[0] == "user: not transcribed"
+    assert lines[1] == "assistant: You said: Audio of 300 ms."
 
 
 def test_push_to_talk_reports_what_went_wrong(
@@ -113,13 +113,6 @@ def test_only_wav_files_of_the_right_format_are_sent(
         assert failure(server, name, path, *more) == (
             f"{path} is not PCM16 at 24 kHz, mono. See examples/README.md."
         )
-    unreadable = f"{path} cannot be read as a WAV file: "
-    path.write_bytes(b"ID3 and so on, as in an MP3 file")
-    assert failure(server, name, path, *more) == unreadable + "file does not start with RIFF id"
-    path.write_bytes(b"")
-    assert failure(server, name, path, *more) == unreadable + "it is empty"
-    path.unlink()
-    assert failure(server, name, path, *more).startswith(unreadable)
     assert server.sessions == []
     assert not answer.exists()
 

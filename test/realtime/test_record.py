@@ -17,10 +17,11 @@ from typing import Any
 
 import pytest
 
-from openai_realtime_client import Conversation, Record, ga, v1
+from openai_realtime_client import Conversation, HandshakeRefusedError, Record, ga, v1
 from openai_realtime_client.cli import main
 from openai_realtime_client.realtime import record as record_module
-from openai_realtime_client.testing import ReplayServer
+from openai_realtime_client.realtime.record import SessionRecord
+from openai_realtime_client.testing import Faults, ReplayServer
 from openai_realtime_client.testing.recording import read_recording
 from protocols import ROOT
 
@@ -116,6 +117,14 @@ def test_a_file_object_stays_open(server: ReplayServer, file: Callable[[], Any])
     assert len(list(read_recording(lines))) > len(SAID)
 
 
+def test_a_file_object_is_flushed(server: ReplayServer, tmp_path: Path) -> None:
+    path = tmp_path / "session.jsonl"
+    with path.open("w", encoding="utf-8") as written:
+        hold_sync(ga.connect_sync("m", api_key=KEY, base_url=server.url, record=written), SAID)
+        kinds = [each.event["type"] for each in read_recording(path)]
+    assert kinds[-1] == "response.done"
+
+
 def recorded(kind: str, text: str, *, audio: bool = True) -> str:
     """The event of the line that is written for `text`."""
     file = io.StringIO()
@@ -142,8 +151,16 @@ def test_the_text_is_as_it_came() -> None:
         {"type": "session.created", "session": {"client_secret": {"value": "SECRET", "n": 1}}},
         {"type": "session.created", "session": {"client_secret": "SECRET"}},
         {
+            "type": "transcription_session.updated",
+            "session": {"client_secret": {"value": "SECRET"}},
+        },
+        {
             "type": "session.update",
             "session": {"tools": [{"type": "mcp", "authorization": "SECRET"}]},
+        },
+        {
+            "type": "response.created",
+            "response": {"tools": [{"type": "mcp", "authorization": "SECRET", "n": [1]}]},
         },
         {
             "type": "response.create",
@@ -164,8 +181,10 @@ def test_secrets_are_left_out(event: Event, separators: tuple[str, str]) -> None
 def test_what_looks_like_a_secret_stays() -> None:
     headers = {"type": "object", "properties": {"authorization": {"type": "string"}}}
     tool = {"type": "function", "parameters": {"properties": {"headers": headers}}}
-    event = {"type": "session.update", "session": {"tools": [tool], "client_secret": None}}
-    assert json.loads(recorded("session.update", json.dumps(event))) == event
+    session = {"tools": [tool], "client_secret": None, "speed": 1.5}
+    text = json.dumps({"type": "session.update", "session": session})
+    text = text.replace("1.5", "1.50")
+    assert recorded("session.update", text) == text  # also its white space and numbers
 
 
 @pytest.mark.parametrize(
@@ -222,7 +241,7 @@ def test_a_full_disk_leaves_whole_lines_and_the_session(tmp_path: Path) -> None:
     assert text.endswith("}\n")
     assert 0 < len(text) < 1500
     assert list(read_recording(path))
-    assert ended.stderr == "the record stops: OSError\n"
+    assert ended.stderr == "the record stops: File too large\n"
 
 
 def test_a_file_object_that_fails_does_not_end_the_session(
@@ -243,6 +262,37 @@ def test_a_path_that_cannot_be_written_is_refused_at_once(
     assert server.sessions == []
 
 
+def recording_threads() -> list[threading.Thread]:
+    return [each for each in threading.enumerate() if "record" in each.name]
+
+
+def test_the_file_is_opened_beside_the_event_loop(server: ReplayServer, tmp_path: Path) -> None:
+    opening: list[threading.Thread] = []
+
+    class Noted(Record):
+        def start(self, conceal: Callable[[str], str]) -> SessionRecord:
+            opening.append(threading.current_thread())
+            return super().start(conceal)
+
+    record = Noted(tmp_path / "session.jsonl")
+    hold_async(ga.connect("m", api_key=KEY, base_url=server.url, record=record), SAID)
+    assert opening[0] is not threading.main_thread()
+    assert len(list(read_recording(tmp_path / "session.jsonl"))) > len(SAID)
+
+
+@pytest.mark.parametrize("connect", [ga.connect_sync, ga.connect])
+def test_a_session_that_is_refused_leaves_no_thread(
+    server: ReplayServer, tmp_path: Path, connect: Any
+) -> None:
+    server.faults = Faults(refuse=500)
+    settings = connect("m", api_key=KEY, base_url=server.url, record=tmp_path / "a.jsonl")
+    hold = hold_sync if connect is ga.connect_sync else hold_async
+    with pytest.raises(HandshakeRefusedError) as caught:
+        hold(settings, SAID)
+    assert recording_threads() == []
+    assert caught.value.status == 500  # Its traceback was alive until here.
+
+
 CRASHING = """
 import os, signal, sys
 from openai_realtime_client import ga
@@ -255,7 +305,7 @@ if end == "exception":
 while True:
     connection.send_audio(bytes(300_000))
     if os.path.getsize(path) > 2_000_000:
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
 """
 
 
@@ -330,7 +380,7 @@ def test_what_waits_to_be_written_has_a_limit(
 def test_a_session_that_is_forgotten_leaves_no_thread(tmp_path: Path) -> None:
     started = Record(tmp_path / "session.jsonl").start(str)
     started.add("client", "a", b'{"type":"a"}')
-    [thread] = [each for each in threading.enumerate() if "record" in each.name]
+    [thread] = recording_threads()
     del started
     thread.join(10)
     assert not thread.is_alive()
@@ -348,6 +398,7 @@ def test_the_rest_of_a_crash_is_removed_before_more_is_written(tmp_path: Path, l
     started.close()
     started.add("client", "c", b'{"type":"c"}')
     assert [each.event["type"] for each in read_recording(path)] == ["a", "b"]
+    assert '"at_ms"' in path.read_text("utf-8")
     path.write_text(whole)  # all of it, but for its end
     Record(path).start(str).close()
     assert path.read_text("utf-8") == whole + "\n"

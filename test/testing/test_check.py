@@ -340,12 +340,13 @@ def test_a_server_that_speaks_the_other_protocol() -> None:
     assert ("deviation", "response.audio.delta") in kinds(findings)
 
 
-def test_a_server_that_says_nothing_does_not_stop_it() -> None:
+def test_a_server_that_says_nothing_does_not_stop_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "_TURNS", dict([*check._TURNS.items()][:3]))
     began = time.monotonic()
     with ReplayServer(script=[json.dumps({"from": "client", "event": {"type": "x"}})]) as server:
-        findings = check_server(server.url, timeout=0.1)
+        findings = check_server(server.url, timeout=1)
     assert kinds(findings) == {("missing", "session.created")}
-    assert findings[0].count == 14
+    assert findings[0].count == 3
     assert time.monotonic() - began < 30
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from openai_realtime_client.testing import Answer, ReplayServer
+from openai_realtime_client.testing.recording import RecordedEvent
 
 UPGRADE = (
     b"GET /v1/realtime?model=m HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
@@ -90,6 +91,18 @@ def masked(text: str) -> bytes:
     data = text.encode()
     size = bytes([128 | len(data)]) if len(data) < 126 else b"\xfe" + struct.pack(">H", len(data))
     return b"\x81" + size + bytes(4) + data
+
+
+def test_what_comes_together_with_the_close_frame_is_received() -> None:
+    script = [RecordedEvent("client", {"type": "response.create"})] * 3
+    with ReplayServer(script=script) as server, connected(server) as client:
+        event = masked(json.dumps(script[0].event))
+        client.sendall(UPGRADE + b"\r\n" + event * 3 + b"\x88\x82\0\0\0\0\x03\xe8")
+        while client.recv(2**16):
+            pass
+    [session] = server.sessions
+    assert len(session.received) == 3
+    assert session.mismatch is None
 
 
 def test_a_thousand_clients_that_reset_the_connection_at_a_random_point(

@@ -6,7 +6,6 @@ answers are counted, and must come in order.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
 import os
@@ -21,18 +20,46 @@ from base64 import b64encode
 from collections import Counter, deque
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import lines
-from machine import resident, setting
-from servers import serving
+from measure import resident, setting
+from report import table, write, write_section
+from server import serving
 
 from openai_realtime_client import InvalidEventError, RealtimeConnectionError, ga
 from openai_realtime_client.testing import Faults, ReplayServer
 
+SESSIONS = 200
+SECONDS = 60
+TORN = 1000
+DOCUMENT = """\
+# Sessions
+
+Written by `make load`. {setting}
+
+## {sessions} sessions at once
+
+One process holds {sessions} sessions for {seconds} s. Each sends 20 ms of audio {rate} times a
+second, and each append is answered by a delta of 4 KB, from a server in another process on the same
+machine.
+
+{loads}
+
+## {torn:,} torn sessions
+
+Cut, closed, sent garbage, broken or huge frames, refused, cancelled or left, each at a random
+point; three in four with asyncio, the others with threads. Left behind: {left}.
+
+{outcomes}
+"""
+README = """\
+`make load` holds {sessions} sessions in one process for {seconds} s, each with {rate} events a
+second both ways, plain and over TLS: of {received:,} answers none is lost or out of order, and
+memory stays flat ({megabytes}). {torn:,} sessions that are
+torn at random points leave no task, thread or socket behind
+([benchmarks/SESSIONS.md](benchmarks/SESSIONS.md))."""
+
 GaConnection = ga.AsyncConnection[ga.RealtimeServerEvent, ga.RealtimeClientEvent]
 
-HERE = Path(__file__).parent
 PER_SECOND = 50
 AUDIO = b64encode(bytes(960)).decode()
 SEED = 20261123
@@ -57,51 +84,66 @@ class Load:
 
 def main() -> None:
     """Measure, print and write everything."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--sessions", type=int, default=200)
-    arguments.add_argument("--seconds", type=int, default=60)
-    arguments.add_argument("--torn", type=int, default=1000)
-    options = arguments.parse_args()
     loads = {}
-    for name, tls in (("plain", False), ("TLS", True)):
-        with serving(tls) as (url, context):
-            loads[name] = asyncio.run(hold(url, context, options.sessions, options.seconds))
-    outcomes, left = tear(options.torn)
-    text = document(options.sessions, options.seconds, loads, options.torn, outcomes, left)
-    text = f"{text}\n{lines.document()}"
-    (HERE / "SESSIONS.md").write_text(text, "utf-8")
-    print(text)
-    failed = any(load.received != load.sent or load.out_of_order for load in loads.values())
-    if failed or any(left.values()):
-        sys.exit(1)
+    for name, is_tls in (("plain", False), ("TLS", True)):
+        with serving(is_tls) as (url, tls):
+            loads[name] = asyncio.run(hold(url, tls))
+    outcomes, left = tear()
+    text = DOCUMENT.format(
+        setting=setting("pydantic", "websockets"),
+        sessions=SESSIONS,
+        seconds=SECONDS,
+        rate=PER_SECOND,
+        loads=load_table(loads),
+        torn=TORN,
+        left=", ".join(f"{number} {kind}" for kind, number in left.items()),
+        outcomes=table(("How they ended", ""), [(k, str(n)) for k, n in outcomes.most_common()]),
+    )
+    write("SESSIONS.md", text)
+    if any(load.received != load.sent or load.out_of_order for load in loads.values()):
+        sys.exit("events were lost, or out of order")
+    if any(left.values()):
+        sys.exit("torn sessions left something behind")
+    readme = README.format(
+        sessions=SESSIONS,
+        seconds=SECONDS,
+        rate=PER_SECOND,
+        received=sum(load.received for load in loads.values()),
+        megabytes=", ".join(
+            f"{name} {load.megabytes[0]:.0f} to {load.megabytes[-1]:.0f} MB"
+            for name, load in loads.items()
+        ),
+        torn=TORN,
+    )
+    write_section("README.md", "make load", readme)
 
 
 # Many sessions at once
 
 
-async def hold(url: str, tls: ssl.SSLContext | None, sessions: int, seconds: int) -> Load:
+async def hold(url: str, tls: ssl.SSLContext | None) -> Load:
     """Hold all sessions at once."""
-    load = Load(milliseconds=array("f", bytes(4 * sessions * seconds * PER_SECOND)))
+    load = Load(milliseconds=array("f", bytes(4 * SESSIONS * SECONDS * PER_SECOND)))
     async with AsyncExitStack() as stack:
         options = {"ssl": tls} if tls else None
         connectors = [
             ga.connect("gpt-realtime", base_url=url, api_key="", websocket_options=options)
-            for _ in range(sessions)
+            for _ in range(SESSIONS)
         ]
         connections = [await stack.enter_async_context(each) for each in connectors]
         cpu = time.process_time()
-        talks = [asyncio.create_task(talk(each, seconds, load)) for each in connections]
+        talks = [asyncio.create_task(talk(each, load)) for each in connections]
         for _ in range(6):
-            await asyncio.sleep(seconds / 6)
+            await asyncio.sleep(SECONDS / 6)
             load.megabytes.append(resident() / 1e6)
         await asyncio.gather(*talks)
-        load.cpu = (time.process_time() - cpu) / seconds
+        load.cpu = (time.process_time() - cpu) / SECONDS
     return load
 
 
-async def talk(connection: GaConnection, seconds: int, load: Load) -> None:
+async def talk(connection: GaConnection, load: Load) -> None:
     """Send and receive in one session."""
-    count = seconds * PER_SECOND
+    count = SECONDS * PER_SECOND
     await connection.recv()
     # All start in the same 20 ms, but not at the same moment.
     await asyncio.sleep(random.random() / PER_SECOND)
@@ -132,15 +174,17 @@ async def send(connection: GaConnection, count: int, starts: deque[float], load:
 # Sessions that are torn
 
 
-def tear(count: int) -> tuple[Counter[str], dict[str, int]]:
+def tear() -> tuple[Counter[str], dict[str, int]]:
     """How torn sessions end, and what they leave behind."""
     chance = random.Random(SEED)
     outcomes: Counter[str] = Counter()
     with ReplayServer(keep_events=False) as server:
+        sockets = census()["sockets"]
         asyncio.run(torn_async(server, chance, 1, Counter()))  # what is loaded once
+        wait_until_closed(sockets)
         before = census()
-        asyncio.run(torn_async(server, chance, count - count // 4, outcomes))
-        for _ in range(count // 4):
+        asyncio.run(torn_async(server, chance, TORN - TORN // 4, outcomes))
+        for _ in range(TORN // 4):
             outcomes[torn_sync(server, chance)] += 1
         gc.collect()
         wait_until_closed(before["sockets"])
@@ -234,72 +278,24 @@ def wait_until_closed(sockets: int) -> None:
 # The report
 
 
-FIGURES = [
-    "sent",
-    "answered",
-    "out of order",
-    "sent more than 20 ms late",
-    "from sending to the parsed answer, median",
-    "the same, 99th percentile",
-    "memory, each sixth of the time",
-    "CPU of the client, of one core",
-]
-
-
-def figures(load: Load) -> list[str]:
-    """The column of a transport."""
-    return [
-        f"{load.sent:,}",
-        f"{load.received:,}",
-        str(load.out_of_order),
-        f"{load.late:,}",
-        f"{statistics.median(load.milliseconds):.1f} ms",
-        f"{statistics.quantiles(load.milliseconds, n=100)[98]:.1f} ms",
-        f"{', '.join(f'{value:.0f}' for value in load.megabytes)} MB",
-        f"{load.cpu:.0%}",
+def load_table(loads: dict[str, Load]) -> str:
+    """A column for each transport."""
+    columns = [
+        {
+            "sent": f"{load.sent:,}",
+            "answered": f"{load.received:,}",
+            "out of order": str(load.out_of_order),
+            "sent more than 20 ms late": f"{load.late:,}",
+            "from sending to the parsed answer, median": f"{quantiles[49]:.1f} ms",
+            "the same, 99th percentile": f"{quantiles[98]:.1f} ms",
+            "memory, each sixth of the time": ", ".join(map("{:.0f}".format, load.megabytes))
+            + " MB",
+            "CPU of the client, of one core": f"{load.cpu:.0%}",
+        }
+        for load in loads.values()
+        for quantiles in [statistics.quantiles(load.milliseconds, n=100)]
     ]
-
-
-def document(
-    sessions: int,
-    seconds: int,
-    loads: dict[str, Load],
-    torn: int,
-    outcomes: Counter[str],
-    left: dict[str, int],
-) -> str:
-    """What was seen, in markdown."""
-    rows = "\n".join(
-        f"| {' | '.join(cells)} |" for cells in zip(*map(figures, loads.values()), strict=True)
-    )
-    rows = "\n".join(
-        f"| {title} {cells}" for title, cells in zip(FIGURES, rows.splitlines(), strict=True)
-    )
-    endings = "\n".join(f"| {name} | {number} |" for name, number in outcomes.most_common())
-    remains = ", ".join(f"{number} {kind}" for kind, number in left.items())
-    return f"""# Sessions
-
-Written by `make load`. {setting("pydantic", "websockets")}
-
-## {sessions} sessions at once
-
-One process holds {sessions} sessions for {seconds} s. Each sends 20 ms of audio {PER_SECOND} times
-a second, and each append is answered by a delta of 4 KB, from a server in another process on the
-same machine.
-
-| | {" | ".join(loads)} |
-| --- |{" --: |" * len(loads)}
-{rows}
-
-## {torn:,} torn sessions
-
-Cut, closed, sent garbage, broken or huge frames, refused, cancelled or left, each at a random
-point; three in four with asyncio, the others with threads. Left behind: {remains}.
-
-| How they ended | |
-| --- | --: |
-{endings}
-"""
+    return table(("", *loads), [(name, *(c[name] for c in columns)) for name in columns[0]])
 
 
 if __name__ == "__main__":

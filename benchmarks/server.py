@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import ssl
+import subprocess
 import sys
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
+import trustme
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
@@ -22,12 +28,38 @@ CREATED = '{"type":"session.created","event_id":"e0","session":{"type":"realtime
 FLOOD_EVENTS = 25
 
 
-def delta(event_id: str) -> str:
-    """A delta of 4 KB, that carries the id of what was appended."""
-    return (
-        f'{{"type":"response.output_audio.delta","event_id":"{event_id}","response_id":"r",'
-        f'"item_id":"i","output_index":0,"content_index":0,"delta":"{DELTA}"}}'
-    )
+@contextmanager
+def serving(is_tls: bool) -> Iterator[tuple[str, ssl.SSLContext | None]]:
+    """The URL of a server in another process, and what a client needs to trust it."""
+    authority = trustme.CA()
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    command = [sys.executable, __file__]
+    with tempfile.TemporaryDirectory() as folder:
+        if is_tls:
+            path = Path(folder) / "server.pem"
+            chain = authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem
+            chain.write_to_path(str(path))
+            command.append(str(path))
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with subprocess.Popen(command, text=True, **pipes) as process:
+            assert process.stdout
+            address = f"127.0.0.1:{process.stdout.readline().strip()}"
+            try:
+                yield (f"wss://{address}", trust) if is_tls else (f"ws://{address}", None)
+            finally:
+                process.terminate()
+
+
+def allow_sockets(number: int) -> None:
+    """Raise the limit of open files of this process, where it is lower."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = number + 100
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise SystemExit(f"{number} sockets need a limit of {needed} open files: see `ulimit -Hn`")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 async def talk(socket: ServerConnection) -> None:
@@ -42,11 +74,11 @@ async def talk(socket: ServerConnection) -> None:
         await asyncio.Future()
     else:
         with suppress(ConnectionClosed):
-            await echo(socket)
+            await answer(socket)
 
 
-async def echo(socket: ServerConnection) -> None:
-    """Answer each append."""
+async def answer(socket: ServerConnection) -> None:
+    """Answer each append with a delta of 4 KB, which carries its id."""
     await socket.send(CREATED)
     async for message in socket:
         await socket.send(delta(json.loads(message)["event_id"]))
@@ -61,6 +93,14 @@ async def flood(socket: ServerConnection) -> None:
         await socket.drain()
 
 
+def delta(event_id: str) -> str:
+    """The text of a delta."""
+    return (
+        f'{{"type":"response.output_audio.delta","event_id":"{event_id}","response_id":"r",'
+        f'"item_id":"i","output_index":0,"content_index":0,"delta":"{DELTA}"}}'
+    )
+
+
 class Sink(asyncio.Protocol):
     """Reads, and does nothing with it."""
 
@@ -70,6 +110,7 @@ async def main() -> None:
 
     Over TLS if there is an argument: the path of its key and certificate.
     """
+    allow_sockets(1000)
     tls = None
     if len(sys.argv) > 1:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -79,9 +120,9 @@ async def main() -> None:
     options = {"compression": None, "backlog": 1024, "ssl": tls, "ping_interval": None}
     async with serve(talk, "127.0.0.1", 0, **options) as server:
         print(server.sockets[0].getsockname()[1], flush=True)
-        await asyncio.to_thread(input)
+        with suppress(EOFError):
+            await asyncio.to_thread(input)
 
 
 if __name__ == "__main__":
-    with suppress(EOFError):
-        asyncio.run(main())
+    asyncio.run(main())
