@@ -142,6 +142,6 @@ def _field(call: Any, name: str) -> Any:
 def _text(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return f"Error: {str(error) or type(error).__name__}"
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
-    texts = [f"{path_text(each['loc'])}: {each['msg']}".removeprefix(": ") for each in problems]
+    found = [(path_text(each["loc"]), each["msg"]) for each in error.errors()]
+    texts = [f"{path}: {problem}" if path else problem for path, problem in found]
     return f"Error: {'; '.join(texts)}"

@@ -9,7 +9,7 @@ from base64 import b64decode
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from threading import RLock
+from threading import Lock
 from typing import Any, Literal, TypeVar
 
 from typing_extensions import NotRequired, TypedDict
@@ -102,7 +102,7 @@ class Conversation(SessionState):
         self.transcription_usage = Usage()
         self.answered: Event | None = None
         self._keep_audio = keep_audio
-        self._lock = RLock()
+        self._lock = Lock()
         self._rates = {"input": _PCM_24_KHZ, "output": _PCM_24_KHZ}  # bytes a second
         self._ring = ConversationItem("", 0)  # between the last item and the first
         self._items: dict[str, ConversationItem] = {}
@@ -291,12 +291,16 @@ class Conversation(SessionState):
         if wire and (part := self._part(event)):
             part._update(wire, is_final=_is_end(event))
 
-    @_on(*(f"{kind}.{end}" for kind in _AUDIO for end in ("delta", "done")))
-    def _audio(self, event: Fields) -> None:
+    @_on(*(f"{kind}.delta" for kind in _AUDIO))
+    def _audio_added(self, event: Fields) -> None:
         part = self._part(event)
         if part and not part.is_audio_done:
             self._add_audio(part, event.get("delta"))
-            part.is_audio_done = _is_end(event)
+
+    @_on(*(f"{kind}.done" for kind in _AUDIO))
+    def _audio_done(self, event: Fields) -> None:
+        if part := self._part(event):
+            part.is_audio_done = True
 
     def _add_audio(self, part: ConversationPart, audio: Any) -> None:
         part.audio_bytes += _size(audio)
@@ -368,7 +372,7 @@ class Conversation(SessionState):
         if is_object(wire.get("metadata")):
             response.metadata = wire["metadata"]
         self._names_conversation |= isinstance(conversation_id, str)
-        if "conversation_id" in wire and not response._items:
+        if "conversation_id" in wire:
             response.is_out_of_band = conversation_id is None
         return response
 

@@ -37,15 +37,10 @@ _ACTIONS = {
     "refer": ("active",),
     "reject": ("ringing", "active"),
 }
-# The type of the session, what is asked for and what is returned.
-_V1_SESSIONS: dict[str, tuple[str, type[RealtimeModel], type[RealtimeModel]]] = {
-    "sessions": (
-        "realtime",
-        v1.RealtimeSessionCreateRequest,
-        v1.RealtimeSessionCreateResponse,
-    ),
+# What is asked for and what is returned.
+_V1_SESSIONS: dict[str, tuple[type[RealtimeModel], type[RealtimeModel]]] = {
+    "sessions": (v1.RealtimeSessionCreateRequest, v1.RealtimeSessionCreateResponse),
     "transcription_sessions": (
-        "transcription",
         v1.RealtimeTranscriptionSessionCreateRequest,
         v1.RealtimeTranscriptionSessionCreateResponse,
     ),
@@ -124,7 +119,9 @@ class Endpoints:
         return _json({**self._issue(session, wanted.get("expires_after")), "session": session})
 
     def _v1_session(self, request: HttpRequest) -> Response:
-        kind, wanted, returned = _V1_SESSIONS[request.path.rpartition("/")[2]]
+        name = request.path.rpartition("/")[2]
+        wanted, returned = _V1_SESSIONS[name]
+        kind = "realtime" if name == "sessions" else "transcription"
         session = _configured({"type": kind, **ga_settings(_read(request.body, wanted))})
         settings = {"client_secret": self._issue(session), **v1_settings(session)}
         return _json(returned_settings(returned, settings))

@@ -145,11 +145,14 @@ class Rules:
     Attributes:
         closing: The code and the reason with which the server closes the connection now.
         mismatch: Where the client departed from a script.
+        streams: What has begun and is to be sent beside the answers, until the session takes it. A
+            number between the events is a pause, in seconds.
     """
 
     def __init__(self, closing: tuple[int, str] | None = None) -> None:
         self.closing = closing
         self.mismatch: str | None = None
+        self.streams: list[Iterator[Event | float]] = []
 
     def start(self) -> Iterable[Event]:
         """The events with which a session begins."""
@@ -161,13 +164,6 @@ class Rules:
 
     def refuse(self, error: InvalidEventError, text: str) -> Iterable[Event]:
         """The answer to a message that is not an event."""
-        return []
-
-    def streams(self) -> Iterable[Iterator[Event | float]]:
-        """What has begun since this was last called, to be sent beside the answers.
-
-        A number between the events is a pause, in seconds.
-        """
         return []
 
     def sent(self, event: Event) -> Event | None:
@@ -184,12 +180,6 @@ class StrictRules(Rules):
     def __init__(self, ids: Ids) -> None:
         super().__init__()
         self._ids = ids
-        self._streams: list[Iterator[Event | float]] = []
-
-    def streams(self) -> Sequence[Iterator[Event | float]]:
-        """What has begun since this was last called."""
-        begun, self._streams = self._streams, []
-        return begun
 
     def receive(self, event: RealtimeModel) -> Sequence[Event]:
         """Answer an event of the client, with an `error` event where it is refused."""

@@ -240,43 +240,40 @@ class Response:
 
     def _say(self, text: str) -> Iterator[Event | float]:
         is_audio = "audio" in self._wire["output_modalities"]
+        kind, key = ("audio", "transcript") if is_audio else ("text", "text")
+        written = "output_audio_transcript" if is_audio else "output_text"
         item: Event = {"id": self._ids("item"), "type": "message", "status": "in_progress"}
         item |= {"role": "assistant", "content": []}
         yield from self._open(item)
         place = {**self._place(item), "content_index": 0}
-        key = "transcript" if is_audio else "text"
-        part = {"type": "audio" if is_audio else "text", key: ""}
+        part = {"type": kind, key: ""}
         yield self._event("content_part.added", **place, part=dict(part))
-        yield from (self._speak if is_audio else self._write)(text, place, part)
+        for piece, chunk in zip_longest(self._pieces(text), self._sound() if is_audio else ()):
+            if piece is not None:
+                part[key] += piece
+                yield self._event(f"{written}.delta", **place, delta=piece)
+            if chunk is not None and not self._cancel_reason:
+                yield from self._play(chunk, place)
+            yield from self._pause()
         if is_audio:
             yield self._event("output_audio.done", **place)
-        kind = "output_audio_transcript.done" if is_audio else "output_text.done"
-        yield self._event(kind, **place, **{key: part[key]})
+        yield self._event(f"{written}.done", **place, **{key: part[key]})
         yield self._event("content_part.done", **place, part=part)
-        content = [{**part, "type": f"output_{part['type']}"}]
-        yield from self._close({**item, "content": content})
+        yield from self._close({**item, "content": [{**part, "type": f"output_{kind}"}]})
 
-    def _write(self, text: str, place: Event, part: Event) -> Iterator[Event | float]:
-        for piece in self._pieces(text):
-            part["text"] += piece
-            yield self._event("output_text.delta", **place, delta=piece)
-            yield from self._pause()
+    @property
+    def _encoding(self) -> str:
+        found: str = self._wire["audio"]["output"]["format"]["type"]
+        return found
 
-    def _speak(self, text: str, place: Event, part: Event) -> Iterator[Event | float]:
-        encoding: str = self._wire["audio"]["output"]["format"]["type"]
+    def _sound(self) -> Iterator[bytes]:
         sound = self._answer.audio
         if not isinstance(sound, bytes):
-            sound = audio.tone(encoding, round(sound * 1000))
-        for piece, chunk in zip_longest(self._pieces(text), audio.chunks(sound, encoding)):
-            if piece is not None:
-                part["transcript"] += piece
-                yield self._event("output_audio_transcript.delta", **place, delta=piece)
-            if chunk is not None and not self._cancel_reason:
-                yield from self._play(chunk, encoding, place)
-            yield from self._pause()
+            sound = audio.tone(self._encoding, round(sound * 1000))
+        return audio.chunks(sound, self._encoding)
 
-    def _play(self, chunk: bytes, encoding: str, place: Event) -> Iterator[Event]:
-        length_ms = audio.duration_ms(len(chunk), encoding)
+    def _play(self, chunk: bytes, place: Event) -> Iterator[Event]:
+        length_ms = audio.duration_ms(len(chunk), self._encoding)
         self._began = self._began if self._audio_ms else time.monotonic()
         self._audio_ms += length_ms
         known, item_id = self._conversation.audio_ms, place["item_id"]

@@ -301,7 +301,7 @@ class RealtimeRules(StrictRules):
         response = Response(self._ids, self.session, params, turn, answer)
         self._responses = [r for r in self._responses if r.is_active or r.is_playing]
         self._responses.append(response)
-        self._streams.append(self._stream(response))
+        self.streams.append(self._stream(response))
 
     def _given_answer(self, context: list[Event]) -> Answer | None:
         answers = self._answers

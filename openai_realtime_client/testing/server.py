@@ -12,7 +12,6 @@ from collections.abc import Coroutine, Iterable, Mapping
 from concurrent.futures import Future
 from functools import partial
 from os import PathLike
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, overload
 from weakref import WeakSet
 
@@ -193,12 +192,7 @@ class ReplayServer(Generic[Received, Sent]):
         self._start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._join()
 
@@ -206,12 +200,7 @@ class ReplayServer(Generic[Received, Sent]):
         self._start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         # Shielded: the thread, which ends it, is not cancelled with the caller.
         await asyncio.shield(asyncio.wrap_future(self._stopped))
@@ -324,10 +313,9 @@ class ReplayServer(Generic[Received, Sent]):
         faults = self.faults
         if faults.refuse is not None:
             body = faults.refuse_body.encode()
-            is_json = faults.refuse_body.lstrip().startswith(("{", "["))
-            return http_response(
-                faults.refuse, body, "application/json" if is_json else "text/plain"
-            )
+            is_json = body.lstrip().startswith((b"{", b"["))
+            kind = "application/json" if is_json else "text/plain"
+            return http_response(faults.refuse, body, kind)
         if not request.path.endswith(("/realtime", "/realtime/translations")):
             return refused(404, None, f"Invalid URL (GET {request.path[:100]})")
         call = self.calls.get(request.query.get("call_id", ""))
@@ -361,10 +349,8 @@ class ReplayServer(Generic[Received, Sent]):
             return Script(self._script)
         ids = Ids(len(self.sessions) + 1)
         model = request.query.get("model") or request.query.get("deployment")
-        # A copy, because sessions change their settings.
-        settings = copy.deepcopy(
-            call.settings if call else self._endpoints.settings_for(request.key)
-        )
+        settings = call.settings if call else self._endpoints.settings_for(request.key)
+        settings = copy.deepcopy(settings)  # Sessions change theirs.
         if request.is_translation:
             translation = new_translation(ids("sess"), model or "gpt-realtime-translate")
             return TranslationRules(settings or translation, ids)

@@ -194,14 +194,14 @@ class ReplaySession(Generic[Received, Sent]):
     async def _follow(self) -> None:
         self._socket.open()
         await self._trigger()
-        await self._answer(self._rules.start())
+        await self._send_all(self._rules.start())
         async for message in self._socket.messages():
             # What comes after the server has closed does not matter.
             if self._rules.closing is None:
-                await self._answer(self._answers(message))
+                await self._send_all(self._take(message))
         self._rules.end()
 
-    async def _answer(self, events: Iterable[Event]) -> None:
+    async def _send_all(self, events: Iterable[Event]) -> None:
         async with self._turn:
             for event in events:
                 await self._send_by_rules(event)
@@ -209,7 +209,7 @@ class ReplaySession(Generic[Received, Sent]):
                 self._socket.begin_close(*self._rules.closing)
         self._begin_streams()
 
-    def _answers(self, message: str) -> Iterable[Event]:
+    def _take(self, message: str) -> Iterable[Event]:
         try:
             event = self._parse_client(message)
         except InvalidEventError as error:
@@ -228,7 +228,8 @@ class ReplaySession(Generic[Received, Sent]):
             task.add_done_callback(self._tasks.discard)
 
     def _begin_streams(self) -> None:
-        for stream in self._rules.streams():
+        begun, self._rules.streams = self._rules.streams, []
+        for stream in begun:
             self._begin(partial(self._stream, stream))
 
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:

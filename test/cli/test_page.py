@@ -164,6 +164,20 @@ def test_a_tool_is_part_of_the_turn(cli: Cli) -> None:
     assert len(second["answers"]) == 1
 
 
+def test_text_that_comes_at_once_stays_when_its_item_is_deleted(cli: Cli) -> None:
+    content = [{"type": "output_text", "text": "All at once."}]
+    item = {"type": "message", "id": "i", "role": "assistant", "content": content}
+    [turn] = turns(
+        cli,
+        said(0, "Hello."),
+        created(10),
+        server(20, type="response.output_item.done", response_id="r1", item=item),
+        done(30),
+        server(40, type="conversation.item.deleted", item_id="i"),
+    )
+    assert [each["text"] for each in turn["answers"]] == ["All at once."]
+
+
 @pytest.mark.parametrize(
     ("name", "codes", "samples"),
     [

@@ -91,6 +91,11 @@ def test_items_stand_where_the_server_puts_them(add: Callable[..., Conversation]
     assert ids(add(*events)) == ["first", "a", "c", "b", "end"]
 
 
+def test_an_item_without_its_place_is_the_last(add: Callable[..., Conversation]) -> None:
+    item = {"id": "b", "type": "message", "role": "user", "content": []}
+    assert ids(add(added("a"), {"type": "conversation.item.done", "item": item})) == ["a", "b"]
+
+
 def test_an_item_after_one_that_is_not_known_is_the_last(add: Callable[..., Conversation]) -> None:
     assert ids(add(added("a"), added("b", "a"), added("c", "gone"))) == ["a", "b", "c"]
 
@@ -147,8 +152,9 @@ def test_an_event_of_the_beginning_that_is_late_erases_nothing(
     ended = {"type": "conversation.item.done", "item": {"id": "i", "status": "completed"}}
     late = added("i", status="in_progress")
     assert add(added("i"), ended, late).items[0].status == "completed"
-    finished = on_item("response.text.done", text="Hello.")
-    assert add(added("i"), finished, begun).items[0].text == "Hello."
+    empty = on_item("response.text.done", text="")
+    begun["part"]["text"] = "Hel"
+    assert add(added("i"), empty, begun).items[0].text == ""
 
 
 def test_text_grows_with_deltas_and_is_final_when_done(add: Callable[..., Conversation]) -> None:
@@ -252,6 +258,40 @@ def test_audio_lasts_as_long_as_its_format_says(
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 5])
 def test_padding_is_not_counted(add: Callable[..., Conversation], size: int) -> None:
     assert add(*spoken(size)).items[0].audio_bytes == size
+
+
+def test_absent_settings_stay_as_they_are(add: Callable[..., Conversation]) -> None:
+    created = {"type": "session.created", "session": {"output_audio_format": "g711_ulaw"}}
+    updated = {"type": "session.updated", "session": {"instructions": "Be brief."}}
+    assert add(created, updated, *spoken(4800)).items[0].audio_ms == 600
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"output_audio_format": "g711_alaw"},
+        {"audio": {"output": {"format": {"type": "audio/pcma"}}}},
+    ],
+)
+def test_a_response_may_have_a_format_of_its_own(
+    add: Callable[..., Conversation], own: Event
+) -> None:
+    created, *more = spoken(4800)
+    created["response"] |= own
+    assert add(created, *more).items[0].audio_ms == 600
+
+
+def test_nothing_is_left_of_less_than_nothing(add: Callable[..., Conversation]) -> None:
+    truncated = on_item("conversation.item.truncated", audio_end_ms=-5)
+    kept = add(*spoken(960), truncated, conversation=Conversation(keep_audio=True))
+    assert (kept.items[0].audio_ms, kept.items[0].parts[0].audio) == (0, b"")
+
+
+def test_audio_after_truncation_is_not_kept(add: Callable[..., Conversation]) -> None:
+    truncated = on_item("conversation.item.truncated", audio_end_ms=10)
+    late = on_item("response.output_audio.delta", delta=audio(960))
+    kept = add(*spoken(960), truncated, late, conversation=Conversation(keep_audio=True))
+    assert len(kept.items[0].parts[0].audio) == 480
 
 
 def test_audio_after_its_end_is_not_counted(add: Callable[..., Conversation]) -> None:
@@ -474,6 +514,13 @@ def test_the_end_of_a_response_has_the_last_word(add: Callable[..., Conversation
     assert add(late, conversation=conversation).responses["r"].items == [found]
 
 
+def test_a_response_keeps_its_items(add: Callable[..., Conversation]) -> None:
+    conversation = add(*spoken(96), done(output=[]))
+    assert [each.id for each in conversation.responses["r"].items] == ["i"]
+    deleted = {"type": "conversation.item.deleted", "item_id": "i"}
+    assert ids(add(*spoken(96), deleted, done(output=[]))) == []
+
+
 def test_a_server_may_send_no_event_of_the_conversation(add: Callable[..., Conversation]) -> None:
     item = {"id": "x", "type": "message", "role": "assistant", "content": []}
     assert ids(add(added("a"), done(output=[item]))) == ["a", "x"]
@@ -537,6 +584,9 @@ def test_out_of_band_is_what_has_no_conversation(add: Callable[..., Conversation
     # It is out of band because it was asked for so,
     asked = {"type": "response.create", "response": {"conversation": "none"}}
     assert add(asked, created("b")).active == []
+    # though not before those that were asked for before,
+    conversation = add({"type": "response.create"}, asked, created("f"), created("g"))
+    assert [each.id for each in conversation.active] == ["f"]
     # or because others of the server name it.
     conversation = add(created("c", conversation_id="conv"), created("d"))
     assert [each.id for each in conversation.active] == ["c"]
@@ -581,6 +631,7 @@ def test_parts_and_errors_are_objects(add: Callable[..., Conversation]) -> None:
 
 def test_usage_that_is_no_number_is_left_out() -> None:
     assert Usage.of({"total_tokens": True, "input_tokens": "1", "output_tokens": None}) == Usage()
+    assert Usage.of({"total_tokens": 10**5000, "input_tokens": 10**15}) == Usage()
     assert Usage.of(None) == Usage()
 
 
@@ -664,6 +715,24 @@ def test_items_of_others_confirm_nothing(known: Event) -> None:
     assert conversation.add(added("mine")) is sent
 
 
+def test_a_response_that_is_created_twice_confirms_one_event() -> None:
+    first, second = ({"type": "response.create", "event_id": each} for each in "ab")
+    conversation = Conversation()
+    for event in (first, second):
+        conversation.add(event)
+    created = [{"type": "response.created", "response": {"id": each}} for each in "rrs"]
+    assert [conversation.add(each) for each in created] == [first, None, second]
+
+
+def test_an_event_id_may_be_sent_again() -> None:
+    first, second = ({"type": "session.update", "event_id": each} for each in "ab")
+    conversation = Conversation()
+    for event in (first, first, second):
+        conversation.add(event)
+    answers = [conversation.add({"type": "session.updated"}) for _ in range(3)]
+    assert answers == [first, second, None]
+
+
 def test_an_event_may_be_sent_again() -> None:
     commit, conversation = buffer("commit"), Conversation()
     for event in (commit, commit):
@@ -719,8 +788,9 @@ def test_the_session_is_the_latest(add: Callable[..., Conversation]) -> None:
     conversation = add(
         {"type": "session.created", "session": {"id": "s", "instructions": "a"}},
         {"type": "conversation.created", "conversation": {"id": "c"}},
-        {"type": "session.updated", "session": {"id": "s", "instructions": "b"}},
+        {"type": "session.updated", "session": {"instructions": "b"}},
     )
+    add({"type": "session.updated"}, conversation=conversation)
     session = conversation.session
     found = session["instructions"] if is_object(session) else session.instructions
     assert (conversation.session_id, found, conversation.id) == ("s", "b", "c")

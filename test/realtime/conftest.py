@@ -26,20 +26,11 @@ def open_sockets() -> int:
     return found
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _quick_collection() -> Iterator[None]:
-    """What outlives a test is not looked at again in the next."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 @pytest.fixture(autouse=True)
 def _nothing_is_left() -> Iterator[None]:
     threads, sockets = set(threading.enumerate()), open_sockets()
     yield
-    # What was not closed warns, and so fails the test.
+    # What was not closed warns, and so fails the test; the rest is not looked at again.
     gc.collect()
     gc.freeze()
     for thread in set(threading.enumerate()) - threads:

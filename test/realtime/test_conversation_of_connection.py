@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from threading import Thread
 from typing import Any
@@ -97,6 +98,15 @@ def test_what_is_no_event_is_not_added(server: ReplayServer) -> None:
     assert conversation.session_id == connection.session_id is not None
 
 
+@pytest.fixture
+def _threads_take_turns_often() -> Iterator[None]:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("_threads_take_turns_often")
 def test_threads_may_add_and_read() -> None:
     conversation = Conversation()
 

@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
-from openai_realtime_client import Conversation, RealtimeError, Record, ga, v1
+from openai_realtime_client import Conversation, HandshakeRefusedError, Record, ga, v1
 from openai_realtime_client.cli import main
 from openai_realtime_client.realtime import record as record_module
 from openai_realtime_client.realtime.record import SessionRecord
-from openai_realtime_client.testing import ReplayServer
+from openai_realtime_client.testing import Faults, ReplayServer
 from openai_realtime_client.testing.recording import read_recording
 from protocols import ROOT
 
@@ -284,12 +284,13 @@ def test_the_file_is_opened_beside_the_event_loop(server: ReplayServer, tmp_path
 def test_a_session_that_is_refused_leaves_no_thread(
     server: ReplayServer, tmp_path: Path, connect: Any
 ) -> None:
-    settings = connect("m", api_key="sk-other", base_url=server.url, record=tmp_path / "a.jsonl")
+    server.faults = Faults(refuse=500)
+    settings = connect("m", api_key=KEY, base_url=server.url, record=tmp_path / "a.jsonl")
     hold = hold_sync if connect is ga.connect_sync else hold_async
-    with pytest.raises(RealtimeError) as caught:
+    with pytest.raises(HandshakeRefusedError) as caught:
         hold(settings, SAID)
     assert recording_threads() == []
-    assert KEY not in str(caught.value)
+    assert caught.value.status == 500  # Its traceback was alive until here.
 
 
 CRASHING = """

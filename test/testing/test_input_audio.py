@@ -285,7 +285,7 @@ def test_an_idle_user_is_asked() -> None:
     )
     answer(settings)
     answer(RESPOND)
-    [stream] = rules.streams()
+    stream = rules.streams.pop()
     *_, playback = takewhile(lambda each: each != 5.0, stream)
     assert isinstance(playback, float)
     assert 0.1 < playback <= 0.2
@@ -294,7 +294,7 @@ def test_an_idle_user_is_asked() -> None:
     assert triggered["type"] == "input_audio_buffer.timeout_triggered"
     assert (triggered["audio_start_ms"], triggered["audio_end_ms"]) == (0, 5000)
     assert triggered["item_id"] == committed["item_id"] == added["item"]["id"]
-    [stream] = rules.streams()
+    stream = rules.streams.pop()
     events = [
         each for each in takewhile(lambda each: each != 5.0, stream) if isinstance(each, dict)
     ]

@@ -24,6 +24,7 @@ from websockets.exceptions import ConnectionClosed
 from openai_realtime_client import deviations, ga, v1
 from openai_realtime_client.realtime.connection import AsyncConnector, Connector
 from openai_realtime_client.testing import ReplayServer, ReplaySession
+from plain_client import COMMIT, RESPOND, append, item, only, update
 
 # The SDK opens connections for threads in a way that websockets has begun to discourage.
 pytestmark = pytest.mark.filterwarnings("ignore:connect.. must be used:DeprecationWarning")
@@ -42,18 +43,6 @@ def text(words: str, **more: Any) -> Event:
     return item(type="message", role="user", content=content, **more)
 
 
-def item(**fields: Any) -> Event:
-    return {"type": "conversation.item.create", "item": fields}
-
-
-def append(data: bytes) -> Event:
-    return {"type": "input_audio_buffer.append", "audio": base64.b64encode(data).decode()}
-
-
-def update(**session: Any) -> Event:
-    return {"type": "session.update", "session": {"type": "realtime", **session}}
-
-
 def function_output(received: list[Event]) -> Event:
     [call] = [e for e in received if e["type"] == "response.function_call_arguments.done"]
     return item(type="function_call_output", call_id=call["call_id"], output="Foggy.")
@@ -65,8 +54,6 @@ def truncate(received: list[Event]) -> Event:
     return {"type": "conversation.item.truncate", **place}
 
 
-RESPOND: Event = {"type": "response.create"}
-COMMIT: Event = {"type": "input_audio_buffer.commit"}
 DONE = "rate_limits.updated"
 LOUD, QUIET = b"\x10\x20" * 4800, bytes(9600)  # 200 ms
 WEATHER: Event = {
@@ -414,11 +401,6 @@ def check_deviations(session: ReplaySession) -> None:
 
 def types(events: list[Event]) -> list[str]:
     return [event["type"] for event in events]
-
-
-def only(events: list[Event], kind: str) -> Event:
-    [event] = [event for event in events if event["type"] == kind]
-    return event
 
 
 def said(client: Client) -> list[str]:
