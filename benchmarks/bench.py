@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 
+import contenders as by
 import payloads
-from measure import Process, Samples, Task, in_turns, interleaved, processes, setting
+from measure import Samples, Task, in_turns, interleaved, setting
 from report import (
     Verdict,
     at_most,
@@ -62,7 +67,8 @@ The last column is measured in the same run, and held against the same peer:
   ones, constructed object by object and dumped. They have no unions, open enums or constants, and
   refuse nothing that is not JSON. Each object takes pydantic's `__init__`, and each field adds to
   it, set or not.
-- `dependencies`: importing asyncio, `websockets` and pydantic, and creating one class of one field.
+- `pydantic`: importing it, and creating one class of one field; `dependencies`: the same with
+  asyncio and `websockets`.
 
 ## Parsing
 
@@ -94,90 +100,31 @@ README = """\
 
 def main() -> None:
     """Measure, print and write everything."""
-    step("starting interpreters")
-    started = start_up()
-
-    # Not before: Linux counts the memory of a process as that of those that it starts, too.
-    import contenders as by
-
-    def parsers(texts: Sequence[str | bytes], *without: str) -> dict[str, Task]:
-        """What parses all of `texts`, by contender."""
-        for text in texts:
-            by.PARSERS[by.OURS](text)  # Its parser grows with each new type.
-        found = {**by.PARSERS, by.CORE: by.bound()}
-        return {k: lambda f=f: all_of(f, texts) for k, f in found.items() if k not in without}  # type: ignore[misc]
-
-    step("parsing")
-    mix = [payloads.dumped(event) for event in payloads.mix()]
-    encoded = [text.encode() for text in mix]
-    parsed: Results = {
-        MIX[0]: per_event(interleaved(parsers(mix)), mix),
-        MIX[1]: per_event(interleaved(parsers(encoded)), encoded),
-        # The two use the same validators. Who comes later would find them in the caches.
-        MIX[2]: per_event(in_turns(parsers(encoded, by.OURS)), encoded)
-        | per_event(in_turns(parsers(encoded, by.CORE)), encoded),
-    }
-    for kind, count in payloads.MIX.items():
-        by.check_parsers(payloads.server_event(kind))
-        texts = [payloads.dumped(payloads.server_event(kind)) for _ in range(count)]
-        parsed[f"`{kind}`"] = per_event(interleaved(parsers(texts)), texts)
-    step("sending")
-    sent: Results = {}
-    for event in (payloads.append(), payloads.session_update(), payloads.response_create()):
-        by.check_senders(event)
-        sent[f"`{event['type']}`"] = interleaved(by.senders(event))
-    step("parsing invalid events")
-    tolerated = tolerating()
-    step("growing")
-    grown = {
-        "an audio delta of {} characters": [both_ways(payloads.audio_delta(n)) for n in SIZES],
-        "a response of {} items": [both_ways(payloads.response_done(n)) for n in COUNTS],
-    }
-
-    def contenders_table(results: Results) -> str:
-        """Ours, and how many times as long the others take."""
-        peers = (by.JSON, by.ORJSON, by.MSGSPEC, by.SDK, by.STOCK)
-        return table(
-            ("", by.OURS, *peers),
-            [
-                (
-                    name,
-                    quantity(times[by.OURS].median),
-                    *(f"{times[peer].over(times[by.OURS]):.2f}x" for peer in peers),
-                )
-                for name, times in results.items()
-            ],
-        )
-
-    def verdicts() -> Iterator[Verdict]:
-        """Everything that has a target."""
-        for name, most in zip(MIX, (0.54, 0.5, 0.5), strict=True):
-            yield at_most(f"parse {name}", parsed[name], by.OURS, by.JSON, most, by.CORE)
-            yield at_most(f"parse {name}", parsed[name], by.OURS, by.MSGSPEC, 2.2, by.CORE)
-            yield faster(f"parse {name}", parsed[name], by.OURS, by.SDK, 25, by.CORE)
-            yield faster(f"parse {name}", parsed[name], by.OURS, by.STOCK, 100, by.CORE)
-        for (name, times), most in zip(sent.items(), (0.5, 1.5, 1.5), strict=True):
-            yield at_most(f"construct and dump {name}", times, by.OURS, by.JSON, most, by.PLAIN)
-            yield faster(f"construct and dump {name}", times, by.OURS, by.SDK, 5)
-            yield at_most(f"dump a dictionary, {name}", times, by.OURS_DICT, by.JSON, most)
-            yield at_most(f"read and dump {name}", times, by.OURS_READ, by.JSON, most)
-        for name, times in tolerated.items():
-            yield at_most(f"parse {name}", times, "wrong type", "valid", 10)
-        yield from start_verdicts(started)
-
+    started, parsed, sent, tolerated = start_up(), parsing(), sending(), tolerating()
     write(
         "RESULTS.md",
         DOCUMENT.format(
             # stock.py gives the client the version of its generator.
             setting=setting("pydantic", "orjson", "msgspec", "openai", "stock_client"),
-            verdicts=verdict_table(verdicts()),
+            verdicts=verdict_table(
+                [
+                    *parse_verdicts(parsed),
+                    *send_verdicts(sent),
+                    *(
+                        at_most(f"parse {name}", times, "wrong type", "valid", 10)
+                        for name, times in tolerated.items()
+                    ),
+                    *start_verdicts(*started),
+                ]
+            ),
             parsing=contenders_table(parsed),
             sending=contenders_table(sent),
-            growing=growth_table(grown),
+            growing=growth_table(),
         ),
     )
     warm, cold = parsed[MIX[1]], parsed[MIX[2]]
-    ratios = [times[by.OURS].over(times[by.JSON]) for times in sent.values()]
+    ratios = [f"{times[by.OURS].over(times[by.JSON]):.1f}" for times in sent.values()]
+    seconds, _ = started
     write_section(
         "README.md",
         "make bench",
@@ -186,12 +133,38 @@ def main() -> None:
             sdk=warm[by.SDK].over(warm[by.OURS]),
             cold_json=cold[by.OURS].over(cold[by.JSON]),
             cold_sdk=cold[by.SDK].over(cold[by.OURS]),
-            sending=", ".join(f"{ratio:.1f}" for ratio in ratios[:-1]) + f" and {ratios[-1]:.1f}",
+            sending=f"{', '.join(ratios[:-1])} and {ratios[-1]}",
             kinds=", ".join(sent),
-            imported=quantity(started["root"].seconds.beyond(started["bare"].seconds)),
-            first=started["ours"].seconds.over(started["SDK"].seconds),
+            imported=quantity(seconds["root"].beyond(seconds["bare"])),
+            first=seconds["ours"].over(seconds["SDK"]),
         ),
     )
+
+
+def parsing() -> Results:
+    """Parsing one event: of the mix, and of each type in it."""
+    step("parsing")
+    mix = [payloads.dumped(event) for event in payloads.mix()]
+    encoded = [text.encode() for text in mix]
+    found = {
+        MIX[0]: interleaved(parsers(mix)),
+        MIX[1]: interleaved(parsers(encoded)),
+        # Both use the same validators. Who comes later would find them in the caches.
+        MIX[2]: in_turns(parsers(encoded, by.OURS)) | in_turns(parsers(encoded, by.CORE)),
+    }
+    found = {name: per_event(times, len(mix)) for name, times in found.items()}
+    for kind, count in payloads.MIX.items():
+        by.check_parsers(payloads.server_event(kind))
+        texts = [payloads.dumped(payloads.server_event(kind)) for _ in range(count)]
+        found[f"`{kind}`"] = per_event(interleaved(parsers(texts)), count)
+    return found
+
+
+def parsers(texts: Sequence[str | bytes], without: str = "") -> dict[str, Task]:
+    """What parses all of `texts`, by contender."""
+    all_of(by.PARSERS[by.OURS], texts)  # Its parser grows with each new type.
+    contenders = {**by.PARSERS, by.CORE: by.bound()}
+    return {k: partial(all_of, parse, texts) for k, parse in contenders.items() if k != without}
 
 
 def all_of(parse: Callable[[str | bytes], object], texts: Iterable[str | bytes]) -> None:
@@ -200,13 +173,24 @@ def all_of(parse: Callable[[str | bytes], object], texts: Iterable[str | bytes])
         parse(text)
 
 
-def per_event(times: dict[str, Samples], texts: Sequence[object]) -> dict[str, Samples]:
-    """What one of them takes."""
-    return {name: samples.divided_by(len(texts)) for name, samples in times.items()}
+def per_event(times: dict[str, Samples], count: int) -> dict[str, Samples]:
+    """What one of `count` events takes."""
+    return {name: samples.divided_by(count) for name, samples in times.items()}
+
+
+def sending() -> Results:
+    """Making the JSON of one client event."""
+    step("sending")
+    found: Results = {}
+    for event in (payloads.append(), payloads.session_update(), payloads.response_create()):
+        by.check_senders(event)
+        found[f"`{event['type']}`"] = interleaved(by.senders(event))
+    return found
 
 
 def tolerating() -> Results:
     """Parsing a valid event, and the same event with one number sent as a string."""
+    step("parsing invalid events")
     done, delta = payloads.response_done(items=3), payloads.audio_delta()
     deep = payloads.with_wrong_type(done, "response", "usage", "total_tokens")
     shallow = payloads.with_wrong_type(delta, "output_index")
@@ -242,54 +226,75 @@ def both_ways(event: payloads.Json) -> dict[str, Samples]:
     return interleaved(tasks, SIZE_ROUNDS)
 
 
-def growth_table(grown: dict[str, list[dict[str, Samples]]]) -> str:
-    """A row for each size."""
+def growth_table() -> str:
+    """The time for ever larger events: a row for each size."""
+    step("growing")
+    grown = [(f"an audio delta of {n:,} characters", payloads.audio_delta(n)) for n in SIZES]
+    grown += [(f"a response of {n:,} items", payloads.response_done(n)) for n in COUNTS]
     rows = [
-        (what.format(f"{size:,}"), *(quantity(each.median) for each in times.values()))
-        for (what, measured), sizes in zip(grown.items(), (SIZES, COUNTS), strict=True)
-        for size, times in zip(sizes, measured, strict=True)
+        (what, *(quantity(each.median) for each in both_ways(event).values()))
+        for what, event in grown
     ]
     return table(("", "parse", "json.loads", "dump", "json.dumps"), rows)
 
 
-def start_up() -> dict[str, Process]:
-    """New interpreters: bare, with each package imported, and with a first event parsed."""
-    text = payloads.dumped(payloads.server_event("session.created"))
-    sdk = "import openai\nfrom openai.resources.realtime.realtime import RealtimeConnection\n"
-    ours = "from openai_realtime_client import ga\n"
-    return processes(
-        {
-            "bare": "pass",
-            "root": "import openai_realtime_client",
-            "ga": "import openai_realtime_client.ga",
-            "dependencies": "import asyncio, websockets.asyncio.client, pydantic\n"
-            "class Model(pydantic.BaseModel):\n    field: str",
-            "ours": f"{ours}ga.parse_server_event({text!r})",
-            # No client is made, only what parses: the least that a program with the SDK does.
-            "SDK": f"{sdk}RealtimeConnection(None).parse_event({text!r})",
-            "ours, append": f"{ours}"
-            "ga.RealtimeClientEventInputAudioBufferAppend(audio='AAAA').to_json()",
-            "SDK, append": f"{sdk}from types import SimpleNamespace\n"
-            "connection = RealtimeConnection(SimpleNamespace(send=str))\n"
-            "connection.input_audio_buffer.append(audio='AAAA')",
-            "ours, connect": f"{ours}ga.connect('m', api_key='k')",
-            # It imports this when a connection is opened.
-            "SDK, connect": "import openai, websockets.asyncio.client\n"
-            "openai.AsyncOpenAI(api_key='k').realtime.connect(model='m')",
-        }
+def start_up() -> tuple[dict[str, Samples], dict[str, Samples]]:
+    """The CPU seconds, and the bytes, of new interpreters."""
+    step("starting interpreters")
+    command = [sys.executable, str(Path(__file__).with_name("start.py"))]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
+    runs = {name: list(zip(*each, strict=True)) for name, each in json.loads(output).items()}
+    return (
+        {name: Samples(seconds) for name, (seconds, _) in runs.items()},
+        {name: Samples(size) for name, (_, size) in runs.items()},
     )
 
 
-def start_verdicts(started: dict[str, Process]) -> Iterator[Verdict]:
+# The report
+
+
+def contenders_table(results: Results) -> str:
+    """Ours, and how many times as long the others take."""
+    peers = (by.JSON, by.ORJSON, by.MSGSPEC, by.SDK, by.STOCK)
+    rows = [
+        (
+            name,
+            quantity(times[by.OURS].median),
+            *(f"{times[peer].over(times[by.OURS]):.2f}x" for peer in peers),
+        )
+        for name, times in results.items()
+    ]
+    return table(("", by.OURS, *peers), rows)
+
+
+def parse_verdicts(parsed: Results) -> Iterator[Verdict]:
+    """What parsing may take."""
+    for name, most in zip(MIX, (0.54, 0.5, 0.5), strict=True):
+        times = parsed[name]
+        yield at_most(f"parse {name}", times, by.OURS, by.JSON, most, by.CORE)
+        yield at_most(f"parse {name}", times, by.OURS, by.MSGSPEC, 2.2, by.CORE)
+        yield faster(f"parse {name}", times, by.OURS, by.SDK, 25, by.CORE)
+        yield faster(f"parse {name}", times, by.OURS, by.STOCK, 100, by.CORE)
+
+
+def send_verdicts(sent: Results) -> Iterator[Verdict]:
+    """What sending may take."""
+    for (name, times), most in zip(sent.items(), (0.5, 1.5, 1.5), strict=True):
+        yield at_most(f"construct and dump {name}", times, by.OURS, by.JSON, most, by.PLAIN)
+        yield faster(f"construct and dump {name}", times, by.OURS, by.SDK, 5)
+        yield at_most(f"dump a dictionary, {name}", times, by.OURS_DICT, by.JSON, most)
+        yield at_most(f"read and dump {name}", times, by.OURS_READ, by.JSON, most)
+
+
+def start_verdicts(seconds: dict[str, Samples], memory: dict[str, Samples]) -> Iterator[Verdict]:
     """What starting may take."""
-    seconds = {name: process.seconds for name, process in started.items()}
     yield beyond("`import openai_realtime_client`", seconds, "root", 0.015)
     yield beyond("`import openai_realtime_client.ga`", seconds, "ga", 0.015)
-    yield at_most("import, and parse a first event", seconds, "ours", "SDK", 0.22)
-    yield at_most("import, and dump a first append", seconds, "ours, append", "SDK, append", 0.22)
+    yield at_most("import, and parse a first event", seconds, "ours", "SDK", 0.22, "pydantic")
+    name = "import, and dump a first append"
+    yield at_most(name, seconds, "ours, append", "SDK, append", 0.22, "pydantic")
     name = "import, and call `connect`"
     yield at_most(name, seconds, "ours, connect", "SDK, connect", 0.22, "dependencies")
-    memory = {name: process.bytes for name, process in started.items()}
     yield at_most("memory after a first event", memory, "ours", "SDK", 2 / 3, unit="B")
 
 

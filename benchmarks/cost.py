@@ -104,10 +104,10 @@ second, of 20 ms of audio and a delta of 4 KB:
 """
 
 TRANSPORT = """\
-No. Over TLS, `picows` takes {picows[0]:.2f} of our time to receive, and {picows[1]:.2f} to send;
-`aiohttp` {aiohttp[0]:.2f} and {aiohttp[1]:.2f}. In a session of {rate} exchanges a second,
-`picows` would save {saved} of the {exchange} that each takes, because waking up for an event
-costs more than its frame. Against that:
+No. Over TLS, `picows` takes {picows[0]:.2f} of our time to receive and {picows[1]:.2f} to send,
+`aiohttp` {aiohttp[0]:.2f} and {aiohttp[1]:.2f}. With `picows`, an exchange on a nearly full core
+would save at most {saved} of its {exchange}. Few programs have a core full of sessions, and for all
+it would mean:
 
 - Maintenance: each promise (bounded waits, nothing lost, close codes, pings) would have to hold and
   be tested twice. `picows` leaves flow control and queues to its users.
@@ -118,7 +118,7 @@ costs more than its frame. Against that:
   `websocket_options` are those of `websockets`.
 
 A faster event loop needs no decision: with uvloop, which the tests cover, an exchange of ours takes
-{uvloop:.2f} of its time. And whoever wants another transport can have it without the package's
+{uvloop:.2f} of its time. And a relay that needs another transport can have it without the package's
 connections: `parse_server_event` takes the bytes of a message, and `to_json` gives the text of one.
 """
 
@@ -341,7 +341,6 @@ def transport_text(cost: Costs, sessions: dict[str, Samples]) -> str:
     return TRANSPORT.format(
         picows=ratios(by.PICOWS),
         aiohttp=ratios(by.AIOHTTP),
-        rate=PER_SECOND,
         saved=quantity(saved),
         exchange=quantity(sessions[OURS].median / PER_SECOND),
         uvloop=sessions[by.OURS_UVLOOP].over(sessions[OURS]),

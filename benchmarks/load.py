@@ -53,9 +53,9 @@ point; three in four with asyncio, the others with threads. Left behind: {left}.
 """
 README = """\
 `make load` holds {sessions} sessions in one process for {seconds} s, each with {rate} events a
-second both ways, plain and over TLS: of {received:,} answers none is lost or out of order, and
-memory stays flat ({megabytes}). {torn:,} sessions that are
-torn at random points leave no task, thread or socket behind
+second both ways, plain and over TLS: of {received:,} answers none is lost or out of order. The
+memory goes from {megabytes}. {torn:,} sessions that are torn
+at random points leave no task, thread or socket behind
 ([benchmarks/SESSIONS.md](benchmarks/SESSIONS.md))."""
 
 GaConnection = ga.AsyncConnection[ga.RealtimeServerEvent, ga.RealtimeClientEvent]
@@ -110,7 +110,7 @@ def main() -> None:
         rate=PER_SECOND,
         received=sum(load.received for load in loads.values()),
         megabytes=", ".join(
-            f"{name} {load.megabytes[0]:.0f} to {load.megabytes[-1]:.0f} MB"
+            f"{load.megabytes[0]:.0f} to {load.megabytes[-1]:.0f} MB ({name})"
             for name, load in loads.items()
         ),
         torn=TORN,

@@ -10,14 +10,12 @@ import gc
 import os
 import platform
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from timeit import Timer
 from typing import NamedTuple, TypeVar
 
@@ -28,7 +26,6 @@ ROUNDS = 25
 # Far above the clock's resolution, and short, so that a round meets one state of the machine.
 SAMPLE_SECONDS = 0.01
 COLD_ROUNDS = 100
-PROCESS_ROUNDS = 15
 
 
 class Samples(NamedTuple):
@@ -56,28 +53,29 @@ class Samples(NamedTuple):
 
 def interleaved(tasks: Mapping[str, Task], rounds: int = ROUNDS) -> dict[str, Samples]:
     """The seconds that one call of each task takes, without the garbage collector."""
-    timers = {name: Timer(task, timer=time.thread_time) for name, task in tasks.items()}
-    counts = {
+    measures = {}
+    for name, task in tasks.items():
+        timer = Timer(task, timer=time.thread_time)
         # The first of the three may build what later calls use.
-        name: max(1, round(SAMPLE_SECONDS / min(timer.repeat(3, 1))))
-        for name, timer in timers.items()
-    }
+        count = max(1, round(SAMPLE_SECONDS / min(timer.repeat(3, 1))))
+        measures[name] = partial(per_call, timer, count)
+    return in_rounds(measures, rounds)
+
+
+def in_turns(tasks: Mapping[str, Task], rounds: int = COLD_ROUNDS) -> dict[str, Samples]:
+    """The seconds of one call right after another task's, with the collector on."""
     return in_rounds(
         {
-            name: lambda timer=timer, count=counts[name]: timer.timeit(count) / count  # type: ignore[misc]
-            for name, timer in timers.items()
+            name: partial(per_call, Timer(task, gc.enable, time.thread_time), 1)
+            for name, task in tasks.items()
         },
         rounds,
     )
 
 
-def in_turns(tasks: Mapping[str, Task], rounds: int = COLD_ROUNDS) -> dict[str, Samples]:
-    """The seconds of one call right after another task's, with the collector on."""
-    timers = {name: Timer(task, gc.enable, time.thread_time) for name, task in tasks.items()}
-    return in_rounds(
-        {name: lambda timer=timer: timer.timeit(1) for name, timer in timers.items()},  # type: ignore[misc]
-        rounds,
-    )
+def per_call(timer: Timer, count: int) -> float:
+    """The seconds of one of `count` calls."""
+    return timer.timeit(count) / count
 
 
 def in_rounds(measure: Mapping[Key, Callable[[], float]], rounds: int) -> dict[Key, Samples]:
@@ -89,42 +87,6 @@ def in_rounds(measure: Mapping[Key, Callable[[], float]], rounds: int) -> dict[K
         for name in chance.sample(list(measure), len(measure)):
             found[name].append(measure[name]())
     return {name: Samples(values) for name, values in found.items()}
-
-
-class Process(NamedTuple):
-    """What a program took in a new interpreter, from start to end."""
-
-    seconds: Samples
-    bytes: Samples
-
-
-def processes(programs: Mapping[str, str], rounds: int = PROCESS_ROUNDS) -> dict[str, Process]:
-    """What running each program in a new interpreter takes."""
-    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
-    with TemporaryDirectory() as folder:
-        for program in programs.values():
-            _run(program, folder)  # The first run writes the bytecode that later ones read.
-        for _ in range(rounds):
-            for name, program in programs.items():
-                runs[name].append(_run(program, folder))
-    return {
-        name: Process(*(Samples(values) for values in zip(*each, strict=True)))
-        for name, each in runs.items()
-    }
-
-
-def _run(program: str, folder: str) -> tuple[float, float]:
-    # As installed packages do, all read bytecode, even where the environment forbids writing it.
-    environment = {**os.environ, "PYTHONPYCACHEPREFIX": folder}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    child = subprocess.Popen([sys.executable, "-c", program], env=environment, cwd=folder)
-    # Popen.wait() does not tell what this child used.
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise RuntimeError(f"this failed in a new interpreter: {program:.200}")
-    unit = 1 if sys.platform == "darwin" else 1024
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit
 
 
 def resident() -> int:

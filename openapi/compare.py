@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import spec
-from pages import breakable
+from pages import TITLES, breakable
 
 ABSENT = "-"
 # Beside two long types of events.
 NARROW = 28
 
 PAGE = """\
-# From {old} to {new}, event by event
+# From {old_title} to {new_title}, event by event
 
 What this means for an application is in [the guide](../guides/protocols.md). Pages of all classes:
-[{old}](../{old}/README.md), [{new}](README.md).
+[{old_title}](../{old}/README.md), [{new_title}](README.md).
 
 ## Events
 
@@ -36,7 +36,8 @@ def page(old_name: str, old: dict[str, Any], new_name: str, new: dict[str, Any])
     names = (f"`{old_name}`", f"`{new_name}`")
     return PAGE.format(
         old=old_name,
-        new=new_name,
+        old_title=TITLES.get(old_name, old_name),
+        new_title=TITLES.get(new_name, new_name),
         events=_events(names, old, new),
         fields=_fields(names, old, new),
     )

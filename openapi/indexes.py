@@ -12,7 +12,7 @@ import spec
 INDEX = """\
 # From A to Z
 
-Every field and every enum value of {title}, with the classes that have it.
+Every field and every enum value of the {title}, with the classes that have it.
 
 ## Fields
 

@@ -113,7 +113,7 @@ def returned_settings(model: type[Model], settings: Event) -> Event:
     """The settings as the server returns them, without those that `model` does not have."""
     settings = copy.deepcopy(settings)
     for found in deviations(model.from_dict(settings)):
-        if found.kind == "unknown field" and "[" not in found.path:
+        if found.kind == "unknown field":
             place = settings
             *parents, last = found.path.split(".")
             for name in parents:

@@ -107,8 +107,15 @@ class V1Rules(RealtimeRules):
 
     def _v1_response(self, response: Event) -> Event:
         wire = {**response, **v1_settings(response), "temperature": self._temperature}
+        for name in ("audio", "output_modalities", "max_response_output_tokens"):
+            del wire[name]
         wire["output"] = [_v1_item(item) for item in response["output"]]
-        return returned_settings(v1.RealtimeResponse, wire)
+        details: Any = at(response, "usage", "input_token_details")
+        if is_object(details):
+            names = ("image_tokens", "cached_tokens_details")
+            details = {name: value for name, value in details.items() if name not in names}
+            wire["usage"] = {**response["usage"], "input_token_details": details}
+        return wire
 
 
 def ga_settings(settings: Event) -> Event:

@@ -143,10 +143,8 @@ class WebSocket(Connection):
 
         The code is 1006 after a connection that ended without one, `None` while it is open.
         """
-        frame = self.protocol.close_sent
-        if frame is None or self.protocol.close_rcvd_then_sent:
-            frame = self.protocol.close_rcvd
-        if frame:
+        # A close frame of the client is answered at once, by the same.
+        if frame := self.protocol.close_sent:
             return frame.code, frame.reason
         return (None if self.protocol.state is OPEN else 1006), ""
 

@@ -6,6 +6,7 @@ or stands in `NOT_SHOWN`.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -496,6 +497,9 @@ def test_server_events_are_sent_when_their_pages_say(page: Page, clause: str) ->
     transport = "WebRTC" if shown.kind == "call" else "WebSocket"
     assert transport in facts(page)["Available"].partition(";")[0]
     kinds = [event["type"] for event in (*before, *after)]
+    # The example of the page is what the server sends.
+    sent = next(event for event in (*before, *after)[::-1] if event["type"] == kind)
+    assert json.loads(page.examples[0].json or "").keys() == sent.keys()
     if named := re.match("the client sent `([^`]+)`", clause):
         last = shown.steps[-1]
         assert (last(before) if callable(last) else last)["type"] == named[1]

@@ -116,7 +116,7 @@ def test_threads_may_add_and_read() -> None:
             conversation.add({"type": "conversation.item.created", "item": item})
             if number % 2:
                 conversation.add({"type": "conversation.item.deleted", "item_id": item["id"]})
-            conversation.add({"type": "response.create"})
+            conversation.add({"type": "input_audio_buffer.append", "audio": "AAAA"})
             conversation.add({"type": "response.created", "response": {"id": f"{name}{number}"}})
 
     threads = [Thread(target=add, args=(name,)) for name in "abc"]
@@ -129,3 +129,6 @@ def test_threads_may_add_and_read() -> None:
         f"{name}{number}" for name in "abc" for number in range(0, 500, 2)
     )
     assert len(conversation.active) == 1500
+    conversation.add({"type": "input_audio_buffer.commit"})
+    conversation.add({"type": "input_audio_buffer.committed", "item_id": "said"})
+    assert conversation.items[-1].audio_bytes == 4500

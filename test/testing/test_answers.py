@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -230,3 +230,14 @@ def test_events_are_pushed_into_scripts() -> None:
             assert c.closed() == (1000, "")
         server.sessions[0].push({"type": "late"})
     assert server.sessions[0].mismatch is None
+
+
+@pytest.mark.parametrize("protocol", ["ga", "v1"])
+@pytest.mark.parametrize("usage", [{"output_tokens": "4"}, {"input_token_details": "none"}])
+def test_usage_of_any_shape(protocol: Literal["ga", "v1"], usage: Event) -> None:
+    with ReplayServer(protocol=protocol, answers=[Answer("Hi.", usage=usage)]) as server:
+        headers = BETA if protocol == "v1" else {}
+        with client(server, additional_headers=headers) as c:
+            done = c.turn(RESPOND)[-2]
+    [name] = usage
+    assert done["response"]["usage"][name] == usage[name]
