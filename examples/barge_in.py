@@ -21,7 +21,7 @@ FRAME = 960  # 20 ms of PCM16 at 24 kHz
 async def main(question: str, interruption: str) -> None:
     """Ask, interrupt the answer, and print what the conversation is then."""
     conversation, playback = Conversation(), Playback()
-    async with ga.connect("gpt-realtime", conversation=conversation) as connection:
+    async with ga.connect("gpt-realtime-2.1", conversation=conversation) as connection:
 
         async def interrupt() -> None:
             while playback.milliseconds < 100:  # as the callback of an audio device does

@@ -32,7 +32,7 @@ async def main(question: str) -> None:
         "output_modalities": ["text"],
         "tools": [tool.definition],
     }
-    async with ga.connect("gpt-realtime", conversation=conversation) as connection:
+    async with ga.connect("gpt-realtime-2.1", conversation=conversation) as connection:
         await connection.send({"type": "session.update", "session": session})
         await connection.send(ga.user_text(question))
         await connection.send({"type": "response.create"})

@@ -28,7 +28,7 @@ def main(server_url: str, question: str) -> None:
         "tools": [tool],
     }
     conversation = Conversation()
-    with ga.connect_sync("gpt-realtime", conversation=conversation) as connection:
+    with ga.connect_sync("gpt-realtime-2.1", conversation=conversation) as connection:
         connection.send({"type": "session.update", "session": session})
         for event in connection:
             if event.type == "mcp_list_tools.completed":

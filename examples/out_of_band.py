@@ -25,7 +25,7 @@ def main(message: str) -> None:
     """Say it once, and print both responses and the items of the conversation."""
     said, conversation = ga.user_text(message), Conversation()
     label: ga.RealtimeResponseCreateParamsParam = {**LABEL, "input": [said["item"]]}
-    with ga.connect_sync("gpt-realtime", conversation=conversation) as connection:
+    with ga.connect_sync("gpt-realtime-2.1", conversation=conversation) as connection:
         connection.send(said)
         connection.send({"type": "response.create", "response": ANSWER})
         connection.send({"type": "response.create", "response": label})

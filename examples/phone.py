@@ -95,7 +95,7 @@ async def stream(phone: WebSocket) -> None:
     """Hold one call."""
     await phone.accept()
     conversation = Conversation()
-    async with ga.connect("gpt-realtime", conversation=conversation) as service:
+    async with ga.connect("gpt-realtime-2.1", conversation=conversation) as service:
         await service.send({"type": "session.update", "session": SESSION})
         call = Call(phone, service, conversation)
         listening = asyncio.create_task(call.from_phone())

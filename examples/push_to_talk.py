@@ -16,7 +16,7 @@ from openai_realtime_client import Conversation, ga
 # Without turn detection the program says when the user has finished, as with a key held down.
 SESSION: ga.RealtimeSessionUpdateParam = {
     "type": "realtime",
-    "audio": {"input": {"turn_detection": None, "transcription": {"model": "gpt-4o-transcribe"}}},
+    "audio": {"input": {"turn_detection": None, "transcription": {"model": "gpt-transcribe"}}},
 }
 FORMAT = (1, 2, 24_000)  # mono, PCM16, 24 kHz: what the service takes and gives by default
 TRANSCRIPTION = "conversation.item.input_audio_transcription"
@@ -30,7 +30,7 @@ def main(question_path: str, answer_path: str) -> None:
             sys.exit(f"{question_path} is not PCM16 at 24 kHz, mono. See examples/README.md.")
         audio = file.readframes(file.getnframes())
     conversation = Conversation(keep_audio=True)
-    with ga.connect_sync("gpt-realtime", conversation=conversation) as connection:
+    with ga.connect_sync("gpt-realtime-2.1", conversation=conversation) as connection:
         connection.send({"type": "session.update", "session": SESSION})
         connection.send_audio(audio)
         connection.send({"type": "input_audio_buffer.commit"})

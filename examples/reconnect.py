@@ -77,7 +77,7 @@ async def converse(questions: list[str]) -> None:
     while left:
         conversation = Conversation()
         try:
-            async with ga.connect("gpt-realtime", conversation=conversation) as connection:
+            async with ga.connect("gpt-realtime-2.1", conversation=conversation) as connection:
                 await connection.send({"type": "session.update", "session": SESSION})
                 for item in said[-REMEMBERED:]:
                     await connection.send(again(item))

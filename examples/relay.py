@@ -40,7 +40,7 @@ SESSION = ga.RealtimeSessionCreateRequestGA(
     instructions="Answer in one sentence.",
     audio=ga.RealtimeSessionCreateRequestGAAudio(
         input=ga.RealtimeSessionCreateRequestGAAudioInput(
-            transcription=ga.AudioTranscription(model="gpt-4o-mini-transcribe"),
+            transcription=ga.AudioTranscription(model="gpt-transcribe"),
             turn_detection=ga.RealtimeTurnDetectionServerVad(),
         )
     ),
@@ -79,7 +79,7 @@ async def relay(browser: WebSocket) -> None:
     """Pass events on until one side ends, and then end the other."""
     await browser.accept()
     try:
-        async with ga.connect("gpt-realtime") as service:
+        async with ga.connect("gpt-realtime-2.1") as service:
             await service.send(ga.RealtimeClientEventSessionUpdate(session=SESSION))
             await until_one_ends(to_service(browser, service), to_browser(service, browser))
     except WebSocketDisconnect:

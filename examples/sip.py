@@ -29,7 +29,7 @@ from openai_realtime_client import (
 
 SESSION: ga.RealtimeSessionCreateRequestGAParam = {
     "type": "realtime",
-    "model": "gpt-realtime",
+    "model": "gpt-realtime-2.1",
     "instructions": "You answer the phone of a bakery.",
 }
 

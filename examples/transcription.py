@@ -18,7 +18,7 @@ SESSION: ga.RealtimeTranscriptionSessionCreateRequestGAParam = {
     "type": "transcription",
     "audio": {
         "input": {
-            "transcription": {"model": "gpt-4o-transcribe", "language": "en"},
+            "transcription": {"model": "gpt-transcribe", "language": "en"},
             "turn_detection": None,  # the whole file is one turn
         }
     },

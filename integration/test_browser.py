@@ -242,7 +242,7 @@ def spoken_session() -> list[Any]:
     words = ["What is the weather?", "Tell me a story."]
     with (
         ReplayServer(answers=[None, None, story], transcripts=words) as service,
-        ga.connect_sync("gpt-realtime", base_url=service.url, api_key="") as connection,
+        ga.connect_sync("gpt-realtime-2.1", base_url=service.url, api_key="") as connection,
     ):
 
         def until(kind: str) -> Any:

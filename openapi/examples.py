@@ -144,11 +144,13 @@ class Examples:
         return self.received.get(name) or Instance(self.schemas).value(name)
 
     def _enum(self, name: str) -> str:
-        constant = self.schemas[name]["x-enum-varnames"][0]
+        schema = self.schemas[name]
+        value = _first_value(schema)
+        constant = schema["x-enum-varnames"][schema["enum"].index(value)]
         program = self._program(
             {name}, f"print({name}.{constant})", f'print({name}("brand_new").is_known)'
         )
-        output = f"{self.schemas[name]['enum'][0]}\nFalse"
+        output = f"{value}\nFalse"
         return f"{_block('python', program)}\n\nIt prints:\n\n{_block('text', output)}"
 
     def _union(self, name: str) -> str:
@@ -179,7 +181,8 @@ class Examples:
             if "ref" in member and "x-members" in self.schemas[member["ref"]]:
                 return self._member(self.schemas[member["ref"]])
         enum = next(member["enum"] for member in schema["x-members"] if "enum" in member)
-        return enum["name"], enum["values"][0]["value"]
+        current = (each for each in enum["values"] if "deprecated" not in each)
+        return enum["name"], next(current, enum["values"][0])["value"]
 
     def _owners(self, name: str) -> list[tuple[str, str, bool]]:
         """The classes with a field of a type, that field, and whether it is a list."""
@@ -255,6 +258,12 @@ def _dullness(path: str) -> int:
     return 100 if last.endswith("id") or "index" in last else 50
 
 
+def _first_value(schema: dict[str, Any]) -> Any:
+    """The first value of an enum that is not deprecated."""
+    deprecated = schema.get("x-deprecated-values", {})
+    return next((each for each in schema["enum"] if each not in deprecated), schema["enum"][0])
+
+
 class Instance:
     """Builds one instance of a schema twice: as a Python expression and as a JSON value."""
 
@@ -289,7 +298,7 @@ class Instance:
         if name and "properties" in schema:
             return self.value(name)
         if "enum" in schema:
-            return schema.get("example", schema["enum"][0])
+            return schema.get("example", _first_value(schema))
         if "items" in schema:
             return [self.json(schema["items"], field)]
         return _sample(schema, field)

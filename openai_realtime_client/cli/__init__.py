@@ -205,7 +205,7 @@ def _parser() -> argparse.ArgumentParser:
         "--url", type=_url, help="the base URL of a real service, such as wss://api.openai.com/v1"
     )
     demo.set_defaults(api_key="")
-    _add_connection(demo, model="gpt-realtime")
+    _add_connection(demo, model="gpt-realtime-2.1")
     demo.add_argument(
         "--json", action="store_true", help="print a recording, which `inspect` reads"
     )
@@ -239,7 +239,7 @@ def _add_connection(parser: argparse.ArgumentParser, *, model: str | None) -> No
         default=DEFAULT_KEY,
         help="the environment variable with the key (default: %(default)s)",
     )
-    shown = _DEFAULT if model else "default: gpt-realtime or gpt-4o-realtime-preview"
+    shown = _DEFAULT if model else "default: gpt-realtime-2.1 or gpt-4o-realtime-preview"
     parser.add_argument("--model", default=model, help=shown)
     parser.add_argument(
         "--timeout",

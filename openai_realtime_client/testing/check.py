@@ -31,7 +31,7 @@ __all__ = ["Finding", "Turn", "check_server", "check_turns"]
 Protocol = Literal["ga", "v1"]
 Event = dict[str, Any]
 
-_MODELS = {"ga": "gpt-realtime", "v1": "gpt-4o-realtime-preview"}
+_MODELS = {"ga": "gpt-realtime-2.1", "v1": "gpt-4o-realtime-preview"}
 _CLOSE_TIMEOUT = 2
 # A response may have ended before it is cancelled.
 _TRIES = 3
@@ -120,7 +120,7 @@ def check_server(
     Args:
         url: The base URL of the server, such as `http://127.0.0.1:8000/v1`.
         protocol: What the server speaks, `ga` or `v1`.
-        model: The model of the sessions, by default `gpt-realtime` or `gpt-4o-realtime-preview`.
+        model: The model, by default `gpt-realtime-2.1` or `gpt-4o-realtime-preview`.
         api_key: The key; "" sends none.
         timeout: How long to wait for an event that has to come, and to connect, in seconds.
 

@@ -158,7 +158,7 @@ def _id(prefix: str) -> str:
 
 
 def _configured(settings: Event) -> Event:
-    kind, model = settings.get("type") or "realtime", settings.get("model") or "gpt-realtime"
+    kind, model = settings.get("type") or "realtime", settings.get("model") or "gpt-realtime-2.1"
     return merge(new_session(_id("sess"), model, kind), settings)
 
 

@@ -355,7 +355,7 @@ class ReplayServer(Generic[Received, Sent]):
             translation = new_translation(ids("sess"), model or "gpt-realtime-translate")
             return TranslationRules(settings or translation, ids)
         kind = "transcription" if request.query.get("intent") == "transcription" else "realtime"
-        default = "gpt-4o-realtime-preview" if protocol == "v1" else "gpt-realtime"
+        default = "gpt-4o-realtime-preview" if protocol == "v1" else "gpt-realtime-2.1"
         settings = settings or new_session(ids("sess"), model or default, kind)
         rules = V1Rules if protocol == "v1" else RealtimeRules
         return rules(settings, ids, self._model, is_call=call is not None)

@@ -14,10 +14,10 @@ from openai_realtime_client.testing.recording import RecordedEvent, read_recordi
 
 DEMO = """\
 A session: with the embedded server, without key or network; times in ms
-  ← session.created                        gpt-realtime, audio, sess_N
+  ← session.created                        gpt-realtime-2.1, audio, sess_N
 A text turn
   → session.update                         text
-  ← session.updated                        gpt-realtime, text, sess_N
+  ← session.updated                        gpt-realtime-2.1, text, sess_N
   → conversation.item.create               user "Hello!"
   → response.create
   ← conversation.item.added                user "Hello!", item_N
@@ -36,7 +36,7 @@ A text turn
   ← response.done                          completed, 1+3 tokens, "You said: Hello!", resp_N
 A tool call: the client runs the function and sends what it returns
   → session.update                         text, tools get_weather
-  ← session.updated                        gpt-realtime, text, tools get_weather, sess_N
+  ← session.updated                        gpt-realtime-2.1, text, tools get_weather, sess_N
   → conversation.item.create               user "What is the weather in Paris?"
   → response.create                        tool choice required
   ← conversation.item.added                user "What is the weather in Paris?", item_N
@@ -73,7 +73,7 @@ A tool call: the client runs the function and sends what it returns
   ← response.done                          completed, 15+8 tokens, "The function said: Sunny in Paris, 18 degrees.", resp_N
 A spoken turn: the client interrupts the answer, and says how much was played
   → session.update                         audio
-  ← session.updated                        gpt-realtime, audio, sess_N
+  ← session.updated                        gpt-realtime-2.1, audio, sess_N
   → input_audio_buffer.append              28,800 bytes
   → input_audio_buffer.commit
   → response.create

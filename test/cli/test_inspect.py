@@ -102,7 +102,7 @@ def test_events_without_time_and_side(cli: Cli) -> None:
         0,
         "s.jsonl: protocol ga\n"
         "        → response.create\n"
-        "        ← session.created                        gpt-realtime, sess_1\n"
+        "        ← session.created                        gpt-realtime-2.1, sess_1\n"
         "Events: 2\n"
         "      1 → response.create\n"
         "      1 ← session.created\n"

@@ -24,7 +24,7 @@ def opened(server: ReplayServer) -> RealtimeRunner:
 
 
 async def run(server: ReplayServer) -> RealtimeSession:
-    url = server.url.replace("http", "ws", 1) + "/realtime?model=gpt-realtime"
+    url = server.url.replace("http", "ws", 1) + "/realtime?model=gpt-realtime-2.1"
     return await opened(server).run(model_config={"url": url, "api_key": KEY})
 
 

@@ -48,7 +48,7 @@ class Session:
         self.sent: list[Any] = []
 
     def connect(self, model: str, *, conversation: Conversation) -> Session:
-        assert model == "gpt-realtime"
+        assert model == "gpt-realtime-2.1"
         self.conversation = conversation
         return self
 

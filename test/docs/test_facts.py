@@ -87,7 +87,7 @@ def opened(protocol: str, server: ReplayServer, kind: str) -> Iterator[Client]:
     }
     if kind == "call":
         with ApiClient(Configuration(host=server.url, access_token="k")) as http:
-            settings = ga.RealtimeSessionCreateRequestGA(model="gpt-realtime")
+            settings = ga.RealtimeSessionCreateRequestGA(model="gpt-realtime-2.1")
             call = ga.RealtimeApi(http).create_realtime_call("v=0", session=settings)
         path[kind] = f"/v1/realtime?call_id={call.id}"
     headers = {"additional_headers": BETA} if protocol == "v1" else {}

@@ -232,11 +232,11 @@ def test_a_call_of_the_official_sdk_sends_the_same_here(theirs: str, ours: str) 
         # What is not read must not keep the close frame from being read.
         options: Any = {"max_queue": None}
         with realtime.connect(
-            model="gpt-realtime", websocket_connection_options=options
+            model="gpt-realtime-2.1", websocket_connection_options=options
         ) as theirs_open:
             eval(theirs, {**names, "connection": theirs_open})
             server.sessions[0].wait_for(sent_by(ours))
-        with ga.connect_sync("gpt-realtime", base_url=server.url, api_key="k") as ours_open:
+        with ga.connect_sync("gpt-realtime-2.1", base_url=server.url, api_key="k") as ours_open:
             eval(ours, {**names, "connection": ours_open})
             server.sessions[1].wait_for(sent_by(ours))
     theirs_sent, ours_sent = [[e.to_dict() for e in each.received] for each in server.sessions]
@@ -298,3 +298,17 @@ def test_links_lead_somewhere(page: str) -> None:
     links = [file for file, _ in Page(ROOT / page).links]
     assert links
     assert [file for file in links if not file.exists()] == []
+
+
+def test_programs_use_no_value_that_the_service_shuts_down() -> None:
+    deprecated = re.compile(r"^\| \w+ \| `([^`]+)`, deprecated: shuts down on", re.MULTILINE)
+    ended = {
+        value
+        for page in PAGES
+        if "/ga/" in str(page.path)
+        for value in deprecated.findall(page.text)
+    }
+    assert "gpt-realtime" in ended
+    for path in (ROOT / "README.md", *DOCS.glob("guides/*.md"), *ROOT.glob("examples/**/*.*")):
+        text = path.read_text("utf-8")
+        assert [value for value in ended if f'"{value}"' in text] == [], path

@@ -44,7 +44,7 @@ def test_push_to_talk_asks_and_is_answered(
     assert rest == ["input_audio_buffer.commit", "response.create"]
     audio_input = session.received[0].to_dict()["session"]["audio"]["input"]
     assert audio_input["turn_detection"] is None
-    assert session.request_path == "/v1/realtime?model=gpt-realtime"
+    assert session.request_path == "/v1/realtime?model=gpt-realtime-2.1"
     assert session.close_code == 1000
 
 
@@ -135,7 +135,7 @@ def test_transcription_prints_pieces_and_the_whole(server: ReplayServer, questio
         "input_audio_buffer.commit",
     ]
     audio_input = only(session.sent, "session.updated")["session"]["audio"]["input"]
-    assert audio_input["transcription"]["model"] == "gpt-4o-transcribe"
+    assert audio_input["transcription"]["model"] == "gpt-transcribe"
     assert audio_input["turn_detection"] is None
 
 

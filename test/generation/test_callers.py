@@ -13,7 +13,7 @@ GUIDE = """# Connecting
 ```python
 from openai_realtime_client import ga
 
-async with ga.connect("gpt-realtime") as connection:
+async with ga.connect("gpt-realtime-2.1") as connection:
     await connection.shout("Hello.")
 ```
 """

@@ -50,7 +50,7 @@ ANSWER = "v=0\r\no=- 3 4 IN IP4 127.0.0.1\r\ns=ü \r\na=answer\r\n"
 EPHEMERAL_KEY = {"value": "ek_abc123", "expires_at": 1735689600}
 SESSION = {
     "type": "realtime",
-    "model": "gpt-realtime",
+    "model": "gpt-realtime-2.1",
     "instructions": "Sé breve.",
     "tracing": None,
     "x_new": [1],

@@ -85,7 +85,7 @@ def test_the_base_comes_from_the_environment(kind: Kind, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("arguments", "query"),
     [
-        ({"model": "gpt-realtime"}, "model=gpt-realtime"),
+        ({"model": "gpt-realtime-2.1"}, "model=gpt-realtime-2.1"),
         ({"model": "my model&x=é"}, "model=my+model%26x%3D%C3%A9"),
         ({"call_id": "rtc_1"}, "call_id=rtc_1"),
         ({"intent": "transcription"}, "intent=transcription"),
@@ -101,7 +101,7 @@ def test_arguments_become_the_query(kind: Kind, arguments: dict[str, Any], query
 
 
 def test_the_model_is_the_first_argument(kind: Kind) -> None:
-    assert url(kind, "gpt-realtime").endswith("?model=gpt-realtime")
+    assert url(kind, "gpt-realtime-2.1").endswith("?model=gpt-realtime-2.1")
 
 
 def test_a_fragment_is_left_out(kind: Kind) -> None:

@@ -119,7 +119,7 @@ def in_terminal(*argv: str, columns: int = 100, **env: str) -> Done:
 CREATED = server(
     0.0,
     type="session.created",
-    session={"type": "realtime", "id": "sess_1", "model": "gpt-realtime"},
+    session={"type": "realtime", "id": "sess_1", "model": "gpt-realtime-2.1"},
 )
 USAGE = {
     "total_tokens": 150,
@@ -177,7 +177,7 @@ def ended(status: str, **more: Any) -> RecordedEvent:
 # What `inspect` prints of a voice turn.
 INSPECTED = """\
 s.jsonl: protocol ga, times in ms
-      0 ← session.created                        gpt-realtime, sess_1
+      0 ← session.created                        gpt-realtime-2.1, sess_1
      10 → input_audio_buffer.append              3x 300 bytes
      20 → response.create
      40 ← response.output_audio_transcript.delta 2x "Hello there."

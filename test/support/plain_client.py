@@ -100,7 +100,7 @@ def client(
     is_v1 = kwargs.get("additional_headers") == BETA
     skip = skip if skip is not None else 1 + is_v1
     if path is None:
-        path = f"/v1/realtime?model={'gpt-4o-realtime-preview' if is_v1 else 'gpt-realtime'}"
+        path = f"/v1/realtime?model={'gpt-4o-realtime-preview' if is_v1 else 'gpt-realtime-2.1'}"
     # What is not read must not keep the close frame from being read.
     with connect(ws_url(server, path), proxy=None, max_queue=None, **kwargs) as connection:
         connected = Client(connection)

@@ -30,7 +30,7 @@ from plain_client import COMMIT, RESPOND, append, item, only, update
 pytestmark = pytest.mark.filterwarnings("ignore:connect.. must be used:DeprecationWarning")
 
 KEY = "sk-test-of-the-official-sdk"
-MODEL = "gpt-realtime"
+MODEL = "gpt-realtime-2.1"
 V1_MODEL = "gpt-4o-realtime-preview"
 
 Event = dict[str, Any]

@@ -137,7 +137,7 @@ def test_the_type_of_a_session_and_a_voice_in_use_cannot_change(server: ReplaySe
         error = c.error(update(audio={"output": {"voice": "ash"}}))
         assert error["code"] == "cannot_update_voice"
         updated = c.answer(update(model="other"))
-    assert updated["session"]["model"] == "gpt-realtime"
+    assert updated["session"]["model"] == "gpt-realtime-2.1"
 
 
 # Items

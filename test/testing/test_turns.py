@@ -35,7 +35,7 @@ def test_a_ga_session_begins_with_its_settings(server: ReplayServer) -> None:
     assert event["type"] == "session.created"
     assert session["object"] == "realtime.session"
     assert session["id"].startswith("sess_")
-    assert session["model"] == "gpt-realtime"
+    assert session["model"] == "gpt-realtime-2.1"
     assert session["expires_at"] > 0
     assert session["output_modalities"] == ["audio"]
     assert session["audio"]["input"]["format"] == {"type": "audio/pcm", "rate": 24000}

@@ -182,11 +182,11 @@ async def built(png: bytes) -> None:
     assert_type(tool.definition, ga.RealtimeFunctionToolParam)
     assert_type(v1.FunctionTool(described).definition, v1.RealtimeResponseCreateParamsToolParam)
     session: ga.RealtimeSessionUpdateParam = {"type": "realtime", "tools": [tool.definition]}
-    async with ga.connect("gpt-realtime") as connection:
+    async with ga.connect("gpt-realtime-2.1") as connection:
         await connection.send({"type": "session.update", "session": session})
         await connection.send({"type": "response.create", "response": {"input": [create["item"]]}})
         await connection.send(ga.user_image(png, media_type="image/png"))
         await connection.send(await tool.run_async({"call_id": "c", "arguments": "{}"}))
         await connection.send(ga.function_output("c", ["any", "value"]))
-    with v1.connect_sync("gpt-realtime") as threads:
+    with v1.connect_sync("gpt-realtime-2.1") as threads:
         threads.send(v1.user_audio(b""))

@@ -42,19 +42,19 @@ def misspelt_arguments() -> None:
     ga.RealtimeSessionCreateRequestGA(instruction="")  # error: mypy, pyright
     ga.RealtimeSessionCreateRequestGA(instructions=1)  # error: mypy, pyright
     ga.RealtimeClientEventInputAudioBufferAppend(audio=b"")  # error: mypy, pyright
-    ga.connect("gpt-realtime", api_ky="")  # error: mypy, pyright
+    ga.connect("gpt-realtime-2.1", api_ky="")  # error: mypy, pyright
     ga.connect_sync(42)  # error: mypy, pyright
 
 
 async def misused_connections() -> None:
     """A connection that is used as the other kind, or with what no client sends."""
-    with ga.connect("gpt-realtime"):  # error: mypy, pyright
+    with ga.connect("gpt-realtime-2.1"):  # error: mypy, pyright
         pass
-    async with ga.connect("gpt-realtime") as connection:
+    async with ga.connect("gpt-realtime-2.1") as connection:
         await connection.send("{}")  # error: mypy, pyright
         await connection.send(ga.RealtimeSession())  # error: mypy, pyright
         await connection.recieve()  # error: mypy, pyright
-    with ga.connect_sync("gpt-realtime") as threads:
+    with ga.connect_sync("gpt-realtime-2.1") as threads:
         threads.send_audio("text")  # error: mypy, pyright
         threads.recv(timeout="1")  # error: mypy, pyright
 
@@ -65,5 +65,5 @@ def misbuilt() -> None:
     ga.user_audio("text")  # error: mypy, pyright
     v1.user_image("https://example.com/a.png")  # error: mypy, pyright
     ga.FunctionTool("get_weather")  # error: mypy, pyright
-    with v1.connect_sync("gpt-realtime") as threads:
+    with v1.connect_sync("gpt-realtime-2.1") as threads:
         threads.send(v1.FunctionTool(misbuilt).definition)  # error: mypy, pyright

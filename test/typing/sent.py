@@ -44,7 +44,7 @@ class VendorSession(ga.RealtimeSessionCreateRequestGAParam, total=False):
 
 
 async def send_events() -> None:
-    async with ga.connect("gpt-realtime") as connection:
+    async with ga.connect("gpt-realtime-2.1") as connection:
         await connection.send({"type": "session.update", "session": SESSION})
         await connection.send(
             {"type": "session.update", "session": {"type": "realtime", "instructions": "Be brief."}}
@@ -84,7 +84,7 @@ async def in_asyncio(conversation: Conversation, playback: Playback) -> None:
     tool = ga.FunctionTool(get_weather)
     assert_type(tool.definition, ga.RealtimeFunctionToolParam)
     session: ga.RealtimeSessionUpdateParam = {"type": "realtime", "tools": [tool.definition]}
-    async with ga.connect("gpt-realtime", conversation=conversation, record="a") as connection:
+    async with ga.connect("gpt-realtime-2.1", conversation=conversation, record="a") as connection:
         await connection.send({"type": "session.update", "session": session})
         if truncate := conversation.heard(playback.item_id, playback.milliseconds):
             assert_type(truncate["audio_end_ms"], int)
@@ -116,7 +116,10 @@ def annotated(
     event: ga.RealtimeClientEventParam,
 ) -> None:
     connection.send(event)
-    with ga.connect_sync("gpt-realtime") as other, ga.connect_translation_sync("m") as translation:
+    with (
+        ga.connect_sync("gpt-realtime-2.1") as other,
+        ga.connect_translation_sync("m") as translation,
+    ):
         annotated(other, event)
         by_class(other)
         translation.send({"type": "session.close"})

@@ -64,7 +64,7 @@ def others(connection: Link, unchecked: dict[str, Any], old: v1.RealtimeClientEv
     connection.send(old)  # error: mypy, pyright
     connection.send("{}")  # error: mypy, pyright
     connection.send(None)  # error: mypy, pyright
-    with ga.connect_sync("gpt-realtime") as opened:
+    with ga.connect_sync("gpt-realtime-2.1") as opened:
         opened.send(unchecked)  # error: mypy, pyright
         opened.send(ga.RealtimeSession())  # error: mypy, pyright
         opened.send({"type": "vendor.ping"})  # error: mypy, pyright
