@@ -14,6 +14,9 @@ BENCH_VENV = $(PYTHON) -m venv $(BENCH) && \
 	$(BENCH)/bin/python $(PIP) --require-hashes --requirement benchmarks/requirements.txt && \
 	$(BENCH)/bin/python $(PIP) --no-build-isolation --no-deps .
 
+# Containers often set it. The tools and tests start hundreds of processes, each of which would compile.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help generate upstream changes callers wire released check test test-lowest clients lint types \
 	docs demo fuzz bench cost load servers browser build pins clean

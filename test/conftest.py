@@ -10,16 +10,23 @@ import pytest
 
 # What takes longest comes first, so that no worker is left alone with it at the end.
 FIRST = (
+    "testing/test_check.py",
     "generation/test_generation.py",
     "generation/test_upstream.py",
     "typing/test_typing.py",
+    "realtime/test_unresponsive_peers.py",
+    "docs/test_facts.py",
+    "cli/test_terminal.py",
+    "generation/test_constructs.py",
+    "examples/test_voice_examples.py",
+    "examples/test_text_examples.py",
 )
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are processors, because some tests wait."""
-    return (os.cpu_count() or 1) + 1
+    """Two more than there are processors, because some tests wait."""
+    return (os.cpu_count() or 1) + 2
 
 
 @pytest.hookimpl(wrapper=True)

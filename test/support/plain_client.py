@@ -101,8 +101,10 @@ def client(
     skip = skip if skip is not None else 1 + is_v1
     if path is None:
         path = f"/v1/realtime?model={'gpt-4o-realtime-preview' if is_v1 else 'gpt-realtime-2.1'}"
-    # What is not read must not keep the close frame from being read.
-    with connect(ws_url(server, path), proxy=None, max_queue=None, **kwargs) as connection:
+    # What is not read must not keep the close frame from being read. No pings: their thread may
+    # outlive a connection that is cut.
+    options = {"proxy": None, "max_queue": None, "ping_interval": None, **kwargs}
+    with connect(ws_url(server, path), **options) as connection:
         connected = Client(connection)
         for _ in range(skip):
             connected.recv()
