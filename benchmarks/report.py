@@ -78,7 +78,9 @@ def beyond(what: str, values: Mapping[str, Samples], mine: str, most: float) -> 
     ours, bare = values[mine], values["bare"]
     extra = ours.beyond(bare)
     texts = quantity(ours.median), f"bare interpreter {quantity(bare.median)}"
-    return Verdict(what, *texts, f"+{quantity(extra)}", f"≤ +{quantity(most)}", extra <= most, "")
+    # The two can differ by less than either varies.
+    figure = f"+{quantity(extra)}" if extra > 0 else "0"
+    return Verdict(what, *texts, figure, f"≤ +{quantity(most)}", extra <= most, "")
 
 
 def verdict_table(verdicts: Iterable[Verdict]) -> str:

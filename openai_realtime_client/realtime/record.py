@@ -15,6 +15,7 @@ from threading import Lock, Thread, current_thread
 from time import monotonic
 from typing import IO, Any, Literal
 
+from openai_realtime_client.core.credentials import BaseUrl
 from openai_realtime_client.core.json_types import is_array, is_object
 
 __all__ = ["Record", "SessionRecord"]
@@ -23,7 +24,7 @@ _logger = logging.getLogger("openai_realtime_client")
 
 _HIDDEN = "***"
 # A text without any of these holds no secret. Looking for them costs far less than parsing.
-_SECRETS = ("client_secret", "authorization", "headers")
+_SECRETS = ("client_secret", "authorization", "headers", "server_url")
 # Bytes that wait to be written.
 _MOST_WAITING = 2**26
 # Seconds.
@@ -36,7 +37,8 @@ class Record:
         {"from": "server", "at_ms": 12.3, "event": {…}}
 
     The event is the text as it came or was sent, except that secrets are replaced by `***`: client
-    secrets, the authorization and headers of MCP tools, and the key of the connection.
+    secrets, the authorization and headers of MCP tools, the user, password and query of their
+    URLs, and the key of the connection.
 
     A thread writes each line at once and whole, so that a slow disk does not delay the session.
     `close`, and the end of the program, wait up to 5 s for what is not written yet. It is lost when
@@ -215,4 +217,7 @@ def _hidden(value: Any, empty: tuple[str, ...]) -> Any:
         secret["value"] = _HIDDEN
     if copy.get("type") == "mcp" and (headers := copy.get("headers")):
         copy["headers"] = dict.fromkeys(headers, _HIDDEN) if is_object(headers) else _HIDDEN
+    url = copy.get("server_url")
+    if isinstance(url, str) and ("@" in url or "?" in url):
+        copy["server_url"] = repr(BaseUrl(url, {}, "https"))
     return copy

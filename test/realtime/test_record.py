@@ -166,6 +166,10 @@ def test_the_text_is_as_it_came() -> None:
             "type": "response.create",
             "response": {"tools": [{"type": "mcp", "headers": {"Authorization": "SECRET"}}]},
         },
+        {
+            "type": "response.create",
+            "response": {"tools": [{"type": "mcp", "server_url": "https://SECRET@a/mcp?SECRET"}]},
+        },
         {"type": "error", "error": {"message": f"The key {KEY} is not valid."}},
     ],
 )
