@@ -126,12 +126,12 @@ async def browse(url: str, sessions: int) -> None:
     for _ in range(sessions):
         sockets.append(await open_bare(url, None))
         await sockets[-1].recv()  # `session.created`
-    await told("open")
+    await report("open")
     await asyncio.gather(*map(talk, sockets))
-    await told("done")
+    await report("done")
 
 
-async def told(what: str) -> None:
+async def report(what: str) -> None:
     """Tell the relay, and wait for it to go on."""
     print(what, flush=True)
     await asyncio.to_thread(sys.stdin.readline)
