@@ -181,8 +181,7 @@ class Examples:
             if "ref" in member and "x-members" in self.schemas[member["ref"]]:
                 return self._member(self.schemas[member["ref"]])
         enum = next(member["enum"] for member in schema["x-members"] if "enum" in member)
-        current = (each for each in enum["values"] if "deprecated" not in each)
-        return enum["name"], next(current, enum["values"][0])["value"]
+        return enum["name"], Instance(self.schemas).json(schema, "")
 
     def _owners(self, name: str) -> list[tuple[str, str, bool]]:
         """The classes with a field of a type, that field, and whether it is a list."""

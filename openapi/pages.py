@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from annotate import parameters
+from annotate import PYTHON_TYPES, parameters
 from spec import (
     REFERENCE,
     event_unions,
@@ -26,7 +26,6 @@ LONGEST_NAME = 32
 WIDTH, SHORTEST_NAME = 92, 20
 GUIDES = Path("docs/guides")
 TITLES = {"v1": "v1", "ga": "GA"}
-PYTHON_TYPES = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
 FACTS = {
     "x-sent-when": "Sent when",
     "x-answered-with": "Answered with",

@@ -43,7 +43,6 @@ class Discriminator:
     ) -> CoreSchema:
         by_value = {k: handler.generate_schema(member) for k, member in self.members.items()}
         by_class = {each: handler.generate_schema(each) for each in _classes(self.members.values())}
-
         field = self.field
 
         # An instance is found by its class: pydantic's way to read its `type` takes far longer.
