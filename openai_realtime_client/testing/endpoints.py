@@ -18,9 +18,9 @@ from openai_realtime_client.testing.errors import Refusal, check
 from openai_realtime_client.testing.rules import SETTINGS
 from openai_realtime_client.testing.settings import (
     Event,
+    known,
     merge,
     new_session,
-    returned_settings,
     updated,
 )
 from openai_realtime_client.testing.translation import new_translation
@@ -109,7 +109,7 @@ class Endpoints:
     def _client_secret(self, request: HttpRequest) -> Response:
         wanted = _read(request.body, ga.RealtimeCreateClientSecretRequest)
         session = _configured(wanted.get("session") or {})
-        shown = returned_settings(SETTINGS[session["type"]], session)
+        shown = known(SETTINGS[session["type"]].from_dict(session))
         return _json({**self._issue(session, wanted.get("expires_after")), "session": shown})
 
     def _translation_secret(self, request: HttpRequest) -> Response:
@@ -124,7 +124,7 @@ class Endpoints:
         kind = "realtime" if name == "sessions" else "transcription"
         session = _configured({"type": kind, **ga_settings(_read(request.body, wanted))})
         settings = {"client_secret": self._issue(session), **v1_settings(session)}
-        return _json(returned_settings(returned, settings))
+        return _json(known(returned.from_dict(settings)))
 
     def _create_call(self, request: HttpRequest) -> Response:
         settings = _configured(_call_settings(request))

@@ -341,13 +341,13 @@ class ReplayServer(Generic[Received, Sent]):
         return session
 
     def _rules(self, request: HttpRequest, protocol: str, call: RealtimeCall | None) -> Rules:
-        if not self._is_key_valid(request.key):
-            return Rules((3000, "invalid_request_error.invalid_api_key"))
-        if request.asks_for_v1 and protocol == "ga":
-            return Rules((4000, "invalid_request_error.beta_api_shape_disabled"))
-        if self._script is not None:
-            return Script(self._script)
         ids = Ids(len(self.sessions) + 1)
+        if not self._is_key_valid(request.key):
+            return Rules(ids, (3000, "invalid_request_error.invalid_api_key"))
+        if request.asks_for_v1 and protocol == "ga":
+            return Rules(ids, (4000, "invalid_request_error.beta_api_shape_disabled"))
+        if self._script is not None:
+            return Script(ids, self._script)
         model = request.query.get("model") or request.query.get("deployment")
         settings = call.settings if call else self._endpoints.settings_for(request.key)
         settings = copy.deepcopy(settings)  # Sessions change theirs.
