@@ -66,15 +66,8 @@ class Endpoints:
 
     def __init__(self) -> None:
         self.calls: dict[str, RealtimeCall] = {}
-        self._secrets: dict[str, tuple[Event, int]] = {}
-
-    def settings_for(self, key: str) -> Event | None:
-        """The settings of the sessions that a client secret is for; `None` for another key."""
-        return self._secrets[key][0] if key in self._secrets else None
-
-    def has_expired(self, key: str) -> bool:
-        """Whether a key is a client secret that no longer opens sessions."""
-        return key in self._secrets and self._secrets[key][1] <= time.time()
+        # For each client secret the settings of its sessions, and when it expires.
+        self.secrets: dict[str, tuple[Event, int]] = {}
 
     def answer(self, request: HttpRequest) -> Response:
         """Answer a request with a valid key."""
@@ -103,7 +96,7 @@ class Endpoints:
     def _issue(self, session: Event, lifetime: Event | None = None) -> Event:
         value = f"ek_{secrets.token_hex(16)}"
         expires_at = int(time.time()) + ((lifetime or {}).get("seconds") or _LIFETIME)
-        self._secrets[value] = session, expires_at
+        self.secrets[value] = session, expires_at
         return {"value": value, "expires_at": expires_at}
 
     def _client_secret(self, request: HttpRequest) -> Response:
