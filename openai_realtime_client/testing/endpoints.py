@@ -18,9 +18,9 @@ from openai_realtime_client.testing.errors import Refusal, check
 from openai_realtime_client.testing.rules import SETTINGS
 from openai_realtime_client.testing.settings import (
     Event,
+    known,
     merge,
     new_session,
-    returned_settings,
     updated,
 )
 from openai_realtime_client.testing.translation import new_translation
@@ -66,15 +66,8 @@ class Endpoints:
 
     def __init__(self) -> None:
         self.calls: dict[str, RealtimeCall] = {}
-        self._secrets: dict[str, tuple[Event, int]] = {}
-
-    def settings_for(self, key: str) -> Event | None:
-        """The settings of the sessions that a client secret is for; `None` for another key."""
-        return self._secrets[key][0] if key in self._secrets else None
-
-    def has_expired(self, key: str) -> bool:
-        """Whether a key is a client secret that no longer opens sessions."""
-        return key in self._secrets and self._secrets[key][1] <= time.time()
+        # For each client secret the settings of its sessions, and when it expires.
+        self.secrets: dict[str, tuple[Event, int]] = {}
 
     def answer(self, request: HttpRequest) -> Response:
         """Answer a request with a valid key."""
@@ -103,13 +96,13 @@ class Endpoints:
     def _issue(self, session: Event, lifetime: Event | None = None) -> Event:
         value = f"ek_{secrets.token_hex(16)}"
         expires_at = int(time.time()) + ((lifetime or {}).get("seconds") or _LIFETIME)
-        self._secrets[value] = session, expires_at
+        self.secrets[value] = session, expires_at
         return {"value": value, "expires_at": expires_at}
 
     def _client_secret(self, request: HttpRequest) -> Response:
         wanted = _read(request.body, ga.RealtimeCreateClientSecretRequest)
         session = _configured(wanted.get("session") or {})
-        shown = returned_settings(SETTINGS[session["type"]], session)
+        shown = known(SETTINGS[session["type"]].from_dict(session))
         return _json({**self._issue(session, wanted.get("expires_after")), "session": shown})
 
     def _translation_secret(self, request: HttpRequest) -> Response:
@@ -124,7 +117,7 @@ class Endpoints:
         kind = "realtime" if name == "sessions" else "transcription"
         session = _configured({"type": kind, **ga_settings(_read(request.body, wanted))})
         settings = {"client_secret": self._issue(session), **v1_settings(session)}
-        return _json(returned_settings(returned, settings))
+        return _json(known(returned.from_dict(settings)))
 
     def _create_call(self, request: HttpRequest) -> Response:
         settings = _configured(_call_settings(request))

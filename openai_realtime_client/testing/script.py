@@ -9,7 +9,7 @@ from openai_realtime_client.core.errors import InvalidEventError
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing.errors import Rules
 from openai_realtime_client.testing.recording import RecordedEvent
-from openai_realtime_client.testing.settings import Event
+from openai_realtime_client.testing.settings import Event, Ids
 
 __all__ = ["Script"]
 
@@ -23,8 +23,8 @@ class Script(Rules):
     it has begun, appends are not waited for.
     """
 
-    def __init__(self, recorded: Sequence[RecordedEvent]) -> None:
-        super().__init__()
+    def __init__(self, ids: Ids, recorded: Sequence[RecordedEvent]) -> None:
+        super().__init__(ids)
         self._recorded = recorded
         self._next = 0
         self._is_appending = False

@@ -11,11 +11,12 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
 from typing_extensions import TypeVar
 
 from openai_realtime_client import ga, v1
+from openai_realtime_client.core.credentials import Hidden
 from openai_realtime_client.core.errors import InvalidEventError
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing.errors import Rules
@@ -36,15 +37,6 @@ __all__ = ["Received", "ReplaySession", "Sent"]
 Received = TypeVar("Received", bound=RealtimeModel, default="GaReceived | V1Received")
 Sent = TypeVar("Sent", bound=RealtimeModel, default="GaSent | V1Sent")
 Model = TypeVar("Model", bound=RealtimeModel)
-
-_SECRET_HEADERS = {"authorization", "api-key", "cookie", "sec-websocket-protocol"}
-
-
-class _Headers(dict[str, str]):
-    """Headers by their names in lower case. Secrets do not show in the repr."""
-
-    def __repr__(self) -> str:
-        return repr({n: "***" if n in _SECRET_HEADERS else v for n, v in self.items()})
 
 
 class ReplaySession(Generic[Received, Sent]):
@@ -72,7 +64,7 @@ class ReplaySession(Generic[Received, Sent]):
         keep_events: bool,
     ) -> None:
         self.request_path = request.target
-        self.headers: Mapping[str, str] = _Headers(request.headers)
+        self.headers: Mapping[str, str] = Hidden(request.headers)
         self.protocol = protocol
         self.received: list[Received] = []
         self.sent: list[Sent] = []
@@ -87,7 +79,7 @@ class ReplaySession(Generic[Received, Sent]):
         self._rules = rules
         self._faults = faults
         self._keep_events = keep_events
-        self._log: list[tuple[RealtimeModel, bool, float]] = []
+        self._log: list[tuple[Literal["client", "server"], RealtimeModel, float]] = []
         self._began = time.monotonic()
         self._count = 0
         self._pushed = itertools.count(1)
@@ -126,10 +118,7 @@ class ReplaySession(Generic[Received, Sent]):
 
     def recording(self) -> list[RecordedEvent]:
         """The session as a recording: `to_json()` of each is a line of its file."""
-        return [
-            RecordedEvent("client" if by_client else "server", event.to_dict(), at_ms)
-            for event, by_client, at_ms in list(self._log)
-        ]
+        return [RecordedEvent(side, event.to_dict(), at) for side, event, at in [*self._log]]
 
     @overload
     def wait_for(self, kind: type[Model], timeout: float = 5.0) -> Model: ...
@@ -215,10 +204,10 @@ class ReplaySession(Generic[Received, Sent]):
         except InvalidEventError as error:
             return self._rules.refuse(error, message)
         if self._keep_events:
+            self._note("client", event)
             with self._changed:
                 self.received.append(event)
                 self._changed.notify_all()
-            self._note(event, by_client=True)
         return self._rules.receive(event)
 
     def _begin(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -246,9 +235,9 @@ class ReplaySession(Generic[Received, Sent]):
                 return index
         return None
 
-    def _note(self, event: RealtimeModel, *, by_client: bool) -> None:
+    def _note(self, side: Literal["client", "server"], event: RealtimeModel) -> None:
         at_ms = round((time.monotonic() - self._began) * 1000, 1)
-        self._log.append((event, by_client, at_ms))
+        self._log.append((side, event, at_ms))
 
     async def _stream(self, events: Iterator[Event | float]) -> None:
         while True:
@@ -283,7 +272,7 @@ class ReplaySession(Generic[Received, Sent]):
         if self._keep_events:
             parsed = self._parse_server(text)
             self.sent.append(parsed)
-            self._note(parsed, by_client=False)
+            self._note("server", parsed)
         await self._socket.send_text(text)
         self._count += 1
         await self._trigger()
