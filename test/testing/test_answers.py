@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import time
 from collections.abc import Iterator
@@ -28,6 +27,8 @@ from plain_client import (
     joined,
     only,
     respond,
+    response,
+    sound,
     text,
     update,
 )
@@ -35,11 +36,6 @@ from plain_client import (
 
 def said(events: list[Event]) -> str:
     return str(only(events, "response.output_audio_transcript.done")["transcript"])
-
-
-def response(events: list[Event]) -> Event:
-    found: Event = only(events, "response.done")["response"]
-    return found
 
 
 def test_answers_are_given_one_per_turn_and_to_each_session() -> None:
@@ -84,11 +80,8 @@ def test_how_an_answer_sounds(audio: bytes | float, size: int) -> None:
     with ReplayServer(answers=[Answer("Hi.", audio=audio)]) as server, client(server) as c:
         events = c.turn(RESPOND)
         check_sent(server.sessions[0])
-    sound = b"".join(
-        base64.b64decode(e["delta"]) for e in events if e["type"] == "response.output_audio.delta"
-    )
-    assert len(sound) == size
-    assert not isinstance(audio, bytes) or sound == audio
+    assert len(sound(events)) == size
+    assert not isinstance(audio, bytes) or sound(events) == audio
     assert said(events) == joined(events, "response.output_audio_transcript.delta") == "Hi."
     details = response(events)["usage"]["output_token_details"]
     assert details["audio_tokens"] == size // 48 // 50

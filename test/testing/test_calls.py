@@ -16,7 +16,19 @@ from websockets.exceptions import InvalidStatus
 from http_server import Answer, HttpServer
 from openai_realtime_client import ApiClient, Configuration, NotFoundError, ga, testing
 from openai_realtime_client.testing import RealtimeCall, ReplayServer
-from plain_client import KEY, LOUD, RESPOND, Client, append, check_sent, client, only, text, types
+from plain_client import (
+    KEY,
+    LOUD,
+    RESPOND,
+    Client,
+    append,
+    check_sent,
+    client,
+    only,
+    response,
+    text,
+    types,
+)
 
 SECRET = base64.b64encode(b"the secret of the webhook").decode()
 
@@ -95,7 +107,7 @@ def test_a_call_is_accepted_with_its_settings(
     assert "response.output_audio.delta" not in kinds
     assert kinds.index("output_audio_buffer.started") < kinds.index("response.done")
     assert kinds[-1] == "output_audio_buffer.stopped"
-    response_id = only(events, "response.done")["response"]["id"]
+    response_id = response(events)["id"]
     assert only(events, "output_audio_buffer.started")["response_id"] == response_id
     assert events[-1]["response_id"] == response_id
 
@@ -114,7 +126,7 @@ def test_speech_clears_what_plays(server: ReplayServer, call: RealtimeCall, api:
         response_id = speaking(c)
         c.send(append(LOUD))
         events = c.until("output_audio_buffer.cleared")
-        assert only(events, "response.done")["response"]["status"] == "cancelled"
+        assert response(events)["status"] == "cancelled"
         assert events[-1]["response_id"] == response_id
 
 

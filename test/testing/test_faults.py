@@ -5,10 +5,7 @@ from __future__ import annotations
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from openai_realtime_client import (
-    deviations,
-    ga,
-)
+from openai_realtime_client import deviations, ga
 from openai_realtime_client.testing import Faults, ReplayServer
 from plain_client import (
     LOUD,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import socket
 import time
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -26,7 +24,6 @@ from plain_client import (
     client,
     request,
     text,
-    wait_for_end,
 )
 
 # Keys
@@ -228,23 +225,3 @@ def test_other_requests(
     assert response.status == status
     if status != 200:
         assert response.json()["error"].keys() == {"message", "type", "param", "code"}
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [
-        b"nonsense\r\n\r\n",
-        b"",
-        b"GET /v1/realtime HTTP/1.1\r\nUpgrade: websocket\r\n\r\n",
-        b"POST /v1/realtime/calls HTTP/1.1\r\nContent-Length: 10\r\n\r\nv=0",
-        b"A" * 100_000,
-    ],
-)
-def test_what_is_no_request_harms_no_one(server: ReplayServer, sent: bytes) -> None:
-    address = urlsplit(server.url)
-    with socket.create_connection((address.hostname, address.port)) as raw:
-        raw.sendall(sent)
-        raw.shutdown(socket.SHUT_WR)
-        wait_for_end(raw)
-    with client(server) as c:
-        c.turn(RESPOND)

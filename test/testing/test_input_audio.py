@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 import struct
@@ -28,10 +27,14 @@ from plain_client import (
     client,
     joined,
     only,
+    response,
+    sound,
     text,
     types,
     update,
 )
+
+CLEAR = {"type": "input_audio_buffer.clear"}
 
 
 def no_turns(**settings: Any) -> Event:
@@ -71,16 +74,14 @@ def test_audio_is_committed_without_transcription(server: ReplayServer) -> None:
         c.answer(no_turns())
         c.send(append(LOUD), COMMIT)
         c.until("conversation.item.done")
-        assert (
-            c.answer({"type": "input_audio_buffer.clear"})["type"] == "input_audio_buffer.cleared"
-        )
+        assert c.answer(CLEAR)["type"] == "input_audio_buffer.cleared"
 
 
 def test_an_empty_buffer_cannot_be_committed(server: ReplayServer) -> None:
     with client(server) as c:
         c.answer(no_turns())
         assert c.error(COMMIT)["code"] == "input_audio_buffer_commit_empty"
-        c.send(append(LOUD), {"type": "input_audio_buffer.clear"})
+        c.send(append(LOUD), CLEAR)
         assert c.recv()["type"] == "input_audio_buffer.cleared"
         assert c.error(COMMIT)["code"] == "input_audio_buffer_commit_empty"
         # The service wants 100 ms.
@@ -238,19 +239,11 @@ def test_codes_of_g711() -> None:
 @pytest.mark.parametrize("encoding", ENCODED)
 def test_answers_sound_in_every_format(server: ReplayServer, encoding: str) -> None:
     with client(server) as c:
-        c.answer(
-            update(
-                audio={
-                    "output": {"format": listening(encoding)["session"]["audio"]["input"]["format"]}
-                }
-            )
-        )
-        events = c.turn(text("Hi."), RESPOND)
-    sound = b"".join(
-        base64.b64decode(e["delta"]) for e in events if e["type"] == "response.output_audio.delta"
-    )
-    assert audio.duration_ms(len(sound), encoding) == 200
-    assert audio._mean_square(sound, encoding) == pytest.approx(6000**2 / 2, rel=0.02)
+        form = listening(encoding)["session"]["audio"]["input"]["format"]
+        c.answer(update(audio={"output": {"format": form}}))
+        said = sound(c.turn(text("Hi."), RESPOND))
+    assert audio.duration_ms(len(said), encoding) == 200
+    assert audio._mean_square(said, encoding) == pytest.approx(6000**2 / 2, rel=0.02)
 
 
 def test_audio_is_counted_in_tokens(server: ReplayServer) -> None:
@@ -264,11 +257,11 @@ def test_audio_is_counted_in_tokens(server: ReplayServer) -> None:
     usage = completed["usage"]
     assert (usage["type"], usage["input_tokens"]) == ("tokens", 12)
     assert usage["total_tokens"] == 12 + usage["output_tokens"]
-    usage = only(first, "response.done")["response"]["usage"]
+    usage = response(first)["usage"]
     assert usage["input_token_details"]["audio_tokens"] == 12
     assert usage["output_token_details"]["audio_tokens"] == 4
     # The answer is part of what the next response reads: 200 ms.
-    usage = only(second, "response.done")["response"]["usage"]
+    usage = response(second)["usage"]
     assert usage["input_token_details"]["audio_tokens"] == 12 + 4
     assert usage["input_tokens"] == 16
 
@@ -311,9 +304,7 @@ def test_turn_detection_need_not_create_a_response(server: ReplayServer) -> None
         c.answer(update(audio={"input": {"turn_detection": detection}}))
         c.send(append(LOUD + QUIET))
         c.until("conversation.item.done")
-        assert (
-            c.answer({"type": "input_audio_buffer.clear"})["type"] == "input_audio_buffer.cleared"
-        )
+        assert c.answer(CLEAR)["type"] == "input_audio_buffer.cleared"
 
 
 @pytest.mark.parametrize("interrupts", [True, False])

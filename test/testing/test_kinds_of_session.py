@@ -8,9 +8,7 @@ import json
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from openai_realtime_client import (
-    ga,
-)
+from openai_realtime_client import ga
 from openai_realtime_client.testing import ReplayServer
 from plain_client import (
     BETA,

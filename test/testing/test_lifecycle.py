@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import gc
 import json
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,13 +18,12 @@ from urllib.parse import urlsplit
 import pytest
 from websockets.asyncio.client import connect as connect_async
 
-from openai_realtime_client import (
-    ga,
-)
+from openai_realtime_client import ga
 from openai_realtime_client.testing import Faults, ReplayServer
 from plain_client import (
     RESPOND,
     client,
+    connected,
     wait_for_end,
     ws_url,
 )
@@ -87,40 +85,20 @@ def test_leaving_closes_connections_of_the_same_loop() -> None:
     assert asyncio.run(hold()) == (1001, [])
 
 
-@contextmanager
-def raw_client(server: ReplayServer) -> Iterator[socket.socket]:
-    """A connection that has had its handshake, and from then on answers nothing."""
-    address = urlsplit(server.url)
-    key = base64.b64encode(b"0123456789abcdef").decode()
-    head = [
-        "GET /v1/realtime HTTP/1.1",
-        "Host: localhost",
-        "Upgrade: websocket",
-        "Connection: Upgrade",
-        f"Sec-WebSocket-Key: {key}",
-        "Sec-WebSocket-Version: 13",
-    ]
-    with socket.create_connection((address.hostname, address.port)) as raw:
-        raw.sendall("\r\n".join([*head, "", ""]).encode())
-        assert raw.recv(12) == b"HTTP/1.1 101"
-        yield raw
-
-
 def test_leaving_closes_connections_of_a_blocked_client() -> None:
     with ExitStack() as stack:
         with ReplayServer() as server:
-            address = urlsplit(server.url)
-            raw = stack.enter_context(raw_client(server))
-            idle = socket.create_connection((address.hostname, address.port))
-            stack.enter_context(idle)
+            raw = stack.enter_context(connected(server, is_websocket=True))
+            idle = stack.enter_context(connected(server))
         wait_for_end(raw)
         wait_for_end(idle)
     assert server.sessions[0].close_code == 1001
 
 
 def test_a_client_that_does_not_answer_a_close_frame_is_left() -> None:
-    with ReplayServer(faults=Faults(close_after=1)) as server, raw_client(server) as raw:
-        wait_for_end(raw)
+    with ReplayServer(faults=Faults(close_after=1)) as server:
+        with connected(server, is_websocket=True) as raw:
+            wait_for_end(raw)
         assert server.sessions[0].close_code == 1011
 
 

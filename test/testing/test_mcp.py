@@ -8,7 +8,19 @@ from typing import Any
 import pytest
 
 from openai_realtime_client.testing import Call, McpTool, ReplayServer
-from plain_client import RESPOND, Client, Event, check_sent, client, item, only, text, types, update
+from plain_client import (
+    RESPOND,
+    Client,
+    Event,
+    check_sent,
+    client,
+    item,
+    only,
+    response,
+    text,
+    types,
+    update,
+)
 
 SCHEMA = {"type": "object", "properties": {"day": {"type": "string"}}, "required": ["day"]}
 TOOLS = [
@@ -83,7 +95,7 @@ def test_a_tool_is_called(c: Client) -> None:
         "response.output_item.added",
         "conversation.item.added",
     ]
-    call, message = only(events, "response.done")["response"]["output"]
+    call, message = response(events)["output"]
     assert (call["type"], call["name"]) == ("mcp_call", "list_events")
     assert (call["arguments"], call["output"]) == ('{"day": "Monday"}', "Nothing on Monday.")
     assert call["error"] is None
@@ -94,7 +106,7 @@ def test_a_tool_that_fails(c: Client) -> None:
     configured(c, require_approval="never")
     events = c.turn(text("Use lose_event."), RESPOND)
     assert only(events, "response.mcp_call.failed")["output_index"] == 0
-    [call] = only(events, "response.done")["response"]["output"]
+    [call] = response(events)["output"]
     assert call["error"] == {"type": "tool_execution_error", "message": "division by zero"}
 
 
@@ -102,12 +114,12 @@ def test_a_tool_that_fails(c: Client) -> None:
 def test_a_call_waits_for_approval(c: Client, approve: bool) -> None:
     configured(c)  # `require_approval` is "always" by default
     events = c.turn(text("List the events on Monday."), RESPOND)
-    [request] = only(events, "response.done")["response"]["output"]
+    [request] = response(events)["output"]
     assert (request["type"], request["name"]) == ("mcp_approval_request", "list_events")
     answer = item(
         type="mcp_approval_response", id="mine", approval_request_id=request["id"], approve=approve
     )
-    output = only(c.turn(answer, RESPOND), "response.done")["response"]["output"]
+    output = response(c.turn(answer, RESPOND))["output"]
     if approve:
         assert output[0]["approval_request_id"] == request["id"]
         assert output[0]["output"] == "Nothing on Monday."
@@ -130,7 +142,7 @@ def test_a_call_waits_for_approval(c: Client, approve: bool) -> None:
 def test_which_calls_need_approval(c: Client, rule: Any, needs: bool) -> None:
     configured(c, require_approval=rule)
     events = c.turn(text("List the events on Monday."), RESPOND)
-    kind = only(events, "response.done")["response"]["output"][0]["type"]
+    kind = response(events)["output"][0]["type"]
     assert kind == ("mcp_approval_request" if needs else "mcp_call")
 
 
@@ -141,13 +153,13 @@ def test_which_calls_need_approval(c: Client, rule: Any, needs: bool) -> None:
 def test_which_tools_are_offered(c: Client, allowed: Any, is_offered: bool) -> None:
     configured(c, require_approval="never", allowed_tools=allowed)
     events = c.turn(text("List the events on Monday."), RESPOND)
-    kind = only(events, "response.done")["response"]["output"][0]["type"]
+    kind = response(events)["output"][0]["type"]
     assert kind == ("mcp_call" if is_offered else "message")
 
 
 def test_an_answer_calls_a_tool_that_is_unknown() -> None:
     answers = [Call("no_such", {}, "calendar")]
     with ReplayServer(mcp={"calendar": TOOLS}, answers=answers) as server, client(server) as c:
-        [call] = only(c.turn(RESPOND), "response.done")["response"]["output"]
+        [call] = response(c.turn(RESPOND))["output"]
         check_sent(server.sessions[0])
     assert call["error"]["type"] == "protocol_error"

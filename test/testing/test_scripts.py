@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from openai_realtime_client import (
-    ga,
-)
+from openai_realtime_client import ga
 from openai_realtime_client.testing import Faults, ReplayServer
 from openai_realtime_client.testing.recording import RecordedEvent, read_recording
 from plain_client import (

@@ -18,12 +18,8 @@ import pytest
 
 from openai_realtime_client.testing import Answer, ReplayServer
 from openai_realtime_client.testing.recording import RecordedEvent
+from plain_client import UPGRADE, connected
 
-UPGRADE = (
-    b"GET /v1/realtime?model=m HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
-    b"Connection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-    b"Sec-WebSocket-Version: 13\r\n"
-)
 POST = b"POST /v1/realtime/client_secrets HTTP/1.1\r\nHost: x\r\n"
 
 
@@ -37,11 +33,6 @@ def server(caplog: pytest.LogCaptureFixture) -> Iterator[ReplayServer]:
     # Where asyncio reports exceptions that nothing handles.
     records = [*caplog.get_records("call"), *caplog.records]
     assert [record.getMessage() for record in records if record.name == "asyncio"] == []
-
-
-def connected(server: ReplayServer) -> socket.socket:
-    host, _, port = server.azure_endpoint.removeprefix("http://").partition(":")
-    return socket.create_connection((host, int(port)), timeout=10)
 
 
 def answer(server: ReplayServer, request: bytes) -> bytes:
@@ -68,9 +59,7 @@ def test_clients_that_reset_the_connection_after_their_close_frame(
         transport = "asyncio.selector_events._SelectorSocketTransport.write_eof"
         monkeypatch.setattr(transport, write_eof)
     for _ in range(20):
-        client = connected(server)
-        client.sendall(UPGRADE + b"\r\n")
-        assert client.recv(12) == b"HTTP/1.1 101"
+        client = connected(server, is_websocket=True)
         client.sendall(b"\x88\x82\0\0\0\0\x03\xe8")
         if is_late:
             while client.recv(2**16)[-4:] != b"\x88\x02\x03\xe8":
@@ -137,6 +126,7 @@ def test_a_thousand_clients_that_reset_the_connection_at_a_random_point(
     "request_",
     [
         b"nonsense\r\n\r\n",
+        b"A" * 100_000,
         b"GET http://[ HTTP/1.1\r\n\r\n",
         UPGRADE.replace(b"/v1", b"http://[/v1") + b"\r\n",
         b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 200 + b"\r\n",
@@ -152,6 +142,12 @@ def test_a_thousand_clients_that_reset_the_connection_at_a_random_point(
 )
 def test_requests_that_are_not_valid_are_answered(server: ReplayServer, request_: bytes) -> None:
     assert answer(server, request_).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_handshake_that_is_not_whole_is_refused(server: ReplayServer) -> None:
+    request = b"GET /v1/realtime HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"
+    assert answer(server, request).startswith(b"HTTP/1.1 426 ")
+    assert server.sessions == []
 
 
 @pytest.mark.parametrize("request_", [b"", b"GET", UPGRADE])

@@ -14,6 +14,7 @@ from plain_client import (
     item,
     only,
     respond,
+    response,
     text,
     types,
     update,
@@ -49,8 +50,8 @@ def test_settings_are_returned_as_the_schema_has_them(server: ReplayServer) -> N
         events = c.turn(respond(**voice))
     assert updated["session"]["audio"]["output"]["voice"] == "voice_1"
     assert "parallel_tool_calls" not in updated["session"]
-    response = only(events, "response.done")["response"]
-    assert response["audio"]["output"]["voice"] == "voice_1"
+    ended = response(events)
+    assert ended["audio"]["output"]["voice"] == "voice_1"
 
 
 def test_v1_updates_are_merged(server: ReplayServer) -> None:
@@ -74,12 +75,12 @@ def test_a_response_has_settings_of_its_own(server: ReplayServer) -> None:
         params = {"output_modalities": ["text"], "metadata": {"a": "b"}}
         first = c.turn(text("Hi."), respond(**params))
         second = c.turn(RESPOND)
-    response = only(first, "response.done")["response"]
-    assert response["metadata"] == {"a": "b"}
-    assert response["output_modalities"] == ["text"]
-    response = only(second, "response.done")["response"]
-    assert response["metadata"] is None
-    assert response["output_modalities"] == ["audio"]
+    ended = response(first)
+    assert ended["metadata"] == {"a": "b"}
+    assert ended["output_modalities"] == ["text"]
+    ended = response(second)
+    assert ended["metadata"] is None
+    assert ended["output_modalities"] == ["audio"]
 
 
 def test_v1_responses_have_settings_of_their_own(server: ReplayServer) -> None:
@@ -92,11 +93,11 @@ def test_v1_responses_have_settings_of_their_own(server: ReplayServer) -> None:
         "max_output_tokens": 1,
     }
     with client(server, additional_headers=BETA) as c:
-        response = only(c.turn(respond(**params)), "response.done")["response"]
-    assert response["metadata"] == {"a": "b"}
-    assert response["modalities"] == ["text"]
-    assert response["max_output_tokens"] == 1
-    assert response["status_details"] == {"type": "incomplete", "reason": "max_output_tokens"}
+        ended = response(c.turn(respond(**params)))
+    assert ended["metadata"] == {"a": "b"}
+    assert ended["modalities"] == ["text"]
+    assert ended["max_output_tokens"] == 1
+    assert ended["status_details"] == {"type": "incomplete", "reason": "max_output_tokens"}
 
 
 def test_an_out_of_band_response_leaves_the_conversation_alone(server: ReplayServer) -> None:
@@ -113,7 +114,7 @@ def test_an_out_of_band_response_leaves_the_conversation_alone(server: ReplaySer
         assert c.recv()["previous_item_id"] == first
     assert "conversation.item.added" not in types(events)
     assert "conversation.item.done" not in types(events)
-    assert "conversation_id" not in only(events, "response.done")["response"]
+    assert "conversation_id" not in response(events)
     assert only(events, "response.output_text.done")["text"] == "You said: Second."
     assert only(again, "response.output_text.done")["text"] == "You said: First."
 
@@ -122,10 +123,10 @@ def test_a_limit_on_output_makes_a_response_incomplete(server: ReplayServer) -> 
     with client(server) as c:
         params = {"output_modalities": ["text"], "max_output_tokens": 2}
         events = c.turn(text("One two three."), respond(**params))
-    response = only(events, "response.done")["response"]
-    assert response["status"] == "incomplete"
-    assert response["status_details"] == {"type": "incomplete", "reason": "max_output_tokens"}
-    assert response["output"][0]["status"] == "incomplete"
+    ended = response(events)
+    assert ended["status"] == "incomplete"
+    assert ended["status_details"] == {"type": "incomplete", "reason": "max_output_tokens"}
+    assert ended["output"][0]["status"] == "incomplete"
     assert only(events, "response.output_text.done")["text"] == "You said:"
 
 
