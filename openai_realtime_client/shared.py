@@ -13,36 +13,7 @@ if TYPE_CHECKING:
     from openai_realtime_client.core.deviations import Deviation as Deviation
     from openai_realtime_client.core.deviations import deviations as deviations
     from openai_realtime_client.core.encoding import to_dict as to_dict
-    from openai_realtime_client.core.errors import ApiConnectionError as ApiConnectionError
-    from openai_realtime_client.core.errors import ApiError as ApiError
-    from openai_realtime_client.core.errors import BadRequestError as BadRequestError
-    from openai_realtime_client.core.errors import ConflictError as ConflictError
-    from openai_realtime_client.core.errors import ConnectionClosedError as ConnectionClosedError
-    from openai_realtime_client.core.errors import ConnectionFailedError as ConnectionFailedError
-    from openai_realtime_client.core.errors import ConnectionLostError as ConnectionLostError
-    from openai_realtime_client.core.errors import (
-        ConnectionSettingsError as ConnectionSettingsError,
-    )
-    from openai_realtime_client.core.errors import ForbiddenError as ForbiddenError
-    from openai_realtime_client.core.errors import HandshakeRefusedError as HandshakeRefusedError
-    from openai_realtime_client.core.errors import InvalidEventError as InvalidEventError
-    from openai_realtime_client.core.errors import InvalidKeyError as InvalidKeyError
-    from openai_realtime_client.core.errors import InvalidModelError as InvalidModelError
-    from openai_realtime_client.core.errors import InvalidResponseError as InvalidResponseError
-    from openai_realtime_client.core.errors import MessageTooBigError as MessageTooBigError
-    from openai_realtime_client.core.errors import NotFoundError as NotFoundError
-    from openai_realtime_client.core.errors import ProtocolRefusedError as ProtocolRefusedError
-    from openai_realtime_client.core.errors import RateLimitError as RateLimitError
-    from openai_realtime_client.core.errors import (
-        RealtimeConnectionError as RealtimeConnectionError,
-    )
-    from openai_realtime_client.core.errors import RealtimeError as RealtimeError
-    from openai_realtime_client.core.errors import ServiceError as ServiceError
-    from openai_realtime_client.core.errors import SessionExpiredError as SessionExpiredError
-    from openai_realtime_client.core.errors import UnauthorizedError as UnauthorizedError
-    from openai_realtime_client.core.errors import (
-        UnprocessableEntityError as UnprocessableEntityError,
-    )
+    from openai_realtime_client.core.errors import *
     from openai_realtime_client.core.events import UnknownEvent as UnknownEvent
     from openai_realtime_client.core.model import RealtimeModel as RealtimeModel
     from openai_realtime_client.core.model import UnknownModel as UnknownModel
@@ -62,19 +33,11 @@ else:
         __name__,
         {
             "ApiClient": "openai_realtime_client.http.client",
-            "ApiConnectionError": "openai_realtime_client.core.errors",
-            "ApiError": "openai_realtime_client.core.errors",
             "ApiResponse": "openai_realtime_client.http.response",
             "AsyncConnection": "openai_realtime_client.realtime.connection",
             "azure": "openai_realtime_client.realtime.endpoint",
-            "BadRequestError": "openai_realtime_client.core.errors",
             "Configuration": "openai_realtime_client.http.configuration",
-            "ConflictError": "openai_realtime_client.core.errors",
             "Connection": "openai_realtime_client.realtime.connection",
-            "ConnectionClosedError": "openai_realtime_client.core.errors",
-            "ConnectionFailedError": "openai_realtime_client.core.errors",
-            "ConnectionLostError": "openai_realtime_client.core.errors",
-            "ConnectionSettingsError": "openai_realtime_client.core.errors",
             "Conversation": "openai_realtime_client.core.conversation",
             "ConversationItem": "openai_realtime_client.core.conversation",
             "ConversationPart": "openai_realtime_client.core.conversation",
@@ -82,29 +45,14 @@ else:
             "Created": "openai_realtime_client.http.response",
             "Deviation": "openai_realtime_client.core.deviations",
             "deviations": "openai_realtime_client.core.deviations",
-            "ForbiddenError": "openai_realtime_client.core.errors",
-            "HandshakeRefusedError": "openai_realtime_client.core.errors",
-            "InvalidEventError": "openai_realtime_client.core.errors",
-            "InvalidKeyError": "openai_realtime_client.core.errors",
-            "InvalidModelError": "openai_realtime_client.core.errors",
-            "InvalidResponseError": "openai_realtime_client.core.errors",
-            "MessageTooBigError": "openai_realtime_client.core.errors",
-            "NotFoundError": "openai_realtime_client.core.errors",
             "OpenEnum": "openai_realtime_client.core.open_enum",
             "Playback": "openai_realtime_client.core.playback",
-            "ProtocolRefusedError": "openai_realtime_client.core.errors",
-            "RateLimitError": "openai_realtime_client.core.errors",
-            "RealtimeConnectionError": "openai_realtime_client.core.errors",
-            "RealtimeError": "openai_realtime_client.core.errors",
             "RealtimeModel": "openai_realtime_client.core.model",
             "Record": "openai_realtime_client.realtime.record",
-            "ServiceError": "openai_realtime_client.core.errors",
-            "SessionExpiredError": "openai_realtime_client.core.errors",
             "to_dict": "openai_realtime_client.core.encoding",
-            "UnauthorizedError": "openai_realtime_client.core.errors",
             "UnknownEvent": "openai_realtime_client.core.events",
             "UnknownModel": "openai_realtime_client.core.model",
-            "UnprocessableEntityError": "openai_realtime_client.core.errors",
             "Usage": "openai_realtime_client.core.usage",
         },
+        "openai_realtime_client.core.errors",
     )

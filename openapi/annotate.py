@@ -456,7 +456,7 @@ def _annotate_result(
     """Say what a method returns: as Python, for the page, and how it is made from the body."""
     kind, media = next(iter(content.items()), ("", {}))
     schema = media.get("schema", {})
-    returns = _python_type(schema) if content else "None"
+    returns = type_name(schema, schemas) if content else "None"
     if not content:
         decode = "lambda _: None"
     elif returns == "str" and "json" not in kind:
@@ -474,13 +474,24 @@ def _annotate_result(
     operation["x-returns-link"] = link
 
 
-def _python_type(schema: dict[str, Any]) -> str:
+def type_name(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
+    """The Python type of an annotated schema, as the generated class names it."""
+    if "allOf" in schema:
+        return type_name(schema["allOf"][0], schemas)
     if "$ref" in schema:
-        return str(schema["$ref"]).removeprefix(REFERENCE)
-    if schema.get("type") == "array":
-        return f"list[{_python_type(schema['items'])}]"
-    if isinstance(schema.get("additionalProperties"), dict):
-        return f"dict[str, {_python_type(schema['additionalProperties'])}]"
+        name = str(schema["$ref"]).removeprefix(REFERENCE)
+        found = schemas[name]
+        is_public = "properties" in found or "enum" in found or members(found)
+        return name if is_public else type_name(found, schemas)
+    if "items" in schema:
+        return f"list[{type_name(schema['items'], schemas)}]"
+    if "x-enum-name" in schema:
+        return str(schema["x-enum-name"])
+    values = schema.get("additionalProperties")
+    if isinstance(values, dict) and values:
+        return f"dict[str, {type_name(values, schemas)}]"
+    if schema.get("type") == "object" or values:
+        return "dict[str, Any]"
     return PYTHON_TYPES.get(schema.get("type", ""), "Any")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from annotate import PYTHON_TYPES, parameters
+from annotate import parameters, type_name
 from spec import (
     REFERENCE,
     event_unions,
@@ -238,27 +238,6 @@ def breakable(name: str, limit: int = LONGEST_NAME) -> str:
             parts.append("")
         parts[-1] += word
     return "<wbr>".join(parts)
-
-
-def type_name(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
-    """The Python type of an annotated schema, as the generated class names it."""
-    if "allOf" in schema:
-        return type_name(schema["allOf"][0], schemas)
-    if "$ref" in schema:
-        name = str(schema["$ref"]).removeprefix(REFERENCE)
-        target = schemas[name]
-        is_public = "properties" in target or "enum" in target or members(target)
-        return name if is_public else type_name(target, schemas)
-    if "items" in schema:
-        return f"list[{type_name(schema['items'], schemas)}]"
-    if "x-enum-name" in schema:
-        return str(schema["x-enum-name"])
-    values = schema.get("additionalProperties")
-    if isinstance(values, dict) and values:
-        return f"dict[str, {type_name(values, schemas)}]"
-    if schema.get("type") == "object" or values:
-        return "dict[str, Any]"
-    return PYTHON_TYPES.get(schema.get("type", ""), "Any")
 
 
 def page_of(schema: dict[str, Any], public: dict[str, Any]) -> str | None:

@@ -21,10 +21,7 @@ NAMES = {"str", "int", "float", "bool", "list", "models"}
 
 
 class Params:
-    """The dictionaries of one protocol.
-
-    Enums are classes of `models`, named in strings: they are imported only when someone asks.
-    """
+    """The dictionaries of one protocol."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.schemas: dict[str, Any] = document["components"]["schemas"]
@@ -87,13 +84,8 @@ class Params:
 
     def _alias(self, name: str) -> str:
         schema = self.schemas[name]
-        kinds = ", ".join(self._quoted(each, name) for each in members(schema))
-        return f"{name}Param: TypeAlias = Union[{kinds}]\n{schema['x-docstring']}"
-
-    def _quoted(self, member: dict[str, Any], name: str) -> str:
-        """A member of an alias, which Python evaluates, unlike an annotation."""
-        kinds = self._type(member, name).split(" | ")
-        return ", ".join(f'"{kind}"' if kind.startswith("models.") else kind for kind in kinds)
+        kinds = " | ".join(self._type(each, name) for each in members(schema))
+        return f"{name}Param: TypeAlias = {kinds}\n{schema['x-docstring']}"
 
     def _type(self, schema: dict[str, Any], owner: str) -> str:
         """The type of a value. `owner` is the class whose field it is, or the union."""

@@ -43,6 +43,7 @@ from typing_extensions import Self
 
 from openai_realtime_client.core.json_types import Path, error_in, is_array, is_object, path_text
 
+# What users may catch; `openai_realtime_client` and both protocols give these, too.
 __all__ = [
     "ApiConnectionError",
     "ApiError",
@@ -68,9 +69,6 @@ __all__ = [
     "SessionExpiredError",
     "UnauthorizedError",
     "UnprocessableEntityError",
-    "closed",
-    "error_for",
-    "problems",
 ]
 
 _MOST_PROBLEMS = 10

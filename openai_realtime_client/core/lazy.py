@@ -23,7 +23,7 @@ def lazy_names(
     Args:
         package: The package's name.
         modules: For each public name, the module that defines it.
-        others: Packages of this kind, all of whose public names the package has, too.
+        others: Modules with an `__all__`, all of whose names the package has, too.
         params: The module of the names that end with `Param`. A table of them would cost more
             than the rest of the package's import.
 

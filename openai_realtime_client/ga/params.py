@@ -8,7 +8,7 @@ Each `…Param` is the dictionary of the model of that name. At run time it is a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias, Union
+from typing import Any, Literal, TypeAlias
 
 from typing_extensions import Required, TypedDict
 
@@ -1978,11 +1978,11 @@ class RealtimeTranslationClientSecretCreateRequestParam(TypedDict, total=False):
     """Configuration of the translation session the secret opens."""
 
 
-RealtimeConversationItemMessageParam: TypeAlias = Union[
-    RealtimeConversationItemMessageSystemParam,
-    RealtimeConversationItemMessageUserParam,
-    RealtimeConversationItemMessageAssistantParam,
-]
+RealtimeConversationItemMessageParam: TypeAlias = (
+    RealtimeConversationItemMessageSystemParam
+    | RealtimeConversationItemMessageUserParam
+    | RealtimeConversationItemMessageAssistantParam
+)
 """A message in the conversation.
 
 `role` tells the members apart: `system` for instructions, `user` for what the user said, wrote
@@ -1990,9 +1990,9 @@ or showed, and `assistant` for what the model answered.
 """
 
 
-RealtimeMCPToolCallErrorParam: TypeAlias = Union[
-    RealtimeMCPProtocolErrorParam, RealtimeMCPToolExecutionErrorParam, RealtimeMCPHTTPErrorParam
-]
+RealtimeMCPToolCallErrorParam: TypeAlias = (
+    RealtimeMCPProtocolErrorParam | RealtimeMCPToolExecutionErrorParam | RealtimeMCPHTTPErrorParam
+)
 """Why an MCP tool call failed.
 
 `type` tells the members apart: `protocol_error` from the MCP protocol, `http_error` from the
@@ -2000,15 +2000,15 @@ transport, and `tool_execution_error` from the tool itself.
 """
 
 
-RealtimeConversationItemParam: TypeAlias = Union[
-    RealtimeConversationItemMessageParam,
-    RealtimeConversationItemFunctionCallParam,
-    RealtimeConversationItemFunctionCallOutputParam,
-    RealtimeMCPApprovalResponseParam,
-    RealtimeMCPListToolsParam,
-    RealtimeMCPToolCallParam,
-    RealtimeMCPApprovalRequestParam,
-]
+RealtimeConversationItemParam: TypeAlias = (
+    RealtimeConversationItemMessageParam
+    | RealtimeConversationItemFunctionCallParam
+    | RealtimeConversationItemFunctionCallOutputParam
+    | RealtimeMCPApprovalResponseParam
+    | RealtimeMCPListToolsParam
+    | RealtimeMCPToolCallParam
+    | RealtimeMCPApprovalRequestParam
+)
 """One entry of a conversation.
 
 `type` tells the members apart: `message`, `function_call`, `function_call_output`, and for MCP
@@ -2017,9 +2017,9 @@ further by `role`.
 """
 
 
-RealtimeAudioFormatsParam: TypeAlias = Union[
-    RealtimeAudioFormatsPcmParam, RealtimeAudioFormatsPcmuParam, RealtimeAudioFormatsPcmaParam
-]
+RealtimeAudioFormatsParam: TypeAlias = (
+    RealtimeAudioFormatsPcmParam | RealtimeAudioFormatsPcmuParam | RealtimeAudioFormatsPcmaParam
+)
 """Encoding of raw audio, distinguished by `type`.
 
 `audio/pcm` is 16-bit PCM at 24 kHz, `audio/pcmu` is G.711 mu-law and `audio/pcma` is G.711
@@ -2027,13 +2027,13 @@ A-law, both at 8 kHz.
 """
 
 
-VoiceIdsSharedParam: TypeAlias = Union[
-    str,
-    Literal[
+VoiceIdsSharedParam: TypeAlias = (
+    str
+    | Literal[
         "alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar"
-    ],
-    "models.VoiceIdsSharedEnum",
-]
+    ]
+    | models.VoiceIdsSharedEnum
+)
 """Name of a built-in voice.
 
 Any string is accepted, so voices added later work too; the listed values are those known at
@@ -2041,7 +2041,7 @@ publication.
 """
 
 
-VoiceIdsOrCustomVoiceParam: TypeAlias = Union[VoiceIdsSharedParam, CustomVoiceParam]
+VoiceIdsOrCustomVoiceParam: TypeAlias = VoiceIdsSharedParam | CustomVoiceParam
 """Voice of the spoken output.
 
 A string is the name of a built-in voice (`VoiceIdsShared`); an object refers to a custom voice
@@ -2049,25 +2049,25 @@ by its `id` (`CustomVoice`).
 """
 
 
-MCPToolAllowedToolsParam: TypeAlias = Union[list[str], MCPToolFilterParam]
+MCPToolAllowedToolsParam: TypeAlias = list[str] | MCPToolFilterParam
 """Which tools of an MCP server the model may use.
 
 It is either a plain list of tool names or an `MCPToolFilter` object.
 """
 
 
-MCPToolRequireApprovalParam: TypeAlias = Union[
-    MCPToolRequireApprovalConfigurationParam,
-    Literal["always", "never"],
-    "models.MCPToolRequireApprovalEnum",
-]
+MCPToolRequireApprovalParam: TypeAlias = (
+    MCPToolRequireApprovalConfigurationParam
+    | Literal["always", "never"]
+    | models.MCPToolRequireApprovalEnum
+)
 """When calls to an MCP server need the client's approval.
 
 It is `always` for every call, `never` for none, or an object that sets a filter for each case.
 """
 
 
-RealtimeToolParam: TypeAlias = Union[RealtimeFunctionToolParam, MCPToolParam]
+RealtimeToolParam: TypeAlias = RealtimeFunctionToolParam | MCPToolParam
 """Tool the model may use.
 
 The discriminator is `type`: `function` is a function that the client runs
@@ -2075,12 +2075,12 @@ The discriminator is `type`: `function` is a function that the client runs
 """
 
 
-RealtimeToolChoiceParam: TypeAlias = Union[
-    Literal["none", "auto", "required"],
-    "models.ToolChoiceOptions",
-    ToolChoiceFunctionParam,
-    ToolChoiceMCPParam,
-]
+RealtimeToolChoiceParam: TypeAlias = (
+    Literal["none", "auto", "required"]
+    | models.ToolChoiceOptions
+    | ToolChoiceFunctionParam
+    | ToolChoiceMCPParam
+)
 """How the model picks tools.
 
 A plain string is one of the modes `none`, `auto` and `required` (`ToolChoiceOptions`). An object
@@ -2089,9 +2089,7 @@ names an MCP server and optionally one of its tools (`ToolChoiceMCP`).
 """
 
 
-RealtimeMaxOutputTokensParam: TypeAlias = Union[
-    int, Literal["inf"], "models.RealtimeMaxOutputTokensEnum"
-]
+RealtimeMaxOutputTokensParam: TypeAlias = int | Literal["inf"] | models.RealtimeMaxOutputTokensEnum
 """Upper limit for the output of one response, in tokens.
 
 Either an integer from 1 to 4096, or `inf` for as many as the model allows, which is the default.
@@ -2099,9 +2097,9 @@ Tool calls count towards it; a response that reaches it ends as `incomplete`.
 """
 
 
-RealtimeResponseCreateParamsConversationParam: TypeAlias = Union[
-    str, Literal["auto", "none"], "models.RealtimeResponseCreateParamsConversationEnum"
-]
+RealtimeResponseCreateParamsConversationParam: TypeAlias = (
+    str | Literal["auto", "none"] | models.RealtimeResponseCreateParamsConversationEnum
+)
 """Conversation a response belongs to.
 
 `auto` adds its output to the session's default conversation, `none` creates the response out of
@@ -2109,9 +2107,9 @@ band and leaves the conversation as it is. Any other string is taken as a conver
 """
 
 
-ResponsePromptVariableParam: TypeAlias = Union[
-    str, InputTextContentParam, InputImageContentParam, InputFileContentParam
-]
+ResponsePromptVariableParam: TypeAlias = (
+    str | InputTextContentParam | InputImageContentParam | InputFileContentParam
+)
 """Value for one variable of a prompt template.
 
 A plain string is inserted as it is; an object is distinguished by `type`: `input_text`
@@ -2119,17 +2117,17 @@ A plain string is inserted as it is; an object is distinguished by `type`: `inpu
 """
 
 
-RealtimeResponseCreateParamsInputItemParam: TypeAlias = Union[
-    RealtimeConversationItemParam, RealtimeConversationItemReferenceParam
-]
+RealtimeResponseCreateParamsInputItemParam: TypeAlias = (
+    RealtimeConversationItemParam | RealtimeConversationItemReferenceParam
+)
 """One entry of the `input` of `response.create`: a new item, or with `item_reference` one that the
 conversation has.
 """
 
 
-RealtimeSessionModelParam: TypeAlias = Union[
-    str,
-    Literal[
+RealtimeSessionModelParam: TypeAlias = (
+    str
+    | Literal[
         "gpt-realtime",
         "gpt-realtime-1.5",
         "gpt-realtime-2",
@@ -2149,9 +2147,9 @@ RealtimeSessionModelParam: TypeAlias = Union[
         "gpt-audio-mini",
         "gpt-audio-mini-2025-10-06",
         "gpt-audio-mini-2025-12-15",
-    ],
-    "models.RealtimeSessionModelEnum",
-]
+    ]
+    | models.RealtimeSessionModelEnum
+)
 """Model name of a Realtime session.
 
 Any string is accepted, so newer models work too; the listed values are those known at
@@ -2159,9 +2157,9 @@ publication, and names with a date are fixed snapshots.
 """
 
 
-AudioTranscriptionModelParam: TypeAlias = Union[
-    str,
-    Literal[
+AudioTranscriptionModelParam: TypeAlias = (
+    str
+    | Literal[
         "whisper-1",
         "gpt-transcribe",
         "gpt-live-transcribe",
@@ -2170,9 +2168,9 @@ AudioTranscriptionModelParam: TypeAlias = Union[
         "gpt-4o-transcribe",
         "gpt-4o-transcribe-diarize",
         "gpt-realtime-whisper",
-    ],
-    "models.AudioTranscriptionModelEnum",
-]
+    ]
+    | models.AudioTranscriptionModelEnum
+)
 """Name of a speech recognition model.
 
 Any string is accepted, so that new models work without a schema change. `gpt-live-transcribe`
@@ -2183,9 +2181,9 @@ a date, such as `gpt-4o-mini-transcribe-2025-12-15`, pins a snapshot.
 """
 
 
-RealtimeTurnDetectionParam: TypeAlias = Union[
-    RealtimeTurnDetectionServerVadParam, RealtimeTurnDetectionSemanticVadParam
-]
+RealtimeTurnDetectionParam: TypeAlias = (
+    RealtimeTurnDetectionServerVadParam | RealtimeTurnDetectionSemanticVadParam
+)
 """How the server decides when the user starts and stops speaking.
 
 The discriminator is `type`: `server_vad` (`RealtimeTurnDetectionServerVad`) goes by silence,
@@ -2195,9 +2193,9 @@ finished. `null` turns detection off, so the client sends `input_audio_buffer.co
 """
 
 
-RealtimeTracingParam: TypeAlias = Union[
-    Literal["auto"], "models.RealtimeTracingEnum", RealtimeTracingConfigurationParam
-]
+RealtimeTracingParam: TypeAlias = (
+    Literal["auto"] | models.RealtimeTracingEnum | RealtimeTracingConfigurationParam
+)
 """Tracing setting of a session.
 
 The string `auto` turns tracing on with default names; an object (`RealtimeTracingConfiguration`)
@@ -2206,11 +2204,11 @@ traces keeps its tracing configuration to the end.
 """
 
 
-RealtimeTruncationParam: TypeAlias = Union[
-    Literal["auto", "disabled"],
-    "models.RealtimeTruncationEnum",
-    RealtimeTruncationRetentionRatioParam,
-]
+RealtimeTruncationParam: TypeAlias = (
+    Literal["auto", "disabled"]
+    | models.RealtimeTruncationEnum
+    | RealtimeTruncationRetentionRatioParam
+)
 """What to do when a conversation outgrows the input token limit.
 
 The string `auto` leaves the oldest messages out of the context the model sees and is the
@@ -2220,9 +2218,9 @@ limit at once.
 """
 
 
-RealtimeSessionUpdateParam: TypeAlias = Union[
-    RealtimeSessionCreateRequestGAParam, RealtimeTranscriptionSessionCreateRequestGAParam
-]
+RealtimeSessionUpdateParam: TypeAlias = (
+    RealtimeSessionCreateRequestGAParam | RealtimeTranscriptionSessionCreateRequestGAParam
+)
 """Session configuration the client sends in `session.update`.
 
 The discriminator is `type`: `realtime` selects `RealtimeSessionCreateRequestGA` and
@@ -2231,20 +2229,20 @@ was created with.
 """
 
 
-RealtimeClientEventParam: TypeAlias = Union[
-    RealtimeClientEventConversationItemCreateParam,
-    RealtimeClientEventConversationItemDeleteParam,
-    RealtimeClientEventConversationItemRetrieveParam,
-    RealtimeClientEventConversationItemTruncateParam,
-    RealtimeClientEventInputAudioBufferAppendParam,
-    RealtimeClientEventInputAudioBufferClearParam,
-    RealtimeClientEventOutputAudioBufferClearParam,
-    RealtimeClientEventInputAudioBufferCommitParam,
-    RealtimeClientEventResponseCancelParam,
-    RealtimeClientEventResponseCreateParam,
-    RealtimeClientEventSessionUpdateParam,
-    RealtimeClientEventTranscriptionSessionUpdateParam,
-]
+RealtimeClientEventParam: TypeAlias = (
+    RealtimeClientEventConversationItemCreateParam
+    | RealtimeClientEventConversationItemDeleteParam
+    | RealtimeClientEventConversationItemRetrieveParam
+    | RealtimeClientEventConversationItemTruncateParam
+    | RealtimeClientEventInputAudioBufferAppendParam
+    | RealtimeClientEventInputAudioBufferClearParam
+    | RealtimeClientEventOutputAudioBufferClearParam
+    | RealtimeClientEventInputAudioBufferCommitParam
+    | RealtimeClientEventResponseCancelParam
+    | RealtimeClientEventResponseCreateParam
+    | RealtimeClientEventSessionUpdateParam
+    | RealtimeClientEventTranscriptionSessionUpdateParam
+)
 """Any event a client sends in a realtime or transcription session.
 
 They are distinguished by `type`: create, delete, retrieve and truncate conversation items;
@@ -2254,11 +2252,11 @@ responses; update the session. Translation sessions have events of their own in
 """
 
 
-RealtimeTranslationClientEventParam: TypeAlias = Union[
-    RealtimeTranslationClientEventSessionUpdateParam,
-    RealtimeTranslationClientEventInputAudioBufferAppendParam,
-    RealtimeTranslationClientEventSessionCloseParam,
-]
+RealtimeTranslationClientEventParam: TypeAlias = (
+    RealtimeTranslationClientEventSessionUpdateParam
+    | RealtimeTranslationClientEventInputAudioBufferAppendParam
+    | RealtimeTranslationClientEventSessionCloseParam
+)
 """Event a client sends in a translation session.
 
 The discriminator is `type`: `session.update` changes settings,
@@ -2267,9 +2265,9 @@ ordinary Realtime sessions, such as `response.create`, are not part of this prot
 """
 
 
-RealtimeClientSecretSessionParam: TypeAlias = Union[
-    RealtimeSessionCreateRequestGAParam, RealtimeTranscriptionSessionCreateRequestGAParam
-]
+RealtimeClientSecretSessionParam: TypeAlias = (
+    RealtimeSessionCreateRequestGAParam | RealtimeTranscriptionSessionCreateRequestGAParam
+)
 """Session settings attached to a client secret.
 
 `type` tells the members apart: `realtime` for a conversation with a model, `transcription` for

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Literal
 
 from openai_realtime_client.testing.errors import Refusal
+from openai_realtime_client.testing.settings import Event
 
 __all__ = ["CHUNK_MS", "SAMPLES", "TurnDetector", "chunks", "decoded", "duration_ms", "tone"]
 
@@ -101,14 +102,15 @@ class TurnDetector:
         self.is_speech, self._quiet_ms, self._rest = False, 0, b""
 
     def feed(
-        self, data: bytes, end_ms: int, encoding: str, threshold: float, silence_ms: int
+        self, data: bytes, end_ms: int, encoding: str, levels: Event
     ) -> Iterator[tuple[Literal["started", "stopped"], int]]:
         """Take the next audio, which ends at `end_ms` of all audio.
 
         Yields:
-            Where speech has started or, after `silence_ms` of silence, stopped, in milliseconds.
+            Where speech has started, with the padding before it, or stopped, after silence, in
+            milliseconds, by the `levels` of the session's turn detection.
         """
-        least = (32768 * 10 ** (3 * threshold - 3.5)) ** 2
+        least = (32768 * 10 ** (3 * levels["threshold"] - 3.5)) ** 2
         size = _FRAME_MS * _bytes_per_ms(encoding)
         data = self._rest + data
         at_ms = end_ms - duration_ms(len(data), encoding)
@@ -119,9 +121,9 @@ class TurnDetector:
             self._quiet_ms = 0 if is_loud else self._quiet_ms + _FRAME_MS
             if is_loud and not self.is_speech:
                 self.is_speech = True
-                yield "started", at_ms
+                yield "started", at_ms - levels["prefix_padding_ms"]
             at_ms += _FRAME_MS
-            if self.is_speech and self._quiet_ms >= silence_ms:
+            if self.is_speech and self._quiet_ms >= levels["silence_duration_ms"]:
                 self.is_speech = False
                 yield "stopped", at_ms
 

@@ -55,20 +55,20 @@ class Conversation:
     def insert(self, item: Event, index: int | None = None) -> Sequence[Event]:
         """Insert an item that is complete, by default at the end."""
         index = len(self.items) if index is None else index
-        self.items.insert(index, item)
-        return [self._about("conversation.item.added", index), self._done(index)]
+        return [self.begin(item, index), self._about("conversation.item.done", index)]
 
-    def begin(self, item: Event) -> Event:
-        """Append an item that is not complete yet."""
-        self.items.append(item)
-        return self._about("conversation.item.added", len(self.items) - 1)
+    def begin(self, item: Event, index: int | None = None) -> Event:
+        """Insert an item that is not complete yet, by default at the end."""
+        index = len(self.items) if index is None else index
+        self.items.insert(index, item)
+        return self._about("conversation.item.added", index)
 
     def finish(self, item: Event) -> Sequence[Event]:
         """Replace an item by what it has become; no event if it was deleted meanwhile."""
         for index, each in enumerate(self.items):
             if each["id"] == item["id"]:
                 self.items[index] = item
-                return [self._done(index)]
+                return [self._about("conversation.item.done", index)]
         return []
 
     def last_id(self) -> str | None:
@@ -77,9 +77,6 @@ class Conversation:
 
     def _previous_id(self, index: int) -> str | None:
         return self.items[index - 1]["id"] if index else None
-
-    def _done(self, index: int) -> Event:
-        return self._about("conversation.item.done", index)
 
     def _about(self, kind: str, index: int) -> Event:
         # A copy, because the item may change before the event is sent.

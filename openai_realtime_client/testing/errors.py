@@ -1,8 +1,10 @@
-"""What the service refuses, and how its `error` events describe it."""
+"""What the service refuses, and what all rules of sessions have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from openai_realtime_client.core.deviations import Deviation, deviations
@@ -11,10 +13,10 @@ from openai_realtime_client.core.json_types import is_array, is_object
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing.settings import Event, Ids
 
-__all__ = ["Refusal", "Rules", "StrictRules", "check", "error_event"]
+__all__ = ["Refusal", "Rules", "check"]
 
-# What the pages of the API say of values beyond their types.
-_RANGES = {
+# What the pages of the API say of values beyond their types, and the schema does not.
+_RANGES: dict[str, tuple[float, float]] = {
     "audio_end_ms": (0, 2**31),
     "idle_timeout_ms": (5000, 30000),
     "max_output_tokens": (1, 4096),
@@ -30,26 +32,23 @@ _MODALITIES = {
     "modalities": (["text"], ["audio", "text"]),
 }
 _ID_LENGTH = 512
-_JSON_NAMES: dict[type, str] = {
-    type(None): "null",
-    bool: "a boolean",
-    int: "a number",
-    float: "a number",
-    str: "a string",
-    list: "an array",
-    dict: "an object",
-}
 _FREE = ("metadata", "parameters", "variables")  # Below these, names are the client's own.
+# The code and the message for each kind of deviation.
+_DEVIATIONS = {
+    "missing field": ("missing_required_parameter", "Missing required parameter: '{path}'."),
+    "unknown field": ("unknown_parameter", "Unknown parameter: '{path}'."),
+    "wrong type": ("invalid_type", "Invalid type for '{path}': got {value}."),
+}
+_INVALID_VALUE = ("invalid_value", "Invalid value for '{path}': {value}.")
 
 
+@dataclass(eq=False)
 class Refusal(Exception):
     """What an `error` event says of an event of the client."""
 
-    def __init__(self, code: str, message: str, param: str | None = None) -> None:
-        super().__init__(code, message, param)
-        self.code = code
-        self.message = message
-        self.param = param
+    code: str
+    message: str
+    param: str | None = None
 
 
 def check(event: RealtimeModel, *, allowed: str | None = None) -> Event:
@@ -69,32 +68,28 @@ def check(event: RealtimeModel, *, allowed: str | None = None) -> Event:
         if found.path != allowed:
             raise _refusal(found)
     wire = event.to_dict()
-    for path, name, value in _values(wire, ""):
-        _check_value(path, name, value)
+    _check_values(wire, "")
     return wire
 
 
-def _values(node: Any, path: str) -> Iterator[tuple[str, str, Any]]:
+def _check_values(node: Any, place: str) -> None:
     if is_array(node):
         for index, value in enumerate(node):
-            yield from _values(value, f"{path}[{index}]")
+            _check_values(value, f"{place}[{index}]")
     elif is_object(node):
         for name, value in node.items():
-            place = f"{path}.{name}" if path else str(name)
-            yield place, str(name), value
+            path = f"{place}.{name}".removeprefix(".")
+            _check_value(path, name, value)
             if name not in _FREE:
-                yield from _values(value, place)
+                _check_values(value, path)
 
 
 def _check_value(path: str, name: str, value: Any) -> None:
-    if name in _RANGES and isinstance(value, (int, float)):
-        least, most = _RANGES[name]
-        if value < least:
-            message = f"Invalid '{path}': expected a value >= {least}, got {value}."
-            raise Refusal("integer_below_min_value", message, path)
-        if value > most:
-            message = f"Invalid '{path}': expected a value <= {most}, got {value}."
-            raise Refusal("integer_above_max_value", message, path)
+    least, most = _RANGES.get(name, (0, 0))
+    if name in _RANGES and isinstance(value, (int, float)) and not least <= value <= most:
+        code = "integer_below_min_value" if value < least else "integer_above_max_value"
+        message = f"Invalid '{path}': expected a value from {least} to {most}, got {value}."
+        raise Refusal(code, message, path)
     if name in _MODALITIES and is_array(value) and sorted(value) not in _MODALITIES[name]:
         supported = " and ".join(str(each) for each in _MODALITIES[name])
         message = f"Invalid modalities: {value}. Supported combinations are: {supported}."
@@ -105,38 +100,16 @@ def _check_value(path: str, name: str, value: Any) -> None:
 
 
 def _refusal(found: Deviation) -> Refusal:
-    path, value = found.path, found.value
-    if found.kind == "missing field" or (found.kind == "unknown member" and "type" not in value):
-        path = path if found.kind == "missing field" else f"{path}.type"
-        return Refusal("missing_required_parameter", f"Missing required parameter: '{path}'.", path)
-    if found.kind == "unknown field":
-        return Refusal("unknown_parameter", f"Unknown parameter: '{path}'.", path)
-    if found.kind == "wrong type":
-        message = f"Invalid type for '{path}': got {_JSON_NAMES[type(value)]} instead."
-        return Refusal("invalid_type", message, path)
-    if found.kind == "unknown event":
+    path, kind, value = found
+    if kind == "unknown event":
         path = "type"
-    elif found.kind == "unknown member":
-        path, value = f"{path}.type", value["type"]
-    return Refusal("invalid_value", f"Invalid value: '{_short(value)}'.", path)
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else f"{text[:60]}…"
-
-
-def error_event(ids: Ids, refusal: Refusal, event: RealtimeModel | None = None) -> Event:
-    """Make the `error` event for a refused event of the client."""
-    event_id = getattr(event, "event_id", None)
-    error = {
-        "type": "invalid_request_error",
-        "code": refusal.code,
-        "message": refusal.message,
-        "param": refusal.param,
-        "event_id": event_id if isinstance(event_id, str) else None,
-    }
-    return ids.event("error", error=error)
+    elif kind == "unknown member":
+        path, value = f"{path}.type", value.get("type")
+        kind = "missing field" if value is None else kind
+    code, message = _DEVIATIONS.get(kind, _INVALID_VALUE)
+    shown = json.dumps(value, ensure_ascii=False)
+    shown = shown if len(shown) <= 60 else f"{shown[:60]}…"
+    return Refusal(code, message.format(path=path, value=shown), path)
 
 
 class Rules:
@@ -149,22 +122,36 @@ class Rules:
             number between the events is a pause, in seconds.
     """
 
-    def __init__(self, closing: tuple[int, str] | None = None) -> None:
+    def __init__(self, ids: Ids, closing: tuple[int, str] | None = None) -> None:
         self.closing = closing
         self.mismatch: str | None = None
         self.streams: list[Iterator[Event | float]] = []
+        self._ids = ids
+        # What answers an event of the client, by its type.
+        self._handlers: dict[str, Callable[[Event], Iterable[Event]]] = {}
 
     def start(self) -> Iterable[Event]:
         """The events with which a session begins."""
         return []
 
     def receive(self, event: RealtimeModel) -> Iterable[Event]:
-        """The answer to an event of the client."""
-        return []
+        """Answer an event of the client, with an `error` event where it is refused."""
+        try:
+            wire = self._checked(event)
+            if wire["type"] not in self._handlers:
+                message = f"'{wire['type']}' is not for this session."
+                raise Refusal("invalid_value", message, "type")
+            return self._handlers[wire["type"]](wire)
+        except Refusal as refusal:
+            return self._refused(refusal, getattr(event, "event_id", None))
 
     def refuse(self, error: InvalidEventError, text: str) -> Iterable[Event]:
-        """The answer to a message that is not an event."""
-        return []
+        """Answer a message that is not an event."""
+        path, problem = error.problems[0]
+        if path == "type":
+            about = "The 'type' field is missing or not a string."
+            return self._refused(Refusal("invalid_event", about, "type"))
+        return self._refused(Refusal("invalid_json", f"The message is not an event: {problem}."))
 
     def sent(self, event: Event) -> Event | None:
         """An event as the protocol has it; `None` if it has none."""
@@ -173,39 +160,11 @@ class Rules:
     def end(self) -> None:
         """Take it that the connection has ended."""
 
-
-class StrictRules(Rules):
-    """Rules with a method for each event of the client, and errors for the rest."""
-
-    def __init__(self, ids: Ids) -> None:
-        super().__init__()
-        self._ids = ids
-
-    def receive(self, event: RealtimeModel) -> Sequence[Event]:
-        """Answer an event of the client, with an `error` event where it is refused."""
-        try:
-            wire = self._checked(event)
-            found = self._handlers().get(wire["type"])
-            if found is None:
-                message = f"'{wire['type']}' is not for this session."
-                raise Refusal("invalid_value", message, "type")
-            return found(wire)
-        except Refusal as refusal:
-            return [error_event(self._ids, refusal, event)]
-
-    def refuse(self, error: InvalidEventError, text: str) -> Sequence[Event]:
-        """Answer a message that is not an event."""
-        path, problem = error.problems[0]
-        if path == "type":
-            about = "The 'type' field is missing or not a string."
-            return [error_event(self._ids, Refusal("invalid_event", about, "type"))]
-        refusal = Refusal("invalid_json", f"The message is not an event: {problem}.")
-        return [error_event(self._ids, refusal)]
-
     def _checked(self, event: RealtimeModel) -> Event:
         """An event of the client, in the shape of GA; raises `Refusal`."""
         return check(event)
 
-    def _handlers(self) -> Mapping[str, Callable[[Event], Sequence[Event]]]:
-        """What answers an event, by its type."""
-        raise NotImplementedError
+    def _refused(self, refusal: Refusal, event_id: Any = None) -> Sequence[Event]:
+        error = {"type": "invalid_request_error", **vars(refusal)}
+        error["event_id"] = event_id if isinstance(event_id, str) else None
+        return [self._ids.event("error", error=error)]

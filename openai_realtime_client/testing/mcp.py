@@ -10,7 +10,7 @@ from typing import Any
 from openai_realtime_client.core.json_types import is_array, is_object
 from openai_realtime_client.testing.settings import Event
 
-__all__ = ["McpServers", "McpTool", "needs_approval", "offered_tools"]
+__all__ = ["McpServers", "McpTool", "approval", "needs_approval", "offered_tools"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,12 @@ def offered_tools(tools: list[Event] | None, servers: McpServers) -> list[Event]
             if _is_selected(tool.get("allowed_tools"), each, default=True)
         ]
     return found
+
+
+def approval(context: Sequence[Event]) -> Event | None:
+    """The client's answer to a request for approval, if that is the last item."""
+    last = context[-1] if context else {}
+    return last if last.get("type") == "mcp_approval_response" else None
 
 
 def needs_approval(tools: list[Event], label: str, called: McpTool) -> bool:

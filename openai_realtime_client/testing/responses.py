@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
-from openai_realtime_client.core.json_types import at
 from openai_realtime_client.testing import audio
 from openai_realtime_client.testing.answers import Answer, Call, text_of, words
 from openai_realtime_client.testing.conversation import Conversation
-from openai_realtime_client.testing.mcp import McpServers, needs_approval
+from openai_realtime_client.testing.mcp import McpServers, approval, needs_approval
 from openai_realtime_client.testing.settings import Event, Ids, voice_name
 
 __all__ = ["USER_TOKEN_MS", "Response", "Turn"]
@@ -39,34 +38,27 @@ class Response:
     belongs to the conversation.
     """
 
-    def __init__(self, ids: Ids, session: Event, params: Event, turn: Turn, answer: Answer) -> None:
+    def __init__(self, ids: Ids, settings: Event, turn: Turn, answer: Answer) -> None:
         self.id = ids("resp")
         self.is_active = True
-        self.is_in_band = params.get("conversation") != "none"
+        self.is_in_band = settings.get("conversation") != "none"
         self.is_playing = False
         self._ids = ids
         self._turn = turn
         self._conversation = turn.conversation
         self._answer = answer
-        self._cancel_reason: str | None = None
-        self._is_cut = False
+        self._end: Event | None = None  # the `status_details` where it is not completed
         self._text_tokens = 0
         self._audio_ms = 0
         self._began = time.monotonic()
-        settings = {**session, **{k: v for k, v in params.items() if v is not None}}
         self._tools: list[Event] = settings["tools"]
-        self._wire = self._initial(settings, session["audio"]["output"])
+        self._encoding: str = settings["audio"]["output"]["format"]["type"]
+        self._wire = self._initial(settings)
         self.events = self._generate()
-
-    @property
-    def tokens(self) -> int:
-        """What it has used of the rate limit; 0 until it is done."""
-        usage: dict[str, int] = self._wire["usage"] or {}
-        return usage.get("total_tokens", 0)
 
     def cancel(self, reason: str) -> list[Event]:
         """End it for a reason, such as "client_cancelled", with the events that are left of it."""
-        self._cancel_reason = reason
+        self._end = {"type": "cancelled", "reason": reason}
         return [event for event in self.events if isinstance(event, dict)]
 
     @property
@@ -81,11 +73,9 @@ class Response:
         self.is_playing = False
         return [self._ids.event(f"output_audio_buffer.{how}", response_id=self.id)]
 
-    def _initial(self, settings: Event, speech: Event) -> Event:
-        given: Event = at(settings, "audio", "output") or {}
-        output = {**speech, **{k: v for k, v in given.items() if v is not None}}
+    def _initial(self, settings: Event) -> Event:
+        output = settings["audio"]["output"]
         conversation = {"conversation_id": self._conversation.id} if self.is_in_band else {}
-        shown = {"format": output["format"], "voice": voice_name(output["voice"])}
         return {
             "object": "realtime.response",
             "id": self.id,
@@ -95,7 +85,7 @@ class Response:
             **conversation,
             "output_modalities": settings["output_modalities"],
             "max_output_tokens": settings["max_output_tokens"],
-            "audio": {"output": shown},
+            "audio": {"output": {"format": output["format"], "voice": voice_name(output["voice"])}},
             "usage": None,
             "metadata": settings.get("metadata"),
         }
@@ -108,32 +98,20 @@ class Response:
         yield self._ids.event("response.created", response=dict(self._wire))
         if self._answer.delay:
             yield self._answer.delay
-        if self._answer.text is not None and not self._cancel_reason:
+        if self._answer.text is not None and not self._end:
             yield from self._say(self._answer.text)
         for call in self._answer.calls:
-            if self._status == "completed":
+            if not self._end:
                 yield from self._call_tool(call) if call.server_label else self._call(call)
-        self._finish()
-        yield self._ids.event("response.done", response=dict(self._wire))
-
-    @property
-    def _status(self) -> str:
-        if self._cancel_reason:
-            return "cancelled"
-        return "incomplete" if self._is_cut else "completed"
-
-    def _finish(self) -> None:
+        if self._answer.error and not self._end:
+            error = {"type": "server_error", **self._answer.error}
+            self._end = {"type": "failed", "error": error}
         # Before the last event, after which the client may ask for the next response.
         self.is_active = False
-        details: Event = {"reason": self._cancel_reason or "max_output_tokens"}
-        status = self._status
-        if status == "completed" and self._answer.error:
-            status, error = "failed", {"type": "server_error", **self._answer.error}
-            details = {"error": error}
-        self._wire["status"] = status
-        if status != "completed":
-            self._wire["status_details"] = {"type": status, **details}
+        self._wire["status"] = self._end["type"] if self._end else "completed"
+        self._wire["status_details"] = self._end
         self._wire["usage"] = {**self._usage(), **(self._answer.usage or {})}
+        yield self._ids.event("response.done", response=self._wire)
 
     def _usage(self) -> Event:
         durations = self._conversation.audio_ms
@@ -155,32 +133,29 @@ class Response:
             "output_token_details": {"text_tokens": text_out, "audio_tokens": audio_out},
         }
 
-    def _open(self, item: Event) -> Iterator[Event]:
-        place = {"output_index": len(self._wire["output"]), "item": dict(item)}
-        yield self._event("output_item.added", **place)
+    def _open(self, item: Event) -> Generator[Event, None, Event]:
+        """Begin an item; returns where it is, for the events about it."""
+        index = len(self._wire["output"])
+        yield self._event("output_item.added", output_index=index, item=dict(item))
         if self.is_in_band:
             yield self._conversation.begin(item)
+        return {"item_id": item["id"], "output_index": index}
 
     def _close(self, item: Event) -> Iterator[Event]:
         if "status" in item:
-            status = "completed" if self._status == "completed" else "incomplete"
-            item = {**item, "status": status}
-        place = {"output_index": len(self._wire["output"]), "item": item}
+            item = {**item, "status": "incomplete" if self._end else "completed"}
+        index = len(self._wire["output"])
         self._wire["output"] = [*self._wire["output"], item]
         yield from self._conversation.finish(item)
-        yield self._event("output_item.done", **place)
-
-    def _place(self, item: Event) -> Event:
-        return {"item_id": item["id"], "output_index": len(self._wire["output"])}
+        yield self._event("output_item.done", output_index=index, item=item)
 
     def _pieces(self, text: str) -> Iterator[str]:
         """The words of a text, as long as the response may go on."""
         limit = self._wire["max_output_tokens"]
         for piece in words(text):
-            if self._cancel_reason:
-                return
-            if isinstance(limit, int) and self._text_tokens >= limit:
-                self._is_cut = True
+            if isinstance(limit, int) and self._text_tokens >= limit and not self._end:
+                self._end = {"type": "incomplete", "reason": "max_output_tokens"}
+            if self._end:
                 return
             self._text_tokens += 1
             yield piece
@@ -188,10 +163,9 @@ class Response:
     # Calls
 
     def _call(self, call: Call) -> Iterator[Event | float]:
-        item = {"id": self._ids("item"), "type": "function_call", "status": "in_progress"}
-        item |= {"name": call.name, "call_id": self._ids("call"), "arguments": ""}
-        yield from self._open(item)
-        place = {**self._place(item), "call_id": item["call_id"]}
+        item = self._ids.item("function_call", status="in_progress", name=call.name, arguments="")
+        item["call_id"] = self._ids("call")
+        place = {**(yield from self._open(item)), "call_id": item["call_id"]}
         yield from self._stream_arguments(item, call, place)
         kind = "function_call_arguments.done"
         yield self._event(kind, **place, name=call.name, arguments=item["arguments"])
@@ -208,17 +182,16 @@ class Response:
         label = call.server_label or ""
         tools = {each.name: each for each in self._turn.mcp.get(label, ())}
         tool = tools.get(call.name)
-        item: Event = {"id": self._ids("item"), "server_label": label, "name": call.name}
-        request = self._approved()
-        if tool and not request and needs_approval(self._tools, label, tool):
-            item |= {"type": "mcp_approval_request", "arguments": call.json}
+        about: Event = {"server_label": label, "name": call.name}
+        approved = approval(self._turn.context)
+        if tool and not approved and needs_approval(self._tools, label, tool):
+            item = self._ids.item("mcp_approval_request", **about, arguments=call.json)
             yield from self._open(item)
             yield from self._close(item)
             return
-        item |= {"type": "mcp_call", "arguments": "", "output": None, "error": None}
-        item["approval_request_id"] = request
-        yield from self._open(item)
-        place = self._place(item)
+        item = self._ids.item("mcp_call", **about, arguments="", output=None, error=None)
+        item["approval_request_id"] = approved and approved["approval_request_id"]
+        place = yield from self._open(item)
         yield from self._stream_arguments(item, call, place)
         yield self._event("mcp_call_arguments.done", **place, arguments=item["arguments"])
         yield self._ids.event("response.mcp_call.in_progress", **place)
@@ -230,29 +203,21 @@ class Response:
         if kind == "completed":
             yield from self._say(f"The function said: {text_of(item)}")
 
-    def _approved(self) -> str | None:
-        """The id of the request for approval that the client has just approved."""
-        last = self._turn.context[-1] if self._turn.context else {}
-        is_approved = last.get("type") == "mcp_approval_response" and last["approve"]
-        return str(last["approval_request_id"]) if is_approved else None
-
     # Speech and text
 
     def _say(self, text: str) -> Iterator[Event | float]:
         is_audio = "audio" in self._wire["output_modalities"]
         kind, key = ("audio", "transcript") if is_audio else ("text", "text")
         written = "output_audio_transcript" if is_audio else "output_text"
-        item: Event = {"id": self._ids("item"), "type": "message", "status": "in_progress"}
-        item |= {"role": "assistant", "content": []}
-        yield from self._open(item)
-        place = {**self._place(item), "content_index": 0}
+        item = self._ids.item("message", status="in_progress", role="assistant", content=[])
+        place = {**(yield from self._open(item)), "content_index": 0}
         part = {"type": kind, key: ""}
         yield self._event("content_part.added", **place, part=dict(part))
         for piece, chunk in zip_longest(self._pieces(text), self._sound() if is_audio else ()):
             if piece is not None:
                 part[key] += piece
                 yield self._event(f"{written}.delta", **place, delta=piece)
-            if chunk is not None and not self._cancel_reason:
+            if chunk is not None and not self._end:
                 yield from self._play(chunk, place)
             yield from self._pause()
         if is_audio:
@@ -260,11 +225,6 @@ class Response:
         yield self._event(f"{written}.done", **place, **{key: part[key]})
         yield self._event("content_part.done", **place, part=part)
         yield from self._close({**item, "content": [{**part, "type": f"output_{kind}"}]})
-
-    @property
-    def _encoding(self) -> str:
-        found: str = self._wire["audio"]["output"]["format"]["type"]
-        return found
 
     def _sound(self) -> Iterator[bytes]:
         sound = self._answer.audio
@@ -286,5 +246,5 @@ class Response:
             yield self._ids.event("output_audio_buffer.started", response_id=self.id)
 
     def _pause(self) -> Iterator[float]:
-        if self._answer.real_time and not self._cancel_reason:
+        if self._answer.real_time and not self._end:
             yield audio.CHUNK_MS / 1000

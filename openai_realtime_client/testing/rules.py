@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from openai_realtime_client import ga
@@ -11,22 +11,24 @@ from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing import audio
 from openai_realtime_client.testing.answers import Answer, Answers, Call, default_answer, words
 from openai_realtime_client.testing.conversation import Conversation
-from openai_realtime_client.testing.errors import Refusal, StrictRules
-from openai_realtime_client.testing.mcp import McpServers, McpTool, offered_tools
+from openai_realtime_client.testing.errors import Refusal, Rules
+from openai_realtime_client.testing.mcp import McpServers, McpTool, approval, offered_tools
 from openai_realtime_client.testing.responses import USER_TOKEN_MS, Response, Turn
 from openai_realtime_client.testing.settings import (
+    LEVELS,
     PCM,
     Event,
     Ids,
+    given,
+    known,
     merge,
-    returned_settings,
     voice_name,
 )
 
 __all__ = ["SETTINGS", "Model", "RealtimeRules"]
 
 _LEAST_COMMIT_MS = 100
-_TOKEN_LIMIT = 100_000
+_LIMIT = {"name": "tokens", "limit": 100_000, "remaining": 99_000, "reset_seconds": 0.5}
 # The model of the settings that are returned, by the type of the session.
 SETTINGS: dict[str, type[RealtimeModel]] = {
     "realtime": ga.RealtimeSessionCreateResponseGA,
@@ -43,7 +45,7 @@ class Model:
     mcp: McpServers = field(default_factory=dict[str, list[McpTool]])
 
 
-class RealtimeRules(StrictRules):
+class RealtimeRules(Rules):
     """The rules of one GA session, for conversation or for transcription.
 
     By default the model echoes, as `default_answer` does, and speech of the user is transcribed as
@@ -64,35 +66,30 @@ class RealtimeRules(StrictRules):
         self._buffer_start_ms = 0
         self._speech: tuple[str, int] | None = None  # the item's id, where it starts
         self._turns = 0
-        self._tokens_left = _TOKEN_LIMIT
-
-    def start(self) -> Sequence[Event]:
-        """`session.created`."""
-        return [self._session_event("session.created"), *self._list_tools()]
-
-    def _handlers(self) -> Mapping[str, Callable[[Event], Sequence[Event]]]:
-        conversation = self._conversation
-        handlers = {
+        self._handlers |= {
             "session.update": self._update_session,
-            "conversation.item.create": conversation.create,
-            "conversation.item.retrieve": conversation.retrieve,
-            "conversation.item.delete": conversation.delete,
-            "conversation.item.truncate": conversation.truncate,
+            "conversation.item.create": self._conversation.create,
+            "conversation.item.retrieve": self._conversation.retrieve,
+            "conversation.item.delete": self._conversation.delete,
+            "conversation.item.truncate": self._conversation.truncate,
             "input_audio_buffer.append": self._append,
             "input_audio_buffer.commit": self._commit_buffer,
             "input_audio_buffer.clear": self._clear_buffer,
             "response.create": self._create_response,
             "response.cancel": self._cancel_response,
         }
-        return handlers | (
-            {"output_audio_buffer.clear": self._clear_output} if self._is_call else {}
-        )
+        if is_call:
+            self._handlers["output_audio_buffer.clear"] = self._clear_output
+
+    def start(self) -> Sequence[Event]:
+        """`session.created`."""
+        return [self._session_event("session.created"), *self._list_tools()]
 
     # Session
 
     def _session_event(self, kind: str) -> Event:
-        settings = returned_settings(SETTINGS[self.session["type"]], self.session)
-        return self._ids.event(kind, session=settings)
+        settings = SETTINGS[self.session["type"]].from_dict(self.session)
+        return self._ids.event(kind, session=known(settings))
 
     def _update_session(self, event: Event) -> Sequence[Event]:
         update = dict(event["session"])
@@ -108,11 +105,9 @@ class RealtimeRules(StrictRules):
         return [self._session_event("session.updated"), *self._list_tools()]
 
     def _has_spoken(self) -> bool:
+        lengths = self._conversation.audio_ms
         items = self._conversation.items
-        return any(item.get("role") == "assistant" and self._length_ms(item) for item in items)
-
-    def _length_ms(self, item: Event) -> int:
-        return self._conversation.audio_ms.get(item["id"], 0)
+        return any(item.get("role") == "assistant" and item["id"] in lengths for item in items)
 
     def _list_tools(self) -> Iterator[Event]:
         """List the tools of MCP servers that are new in the session."""
@@ -124,8 +119,7 @@ class RealtimeRules(StrictRules):
                 yield from self._list_tools_of(tool["server_label"])
 
     def _list_tools_of(self, label: str) -> Iterator[Event]:
-        item: Event = {"id": self._ids("item"), "type": "mcp_list_tools"}
-        item |= {"server_label": label, "tools": []}
+        item = self._ids.item("mcp_list_tools", server_label=label, tools=[])
         yield self._conversation.begin(item)
         yield self._ids.event("mcp_list_tools.in_progress", item_id=item["id"])
         known = self._model.mcp.get(label)
@@ -161,19 +155,11 @@ class RealtimeRules(StrictRules):
         self._buffer_size += len(data)
         events: list[Event] = []
         if detection := self._listening.get("turn_detection"):
-            # `semantic_vad` has none of these settings.
-            given = {k: v for k, v in detection.items() if v is not None}
-            threshold, silence_ms = (
-                given.get("threshold", 0.5),
-                given.get("silence_duration_ms", 500),
-            )
-            for change, at_ms in self._detector.feed(
-                data, self._received_ms, self._encoding, threshold, silence_ms
-            ):
-                if change == "started":
-                    events += self._speech_started(at_ms - given.get("prefix_padding_ms", 300))
-                else:
-                    events += self._speech_stopped(at_ms)
+            # `semantic_vad` has no levels.
+            levels: Event = {**LEVELS, **given(detection)}
+            for what, at_ms in self._detector.feed(data, self._received_ms, self._encoding, levels):
+                begin_or_end = self._speech_started if what == "started" else self._speech_stopped
+                events += begin_or_end(at_ms)
         return events
 
     def _speech_started(self, at_ms: int) -> Sequence[Event]:
@@ -181,9 +167,7 @@ class RealtimeRules(StrictRules):
         item_id, start_ms = self._speech = self._ids("item"), max(at_ms, self._buffer_start_ms)
         place = {"audio_start_ms": start_ms, "item_id": item_id}
         started = self._ids.event("input_audio_buffer.speech_started", **place)
-        if self._detects("interrupt_response"):
-            return [started, *self._interrupt()]
-        return [started]
+        return [started, *(self._interrupt() if self._detects("interrupt_response") else ())]
 
     def _detects(self, name: str) -> bool:
         return self._listening["turn_detection"].get(name) is not False
@@ -291,14 +275,14 @@ class RealtimeRules(StrictRules):
         self, params: Event, context: list[Event], default: Answer | None = None
     ) -> None:
         self._turns += 1
-        given = {name: params.get(name) for name in ("tools", "tool_choice")}
-        given = {k: self.session[k] if v is None else v for k, v in given.items()}
+        output = {**self._speaking, **given(at(params, "audio", "output") or {})}
+        settings: Event = {**self.session, **given(params), "audio": {"output": output}}
         answer = self._approved(context) or self._given_answer(context) or default
         if answer is None:
-            tools = offered_tools(given["tools"], self._model.mcp)
-            answer = default_answer(context, tools, given["tool_choice"])
+            tools = offered_tools(settings["tools"], self._model.mcp)
+            answer = default_answer(context, tools, settings["tool_choice"])
         turn = Turn(self._conversation, context, self._model.mcp, self._is_call)
-        response = Response(self._ids, self.session, params, turn, answer)
+        response = Response(self._ids, settings, turn, answer)
         self._responses = [r for r in self._responses if r.is_active or r.is_playing]
         self._responses.append(response)
         self.streams.append(self._stream(response))
@@ -312,22 +296,19 @@ class RealtimeRules(StrictRules):
 
     def _approved(self, context: list[Event]) -> Answer | None:
         """What follows the client's approval of a call, or its refusal."""
-        last = context[-1] if context else {}
-        if last.get("type") != "mcp_approval_response":
+        response = approval(context)
+        if not response:
             return None
-        if not last["approve"]:
+        if not response["approve"]:
             return Answer("The call was not approved.")
-        request = self._conversation.find(last["approval_request_id"], "approve")
+        request = self._conversation.find(response["approval_request_id"], "approve")
         call = Call(request["name"], request["arguments"], request["server_label"])
         return Answer(calls=[call])
 
     def _stream(self, response: Response) -> Iterator[Event | float]:
         """A response and then, once it is done, what follows from it."""
         yield from response.events
-        self._tokens_left = max(0, self._tokens_left - response.tokens)
-        limit = {"name": "tokens", "limit": _TOKEN_LIMIT, "remaining": self._tokens_left}
-        limits = [{**limit, "reset_seconds": 0.5}]
-        yield self._ids.event("rate_limits.updated", rate_limits=limits)
+        yield self._ids.event("rate_limits.updated", rate_limits=[_LIMIT])
         turns, idle_ms = self._turns, at(self._listening, "turn_detection", "idle_timeout_ms")
         if response.is_playing or idle_ms:
             yield response.playback_left

@@ -8,6 +8,7 @@ import copy
 import hmac
 import socket
 import threading
+import time
 from collections.abc import Coroutine, Iterable, Mapping
 from concurrent.futures import Future
 from functools import partial
@@ -18,15 +19,12 @@ from weakref import WeakSet
 from typing_extensions import Self, Unpack
 
 from openai_realtime_client.testing.answers import Answers
-from openai_realtime_client.testing.calls import RealtimeCall, announce
-from openai_realtime_client.testing.endpoints import Endpoints, refused
+from openai_realtime_client.testing.endpoints import Endpoints, RealtimeCall, announce, refused
 from openai_realtime_client.testing.errors import Rules
-from openai_realtime_client.testing.faults import Faults
 from openai_realtime_client.testing.mcp import McpServers
-from openai_realtime_client.testing.recording import RecordedEvent, read_recording
+from openai_realtime_client.testing.recording import RecordedEvent, Script, read_recording
 from openai_realtime_client.testing.rules import Model, RealtimeRules
-from openai_realtime_client.testing.script import Script
-from openai_realtime_client.testing.session import Received, ReplaySession, Sent
+from openai_realtime_client.testing.session import Faults, Received, ReplaySession, Sent
 from openai_realtime_client.testing.settings import Ids, new_session
 from openai_realtime_client.testing.translation import TranslationRules, new_translation
 from openai_realtime_client.testing.v1 import V1Rules
@@ -139,8 +137,7 @@ class ReplayServer(Generic[Received, Sent]):
         self._endpoints = Endpoints()
         self._requests = 0
         self._thread: threading.Thread | None = None
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._running: dict[asyncio.Task[Any], ReplaySession[Received, Sent]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._sockets: WeakSet[WebSocket] = WeakSet()
         self._loop: asyncio.SelectorEventLoop
         self._listener: socket.socket
@@ -243,19 +240,19 @@ class ReplayServer(Generic[Received, Sent]):
         await self._stop.wait()
         self._loop.remove_reader(self._listener)
         self._listener.close()
-        for session in self._running.values():
+        for session in self.sessions:
             session.begin_close(1001)
-        if self._running:
+        if self._tasks:
             # Clients have the time to answer.
-            await asyncio.wait({*self._running}, timeout=_TIMEOUT)
+            await asyncio.wait({*self._tasks}, timeout=_TIMEOUT)
         for connection in self._sockets:
             connection.transport.abort()
-        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        while self._tasks:
             # So that each has begun: only then does it clean up.
             await asyncio.sleep(0)
-            for task in others:
+            for task in self._tasks:
                 task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _accept(self) -> None:
         # The client may be gone again.
@@ -271,11 +268,10 @@ class ReplayServer(Generic[Received, Sent]):
         )
         self._sockets.add(made)
 
-    def _begin(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return task
 
     def _answer(self, connection: WebSocket, request: HttpRequest | None) -> None:
         """Respond to a request, or begin the session that it asks for."""
@@ -287,9 +283,7 @@ class ReplayServer(Generic[Received, Sent]):
         elif request and connection.accept(request):
             session = self._new_session(connection, request)
             self.sessions.append(session)
-            task = self._begin(session.run())
-            self._running[task] = session
-            task.add_done_callback(self._running.pop)
+            self._begin(session.run())
 
     def _response(self, request: HttpRequest | None) -> Response | None:
         """What to respond to a request; `None` for a handshake that is not refused."""
@@ -305,8 +299,8 @@ class ReplayServer(Generic[Received, Sent]):
         return self._endpoints.answer(request)
 
     def _is_key_valid(self, key: str) -> bool:
-        if self._endpoints.settings_for(key) is not None:
-            return not self._endpoints.has_expired(key)
+        if key in self._endpoints.secrets:
+            return self._endpoints.secrets[key][1] > time.time()
         return self._api_key is None or hmac.compare_digest(key.encode(), self._api_key.encode())
 
     def _refused_handshake(self, request: HttpRequest) -> Response | None:
@@ -341,16 +335,16 @@ class ReplayServer(Generic[Received, Sent]):
         return session
 
     def _rules(self, request: HttpRequest, protocol: str, call: RealtimeCall | None) -> Rules:
-        if not self._is_key_valid(request.key):
-            return Rules((3000, "invalid_request_error.invalid_api_key"))
-        if request.asks_for_v1 and protocol == "ga":
-            return Rules((4000, "invalid_request_error.beta_api_shape_disabled"))
-        if self._script is not None:
-            return Script(self._script)
         ids = Ids(len(self.sessions) + 1)
+        if not self._is_key_valid(request.key):
+            return Rules(ids, (3000, "invalid_request_error.invalid_api_key"))
+        if request.asks_for_v1 and protocol == "ga":
+            return Rules(ids, (4000, "invalid_request_error.beta_api_shape_disabled"))
+        if self._script is not None:
+            return Script(ids, self._script)
         model = request.query.get("model") or request.query.get("deployment")
-        settings = call.settings if call else self._endpoints.settings_for(request.key)
-        settings = copy.deepcopy(settings)  # Sessions change theirs.
+        issued, _ = self._endpoints.secrets.get(request.key, (None, 0))
+        settings = copy.deepcopy(call.settings if call else issued)  # Sessions change theirs.
         if request.is_translation:
             translation = new_translation(ids("sess"), model or "gpt-realtime-translate")
             return TranslationRules(settings or translation, ids)

@@ -10,16 +10,17 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
 from typing_extensions import TypeVar
 
 from openai_realtime_client import ga, v1
+from openai_realtime_client.core.credentials import Hidden
 from openai_realtime_client.core.errors import InvalidEventError
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing.errors import Rules
-from openai_realtime_client.testing.faults import Faults, huge_event
 from openai_realtime_client.testing.recording import RecordedEvent
 from openai_realtime_client.testing.settings import Event
 from openai_realtime_client.testing.websocket import HttpRequest, WebSocket
@@ -30,21 +31,39 @@ if TYPE_CHECKING:
     V1Received = v1.RealtimeClientEvent
     V1Sent = v1.RealtimeServerEvent
 
-__all__ = ["Received", "ReplaySession", "Sent"]
+__all__ = ["Faults", "Received", "ReplaySession", "Sent"]
 
 # The events of the client and of the server: of either protocol, unless the server speaks one.
 Received = TypeVar("Received", bound=RealtimeModel, default="GaReceived | V1Received")
 Sent = TypeVar("Sent", bound=RealtimeModel, default="GaSent | V1Sent")
 Model = TypeVar("Model", bound=RealtimeModel)
 
-_SECRET_HEADERS = {"authorization", "api-key", "cookie", "sec-websocket-protocol"}
 
+@dataclass(frozen=True)
+class Faults:
+    """Faults of a session. Each happens once, after so many of the server's events; 0 is at once.
 
-class _Headers(dict[str, str]):
-    """Headers by their names in lower case. Secrets do not show in the repr."""
+    - `cut_after`: the TCP connection ends without a close frame
+    - `close_after`: the server closes with `close_code` and `close_reason`
+    - `garbage_after`: a text message that is not JSON; the session goes on
+    - `broken_frame_after`: bytes that are no WebSocket frame; then the connection ends
+    - `huge_after`: a `rate_limits.updated` event of `huge_size` bytes; the session goes on
+    - `delay`: seconds to wait before each event of the server
+    - `refuse`: status of the HTTP response to the handshake, with `refuse_body`, JSON or not; there
+      is no session then
+    """
 
-    def __repr__(self) -> str:
-        return repr({n: "***" if n in _SECRET_HEADERS else v for n, v in self.items()})
+    cut_after: int | None = None
+    close_after: int | None = None
+    close_code: int = 1011
+    close_reason: str = ""
+    garbage_after: int | None = None
+    broken_frame_after: int | None = None
+    huge_after: int | None = None
+    huge_size: int = 20 * 2**20
+    delay: float = 0.0
+    refuse: int | None = None
+    refuse_body: str = ""
 
 
 class ReplaySession(Generic[Received, Sent]):
@@ -72,7 +91,7 @@ class ReplaySession(Generic[Received, Sent]):
         keep_events: bool,
     ) -> None:
         self.request_path = request.target
-        self.headers: Mapping[str, str] = _Headers(request.headers)
+        self.headers: Mapping[str, str] = Hidden(request.headers)
         self.protocol = protocol
         self.received: list[Received] = []
         self.sent: list[Sent] = []
@@ -87,7 +106,7 @@ class ReplaySession(Generic[Received, Sent]):
         self._rules = rules
         self._faults = faults
         self._keep_events = keep_events
-        self._log: list[tuple[RealtimeModel, bool, float]] = []
+        self._log: list[tuple[Literal["client", "server"], RealtimeModel, float]] = []
         self._began = time.monotonic()
         self._count = 0
         self._pushed = itertools.count(1)
@@ -126,10 +145,7 @@ class ReplaySession(Generic[Received, Sent]):
 
     def recording(self) -> list[RecordedEvent]:
         """The session as a recording: `to_json()` of each is a line of its file."""
-        return [
-            RecordedEvent("client" if by_client else "server", event.to_dict(), at_ms)
-            for event, by_client, at_ms in list(self._log)
-        ]
+        return [RecordedEvent(side, event.to_dict(), at) for side, event, at in [*self._log]]
 
     @overload
     def wait_for(self, kind: type[Model], timeout: float = 5.0) -> Model: ...
@@ -215,10 +231,10 @@ class ReplaySession(Generic[Received, Sent]):
         except InvalidEventError as error:
             return self._rules.refuse(error, message)
         if self._keep_events:
+            self._note("client", event)
             with self._changed:
                 self.received.append(event)
                 self._changed.notify_all()
-            self._note(event, by_client=True)
         return self._rules.receive(event)
 
     def _begin(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -246,9 +262,9 @@ class ReplaySession(Generic[Received, Sent]):
                 return index
         return None
 
-    def _note(self, event: RealtimeModel, *, by_client: bool) -> None:
+    def _note(self, side: Literal["client", "server"], event: RealtimeModel) -> None:
         at_ms = round((time.monotonic() - self._began) * 1000, 1)
-        self._log.append((event, by_client, at_ms))
+        self._log.append((side, event, at_ms))
 
     async def _stream(self, events: Iterator[Event | float]) -> None:
         while True:
@@ -283,7 +299,7 @@ class ReplaySession(Generic[Received, Sent]):
         if self._keep_events:
             parsed = self._parse_server(text)
             self.sent.append(parsed)
-            self._note(parsed, by_client=False)
+            self._note("server", parsed)
         await self._socket.send_text(text)
         self._count += 1
         await self._trigger()
@@ -294,7 +310,7 @@ class ReplaySession(Generic[Received, Sent]):
         if faults.garbage_after == self._count:
             await socket.send_text('{"type": "response.')
         if faults.huge_after == self._count:
-            await socket.send_text(huge_event("event_huge", faults.huge_size))
+            await socket.send_text(_huge_event("event_huge", faults.huge_size))
         if faults.broken_frame_after == self._count:
             # A text frame with all reserved bits, which no extension uses.
             socket.cut(b"\xf1\x03bad")
@@ -302,3 +318,11 @@ class ReplaySession(Generic[Received, Sent]):
             socket.begin_close(faults.close_code, faults.close_reason)
         if faults.cut_after == self._count:
             socket.cut()
+
+
+def _huge_event(event_id: str, size: int) -> str:
+    """A `rate_limits.updated` event whose JSON text has `size` bytes, or as few as can be."""
+    head = f'{{"type":"rate_limits.updated","event_id":"{event_id}","rate_limits":['
+    limit = '{"name":"tokens","limit":1,"remaining":1,"reset_seconds":0.0}'
+    count = (size - len(head) - 2) // (len(limit) + 1)
+    return (head + ",".join([limit] * count)).ljust(size - 2) + "]}"

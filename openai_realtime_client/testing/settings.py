@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import time
-from typing import Any, TypeVar
+from typing import Any
 
-from openai_realtime_client.core.deviations import deviations
-from openai_realtime_client.core.json_types import is_object
-from openai_realtime_client.core.model import RealtimeModel
+from openai_realtime_client.core.json_types import is_array, is_object
+from openai_realtime_client.core.model import RealtimeModel, UnknownModel
 
-__all__ = ["PCM", "Event", "Ids", "merge", "new_session", "returned_settings", "updated"]
-
-Model = TypeVar("Model", bound=RealtimeModel)
+__all__ = ["LEVELS", "PCM", "Event", "Ids", "given", "known", "merge", "new_session", "updated"]
 
 # An event, or part of one, as it is on the wire.
 Event = dict[str, Any]
 
 PCM: Event = {"type": "audio/pcm", "rate": 24000}
 _RESPONDS: Event = {"create_response": True, "interrupt_response": True}
-_LEVELS: Event = {"threshold": 0.5, "prefix_padding_ms": 300, "silence_duration_ms": 200}
+LEVELS: Event = {"threshold": 0.5, "prefix_padding_ms": 300, "silence_duration_ms": 200}
 _DETECTIONS: dict[str, Event] = {
-    "server_vad": {"type": "server_vad", **_LEVELS, "idle_timeout_ms": None, **_RESPONDS},
+    "server_vad": {"type": "server_vad", **LEVELS, "idle_timeout_ms": None, **_RESPONDS},
     "semantic_vad": {"type": "semantic_vad", "eagerness": "auto", **_RESPONDS},
 }
 _LIFETIME = 1800
@@ -43,6 +39,15 @@ class Ids:
         """Make an event of the server."""
         return {"type": kind, "event_id": self("event"), **fields}
 
+    def item(self, kind: str, **fields: Any) -> Event:
+        """Make an item of a conversation."""
+        return {"id": self("item"), "type": kind, **fields}
+
+
+def given(settings: Event) -> Event:
+    """The settings that are not `null`, which stands for a default."""
+    return {name: value for name, value in settings.items() if value is not None}
+
 
 def new_session(session_id: str, model: str, kind: str = "realtime") -> Event:
     """The settings with which a session begins; `kind` is "realtime" or "transcription"."""
@@ -51,7 +56,7 @@ def new_session(session_id: str, model: str, kind: str = "realtime") -> Event:
     common["expires_at"] = int(time.time()) + _LIFETIME
     if kind == "transcription":
         # Such a session has no responses, and so neither creates nor interrupts them.
-        listening["turn_detection"] = {"type": "server_vad", **_LEVELS}
+        listening["turn_detection"] = {"type": "server_vad", **LEVELS}
         common["object"] = "realtime.transcription_session"
         return {**common, "audio": {"input": listening}}
     listening["turn_detection"] = dict(_DETECTIONS["server_vad"])
@@ -95,8 +100,8 @@ def merge(session: Event, update: Event) -> Event:
         speech["voice"] = voice_name(speech["voice"])
     detection = listening.get("turn_detection")
     if detection and session["type"] == "realtime":
-        given = {name: value for name, value in detection.items() if value is not None}
-        listening["turn_detection"] = {**_DETECTIONS.get(detection.get("type"), {}), **given}
+        default = _DETECTIONS.get(detection.get("type"), {})
+        listening["turn_detection"] = {**default, **given(detection)}
     if listening.get("transcription"):
         settings = {"language": None, "prompt": None, **listening["transcription"]}
         listening["transcription"] = settings
@@ -109,14 +114,19 @@ def voice_name(voice: Any) -> str:
     return name
 
 
-def returned_settings(model: type[Model], settings: Event) -> Event:
-    """The settings as the server returns them, without those that `model` does not have."""
-    settings = copy.deepcopy(settings)
-    for found in deviations(model.from_dict(settings)):
-        if found.kind == "unknown field":
-            place = settings
-            *parents, last = found.path.split(".")
-            for name in parents:
-                place = place[name]
-            del place[last]
-    return settings
+def known(model: RealtimeModel) -> Event:
+    """An event or settings as JSON, without the fields and nulls that their schema lacks."""
+    _forget_unknown(model)
+    return model.to_dict()
+
+
+def _forget_unknown(node: Any) -> None:
+    if is_array(node):
+        for each in node:
+            _forget_unknown(each)
+    elif isinstance(node, RealtimeModel) and not isinstance(node, UnknownModel):
+        (node.model_extra or {}).clear()
+        for name, value in node.__dict__.items():
+            if value is None and name not in node.__nullable__:
+                node.model_fields_set.discard(name)
+            _forget_unknown(value)

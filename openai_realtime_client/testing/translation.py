@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from openai_realtime_client.core.json_types import at
 from openai_realtime_client.testing import audio
-from openai_realtime_client.testing.errors import StrictRules
+from openai_realtime_client.testing.errors import Rules
 from openai_realtime_client.testing.settings import Event, Ids, updated
 
 __all__ = ["TranslationRules", "new_translation"]
@@ -27,7 +27,7 @@ def new_translation(session_id: str, model: str) -> Event:
     }
 
 
-class TranslationRules(StrictRules):
+class TranslationRules(Rules):
     """The rules of one translation session.
 
     The translation of any audio is the audio itself, in chunks of 200 ms, each with a word of
@@ -40,17 +40,15 @@ class TranslationRules(StrictRules):
         self._session = session
         self._pending = bytearray()
         self._chunks = 0
-
-    def start(self) -> Sequence[Event]:
-        """`session.created`."""
-        return [self._ids.event("session.created", session=self._session)]
-
-    def _handlers(self) -> Mapping[str, Callable[[Event], Sequence[Event]]]:
-        return {
+        self._handlers |= {
             "session.update": self._update,
             "session.input_audio_buffer.append": self._append,
             "session.close": self._close,
         }
+
+    def start(self) -> Sequence[Event]:
+        """`session.created`."""
+        return [self._ids.event("session.created", session=self._session)]
 
     def _update(self, event: Event) -> Sequence[Event]:
         self._session = updated(self._session, {"audio": at(event, "session", "audio")}, {})

@@ -10,7 +10,7 @@ from openai_realtime_client.core.json_types import at, is_object
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing.errors import check
 from openai_realtime_client.testing.rules import RealtimeRules
-from openai_realtime_client.testing.settings import Event, returned_settings
+from openai_realtime_client.testing.settings import PCM, Event, known
 
 __all__ = ["V1Rules", "ga_settings", "v1_settings"]
 
@@ -23,10 +23,14 @@ _EVENTS = {
     "response.output_audio_transcript.delta": "response.audio_transcript.delta",
     "response.output_audio_transcript.done": "response.audio_transcript.done",
 }
-# Where GA has a setting of v1; what has the same name in both is in `_SAME`.
+# Where GA has a setting of v1.
 _SETTINGS = {
+    **{name: name for name in ("model", "instructions", "tools", "tool_choice", "include")},
+    **{name: name for name in ("conversation", "metadata", "input")},
     "modalities": "output_modalities",
+    # The first is a session's, the second a response's: the service's own examples name it so.
     "max_response_output_tokens": "max_output_tokens",
+    "max_output_tokens": "max_output_tokens",
     "input_audio_format": "audio.input.format",
     "input_audio_transcription": "audio.input.transcription",
     "input_audio_noise_reduction": "audio.input.noise_reduction",
@@ -34,14 +38,17 @@ _SETTINGS = {
     "output_audio_format": "audio.output.format",
     "voice": "audio.output.voice",
 }
-_SAME = ("model", "instructions", "tools", "tool_choice")
-_ONLY_SENT = ("max_output_tokens", "include", "conversation", "metadata")
-_FORMATS: dict[Any, Event] = {
-    "pcm16": {"type": "audio/pcm", "rate": 24000},
-    "g711_ulaw": {"type": "audio/pcmu"},
-    "g711_alaw": {"type": "audio/pcma"},
+_FORMATS: list[tuple[Any, Any]] = [
+    ("pcm16", PCM),
+    ("g711_ulaw", {"type": "audio/pcmu"}),
+    ("g711_alaw", {"type": "audio/pcma"}),
+]
+# The values of settings, in v1 and in GA. Of two that mean the same, the server returns the first.
+_VALUES: dict[str, list[tuple[Any, Any]]] = {
+    "modalities": [(["text", "audio"], ["audio"]), (["audio", "text"], ["audio"])],
+    "input_audio_format": _FORMATS,
+    "output_audio_format": _FORMATS,
 }
-_FORMAT_NAMES: dict[Any, str] = {value["type"]: name for name, value in _FORMATS.items()}
 _MODES = ("none", "auto", "required")
 
 
@@ -57,12 +64,13 @@ class V1Rules(RealtimeRules):
         return [*super().start(), created]
 
     def _checked(self, event: RealtimeModel) -> Event:
-        # The service's own examples name this field so.
         return self._to_ga(check(event, allowed="response.max_output_tokens"))
 
     def sent(self, event: Event) -> Event | None:
         """An event in the names and shapes of v1."""
-        return None if event["type"] == "conversation.item.done" else self._to_v1(event)
+        if event["type"] == "conversation.item.done":
+            return None
+        return known(v1.parse_server_event(self._to_v1(event)))
 
     def _to_ga(self, wire: Event) -> Event:
         kind = wire["type"]
@@ -81,95 +89,58 @@ class V1Rules(RealtimeRules):
     def _to_v1(self, event: Event) -> Event:
         kind = event["type"]
         wire: Event = {**event, "type": _EVENTS.get(kind, kind)}
+        own = {"temperature": self._temperature}
         if "item" in wire:
             wire["item"] = _v1_item(wire["item"])
         if "response" in wire:
-            wire["response"] = self._v1_response(wire["response"])
-        if kind == "response.function_call_arguments.done":
-            del wire["name"]
+            output = [_v1_item(item) for item in event["response"]["output"]]
+            settings = {**event["response"], **v1_settings(event["response"])}
+            wire["response"] = {**settings, **own, "output": output}
         if kind == "error":
-            wire["error"] = {**wire["error"], "param": _v1_path(wire["error"]["param"])}
+            param = wire["error"]["param"]
+            paths = {f"session.{path}": f"session.{old}" for old, path in _SETTINGS.items()}
+            wire["error"] = {**wire["error"], "param": paths.get(param, param)}
         if kind in ("session.created", "session.updated"):
-            if wire["session"]["type"] == "transcription":
+            wire["session"] = {"id": event["session"]["id"], **v1_settings(event["session"]), **own}
+            if event["session"]["type"] == "transcription":
+                # The schema has neither the first of these events nor its id.
                 wire["type"] = f"transcription_{kind}"
-            wire["session"] = self._v1_session(wire["session"], kind)
-        return wire
-
-    def _v1_session(self, session: Event, kind: str) -> Event:
-        settings = v1_settings(session)
-        if session["type"] == "transcription":
-            transcription = v1.RealtimeTranscriptionSessionCreateResponse
-            # The schema has neither this event nor the id.
-            created = {"id": session["id"]} if kind == "session.created" else {}
-            return {**created, **returned_settings(transcription, settings)}
-        own = {"id": session["id"], "temperature": self._temperature}
-        return returned_settings(v1.RealtimeSession, {**own, **settings})
-
-    def _v1_response(self, response: Event) -> Event:
-        wire = {**response, **v1_settings(response), "temperature": self._temperature}
-        for name in ("audio", "output_modalities", "max_response_output_tokens"):
-            del wire[name]
-        wire["output"] = [_v1_item(item) for item in response["output"]]
-        details: Any = at(response, "usage", "input_token_details")
-        if is_object(details):
-            names = ("image_tokens", "cached_tokens_details")
-            details = {name: value for name, value in details.items() if name not in names}
-            wire["usage"] = {**response["usage"], "input_token_details": details}
+                shape = v1.RealtimeTranscriptionSessionCreateResponse
+                created = {"id": event["session"]["id"]} if kind == "session.created" else {}
+                wire["session"] = {**created, **known(shape.from_dict(wire["session"]))}
         return wire
 
 
 def ga_settings(settings: Event) -> Event:
     """Settings of a session or a response of v1, as many as there are, in the shape of GA."""
-    found = {name: settings[name] for name in (*_SAME, *_ONLY_SENT) if name in settings}
+    found: Event = {}
     for old, path in _SETTINGS.items():
         if old in settings:
             *parents, last = path.split(".")
-            place: Event = found
+            place = found
             for name in parents:
                 place = place.setdefault(name, {})
-            place[last] = _ga_value(old, settings[old])
-    if choice := found.get("tool_choice"):
-        is_mode = choice in _MODES
-        found["tool_choice"] = choice if is_mode else {"type": "function", "name": choice}
-    if settings.get("input") is not None:
-        found["input"] = [_ga_item(item) for item in settings["input"]]
+            value = settings[old]
+            place[last] = next((ga for v1, ga in _VALUES.get(old, ()) if v1 == value), value)
+    if (choice := found.get("tool_choice")) and choice not in _MODES:
+        found["tool_choice"] = {"type": "function", "name": choice}
+    if found.get("input"):
+        found["input"] = [_ga_item(item) for item in found["input"]]
     return found
 
 
 def v1_settings(settings: Event) -> Event:
     """Settings of a session or a response of GA, as many as v1 has, in the shape of v1."""
-    found = {name: settings[name] for name in _SAME if name in settings}
+    found: Event = {}
     for old, path in _SETTINGS.items():
         *parents, last = path.split(".")
         place: Any = at(settings, *parents)
         if is_object(place) and last in place:
-            found[old] = _v1_value(old, place[last])
-    if "tool_choice" in found and not isinstance(found["tool_choice"], str):
+            value = place[last]
+            found[old] = next((v1 for v1, ga in _VALUES.get(old, ()) if ga == value), value)
+    if is_object(found.get("tool_choice")):
         found["tool_choice"] = found["tool_choice"]["name"]
     return found
-
-
-def _ga_value(name: str, value: Any) -> Any:
-    if name == "modalities" and value is not None:
-        return ["audio"] if "audio" in value else ["text"]
-    return _FORMATS.get(value, value) if "format" in name else value
-
-
-def _v1_value(name: str, value: Any) -> Any:
-    if name == "modalities":
-        return ["text", "audio"] if "audio" in value else ["text"]
-    if "format" in name:
-        return _FORMAT_NAMES[value["type"]]
-    if name in ("input_audio_transcription", "turn_detection") and value:
-        return {key: each for key, each in value.items() if each is not None}
-    return value
-
-
-def _v1_path(param: str | None) -> str | None:
-    for old, path in _SETTINGS.items():
-        if param == f"session.{path}":
-            return f"session.{old}"
-    return param
 
 
 def _ga_item(item: Event) -> Event:
@@ -189,7 +160,4 @@ def _v1_item(item: Event) -> Event:
 
 
 def _v1_part(part: Event) -> Event:
-    part = {name: value for name, value in part.items() if value is not None}
-    if "type" in part:
-        part["type"] = part["type"].removeprefix("output_")
-    return part
+    return {**part, "type": part["type"].removeprefix("output_")} if "type" in part else part

@@ -32,8 +32,6 @@ _MESSAGE_LIMIT = 64 * 2**20
 _MOST_WAITING = 64
 _CLOSE_TIMEOUT = 0.5
 _HEAD_LIMIT = 2**16
-# Of bodies: fewer than 100 MB.
-_LENGTH_DIGITS = 8
 
 
 @dataclass(frozen=True)
@@ -105,10 +103,9 @@ def _parsed(data: bytes) -> tuple[HttpRequest, bytes] | None:
     urlsplit(target)
     fields = http.client.parse_headers(BytesIO(lines)).items()
     headers = {name.lower(): value for name, value in fields}
-    length = headers.get("content-length", "0")
-    if not (length.isascii() and length.isdecimal() and len(length) <= _LENGTH_DIGITS):
+    size = int(headers.get("content-length", "0"))
+    if size < 0:
         raise ValueError
-    size = int(length)
     if len(rest) < size:
         return None
     return HttpRequest(head + end, method, target, headers, rest[:size]), rest[size:]
@@ -135,7 +132,7 @@ class WebSocket(Connection):
         self.protocol: ServerProtocol
         self._answer = answer
         self._is_answered = False
-        self._received = bytearray()
+        self._received = b""
 
     @property
     def first_close(self) -> tuple[int | None, str]:
@@ -169,7 +166,7 @@ class WebSocket(Connection):
     def open(self) -> None:
         """Send the answer to an accepted handshake, and take what came after it."""
         self.send_data()
-        self.data_received(bytes(self._received))
+        self.data_received(self._received)
 
     async def send_text(self, text: str) -> None:
         """Send a text message; drop it where the connection is closing."""
@@ -204,14 +201,14 @@ class WebSocket(Connection):
                 self._expect_end()
             return
         self._received += data
-        request: HttpRequest | None = None
         try:
-            if (parsed := _parsed(bytes(self._received))) is None:
-                return
-            request, self._received = parsed[0], bytearray(parsed[1])
+            parsed = _parsed(self._received)
         except (http.client.HTTPException, ValueError):
-            pass
-        self._answer(self, request)
+            self._answer(self, None)
+        else:
+            if parsed:
+                request, self._received = parsed
+                self._answer(self, request)
 
     def eof_received(self) -> None:
         """Take it that the client sends no more."""

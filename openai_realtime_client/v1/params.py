@@ -8,7 +8,7 @@ Each `…Param` is the dictionary of the model of that name. At run time it is a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias, Union
+from typing import Any, Literal, TypeAlias
 
 from typing_extensions import Required, TypedDict
 
@@ -829,9 +829,9 @@ class RealtimeClientEventTranscriptionSessionUpdateParam(TypedDict, total=False)
     """The transcription settings to change. Fields that are left out keep their current value."""
 
 
-VoiceIdsSharedParam: TypeAlias = Union[
-    str,
-    Literal[
+VoiceIdsSharedParam: TypeAlias = (
+    str
+    | Literal[
         "alloy",
         "ash",
         "ballad",
@@ -843,9 +843,9 @@ VoiceIdsSharedParam: TypeAlias = Union[
         "sage",
         "shimmer",
         "verse",
-    ],
-    "models.VoiceIdsSharedEnum",
-]
+    ]
+    | models.VoiceIdsSharedEnum
+)
 """Voice for spoken output, as a known name or any other string.
 
 Both members are strings: the enum lists the published names (`alloy`, `ash`, `ballad`, `coral`,
@@ -855,9 +855,9 @@ that another server or a later release offers. The list is shared with other aud
 """
 
 
-RealtimeResponseCreateParamsMaxResponseOutputTokensParam: TypeAlias = Union[
-    int, Literal["inf"], "models.RealtimeResponseCreateParamsMaxResponseOutputTokensEnum"
-]
+RealtimeResponseCreateParamsMaxResponseOutputTokensParam: TypeAlias = (
+    int | Literal["inf"] | models.RealtimeResponseCreateParamsMaxResponseOutputTokensEnum
+)
 """Limit on output tokens, as a number or `inf`.
 
 An integer from 1 to 4096 sets a fixed limit for one response, tool calls included; the string
@@ -865,9 +865,9 @@ An integer from 1 to 4096 sets a fixed limit for one response, tool calls includ
 """
 
 
-RealtimeResponseCreateParamsConversationParam: TypeAlias = Union[
-    str, Literal["auto", "none"], "models.RealtimeResponseCreateParamsConversationEnum"
-]
+RealtimeResponseCreateParamsConversationParam: TypeAlias = (
+    str | Literal["auto", "none"] | models.RealtimeResponseCreateParamsConversationEnum
+)
 """Where the output of a response goes: `auto`, `none` or another string.
 
 `auto` (the default) adds the output to the default conversation; `none` makes an out-of-band
@@ -876,20 +876,20 @@ enum too, and any other string is taken as a conversation id.
 """
 
 
-RealtimeClientEventParam: TypeAlias = Union[
-    RealtimeClientEventConversationItemCreateParam,
-    RealtimeClientEventConversationItemDeleteParam,
-    RealtimeClientEventConversationItemRetrieveParam,
-    RealtimeClientEventConversationItemTruncateParam,
-    RealtimeClientEventInputAudioBufferAppendParam,
-    RealtimeClientEventInputAudioBufferClearParam,
-    RealtimeClientEventOutputAudioBufferClearParam,
-    RealtimeClientEventInputAudioBufferCommitParam,
-    RealtimeClientEventResponseCancelParam,
-    RealtimeClientEventResponseCreateParam,
-    RealtimeClientEventSessionUpdateParam,
-    RealtimeClientEventTranscriptionSessionUpdateParam,
-]
+RealtimeClientEventParam: TypeAlias = (
+    RealtimeClientEventConversationItemCreateParam
+    | RealtimeClientEventConversationItemDeleteParam
+    | RealtimeClientEventConversationItemRetrieveParam
+    | RealtimeClientEventConversationItemTruncateParam
+    | RealtimeClientEventInputAudioBufferAppendParam
+    | RealtimeClientEventInputAudioBufferClearParam
+    | RealtimeClientEventOutputAudioBufferClearParam
+    | RealtimeClientEventInputAudioBufferCommitParam
+    | RealtimeClientEventResponseCancelParam
+    | RealtimeClientEventResponseCreateParam
+    | RealtimeClientEventSessionUpdateParam
+    | RealtimeClientEventTranscriptionSessionUpdateParam
+)
 """Any event a client can send, distinguished by `type`.
 
 Items: `conversation.item.create`, `conversation.item.delete`, `conversation.item.retrieve`,
