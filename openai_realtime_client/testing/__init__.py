@@ -6,12 +6,12 @@ if TYPE_CHECKING:
     from openai_realtime_client.testing.answers import Answer as Answer
     from openai_realtime_client.testing.answers import Call as Call
     from openai_realtime_client.testing.answers import text_of as text_of
-    from openai_realtime_client.testing.calls import RealtimeCall as RealtimeCall
     from openai_realtime_client.testing.check import Finding as Finding
     from openai_realtime_client.testing.check import check_server as check_server
-    from openai_realtime_client.testing.faults import Faults as Faults
+    from openai_realtime_client.testing.endpoints import RealtimeCall as RealtimeCall
     from openai_realtime_client.testing.mcp import McpTool as McpTool
     from openai_realtime_client.testing.server import ReplayServer as ReplayServer
+    from openai_realtime_client.testing.session import Faults as Faults
     from openai_realtime_client.testing.session import ReplaySession as ReplaySession
 else:
     __getattr__, __dir__ = lazy_names(
@@ -20,12 +20,11 @@ else:
             name: f"{__name__}.{module}"
             for module, names in {
                 "answers": ("Answer", "Call", "text_of"),
-                "calls": ("RealtimeCall",),
                 "check": ("Finding", "check_server"),
-                "faults": ("Faults",),
+                "endpoints": ("RealtimeCall",),
                 "mcp": ("McpTool",),
                 "server": ("ReplayServer",),
-                "session": ("ReplaySession",),
+                "session": ("Faults", "ReplaySession"),
             }.items()
             for name in names
         },

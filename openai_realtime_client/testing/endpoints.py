@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import hmac
 import json
 import secrets
 import time
+from collections.abc import Callable, Mapping
 from email import message_from_bytes
 from typing import Any
+
+import urllib3
 
 from openai_realtime_client import ga, v1
 from openai_realtime_client.core.errors import InvalidModelError
 from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.core.model import RealtimeModel
-from openai_realtime_client.testing.calls import RealtimeCall
 from openai_realtime_client.testing.errors import Refusal, check
 from openai_realtime_client.testing.rules import SETTINGS
 from openai_realtime_client.testing.settings import (
@@ -27,15 +32,16 @@ from openai_realtime_client.testing.translation import new_translation
 from openai_realtime_client.testing.v1 import ga_settings, v1_settings
 from openai_realtime_client.testing.websocket import HttpRequest, Response, http_response
 
-__all__ = ["Endpoints", "refused"]
+__all__ = ["Endpoints", "RealtimeCall", "announce", "refused"]
 
 _LIFETIME = 600
-# What can be done with a call, and while it has which status.
-_ACTIONS = {
-    "accept": ("ringing", "active"),
-    "hangup": ("ringing", "active"),
-    "refer": ("active",),
-    "reject": ("ringing", "active"),
+_OPEN = ("ringing", "active")
+# For each action on a call: the statuses in which it can be taken, its parameters, the new status.
+_ACTIONS: dict[str, tuple[tuple[str, ...], type[RealtimeModel], str]] = {
+    "accept": (_OPEN, ga.RealtimeSessionCreateRequestGA, "active"),
+    "hangup": (_OPEN, RealtimeModel, "ended"),
+    "refer": (("active",), ga.RealtimeCallReferRequest, "referred"),
+    "reject": (_OPEN, ga.RealtimeCallRejectRequest, "rejected"),
 }
 # What is asked for and what is returned.
 _V1_SESSIONS: dict[str, tuple[type[RealtimeModel], type[RealtimeModel]]] = {
@@ -51,6 +57,10 @@ _SDP = (
 )
 
 
+def _id(prefix: str) -> str:
+    return f"{prefix}_{secrets.token_hex(10)}"
+
+
 def refused(status: int, code: str | None, message: str, param: str | None = None) -> Response:
     """A response with the service's error object."""
     error = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
@@ -59,6 +69,71 @@ def refused(status: int, code: str | None, message: str, param: str | None = Non
 
 def _json(value: Any, status: int = 200) -> Response:
     return http_response(status, json.dumps(value).encode())
+
+
+class RealtimeCall:
+    """A call. The server's thread changes it.
+
+    - `id`: what clients name it by
+    - `status`: "ringing", "active", "rejected", "referred" or "ended"
+    - `settings`: those of its session, in the shape of GA
+    - `target_uri`: where it was referred to
+    - `status_code`: the SIP status with which it was rejected
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, settings: Event | None = None) -> None:
+        self.id = _id("rtc")
+        self.status = "ringing" if settings is None else "active"
+        self.settings: Event = settings or {}
+        self.target_uri: str | None = None
+        self.status_code: int | None = None
+        self._loop = loop
+        self._closers: list[Callable[[], None]] = []
+
+    def __repr__(self) -> str:
+        return f"<RealtimeCall {self.id}: {self.status}>"
+
+    def hang_up(self) -> None:
+        """Let the caller hang up: the connections that are attached to the call are closed."""
+        self._loop.call_soon_threadsafe(self.end, "ended")
+
+    def attach(self, close: Callable[[], None]) -> None:
+        """Call `close` when the call ends; for the server's own use."""
+        self._closers.append(close)
+
+    def end(self, status: str) -> None:
+        """End the call, unless it has ended; for the server's own use, in its thread."""
+        if self.status in _OPEN:
+            self.status = status
+            for close in self._closers:
+                close()
+
+
+def announce(call: RealtimeCall, url: str, secret: str, headers: Mapping[str, str]) -> None:
+    """Send the webhook of an incoming call, signed as Standard Webhooks specifies.
+
+    Raises:
+        RuntimeError: The answer is not a success.
+        ValueError: The secret is not base64.
+    """
+    sip_headers = [{"name": name, "value": value} for name, value in headers.items()]
+    now, data = int(time.time()), {"call_id": call.id, "sip_headers": sip_headers}
+    event: Event = {"id": _id("evt"), "object": "event", "created_at": now}
+    event |= {"type": "realtime.call.incoming", "data": data}
+    body = json.dumps(event).encode()
+    key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    signed = f"{event['id']}.{now}.".encode() + body
+    signature = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
+    request = {
+        "content-type": "application/json",
+        "webhook-id": event["id"],
+        "webhook-timestamp": str(now),
+        "webhook-signature": f"v1,{signature}",
+    }
+    with urllib3.PoolManager() as pool:
+        answer = pool.request("POST", url, body=body, headers=request, timeout=10, retries=False)
+    if not 200 <= answer.status < 300:
+        raise RuntimeError(f"the webhook was answered with {answer.status}")
 
 
 class Endpoints:
@@ -129,25 +204,17 @@ class Endpoints:
     def _call_action(self, request: HttpRequest) -> Response:
         call_id, _, action = request.path.partition("/calls/")[2].partition("/")
         call = self.calls.get(call_id)
-        if call is None or call.status not in _ACTIONS.get(action, ()):
+        statuses, shape, status = _ACTIONS.get(action, ((), RealtimeModel, ""))
+        if call is None or call.status not in statuses:
             return refused(404, None, "No such call or action.")
+        wanted = _read(request.body, shape)
         if action == "accept":
-            settings = _read(request.body, ga.RealtimeSessionCreateRequestGA)
-            call.status, call.settings = "active", _configured(settings)
-        elif action == "reject":
-            wanted = _read(request.body, ga.RealtimeCallRejectRequest)
-            call.status_code = wanted.get("status_code") or 603
-            call.end("rejected")
-        elif action == "refer":
-            call.target_uri = _read(request.body, ga.RealtimeCallReferRequest)["target_uri"]
-            call.end("referred")
+            call.status, call.settings = status, _configured(wanted)
         else:
-            call.end("ended")
+            call.target_uri = wanted.get("target_uri")
+            call.status_code = (wanted.get("status_code") or 603) if action == "reject" else None
+            call.end(status)
         return http_response(200)
-
-
-def _id(prefix: str) -> str:
-    return f"{prefix}_{secrets.token_hex(10)}"
 
 
 def _configured(settings: Event) -> Event:

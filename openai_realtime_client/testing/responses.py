@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -133,22 +133,21 @@ class Response:
             "output_token_details": {"text_tokens": text_out, "audio_tokens": audio_out},
         }
 
-    def _open(self, item: Event) -> Iterator[Event]:
-        place = {"output_index": len(self._wire["output"]), "item": dict(item)}
-        yield self._event("output_item.added", **place)
+    def _open(self, item: Event) -> Generator[Event, None, Event]:
+        """Begin an item; returns where it is, for the events about it."""
+        index = len(self._wire["output"])
+        yield self._event("output_item.added", output_index=index, item=dict(item))
         if self.is_in_band:
             yield self._conversation.begin(item)
+        return {"item_id": item["id"], "output_index": index}
 
     def _close(self, item: Event) -> Iterator[Event]:
         if "status" in item:
             item = {**item, "status": "incomplete" if self._end else "completed"}
-        place = {"output_index": len(self._wire["output"]), "item": item}
+        index = len(self._wire["output"])
         self._wire["output"] = [*self._wire["output"], item]
         yield from self._conversation.finish(item)
-        yield self._event("output_item.done", **place)
-
-    def _place(self, item: Event) -> Event:
-        return {"item_id": item["id"], "output_index": len(self._wire["output"])}
+        yield self._event("output_item.done", output_index=index, item=item)
 
     def _pieces(self, text: str) -> Iterator[str]:
         """The words of a text, as long as the response may go on."""
@@ -166,8 +165,7 @@ class Response:
     def _call(self, call: Call) -> Iterator[Event | float]:
         item = self._ids.item("function_call", status="in_progress", name=call.name, arguments="")
         item["call_id"] = self._ids("call")
-        yield from self._open(item)
-        place = {**self._place(item), "call_id": item["call_id"]}
+        place = {**(yield from self._open(item)), "call_id": item["call_id"]}
         yield from self._stream_arguments(item, call, place)
         kind = "function_call_arguments.done"
         yield self._event(kind, **place, name=call.name, arguments=item["arguments"])
@@ -193,8 +191,7 @@ class Response:
             return
         item = self._ids.item("mcp_call", **about, arguments="", output=None, error=None)
         item["approval_request_id"] = approved and approved["approval_request_id"]
-        yield from self._open(item)
-        place = self._place(item)
+        place = yield from self._open(item)
         yield from self._stream_arguments(item, call, place)
         yield self._event("mcp_call_arguments.done", **place, arguments=item["arguments"])
         yield self._ids.event("response.mcp_call.in_progress", **place)
@@ -213,8 +210,7 @@ class Response:
         kind, key = ("audio", "transcript") if is_audio else ("text", "text")
         written = "output_audio_transcript" if is_audio else "output_text"
         item = self._ids.item("message", status="in_progress", role="assistant", content=[])
-        yield from self._open(item)
-        place = {**self._place(item), "content_index": 0}
+        place = {**(yield from self._open(item)), "content_index": 0}
         part = {"type": kind, key: ""}
         yield self._event("content_part.added", **place, part=dict(part))
         for piece, chunk in zip_longest(self._pieces(text), self._sound() if is_audio else ()):

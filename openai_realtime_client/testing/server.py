@@ -19,15 +19,12 @@ from weakref import WeakSet
 from typing_extensions import Self, Unpack
 
 from openai_realtime_client.testing.answers import Answers
-from openai_realtime_client.testing.calls import RealtimeCall, announce
-from openai_realtime_client.testing.endpoints import Endpoints, refused
+from openai_realtime_client.testing.endpoints import Endpoints, RealtimeCall, announce, refused
 from openai_realtime_client.testing.errors import Rules
-from openai_realtime_client.testing.faults import Faults
 from openai_realtime_client.testing.mcp import McpServers
-from openai_realtime_client.testing.recording import RecordedEvent, read_recording
+from openai_realtime_client.testing.recording import RecordedEvent, Script, read_recording
 from openai_realtime_client.testing.rules import Model, RealtimeRules
-from openai_realtime_client.testing.script import Script
-from openai_realtime_client.testing.session import Received, ReplaySession, Sent
+from openai_realtime_client.testing.session import Faults, Received, ReplaySession, Sent
 from openai_realtime_client.testing.settings import Ids, new_session
 from openai_realtime_client.testing.translation import TranslationRules, new_translation
 from openai_realtime_client.testing.v1 import V1Rules

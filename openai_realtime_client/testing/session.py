@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
@@ -20,7 +21,6 @@ from openai_realtime_client.core.credentials import Hidden
 from openai_realtime_client.core.errors import InvalidEventError
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing.errors import Rules
-from openai_realtime_client.testing.faults import Faults, huge_event
 from openai_realtime_client.testing.recording import RecordedEvent
 from openai_realtime_client.testing.settings import Event
 from openai_realtime_client.testing.websocket import HttpRequest, WebSocket
@@ -31,12 +31,39 @@ if TYPE_CHECKING:
     V1Received = v1.RealtimeClientEvent
     V1Sent = v1.RealtimeServerEvent
 
-__all__ = ["Received", "ReplaySession", "Sent"]
+__all__ = ["Faults", "Received", "ReplaySession", "Sent"]
 
 # The events of the client and of the server: of either protocol, unless the server speaks one.
 Received = TypeVar("Received", bound=RealtimeModel, default="GaReceived | V1Received")
 Sent = TypeVar("Sent", bound=RealtimeModel, default="GaSent | V1Sent")
 Model = TypeVar("Model", bound=RealtimeModel)
+
+
+@dataclass(frozen=True)
+class Faults:
+    """Faults of a session. Each happens once, after so many of the server's events; 0 is at once.
+
+    - `cut_after`: the TCP connection ends without a close frame
+    - `close_after`: the server closes with `close_code` and `close_reason`
+    - `garbage_after`: a text message that is not JSON; the session goes on
+    - `broken_frame_after`: bytes that are no WebSocket frame; then the connection ends
+    - `huge_after`: a `rate_limits.updated` event of `huge_size` bytes; the session goes on
+    - `delay`: seconds to wait before each event of the server
+    - `refuse`: status of the HTTP response to the handshake, with `refuse_body`, JSON or not; there
+      is no session then
+    """
+
+    cut_after: int | None = None
+    close_after: int | None = None
+    close_code: int = 1011
+    close_reason: str = ""
+    garbage_after: int | None = None
+    broken_frame_after: int | None = None
+    huge_after: int | None = None
+    huge_size: int = 20 * 2**20
+    delay: float = 0.0
+    refuse: int | None = None
+    refuse_body: str = ""
 
 
 class ReplaySession(Generic[Received, Sent]):
@@ -283,7 +310,7 @@ class ReplaySession(Generic[Received, Sent]):
         if faults.garbage_after == self._count:
             await socket.send_text('{"type": "response.')
         if faults.huge_after == self._count:
-            await socket.send_text(huge_event("event_huge", faults.huge_size))
+            await socket.send_text(_huge_event("event_huge", faults.huge_size))
         if faults.broken_frame_after == self._count:
             # A text frame with all reserved bits, which no extension uses.
             socket.cut(b"\xf1\x03bad")
@@ -291,3 +318,11 @@ class ReplaySession(Generic[Received, Sent]):
             socket.begin_close(faults.close_code, faults.close_reason)
         if faults.cut_after == self._count:
             socket.cut()
+
+
+def _huge_event(event_id: str, size: int) -> str:
+    """A `rate_limits.updated` event whose JSON text has `size` bytes, or as few as can be."""
+    head = f'{{"type":"rate_limits.updated","event_id":"{event_id}","rate_limits":['
+    limit = '{"name":"tokens","limit":1,"remaining":1,"reset_seconds":0.0}'
+    count = (size - len(head) - 2) // (len(limit) + 1)
+    return (head + ",".join([limit] * count)).ljust(size - 2) + "]}"

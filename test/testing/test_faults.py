@@ -126,7 +126,7 @@ def test_a_failure_of_the_server_itself_is_loud(monkeypatch: pytest.MonkeyPatch)
     def fail(*_: object) -> str:
         raise KeyError("planted")
 
-    for name in ("rules.default_answer", "rules.audio.decoded", "session.huge_event"):
+    for name in ("rules.default_answer", "rules.audio.decoded", "session._huge_event"):
         monkeypatch.setattr(f"openai_realtime_client.testing.{name}", fail)
     for event in (RESPOND, append(LOUD), text("Hi.")):
         server = ReplayServer(faults=Faults(huge_after=2))
