@@ -15,7 +15,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import atheris
+try:
+    import atheris
+except ModuleNotFoundError:
+    sys.exit("the fuzzer, atheris, is for Python 3.10 to 3.13")
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "openapi"), str(ROOT / "test/support")]

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from exposure import KEY
 from http_server import HttpServer
+from openai_realtime_client import ApiClient, Configuration, RealtimeApi, ga
 
 
 @pytest.fixture(autouse=True)
@@ -19,3 +21,19 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def server() -> Iterator[HttpServer]:
     with HttpServer() as server:
         yield server
+
+
+@pytest.fixture
+def client(server: HttpServer) -> Iterator[ApiClient]:
+    with ApiClient(Configuration(server.url, KEY)) as client:
+        yield client
+
+
+@pytest.fixture
+def api(client: ApiClient) -> RealtimeApi:
+    return RealtimeApi(client)
+
+
+@pytest.fixture
+def calls(client: ApiClient) -> ga.RealtimeApi:
+    return ga.RealtimeApi(client)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
-import pickle
 import socket
-import traceback
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-import openai_realtime_client
+from exposure import KEY, assert_hidden, places_in, places_in_log
+from http_calls import error_of, exchange, failure
 from http_server import Answer, HttpServer, json_answer
 from openai_realtime_client import (
     ApiClient,
@@ -23,14 +21,9 @@ from openai_realtime_client import (
     ConnectionSettingsError,
     InvalidResponseError,
     RealtimeApi,
-    RealtimeError,
     ServiceError,
     UnauthorizedError,
 )
-
-KEY = "sk-test-0123456789abcdefghij"
-OURS = str(Path(str(openai_realtime_client.__file__)).parent)
-SESSION = {"client_secret": {"value": "ek_abc123", "expires_at": 1735689600}}
 
 
 def in_host(url: str, user: str) -> str:
@@ -52,38 +45,9 @@ WAYS: dict[str, Way] = {
 each_way = pytest.mark.parametrize("way", WAYS)
 
 
-def places_of(error: BaseException | None) -> Iterator[tuple[str, str]]:
-    """What a tool that reports errors may show of one, and of those that it holds."""
-    while error is not None:
-        name = type(error).__name__
-        yield f"{name}, str", str(error)
-        yield f"{name}, repr", repr(error)
-        yield f"{name}, args", repr(error.args)
-        yield f"{name}, vars", repr(vars(error))
-        yield f"{name}, traceback", "".join(traceback.format_exception(error))
-        for frame, line in traceback.walk_tb(error.__traceback__):
-            if not frame.f_code.co_filename.startswith(OURS) and "urllib3" not in (
-                frame.f_code.co_filename
-            ):
-                continue
-            for variable, value in frame.f_locals.items():
-                yield f"{name}, {frame.f_code.co_name}:{line} {variable}", repr(value)
-        error = error.__cause__ or error.__context__
-
-
-def assert_secret(error: BaseException, caplog: pytest.LogCaptureFixture | None = None) -> None:
-    places = list(places_of(error))
-    places += [("log", repr(vars(each))) for each in caplog.records] if caplog else []
-    places.append(("pickle", repr(pickle.dumps(error))))
-    assert [where for where, text in places if KEY in text] == []
-
-
-def failure(
-    configuration: dict[str, Any], headers: Any, kind: type[Exception] = RealtimeError
-) -> Exception:
-    with ApiClient(Configuration(**configuration)) as client, pytest.raises(kind) as caught:
-        RealtimeApi(client).create_realtime_session({}, headers=headers)
-    return caught.value
+def fails(configuration: dict[str, Any], headers: Any, kind: type[Exception]) -> Exception:
+    error: Exception = failure(Configuration(**configuration), kind, headers=headers)
+    return error
 
 
 @pytest.mark.parametrize(
@@ -116,10 +80,9 @@ def test_a_failed_call_shows_no_key(
     caplog.set_level(logging.DEBUG)
     server.answers.append(answer)
     configuration, headers = WAYS[way](server.url)
-    error = failure({**configuration, "max_size": 1000}, headers)
-    assert type(error) is kind
+    error = fails({**configuration, "max_size": 1000}, headers, kind)
     assert caplog.records
-    assert_secret(error, caplog)
+    assert_hidden(error, *places_in_log(caplog.records))
 
 
 def test_a_key_is_not_shown_in_part_where_a_message_is_cut(server: HttpServer) -> None:
@@ -127,8 +90,7 @@ def test_a_key_is_not_shown_in_part_where_a_message_is_cut(server: HttpServer) -
     for length in range(500 - 2 * len(KEY), 500):
         message = "x" * length + KEY
         server.answers.append(json_answer({"error": {"message": message}}, 401))
-        error = failure({"host": server.url, "access_token": KEY}, None, UnauthorizedError)
-        assert [where for where, text in places_of(error) if KEY[:8] in text] == []
+        assert_hidden(failure(Configuration(server.url, KEY), UnauthorizedError), key=KEY[:8])
 
 
 @each_way
@@ -141,34 +103,26 @@ def test_a_call_without_a_server_shows_no_key(
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
         configuration, headers = WAYS[way](url)
-        error = failure({**configuration, "retries": retries}, headers, ApiConnectionError)
-    assert_secret(error, caplog)
+        error = fails({**configuration, "retries": retries}, headers, ApiConnectionError)
+    assert_hidden(error, *places_in_log(caplog.records))
 
 
 @each_way
 def test_no_key_goes_to_another_machine_unencrypted(way: str) -> None:
     configuration, headers = WAYS[way]("http://192.0.2.1/v1")
-    error = failure(configuration, headers, ConnectionSettingsError)
-    assert str(error) == (
+    assert str(fails(configuration, headers, ConnectionSettingsError)) == (
         "a key would go over http:// unencrypted: use https://, or pass `allow_insecure=True`"
-    ) or (way == "other" and "allow_insecure" in str(error))
-    assert_secret(error)
+    )
 
 
-def test_a_key_goes_to_another_machine_where_the_caller_allows_it(server: HttpServer) -> None:
-    # The proxy stands for the other machine.
-    server.answers.append(json_answer(SESSION))
-    configuration = Configuration("http://192.0.2.1/v1", KEY, proxy=server.url, allow_insecure=True)
-    with ApiClient(configuration) as client:
-        RealtimeApi(client).create_realtime_session({})
-    assert server.requests[0].headers["Authorization"] == f"Bearer {KEY}"
-
-
-def test_a_request_without_a_key_goes_anywhere(server: HttpServer) -> None:
-    server.answers.append(json_answer(SESSION))
-    with ApiClient(Configuration("http://192.0.2.1", "", proxy=server.url)) as client:
-        RealtimeApi(client).create_realtime_session({})
-    assert len(server.requests) == 1
+@pytest.mark.parametrize("key", [KEY, ""])
+def test_a_key_goes_to_another_machine_where_the_caller_allows_it(
+    server: HttpServer, key: str
+) -> None:
+    """The proxy stands for the other machine. Without a key, there is nothing to allow."""
+    settings = {"proxy": server.url, "allow_insecure": bool(key)}
+    request = exchange(server, Configuration("http://192.0.2.1/v1", key, **settings))
+    assert request.headers["Authorization"] == (f"Bearer {key}" if key else None)
 
 
 @pytest.mark.parametrize(
@@ -196,8 +150,7 @@ def test_a_header_that_cannot_be_sent_is_refused_and_not_shown(
 ) -> None:
     always = {"headers": headers} if place == "configuration" else {}
     once = headers if place == "call" else None
-    error = failure({"host": server.url, **always}, once, ConnectionSettingsError)
-    assert_secret(error)
+    fails({"host": server.url, **always}, once, ConnectionSettingsError)
     assert server.requests == []
 
 
@@ -211,8 +164,7 @@ def test_a_key_that_is_not_one_is_refused_and_not_shown(
     server: HttpServer, key: Any, is_function: bool
 ) -> None:
     token = (lambda: key) if is_function else key
-    error = failure({"host": server.url, "access_token": token}, None, ConnectionSettingsError)
-    assert_secret(error)
+    fails({"host": server.url, "access_token": token}, None, ConnectionSettingsError)
     assert server.requests == []
 
 
@@ -220,40 +172,21 @@ def test_a_user_in_the_host_is_sent_once(
     server: HttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    server.answers.append(json_answer(SESSION))
-    with ApiClient(Configuration(in_host(server.url, "me:p%40ss"))) as client:
-        RealtimeApi(client).create_realtime_session({})
-    assert server.requests[0].headers.get_all("Authorization") == ["Basic bWU6cEBzcw=="]
+    request = exchange(server, Configuration(in_host(server.url, "me:p%40ss")))
+    assert request.headers.get_all("Authorization") == ["Basic bWU6cEBzcw=="]
 
 
 @pytest.mark.parametrize("name", ["Authorization", "api-key", None])
 def test_a_user_in_the_host_and_a_key_are_refused(server: HttpServer, name: str | None) -> None:
     configuration = {"host": in_host(server.url, f"me:{KEY}")}
     if name is None:
-        error = failure({**configuration, "access_token": KEY}, None, ConnectionSettingsError)
-    else:
-        error = failure(configuration, {name: KEY}, ConnectionSettingsError)
+        configuration["access_token"] = KEY
+    error = fails(configuration, {name: KEY} if name else None, ConnectionSettingsError)
     assert "pass only one" in str(error)
-    assert_secret(error)
     assert server.requests == []
 
 
-def test_an_api_key_header_takes_the_place_of_the_key(server: HttpServer) -> None:
-    server.answers.append(json_answer(SESSION))
-    with ApiClient(Configuration(server.url, KEY, headers={"API-Key": "mine"})) as client:
-        RealtimeApi(client).create_realtime_session({})
-    assert server.requests[0].headers["Authorization"] is None
-    assert server.requests[0].headers["api-key"] == "mine"
-
-
-def test_parameters_of_the_host_stay(server: HttpServer) -> None:
-    server.answers.append(json_answer(SESSION))
-    with ApiClient(Configuration(f"{server.url}/v1/?a=1&a=2&b=&c=%20", KEY)) as client:
-        RealtimeApi(client).create_realtime_session({})
-    assert server.requests[0].path == "/v1/realtime/sessions?a=1&a=2&b=&c=+"
-
-
-def test_the_repr_of_a_configuration_shows_no_secret() -> None:
+def test_no_object_shows_a_secret() -> None:
     url = f"https://me:{KEY}@example.com/v1?api-key={KEY}"
     shown = "Configuration(host='https://***@example.com/v1?***', timeout=60.0)"
     for key in (None, KEY, lambda: KEY):
@@ -261,28 +194,28 @@ def test_the_repr_of_a_configuration_shows_no_secret() -> None:
         configuration = Configuration(url, key, proxy=f"http://me:{KEY}@proxy:1", headers=headers)
         assert repr(configuration) == shown
         with ApiClient(configuration) as client:
-            for each in (vars(configuration), client, vars(client), RealtimeApi(client)):
-                assert KEY not in f"{each} {each!r}"
+            api = RealtimeApi(client)
+            assert_hidden(None, *places_in(configuration, client, api))
     assert "an invalid URL" in repr(Configuration(f"https://me:{KEY}@[::1"))
 
 
 @pytest.mark.parametrize("host", ["ftp://example.com", "example.com", "https://", "https://a:b"])
 def test_an_invalid_host_is_refused(host: str) -> None:
-    error = failure({"host": host, "access_token": KEY}, None, ConnectionSettingsError)
+    error = failure(Configuration(host, KEY), ConnectionSettingsError)
     assert str(error) == "a server's URL is like https://HOST:PORT/v1"
-    assert_secret(error)
 
 
 def test_the_password_of_a_proxy_is_sent_to_it_and_not_shown(server: HttpServer) -> None:
-    proxy = in_host(server.url, f"me:{quote(KEY)}")
-    server.answers += [json_answer(SESSION), Answer(fault="close")]
-    with ApiClient(Configuration("http://192.0.2.1", "", proxy=proxy)) as client:
-        RealtimeApi(client).create_realtime_session({})
-    assert server.requests[0].headers["Proxy-Authorization"].startswith("Basic ")
-    assert_secret(failure({"host": "http://192.0.2.1", "proxy": proxy}, None, ApiConnectionError))
+    configuration = Configuration(
+        "http://192.0.2.1", "", proxy=in_host(server.url, f"me:{quote(KEY)}")
+    )
+    request = exchange(server, configuration)
+    assert request.headers["Proxy-Authorization"].startswith("Basic ")
+    server.answers.append(Answer(fault="close"))
+    failure(configuration, ApiConnectionError)
 
 
 def test_an_invalid_proxy_is_refused_and_not_shown() -> None:
-    with pytest.raises(ConnectionSettingsError, match="proxy") as caught:
-        ApiClient(Configuration("https://example.com", KEY, proxy=f"socks9://me:{KEY}@proxy"))
-    assert_secret(caught.value)
+    configuration = Configuration("https://example.com", KEY, proxy=f"socks9://me:{KEY}@proxy")
+    error = error_of(ApiClient, ConnectionSettingsError, configuration)
+    assert "proxy" in str(error)
