@@ -19,6 +19,7 @@ from openai_realtime_client.core.conversation_items import (
     ConversationPart,
     ConversationResponse,
 )
+from openai_realtime_client.core.item_order import ItemOrder
 from openai_realtime_client.core.json_types import at, is_array, is_object
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.core.session_state import SESSION_EVENTS, SessionState
@@ -104,7 +105,7 @@ class Conversation(SessionState):
         self._keep_audio = keep_audio
         self._lock = Lock()
         self._rates = {"input": _PCM_24_KHZ, "output": _PCM_24_KHZ}  # bytes a second
-        self._ring = ConversationItem("", 0)  # between the last item and the first
+        self._order = ItemOrder()
         self._items: dict[str, ConversationItem] = {}
         self._deleted: set[str] = set()
         self._active: dict[str, ConversationResponse] = {}
@@ -121,13 +122,8 @@ class Conversation(SessionState):
     @property
     def items(self) -> list[ConversationItem]:
         """The items of the conversation, in its order."""
-        items = list[ConversationItem]()
         with self._lock:
-            item = self._ring._next
-            while item is not self._ring:
-                items.append(item)
-                item = item._next
-        return items
+            return self._order.items()
 
     @property
     def active(self) -> list[ConversationResponse]:
@@ -231,16 +227,6 @@ class Conversation(SessionState):
                 item._part(index)._update(part, is_final=is_final)
         return item
 
-    def _place(self, item: ConversationItem, previous_id: Any = "") -> None:
-        """Put an item where it belongs, unless it has its place."""
-        if item.is_in_conversation:
-            return
-        previous = self._items.get(previous_id) if isinstance(previous_id, str) else None
-        if previous is None or not previous.is_in_conversation:
-            # `null` says that it is the first. Of an item that is not known, nothing follows.
-            previous = self._ring if previous_id is None else self._ring._previous
-        item._insert_after(previous)
-
     @_on("conversation.item.created", "conversation.item.added")
     def _item_added(self, event: Fields) -> Event | None:
         item_id = _item_id({"item": event.get("item")})
@@ -249,7 +235,7 @@ class Conversation(SessionState):
         self._deleted.discard(item_id)
         if not (item := self._updated(event.get("item"), is_final=False)):
             return None
-        self._place(item, event.get("previous_item_id", ""))
+        self._order.put(item, event.get("previous_item_id", ""))
         if sent := self._take_sent("conversation.item.create", *abouts):
             self._replace_audio(item, _fields(sent).get("item"))
         return sent
@@ -257,14 +243,14 @@ class Conversation(SessionState):
     @_on("conversation.item.done", "conversation.item.retrieved")
     def _item_done(self, event: Fields) -> None:
         if item := self._updated(event.get("item"), is_final=True):
-            self._place(item, event.get("previous_item_id", ""))
+            self._order.put(item, event.get("previous_item_id", ""))
             self._replace_audio(item, event.get("item"))
 
     @_on("conversation.item.deleted")
     def _item_deleted(self, event: Fields) -> None:
         self._deleted.add(_item_id(event))
         if item := self._items.pop(_item_id(event), None):
-            item._remove()
+            self._order.remove(item)
 
     @_on("conversation.item.truncated")
     def _item_truncated(self, event: Fields) -> None:
@@ -348,7 +334,7 @@ class Conversation(SessionState):
         if item := self._item(event.get("item_id")):
             item.type, item.role = item.type or "message", item.role or "user"
             item._bytes_per_second = self._rates["input"]
-            self._place(item, event.get("previous_item_id", ""))
+            self._order.put(item, event.get("previous_item_id", ""))
             speech = self._speech.pop(item.id, {})
             if len(speech) == 2:
                 milliseconds = speech["audio_end_ms"] - speech["audio_start_ms"]
@@ -423,7 +409,7 @@ class Conversation(SessionState):
         for item in [] if response.is_out_of_band else response.items:
             # Not every server sends an event of the conversation for it.
             if item.id in self._items:
-                self._place(item)
+                self._order.put(item, "")
 
     # The session, and what was sent
 
