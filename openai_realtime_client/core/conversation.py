@@ -19,6 +19,7 @@ from openai_realtime_client.core.conversation_items import (
     ConversationPart,
     ConversationResponse,
 )
+from openai_realtime_client.core.encoding import copied
 from openai_realtime_client.core.item_order import ItemOrder
 from openai_realtime_client.core.json_types import at, is_array, is_object
 from openai_realtime_client.core.model import RealtimeModel
@@ -54,7 +55,7 @@ _TEXTS = {
 _AUDIO = ("response.audio", "response.output_audio")
 _SPEECH = ("speech_started", "speech_stopped", "timeout_triggered")
 
-_handlers: dict[str, Callable[[Conversation, Fields], Event | None]] = {}
+_handlers: dict[str, Callable[[Conversation, Fields], Fields | None]] = {}
 
 
 def _on(*kinds: str) -> Callable[[Handler], Handler]:
@@ -101,7 +102,7 @@ class Conversation(SessionState):
         self.responses: dict[str, ConversationResponse] = {}
         self.usage = Usage()
         self.transcription_usage = Usage()
-        self.answered: Event | None = None
+        self.answered: Fields | None = None
         self._keep_audio = keep_audio
         self._lock = Lock()
         self._rates = {"input": _PCM_24_KHZ, "output": _PCM_24_KHZ}  # bytes a second
@@ -112,7 +113,7 @@ class Conversation(SessionState):
         self._names_conversation = False
         # The latest sent events without an answer, by `event_id`, and those that wait for the same:
         # each has a kind and what it is about.
-        self._unanswered: dict[object, tuple[tuple[str, str], Event]] = {}
+        self._unanswered: dict[object, tuple[tuple[str, str], Fields]] = {}
         self._waiting: dict[tuple[str, str], deque[object]] = {}
         # Bytes of the user's audio: of each commit without an answer, and since the last.
         self._buffered = deque([0])
@@ -139,16 +140,16 @@ class Conversation(SessionState):
         """The item with an id, out-of-band ones included, or `None`."""
         return self._items.get(item_id)
 
-    def add(self, event: Event) -> Event | None:
+    def add(self, event: Event) -> Fields | None:
         """Take one event.
 
         Args:
             event: An instance of an event's class, or the same as a dictionary.
 
         Returns:
-            The sent event that this one answers, or `None`. An `error` answers by `event_id`.
-            Confirmations do not carry it; the oldest that waits for one of this kind, and for this
-            item where there is one, is confirmed.
+            The sent event that this one answers, copied as a dictionary, or `None`. An `error`
+            answers by `event_id`. Confirmations do not carry it; the oldest that waits for one of
+            this kind, and for this item where there is one, is confirmed.
         """
         fields = _fields(event)
         kind = fields.get("type")
@@ -228,7 +229,7 @@ class Conversation(SessionState):
         return item
 
     @_on("conversation.item.created", "conversation.item.added")
-    def _item_added(self, event: Fields) -> Event | None:
+    def _item_added(self, event: Fields) -> Fields | None:
         item_id = _item_id({"item": event.get("item")})
         # What a response or the user's audio made is known before, and was not sent as an item.
         abouts = [item_id] if item_id in self._items else [item_id, ""]
@@ -237,7 +238,7 @@ class Conversation(SessionState):
             return None
         self._order.put(item, event.get("previous_item_id", ""))
         if sent := self._take_sent("conversation.item.create", *abouts):
-            self._replace_audio(item, _fields(sent).get("item"))
+            self._replace_audio(item, sent.get("item"))
         return sent
 
     @_on("conversation.item.done", "conversation.item.retrieved")
@@ -363,7 +364,7 @@ class Conversation(SessionState):
         return response
 
     @_on("response.created")
-    def _response_created(self, event: Fields) -> Event | None:
+    def _response_created(self, event: Fields) -> Fields | None:
         wire, create = _object(event.get("response")), "response.create"
         is_new = _string(wire.get("id")) not in self.responses
         response = self._response(wire)
@@ -426,33 +427,36 @@ class Conversation(SessionState):
 
     def _sent(self, kind: str, fields: Fields, event: Event) -> None:
         """Wait for the answer to a sent event."""
-        event_id, about = _string(fields.get("event_id")), _item_id(fields)
+        event_id = _string(fields.get("event_id"))
         if kind.endswith(".append"):
             self._buffered[-1] += _size(fields.get("audio"))
             if event_id is None:
                 return  # Nothing answers it.
-            event = {"type": kind, "event_id": event_id}  # Its audio is not kept.
-        elif kind == "input_audio_buffer.commit":
+            fields = {"type": kind, "event_id": event_id}  # Its audio is not kept.
+        else:
+            fields = copied(event)  # Whoever sent it may change it.
+        about = _item_id(fields)
+        if kind == "input_audio_buffer.commit":
             self._buffered.append(0)
         elif kind == "input_audio_buffer.clear":
             self._buffered[-1] = 0
-        elif _object(fields.get("response")).get("conversation") == "none":
+        elif at(fields, "response", "conversation") == "none":
             about = "none"
         name, key = event_id or object(), (kind, about)
         self._forget_sent(name)
-        self._unanswered[name] = key, event
+        self._unanswered[name] = key, fields
         self._waiting.setdefault(key, deque()).append(name)
         if len(self._unanswered) > _MOST_UNANSWERED:
             self._forget_sent(next(iter(self._unanswered)))
 
-    def _take_sent(self, kind: str, *abouts: str) -> Event | None:
+    def _take_sent(self, kind: str, *abouts: str) -> Fields | None:
         """Remove and return the oldest of a kind, about the first of `abouts` that there is."""
         for about in abouts:
             if names := self._waiting.get((kind, about)):
                 return self._forget_sent(names[0])
         return None
 
-    def _forget_sent(self, name: object) -> Event | None:
+    def _forget_sent(self, name: object) -> Fields | None:
         if name not in self._unanswered:
             return None
         key, event = self._unanswered.pop(name)
@@ -462,12 +466,12 @@ class Conversation(SessionState):
         return event
 
     @_on("error")
-    def _error(self, event: Fields) -> Event | None:
+    def _error(self, event: Fields) -> Fields | None:
         error, commit = _object(event.get("error")), "input_audio_buffer.commit"
         sent = self._forget_sent(_string(error.get("event_id")))
         if sent is None and error.get("code") == "input_audio_buffer_commit_empty":
             sent = self._take_sent(commit, "")
-        if sent is not None and _fields(sent)["type"] == commit and len(self._buffered) > 1:
+        if sent is not None and sent["type"] == commit and len(self._buffered) > 1:
             refused = self._buffered.popleft()
             self._buffered[0] += refused  # It stays in the buffer.
         return sent
