@@ -141,8 +141,24 @@ def _annotate_schema(name: str, schema: dict[str, Any], schemas: dict[str, Any])
     ]
     if nullables:
         schema["x-nullables"] = ", ".join(nullables)
+    limits = [
+        f"{(child['x-name'], *bounds)}"
+        for child in schema.get("properties", {}).values()
+        if (bounds := _limits(child)) != (None, None)
+    ]
+    if limits:
+        schema["x-limits"] = "".join(f"{each}, " for each in limits)
     if members(schema):
         _annotate_union(name, schema, schemas)
+
+
+def _limits(schema: dict[str, Any]) -> tuple[float | None, float | None]:
+    """The least and the most that a number may be, or that a text or a list may hold."""
+    least, most = (
+        next((schema[key] for key in keys if key in schema), None)
+        for keys in (("minimum", "minLength", "minItems"), ("maximum", "maxLength", "maxItems"))
+    )
+    return least, most
 
 
 def _annotate_deprecation(node: dict[str, Any]) -> None:

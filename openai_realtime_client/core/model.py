@@ -131,6 +131,9 @@ class RealtimeModel(BaseModel):
     __constants__ = dict[str, Any]()
     # The fields that the schema lets be `null`. All take it; the others deviate with it.
     __nullable__ = frozenset[str]()
+    # The fields that have limits: the least and the most of a number, or of the length of a text or
+    # a list. What goes beyond them is kept all the same.
+    __limits__ = tuple[tuple[str, float | None, float | None], ...]()
 
     def __init__(self, /, **data: Any) -> None:
         # What pydantic's own `__init__` does, without its ways around it.

@@ -274,7 +274,7 @@ class _Session:
         try:
             if isinstance(event, str):
                 # `send` takes nothing that is not an event.
-                self.connection._send("", event.encode())  # pyright: ignore[reportPrivateUsage]
+                self.connection._send("", event.encode(), None)  # pyright: ignore[reportPrivateUsage]
                 self.gets_error(what)
             else:
                 event_id = f"check_{event['type']}"

@@ -102,7 +102,7 @@ class Conversation:
             message = "Only audio of the assistant can be truncated."
             raise Refusal("invalid_value", message, "content_index")
         length_ms = self.audio_ms.get(item["id"], 0)
-        if end_ms > length_ms:
+        if not 0 <= end_ms <= length_ms:
             message = f"Audio content of {length_ms}ms is already shorter than {end_ms}ms"
             raise Refusal("invalid_value", message, "audio_end_ms")
         self.audio_ms[item["id"]] = end_ms

@@ -9,30 +9,24 @@ from typing import Any
 
 from openai_realtime_client.core.deviations import Deviation, deviations
 from openai_realtime_client.core.errors import InvalidEventError
-from openai_realtime_client.core.json_types import is_array, is_object
+from openai_realtime_client.core.json_types import Path, is_array, path_text
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing.settings import Event, Ids
 
 __all__ = ["Refusal", "Rules", "check"]
 
-# What the pages of the API say of values beyond their types, and the schema does not.
-_RANGES: dict[str, tuple[float, float]] = {
-    "audio_end_ms": (0, 2**31),
-    "idle_timeout_ms": (5000, 30000),
-    "max_output_tokens": (1, 4096),
-    "max_response_output_tokens": (1, 4096),
-    "retention_ratio": (0, 1),
-    "seconds": (10, 7200),
-    "speed": (0.25, 1.5),
-    "temperature": (0.6, 1.2),
-    "threshold": (0, 1),
-}
+# What the pages of the API say of lists, and a schema cannot.
 _MODALITIES = {
     "output_modalities": (["text"], ["audio"]),
     "modalities": (["text"], ["audio", "text"]),
 }
-_ID_LENGTH = 512
-_FREE = ("metadata", "parameters", "variables")  # Below these, names are the client's own.
+# What errors call a value that has limits, by the name of its type, and what of it is limited.
+_LIMITED = {
+    "int": ("integer", "value"),
+    "float": ("decimal", "value"),
+    "str": ("string", "length"),
+    "list": ("array", "length"),
+}
 # The code and the message for each kind of deviation.
 _DEVIATIONS = {
     "missing field": ("missing_required_parameter", "Missing required parameter: '{path}'."),
@@ -67,36 +61,42 @@ def check(event: RealtimeModel, *, allowed: str | None = None) -> Event:
     for found in deviations(event):
         if found.path != allowed:
             raise _refusal(found)
-    wire = event.to_dict()
-    _check_values(wire, "")
-    return wire
+    _check_limits(event, ())
+    return event.to_dict()
 
 
-def _check_values(node: Any, place: str) -> None:
-    if is_array(node):
-        for index, value in enumerate(node):
-            _check_values(value, f"{place}[{index}]")
-    elif is_object(node):
-        for name, value in node.items():
-            path = f"{place}.{name}".removeprefix(".")
-            _check_value(path, name, value)
-            if name not in _FREE:
-                _check_values(value, path)
+def _check_limits(node: Any, path: Path) -> None:
+    if isinstance(node, RealtimeModel):
+        fields = type(node).model_fields
+        for name, least, most in node.__limits__:
+            place = path_text((*path, fields[name].alias or name))
+            _check_size(node.__dict__[name], least, most, place)
+        for name, field in fields.items():
+            _check_limits(node.__dict__[name], (*path, field.alias or name))
+    elif is_array(node):
+        if path[-1] in _MODALITIES:
+            _check_modalities([str(each) for each in node], path)
+        for index, each in enumerate(node):
+            _check_limits(each, (*path, index))
 
 
-def _check_value(path: str, name: str, value: Any) -> None:
-    least, most = _RANGES.get(name, (0, 0))
-    if name in _RANGES and isinstance(value, (int, float)) and not least <= value <= most:
-        code = "integer_below_min_value" if value < least else "integer_above_max_value"
-        message = f"Invalid '{path}': expected a value from {least} to {most}, got {value}."
-        raise Refusal(code, message, path)
-    if name in _MODALITIES and is_array(value) and sorted(value) not in _MODALITIES[name]:
-        supported = " and ".join(str(each) for each in _MODALITIES[name])
-        message = f"Invalid modalities: {value}. Supported combinations are: {supported}."
-        raise Refusal("invalid_value", message, path)
-    if path == "event_id" and isinstance(value, str) and len(value) > _ID_LENGTH:
-        message = f"Invalid 'event_id': string too long. Expected at most {_ID_LENGTH} characters."
-        raise Refusal("string_above_max_length", message, path)
+def _check_size(value: Any, least: float | None, most: float | None, param: str) -> None:
+    kind, what = _LIMITED.get(type(value).__name__, ("", ""))
+    size = len(value) if what == "length" else value
+    if kind and least is not None and size < least:
+        message = f"Invalid '{param}': expected a {what} of at least {least}, got {size}."
+        raise Refusal(f"{kind}_below_min_{what}", message, param)
+    if kind and most is not None and size > most:
+        message = f"Invalid '{param}': expected a {what} of at most {most}, got {size}."
+        raise Refusal(f"{kind}_above_max_{what}", message, param)
+
+
+def _check_modalities(given: list[str], path: Path) -> None:
+    supported = _MODALITIES[str(path[-1])]
+    if sorted(given) not in supported:
+        names = " and ".join(map(str, supported))
+        message = f"Invalid modalities: {given}. Supported combinations are: {names}."
+        raise Refusal("invalid_value", message, path_text(path))
 
 
 def _refusal(found: Deviation) -> Refusal:

@@ -146,16 +146,21 @@ DETECTION = {"type": "server_vad"}
         (update(output_modalities=[]), "invalid_value", "output_modalities"),
         (update(max_output_tokens=0), "integer_below_min_value", "max_output_tokens"),
         (update(max_output_tokens=4097), "integer_above_max_value", "max_output_tokens"),
-        (update(audio={"output": {"speed": 1.6}}), "integer_above_max_value", "audio.output.speed"),
+        (update(audio={"output": {"speed": 1.6}}), "decimal_above_max_value", "audio.output.speed"),
         (
             update(audio={"input": {"turn_detection": {**DETECTION, "threshold": 1.1}}}),
-            "integer_above_max_value",
+            "decimal_above_max_value",
             "audio.input.turn_detection.threshold",
         ),
         (
             update(audio={"input": {"turn_detection": {**DETECTION, "idle_timeout_ms": 4999}}}),
             "integer_below_min_value",
             "audio.input.turn_detection.idle_timeout_ms",
+        ),
+        (
+            update(audio={"input": {"transcription": {"languages": []}}}),
+            "array_below_min_length",
+            "audio.input.transcription.languages",
         ),
     ],
 )
@@ -172,12 +177,30 @@ def test_what_the_pages_exclude_is_refused(
         assert c.answer(update(tools=[tool]))["type"] == "session.updated"
 
 
-def test_what_the_pages_of_v1_exclude_is_refused(server: ReplayServer) -> None:
+@pytest.mark.parametrize(
+    ("settings", "code", "param"),
+    [
+        ({"modalities": ["audio"]}, "invalid_value", "modalities"),
+        ({"temperature": 1.3}, "decimal_above_max_value", "temperature"),
+        ({"temperature": 0}, "integer_below_min_value", "temperature"),
+        (
+            {"max_response_output_tokens": 4097},
+            "integer_above_max_value",
+            "max_response_output_tokens",
+        ),
+        (
+            {"turn_detection": {"type": "server_vad", "threshold": -0.1}},
+            "decimal_below_min_value",
+            "turn_detection.threshold",
+        ),
+    ],
+)
+def test_what_the_pages_of_v1_exclude_is_refused(
+    server: ReplayServer, settings: Event, code: str, param: str
+) -> None:
     with client(server, additional_headers=BETA) as c:
-        error = c.error({"type": "session.update", "session": {"modalities": ["audio"]}})
-        assert (error["code"], error["param"]) == ("invalid_value", "session.modalities")
-        error = c.error({"type": "session.update", "session": {"temperature": 1.3}})
-        assert (error["code"], error["param"]) == ("integer_above_max_value", "session.temperature")
+        error = c.error({"type": "session.update", "session": settings})
+        assert (error["code"], error["param"]) == (code, f"session.{param}")
         both = {"modalities": ["audio", "text"]}
         updated = c.answer({"type": "session.update", "session": both})
         assert updated["session"]["modalities"] == ["text", "audio"]

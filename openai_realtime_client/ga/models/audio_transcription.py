@@ -20,6 +20,8 @@ class AudioTranscription(RealtimeModel):
 
     __nullable__ = frozenset({"language", "prompt"})
 
+    __limits__ = (("languages", 1, None),)
+
     class DelayEnum(OpenEnum):
         MINIMAL = "minimal"
         LOW = "low"

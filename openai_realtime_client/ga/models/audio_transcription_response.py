@@ -17,6 +17,8 @@ class AudioTranscriptionResponse(RealtimeModel):
 
     __nullable__ = frozenset({"language", "prompt"})
 
+    __limits__ = (("languages", 1, None),)
+
     ModelEnum = AudioTranscriptionModelEnum
     model: AudioTranscriptionModel | None = None
     """Speech recognition model in use."""

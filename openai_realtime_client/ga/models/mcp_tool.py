@@ -23,6 +23,8 @@ class MCPTool(RealtimeModel):
 
     __nullable__ = frozenset({"headers", "allowed_tools", "allowed_callers", "require_approval"})
 
+    __limits__ = (("allowed_callers", 1, None),)
+
     class TypeEnum(Constant):
         MCP: Final = "mcp"
 

@@ -17,6 +17,8 @@ class RealtimeClientEventConversationItemCreate(RealtimeModel):
 
     __nullable__ = frozenset({"event_id", "previous_item_id"})
 
+    __limits__ = (("event_id", None, 512),)
+
     class TypeEnum(Constant):
         CONVERSATION_ITEM_CREATE: Final = "conversation.item.create"
 

@@ -14,6 +14,8 @@ class RealtimeClientEventConversationItemDelete(RealtimeModel):
 
     __nullable__ = frozenset({"event_id"})
 
+    __limits__ = (("event_id", None, 512),)
+
     class TypeEnum(Constant):
         CONVERSATION_ITEM_DELETE: Final = "conversation.item.delete"
 

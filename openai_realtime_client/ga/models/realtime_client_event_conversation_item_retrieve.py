@@ -15,6 +15,8 @@ class RealtimeClientEventConversationItemRetrieve(RealtimeModel):
 
     __nullable__ = frozenset({"event_id"})
 
+    __limits__ = (("event_id", None, 512),)
+
     class TypeEnum(Constant):
         CONVERSATION_ITEM_RETRIEVE: Final = "conversation.item.retrieve"
 

@@ -16,6 +16,8 @@ class RealtimeClientEventConversationItemTruncate(RealtimeModel):
 
     __nullable__ = frozenset({"event_id"})
 
+    __limits__ = (("event_id", None, 512),)
+
     class TypeEnum(Constant):
         CONVERSATION_ITEM_TRUNCATE: Final = "conversation.item.truncate"
 

@@ -16,6 +16,8 @@ class RealtimeClientEventInputAudioBufferAppend(RealtimeModel):
 
     __nullable__ = frozenset({"event_id"})
 
+    __limits__ = (("event_id", None, 512),)
+
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_APPEND: Final = "input_audio_buffer.append"
 

@@ -14,6 +14,8 @@ class RealtimeClientEventInputAudioBufferClear(RealtimeModel):
 
     __nullable__ = frozenset({"event_id"})
 
+    __limits__ = (("event_id", None, 512),)
+
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_CLEAR: Final = "input_audio_buffer.clear"
 

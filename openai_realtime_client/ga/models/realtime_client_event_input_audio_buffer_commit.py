@@ -16,6 +16,8 @@ class RealtimeClientEventInputAudioBufferCommit(RealtimeModel):
 
     __nullable__ = frozenset({"event_id"})
 
+    __limits__ = (("event_id", None, 512),)
+
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_COMMIT: Final = "input_audio_buffer.commit"
 

@@ -15,6 +15,8 @@ class RealtimeClientEventResponseCancel(RealtimeModel):
 
     __nullable__ = frozenset({"event_id", "response_id"})
 
+    __limits__ = (("event_id", None, 512),)
+
     class TypeEnum(Constant):
         RESPONSE_CANCEL: Final = "response.cancel"
 

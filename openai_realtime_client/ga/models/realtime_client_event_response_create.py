@@ -20,6 +20,8 @@ class RealtimeClientEventResponseCreate(RealtimeModel):
 
     __nullable__ = frozenset({"event_id", "response"})
 
+    __limits__ = (("event_id", None, 512),)
+
     class TypeEnum(Constant):
         RESPONSE_CREATE: Final = "response.create"
 

@@ -17,6 +17,8 @@ class RealtimeClientEventSessionUpdate(RealtimeModel):
 
     __nullable__ = frozenset({"event_id"})
 
+    __limits__ = (("event_id", None, 512),)
+
     class TypeEnum(Constant):
         SESSION_UPDATE: Final = "session.update"
 

@@ -13,6 +13,8 @@ class RealtimeClientSecretExpiresAfter(RealtimeModel):
     goes on after the secret expires.
     """
 
+    __limits__ = (("seconds", 10, 7200),)
+
     class AnchorEnum(OpenEnum):
         CREATED_AT = "created_at"
 

@@ -49,6 +49,8 @@ class RealtimeResponseCreateParams(RealtimeModel):
         }
     )
 
+    __limits__ = (("max_output_tokens", 1, 4096),)
+
     class OutputModalitiesEnum(OpenEnum):
         TEXT = "text"
         AUDIO = "audio"

@@ -33,6 +33,8 @@ class RealtimeSession(RealtimeModel):
         {"input_audio_transcription", "turn_detection", "tracing", "prompt", "include"}
     )
 
+    __limits__ = (("speed", 0.25, 1.5),)
+
     class ObjectEnum(OpenEnum):
         REALTIME_SESSION = "realtime.session"
 

@@ -40,6 +40,8 @@ class RealtimeSessionCreateRequest(RealtimeModel):
 
     __nullable__ = frozenset({"prompt"})
 
+    __limits__ = (("speed", 0.25, 1.5),)
+
     class ModalitiesEnum(OpenEnum):
         TEXT = "text"
         AUDIO = "audio"

@@ -54,6 +54,8 @@ class RealtimeSessionCreateRequestGA(RealtimeModel):
         }
     )
 
+    __limits__ = (("max_output_tokens", 1, 4096),)
+
     class TypeEnum(Constant):
         REALTIME: Final = "realtime"
 

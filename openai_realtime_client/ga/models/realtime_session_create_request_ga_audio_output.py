@@ -12,6 +12,8 @@ class RealtimeSessionCreateRequestGAAudioOutput(RealtimeModel):
 
     __nullable__ = frozenset({"format", "voice", "speed"})
 
+    __limits__ = (("speed", 0.25, 1.5),)
+
     VoiceEnum = VoiceIdsSharedEnum
     format: RealtimeAudioFormats | None = None
     """Encoding of the output audio.

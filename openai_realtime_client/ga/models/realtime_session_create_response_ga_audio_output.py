@@ -12,6 +12,8 @@ class RealtimeSessionCreateResponseGAAudioOutput(RealtimeModel):
     They give the format, voice and pace of generated speech.
     """
 
+    __limits__ = (("speed", 0.25, 1.5),)
+
     VoiceEnum = VoiceIdsSharedEnum
     format: RealtimeAudioFormats | None = None
     """Encoding of the output audio.

@@ -13,6 +13,8 @@ class RealtimeTranscriptionSessionCreateRequestTurnDetection(RealtimeModel):
     interrupt.
     """
 
+    __limits__ = (("threshold", 0, 1),)
+
     class TypeEnum(Constant):
         SERVER_VAD: Final = "server_vad"
 

@@ -16,6 +16,8 @@ class RealtimeTranslationClientEventInputAudioBufferAppend(RealtimeModel):
 
     __nullable__ = frozenset({"event_id"})
 
+    __limits__ = (("event_id", None, 512),)
+
     class TypeEnum(Constant):
         SESSION_INPUT_AUDIO_BUFFER_APPEND: Final = "session.input_audio_buffer.append"
 

@@ -16,6 +16,8 @@ class RealtimeTranslationClientEventSessionClose(RealtimeModel):
 
     __nullable__ = frozenset({"event_id"})
 
+    __limits__ = (("event_id", None, 512),)
+
     class TypeEnum(Constant):
         SESSION_CLOSE: Final = "session.close"
 

@@ -18,6 +18,8 @@ class RealtimeTranslationClientEventSessionUpdate(RealtimeModel):
 
     __nullable__ = frozenset({"event_id"})
 
+    __limits__ = (("event_id", None, 512),)
+
     class TypeEnum(Constant):
         SESSION_UPDATE: Final = "session.update"
 

@@ -16,6 +16,8 @@ class RealtimeTruncationRetentionRatio(RealtimeModel):
     prompt cache stays usable between turns.
     """
 
+    __limits__ = (("retention_ratio", 0, 1),)
+
     class TypeEnum(Constant):
         RETENTION_RATIO: Final = "retention_ratio"
 

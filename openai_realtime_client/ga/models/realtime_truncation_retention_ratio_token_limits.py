@@ -10,6 +10,8 @@ class RealtimeTruncationRetentionRatioTokenLimits(RealtimeModel):
     A limit below that of the model makes truncation start earlier and keeps input smaller.
     """
 
+    __limits__ = (("post_instructions", 0, None),)
+
     post_instructions: int | None = None
     """Most tokens the conversation may hold after the instructions, tool definitions counting as
     instructions.

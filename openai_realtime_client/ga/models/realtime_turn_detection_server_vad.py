@@ -16,6 +16,11 @@ class RealtimeTurnDetectionServerVad(RealtimeModel):
 
     __nullable__ = frozenset({"idle_timeout_ms"})
 
+    __limits__ = (
+        ("threshold", 0, 1),
+        ("idle_timeout_ms", 5000, 30000),
+    )
+
     class TypeEnum(Constant):
         SERVER_VAD: Final = "server_vad"
 

@@ -11,6 +11,8 @@ class RealtimeTurnDetectionSettings(RealtimeModel):
     values of `server_vad` without the response options of `RealtimeTurnDetection`.
     """
 
+    __limits__ = (("threshold", 0, 1),)
+
     type: str | None = None
     """Detection method, normally `server_vad`."""
     threshold: float | None = None

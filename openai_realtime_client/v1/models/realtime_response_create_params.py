@@ -45,6 +45,11 @@ class RealtimeResponseCreateParams(RealtimeModel):
         }
     )
 
+    __limits__ = (
+        ("temperature", 0.6, 1.2),
+        ("max_response_output_tokens", 1, 4096),
+    )
+
     class ModalitiesEnum(OpenEnum):
         TEXT = "text"
         AUDIO = "audio"

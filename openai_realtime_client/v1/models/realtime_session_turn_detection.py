@@ -14,6 +14,8 @@ class RealtimeSessionTurnDetection(RealtimeModel):
     off, which is more natural but can take more time.
     """
 
+    __limits__ = (("threshold", 0, 1),)
+
     class TypeEnum(OpenEnum):
         SERVER_VAD = "server_vad"
         SEMANTIC_VAD = "semantic_vad"
