@@ -200,9 +200,8 @@ class _Cleaner:
         """
         text = data.decode()
         # Short secrets would be found in it by chance.
-        base64 = ("audio", "delta") if kind.endswith(_AUDIO) else ()
-        if not self._audio:
-            base64 = base64 or ("audio",)
+        is_audio = kind.endswith(_AUDIO)
+        base64 = ("audio", "delta") if is_audio else () if self._audio else ("audio",)
         names = _SECRETS if self._audio else (*_SECRETS, *base64)
         if (
             "\\" in text  # An escape such as `\u005f` can hide a name, or a part of a key.
