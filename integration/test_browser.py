@@ -2,8 +2,8 @@
 
 Pages of the docs, too, as a code host shows them.
 
-`make browser` runs this, and leaves screenshots in build/. It needs the system's Chromium, and a font as
-narrow as Arial, such as those of Debian's `fonts-liberation`.
+`make browser` runs this, and leaves screenshots in build/. It needs the system's Chromium, and
+fonts as narrow as Arial: those of `fonts-liberation`, in Debian.
 """
 
 from __future__ import annotations
