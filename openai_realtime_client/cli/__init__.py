@@ -9,32 +9,32 @@ import math
 import os
 import sys
 from collections.abc import Sequence
-from functools import partial
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from openai_realtime_client import __version__
-from openai_realtime_client.cli.display import OutputClosedError, OutputError, Screen, show_error
+from openai_realtime_client.cli.display import OutputError, Screen, show_error
 
 __all__ = ["main"]
 
-PROG = "python -m openai_realtime_client"
-DEFAULT_KEY = "OPENAI_API_KEY"
-_DEFAULT = "default: %(default)s"
+SCRIPT = "openai-realtime"
+MODULE = "python -m openai_realtime_client"
 
+# In these texts, %(prog)s is what the user has called, with the command.
 _ABOUT = "Realtime sessions: hold one, check a server, read a recording."
-_EXIT = """
+_EPILOG = """\
+examples:
+  %(prog)s demo
+  %(prog)s check http://127.0.0.1:8000/v1
+  %(prog)s inspect session.jsonl
+
 A terminal gets colours unless NO_COLOR is set; with FORCE_COLOR, pipes and
 files get them, too. COLUMNS sets the width.
 """
-_EPILOG = f"""\
-examples:
-  {PROG} demo
-  {PROG} check http://127.0.0.1:8000/v1
-  {PROG} inspect session.jsonl
-{_EXIT}"""
 _KEY = """\
 The key is read from the environment, because all users of a machine see
-command lines. For a server that needs none, set it to "".
+command lines. For a server that needs none, set the variable to "".
 """
 
 _DEMO = """\
@@ -48,16 +48,16 @@ one, which may bill for the session.
 """
 _DEMO_EPILOG = f"""\
 examples:
-  {PROG} demo
-  {PROG} demo --json > session.jsonl
-  {PROG} demo --url wss://api.openai.com/v1
+  %(prog)s
+  %(prog)s --json > session.jsonl
+  %(prog)s --url wss://api.openai.com/v1
 
 {_KEY}
 exit status:
   0  the session was held
   1  it failed; one line on standard error says why
   2  wrong usage, or the output cannot be written
-{_EXIT}"""
+"""
 
 # Of `check`: what it cannot know.
 REFERENCE = """\
@@ -66,15 +66,16 @@ checked: what a model says, turn detection, transcription, rate limits, timing.
 """
 _CHECK = """\
 Play scripted turns against a Realtime server, and print a line for each fault
-in what it sends: text, audio, a tool call, a cancelled
-response, truncated audio, updates of the session, and eight kinds of bad
-input, each in a session of its own. A real service may bill for them.
+in what it sends: text, audio, a tool call, a cancelled response, truncated
+audio, updates of the session, and eight kinds of bad input, each in a session
+of its own. A real service may bill for them.
 """
 _CHECK_EPILOG = f"""\
 findings:
   deviation     what the published schema does not know
-  missing, out of order, twice
-                events that did not come, came too early or late, or again
+  missing       an event that did not come
+  out of order  an event that came too early or too late
+  twice         an event that came again
   wrong         events that contradict each other or the request
   refused       an error in place of an answer
   not refused   bad input without an error
@@ -85,15 +86,15 @@ findings:
   turn, kind, type, about, event (or null) and count
 
 examples:
-  {PROG} check http://127.0.0.1:8000/v1
-  {PROG} check ws://localhost:8000 --protocol v1
+  %(prog)s http://127.0.0.1:8000/v1
+  %(prog)s ws://localhost:8000 --protocol v1
 
 {_KEY}
 exit status:
   0  no findings
   1  there are findings
   2  wrong usage, or no session could be opened
-{_EXIT}"""
+"""
 
 _INSPECT = """\
 Show recorded sessions: a timeline, with consecutive deltas in one line, then
@@ -104,7 +105,7 @@ A recording has one JSON object a line, an event with the side that sent it:
   {"from": "server", "at_ms": 12.5, "event": {"type": "session.created", ...}}
 or the event alone; then its type shows who sent it.
 """
-_INSPECT_EPILOG = f"""\
+_INSPECT_EPILOG = """\
 protocols:
   ga    that of OpenAI today, translation sessions included
   v1    the older realtime=v1
@@ -117,29 +118,37 @@ tokens and deviations. It is one file that loads nothing else.
 
 --json prints one object a line for each file, with the keys
   file, protocol ("ga", "ga translation" or "v1"), events, duration_ms or null,
-  types         [{{from, type, count}}]
-  audio_bytes   {{client, server}}
+  types         [{from, type, count}]
+  audio_bytes   {client, server}
   responses     how many have ended
-  tokens        {{total, input, input_text, input_audio, input_image,
+  tokens        {total, input, input_text, input_audio, input_image,
                  input_cached, input_cached_text, input_cached_audio,
                  input_cached_image, output, output_text, output_audio,
-                 output_reasoning}}, summed up from response.done
-  errors        [{{event, type, code, message, count, line}}]
-  deviations    [{{from, type, path, kind, values, count, line}}]
+                 output_reasoning}, summed up from response.done
+  errors        [{event, type, code, message, count, line}]
+  deviations    [{from, type, path, kind, values, count, line}]
 where line is that of the first, "[*]" in a path is any index, and values holds
 up to three that differ, each as JSON shortened to 60 characters.
 
 examples:
-  {PROG} inspect session.jsonl
-  {PROG} inspect --quiet recordings/*.jsonl
-  {PROG} inspect --html page.html session.jsonl
-  {PROG} inspect --json s.jsonl | jq .deviations
+  %(prog)s session.jsonl
+  %(prog)s --quiet recordings/*.jsonl
+  %(prog)s --html page.html session.jsonl
+  %(prog)s --json s.jsonl | jq .deviations
 
 exit status:
   0  no deviations
   1  there are deviations
   2  wrong usage, a file or line that cannot be read, or a file without events
-{_EXIT}"""
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Shows texts as they are written, and takes no abbreviated options."""
+
+    def __init__(self, **options: Any) -> None:
+        raw = argparse.RawDescriptionHelpFormatter
+        super().__init__(formatter_class=raw, allow_abbrev=False, **options)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -149,23 +158,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     away, as for any program.
     """
     out, err = Screen(sys.stdout), Screen(sys.stderr)
+    prog = SCRIPT if Path(sys.argv[0]).stem == SCRIPT else MODULE
     try:
-        status = _run(argv, out, err)
+        status = _run(_parser(prog), argv, out, err)
         out.flush()
     except KeyboardInterrupt:
         return 130
-    except OutputClosedError:
-        _drop_output()
-        return 141
     except OutputError as error:
-        show_error(err, PROG, str(error))
         _drop_output()
+        if isinstance(error.__cause__, BrokenPipeError):
+            return 141
+        show_error(err, prog, str(error))
         return 2
     return status
 
 
-def _run(argv: Sequence[str] | None, out: Screen, err: Screen) -> int:
-    parser = _parser()
+def _run(
+    parser: argparse.ArgumentParser, argv: Sequence[str] | None, out: Screen, err: Screen
+) -> int:
     try:
         args = parser.parse_args(argv)
     except SystemExit as stop:
@@ -185,62 +195,63 @@ def _run(argv: Sequence[str] | None, out: Screen, err: Screen) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        prog=PROG, description=_ABOUT, epilog=_EPILOG, formatter_class=raw, allow_abbrev=False
-    )
-    parser.add_argument(
-        "--version", action="version", version=f"openai-realtime-openapi {__version__}"
-    )
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = _Parser(prog=prog, description=_ABOUT, epilog=_EPILOG)
+    version = f"openai-realtime-openapi {__version__}"
+    parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    add = partial(commands.add_parser, formatter_class=raw, allow_abbrev=False)
-    demo = add(
+
+    demo = commands.add_parser(
         "demo",
         help="hold a session and print its events; needs no key and no network",
         description=_DEMO,
         epilog=_DEMO_EPILOG,
     )
-    demo.add_argument(
-        "--url", type=_url, help="the base URL of a real service, such as wss://api.openai.com/v1"
-    )
-    demo.set_defaults(api_key="")
-    _add_connection(demo, model="gpt-realtime-2.1")
-    demo.add_argument(
-        "--json", action="store_true", help="print a recording, which `inspect` reads"
-    )
-    check = add(
+    add = demo.add_argument
+    add("--url", type=_url, help="the base URL of a real service, such as wss://api.openai.com/v1")
+    add("--model", default="gpt-realtime-2.1", help="default: %(default)s")
+    add("--json", action="store_true", help="print a recording, which `inspect` reads")
+    _add_connection(demo)
+
+    check = commands.add_parser(
         "check",
         help="play scripted turns against a server and print its faults",
         description=_CHECK,
         epilog=_CHECK_EPILOG,
     )
-    check.add_argument("url", metavar="URL", type=_url, help="the base URL of the server")
-    check.add_argument("--protocol", choices=("ga", "v1"), default="ga", help=_DEFAULT)
-    _add_connection(check, model=None)
-    check.add_argument("--json", action="store_true", help="print the findings as JSON")
-    _add_inspect(
-        add(
-            "inspect",
-            help="show a recorded session, and what the schema does not know in it",
-            description=_INSPECT,
-            epilog=_INSPECT_EPILOG,
-        )
+    add = check.add_argument
+    add("url", metavar="URL", type=_url, help="the base URL of the server")
+    add("--protocol", choices=("ga", "v1"), default="ga", help="default: %(default)s")
+    add("--model", help="default: gpt-realtime-2.1 or gpt-4o-realtime-preview")
+    add("--json", action="store_true", help="print the findings as JSON")
+    _add_connection(check)
+
+    inspect = commands.add_parser(
+        "inspect",
+        help="show a recorded session, and what the schema does not know in it",
+        description=_INSPECT,
+        epilog=_INSPECT_EPILOG,
     )
-    for name, command in commands.choices.items():
-        command.set_defaults(prog=f"{PROG} {name}")
+    add = inspect.add_argument
+    add("files", metavar="FILE", nargs="+", help="a recording; - is standard input")
+    add("--protocol", choices=("ga", "v1", "auto"), default="auto", help="default: %(default)s")
+    add("-q", "--quiet", action="store_true", help="no timeline")
+    add("--json", action="store_true", help="print the summary as JSON")
+    add("--html", metavar="PAGE", help="also write a page about the one FILE")
+
+    for command in commands.choices.values():
+        command.set_defaults(prog=command.prog)
     return parser
 
 
-def _add_connection(parser: argparse.ArgumentParser, *, model: str | None) -> None:
+def _add_connection(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(api_key="")
     parser.add_argument(
         "--api-key-env",
         metavar="NAME",
-        default=DEFAULT_KEY,
+        default="OPENAI_API_KEY",
         help="the environment variable with the key (default: %(default)s)",
     )
-    shown = _DEFAULT if model else "default: gpt-realtime-2.1 or gpt-4o-realtime-preview"
-    parser.add_argument("--model", default=model, help=shown)
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
@@ -248,14 +259,6 @@ def _add_connection(parser: argparse.ArgumentParser, *, model: str | None) -> No
         default=30.0,
         help="how long to wait for each event (default: %(default)g)",
     )
-
-
-def _add_inspect(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", metavar="FILE", nargs="+", help="a recording; - is standard input")
-    parser.add_argument("--protocol", choices=("ga", "v1", "auto"), default="auto", help=_DEFAULT)
-    parser.add_argument("-q", "--quiet", action="store_true", help="no timeline")
-    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
-    parser.add_argument("--html", metavar="PAGE", help="also write a page about the one FILE")
 
 
 def _url(text: str) -> str:

@@ -23,10 +23,8 @@ def run(args: Namespace, out: Screen, err: Screen) -> int:
     url: str = args.url
     if not args.json:
         out.line(("bold", "Check"), f": {urlsplit(url).hostname}, protocol {args.protocol}")
+    options = {name: getattr(args, name) for name in ("protocol", "model", "api_key", "timeout")}
     try:
-        options = {
-            name: getattr(args, name) for name in ("protocol", "model", "api_key", "timeout")
-        }
         for turn in check_turns(url, **options):
             found += turn.findings
             if not args.json:
@@ -41,14 +39,13 @@ def run(args: Namespace, out: Screen, err: Screen) -> int:
             out.json_line(json.dumps(asdict(finding), ensure_ascii=False))
     else:
         out.line(("bold", "Findings"), f": {len(found) or 'none'}")
-        out.line(("dim", " ".join(REFERENCE.split())), whole=True)
+        out.line(("dim", " ".join(REFERENCE.split())))
     return int(bool(found))
 
 
 def _show(out: Screen, finding: Finding) -> None:
-    event = finding.event and summarize(finding.event)
     out.line(
         (_COLOURS.get(finding.kind, "red"), f"  {finding.kind:<13}"),
         f"{finding.type}: {finding.about}",
-        ("dim", f" | {event}" if event else ""),
+        rest=f" | {summarize(finding.event)}" if finding.event else "",
     )

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from openai_realtime_client import (
     ConnectionSettingsError,
+    Conversation,
+    ConversationResponse,
     InvalidEventError,
     RealtimeConnectionError,
     ga,
@@ -25,7 +27,7 @@ from openai_realtime_client.cli.display import (
     span_text,
     summarize,
 )
-from openai_realtime_client.core.json_types import at, is_array
+from openai_realtime_client.core.json_types import at
 from openai_realtime_client.testing.audio import tone
 from openai_realtime_client.testing.recording import RecordedEvent
 
@@ -89,15 +91,17 @@ class _Demo:
         self._args = args
         self._out = out
         self._count = 0
-        self._tokens = 0
+        self._conversation = Conversation()
         self._began = time.perf_counter()
 
     def hold(self, url: str) -> None:
         """Connect and hold the session. Raises where it fails."""
-        options = {"open_timeout": self._args.timeout, "close_timeout": _CLOSE_TIMEOUT}
-        args = self._args
         connecting = ga.connect_sync(
-            args.model, base_url=url, api_key=args.api_key, websocket_options=options
+            self._args.model,
+            base_url=url,
+            api_key=self._args.api_key,
+            conversation=self._conversation,
+            websocket_options={"open_timeout": self._args.timeout, "close_timeout": _CLOSE_TIMEOUT},
         )
         embedded = "the embedded server, without key or network"
         where = urlsplit(url).hostname if self._args.url else embedded
@@ -108,7 +112,8 @@ class _Demo:
             self._tool_turn()
             self._spoken_turn()
         took = span_text((time.perf_counter() - self._began) * 1000)
-        self._say("Done", f"{self._count} events and {self._tokens} tokens in {took}")
+        tokens = self._conversation.usage.total
+        self._say("Done", f"{self._count} events and {tokens} tokens in {took}")
 
     def _text_turn(self) -> None:
         self._say("A text turn")
@@ -121,9 +126,7 @@ class _Demo:
         tool = ga.FunctionTool(get_weather)
         self._configure("text", tools=[tool.definition])
         self._send(dict(ga.user_text("What is the weather in Paris?")))
-        output = at(self._respond(tool_choice="required"), "output")
-        items = output if is_array(output) else []
-        calls = [item for item in items if at(item, "type") == "function_call"]
+        calls = self._respond(tool_choice="required").calls
         if not calls:
             raise _DemoError("the model did not call the function")
         for call in calls:
@@ -138,17 +141,13 @@ class _Demo:
         self._send({"type": "input_audio_buffer.commit"})
         self._send({"type": "response.create"})
         piece = self._until("response.output_audio.delta")
+        milliseconds = (audio_size(piece) or 0) // _BYTES_OF_MS
+        heard = self._conversation.heard(piece.get("item_id"), milliseconds)
         self._send({"type": "response.cancel"})
         self._finish("cancelled", "completed")
-        self._send(
-            {
-                "type": "conversation.item.truncate",
-                "item_id": piece.get("item_id"),
-                "content_index": 0,
-                "audio_end_ms": (audio_size(piece) or 0) // _BYTES_OF_MS,
-            }
-        )
-        self._until("conversation.item.truncated")
+        if heard:
+            self._send(dict(heard))
+            self._until("conversation.item.truncated")
 
     def _configure(self, modality: str, **settings: Any) -> None:
         # Without turn detection: here, the client says when a turn ends.
@@ -157,17 +156,15 @@ class _Demo:
         self._send({"type": "session.update", "session": session})
         self._until("session.updated")
 
-    def _respond(self, **params: Any) -> Event:
+    def _respond(self, **params: Any) -> ConversationResponse:
         self._send({"type": "response.create", **({"response": params} if params else {})})
         return self._finish("completed")
 
-    def _finish(self, *statuses: str) -> Event:
+    def _finish(self, *statuses: str) -> ConversationResponse:
         done = self._until("response.done")
-        response: Event = done.get("response") or {}
-        if at(response, "status") not in statuses:
+        response = self._conversation.responses.get(str(at(done, "response", "id")))
+        if response is None or response.status not in statuses:
             raise _DemoError(f"a response is {summarize(done)}")
-        tokens = at(response, "usage", "total_tokens")
-        self._tokens += tokens if isinstance(tokens, int) else 0
         return response
 
     def _send(self, event: Event) -> None:

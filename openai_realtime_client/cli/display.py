@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, TextIO
 from openai_realtime_client.core.json_types import at, is_array, is_object
 
 __all__ = [
-    "OutputClosedError",
     "OutputError",
     "Row",
     "Screen",
@@ -28,14 +27,7 @@ __all__ = [
     "summarize",
 ]
 
-_STYLES = {
-    "bold": "1",
-    "dim": "2",
-    "red": "31",
-    "green": "32",
-    "yellow": "33",
-    "cyan": "36",
-}
+_STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 # What a terminal without Unicode gets.
 _ASCII = {"→": "->", "←": "<-", "…": "..."}
 # Written as they are although they are formatting: scripts and emoji are joined with them.
@@ -47,16 +39,13 @@ _TYPE_WIDTH = 38
 _NARROW_TYPE_WIDTH = 27
 _WIDE = 100
 _LONG = 300
+_LONGEST = 1000
 # Characters in a column: a letter can have a few combining marks, and an emoji a few parts.
 _MOST_IN_COLUMN = 8
 
 
 class OutputError(Exception):
-    """The output cannot be written."""
-
-
-class OutputClosedError(Exception):
-    """No one reads the output any more."""
+    """The output cannot be written; the cause is the `OSError`."""
 
 
 class Screen:
@@ -67,81 +56,80 @@ class Screen:
     """
 
     def __init__(self, stream: TextIO | None) -> None:
-        self.width = max(20, shutil.get_terminal_size((_WIDTH_OF_FILES, 24)).columns)
+        self.width = shutil.get_terminal_size((_WIDTH_OF_FILES, 24)).columns
         self._stream = stream
         self._is_coloured = stream is not None and _is_coloured(stream)
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
-        self._fallbacks = {
-            char: plain for char, plain in _ASCII.items() if not _fits(char, self._encoding)
-        }
 
-    def line(self, *parts: str | tuple[str, str], whole: bool = False) -> None:
+    def line(self, *parts: str | tuple[str, str], rest: str = "") -> None:
         """Print a line of texts, each plain or with a style, such as `("red", "error")`.
 
-        It is cut to the width, unless it is to be printed as a `whole`.
+        The `rest`, at its end, is cut to the width.
         """
         room = self.width
-        printed: list[str] = []
+        line = ""
         for part in parts:
             style, text = ("", part) if isinstance(part, str) else part
-            text = self.plain(text)
-            if not whole:
-                text = _cut(text, room, self.plain("…"))
-                room -= _columns(text)
-            printed.append(self._styled(style, text))
-        self._write("".join(printed).rstrip(" "))
+            text = self._plain(shortened(text, _LONGEST))
+            room -= _columns(text)
+            line += self._styled(style, text)
+        line += _cut(self._plain(rest), room, self._plain("…"))
+        self._write(line.rstrip(" ") + "\n")
 
     def json_line(self, text: str) -> None:
         """Print a line of JSON text."""
-        self._write(_NOT_ASCII.sub(self._json_char, text))
-
-    def plain(self, text: str) -> str:
-        """The text as it can be printed here."""
-        return _NOT_ASCII.sub(self._char, text)
+        self._write(_NOT_ASCII.sub(self._json_char, text) + "\n")
 
     def flush(self) -> None:
         """Write what is in buffers, such as a help text."""
-        self._write(None)
+        self._write("")
+
+    def _plain(self, text: str) -> str:
+        """The text as it can be printed here."""
+        return _NOT_ASCII.sub(self._char, text)
 
     def _char(self, match: re.Match[str]) -> str:
         char = match[0]
-        if char in self._fallbacks:
-            return self._fallbacks[char]
+        if (char.isprintable() or char in _JOINERS) and self._has(char):
+            return char
         if unicodedata.category(char) == "Zs":
             return " "
-        if (char.isprintable() or char in _JOINERS) and _fits(char, self._encoding):
-            return char
-        return char.encode("unicode_escape").decode("ascii")
+        return _ASCII.get(char) or char.encode("unicode_escape").decode("ascii")
 
     def _json_char(self, match: re.Match[str]) -> str:
         char = match[0]
-        if char.isprintable() and _fits(char, self._encoding):
+        if char.isprintable() and self._has(char):
             return char
         units = char.encode("utf-16-be", "surrogatepass").hex()
         return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+    def _has(self, char: str) -> bool:
+        """Whether the encoding of the stream has a character."""
+        try:
+            char.encode(self._encoding)
+        except (UnicodeError, LookupError):
+            return False
+        return True
 
     def _styled(self, style: str, text: str) -> str:
         if not style or not text or not self._is_coloured:
             return text
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m"
 
-    def _write(self, text: str | None) -> None:
+    def _write(self, text: str) -> None:
         if self._stream is None:
             return
         try:
-            if text is not None:
-                self._stream.write(text + "\n")
+            self._stream.write(text)
             self._stream.flush()
-        except BrokenPipeError:
-            raise OutputClosedError from None
         except OSError as error:
-            raise OutputError(f"cannot write the output: {error.strerror}") from None
+            raise OutputError(f"cannot write the output: {error.strerror}") from error
 
 
 def show_error(err: Screen, prog: str, text: str) -> None:
-    """Print one line about what went wrong; where that cannot be, there is no one to tell."""
-    with contextlib.suppress(OutputClosedError, OutputError):
-        err.line(f"{prog}: {text}", whole=True)
+    """Print one line about what went wrong, if anyone reads it."""
+    with contextlib.suppress(OutputError):
+        err.line(f"{prog}: {text}")
 
 
 class Row(NamedTuple):
@@ -167,38 +155,8 @@ def show_event(screen: Screen, row: Row) -> None:
         ("yellow", "!") if row.is_marked else " ",
         (colour, row.kind),
         " " * max(1, column + 1 - len(row.kind)),
-        row.about,
+        rest=row.about,
     )
-
-
-def is_streamed(kind: str) -> bool:
-    """Whether an event of this type is a piece of something, of which many come."""
-    return kind.endswith((".delta", "audio_buffer.append"))
-
-
-def audio_size(event: Mapping[str, Any]) -> int | None:
-    """How many bytes of audio an event brings, `None` if it is not about audio."""
-    kind = event["type"]
-    if kind.endswith("audio.delta"):
-        return _decoded_size(event.get("delta"))
-    if kind.endswith("audio_buffer.append"):
-        return _decoded_size(event.get("audio"))
-    return None
-
-
-def summarize(event: Mapping[str, Any]) -> str:
-    """What matters of an event, in a line. It may be any JSON object with a `type`."""
-    size = audio_size(event)
-    if size is not None:
-        return f"{size:,} bytes"
-    for key, about in _OBJECTS.items():
-        if (value := event.get(key)) is not None:
-            return about(value) if is_object(value) else _text(value)
-    for key, said in _TEXTS.items():
-        if event.get(key) is not None:
-            has_item = key not in ("delta", "rate_limits")
-            return _joined(said(event), _text(event.get("item_id")) if has_item else "")
-    return _rest(event)
 
 
 def as_json(value: Any, length: int) -> str:
@@ -224,14 +182,6 @@ def _is_coloured(stream: TextIO) -> bool:
     return os.environ.get("TERM") != "dumb" and stream.isatty()
 
 
-def _fits(char: str, encoding: str) -> bool:
-    try:
-        char.encode(encoding)
-    except (UnicodeError, LookupError):
-        return False
-    return True
-
-
 def _columns(text: str) -> int:
     if text.isascii():
         return len(text)
@@ -247,11 +197,10 @@ def _char_columns(char: str) -> int:
 def _cut(text: str, room: int, ellipsis: str) -> str:
     if _columns(text) <= room and len(text) <= _MOST_IN_COLUMN * room:
         return text
-    # Marks have no width of their own, so that any number of them would fit.
-    text = text[: _MOST_IN_COLUMN * room]
     room -= len(ellipsis)
     end = 0
-    for char in text:
+    # Marks have no width of their own, so that any number of them would fit.
+    for char in text[: max(0, _MOST_IN_COLUMN * room)]:
         room -= _char_columns(char)
         if room < 0:
             break
@@ -260,6 +209,52 @@ def _cut(text: str, room: int, ellipsis: str) -> str:
 
 
 # Summaries of what events hold. Servers may send anything there.
+
+_About = Callable[[Mapping[str, Any]], str]
+
+
+def is_streamed(kind: str) -> bool:
+    """Whether an event of this type is a piece of something, of which many come."""
+    return kind.endswith((".delta", "audio_buffer.append"))
+
+
+def audio_size(event: Mapping[str, Any]) -> int | None:
+    """How many bytes of audio an event brings, `None` if it is not about audio."""
+    kind = event["type"]
+    if kind.endswith("audio.delta"):
+        return _decoded_size(event.get("delta"))
+    if kind.endswith("audio_buffer.append"):
+        return _decoded_size(event.get("audio"))
+    return None
+
+
+def summarize(event: Mapping[str, Any]) -> str:
+    """What matters of an event, in a line. It may be any JSON object with a `type`."""
+    size = audio_size(event)
+    if size is not None:
+        return f"{size:,} bytes"
+    for key, about in _OBJECTS.items():
+        if event.get(key) is not None:
+            return _joined(*_each(event[key], about))
+    if event.get("delta") is not None:
+        return _quoted(event["delta"])
+    item_id = _text(event.get("item_id"))
+    if event.get("part") is not None:
+        return _joined(*_each(event["part"], _part), item_id)
+    for key in ("transcript", "text"):
+        if event.get(key) is not None:
+            return _joined(_quoted(event[key]), item_id)
+    if event.get("arguments") is not None:
+        return _joined(_call(event), item_id)
+    return _rest(event)
+
+
+def _each(values: Any, about: _About) -> list[str]:
+    """The entries of a list as texts, or the one value in its place."""
+    if values is None:
+        return []
+    entries = values if is_array(values) else [values]
+    return [about(entry) if is_object(entry) else _text(entry) for entry in entries]
 
 
 def _joined(*parts: str) -> str:
@@ -283,74 +278,72 @@ def _decoded_size(value: Any) -> int | None:
     return max(0, len(value) * 3 // 4 - value[-2:].count("="))
 
 
-def _call(call: Mapping[str, Any]) -> str:
-    return f"{_text(call.get('name'))}({_text(call.get('arguments'))})"
-
-
-def _error(error: Any) -> str:
-    code = _text(at(error, "code") or at(error, "type"))
-    message = _text(at(error, "message"))
-    return f"{code}: {message}" if code and message else code or message
+def _error(error: Mapping[str, Any]) -> str:
+    code = _text(error.get("code") or error.get("type"))
+    return ": ".join(filter(None, (code, _text(error.get("message")))))
 
 
 def _session(session: Mapping[str, Any]) -> str:
-    modalities = session.get("output_modalities") or session.get("modalities")
-    tools = session.get("tools")
-    names = [_name(tool) for tool in tools] if is_array(tools) else []
-    kind = session.get("type")
+    kind, tools = session.get("type"), _each(session.get("tools"), _name)
     shown = _joined(
         "" if kind == "realtime" else _text(kind),
         _text(session.get("model")),
-        "+".join(map(_text, modalities)) if is_array(modalities) else _text(modalities),
-        f"tools {' '.join(names)}" if names else "",
+        "+".join(_each(session.get("output_modalities") or session.get("modalities"), _rest)),
+        f"tools {' '.join(tools)}" if tools else "",
         _text(session.get("id")),
     )
     # An update may be about other settings.
-    return shown or _fields(session, {"type"})
+    return shown or _rest(session)
 
 
-def _name(tool: Any) -> str:
-    return _text((tool.get("name") or tool.get("type")) if is_object(tool) else tool)
+def _name(tool: Mapping[str, Any]) -> str:
+    return _text(tool.get("name") or tool.get("type"))
 
 
 def _response(response: Mapping[str, Any]) -> str:
-    output, usage = response.get("output"), response.get("usage")
-    error = at(response, "status_details", "error")
     # That of `response.create`, which has no status; in others it repeats the session's.
-    choice = None if "status" in response or "id" in response else response.get("tool_choice")
-    tokens = f"{_text(at(usage, 'input_tokens'))}+{_text(at(usage, 'output_tokens'))} tokens"
+    is_asked = "status" not in response and "id" not in response
+    choice = _each(response.get("tool_choice"), _name) if is_asked else []
+    reason = at(response, "status_details", "error") or at(response, "status_details", "reason")
     return _joined(
         _text(response.get("status")),
-        f"tool choice {_name(choice)}" if choice is not None else "",
-        _error(error) if is_object(error) else _text(at(response, "status_details", "reason")),
-        tokens if is_object(usage) else _text(usage),
-        *([_item(item, with_role=False) for item in output] if is_array(output) else []),
+        *(f"tool choice {name}" for name in choice),
+        *_each(reason, _error),
+        *_each(response.get("usage"), _usage),
+        *_each(response.get("output"), _said),
         _text(response.get("id")),
     )
 
 
-def _item(item: Any, *, with_role: bool = True) -> str:
-    if not is_object(item):
-        return _text(item)
-    kind, content = item.get("type"), item.get("content")
+def _usage(usage: Mapping[str, Any]) -> str:
+    return f"{_text(usage.get('input_tokens'))}+{_text(usage.get('output_tokens'))} tokens"
+
+
+def _entry(item: Mapping[str, Any]) -> str:
+    """An item of a conversation: who, what, whether it is complete, and its id."""
+    said, who, status = _said(item), _text(item.get("role")), item.get("status")
+    return _joined(
+        said if said == who else f"{who} {said}".strip(),
+        "" if status == "completed" else _text(status),
+        _text(item.get("id")),
+    )
+
+
+def _said(item: Mapping[str, Any]) -> str:
+    """What an item holds, or who it is by."""
+    kind = item.get("type")
     if kind in ("function_call", "mcp_call"):
         return _call(item)
     if kind == "function_call_output":
         return f"output {_text(item.get('output'))}"
-    who = _text(item.get("role") or kind)
-    said = " ".join(map(_part, content)) if is_array(content) else _text(content)
-    return f"{who} {said}".strip() if with_role or not said else said
+    return " ".join(_each(item.get("content"), _part)) or _text(item.get("role") or kind)
 
 
-def _entry(item: Mapping[str, Any]) -> str:
-    status = item.get("status")
-    status = "" if status == "completed" else _text(status)
-    return _joined(_item(item), status, _text(item.get("id")))
+def _call(call: Mapping[str, Any]) -> str:
+    return f"{_text(call.get('name'))}({_text(call.get('arguments'))})"
 
 
-def _part(part: Any) -> str:
-    if not is_object(part):
-        return _text(part)
+def _part(part: Mapping[str, Any]) -> str:
     said = part.get("text") or part.get("transcript")
     if said:
         return _quoted(said)
@@ -358,46 +351,28 @@ def _part(part: Any) -> str:
     return f"[{_text(part.get('type'))}{f' of {size:,} bytes' if size else ''}]"
 
 
-def _limit(limit: Any) -> str:
-    if not is_object(limit):
-        return _text(limit)
-    return (
-        f"{_text(limit.get('name'))} {_text(limit.get('remaining'))} of {_text(limit.get('limit'))}"
-    )
+def _limit(limit: Mapping[str, Any]) -> str:
+    name, remaining, most = (_text(limit.get(key)) for key in ("name", "remaining", "limit"))
+    return f"{name} {remaining} of {most}"
 
 
-def _limits(limits: Any) -> str:
-    return ", ".join(map(_limit, limits)) if is_array(limits) else _text(limits)
-
-
-def _rest(event: Mapping[str, Any]) -> str:
+def _rest(value: Mapping[str, Any]) -> str:
     """All the fields, where none is known to matter."""
     hidden = {"type", "event_id", "output_index", "content_index"}
-    if event.get("item_id"):
+    if value.get("item_id"):
         hidden.add("response_id")
-    return _fields(event, hidden)
-
-
-def _fields(value: Mapping[str, Any], hidden: set[str]) -> str:
     found = {k: v for k, v in value.items() if k not in hidden and v is not None}
     if len(found) == 1 and next(iter(found)).endswith("_id"):
         return _text(*found.values())
     return " ".join(f"{key}={_text(value)}" for key, value in found.items())
 
 
-# By the field that matters most, in this order: for an object, and for text of an item.
-_OBJECTS: dict[str, Callable[[dict[Any, Any]], str]] = {
+# By the field that matters most, in this order.
+_OBJECTS: dict[str, _About] = {
     "error": _error,
     "session": _session,
     "response": _response,
     "item": _entry,
     "conversation": lambda conversation: _text(conversation.get("id")),
-}
-_TEXTS: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "part": lambda event: _part(event["part"]),
-    "delta": lambda event: _quoted(event["delta"]),
-    "transcript": lambda event: _quoted(event["transcript"]),
-    "text": lambda event: _quoted(event["text"]),
-    "arguments": _call,
-    "rate_limits": lambda event: _limits(event["rate_limits"]),
+    "rate_limits": _limit,
 }

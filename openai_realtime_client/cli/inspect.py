@@ -8,12 +8,10 @@ import re
 import sys
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import chain
-from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from openai_realtime_client import (
     InvalidEventError,
@@ -35,7 +33,7 @@ from openai_realtime_client.cli.display import (
     span_text,
     summarize,
 )
-from openai_realtime_client.cli.page import Turns, page
+from openai_realtime_client.cli.page import Page
 from openai_realtime_client.core.deviations import Deviation
 from openai_realtime_client.core.json_types import at, is_object
 from openai_realtime_client.core.usage import Usage
@@ -52,7 +50,7 @@ _INDEX = re.compile(r"\[\d+\]")
 
 
 class _UnreadableError(Exception):
-    """A file, or a line of it, is no recording. The message does not repeat what is in it."""
+    """A file, or a line of it, is not a recording. The message does not repeat what is in it."""
 
 
 class _Dialect(NamedTuple):
@@ -72,10 +70,10 @@ _DIALECTS = {"ga": [_GA, _TRANSLATION], "v1": [_V1], "auto": [_GA, _V1, _TRANSLA
 
 def run(args: Namespace, out: Screen, err: Screen) -> int:
     """Show the files and return the exit status."""
-    status = 0
     if args.html and len(args.files) > 1:
         show_error(err, args.prog, "--html is for one FILE")
         return 2
+    status = 0
     for number, name in enumerate(args.files):
         if number and not args.json:
             out.line()
@@ -91,84 +89,62 @@ def run(args: Namespace, out: Screen, err: Screen) -> int:
 
 def _inspect(name: str, args: Namespace, out: Screen) -> bool:
     """Show one file; whether there are deviations in it."""
+    dialect, recorded = _decide(_read(name), _DIALECTS[args.protocol])
+    title = ("bold", "standard input" if name == "-" else name), f": protocol {dialect.name}"
     is_shown = not (args.json or args.quiet)
-    rows: list[Row] = []
-    turns = Turns()
+    page = Page() if args.html else None
 
     def show(row: Row) -> None:
         if is_shown:
             show_event(out, row)
-        if args.html:
-            rows.append(row)
+        if page:
+            page.rows.append(row)
 
-    with _opened(name) as file:
-        dialect, recorded = _decide(_read(file), _DIALECTS[args.protocol])
-        summary = _Summary("standard input" if name == "-" else name, dialect.name)
-        timeline = _Timeline(show)
-        for each in recorded:
-            if is_shown and not summary.events:
-                _show_title(out, summary, "" if each.at_ms is None else ", times in ms")
-            found = summary.add(each, _typed(each, dialect))
-            timeline.add(each, is_marked=bool(found))
-            if args.html:
-                turns.add(each)
+    counts, timeline = _Counts(), _Timeline(show)
+    for each in recorded:
+        if is_shown and not counts.events:
+            out.line(*title, "" if each.at_ms is None else ", times in ms")
+        found = counts.add(each, _typed(each, dialect))
+        timeline.add(each, is_marked=bool(found))
+        if page:
+            page.add(each)
     timeline.end()
-    if not summary.events:
+    if not counts.events:
         raise _UnreadableError("there are no events in it")
+    summary = {"file": title[0][1], "protocol": dialect.name, **counts.to_dict()}
     if args.json:
-        out.json_line(json.dumps(summary.to_dict(), ensure_ascii=False))
+        out.json_line(json.dumps(summary, ensure_ascii=False))
     else:
-        _show_summary(out, summary, with_title=args.quiet)
-    if args.html:
-        _write_page(args.html, summary, turns, rows)
-    return bool(summary.deviations)
+        if args.quiet:
+            out.line(*title)
+        _show(out, summary)
+    if page:
+        _write(page, args.html, summary)
+    return bool(counts.deviations)
 
 
-def _write_page(path: str, summary: _Summary, turns: Turns, rows: list[Row]) -> None:
-    events = [row._asdict() for row in rows]
-    data = {"summary": summary.to_dict(), "turns": turns.to_dicts(), "events": events}
+def _write(page: Page, path: str, summary: dict[str, Any]) -> None:
     try:
-        Path(path).write_text(page(data), "utf-8")
+        page.write(path, summary)
     except (OSError, ValueError) as error:
-        about = getattr(error, "strerror", None) or str(error)
-        raise _UnreadableError(f"cannot write {path}: {about}") from None
+        raise _UnreadableError(f"cannot write {path}: {_reason(error)}") from None
 
 
 # Reading
 
 
-@contextmanager
-def _opened(name: str) -> Generator[BinaryIO, None, None]:
-    if name != "-":
-        try:
-            file = open(name, "rb")  # noqa: SIM115 (what is read in it may raise OSError, too)
-        except (OSError, ValueError) as error:
-            raise _UnreadableError(getattr(error, "strerror", None) or str(error)) from None
-        with file:
-            yield file
-    elif sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]
+def _read(name: str) -> Iterator[RecordedEvent]:
+    if name == "-" and sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]
         raise _UnreadableError("standard input is closed")
-    else:
-        yield sys.stdin.buffer
-
-
-def _read(file: BinaryIO) -> Iterator[RecordedEvent]:
     try:
-        for each in read_recording(_lines(file)):
+        for each in read_recording(sys.stdin.buffer if name == "-" else name):
             yield each._replace(at_ms=_finite(each.at_ms))
-    except OSError as error:
-        raise _UnreadableError(error.strerror) from None
-    except ValueError as error:
-        raise _UnreadableError(str(error)) from None
+    except (OSError, ValueError) as error:
+        raise _UnreadableError(_reason(error)) from None
 
 
-def _lines(file: BinaryIO) -> Iterator[str]:
-    for number, line in enumerate(file, 1):
-        try:
-            # Some editors put a byte order mark at the beginning.
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError:
-            raise _UnreadableError(f"line {number}: not UTF-8") from None
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _finite(number: float | None) -> float | None:
@@ -215,60 +191,45 @@ def _departures(event: RealtimeModel) -> float:
     return math.inf if isinstance(event, UnknownEvent) else len(deviations(event))
 
 
-# Summing up
+# Counting
 
 
-class _Summary:
+class _Counts:
     """What a session amounts to."""
 
-    def __init__(self, file: str, protocol: str) -> None:
-        self.file = file
-        self.protocol = protocol
+    def __init__(self) -> None:
         self.events = 0
-        self.types: Counter[tuple[str, str]] = Counter()
-        self.audio_bytes = {"client": 0, "server": 0}
-        self.responses = 0
-        self.usage = Usage()
+        self._types: Counter[tuple[str, str]] = Counter()
+        self._audio_bytes = {"client": 0, "server": 0}
+        self._usage = Usage()
         # Each as it stands in the JSON, by what makes two of them one.
-        self.errors: dict[tuple[str, ...], dict[str, Any]] = {}
+        self._errors: dict[tuple[str, ...], dict[str, Any]] = {}
         self.deviations: dict[tuple[str, ...], dict[str, Any]] = {}
         self._first_ms = math.inf
         self._last_ms = -math.inf
-
-    @property
-    def duration_ms(self) -> float | None:
-        """From the first to the last event, if their times were recorded and are not absurd."""
-        if self._first_ms > self._last_ms:
-            return None
-        duration_ms = _finite(self._last_ms - self._first_ms)
-        return None if duration_ms is None else round(duration_ms, 1)
 
     def add(self, recorded: RecordedEvent, event: RealtimeModel) -> list[Deviation]:
         """Count an event in; gives its deviations."""
         wire, direction = recorded.event, recorded.direction
         self.events += 1
-        self.types[direction, wire["type"]] += 1
-        self.audio_bytes[direction] += audio_size(wire) or 0
+        self._types[direction, wire["type"]] += 1
+        self._audio_bytes[direction] += audio_size(wire) or 0
         if recorded.at_ms is not None:
             self._first_ms = min(self._first_ms, recorded.at_ms)
             self._last_ms = max(self._last_ms, recorded.at_ms)
         if wire["type"] == "response.done":
-            self._add_response(wire.get("response"))
+            self._usage += Usage.of(at(wire, "response", "usage"))
         self._add_error(wire, recorded.line)
         found = deviations(event)
         for each in found:
             self._add_deviation(recorded, each)
         return found
 
-    def _add_response(self, response: Any) -> None:
-        self.responses += 1
-        self.usage += Usage.of(at(response, "usage"))
-
     def _add_error(self, wire: dict[str, Any], line: int) -> None:
         error = wire.get("error") or at(wire, "response", "status_details", "error")
         if is_object(error):
             what = {name: _plain(error.get(name)) for name in ("type", "code", "message")}
-            _count(self.errors, {"event": wire["type"], **what}, line)
+            _count(self._errors, {"event": wire["type"], **what}, line)
 
     def _add_deviation(self, recorded: RecordedEvent, deviation: Deviation) -> None:
         what = {
@@ -277,38 +238,33 @@ class _Summary:
             "path": _INDEX.sub("[*]", deviation.path),
             "kind": deviation.kind,
         }
-        found = _count(self.deviations, what, recorded.line)
-        values: list[str] = found.setdefault("values", [])
+        values: list[str] = _count(self.deviations, what, recorded.line).setdefault("values", [])
         value = as_json(deviation.value, _VALUE_LENGTH)
         has_value = deviation.kind not in ("missing field", "unknown event")
         if has_value and len(values) < _MOST_VALUES and value not in values:
             values.append(value)
 
     def to_dict(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """What `--json` prints. Of the types, the client's come first, and the most frequent."""
+        types = sorted(self._types.items(), key=lambda each: (each[0][0], -each[1], each[0][1]))
+        # They were not recorded, or are absurd.
+        has_times = self._first_ms <= self._last_ms
+        duration_ms = _finite(self._last_ms - self._first_ms) if has_times else None
+        tokens = asdict(self._usage)
+        del tokens["seconds"]
         return {
-            "file": self.file,
-            "protocol": self.protocol,
             "events": self.events,
-            "duration_ms": self.duration_ms,
+            "duration_ms": None if duration_ms is None else round(duration_ms, 1),
             "types": [
                 {"from": direction, "type": kind, "count": count}
-                for (direction, kind), count in self.sorted_types()
+                for (direction, kind), count in types
             ],
-            "audio_bytes": self.audio_bytes,
-            "responses": self.responses,
-            "tokens": self.tokens(),
-            "errors": [*self.errors.values()],
+            "audio_bytes": self._audio_bytes,
+            "responses": self._types["server", "response.done"],
+            "tokens": tokens,
+            "errors": [*self._errors.values()],
             "deviations": [*self.deviations.values()],
         }
-
-    def tokens(self) -> dict[str, int]:
-        """What the responses used, by side and modality."""
-        return {name: count for name, count in asdict(self.usage).items() if name != "seconds"}
-
-    def sorted_types(self) -> list[tuple[tuple[str, str], int]]:
-        """Types with their counts: the client's first, the most frequent first."""
-        return sorted(self.types.items(), key=lambda each: (each[0][0], -each[1], each[0][1]))
 
 
 def _plain(value: Any) -> str:
@@ -370,84 +326,61 @@ class _Timeline:
     def end(self) -> None:
         """Show the streams that are open."""
         for (direction, kind, *_), stream in self._streams.items():
-            if stream.count == 1:
-                about = summarize(stream.first)
-            else:
+            about = summarize(stream.first)
+            if stream.count > 1:
                 shown = f'"{stream.text}"' if stream.size is None else f"{stream.size:,} bytes"
                 about = f"{stream.count}x {shown}"
             self._show(Row(stream.at_ms, direction, kind, about, stream.is_marked))
         self._streams.clear()
 
 
-def _show_summary(out: Screen, summary: _Summary, *, with_title: bool) -> None:
-    if with_title:
-        _show_title(out, summary)
-    _show_types(out, summary)
-    _show_tokens(out, summary)
-    _show_errors(out, summary)
-    _show_deviations(out, summary)
+def _show(out: Screen, summary: dict[str, Any]) -> None:
+    """Print what `--json` prints, for people."""
+    duration_ms = summary["duration_ms"]
+    time = "" if duration_ms is None else f" in {span_text(duration_ms)}"
+    out.line(("bold", "Events"), f": {summary['events']:,}{time}")
+    for each in summary["types"]:
+        out.line(f"{each['count']:>7,} ", *_sent(each))
+    if any(summary["audio_bytes"].values()):
+        sizes = "→ {client:,} bytes, ← {server:,} bytes".format(**summary["audio_bytes"])
+        out.line(("bold", "Audio"), f": {sizes}")
+    if summary["responses"]:
+        _show_tokens(out, summary["responses"], summary["tokens"])
+    _show_total(out, "Errors", summary["errors"])
+    for each in summary["errors"]:
+        code = ("red", each["code"] or each["type"])
+        out.line(f"{each['count']:>7,} ", code, f": {each['message']}")
+        out.line(("dim", f"{'':8}{each['event']}, {_where(each)}"))
+    _show_total(out, "Deviations", summary["deviations"])
+    for each in summary["deviations"]:
+        place = (" at ", ("yellow", each["path"])) if each["path"] else ()
+        out.line(f"{each['count']:>7,} ", *_sent(each), *place)
+        values = f": {', '.join(each['values'])}" if each["values"] else ""
+        out.line(f"{'':10}{each['kind']}, {_where(each)}", rest=values)
 
 
-def _show_title(out: Screen, summary: _Summary, more: str = "") -> None:
-    out.line(("bold", summary.file), f": protocol {summary.protocol}{more}")
-
-
-def _show_types(out: Screen, summary: _Summary) -> None:
-    duration = summary.duration_ms
-    time = "" if duration is None else f" in {span_text(duration)}"
-    out.line(("bold", "Events"), f": {summary.events:,}{time}")
-    for (direction, kind), count in summary.sorted_types():
-        out.line(f"{count:>7,} ", *_sent(direction, kind))
-    client, server = summary.audio_bytes["client"], summary.audio_bytes["server"]
-    if client or server:
-        out.line(("bold", "Audio"), f": → {client:,} bytes, ← {server:,} bytes")
-
-
-def _sent(direction: str, kind: str) -> tuple[tuple[str, str], ...]:
-    colour = "cyan" if direction == "client" else "green"
-    return (colour, "→" if direction == "client" else "←"), ("", f" {kind}")
-
-
-def _show_tokens(out: Screen, summary: _Summary) -> None:
-    tokens = summary.tokens()
-    if not summary.responses:
-        return
-    responses = "1 response" if summary.responses == 1 else f"{summary.responses:,} responses"
-    out.line(("bold", "Tokens"), f": {tokens['total']:,} in {responses}")
+def _show_tokens(out: Screen, responses: int, tokens: dict[str, int]) -> None:
+    among = "1 response" if responses == 1 else f"{responses:,} responses"
+    out.line(("bold", "Tokens"), f": {tokens['total']:,} in {among}")
     for side in ("input", "output"):
         kinds = {
             name.removeprefix(f"{side}_").replace("_", " "): count
             for name, count in tokens.items()
             if name.startswith(f"{side}_")
         }
-        shown = ", ".join(
+        shown = [
             f"{name} {count:,}" for name, count in kinds.items() if count or name in _ALWAYS_SHOWN
-        )
-        out.line(f"{tokens[side]:>7,} {side}: {shown}")
+        ]
+        out.line(f"{tokens[side]:>7,} {side}: {', '.join(shown)}")
 
 
-def _show_errors(out: Screen, summary: _Summary) -> None:
-    total = sum(each["count"] for each in summary.errors.values())
-    out.line(("bold", "Errors"), f": {total or 'none'}")
-    for each in summary.errors.values():
-        what = ("red", each["code"] or each["type"])
-        out.line(f"{each['count']:>7,} ", what, f": {each['message']}")
-        out.line(("dim", f"{'':8}{each['event']}, {_where(each)}"))
+def _show_total(out: Screen, title: str, found: list[dict[str, Any]]) -> None:
+    out.line(("bold", title), f": {sum(each['count'] for each in found) or 'none'}")
 
 
-def _show_deviations(out: Screen, summary: _Summary) -> None:
-    total = sum(each["count"] for each in summary.deviations.values())
-    out.line(("bold", "Deviations"), f": {total or 'none'}")
-    for each in summary.deviations.values():
-        path = ("yellow", each["path"])
-        out.line(
-            f"{each['count']:>7,} ",
-            *_sent(each["from"], each["type"]),
-            " at " if each["path"] else "",
-            path,
-        )
-        values = ", ".join(each["values"])
-        out.line(f"{'':10}{each['kind']}, {_where(each)}{': ' if values else ''}{values}")
+def _sent(what: dict[str, Any]) -> tuple[tuple[str, str], str]:
+    arrow = ("cyan", "→") if what["from"] == "client" else ("green", "←")
+    return arrow, f" {what['type']}"
 
 
 def _where(found: dict[str, Any]) -> str:

@@ -9,14 +9,16 @@ import struct
 from bisect import bisect_left
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
-from openai_realtime_client.core.conversation import Conversation
+from openai_realtime_client.cli.display import Row
+from openai_realtime_client.core.conversation import Conversation, ConversationItem
 from openai_realtime_client.core.json_types import at, is_array
 from openai_realtime_client.testing.audio import SAMPLES
 from openai_realtime_client.testing.recording import RecordedEvent
 
-__all__ = ["Turns", "page"]
+__all__ = ["Page"]
 
 # What was said stays on the page.
 _IGNORED = ("conversation.item.deleted", "conversation.item.truncated")
@@ -54,10 +56,15 @@ class _Turn:
     answers: list[_Answer] = field(default_factory=list[_Answer])
 
 
-class Turns:
-    """Follows a session and keeps its turns, with their audio as PCM16."""
+class Page:
+    """Follows a session, and keeps its turns with their audio as PCM16.
+
+    Attributes:
+        rows: The events to be shown, which `add` does not add.
+    """
 
     def __init__(self) -> None:
+        self.rows: list[Row] = []
         self._conversation = Conversation(keep_audio=True)
         self._turns: list[_Turn] = []
         self._answers: dict[str, _Answer] = {}
@@ -104,12 +111,19 @@ class Turns:
         elif answer := self._answers.get(str(wire.get("response_id"))):
             self._answered(answer, wire)
 
-    def to_dicts(self) -> list[dict[str, Any]]:
-        """The turns as JSON, with audio as base64 and its samples a second."""
+    def write(self, path: str, summary: dict[str, Any]) -> None:
+        """Write the page: the template with all data in it."""
         for item_id, said in self._spoken.items():
             if item := self._conversation.item(item_id):
                 said.text = item.transcript
-        return [self._turn(turn) for turn in self._turns]
+        turns = [self._turn(turn) for turn in self._turns]
+        rows = [row._asdict() for row in self.rows]
+        template = (files("openai_realtime_client.cli") / "page.html").read_text("utf-8")
+        # In a script, only `<` could end what is data.
+        data = json.dumps({"summary": summary, "turns": turns, "events": rows})
+        Path(path).write_text(template.replace("{}", data.replace("<", "\\u003c"), 1), "utf-8")
+
+    # As JSON, with audio as base64 and its samples a second
 
     def _turn(self, turn: _Turn) -> dict[str, Any]:
         ends = [each.end for each in turn.user if each.end is not None]
@@ -123,7 +137,7 @@ class Turns:
         }
 
     def _answer(self, answer: _Answer) -> dict[str, Any]:
-        items = [item for each in answer.items if (item := self._conversation.item(each))]
+        items = self._items(answer)
         audio = b"".join(part.audio for item in items for part in item.parts.values())
         played = [self._played_ms[item.id] for item in items if item.id in self._played_ms]
         response = self._conversation.responses.get(answer.id)
@@ -136,22 +150,21 @@ class Turns:
             "played_ms": played[-1] if played else None,
             "status": response.status if response else "",
             "tokens": response.usage.total if response else 0,
-            "calls_function": self._calls_function(answer),
+            "calls_function": bool(self._calls(answer)),
         }
 
     def _calls(self, answer: _Answer) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
-        for item_id, start in answer.items.items():
-            item = self._conversation.item(item_id)
-            if item and item.type == "function_call":
+        for item in self._items(answer):
+            if item.type == "function_call":
                 output, end = self._outputs.get(item.call_id or "", (None, None))
-                call = {"name": item.name or "", "arguments": item.arguments, "start": start}
-                found.append({**call, "output": output, "end": end})
+                times = {"start": answer.items[item.id], "end": end}
+                call = {"name": item.name or "", "arguments": item.arguments, "output": output}
+                found.append({**call, **times})
         return found
 
-    def _calls_function(self, answer: _Answer) -> bool:
-        items = map(self._conversation.item, answer.items)
-        return any(item and item.type == "function_call" for item in items)
+    def _items(self, answer: _Answer) -> list[ConversationItem]:
+        return [item for each in answer.items if (item := self._conversation.item(each))]
 
     def _rate(self, side: str) -> int:
         return 8000 if self._formats[side] in SAMPLES else 24000
@@ -238,7 +251,7 @@ class Turns:
 
     def _begun(self, wire: dict[str, Any]) -> None:
         last = self._turns[-1].answers[-1:] if self._turns else []
-        if not self._turns or (last and not self._calls_function(last[0])):
+        if not self._turns or (last and not self._calls(last[0])):
             self._turns.append(_Turn())
         answer = _Answer(str(at(wire, "response", "id")), self._now)
         self._turns[-1].answers.append(answer)
@@ -274,11 +287,3 @@ def _bytes(text: Any) -> bytes:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
-
-
-def page(data: dict[str, Any]) -> str:
-    """The page for a session: the template with the data in it."""
-    template = (files("openai_realtime_client.cli") / "page.html").read_text("utf-8")
-    # In a script, only `<` could end what is data.
-    text = json.dumps(data).replace("<", "\\u003c")
-    return template.replace("{}", text, 1)

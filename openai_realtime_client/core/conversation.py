@@ -19,6 +19,8 @@ from openai_realtime_client.core.conversation_items import (
     ConversationPart,
     ConversationResponse,
 )
+from openai_realtime_client.core.encoding import copied
+from openai_realtime_client.core.item_order import ItemOrder
 from openai_realtime_client.core.json_types import at, is_array, is_object
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.core.session_state import SESSION_EVENTS, SessionState
@@ -53,7 +55,7 @@ _TEXTS = {
 _AUDIO = ("response.audio", "response.output_audio")
 _SPEECH = ("speech_started", "speech_stopped", "timeout_triggered")
 
-_handlers: dict[str, Callable[[Conversation, Fields], Event | None]] = {}
+_handlers: dict[str, Callable[[Conversation, Fields], Fields | None]] = {}
 
 
 def _on(*kinds: str) -> Callable[[Handler], Handler]:
@@ -100,18 +102,18 @@ class Conversation(SessionState):
         self.responses: dict[str, ConversationResponse] = {}
         self.usage = Usage()
         self.transcription_usage = Usage()
-        self.answered: Event | None = None
+        self.answered: Fields | None = None
         self._keep_audio = keep_audio
         self._lock = Lock()
         self._rates = {"input": _PCM_24_KHZ, "output": _PCM_24_KHZ}  # bytes a second
-        self._ring = ConversationItem("", 0)  # between the last item and the first
+        self._order = ItemOrder()
         self._items: dict[str, ConversationItem] = {}
         self._deleted: set[str] = set()
         self._active: dict[str, ConversationResponse] = {}
         self._names_conversation = False
         # The latest sent events without an answer, by `event_id`, and those that wait for the same:
         # each has a kind and what it is about.
-        self._unanswered: dict[object, tuple[tuple[str, str], Event]] = {}
+        self._unanswered: dict[object, tuple[tuple[str, str], Fields]] = {}
         self._waiting: dict[tuple[str, str], deque[object]] = {}
         # Bytes of the user's audio: of each commit without an answer, and since the last.
         self._buffered = deque([0])
@@ -121,13 +123,8 @@ class Conversation(SessionState):
     @property
     def items(self) -> list[ConversationItem]:
         """The items of the conversation, in its order."""
-        items = list[ConversationItem]()
         with self._lock:
-            item = self._ring._next
-            while item is not self._ring:
-                items.append(item)
-                item = item._next
-        return items
+            return self._order.items()
 
     @property
     def active(self) -> list[ConversationResponse]:
@@ -143,16 +140,16 @@ class Conversation(SessionState):
         """The item with an id, out-of-band ones included, or `None`."""
         return self._items.get(item_id)
 
-    def add(self, event: Event) -> Event | None:
+    def add(self, event: Event) -> Fields | None:
         """Take one event.
 
         Args:
             event: An instance of an event's class, or the same as a dictionary.
 
         Returns:
-            The sent event that this one answers, or `None`. An `error` answers by `event_id`.
-            Confirmations do not carry it; the oldest that waits for one of this kind, and for this
-            item where there is one, is confirmed.
+            The sent event that this one answers, copied as a dictionary, or `None`. An `error`
+            answers by `event_id`. Confirmations do not carry it; the oldest that waits for one of
+            this kind, and for this item where there is one, is confirmed.
         """
         fields = _fields(event)
         kind = fields.get("type")
@@ -231,40 +228,30 @@ class Conversation(SessionState):
                 item._part(index)._update(part, is_final=is_final)
         return item
 
-    def _place(self, item: ConversationItem, previous_id: Any = "") -> None:
-        """Put an item where it belongs, unless it has its place."""
-        if item.is_in_conversation:
-            return
-        previous = self._items.get(previous_id) if isinstance(previous_id, str) else None
-        if previous is None or not previous.is_in_conversation:
-            # `null` says that it is the first. Of an item that is not known, nothing follows.
-            previous = self._ring if previous_id is None else self._ring._previous
-        item._insert_after(previous)
-
     @_on("conversation.item.created", "conversation.item.added")
-    def _item_added(self, event: Fields) -> Event | None:
+    def _item_added(self, event: Fields) -> Fields | None:
         item_id = _item_id({"item": event.get("item")})
         # What a response or the user's audio made is known before, and was not sent as an item.
         abouts = [item_id] if item_id in self._items else [item_id, ""]
         self._deleted.discard(item_id)
         if not (item := self._updated(event.get("item"), is_final=False)):
             return None
-        self._place(item, event.get("previous_item_id", ""))
+        self._order.put(item, event.get("previous_item_id", ""))
         if sent := self._take_sent("conversation.item.create", *abouts):
-            self._replace_audio(item, _fields(sent).get("item"))
+            self._replace_audio(item, sent.get("item"))
         return sent
 
     @_on("conversation.item.done", "conversation.item.retrieved")
     def _item_done(self, event: Fields) -> None:
         if item := self._updated(event.get("item"), is_final=True):
-            self._place(item, event.get("previous_item_id", ""))
+            self._order.put(item, event.get("previous_item_id", ""))
             self._replace_audio(item, event.get("item"))
 
     @_on("conversation.item.deleted")
     def _item_deleted(self, event: Fields) -> None:
         self._deleted.add(_item_id(event))
         if item := self._items.pop(_item_id(event), None):
-            item._remove()
+            self._order.remove(item)
 
     @_on("conversation.item.truncated")
     def _item_truncated(self, event: Fields) -> None:
@@ -348,7 +335,7 @@ class Conversation(SessionState):
         if item := self._item(event.get("item_id")):
             item.type, item.role = item.type or "message", item.role or "user"
             item._bytes_per_second = self._rates["input"]
-            self._place(item, event.get("previous_item_id", ""))
+            self._order.put(item, event.get("previous_item_id", ""))
             speech = self._speech.pop(item.id, {})
             if len(speech) == 2:
                 milliseconds = speech["audio_end_ms"] - speech["audio_start_ms"]
@@ -377,7 +364,7 @@ class Conversation(SessionState):
         return response
 
     @_on("response.created")
-    def _response_created(self, event: Fields) -> Event | None:
+    def _response_created(self, event: Fields) -> Fields | None:
         wire, create = _object(event.get("response")), "response.create"
         is_new = _string(wire.get("id")) not in self.responses
         response = self._response(wire)
@@ -423,7 +410,7 @@ class Conversation(SessionState):
         for item in [] if response.is_out_of_band else response.items:
             # Not every server sends an event of the conversation for it.
             if item.id in self._items:
-                self._place(item)
+                self._order.put(item, "")
 
     # The session, and what was sent
 
@@ -440,33 +427,36 @@ class Conversation(SessionState):
 
     def _sent(self, kind: str, fields: Fields, event: Event) -> None:
         """Wait for the answer to a sent event."""
-        event_id, about = _string(fields.get("event_id")), _item_id(fields)
+        event_id = _string(fields.get("event_id"))
         if kind.endswith(".append"):
             self._buffered[-1] += _size(fields.get("audio"))
             if event_id is None:
                 return  # Nothing answers it.
-            event = {"type": kind, "event_id": event_id}  # Its audio is not kept.
-        elif kind == "input_audio_buffer.commit":
+            fields = {"type": kind, "event_id": event_id}  # Its audio is not kept.
+        else:
+            fields = copied(event)  # Whoever sent it may change it.
+        about = _item_id(fields)
+        if kind == "input_audio_buffer.commit":
             self._buffered.append(0)
         elif kind == "input_audio_buffer.clear":
             self._buffered[-1] = 0
-        elif _object(fields.get("response")).get("conversation") == "none":
+        elif at(fields, "response", "conversation") == "none":
             about = "none"
         name, key = event_id or object(), (kind, about)
         self._forget_sent(name)
-        self._unanswered[name] = key, event
+        self._unanswered[name] = key, fields
         self._waiting.setdefault(key, deque()).append(name)
         if len(self._unanswered) > _MOST_UNANSWERED:
             self._forget_sent(next(iter(self._unanswered)))
 
-    def _take_sent(self, kind: str, *abouts: str) -> Event | None:
+    def _take_sent(self, kind: str, *abouts: str) -> Fields | None:
         """Remove and return the oldest of a kind, about the first of `abouts` that there is."""
         for about in abouts:
             if names := self._waiting.get((kind, about)):
                 return self._forget_sent(names[0])
         return None
 
-    def _forget_sent(self, name: object) -> Event | None:
+    def _forget_sent(self, name: object) -> Fields | None:
         if name not in self._unanswered:
             return None
         key, event = self._unanswered.pop(name)
@@ -476,12 +466,12 @@ class Conversation(SessionState):
         return event
 
     @_on("error")
-    def _error(self, event: Fields) -> Event | None:
+    def _error(self, event: Fields) -> Fields | None:
         error, commit = _object(event.get("error")), "input_audio_buffer.commit"
         sent = self._forget_sent(_string(error.get("event_id")))
         if sent is None and error.get("code") == "input_audio_buffer_commit_empty":
             sent = self._take_sent(commit, "")
-        if sent is not None and _fields(sent)["type"] == commit and len(self._buffered) > 1:
+        if sent is not None and sent["type"] == commit and len(self._buffered) > 1:
             refused = self._buffered.popleft()
             self._buffered[0] += refused  # It stays in the buffer.
         return sent

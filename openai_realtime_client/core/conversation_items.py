@@ -96,7 +96,8 @@ class ConversationPart:
 class ConversationItem:
     """One item: a message, a function call and its output, or what a vendor adds.
 
-    Its fields are as the server last sent them.
+    Its fields are as the server last sent them. `is_in_conversation` is false for items of
+    out-of-band responses, and for deleted ones.
     """
 
     id: str
@@ -108,21 +109,11 @@ class ConversationItem:
     call_id: str | None = None
     output: str | None = None
     server_label: str | None = None
+    is_in_conversation: bool = field(default=False, repr=False)
     _arguments: _Text = field(default_factory=_Text, repr=False)
     _parts: dict[int, ConversationPart] = field(
         default_factory=dict[int, ConversationPart], repr=False
     )
-    # The items of a conversation form a ring; one that is in none is its own neighbor.
-    _previous: ConversationItem = field(init=False, repr=False)
-    _next: ConversationItem = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self._previous = self._next = self
-
-    @property
-    def is_in_conversation(self) -> bool:
-        """False for items of out-of-band responses, and for deleted ones."""
-        return self._next is not self
 
     @property
     def parts(self) -> dict[int, ConversationPart]:
@@ -165,14 +156,6 @@ class ConversationItem:
             if isinstance(wire.get(name), str) and not (is_late and name == "status"):
                 setattr(self, name, wire[name])
         self._arguments.set(wire.get("arguments"), is_final=is_final)
-
-    def _insert_after(self, previous: ConversationItem) -> None:
-        self._previous, self._next = previous, previous._next
-        previous._next = self._next._previous = self
-
-    def _remove(self) -> None:
-        self._previous._next, self._next._previous = self._next, self._previous
-        self._previous = self._next = self
 
 
 @dataclass(slots=True, eq=False)

@@ -13,7 +13,7 @@ from pydantic_core import to_json
 
 from openai_realtime_client.core.json_types import Path, is_object, path_text
 
-__all__ = ["dumped", "invalid_part", "to_dict"]
+__all__ = ["copied", "dumped", "invalid_part", "to_dict"]
 
 _TEXT = {str}
 
@@ -54,6 +54,33 @@ def to_dict(value: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
     """
     data: dict[str, Any] = json.loads(dumped(value))
     return data
+
+
+def copied(value: Any) -> Any:
+    """Copy a model or dictionary as `to_dict` does, without encoding it.
+
+    Text is shared, which costs far less where there is much of it. What cannot be JSON stays as it
+    is, and so does what is nested too deeply.
+    """
+    try:
+        return _copied(value)
+    except RecursionError:
+        return value
+
+
+def _copied(value: Any) -> Any:
+    if is_object(value):
+        # Most values are text. Calling for each would cost more than this.
+        return {k: each if each.__class__ is str else _copied(each) for k, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_copied(each) for each in cast(list[Any], value)]
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    try:
+        plain = _plain(value)
+    except TypeError:
+        return value
+    return plain if isinstance(value, BaseModel) else _copied(plain)
 
 
 def _plain(value: Any) -> Any:

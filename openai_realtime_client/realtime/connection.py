@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import socket
 from binascii import b2a_base64
@@ -98,12 +97,12 @@ class _Session(SessionState, Generic[ServerEvent, ClientEvent]):
             self._conversation.add(event)
         return event  # type: ignore[no-any-return]
 
-    def _sending(self, name: str, data: bytes) -> None:
+    def _sending(self, name: str, data: bytes, event: Any) -> None:
         # Before it is sent, so that it stands before what the server answers.
         if self._record:
             self._record.add("client", name, data)
         if self._conversation is not None:
-            self._conversation.add(json.loads(data))
+            self._conversation.add(event)
 
     def _closed(
         self, error: ConnectionClosed, unsent: str | None = None, audio_sent: int = 0
@@ -114,13 +113,16 @@ class _Session(SessionState, Generic[ServerEvent, ClientEvent]):
             return closed(LOST, self._socket.lost_because, unsent, audio_sent)
         return closed(close.code, self._headers.conceal(close.reason), unsent, audio_sent)
 
-    def _audio_events(self, audio: bytes | bytearray | memoryview) -> Iterator[tuple[int, bytes]]:
-        """What appends `audio`: the bytes that were before, and the JSON of one event."""
+    def _audio_events(
+        self, audio: bytes | bytearray | memoryview
+    ) -> Iterator[tuple[int, bytes, dict[str, str]]]:
+        """What appends `audio`: the bytes that were before, and one event, also as JSON."""
         view = memoryview(audio).cast("B")
         name = self._dialect.append.encode()
         for start in range(0, len(view), _AUDIO_CHUNK):
             chunk = b2a_base64(view[start : start + _AUDIO_CHUNK], newline=False)
-            yield start, b'{"type":"%s","audio":"%s"}' % (name, chunk)
+            data = b'{"type":"%s","audio":"%s"}' % (name, chunk)
+            yield start, data, {"type": self._dialect.append, "audio": chunk.decode()}
 
 
 class AsyncConnection(_Session[ServerEvent, ClientEvent]):
@@ -157,7 +159,7 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
             TypeError: It is neither an event nor a dictionary.
         """
         name, data = _encoded(event)
-        await self._send(name, data)
+        await self._send(name, data, event)
 
     async def send_audio(self, audio: bytes | bytearray | memoryview) -> None:
         """Append audio to the input buffer, in the session's input format and without a header.
@@ -168,8 +170,8 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
             ConnectionClosedError: The session is closed; `audio_sent` counts the bytes that
                 earlier events had sent.
         """
-        for sent, data in self._audio_events(audio):
-            await self._send(self._dialect.append, data, sent)
+        for sent, data, event in self._audio_events(audio):
+            await self._send(self._dialect.append, data, event, sent)
 
     async def recv(self) -> ServerEvent:
         """Wait for the next event. Cancelling loses none.
@@ -228,13 +230,13 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
             await asyncio.to_thread(self._record.close)
         _logger.debug("closed with %s, session %s", self._socket.close_code, self.session_id)
 
-    async def _send(self, name: str, data: bytes, audio_sent: int = 0) -> None:
+    async def _send(self, name: str, data: bytes, event: Any, audio_sent: int = 0) -> None:
         error = None
         try:
             # While it closes, `websockets` would abort a transport that may have ended already,
             # which asyncio does not take.
             if self._socket.protocol.state is State.OPEN:
-                self._sending(name, data)
+                self._sending(name, data, event)
                 await self._socket.send_text(data)
             else:
                 await self._socket.wait_closed()
@@ -281,7 +283,7 @@ class Connection(_Session[ServerEvent, ClientEvent]):
             TypeError: It is neither an event nor a dictionary.
         """
         name, data = _encoded(event)
-        self._send(name, data)
+        self._send(name, data, event)
 
     def send_audio(self, audio: bytes | bytearray | memoryview) -> None:
         """Append audio to the input buffer, in the session's input format and without a header.
@@ -292,8 +294,8 @@ class Connection(_Session[ServerEvent, ClientEvent]):
             ConnectionClosedError: The session is closed; `audio_sent` counts the bytes that
                 earlier events had sent.
         """
-        for sent, data in self._audio_events(audio):
-            self._send(self._dialect.append, data, sent)
+        for sent, data, event in self._audio_events(audio):
+            self._send(self._dialect.append, data, event, sent)
 
     def recv(self, timeout: float | None = None) -> ServerEvent:
         """Wait for the next event, at most `timeout` seconds or without limit.
@@ -343,11 +345,11 @@ class Connection(_Session[ServerEvent, ClientEvent]):
                 raise
         raise StopIteration
 
-    def _send(self, name: str, data: bytes, audio_sent: int = 0) -> None:
+    def _send(self, name: str, data: bytes, event: Any, audio_sent: int = 0) -> None:
         error = None
         try:
             if self._socket.protocol.state is State.OPEN:
-                self._sending(name, data)
+                self._sending(name, data, event)
             self._socket.send_text(data)
         except ConnectionClosed as caught:
             error = self._closed(caught, name, audio_sent)

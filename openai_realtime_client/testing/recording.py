@@ -42,7 +42,7 @@ class RecordedEvent(NamedTuple):
 
 
 def read_recording(
-    source: str | PathLike[str] | Iterable[str | RecordedEvent],
+    source: str | PathLike[str] | Iterable[str | bytes | RecordedEvent],
 ) -> Iterator[RecordedEvent]:
     """Read a recording event by event, so that it may be larger than memory.
 
@@ -52,14 +52,14 @@ def read_recording(
     which is what a crash of the program that wrote it may leave.
 
     Args:
-        source: The path of a file, or lines.
+        source: The path of a file, or lines, such as those of a binary file.
 
     Raises:
         ValueError: For what is none of these, with the number of the line but nothing of it.
         OSError: For a file that cannot be read.
     """
     if isinstance(source, (str, PathLike)):
-        with Path(source).open(encoding="utf-8", newline="\n") as file:
+        with Path(source).open("rb") as file:
             yield from read_recording(_whole(file))
         return
     for number, line in enumerate(source, 1):
@@ -69,14 +69,14 @@ def read_recording(
             yield _read_line(line, number)
 
 
-def _whole(lines: Iterable[str]) -> Iterator[str]:
+def _whole(lines: Iterable[bytes]) -> Iterator[bytes]:
     """The lines, without a last one that ends in the midst of its JSON."""
     for line in lines:
-        if line.endswith("\n") or _is_json(line):
+        if line.endswith(b"\n") or _is_json(line):
             yield line
 
 
-def _is_json(text: str) -> bool:
+def _is_json(text: bytes) -> bool:
     try:
         json.loads(text)
     except (ValueError, RecursionError):
@@ -84,7 +84,13 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _read_line(text: str, number: int) -> RecordedEvent:
+def _read_line(text: str | bytes, number: int) -> RecordedEvent:
+    if isinstance(text, bytes):
+        try:
+            # Some editors put a byte order mark at the beginning.
+            text = text.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError:
+            raise ValueError(f"line {number}: not UTF-8") from None
     try:
         line: Any = json.loads(text)
     except (ValueError, RecursionError):

@@ -56,6 +56,11 @@ def test_a_line_for_each_finding(cli: Cli) -> None:
         assert shown == [f"  deviation    session.created: unknown field at session.mood | {MOOD}"]
         assert f"Findings: {len(lines)}" in out.splitlines()
 
+        # In a narrow terminal, the event is cut, and not what is wrong with it.
+        cli.monkeypatch.setenv("COLUMNS", "60")
+        out = cli.run("check", replay.url, "--timeout", "0.5").out
+        assert "\n  deviation    session.created: unknown field at session.mood\n" in out
+
         status, out, err = cli.run("check", replay.url, "--timeout", "0.5", "--json")
     assert (status, err) == (1, "")
     found = [json.loads(line) for line in out.splitlines()]

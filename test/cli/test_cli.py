@@ -53,6 +53,17 @@ def test_help(cli: Cli) -> None:
     assert cli.run("--version") == Done(0, f"openai-realtime-openapi {version}\n", "")
 
 
+def test_the_name_of_the_program_is_the_one_that_was_called(cli: Cli) -> None:
+    for called, prog in (
+        ("/usr/bin/openai-realtime", "openai-realtime"),
+        ("/x/openai_realtime_client/__main__.py", "python -m openai_realtime_client"),
+    ):
+        cli.monkeypatch.setattr(sys, "argv", [called])
+        assert f"  {prog} check http:" in cli.run().out
+        assert f"\n  {prog} demo --json >" in cli.run("demo", "--help").out
+        assert cli.run("inspect", "missing").err.startswith(f"{prog} inspect: missing: ")
+
+
 def test_help_lists_the_keys_of_the_json(cli: Cli) -> None:
     text = cli.run("inspect", "--help").out
     summary = json.loads(cli.inspect(*voice_turn(), options=["--json"]).out)

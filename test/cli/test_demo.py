@@ -282,7 +282,7 @@ def test_the_demo_with_a_server_that_does_not_go_on(
 
 def test_a_call_with_arguments_that_are_not_json_is_answered(cli: Cli) -> None:
     cli.monkeypatch.setenv("OPENAI_API_KEY", "")
-    call = {"type": "function_call", "call_id": "c", "name": "get_weather", "arguments": "{oh"}
+    call = {"type": "function_call", "id": "i", "name": "get_weather", "arguments": "{oh"}
     script = [CREATED, UPDATE, *TEXT_TURN, UPDATE, UPDATED, CREATE, RESPOND]
     script += [ended("completed", output=[call]), CREATE, RESPOND, ended("completed"), UPDATE]
     script += [

@@ -114,8 +114,8 @@ def test_the_summary_of_anything(kind: str, event: Event) -> None:
 def test_what_is_printed_has_no_control_characters(text: str, encoding: str) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding)
     screen = Screen(stream)
-    screen.line(text, whole=True)
     screen.line(("red", text))
+    screen.line(rest=text)
     screen.json_line(json.dumps(text, ensure_ascii=False))
     stream.seek(0)
     whole, cut, as_json = stream.read().split("\n")[:-1]

@@ -301,6 +301,14 @@ def test_files_that_cannot_be_read(cli: Cli) -> None:
     assert out.strip().startswith("bom.jsonl: protocol ga\nEvents: 1 in 0 ms\n")
 
 
+def test_a_last_line_that_was_not_finished_is_left_out(cli: Cli) -> None:
+    """As a program leaves it that is killed while it records."""
+    path = recording(cli.folder / "s.jsonl", *voice_turn())
+    with path.open("ab") as file:
+        file.write('{"from": "server", "event": {"type": "ü'.encode()[:-1])
+    assert cli.run("inspect", "-q", str(path)).out.endswith(INSPECTED[INSPECTED.index("Events") :])
+
+
 PROG = ["python", "-m", "openai_realtime_client"]
 
 

@@ -67,13 +67,26 @@ def test_lines_are_as_wide_as_the_terminal(tmp_path: Path) -> None:
     assert lines[2].startswith('        ← response.output_text.done   "long long')
 
 
+def test_what_matters_is_whole_in_narrow_terminals(tmp_path: Path) -> None:
+    path = str(recording(tmp_path / "s.jsonl", server(type="x" * 90, text="long " * 50)))
+    lines = in_terminal("inspect", path, columns=60, NO_COLOR="1").out.splitlines()
+    assert lines[0] == f"{path}: protocol ga"
+    assert [line for line in lines if "x" * 90 in line] == [
+        f"        ←!{'x' * 90}",
+        f"      1 ← {'x' * 90}",
+        f"      1 ← {'x' * 90}",
+    ]
+
+
 def test_the_demo_in_a_terminal() -> None:
     status, out, _ = in_terminal("demo", columns=80)
     assert status == 0
-    plain = re.sub(r"\x1b\[\d*m", "", out)
-    assert plain != out
-    assert max(map(len, plain.splitlines())) <= 80
-    assert plain.splitlines()[-1].startswith("Done: ")
+    lines = re.sub(r"\x1b\[\d*m", "", out).splitlines()
+    assert lines != out.splitlines()
+    assert max(len(line) for line in lines if line.startswith(" ")) == 80
+    titles = [line for line in lines if not line.startswith(" ")]
+    assert titles[-2].endswith(" says how much was played")
+    assert titles[-1].startswith("Done: ")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])

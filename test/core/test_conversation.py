@@ -6,6 +6,7 @@ import base64
 import json
 import time
 from collections.abc import Callable, Iterator
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -638,16 +639,6 @@ def test_usage_that_is_no_number_is_left_out() -> None:
 # What was sent
 
 
-def answered(event: Event, answer: Event, form: Form) -> bool:
-    conversation, sent = Conversation(), form(event)
-    assert conversation.add(sent) is None
-    found = conversation.add(form(answer))
-    assert conversation.add(form(answer)) is None  # a second time it answers nothing
-    error = {"type": "error", "error": {"message": "", "event_id": event["event_id"]}}
-    assert conversation.add(form(error)) is None
-    return found is sent
-
-
 ITEM = {"id": "i", "type": "message", "role": "user", "content": []}
 
 
@@ -687,19 +678,24 @@ ITEM = {"id": "i", "type": "message", "role": "user", "content": []}
     ],
 )
 def test_a_confirmation_gives_what_it_confirms(form: Form, event: Event, answer: Event) -> None:
-    assert answered({**event, "event_id": "mine"}, answer, form)
+    conversation, sent = Conversation(), {**event, "event_id": "mine"}
+    assert conversation.add(form(sent)) is None
+    assert conversation.add(form(answer)) == sent
+    assert conversation.add(form(answer)) is None  # a second time it answers nothing
+    error = {"type": "error", "error": {"message": "", "event_id": "mine"}}
+    assert conversation.add(form(error)) is None
 
 
 @pytest.mark.parametrize("form", [plain, typed(ga)])
 def test_an_error_gives_what_it_refuses(form: Form) -> None:
     error = {"type": "error", "error": {"type": "invalid", "message": "", "event_id": "second"}}
     first, second, third = (
-        form({"type": "response.create", "event_id": name}) for name in ("first", "second", "third")
+        {"type": "response.create", "event_id": name} for name in ("first", "second", "third")
     )
     conversation = Conversation()
     for event in (first, second, third):
-        conversation.add(event)
-    assert conversation.add(form(error)) is second
+        conversation.add(form(event))
+    assert conversation.add(form(error)) == second
     # What was refused is not confirmed any more.
     created = [{"type": "response.created", "response": {"id": each}} for each in "ab"]
     assert [conversation.add(form(each)) for each in created] == [first, third]
@@ -712,7 +708,7 @@ def test_items_of_others_confirm_nothing(known: Event) -> None:
     for event in (sent, known):
         assert conversation.add(event) is None
     assert conversation.add(added("i")) is None
-    assert conversation.add(added("mine")) is sent
+    assert conversation.add(added("mine")) == sent
 
 
 def test_a_response_that_is_created_twice_confirms_one_event() -> None:
@@ -756,13 +752,48 @@ def test_what_is_sent_may_hold_models() -> None:
     conversation = Conversation()
     for event in (create, sent):
         assert conversation.add(event) is None
-    assert conversation.add(added("i")) is sent
+    assert conversation.add(added("i")) == {"type": "conversation.item.create", "item": item}
     assert conversation.items[0].audio_bytes == 4800
-    assert conversation.add({"type": "response.created", "response": {"id": "r"}}) is create
-    assert conversation.answered is create
+    plain_create = {"type": "response.create", "response": {"conversation": "none"}}
+    assert conversation.add({"type": "response.created", "response": {"id": "r"}}) == plain_create
+    assert conversation.answered == plain_create
     assert conversation.active == []
     conversation.add({"type": "rate_limits.updated"})
     assert conversation.answered is None
+
+
+@pytest.mark.parametrize("form", [plain, typed(ga)])
+def test_what_was_sent_may_be_changed(form: Form) -> None:
+    said = [{"type": "input_text", "text": "Hi."}]
+    event = {
+        "type": "conversation.item.create",
+        "item": {"id": "i", "type": "message", "role": "user"},
+    }
+    conversation, sent = Conversation(), form({**event, "item": {**event["item"], "content": said}})
+    conversation.add(sent)
+    if is_object(sent):
+        sent["item"]["content"][0]["text"] = sent["item"]["id"] = "other"
+    else:
+        sent.item.content[0].text = sent.item.id = "other"
+    answered: Any = conversation.add(added("i"))
+    assert answered["item"]["content"] == [{"type": "input_text", "text": "Hi."}]
+
+
+def test_what_was_sent_may_be_a_mapping_of_mappings() -> None:
+    sent = {"type": "response.create", "response": MappingProxyType({"conversation": "none"})}
+    conversation = Conversation()
+    conversation.add(MappingProxyType(sent))
+    plain_sent = {"type": "response.create", "response": {"conversation": "none"}}
+    assert conversation.add({"type": "response.created", "response": {"id": "r"}}) == plain_sent
+
+
+def test_what_was_sent_may_be_nested_deeply() -> None:
+    nested: Any = []
+    for _ in range(100_000):
+        nested = [nested]
+    conversation = Conversation()
+    conversation.add({"type": "session.update", "session": nested, "event_id": "a"})
+    assert conversation.add({"type": "error", "error": {"event_id": "a"}})
 
 
 def test_sent_audio_is_not_held() -> None:

@@ -8,9 +8,9 @@ import pickle
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
-from openai_realtime_client import ga
+from openai_realtime_client import Deviation, deviations, ga, to_dict
 from openai_realtime_client.v1 import (
     InvalidModelError,
     RealtimeClientEventInputAudioBufferAppend,
@@ -264,6 +264,33 @@ def test_a_number_keeps_its_schema_in_a_class_built_later() -> None:
     alone = Inner.model_json_schema()
     assert Outer.model_json_schema()["$defs"]["Inner"] == alone
     assert_round_trip(Outer, {"inner": {"number": 1}})
+
+
+class Renamed(RealtimeModel):
+    """A model with fields that cannot be called in Python what they are in JSON."""
+
+    class_: str | None = Field(default=None, alias="class")
+    speech_style: float | None = Field(default=None, alias="speechStyle")
+    inner: Renamed | None = Field(default=None, alias="from")
+
+
+def test_fields_have_their_names_of_json_wherever_json_is_made_or_a_place_is_named() -> None:
+    wire = {"class": "c", "speechStyle": 1.5, "from": {"class": None}}
+    assert_round_trip(Renamed, wire)
+    made = Renamed(class_="c", speech_style=1.5, inner=Renamed(class_=None))
+    assert made == Renamed.from_dict(wire)
+    assert made.to_dict() == wire
+    assert to_dict(made) == wire
+    assert to_dict({"a": [made]}) == {"a": [wire]}
+    made.inner = Renamed.model_construct(speech_style=float("nan"))
+    with pytest.raises(ValueError, match=r"^from\.speechStyle: NaN is not JSON$"):
+        made.to_json()
+    with pytest.raises(InvalidModelError, match=r"Renamed: from\.speechStyle: "):
+        Renamed.from_dict({"from": {"speechStyle": "fast"}})
+    assert deviations(Renamed.from_dict({"speechStyle": None, "from": {"class": None}})) == [
+        Deviation("speechStyle", "wrong type", None),
+        Deviation("from.class", "wrong type", None),
+    ]
 
 
 # Equality and repr

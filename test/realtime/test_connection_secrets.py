@@ -1,4 +1,4 @@
-"""No key is shown by any failure, in tracebacks, logs or reprs."""
+"""No key is shown by any failure, in tracebacks, logs or reprs, nor by what an object holds."""
 
 from __future__ import annotations
 
@@ -6,22 +6,19 @@ import asyncio
 import contextlib
 import json
 import logging
-import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-import websockets
 from websockets.asyncio.server import ServerConnection
 
 import http_server
-import openai_realtime_client
 from connections import (
     AUDIO,
     EVENT,
     KEY,
     KINDS,
+    Handler,
     Kind,
     answering,
     assert_closed,
@@ -40,6 +37,7 @@ from connections import (
     unused_port,
     waits,
 )
+from exposure import assert_hidden, places_in, places_in_log, places_of
 from http_server import Answer, json_answer
 from openai_realtime_client import (
     AsyncConnection,
@@ -53,7 +51,9 @@ from openai_realtime_client import (
     MessageTooBigError,
     ProtocolRefusedError,
     azure,
+    ga,
 )
+from openai_realtime_client.core.credentials import Headers
 from peers import peer
 from transports import HttpServer
 
@@ -71,33 +71,32 @@ CREDENTIALS: dict[str, Callable[[str], dict[str, Any]]] = {
 }
 
 
-async def refused(session: Session) -> None:
-    answer = json_answer({"error": {"message": f"Wrong: {KEY}."}}, 401, headers={"X-Key": KEY})
-    with HttpServer(answer) as server:
-        async with session(server.url):
+# Ways to fail: while a session is opened
+
+
+def opening(url: str, **kwargs: Any) -> Failure:
+    async def fail(session: Session) -> None:
+        async with session(url.format(port=unused_port()), **kwargs):
             pass
 
+    return fail
 
-async def refused_with_text(session: Session) -> None:
-    with HttpServer(Answer(500, f"Bearer {KEY}".encode(), reason=KEY)) as server:
-        async with session(server.url):
+
+def refused(answer: Answer) -> Failure:
+    async def fail(session: Session) -> None:
+        with HttpServer(answer) as server:
+            async with session(server.url):
+                pass
+
+    return fail
+
+
+def answered(text: str) -> Failure:
+    async def fail(session: Session) -> None:
+        async with answering(text.encode()) as url, session(url):
             pass
 
-
-async def redirected(session: Session) -> None:
-    with HttpServer(Answer(307, headers={"Location": f"ws://127.0.0.1:1/{KEY}"})) as server:
-        async with session(server.url):
-            pass
-
-
-async def nobody(session: Session) -> None:
-    async with session(f"ws://127.0.0.1:{unused_port()}"):
-        pass
-
-
-async def unknown_host(session: Session) -> None:
-    async with session("wss://nowhere.invalid"):
-        pass
+    return fail
 
 
 async def no_answer(session: Session) -> None:
@@ -109,111 +108,6 @@ async def no_tls(session: Session) -> None:
     with http_server.HttpServer(Answer()) as server:
         async with session(server.url.replace("http", "https")):
             pass
-
-
-async def hung_up(session: Session) -> None:
-    async with answering(b"") as url, session(url):
-        pass
-
-
-async def wrong_answer(session: Session) -> None:
-    answer = f"HTTP/1.1 101 {KEY}\r\nUpgrade: {KEY}\r\n\r\n".encode()
-    async with answering(answer) as url, session(url):
-        pass
-
-
-async def no_http(session: Session) -> None:
-    async with answering(f"{KEY}\r\n\r\n".encode()) as url, session(url):
-        pass
-
-
-async def closed_while_receiving(session: Session) -> None:
-    async with serving(closing(3000)) as url, session(url) as connection:
-        await do(connection.recv)
-
-
-async def closed_while_iterating(session: Session) -> None:
-    async with serving(closing(4000)) as url, session(url) as connection:
-        await rest(connection)
-
-
-async def closed_before_sending(session: Session) -> None:
-    async with serving(closing(1000)) as url, session(url) as connection:
-        await rest(connection)
-        await do(connection.send, EVENT)
-
-
-async def cut(session: Session) -> None:
-    async def handler(connection: ServerConnection) -> None:
-        connection.transport.abort()
-
-    async with serving(handler) as url, session(url) as connection:
-        await do(connection.recv)
-
-
-async def cut_while_sending(session: Session) -> None:
-    async with peer() as other, session(other.url) as connection:
-        sending = asyncio.create_task(do(connection.send_audio, AUDIO * 50))
-        await other.readable()
-        other.cut()
-        await sending
-
-
-async def too_big(session: Session) -> None:
-    async with serving(sends(EVENT)) as url, session(url, options={"max_size": 5}) as connection:
-        await do(connection.recv)
-
-
-async def broken_frame(session: Session) -> None:
-    async def handler(connection: ServerConnection) -> None:
-        connection.transport.write(b"\xf1\x03bad")
-        await connection.wait_closed()
-
-    async with serving(handler) as url, session(url) as connection:
-        await do(connection.recv)
-
-
-async def no_event(session: Session) -> None:
-    async with serving(sends("not JSON")) as url, session(url) as connection:
-        await do(connection.recv)
-
-
-async def nothing_to_send(session: Session) -> None:
-    async with serving(waits) as url, session(url) as connection:
-        await do(connection.send, {"a": 1})
-
-
-async def nothing_received(session: Session) -> None:
-    async with serving(waits) as url, session(url) as connection:
-        if isinstance(connection, AsyncConnection):
-            await asyncio.wait_for(connection.recv(), 0)
-        else:
-            await do(connection.recv, 0)
-
-
-async def unencrypted(session: Session) -> None:
-    async with session("ws://example.com"):
-        pass
-
-
-async def wrong_scheme(session: Session) -> None:
-    async with session("ftp://example.com"):
-        pass
-
-
-async def two_models(session: Session) -> None:
-    async with session("wss://example.com", model="m", call_id="c"):
-        pass
-
-
-async def unknown_option(session: Session) -> None:
-    async with session("ws://127.0.0.1:1", options={"no_such": True}):
-        pass
-
-
-async def wrong_option(session: Session) -> None:
-    async with session("ws://127.0.0.1:1", options={"compression": "none"}):
-        pass
 
 
 async def cancelled(session: Session) -> None:
@@ -228,91 +122,120 @@ async def cancelled(session: Session) -> None:
         await opening
 
 
-FAILURES: list[Any] = [
-    (refused, HandshakeRefusedError),
-    (refused_with_text, HandshakeRefusedError),
-    (redirected, HandshakeRefusedError),
-    (nobody, ConnectionFailedError),
-    (unknown_host, ConnectionFailedError),
-    (no_answer, ConnectionFailedError),
-    (no_tls, ConnectionFailedError),
-    (hung_up, ConnectionFailedError),
-    (wrong_answer, ConnectionFailedError),
-    (no_http, ConnectionFailedError),
-    (closed_while_receiving, InvalidKeyError),
-    (closed_while_iterating, ProtocolRefusedError),
-    (closed_before_sending, ConnectionClosedError),
-    (cut, ConnectionLostError),
-    (cut_while_sending, ConnectionLostError),
-    (too_big, MessageTooBigError),
-    (broken_frame, ConnectionClosedError),
-    (no_event, InvalidEventError),
-    (nothing_to_send, ValueError),
-    (nothing_received, (TimeoutError, asyncio.TimeoutError)),
-    (unencrypted, ConnectionSettingsError),
-    (wrong_scheme, ConnectionSettingsError),
-    (two_models, ConnectionSettingsError),
-    (unknown_option, TypeError),
-    (wrong_option, ValueError),
-    (cancelled, asyncio.CancelledError),
-]
-# Where the key comes from depends neither on the transport nor, once a session is open, on what
-# fails in it.
+# and while it is used
+
+
+def used(handler: Handler, use: Callable[[Any], Awaitable[Any]], **options: Any) -> Failure:
+    async def fail(session: Session) -> None:
+        async with serving(handler) as url, session(url, options=options) as connection:
+            await use(connection)
+
+    return fail
+
+
+async def receive(connection: Any) -> None:
+    await do(connection.recv)
+
+
+async def receive_at_once(connection: Any) -> None:
+    if isinstance(connection, AsyncConnection):
+        await asyncio.wait_for(connection.recv(), 0)
+    else:
+        await do(connection.recv, 0)
+
+
+async def send_after_the_end(connection: Any) -> None:
+    await rest(connection)
+    await do(connection.send, EVENT)
+
+
+async def send_no_event(connection: Any) -> None:
+    await do(connection.send, {"a": 1})
+
+
+async def cuts(connection: ServerConnection) -> None:
+    connection.transport.abort()
+
+
+async def breaks_a_frame(connection: ServerConnection) -> None:
+    connection.transport.write(b"\xf1\x03bad")
+    await connection.wait_closed()
+
+
+async def cut_while_sending(session: Session) -> None:
+    async with peer() as other, session(other.url) as connection:
+        sending = asyncio.create_task(do(connection.send_audio, AUDIO * 50))
+        await other.readable()
+        other.cut()
+        await sending
+
+
+WRONG = json_answer({"error": {"message": f"Wrong: {KEY}."}}, 401, headers={"X-Key": KEY})
+FAILURES: dict[str, tuple[Failure, Any]] = {
+    "refused": (refused(WRONG), HandshakeRefusedError),
+    "refused_with_text": (
+        refused(Answer(500, f"Bearer {KEY}".encode(), reason=KEY)),
+        HandshakeRefusedError,
+    ),
+    "redirected": (
+        refused(Answer(307, headers={"Location": f"ws://127.0.0.1:1/{KEY}"})),
+        HandshakeRefusedError,
+    ),
+    "nobody": (opening("ws://127.0.0.1:{port}"), ConnectionFailedError),
+    "unknown_host": (opening("wss://nowhere.invalid"), ConnectionFailedError),
+    "no_answer": (no_answer, ConnectionFailedError),
+    "no_tls": (no_tls, ConnectionFailedError),
+    "hung_up": (answered(""), ConnectionFailedError),
+    "wrong_answer": (
+        answered(f"HTTP/1.1 101 {KEY}\r\nUpgrade: {KEY}\r\n\r\n"),
+        ConnectionFailedError,
+    ),
+    "no_http": (answered(f"{KEY}\r\n\r\n"), ConnectionFailedError),
+    "cancelled": (cancelled, asyncio.CancelledError),
+    "unencrypted": (opening("ws://example.com"), ConnectionSettingsError),
+    "wrong_scheme": (opening("ftp://example.com"), ConnectionSettingsError),
+    "two_models": (
+        opening("wss://example.com", model="m", call_id="c"),
+        ConnectionSettingsError,
+    ),
+    "unknown_option": (opening("ws://127.0.0.1:1", options={"no_such": True}), TypeError),
+    "wrong_option": (opening("ws://127.0.0.1:1", options={"compression": "none"}), ValueError),
+    "closed_while_receiving": (used(closing(3000), receive), InvalidKeyError),
+    "cut_while_sending": (cut_while_sending, ConnectionLostError),
+}
+# Where the key comes from does not matter to what fails in an open session.
+FAILURES_IN_SESSION: dict[str, tuple[Failure, Any]] = {
+    "closed_while_iterating": (used(closing(4000), rest), ProtocolRefusedError),
+    "closed_before_sending": (used(closing(1000), send_after_the_end), ConnectionClosedError),
+    "cut": (used(cuts, receive), ConnectionLostError),
+    "too_big": (used(sends(EVENT), receive, max_size=5), MessageTooBigError),
+    "broken_frame": (used(breaks_a_frame, receive), ConnectionClosedError),
+    "no_event": (used(sends("not JSON"), receive), InvalidEventError),
+    "nothing_to_send": (used(waits, send_no_event), ValueError),
+    "nothing_received": (used(waits, receive_at_once), (TimeoutError, asyncio.TimeoutError)),
+}
+# Nor does it depend on the transport.
 HOLDERS = [
     (kind, name) for kind in KINDS for name in CREDENTIALS if name == "string" or kind.is_tls
 ]
-OPEN = (closed_while_iterating, closed_before_sending, cut, too_big, broken_frame, no_event)
 CASES = [
-    (kind, name, failure, error)
+    pytest.param(kind, name, *each, id=f"{kind}-{name}-{failure}")
     for kind, name in HOLDERS
-    for failure, error in FAILURES
-    if kind.is_async or failure is not cancelled
-    if name == "string" or failure not in (*OPEN, nothing_to_send, nothing_received)
+    for failure, each in (
+        *FAILURES.items(),
+        *(FAILURES_IN_SESSION.items() if name == "string" else ()),
+    )
+    if kind.is_async or failure != "cancelled"
 ]
-OURS = tuple(
-    str(Path(str(package.__file__)).parent) for package in (openai_realtime_client, websockets)
-)
-
-
-def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and those that it holds."""
-    while error is not None:
-        yield error
-        if error.__cause__ is not None:
-            yield from chain(error.__cause__)
-        error = error.__context__
-
-
-def places_of(error: BaseException) -> Iterator[tuple[str, str]]:
-    """What a tool that reports errors may show of one: where, and the text."""
-    for each in chain(error):
-        name = type(each).__name__
-        yield f"{name}, str", str(each)
-        yield f"{name}, repr", repr(each)
-        yield f"{name}, args", repr(each.args)
-        yield f"{name}, traceback", "".join(traceback.format_exception(each))
-        for frame, line in traceback.walk_tb(each.__traceback__):
-            if not frame.f_code.co_filename.startswith(OURS):
-                continue
-            for variable, value in frame.f_locals.items():
-                yield f"{name}, {frame.f_code.co_name}:{line} {variable}", repr(value)
-
-
-def places_in_log(records: Iterable[logging.LogRecord]) -> Iterator[tuple[str, str]]:
-    for record in records:
-        yield f"{record.name}, message", record.getMessage()
-        yield f"{record.name}, record", repr(vars(record))
-        if record.exc_info and record.exc_info[1]:
-            yield from places_of(record.exc_info[1])
 
 
 class Seen:
-    """Sessions that a failure opens, with what can be seen of them."""
+    """Sessions that a failure opens, with the objects whose attributes can be seen."""
 
     def __init__(self, kind: Kind, credential: str) -> None:
         self._kind = kind
         self._credential = CREDENTIALS[credential]
-        self.objects: list[Any] = []
+        self._objects: list[Any] = []
 
     @contextlib.asynccontextmanager
     async def __call__(
@@ -321,24 +244,16 @@ class Seen:
         arguments = {**self._credential(url), **kwargs}
         options = {"close_timeout": 1, **(options or {})}
         connector = self._kind.connect(websocket_options=options, **arguments)
-        self.objects += [connector, arguments.get("azure")]
+        self._objects += [connector, arguments.get("azure")]
         async with entered(connector, self._kind.is_async) as connection:
-            self.objects.append(connection)
+            self._objects.append(connection)
             yield connection
 
-    def places(self) -> Iterator[tuple[str, str]]:
-        for each in self.objects:
-            yield f"repr of {type(each).__name__}", repr(each)
-            yield f"str of {type(each).__name__}", str(each)
-            for name, value in getattr(each, "__dict__", {}).items():
-                yield f"{type(each).__name__}.{name}", repr(value)
+    def assert_hidden(self, error: BaseException | None, records: list[logging.LogRecord]) -> None:
+        assert_hidden(error, *places_in_log(records), *places_in(*self._objects))
 
 
-@pytest.mark.parametrize(
-    ("kind", "credential", "failure", "expected"),
-    CASES,
-    ids=[f"{kind}-{credential}-{failure.__name__}" for kind, credential, failure, _ in CASES],
-)
+@pytest.mark.parametrize(("kind", "credential", "failure", "expected"), CASES)
 def test_no_failure_shows_the_key(
     kind: Kind,
     credential: str,
@@ -350,10 +265,7 @@ def test_no_failure_shows_the_key(
     seen = Seen(kind, credential)
     with pytest.raises(expected) as caught:
         asyncio.run(asyncio.wait_for(failure(seen), 20))
-    places = [*places_of(caught.value), *places_in_log(caplog.records), *seen.places()]
-    assert [(place, text) for place, text in places if KEY in text] == []
-    # It searches what a tool would show.
-    assert any(Path(__file__).name in text for place, text in places if "traceback" in place)
+    seen.assert_hidden(caught.value, caplog.records)
 
 
 @pytest.mark.parametrize(("kind", "credential"), HOLDERS, ids=str)
@@ -369,8 +281,7 @@ def test_a_session_that_goes_well_does_not_show_the_key(
     caplog.set_level(logging.DEBUG)
     seen = Seen(kind, credential)
     asyncio.run(talk())
-    places = [*places_in_log(caplog.records), *seen.places()]
-    assert [(place, text) for place, text in places if KEY in text] == []
+    seen.assert_hidden(None, caplog.records)
     ours = [each for each in caplog.records if each.name.startswith("openai_realtime_client")]
     assert [record.getMessage() for record in ours] == [
         "connected to 127.0.0.1",
@@ -397,8 +308,7 @@ def test_the_password_of_a_proxy_is_not_shown(
     nobody_there = f"http://127.0.0.1:{unused_port()}"
     with HttpServer(Answer()) as proxy, pytest.raises(ConnectionFailedError) as caught:
         asyncio.run(session(proxy.url if is_refused else nobody_there))
-    places = [*places_of(caught.value), *places_in_log(caplog.records), *seen.places()]
-    assert [(place, text) for place, text in places if KEY in text] == []
+    seen.assert_hidden(caught.value, caplog.records)
     assert ("InvalidProxyStatus" if is_refused else "ConnectionRefusedError") in str(caught.value)
 
 
@@ -411,7 +321,7 @@ def test_a_key_that_no_header_can_hold_is_not_shown(
     connector = kind.connect(base_url="wss://example.com", api_key=key)
     with pytest.raises(ConnectionSettingsError) as caught:
         asyncio.run(connector.open()) if kind.is_async else connector.open()
-    assert [(place, text) for place, text in places_of(caught.value) if KEY in text] == []
+    assert_hidden(caught.value)
 
 
 @scenario
@@ -439,3 +349,15 @@ async def test_a_key_that_the_close_frame_cuts_off_is_concealed(kind: Kind) -> N
     assert isinstance(error, InvalidKeyError)
     assert error.reason.startswith("Incorrect API key provided: ")
     assert key[:20] not in str(error)
+
+
+def test_the_search_sees_what_tools_show() -> None:
+    headers: Any = Headers()
+    headers.elsewhere = KEY
+    connector = ga.connect("m", headers=headers)
+    assert [place for place, text in places_in(connector) if KEY in text]
+    with pytest.raises(InvalidEventError) as caught:
+        ga.parse_server_event(KEY)
+    assert [place for place, text in places_of(caught.value) if KEY in text]
+    with pytest.raises(AssertionError):
+        assert_hidden(caught.value)

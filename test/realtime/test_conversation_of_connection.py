@@ -88,6 +88,25 @@ def test_it_is_kept_by_the_connection(
     assert [each.status for each in conversation.responses.values()] == ["completed"]
 
 
+def test_what_was_sent_is_added_without_decoding_it(server: ReplayServer) -> None:
+    added: list[Any] = []
+
+    class Noted(Conversation):
+        def add(self, event: Any) -> Any:
+            added.append(event)
+            return super().add(event)
+
+    settings = opened(server, Noted())
+    sent = [ga.user_text("Hello."), ga.RealtimeClientEventResponseCreate()]
+    with ga.connect_sync("m", **settings) as connection:
+        for event in sent:
+            connection.send(event)
+        connection.send_audio(b"\0\1\2")
+    assert added[0] is sent[0]
+    assert added[1] is sent[1]
+    assert added[2] == {"type": "input_audio_buffer.append", "audio": "AAEC"}
+
+
 def test_what_is_no_event_is_not_added(server: ReplayServer) -> None:
     conversation = Conversation()
     server.faults = Faults(garbage_after=0)
@@ -123,7 +142,9 @@ def test_threads_may_add_and_read() -> None:
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
-        assert len({item.id for item in conversation.items}) <= 750
+        assert len({item.id for item in conversation.items}) <= 750 + len(
+            threads
+        )  # which have not deleted theirs yet
         assert len(conversation.active) <= 1500
     assert sorted(item.id for item in conversation.items) == sorted(
         f"{name}{number}" for name in "abc" for number in range(0, 500, 2)

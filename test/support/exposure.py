@@ -86,4 +86,5 @@ def assert_hidden(error: BaseException | None, *places: Place, key: str = KEY) -
     found = [*places_of(error), *places]
     with suppress(AttributeError, TypeError):  # Not every error of others can be pickled.
         found.append(("pickle", repr(pickle.dumps(error))))
-    assert [(where, text) for where, text in found if key in text] == []
+    shown = [(where, text[:80]) for where, text in found if key in text]
+    assert not shown, shown

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from exposure import assert_hidden
+from exposure import assert_hidden, places_in
 from http_server import HttpServer, Request, json_answer
 from openai_realtime_client import ApiClient, ApiError, Configuration, RealtimeApi
 
@@ -16,10 +16,11 @@ SESSION = {"client_secret": {"value": "ek_abc123", "expires_at": 1735689600}}
 
 
 def exchange(server: HttpServer, configuration: Configuration, **kwargs: Any) -> Request:
-    """The request of a call that succeeds."""
+    """The request of a call that succeeds, after which nothing shows a key."""
     server.answers.append(json_answer(SESSION))
     with ApiClient(configuration) as client:
         RealtimeApi(client).create_realtime_session({}, **kwargs)
+        assert_hidden(None, *places_in(client))
     return server.requests[-1]
 
 
@@ -30,7 +31,9 @@ def failure(
     if isinstance(of, Configuration):
         with ApiClient(of) as client:
             return failure(RealtimeApi(client), kind, **kwargs)
-    return error_of(functools.partial(of.create_realtime_session, {}), kind, **kwargs)
+    error = error_of(functools.partial(of.create_realtime_session, {}), kind, **kwargs)
+    assert_hidden(None, *places_in(of))
+    return error
 
 
 def error_of(call: Callable[..., Any], kind: type[Exception], *args: Any, **kwargs: Any) -> Any:
