@@ -23,7 +23,9 @@ __all__ = ["Record", "SessionRecord"]
 _logger = logging.getLogger("openai_realtime_client")
 
 _HIDDEN = "***"
-# A text without any of these holds no secret. Looking for them costs far less than parsing.
+# How the types of events with audio end.
+_AUDIO = ("audio.delta", "audio_buffer.append")
+# What stands under these names may be secret. Looking for them costs far less than parsing.
 _SECRETS = ("client_secret", "authorization", "headers", "server_url")
 # Bytes that wait to be written.
 _MOST_WAITING = 2**26
@@ -71,9 +73,7 @@ class Record:
             OSError: If the file cannot be written.
         """
 
-        def cleaned(kind: str, data: bytes) -> str:
-            return _cleaned(kind, data, conceal, audio=self._audio)
-
+        cleaned = _Cleaner(conceal, audio=self._audio).text
         if isinstance(self._target, (str, PathLike)):
             return SessionRecord(_Writer(_File(self._target), cleaned, closes=True))
         return SessionRecord(_Writer(self._target, cleaned, closes=False))
@@ -184,40 +184,80 @@ class _File(io.FileIO):
             self.truncate(end)
 
 
-def _cleaned(kind: str, data: bytes, conceal: Callable[[str], str], *, audio: bool) -> str:
-    """The text of an event in one line, without secrets and, unless `audio`, without audio."""
-    text = data.decode()
-    is_audio = kind.endswith(("audio.delta", "audio_buffer.append"))
-    if not is_audio:
-        text = conceal(text)
-    empty = () if audio else ("audio", "delta") if is_audio else ("audio",)
-    if any(f'"{name}"' in text for name in (*_SECRETS, *empty)):
-        event = json.loads(text)
-        hidden = _hidden(event, empty)
-        if hidden != event:
-            text = json.dumps(hidden, separators=(",", ":"))
-    # Line ends are white space in JSON; in a string they are escaped.
-    return text.replace("\n", " ").replace("\r", " ")
+class _Cleaner:
+    """Removes the secrets from events and, unless `audio`, their audio."""
+
+    def __init__(self, conceal: Callable[[str], str], *, audio: bool) -> None:
+        self._conceal = conceal
+        self._audio = audio
+
+    def text(self, kind: str, data: bytes) -> str:
+        """The text of an event in one line, as it came except for what is removed.
+
+        Raises:
+            ValueError: It may hold secrets, and is not JSON or has a name twice.
+            RecursionError: It may hold secrets, and is nested too deeply.
+        """
+        text = data.decode()
+        # Short secrets would be found in it by chance.
+        is_audio = kind.endswith(_AUDIO)
+        base64 = ("audio", "delta") if is_audio else () if self._audio else ("audio",)
+        names = _SECRETS if self._audio else (*_SECRETS, *base64)
+        if (
+            "\\" in text  # An escape such as `\u005f` can hide a name, or a part of a key.
+            or any(f'"{name}"' in text for name in names)
+            or self._conceal(text) != text
+        ):
+            event = json.loads(text, object_pairs_hook=_unambiguous)
+            # With no escapes but those of quotes and backslashes, which keys may have, too.
+            plain = json.dumps(event, ensure_ascii=False).replace('\\"', '"').replace("\\\\", "\\")
+            # Looking at each string takes far longer.
+            has_key = self._conceal(plain) != plain
+            cleaned = self._cleaned(event, base64, self._conceal if has_key else str)
+            if cleaned != event:
+                text = json.dumps(cleaned, separators=(",", ":"))
+        # Line ends are white space in JSON; in a string they are escaped.
+        return text.replace("\n", " ").replace("\r", " ")
+
+    def _cleaned(self, value: Any, base64: tuple[str, ...], conceal: Callable[[str], str]) -> Any:
+        """A copy of JSON without secrets. Strings that are named in `base64` are audio."""
+        if isinstance(value, str):
+            return conceal(value)
+        if is_array(value):
+            return [self._cleaned(each, base64, conceal) for each in value]
+        if not is_object(value):
+            return value
+        copy = dict[str, Any]()
+        for name, each in value.items():
+            if name in base64 and isinstance(each, str):
+                copy[name] = each if self._audio else ""
+            else:
+                copy[conceal(name)] = self._cleaned(each, base64, conceal)
+        _hide(copy)
+        return copy
 
 
-def _hidden(value: Any, empty: tuple[str, ...]) -> Any:
-    """A copy without secrets, in which strings of the names in `empty` are ""."""
-    if is_array(value):
-        return [_hidden(each, empty) for each in value]
-    if not is_object(value):
-        return value
-    copy = {name: _hidden(each, empty) for name, each in value.items()}
-    for name in empty:
-        if isinstance(copy.get(name), str):
-            copy[name] = ""
-    for name in ("client_secret", "authorization"):
-        if isinstance(copy.get(name), str):
-            copy[name] = _HIDDEN
-    if is_object(secret := copy.get("client_secret")) and "value" in secret:
-        secret["value"] = _HIDDEN
-    if copy.get("type") == "mcp" and (headers := copy.get("headers")):
-        copy["headers"] = dict.fromkeys(headers, _HIDDEN) if is_object(headers) else _HIDDEN
-    url = copy.get("server_url")
-    if isinstance(url, str) and ("@" in url or "?" in url):
-        copy["server_url"] = repr(BaseUrl(url, {}, "https"))
-    return copy
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):  # Only one of the two would be looked at.
+        raise ValueError("an object has a name twice")
+    return found
+
+
+def _hide(value: dict[str, Any]) -> None:
+    """Replace the secrets that a JSON object has by its names."""
+    is_mcp = value.get("type") == "mcp" or "server_url" in value
+    if is_object(secret := value.get("client_secret")):
+        if "value" in secret:
+            secret["value"] = _HIDDEN
+    elif secret is not None:
+        value["client_secret"] = _HIDDEN
+    # A function may have a parameter of one of these names, which is described by an object.
+    authorization = value.get("authorization")
+    if isinstance(authorization, str) or (is_mcp and authorization is not None):
+        value["authorization"] = _HIDDEN
+    if is_mcp and (headers := value.get("headers")):
+        value["headers"] = dict.fromkeys(headers, _HIDDEN) if is_object(headers) else _HIDDEN
+    url = value.get("server_url")
+    if isinstance(url, str) and any(sign in url for sign in "@?#"):
+        value["server_url"] = repr(BaseUrl(url, {}, "https"))

@@ -25,7 +25,7 @@ from openai_realtime_client.testing import Faults, ReplayServer
 from openai_realtime_client.testing.recording import read_recording
 from protocols import ROOT
 
-KEY = "sk-test-0123456789abcdefghij"
+KEY = "sk-test-0123456789/abcdefghij"
 Event = dict[str, Any]
 
 ITEM = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello."}]}
@@ -182,6 +182,57 @@ def test_secrets_are_left_out(event: Event, separators: tuple[str, str]) -> None
     assert json.loads(written) == json.loads(text.replace("SECRET", "***").replace(KEY, "***"))
 
 
+MCP = {"type": "mcp", "server_label": "docs"}
+SPELLINGS = {
+    "escaped name": r'{"session":{"client\u005fsecret":{"value":"SECRET"}}}',
+    "escaped letters": r'{"session":{"\u0063lient_secre\u0074":"SECRET"}}',
+    "escaped slash in a key": json.dumps({"message": KEY}).replace("/", r"\/"),
+    "escaped key": json.dumps({"message": f"{KEY} is not valid."}).replace("-", r"\u002d"),
+    "key as a name": json.dumps({KEY: 1}).replace("-", r"\u002D"),
+    "white space": '{"session" :\n\t{ "client_secret"\t:\r\n  { "value"  :\n"SECRET" } } }',
+    "a list": '{"session":{"client_secret":["SECRET"]}}',
+    "twice": '{"session":{"client_secret":"SECRET","client_secret":null}}',
+    "twice, with value": '{"client_secret":{"value":"SECRET","value":null}}',
+    "an object": json.dumps({"tools": [{**MCP, "authorization": {"token": "SECRET"}}]}),
+    "without type": json.dumps(
+        {"tools": [{"server_url": "https://a/mcp", "headers": {"X-Key": "SECRET"}}]}
+    ),
+    "headers as a list": json.dumps({"tools": [{**MCP, "headers": [["X-Key", "SECRET"]]}]}),
+    "fragment": json.dumps({"tools": [{**MCP, "server_url": "https://a/mcp#SECRET"}]}),
+    "far below": json.dumps({"a": [[{"b": {"c": [{**MCP, "authorization": "SECRET"}]}}]]}),
+    "much text": json.dumps(
+        {"text": "x" * 2**23, "tools": [{**MCP, "authorization": "SECRET"}], "more": "x" * 2**23}
+    ),
+}
+
+
+@pytest.mark.parametrize("direction", ["client", "server"])
+@pytest.mark.parametrize("event_type", ["x", "response.audio.delta"])
+@pytest.mark.parametrize("text", SPELLINGS.values(), ids=SPELLINGS.keys())
+def test_no_spelling_hides_a_secret(direction: Any, event_type: str, text: str) -> None:
+    file = io.StringIO()
+    started = Record(file).start(lambda text: text.replace(KEY, "***"))
+    started.add(direction, event_type, text.encode())
+    started.close()
+    assert "SECRET" not in file.getvalue()
+    for line in file.getvalue().splitlines():
+        assert KEY not in json.dumps(json.loads(line))
+
+
+def test_a_key_may_have_what_json_escapes() -> None:
+    file, key = io.StringIO(), r'sk-"quoted"\0123456789'
+    started = Record(file).start(lambda text: text.replace(key, "***"))
+    started.add("server", "x", json.dumps({"type": "x", "message": f"Wrong: {key}"}).encode())
+    started.close()
+    [read] = read_recording(file.getvalue().splitlines())
+    assert read.event == {"type": "x", "message": "Wrong: ***"}
+
+
+def test_escapes_without_secrets_stay() -> None:
+    text = r'{"type":"x","text":"\u00e9\n\"client_secret\" \/","n":1.50}'
+    assert recorded("x", text) == text
+
+
 def test_what_looks_like_a_secret_stays() -> None:
     headers = {"type": "object", "properties": {"authorization": {"type": "string"}}}
     tool = {"type": "function", "parameters": {"properties": {"headers": headers}}}
@@ -204,6 +255,7 @@ def test_what_looks_like_a_secret_stays() -> None:
 def test_audio_is_left_out_if_asked(event: Event) -> None:
     text = json.dumps(event)
     assert recorded(event["type"], text) == text
+    assert recorded(event["type"], text.replace("AA", r"\u0041A"), audio=False).count("A") == 0
     written = recorded(event["type"], text, audio=False)
     assert json.loads(written) == json.loads(text.replace("AAAA", ""))
 
