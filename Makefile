@@ -89,7 +89,7 @@ cost: ## measure what a session costs, beside other clients; needs Python 3.11
 
 servers: $(INSTALLED) ## check servers that others wrote; needs npm
 	@$(PYTHON) -m venv $(SERVERS)
-	@$(SERVERS)/bin/python $(PIP) --require-hashes --requirement integration/servers.txt
+	@$(SERVERS)/bin/python $(PIP) --require-hashes --no-deps --requirement integration/servers.txt
 	@mkdir -p build/servers && cp integration/package*.json build/servers
 	@cd build/servers && npm ci --silent
 	@$(BIN)/python -m pytest integration/test_servers.py
@@ -112,7 +112,7 @@ pins: $(INSTALLED) ## resolve all pins anew, after a change of setup.py or of a 
 	@$(PINS) 3.10 requirements-browser.in -o requirements-browser.txt
 	@$(PINS) 3.11 setup.py --extra websocket test/clients/requirements.in -o test/clients/requirements.txt
 	@$(PINS) 3.11 setup.py --extra websocket benchmarks/requirements.in -o benchmarks/requirements.txt
-	@$(PINS) 3.11 integration/servers.in -o integration/servers.txt
+	@$(PINS) 3.11 --override integration/overrides.txt integration/servers.in -o integration/servers.txt
 
 clean: ## remove the tools and everything that can be made again
 	rm -rf $(VENV) $(BENCH) $(CLIENTS) $(SERVERS) build dist *.egg-info .pytest_cache .mypy_cache \

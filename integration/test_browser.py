@@ -2,7 +2,8 @@
 
 Pages of the docs, too, as a code host shows them.
 
-`make browser` runs this, and leaves screenshots in build/. It needs the system's Chromium.
+`make browser` runs this, and leaves screenshots in build/. It needs the system's Chromium, and
+fonts as narrow as Arial: those of `fonts-liberation`, in Debian.
 """
 
 from __future__ import annotations
@@ -140,8 +141,12 @@ def test_the_relay_by_voice(executable: str, tmp_path: Path) -> None:
         # It plays, until the user speaks again.
         expect(page.get_by_role("button", name="Interrupt")).to_be_enabled()
         page.screenshot(path=BUILD / "relay-speaking.png")
+        # In a small window, what is said last is in view, and so are the buttons.
+        page.set_viewport_size({"width": 400, "height": 480})
         expect(lines.nth(2)).to_have_text("You: Stop. What time is it?", timeout=15_000)
         expect(lines.nth(3)).to_have_text("Assistant: It is noon.", timeout=15_000)
+        expect(lines.nth(3)).to_be_in_viewport()
+        expect(page.get_by_role("button", name="Stop the microphone")).to_be_in_viewport()
         expect(page.get_by_role("button", name="Interrupt")).to_be_disabled(timeout=15_000)
         page.get_by_role("button", name="Stop the microphone").click()
         expect(page.get_by_role("status")).to_have_text("The microphone is off")

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from openai_realtime_client import ga, v1
@@ -47,6 +48,18 @@ _TOOL = {
         "required": ["city"],
     },
 }
+# What the server says when it has done what it was asked for.
+_ANSWERS = {
+    "session.update": "session.updated",
+    "response.create": "response.created",
+    "conversation.item.create": "conversation.item.added",
+    "conversation.item.retrieve": "conversation.item.retrieved",
+    "conversation.item.delete": "conversation.item.deleted",
+    "conversation.item.truncate": "conversation.item.truncated",
+    "input_audio_buffer.commit": "input_audio_buffer.committed",
+    "input_audio_buffer.clear": "input_audio_buffer.cleared",
+}
+_V1_ANSWERS = {**_ANSWERS, "conversation.item.create": "conversation.item.created"}
 # What recorded sessions of v1 have, and its published schema does not.
 _WIRE_ONLY = [("v1", "status", "in_progress"), ("v1", "type", "audio")]
 # Deviations of which the value says what is wrong.
@@ -183,26 +196,15 @@ class _Session:
         self.protocol = protocol
         self.events = 0
         self.audio_size = 0
-        prefix = "response.output_" if protocol == "ga" else "response."
-        self.audio_delta = f"{prefix}audio.delta"
-        self.entry = f"conversation.item.{'added' if protocol == 'ga' else 'created'}"
         self.connection = connection
+        self._answers = _ANSWERS if protocol == "ga" else _V1_ANSWERS
+        self.entry = self._answers["conversation.item.create"]
         self._turn = turn
         self._found = found
         self._timeout = timeout
         self._order = Order(protocol)
         # Answers that were asked for and have not come.
         self._due: Counter[str] = Counter()
-        self._answers = {
-            "session.update": "session.updated",
-            "response.create": "response.created",
-            "conversation.item.create": self.entry,
-            "conversation.item.retrieve": "conversation.item.retrieved",
-            "conversation.item.delete": "conversation.item.deleted",
-            "conversation.item.truncate": "conversation.item.truncated",
-            "input_audio_buffer.commit": "input_audio_buffer.committed",
-            "input_audio_buffer.clear": "input_audio_buffer.cleared",
-        }
 
     def play(self, turn: Callable[[_Session], None]) -> None:
         """Play a turn from `session.created` to the end of the session."""
@@ -232,7 +234,7 @@ class _Session:
         return self.until(answer)
 
     def configure(self, *, modality: str = "text", **settings: Any) -> Event | None:
-        """Update the session, and give the settings that the server returns."""
+        """Update the session, and give the answer with its settings."""
         wire: Event = {"instructions": "Answer in one short sentence.", **settings}
         if self.protocol == "ga":
             detection = {"input": {"turn_detection": None}}
@@ -240,19 +242,21 @@ class _Session:
         else:
             wire |= {"turn_detection": None}
             wire["modalities"] = ["text"] if modality == "text" else ["text", "audio"]
-        updated = self.ask({"type": "session.update", "session": wire})
-        returned: Event | None = at(updated, "session")
-        return returned
+        return self.ask({"type": "session.update", "session": wire})
 
-    def say(self, text: str) -> Event | None:
-        """Add a message of the user, and give its item."""
-        item: Event | None = at(self.ask(dict(v1.user_text(text))), "item")
-        return item
+    def say(self, text: str) -> Any:
+        """Add a message of the user, and give the id of its item."""
+        return at(self.ask(dict(v1.user_text(text))), "item", "id")
 
-    def respond(self) -> Event | None:
-        """Ask for a response and give it, when it is done."""
+    def respond(self, kind: str, missing: str) -> list[Event]:
+        """Ask for a response, and give its items of a kind: there have to be some."""
         self.ask({"type": "response.create"})
-        return self.finished("completed")
+        done = self.finished("completed")
+        output = at(done, "response", "output")
+        items = [each for each in output if at(each, "type") == kind] if is_array(output) else []
+        if done and not items:
+            self.report("missing", "response.output_item.done", missing)
+        return items
 
     def finished(self, *statuses: str) -> Event | None:
         """Wait for the end of a response, which has one of these statuses."""
@@ -260,14 +264,12 @@ class _Session:
         status = at(done, "response", "status")
         if done and status not in statuses:
             self.report("wrong", "response.done", f"its status is {status}", done)
-        response: Event | None = at(done, "response")
-        return response
+        return done
 
     def compare(self, event: Event | None, value: Any, *path: str) -> None:
-        """Something in an event, or in the settings of a session, has to have a value."""
+        """Something in an event has to have a value, that which was sent."""
         if event and at(event, *path) != value:
-            kind = event["type"] if "event_id" in event else "session.updated"
-            self.report("wrong", kind, f"{'.'.join(path)} is not what was sent", event)
+            self.report("wrong", event["type"], f"{path[-1]} is not what was sent", event)
 
     def refuses(self, event: str | Event, what: str) -> None:
         """Send something invalid: an `error` has to answer it, and the session to go on."""
@@ -355,18 +357,14 @@ class _Session:
 
 def _text(session: _Session) -> None:
     session.configure()
-    item = session.say("Say hello.")
-    item_id = at(item, "id")
-    response = session.respond()
-    if response and not _items(response, "message"):
-        session.report("missing", "response.output_item.done", "no message in a text turn")
+    item_id = session.say("Say hello.")
+    session.respond("message", "no message in a text turn")
     if not isinstance(item_id, str):
         return
-    retrieved = session.ask({"type": "conversation.item.retrieve", "item_id": item_id})
-    session.compare(retrieved, item_id, "item", "id")
+    retrieve = {"type": "conversation.item.retrieve", "item_id": item_id}
+    session.compare(session.ask(retrieve), item_id, "item", "id")
     deleted = session.ask({"type": "conversation.item.delete", "item_id": item_id})
     session.compare(deleted, item_id, "item_id")
-    retrieve = {"type": "conversation.item.retrieve", "item_id": item_id}
     session.refuses(retrieve, "to retrieve an item that was deleted")
 
 
@@ -377,9 +375,10 @@ def _audio(session: _Session) -> None:
     if committed:
         item = session.until(session.entry)
         session.compare(item, committed.get("item_id"), "item", "id")
-    session.respond()
+    session.respond("message", "no message in an audio turn")
     if not session.audio_size:
-        session.report("missing", session.audio_delta, "no audio in an audio turn")
+        kind = f"response.{'output_' if session.protocol == 'ga' else ''}audio.delta"
+        session.report("missing", kind, "no audio in an audio turn")
     session.connection.send_audio(tone("audio/pcm", 200))
     session.ask({"type": "input_audio_buffer.clear"})
     session.refuses({"type": "input_audio_buffer.commit"}, "to commit an empty buffer")
@@ -390,23 +389,14 @@ def _audio(session: _Session) -> None:
 def _tool(session: _Session) -> None:
     session.configure(tools=[_TOOL], tool_choice="required")
     session.say("What is the weather in Paris?")
-    response = session.respond()
-    if not response:
-        return
-    calls = _items(response, "function_call")
-    if not calls:
-        about = "no function_call, though tool_choice is required"
-        session.report("missing", "response.output_item.done", about)
+    calls = session.respond("function_call", "no function_call, though tool_choice is required")
     for call in calls:
         if call.get("name") != _TOOL["name"] or not _is_json_object(call.get("arguments")):
             about = "a call of no known function, or whose arguments are not a JSON object"
             session.report("wrong", "response.done", about)
         session.ask(dict(v1.function_output(str(call.get("call_id")), "Sunny, 18 degrees.")))
     session.configure(tools=[_TOOL], tool_choice="none")
-    response = session.respond()
-    if response and not _items(response, "message"):
-        about = "no message after the output of a function"
-        session.report("missing", "response.output_item.done", about)
+    session.respond("message", "no message after the output of a function")
 
 
 def _cancel(session: _Session) -> None:
@@ -415,8 +405,8 @@ def _cancel(session: _Session) -> None:
     for _ in range(_TRIES):
         session.ask({"type": "response.create"})
         session.connection.send({"type": "response.cancel"})
-        response = session.finished("cancelled", "completed")
-        is_late = at(response, "status") == "completed"
+        done = session.finished("cancelled", "completed")
+        is_late = at(done, "response", "status") == "completed"
         if not is_late or not session.gets_error("a cancel that came too late"):
             break
     session.refuses({"type": "response.cancel"}, "a cancel without a response")
@@ -425,34 +415,27 @@ def _cancel(session: _Session) -> None:
 def _truncate(session: _Session) -> None:
     session.configure(modality="audio")
     session.say("Say hello.")
-    messages = _items(session.respond(), "message")
-    if not messages:
-        return
-    place = {"item_id": messages[0].get("id"), "content_index": 0}
-    truncate = {"type": "conversation.item.truncate", **place}
-    truncated = session.ask({**truncate, "audio_end_ms": 10})
-    session.compare(truncated, place["item_id"], "item_id")
-    session.compare(truncated, 10, "audio_end_ms")
-    session.refuses({**truncate, "audio_end_ms": 10**7}, "to truncate after the end of audio")
+    for message in session.respond("message", "no message in an audio turn")[:1]:
+        place = {"item_id": message.get("id"), "content_index": 0}
+        truncate = {"type": "conversation.item.truncate", **place}
+        truncated = session.ask({**truncate, "audio_end_ms": 10})
+        session.compare(truncated, place["item_id"], "item_id")
+        session.compare(truncated, 10, "audio_end_ms")
+        session.refuses({**truncate, "audio_end_ms": 10**7}, "to truncate after the end of audio")
 
 
 def _update(session: _Session) -> None:
-    settings = session.configure(instructions="Be brief.", tools=[_TOOL], tool_choice="none")
-    if settings:
-        modalities = "output_modalities" if session.protocol == "ga" else "modalities"
-        session.compare(settings, ["text"], modalities)
-        session.compare(settings, "none", "tool_choice")
+    updated = session.configure(instructions="Be brief.", tools=[_TOOL], tool_choice="none")
+    modalities = "output_modalities" if session.protocol == "ga" else "modalities"
+    session.compare(updated, ["text"], "session", modalities)
+    session.compare(updated, "none", "session", "tool_choice")
     kept = session.configure(instructions="Be polite.")
-    for each, instructions in ((settings, "Be brief."), (kept, "Be polite.")):
-        if each:
-            session.compare(each, instructions, "instructions")
-            tools = each.get("tools")
-            names = [at(tool, "name") for tool in tools] if is_array(tools) else []
-            session.compare({"tools": names}, [_TOOL["name"]], "tools")
-
-
-def _bad(what: str, event: str | Event) -> Callable[[_Session], None]:
-    return lambda session: session.refuses(event, what)
+    for answer, instructions in ((updated, "Be brief."), (kept, "Be polite.")):
+        session.compare(answer, instructions, "session", "instructions")
+        tools = at(answer, "session", "tools")
+        names = [at(tool, "name") for tool in tools] if is_array(tools) else []
+        if answer and names != [_TOOL["name"]]:
+            session.report("wrong", answer["type"], "tools is not what was sent", answer)
 
 
 _TURNS: dict[str, Callable[[_Session], None]] = {
@@ -463,14 +446,11 @@ _TURNS: dict[str, Callable[[_Session], None]] = {
     "truncate": _truncate,
     "update": _update,
     # Each in a session of its own, for some end it.
-    **{f"bad input, {what}": _bad(what, event) for what, event in _BAD.items()},
+    **{
+        f"bad input, {what}": partial(_Session.refuses, event=event, what=what)
+        for what, event in _BAD.items()
+    },
 }
-
-
-def _items(response: Event | None, kind: str) -> list[Event]:
-    output = at(response, "output")
-    found = output if is_array(output) else []
-    return [item for item in found if at(item, "type") == kind]
 
 
 def _is_json_object(text: Any) -> bool:

@@ -21,13 +21,7 @@ from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing.errors import Refusal, check
 from openai_realtime_client.testing.rules import SETTINGS
-from openai_realtime_client.testing.settings import (
-    Event,
-    known,
-    merge,
-    new_session,
-    updated,
-)
+from openai_realtime_client.testing.settings import Event, known, merge, new_session, updated
 from openai_realtime_client.testing.translation import new_translation
 from openai_realtime_client.testing.v1 import ga_settings, v1_settings
 from openai_realtime_client.testing.websocket import HttpRequest, Response, http_response
@@ -146,20 +140,8 @@ class Endpoints:
 
     def answer(self, request: HttpRequest) -> Response:
         """Answer a request with a valid key."""
-        path = request.path
-        _, _, name = path.rpartition("/realtime/")
-        found = {
-            "client_secrets": self._client_secret,
-            "translations/client_secrets": self._translation_secret,
-            **dict.fromkeys(_V1_SESSIONS, self._v1_session),
-            "calls": self._create_call,
-        }.get(name if "/realtime/" in path else "")
-        if name.startswith("calls/"):
-            found = self._call_action
-        if found is None or request.method != "POST":
-            return refused(404, None, f"Invalid URL ({request.method} {path[:100]})")
         try:
-            return found(request)
+            response = self._answer(request) if request.method == "POST" else None
         except Refusal as refusal:
             return refused(400, refusal.code, refusal.message, refusal.param)
         except InvalidModelError as error:
@@ -167,6 +149,23 @@ class Endpoints:
             return refused(400, "invalid_type", f"Invalid '{param}': {problem}.", param)
         except (ValueError, RecursionError):
             return refused(400, None, "We could not parse the JSON body of your request.")
+        missing = f"Invalid URL ({request.method} {request.path[:100]})"
+        return response or refused(404, None, missing)
+
+    def _answer(self, request: HttpRequest) -> Response | None:
+        match request.path.partition("/realtime/")[2].split("/"):
+            case ["client_secrets"]:
+                return self._client_secret(request.body)
+            case ["translations", "client_secrets"]:
+                return self._translation_secret(request.body)
+            case ["sessions" | "transcription_sessions" as name]:
+                return self._v1_session(name, request.body)
+            case ["calls"]:
+                return self._create_call(request)
+            case ["calls", call_id, action]:
+                return self._act_on_call(call_id, action, request.body)
+            case _:
+                return None
 
     def _issue(self, session: Event, lifetime: Event | None = None) -> Event:
         value = f"ek_{secrets.token_hex(16)}"
@@ -174,23 +173,22 @@ class Endpoints:
         self.secrets[value] = session, expires_at
         return {"value": value, "expires_at": expires_at}
 
-    def _client_secret(self, request: HttpRequest) -> Response:
-        wanted = _read(request.body, ga.RealtimeCreateClientSecretRequest)
+    def _client_secret(self, body: bytes) -> Response:
+        wanted = _read(body, ga.RealtimeCreateClientSecretRequest)
         session = _configured(wanted.get("session") or {})
         shown = known(SETTINGS[session["type"]].from_dict(session))
         return _json({**self._issue(session, wanted.get("expires_after")), "session": shown})
 
-    def _translation_secret(self, request: HttpRequest) -> Response:
-        wanted = _read(request.body, ga.RealtimeTranslationClientSecretCreateRequest)
+    def _translation_secret(self, body: bytes) -> Response:
+        wanted = _read(body, ga.RealtimeTranslationClientSecretCreateRequest)
         session = new_translation(_id("sess"), wanted["session"]["model"])
         session = updated(session, {"audio": wanted["session"].get("audio")}, {})
         return _json({**self._issue(session, wanted.get("expires_after")), "session": session})
 
-    def _v1_session(self, request: HttpRequest) -> Response:
-        name = request.path.rpartition("/")[2]
+    def _v1_session(self, name: str, body: bytes) -> Response:
         wanted, returned = _V1_SESSIONS[name]
         kind = "realtime" if name == "sessions" else "transcription"
-        session = _configured({"type": kind, **ga_settings(_read(request.body, wanted))})
+        session = _configured({"type": kind, **ga_settings(_read(body, wanted))})
         settings = {"client_secret": self._issue(session), **v1_settings(session)}
         return _json(known(returned.from_dict(settings)))
 
@@ -201,13 +199,12 @@ class Endpoints:
         location = f"/v1/realtime/calls/{call.id}"
         return http_response(201, _SDP.encode(), "application/sdp", Location=location)
 
-    def _call_action(self, request: HttpRequest) -> Response:
-        call_id, _, action = request.path.partition("/calls/")[2].partition("/")
+    def _act_on_call(self, call_id: str, action: str, body: bytes) -> Response:
         call = self.calls.get(call_id)
         statuses, shape, status = _ACTIONS.get(action, ((), RealtimeModel, ""))
         if call is None or call.status not in statuses:
             return refused(404, None, "No such call or action.")
-        wanted = _read(request.body, shape)
+        wanted = _read(body, shape)
         if action == "accept":
             call.status, call.settings = status, _configured(wanted)
         else:

@@ -312,29 +312,31 @@ class ReplayServer(Generic[Received, Sent]):
             return http_response(faults.refuse, body, kind)
         if not request.path.endswith(("/realtime", "/realtime/translations")):
             return refused(404, None, f"Invalid URL (GET {request.path[:100]})")
-        call = self.calls.get(request.query.get("call_id", ""))
+        call = self._call(request)
         if "call_id" in request.query and (call is None or call.status != "active"):
             return refused(404, None, "No such call.")
         return None
+
+    def _call(self, request: HttpRequest) -> RealtimeCall | None:
+        return self.calls.get(request.query.get("call_id", ""))
 
     def _new_session(
         self, connection: WebSocket, request: HttpRequest
     ) -> ReplaySession[Received, Sent]:
         protocol = self._protocol or ("v1" if request.asks_for_v1 else "ga")
-        call = self.calls.get(request.query.get("call_id", ""))
         session: ReplaySession[Received, Sent] = ReplaySession(
             request,
             protocol,
             connection,
-            self._rules(request, protocol, call),
+            self._rules(request, protocol),
             self.faults,
             keep_events=self._keep_events,
         )
-        if call:
+        if call := self._call(request):
             call.attach(partial(session.begin_close, 1000, "The call has ended."))
         return session
 
-    def _rules(self, request: HttpRequest, protocol: str, call: RealtimeCall | None) -> Rules:
+    def _rules(self, request: HttpRequest, protocol: str) -> Rules:
         ids = Ids(len(self.sessions) + 1)
         if not self._is_key_valid(request.key):
             return Rules(ids, (3000, "invalid_request_error.invalid_api_key"))
@@ -343,6 +345,7 @@ class ReplayServer(Generic[Received, Sent]):
         if self._script is not None:
             return Script(ids, self._script)
         model = request.query.get("model") or request.query.get("deployment")
+        call = self._call(request)
         issued, _ = self._endpoints.secrets.get(request.key, (None, 0))
         settings = copy.deepcopy(call.settings if call else issued)  # Sessions change theirs.
         if request.is_translation:

@@ -50,12 +50,13 @@ _VALUES: dict[str, list[tuple[Any, Any]]] = {
     "output_audio_format": _FORMATS,
 }
 _MODES = ("none", "auto", "required")
+_TEMPERATURE = 0.8
 
 
 class V1Rules(RealtimeRules):
     """The rules of one session of `realtime=v1`: those of GA, translated both ways."""
 
-    _temperature = 0.8
+    _temperature = _TEMPERATURE
 
     def start(self) -> Sequence[Event]:
         """`session.created` or `transcription_session.created`, then `conversation.created`."""
@@ -78,7 +79,8 @@ class V1Rules(RealtimeRules):
             session = {"type": "transcription", **ga_settings(wire["session"])}
             return {**wire, "type": "session.update", "session": session}
         if kind == "session.update":
-            self._temperature = wire["session"].get("temperature") or self._temperature
+            temperature = wire["session"].get("temperature", self._temperature)
+            self._temperature = _TEMPERATURE if temperature is None else temperature
             return {**wire, "session": {"type": "realtime", **ga_settings(wire["session"])}}
         if kind == "conversation.item.create":
             return {**wire, "item": _ga_item(wire["item"])}

@@ -1,4 +1,8 @@
-"""The server's side of one TCP connection: an HTTP request, and after a handshake WebSocket."""
+"""The server's side of one TCP connection: an HTTP request, and after a handshake WebSocket.
+
+On aiohttp it would be 110 lines less, here and in `server`, for eight packages more, and it would
+log clients that reset the connection and not answer those that have closed their side.
+"""
 
 from __future__ import annotations
 

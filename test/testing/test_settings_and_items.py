@@ -67,6 +67,8 @@ def test_v1_updates_are_merged(server: ReplayServer) -> None:
     with client(server, additional_headers=BETA) as c:
         c.answer({"type": "session.update", "session": settings})
         session = c.answer({"type": "session.update", "session": {"voice": "ash"}})["session"]
+        default = c.answer({"type": "session.update", "session": {"temperature": None}})
+    assert default["session"]["temperature"] == 0.8
     assert session.items() >= {**settings, "voice": "ash", "input_audio_format": "pcm16"}.items()
 
 
