@@ -326,26 +326,13 @@ def test_several_files(cli: Cli) -> None:
     assert cli.run("inspect", "a.jsonl", "a.jsonl").status == 0
 
 
-@pytest.mark.parametrize("at_ms", ["NaN", "-Infinity", "1e999", "1" + "0" * 400])
-def test_invalid_times(cli: Cli, at_ms: str) -> None:
+@pytest.mark.parametrize("at_ms", ["NaN", "-Infinity", "1e999", "1" + "0" * 400, "-1.7e308"])
+def test_absurd_times_are_ignored(cli: Cli, at_ms: str) -> None:
     line = f'{{"from": "server", "at_ms": {at_ms}, "event": {json.dumps(CREATED.event)}}}'
     status, out, err = cli.inspect(line, CREATED, options=["--json"])
     assert (status, err) == (0, "")
     assert json.loads(out)["duration_ms"] == 0
     assert cli.inspect(line).out.splitlines()[1].startswith("        ← session.created")
-
-
-@pytest.mark.parametrize("first", ["1.7e308", "1" + "7" * 308, "1e300"])
-def test_times_whose_difference_is_too_large(cli: Cli, first: str) -> None:
-    event = json.dumps(CREATED.event)
-    lines = [
-        f'{{"from": "server", "at_ms": {at}, "event": {event}}}' for at in (f"-{first}", first)
-    ]
-    status, out, err = cli.inspect(*lines, options=["--json"])
-    assert (status, err) == (0, "")
-    duration_ms = json.loads(out, parse_constant=pytest.fail)["duration_ms"]
-    assert duration_ms == (2e300 if first == "1e300" else None)
-    assert cli.inspect(*lines).status == 0
 
 
 def test_token_counts_that_are_absurd_are_not_summed(cli: Cli) -> None:
