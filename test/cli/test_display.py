@@ -31,6 +31,8 @@ from protocols import DRAWN
             {"type": "response.create", "response": {"tool_choice": {"name": "f"}}},
             "tool choice f",
         ),
+        ({"type": "x", "response": {"id": "resp_1", "tool_choice": "auto"}}, "resp_1"),
+        ({"type": "x", "response": {"status": "failed", "tool_choice": "auto"}}, "failed"),
         (
             {
                 "type": "response.done",

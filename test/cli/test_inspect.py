@@ -112,19 +112,28 @@ def test_events_without_time_and_side(cli: Cli) -> None:
     )
 
 
+def test_the_duration_is_that_from_the_first_event(cli: Cli) -> None:
+    events = [CREATED._replace(at_ms=each) for each in (1200.0, 1000.0, 1500.0)]
+    assert "Events: 3 in 500 ms\n" in cli.inspect(*events).out
+
+
 def test_streams_beside_each_other_and_one_after_another(cli: Cli) -> None:
-    def delta(item: str, text: str) -> RecordedEvent:
-        return server(type="response.output_text.delta", delta=text, **{**IDS, "item_id": item})
+    def delta(item: str, text: str, **more: Any) -> RecordedEvent:
+        whose = {**IDS, "item_id": item, **more}
+        return server(type="response.output_text.delta", delta=text, **whose)
 
     done = server(type="response.output_text.done", text="ace", **IDS)
     out = cli.inspect(
-        delta("i", "a"), delta("j", "b"), delta("i", "c"), done, delta("i", "d"), delta("i", "e")
+        *(delta("i", "a", new=1), delta("j", "b"), delta("i", "c")),
+        done,
+        *(delta("i", "d"), delta("i", "e"), delta("i", "f", content_index=1)),
     ).out
-    assert [line.split(maxsplit=2)[1:] for line in out.splitlines()[1:5]] == [
-        ["response.output_text.delta", '2x "ac"'],
-        ["response.output_text.delta", '"b"'],
-        ["response.output_text.done", '"ace", item_1'],
-        ["response.output_text.delta", '2x "de"'],
+    assert [" ".join(line.split()) for line in out.splitlines()[1:6]] == [
+        '←!response.output_text.delta 2x "ac"',
+        '← response.output_text.delta "b"',
+        '← response.output_text.done "ace", item_1',
+        '← response.output_text.delta 2x "de"',
+        '← response.output_text.delta "f"',
     ]
 
 
