@@ -22,7 +22,7 @@ from websockets.exceptions import ConnectionClosed
 
 from openai_realtime_client import deviations, ga, v1
 from openai_realtime_client.realtime.connection import AsyncConnector, Connector
-from openai_realtime_client.testing import ReplayServer, ReplaySession
+from openai_realtime_client.testing import Answer, ReplayServer, ReplaySession
 from plain_client import (
     CANCEL,
     COMMIT,
@@ -34,6 +34,7 @@ from plain_client import (
     Event,
     append,
     item,
+    only,
     text,
     update,
 )
@@ -442,6 +443,16 @@ def test_a_session_in_v1(server: ReplayServer, opened: Opened, name: str) -> Non
     assert session.protocol == "v1"
     assert session.request_path == f"/v1/realtime?model={V1_MODEL}"
     assert session.headers["openai-beta"] == "realtime=v1"
+
+
+@pytest.mark.parametrize("opened", [*SDK_GA, *SDK_V1])
+def test_the_user_of_the_sdk_interrupts(opened: Opened) -> None:
+    delta = "response.audio.delta" if opened in SDK_V1 else "response.output_audio.delta"
+    story = Answer("word " * 1000, audio=60.0, real_time=True)
+    with ReplayServer(api_key=KEY, answers=[story]) as server:
+        client = hold(server, opened, [RESPOND, delta, append(LOUD), DONE])
+    ended = only(client.received, "response.done")["response"]
+    assert ended["status_details"] == {"type": "cancelled", "reason": "turn_detected"}
 
 
 # Our clients in its place
