@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
-import math
 import os
 import sys
 from collections.abc import Sequence
@@ -262,21 +261,17 @@ def _add_connection(parser: argparse.ArgumentParser) -> None:
 
 
 def _url(text: str) -> str:
-    try:
+    with contextlib.suppress(ValueError):
         parts = urlsplit(text)
-        is_good = parts.scheme in ("ws", "wss", "http", "https") and bool(parts.hostname)
-        is_good = is_good and parts.port != 0
-    except ValueError:
-        is_good = False
-    if not is_good:
-        # Without the text: there may be a key in it.
-        raise argparse.ArgumentTypeError("not a URL that starts with wss://, https:// or the like")
-    return text
+        if parts.scheme in ("ws", "wss", "http", "https") and parts.hostname and parts.port != 0:
+            return text
+    # Without the text: there may be a key in it.
+    raise argparse.ArgumentTypeError("not a URL that starts with wss://, https:// or the like")
 
 
 def _seconds(text: str) -> float:
     value = float(text)
-    if not 0 < value <= 86400 or math.isnan(value):
+    if not 0 < value <= 86400:  # which NaN is not
         raise argparse.ArgumentTypeError("not between 0 and 86400")
     return value
 

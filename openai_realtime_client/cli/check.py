@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from dataclasses import asdict
 from urllib.parse import urlsplit
@@ -36,7 +35,7 @@ def run(args: Namespace, out: Screen, err: Screen) -> int:
         return 2
     if args.json:
         for finding in found:
-            out.json_line(json.dumps(asdict(finding), ensure_ascii=False))
+            out.json_line(asdict(finding))
     else:
         out.line(("bold", "Findings"), f": {len(found) or 'none'}")
         out.line(("dim", " ".join(REFERENCE.split())))

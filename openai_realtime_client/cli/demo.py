@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from argparse import Namespace
 from base64 import b64encode
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -29,10 +28,10 @@ from openai_realtime_client.cli.display import (
 )
 from openai_realtime_client.core.json_types import at
 from openai_realtime_client.testing.audio import tone
-from openai_realtime_client.testing.recording import RecordedEvent
 
 if TYPE_CHECKING:
     from openai_realtime_client import Connection
+    from openai_realtime_client.testing import ReplayServer
 
 __all__ = ["run"]
 
@@ -56,8 +55,8 @@ def get_weather(city: str) -> str:
 def run(args: Namespace, out: Screen, err: Screen) -> int:
     """Hold the session and return the exit status."""
     try:
-        with _server(args.url) as url:
-            _Demo(args, out).hold(url)
+        with ExitStack() as stack:
+            _Demo(args, out).hold(args.url or stack.enter_context(_embedded()).url)
     except ConnectionSettingsError as error:
         show_error(err, args.prog, str(error))
         return 2
@@ -70,16 +69,11 @@ def run(args: Namespace, out: Screen, err: Screen) -> int:
     return 0
 
 
-@contextmanager
-def _server(url: str | None) -> Generator[str, None, None]:
-    """The URL of the server, which is the embedded one where none is given."""
-    if url is not None:
-        yield url
-        return
+def _embedded() -> ReplayServer[Any, Any]:
+    # Here, because other servers do not need it.
     from openai_realtime_client.testing import Faults, ReplayServer
 
-    with ReplayServer(faults=Faults(delay=_PACE), keep_events=False) as server:
-        yield server.url
+    return ReplayServer(faults=Faults(delay=_PACE), keep_events=False)
 
 
 class _Demo:
@@ -190,7 +184,7 @@ class _Demo:
         at_ms = round((time.perf_counter() - self._began) * 1000, 1)
         self._count += 1
         if self._args.json:
-            self._out.json_line(RecordedEvent(direction, event, at_ms).to_json())
+            self._out.json_line({"from": direction, "at_ms": at_ms, "event": event})
         else:
             show_event(self._out, Row(at_ms, direction, event["type"], summarize(event)))
 

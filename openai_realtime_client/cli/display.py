@@ -76,9 +76,9 @@ class Screen:
         line += _cut(self._plain(rest), room, self._plain("…"))
         self._write(line.rstrip(" ") + "\n")
 
-    def json_line(self, text: str) -> None:
-        """Print a line of JSON text."""
-        self._write(_NOT_ASCII.sub(self._json_char, text) + "\n")
+    def json_line(self, value: Any) -> None:
+        """Print a JSON value as a line of ASCII."""
+        self._write(json.dumps(value).replace("\x7f", r"\u007f") + "\n")
 
     def flush(self) -> None:
         """Write what is in buffers, such as a help text."""
@@ -90,26 +90,13 @@ class Screen:
 
     def _char(self, match: re.Match[str]) -> str:
         char = match[0]
-        if (char.isprintable() or char in _JOINERS) and self._has(char):
-            return char
         if unicodedata.category(char) == "Zs":
             return " "
+        if char.isprintable() or char in _JOINERS:
+            with contextlib.suppress(UnicodeError, LookupError):
+                char.encode(self._encoding)
+                return char
         return _ASCII.get(char) or char.encode("unicode_escape").decode("ascii")
-
-    def _json_char(self, match: re.Match[str]) -> str:
-        char = match[0]
-        if char.isprintable() and self._has(char):
-            return char
-        units = char.encode("utf-16-be", "surrogatepass").hex()
-        return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
-
-    def _has(self, char: str) -> bool:
-        """Whether the encoding of the stream has a character."""
-        try:
-            char.encode(self._encoding)
-        except (UnicodeError, LookupError):
-            return False
-        return True
 
     def _styled(self, style: str, text: str) -> str:
         if not style or not text or not self._is_coloured:

@@ -11,16 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
-from openai_realtime_client import (
-    InvalidEventError,
-    RealtimeModel,
-    UnknownEvent,
-    deviations,
-    ga,
-    v1,
-)
+from openai_realtime_client import InvalidEventError, RealtimeModel, UnknownEvent, deviations
 from openai_realtime_client.cli.display import (
     Row,
     Screen,
@@ -37,7 +30,7 @@ from openai_realtime_client.cli.page import Page
 from openai_realtime_client.core.deviations import Deviation
 from openai_realtime_client.core.json_types import at, is_object
 from openai_realtime_client.core.usage import Usage
-from openai_realtime_client.testing.recording import RecordedEvent, read_recording
+from openai_realtime_client.testing.recording import DIALECTS, RecordedEvent, read_recording
 
 __all__ = ["run"]
 
@@ -46,26 +39,13 @@ _MOST_VALUES = 3
 _VALUE_LENGTH = 60
 _JOINED_LENGTH = 1000
 _ALWAYS_SHOWN = {"text", "audio", "cached"}
+# The first is what it is where nothing decides.
+_CHOICES = {"ga": ["ga", "ga translation"], "v1": ["v1"], "auto": [*DIALECTS]}
 _INDEX = re.compile(r"\[\d+\]")
 
 
 class _UnreadableError(Exception):
     """A file, or a line of it, is not a recording. The message does not repeat what is in it."""
-
-
-class _Dialect(NamedTuple):
-    name: str
-    parse_client: Callable[[str], RealtimeModel]
-    parse_server: Callable[[str], RealtimeModel]
-
-
-_GA = _Dialect("ga", ga.parse_client_event, ga.parse_server_event)
-_V1 = _Dialect("v1", v1.parse_client_event, v1.parse_server_event)
-_TRANSLATION = _Dialect(
-    "ga translation", ga.parse_translation_client_event, ga.parse_translation_server_event
-)
-# The first is what it is where nothing decides.
-_DIALECTS = {"ga": [_GA, _TRANSLATION], "v1": [_V1], "auto": [_GA, _V1, _TRANSLATION]}
 
 
 def run(args: Namespace, out: Screen, err: Screen) -> int:
@@ -89,8 +69,8 @@ def run(args: Namespace, out: Screen, err: Screen) -> int:
 
 def _inspect(name: str, args: Namespace, out: Screen) -> bool:
     """Show one file; whether there are deviations in it."""
-    dialect, recorded = _decide(_read(name), _DIALECTS[args.protocol])
-    title = ("bold", "standard input" if name == "-" else name), f": protocol {dialect.name}"
+    dialect, recorded = _decide(_read(name), _CHOICES[args.protocol])
+    title = ("bold", "standard input" if name == "-" else name), f": protocol {dialect}"
     is_shown = not (args.json or args.quiet)
     page = Page() if args.html else None
 
@@ -111,9 +91,9 @@ def _inspect(name: str, args: Namespace, out: Screen) -> bool:
     timeline.end()
     if not counts.events:
         raise _UnreadableError("there are no events in it")
-    summary = {"file": title[0][1], "protocol": dialect.name, **counts.to_dict()}
+    summary = {"file": title[0][1], "protocol": dialect, **counts.to_dict()}
     if args.json:
-        out.json_line(json.dumps(summary, ensure_ascii=False))
+        out.json_line(summary)
     else:
         if args.quiet:
             out.line(*title)
@@ -137,8 +117,7 @@ def _read(name: str) -> Iterator[RecordedEvent]:
     if name == "-" and sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]
         raise _UnreadableError("standard input is closed")
     try:
-        for each in read_recording(sys.stdin.buffer if name == "-" else name):
-            yield each._replace(at_ms=_finite(each.at_ms))
+        yield from read_recording(sys.stdin.buffer if name == "-" else name)
     except (OSError, ValueError) as error:
         raise _UnreadableError(_reason(error)) from None
 
@@ -147,18 +126,9 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _finite(number: float | None) -> float | None:
+def _typed(recorded: RecordedEvent, dialect: str) -> RealtimeModel:
     try:
-        return number if number is not None and math.isfinite(number) else None
-    except OverflowError:
-        return None
-
-
-def _typed(recorded: RecordedEvent, dialect: _Dialect) -> RealtimeModel:
-    is_client = recorded.direction == "client"
-    parse = dialect.parse_client if is_client else dialect.parse_server
-    try:
-        return parse(json.dumps(recorded.event))
+        return DIALECTS[dialect][recorded.direction](json.dumps(recorded.event))
     except InvalidEventError as error:
         # Where in the event it is does not help: lines have more in them.
         about = error.problems[0][1].partition(" at line ")[0]
@@ -168,8 +138,8 @@ def _typed(recorded: RecordedEvent, dialect: _Dialect) -> RealtimeModel:
 
 
 def _decide(
-    recorded: Iterator[RecordedEvent], dialects: list[_Dialect]
-) -> tuple[_Dialect, Iterator[RecordedEvent]]:
+    recorded: Iterator[RecordedEvent], dialects: list[str]
+) -> tuple[str, Iterator[RecordedEvent]]:
     """The dialect of a recording, and all of its events."""
     held: list[RecordedEvent] = []
     found = dialects[0] if len(dialects) == 1 else None
@@ -179,7 +149,7 @@ def _decide(
     return found or dialects[0], chain(held, recorded)
 
 
-def _best(recorded: RecordedEvent, dialects: list[_Dialect]) -> _Dialect | None:
+def _best(recorded: RecordedEvent, dialects: list[str]) -> str | None:
     """The dialect that an event departs from less than from all others."""
     departures = [_departures(_typed(recorded, dialect)) for dialect in dialects]
     least = min(departures)
@@ -247,14 +217,12 @@ class _Counts:
     def to_dict(self) -> dict[str, Any]:
         """What `--json` prints. Of the types, the client's come first, and the most frequent."""
         types = sorted(self._types.items(), key=lambda each: (each[0][0], -each[1], each[0][1]))
-        # They were not recorded, or are absurd.
-        has_times = self._first_ms <= self._last_ms
-        duration_ms = _finite(self._last_ms - self._first_ms) if has_times else None
+        duration_ms = self._last_ms - self._first_ms
         tokens = asdict(self._usage)
         del tokens["seconds"]
         return {
             "events": self.events,
-            "duration_ms": None if duration_ms is None else round(duration_ms, 1),
+            "duration_ms": round(duration_ms, 1) if duration_ms >= 0 else None,
             "types": [
                 {"from": direction, "type": kind, "count": count}
                 for (direction, kind), count in types

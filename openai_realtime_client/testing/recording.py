@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
@@ -17,8 +17,20 @@ from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing.errors import Rules
 from openai_realtime_client.testing.settings import Event, Ids
 
-__all__ = ["RecordedEvent", "Script", "read_recording"]
+__all__ = ["DIALECTS", "RecordedEvent", "Script", "read_recording"]
 
+# How the events of each side are parsed, by what a session may speak.
+DIALECTS: dict[str, dict[str, Callable[[str], RealtimeModel]]] = {
+    "ga": {"client": ga.parse_client_event, "server": ga.parse_server_event},
+    "v1": {"client": v1.parse_client_event, "server": v1.parse_server_event},
+    "ga translation": {
+        "client": ga.parse_translation_client_event,
+        "server": ga.parse_translation_server_event,
+    },
+}
+
+# In milliseconds; what is later is not a time of a session.
+_MOST_MS = 10**15
 _APPENDS = {"input_audio_buffer.append", "session.input_audio_buffer.append"}
 
 
@@ -105,7 +117,8 @@ def _read_line(text: str | bytes, number: int) -> RecordedEvent:
     if at_ms is not None and (isinstance(at_ms, bool) or not isinstance(at_ms, (int, float))):
         raise ValueError(f'line {number}: "at_ms" is not a number')
     _type_of(event, number)
-    return RecordedEvent(direction, event, at_ms, number)
+    is_time = at_ms is not None and abs(at_ms) < _MOST_MS  # which NaN is not
+    return RecordedEvent(direction, event, at_ms if is_time else None, number)
 
 
 def _type_of(event: Any, number: int) -> str:
@@ -119,12 +132,13 @@ def _type_of(event: Any, number: int) -> str:
 def _sender(kind: str) -> Literal["client", "server"]:
     """Who sends events of a type; the server, where both do or neither is known to."""
     event = json.dumps({"type": kind})
-    server = ga.parse_server_event, v1.parse_server_event, ga.parse_translation_server_event
-    client = ga.parse_client_event, v1.parse_client_event, ga.parse_translation_client_event
-    if any(not isinstance(parse(event), UnknownEvent) for parse in server):
-        return "server"
-    is_client = any(not isinstance(parse(event), UnknownEvent) for parse in client)
-    return "client" if is_client else "server"
+    sides = {
+        side
+        for dialect in DIALECTS.values()
+        for side, parse in dialect.items()
+        if not isinstance(parse(event), UnknownEvent)
+    }
+    return "client" if sides == {"client"} else "server"
 
 
 class Script(Rules):

@@ -88,13 +88,3 @@ def test_no_session(cli: Cli) -> None:
     with ReplayServer(faults=Faults(refuse=401)) as replay:
         status, _, err = cli.run("check", replay.url)
     assert (status, err) == (2, f"{PROGRAM}: the server refused with HTTP 401\n")
-    status, _, err = cli.run("check", "ws://example.invalid/v1")
-    assert status == 2
-    assert "unencrypted" in err
-    assert KEY not in err
-
-
-def test_without_the_key(cli: Cli) -> None:
-    status, out, err = cli.run("check", "ws://127.0.0.1:1", "--api-key-env", "NOT_THERE")
-    assert (status, out) == (2, "")
-    assert err.startswith(f"{PROGRAM}: there is no key in NOT_THERE: ")

@@ -40,6 +40,25 @@ def test_wrong_usage(cli: Cli, argv: list[str], message: str) -> None:
     assert message in err
 
 
+@pytest.mark.parametrize("command", [["demo", "--url"], ["check"]])
+def test_the_key_is_taken_from_the_environment_and_sent_encrypted(
+    cli: Cli, command: list[str]
+) -> None:
+    prog = f"python -m openai_realtime_client {command[0]}"
+    options = ["ws://127.0.0.1:1", "--api-key-env", "NOT_THERE"]
+    assert cli.run(*command, *options) == Done(
+        2,
+        "",
+        f"{prog}: there is no key in NOT_THERE: set the variable, "
+        'or set it to "" for a server that needs no key\n',
+    )
+    cli.monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    status, _, err = cli.run(*command, "ws://example.invalid/v1")
+    assert status == 2
+    assert "unencrypted" in err
+    assert KEY not in err
+
+
 def test_help(cli: Cli) -> None:
     cli.monkeypatch.setenv("COLUMNS", "80")
     for argv in ([], ["--help"], ["demo", "--help"], ["check", "--help"], ["inspect", "-h"]):

@@ -31,6 +31,8 @@ from protocols import DRAWN
             {"type": "response.create", "response": {"tool_choice": {"name": "f"}}},
             "tool choice f",
         ),
+        ({"type": "x", "response": {"id": "resp_1", "tool_choice": "auto"}}, "resp_1"),
+        ({"type": "x", "response": {"status": "failed", "tool_choice": "auto"}}, "failed"),
         (
             {
                 "type": "response.done",
@@ -116,7 +118,7 @@ def test_what_is_printed_has_no_control_characters(text: str, encoding: str) -> 
     screen = Screen(stream)
     screen.line(("red", text))
     screen.line(rest=text)
-    screen.json_line(json.dumps(text, ensure_ascii=False))
+    screen.json_line(text)
     stream.seek(0)
     whole, cut, as_json = stream.read().split("\n")[:-1]
     for line in (whole, cut, as_json):

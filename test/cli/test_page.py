@@ -139,11 +139,22 @@ def test_committed_audio_is_what_was_not_cleared(cli: Cli) -> None:
     assert turn["latency"] == 50
 
 
+def test_what_is_committed_after_detected_speech_follows_it(cli: Cli) -> None:
+    [turn] = turns(
+        cli,
+        append(0, b"\1\0" * 2400),
+        append(100, b"\2\0" * 2400),
+        server(110, type="input_audio_buffer.speech_started", item_id="u1", audio_start_ms=0),
+        server(120, type="input_audio_buffer.speech_stopped", item_id="u1", audio_end_ms=100),
+        client(130, type="input_audio_buffer.commit"),
+    )
+    assert [sound(each) for each in turn["user"]] == [b"\1\0" * 2400, b"\2\0" * 2400]
+
+
 def test_a_tool_is_part_of_the_turn(cli: Cli) -> None:
     call = {"type": "function_call", "id": "i", "call_id": "c", "name": "f", "arguments": "{}"}
     output = {"type": "function_call_output", "call_id": "c", "output": "Sunny."}
-    [first, second] = turns(
-        cli,
+    lines = [
         said(0, "Weather?"),
         created(10),
         server(20, type="response.output_item.done", response_id="r1", item=call),
@@ -153,7 +164,8 @@ def test_a_tool_is_part_of_the_turn(cli: Cli) -> None:
         delta(540, "output_text", "Sunny.", "r2"),
         done(550, "r2"),
         created(600, "r3"),
-    )
+    ]
+    first, second = turns(cli, *lines)
     assert first["calls"] == [
         {"name": "f", "arguments": "{}", "start": 20, "output": "Sunny.", "end": 520}
     ]
@@ -162,6 +174,11 @@ def test_a_tool_is_part_of_the_turn(cli: Cli) -> None:
     # One without anything new from the user.
     assert second["user"] == []
     assert len(second["answers"]) == 1
+    # The model may say something before.
+    lines.insert(2, delta(15, "output_text", "Well."))
+    first, second = turns(cli, *lines)
+    assert [each["text"] for each in first["answers"]] == ["Well.", "Sunny."]
+    assert first["latency"] == 15
 
 
 def test_text_that_comes_at_once_stays_when_its_item_is_deleted(cli: Cli) -> None:

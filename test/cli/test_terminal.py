@@ -49,6 +49,7 @@ def test_colour_in_pipes_is_forced(cli: Cli) -> None:
     assert "\x1b" not in cli.inspect(*voice_turn()).out
     cli.monkeypatch.setenv("FORCE_COLOR", "1")
     assert "\x1b[32m←\x1b[0m" in cli.inspect(*voice_turn()).out
+    assert "\x1b[31m←\x1b[0m" in cli.inspect(server(type="mcp_list_tools.failed")).out
     cli.monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b" not in cli.inspect(*voice_turn()).out
 

@@ -6,6 +6,8 @@ import base64
 import json
 import time
 from collections.abc import Callable, Iterator
+from queue import SimpleQueue
+from threading import Lock, Thread
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openai_realtime_client import Conversation, Playback, Usage, ga, v1
+from openai_realtime_client.core import conversation as conversation_module
 from openai_realtime_client.core.json_types import is_object
 from protocols import ANYTHING, ROOT
 
@@ -853,6 +856,64 @@ def test_recordings_end_as_the_server_says(path: Any, form: Form) -> None:
         assert item.arguments == wire.get("arguments", "")
         assert item.text == "".join(part.get("text", "") for part in wire.get("content", []))
     assert conversation.active == []
+
+
+# Threads
+
+
+class NotedLock:
+    """A lock that notes who waits for it."""
+
+    def __init__(self, seen: SimpleQueue[str]) -> None:
+        self._lock = Lock()
+        self._seen = seen
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            self._seen.put("waits")
+            self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+class NotedEvent(dict[str, Any]):
+    """An event that calls a function when its item is looked for, which is while it is added."""
+
+    def __init__(self, function: Callable[[], object], **fields: Any) -> None:
+        super().__init__(type="input_audio_buffer.committed", **fields)
+        self._function = function
+
+    def get(self, name: str, default: Any = None) -> Any:
+        if name == "item_id":
+            self._function()
+        return super().get(name, default)
+
+
+@pytest.mark.parametrize("does", ["adds", "reads"])
+def test_others_wait_while_an_event_is_added(does: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = SimpleQueue[str]()
+    monkeypatch.setattr(conversation_module, "Lock", lambda: NotedLock(seen))
+    conversation, found = Conversation(), list[str]()
+
+    def work() -> None:
+        if does == "adds":
+            conversation.add(NotedEvent(lambda: seen.put("adds"), item_id="b"))
+        else:
+            _ = conversation.items
+            seen.put("reads")
+
+    other = Thread(target=work)
+
+    def start() -> None:
+        if not found:
+            other.start()
+            found.append(seen.get(timeout=20))
+
+    conversation.add(NotedEvent(start, item_id="a"))
+    other.join()
+    assert found == ["waits"]
+    assert seen.get(timeout=20) == does
 
 
 # Anything

@@ -54,6 +54,24 @@ def test_a_key_is_concealed_in_whichever_header(header: str) -> None:
     assert Headers({header: KEY}).conceal(f"not {KEY}") == "not ***"
 
 
+@pytest.mark.parametrize(
+    "name", ["Authorization", "authorization", "api-key", "Cookie", "Proxy-Authorization"]
+)
+@pytest.mark.parametrize("prefix", ["", "Bearer ", "Basic "])
+def test_a_credential_is_concealed_where_a_server_repeats_it(name: str, prefix: str) -> None:
+    concealed = Headers({"X-A": "wrong", name: prefix + KEY}).conceal(f"wrong: {KEY}, {KEY}.")
+    assert concealed == "wrong: ***, ***."
+
+
+def test_nothing_is_concealed_without_a_credential() -> None:
+    assert Headers({"X-A": "wrong", "authorization": ""}).conceal("wrong") == "wrong"
+
+
+def test_headers_do_not_show_their_values() -> None:
+    shown = repr(Headers({"Authorization": f"Bearer {KEY}", "X-A": "value"}))
+    assert shown == "Headers(Authorization, X-A)"
+
+
 def test_a_secret_that_holds_another_is_concealed_whole() -> None:
     headers = Headers({"api-key": "abc", "Authorization": "Bearer abcdef"})
     assert headers.conceal("abcdef, abc") == "***, ***"

@@ -27,6 +27,7 @@ from connections import (
     error_of,
     for_asyncio,
     for_loops,
+    for_programs,
     opened,
     rest,
     scenario,
@@ -65,6 +66,7 @@ CODES = [
 
 
 @pytest.mark.parametrize(("code", "error"), CODES)
+@for_programs
 @scenario
 async def test_a_close_code_has_its_error(
     kind: Kind, code: int, error: type[ConnectionClosedError]
@@ -135,25 +137,19 @@ async def test_a_message_that_is_too_big_for_the_server_ends_the_session(kind: K
         assert_closed(await error_of(MessageTooBigError, rest, connection), 1009, ANY_REASON)
 
 
+@pytest.mark.parametrize("close", [(), (1000, "why"), (1011, "why"), (4321, "why")])
+@for_programs
 @scenario
-async def test_closing_says_so_to_the_server(kind: Kind) -> None:
+async def test_closing_says_so_to_the_server_and_in_later_errors(kind: Kind, close: Any) -> None:
+    code, reason = close or (1000, "")
     async with ReplayServer() as server, opened(kind, server.url) as connection:
+        await do(connection.close, *close)
         await do(connection.close)
-        await do(connection.close)
-    assert server.sessions[0].close_code == 1000
-    async with ReplayServer() as server, opened(kind, server.url) as connection:
-        await do(connection.close, 4321, "why")
-    assert (server.sessions[0].close_code, server.sessions[0].close_reason) == (4321, "why")
+        await assert_over(connection, ConnectionClosedError, code, reason)
+    assert (server.sessions[0].close_code, server.sessions[0].close_reason) == (code, reason)
 
 
-@pytest.mark.parametrize("code", [1000, 1011, 4321])
-@scenario
-async def test_after_closing_errors_have_its_code(kind: Kind, code: int) -> None:
-    async with serving(waits) as url, opened(kind, url) as connection:
-        await do(connection.close, code, "why")
-        await assert_over(connection, ConnectionClosedError, code, "why")
-
-
+@for_programs
 @scenario
 async def test_closing_ends_an_iteration_elsewhere(kind: Kind) -> None:
     async with serving(waits) as url, opened(kind, url) as connection:
@@ -191,6 +187,7 @@ async def test_what_was_not_received_does_not_keep_from_closing(
     ],
     ids=repr,
 )
+@for_programs
 @scenario
 async def test_what_no_close_frame_can_hold_is_refused(kind: Kind, code: int, reason: str) -> None:
     async with serving(sends(EVENT, close=None)) as url, opened(kind, url) as connection:
@@ -268,6 +265,7 @@ async def test_cancelling_the_block_closes_the_session(kind: Kind) -> None:
     assert server.sessions[0].close_code == 1000
 
 
+@for_programs
 @scenario
 async def test_an_exception_closes_the_session(kind: Kind) -> None:
     with ReplayServer() as server:
@@ -278,20 +276,21 @@ async def test_an_exception_closes_the_session(kind: Kind) -> None:
     assert server.sessions[0].close_code == 1000
 
 
+@for_programs
 @scenario
-async def test_a_connector_has_one_block_at_a_time(kind: Kind) -> None:
+async def test_a_connector_has_one_session_at_a_time(kind: Kind) -> None:
     async with ReplayServer() as server:
         connector = kind.connect(base_url=server.url, api_key=KEY)
         for _ in range(2):
             async with entered(connector, kind.is_async) as connection:
-                with pytest.raises(RuntimeError, match="open"):
+                with pytest.raises(RuntimeError, match="open: call `connect` again"):
                     async with entered(connector, kind.is_async):
                         pass
-                await do(connection.send, {"type": "input_audio_buffer.clear"})
-                await until(connection, "input_audio_buffer.cleared")
+                await until(connection, "session.created")
     assert [session.close_code for session in server.sessions] == [1000, 1000]
 
 
+@for_programs
 @scenario
 async def test_a_connector_that_did_not_connect_may_try_again(kind: Kind) -> None:
     async with ReplayServer(faults=Faults(refuse=503)) as server:
@@ -303,20 +302,6 @@ async def test_a_connector_that_did_not_connect_may_try_again(kind: Kind) -> Non
         server.faults = Faults()
         async with entered(connector, kind.is_async) as connection:
             await until(connection, "session.created")
-
-
-@scenario
-async def test_a_connector_holds_one_session_at_a_time(kind: Kind) -> None:
-    async with ReplayServer() as server:
-        connector = kind.connect(base_url=server.url, api_key=KEY)
-        async with entered(connector, kind.is_async) as connection:
-            with pytest.raises(RuntimeError, match="call `connect` again"):
-                async with entered(connector, kind.is_async):
-                    pass
-            assert (await do(connection.recv)).type == "session.created"
-        async with entered(connector, kind.is_async):
-            pass
-        assert len(server.sessions) == 2
 
 
 def test_errors_can_be_distinguished_by_class() -> None:

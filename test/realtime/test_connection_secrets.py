@@ -27,6 +27,7 @@ from connections import (
     do,
     entered,
     error_of,
+    for_programs,
     holding,
     opened,
     refusal,
@@ -295,6 +296,7 @@ def test_a_session_that_goes_well_does_not_show_the_key(
 
 
 @pytest.mark.parametrize("is_refused", [True, False])
+@for_programs
 def test_the_password_of_a_proxy_is_not_shown(
     kind: Kind, is_refused: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -312,18 +314,7 @@ def test_the_password_of_a_proxy_is_not_shown(
     assert ("InvalidProxyStatus" if is_refused else "ConnectionRefusedError") in str(caught.value)
 
 
-@pytest.mark.parametrize("ending", ["\n", " ", "é"])
-@pytest.mark.parametrize("is_function", [False, True])
-def test_a_key_that_no_header_can_hold_is_not_shown(
-    kind: Kind, ending: str, is_function: bool
-) -> None:
-    key = (lambda: KEY + ending) if is_function else KEY + ending
-    connector = kind.connect(base_url="wss://example.com", api_key=key)
-    with pytest.raises(ConnectionSettingsError) as caught:
-        asyncio.run(connector.open()) if kind.is_async else connector.open()
-    assert_hidden(caught.value)
-
-
+@for_programs
 @scenario
 async def test_what_a_server_repeats_of_the_key_is_concealed(kind: Kind) -> None:
     body = {"error": {"message": f"Wrong: {KEY}."}}
@@ -336,6 +327,7 @@ async def test_what_a_server_repeats_of_the_key_is_concealed(kind: Kind) -> None
         assert_closed(await error_of(InvalidKeyError, connection.recv), 3000, "Wrong: ***.")
 
 
+@for_programs
 @scenario
 async def test_a_key_that_the_close_frame_cuts_off_is_concealed(kind: Kind) -> None:
     """A close frame has room for 123 bytes, which is less than the length of a project's key."""

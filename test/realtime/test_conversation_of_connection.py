@@ -2,85 +2,50 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Iterator
 from threading import Thread
-from typing import Any
 
 import pytest
 
-from openai_realtime_client import Conversation, InvalidEventError, ga, v1
-from openai_realtime_client.testing import Faults, ReplayServer
+from connections import (
+    Kind,
+    do,
+    error_of,
+    for_programs,
+    for_protocols,
+    opened,
+    scenario,
+    until,
+)
+from openai_realtime_client import Conversation, InvalidEventError
+from openai_realtime_client.testing import Faults
+from transports import ReplayServer
 
 AUDIO = bytes(300_000)  # 6.25 s, which goes out in several events
-WITHOUT_TURNS: dict[str, Any] = {
-    "ga": {"type": "realtime", "audio": {"input": {"turn_detection": None}}},
-    "v1": {"turn_detection": None},
-}
 
 
-@pytest.fixture
-def server() -> Iterator[ReplayServer]:
-    with ReplayServer() as server:
-        yield server
-
-
-def opened(server: ReplayServer, conversation: Conversation) -> dict[str, Any]:
-    return {"base_url": server.url, "api_key": "sk-test", "conversation": conversation}
-
-
-def talk(name: str) -> list[dict[str, Any]]:
-    update = {"type": "session.update", "session": WITHOUT_TURNS[name]}
-    delete = {"type": "conversation.item.delete", "event_id": "mine", "item_id": "none"}
-    return [update, delete]
-
-
-def hold_sync(protocol: Any, name: str, server: ReplayServer, conversation: Conversation) -> Any:
-    answered = None
-    settings = opened(server, conversation)
-    with protocol.connect_sync("m", **settings) as connection:
-        for event in talk(name):
-            connection.send(event)
-        connection.send_audio(AUDIO)
-        connection.send({"type": "input_audio_buffer.commit"})
-        connection.send({"type": "response.create"})
-        for event in connection:
-            answered = conversation.answered if event.type == "error" else answered
-            if event.type == "response.done":
-                assert conversation.session == connection.session
-                break
-    return answered
-
-
-def hold_async(protocol: Any, name: str, server: ReplayServer, conversation: Conversation) -> Any:
-    async def main() -> Any:
-        answered = None
-        settings = opened(server, conversation)
-        async with protocol.connect("m", **settings) as connection:
-            for event in talk(name):
-                await connection.send(event)
-            await connection.send_audio(AUDIO)
-            await connection.send({"type": "input_audio_buffer.commit"})
-            await connection.send({"type": "response.create"})
-            async for event in connection:
-                answered = conversation.answered if event.type == "error" else answered
-                if event.type == "response.done":
-                    assert conversation.session == connection.session
-                    break
-        return answered
-
-    return asyncio.run(main())
-
-
-@pytest.mark.parametrize("hold", [hold_sync, hold_async])
-@pytest.mark.parametrize(("protocol", "name"), [(ga, "ga"), (v1, "v1")], ids=["ga", "v1"])
-def test_it_is_kept_by_the_connection(
-    server: ReplayServer, hold: Any, protocol: Any, name: str
-) -> None:
+@for_protocols
+@scenario
+async def test_it_is_kept_by_the_connection(kind: Kind) -> None:
     conversation = Conversation()
-    answered = hold(protocol, name, server, conversation)
-    assert answered == talk(name)[1]
+    settings = {"turn_detection": None}
+    if not kind.is_beta:
+        settings = {"type": "realtime", "audio": {"input": settings}}
+    delete = {"type": "conversation.item.delete", "event_id": "mine", "item_id": "none"}
+    async with (
+        ReplayServer() as server,
+        opened(kind, server.url, model="m", conversation=conversation) as connection,
+    ):
+        await do(connection.send, {"type": "session.update", "session": settings})
+        await do(connection.send, delete)
+        await until(connection, "error")
+        assert conversation.answered == delete
+        await do(connection.send_audio, AUDIO)
+        await do(connection.send, {"type": "input_audio_buffer.commit"})
+        await do(connection.send, {"type": "response.create"})
+        await until(connection, "response.done")
+        assert conversation.session == connection.session
     user, assistant = conversation.items
     assert (user.role, user.audio_bytes, user.audio_ms) == ("user", len(AUDIO), 6250)
     assert assistant.role == "assistant"
@@ -88,33 +53,17 @@ def test_it_is_kept_by_the_connection(
     assert [each.status for each in conversation.responses.values()] == ["completed"]
 
 
-def test_what_was_sent_is_added_without_decoding_it(server: ReplayServer) -> None:
-    added: list[Any] = []
-
-    class Noted(Conversation):
-        def add(self, event: Any) -> Any:
-            added.append(event)
-            return super().add(event)
-
-    settings = opened(server, Noted())
-    sent = [ga.user_text("Hello."), ga.RealtimeClientEventResponseCreate()]
-    with ga.connect_sync("m", **settings) as connection:
-        for event in sent:
-            connection.send(event)
-        connection.send_audio(b"\0\1\2")
-    assert added[0] is sent[0]
-    assert added[1] is sent[1]
-    assert added[2] == {"type": "input_audio_buffer.append", "audio": "AAEC"}
-
-
-def test_what_is_no_event_is_not_added(server: ReplayServer) -> None:
+@for_programs
+@scenario
+async def test_what_is_no_event_is_not_added(kind: Kind) -> None:
     conversation = Conversation()
-    server.faults = Faults(garbage_after=0)
-    with ga.connect_sync("m", **opened(server, conversation)) as connection:
-        with pytest.raises(InvalidEventError):
-            connection.recv()
-        connection.recv()
-    assert conversation.session_id == connection.session_id is not None
+    async with (
+        ReplayServer(faults=Faults(garbage_after=0)) as server,
+        opened(kind, server.url, conversation=conversation) as connection,
+    ):
+        await error_of(InvalidEventError, connection.recv)
+        await do(connection.recv)
+        assert conversation.session_id == connection.session_id is not None
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ import transports
 from connections import (
     EVENT,
     KEY,
-    TLS,
     Kind,
     answering,
     assert_closed,
     entered,
     error_of,
     for_asyncio,
+    for_programs,
     for_protocols,
     for_translations,
     holding,
@@ -73,6 +73,7 @@ async def test_a_translation_has_its_own_path(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("name", ["Authorization", "authorization"])
+@for_programs
 @scenario
 async def test_an_own_header_is_the_only_one(
     kind: Kind, name: str, monkeypatch: pytest.MonkeyPatch
@@ -82,11 +83,13 @@ async def test_an_own_header_is_the_only_one(
     assert request.headers.get_all("Authorization") == ["Bearer mine"]
 
 
+@for_programs
 @scenario
 async def test_an_empty_key_is_not_sent(kind: Kind) -> None:
     assert (await handshake(kind, api_key="")).headers.get_all("Authorization") == []
 
 
+@for_programs
 @scenario
 async def test_each_session_has_a_new_key(kind: Kind) -> None:
     keys = iter(["sk-first", "sk-second", "sk-third"])
@@ -110,6 +113,7 @@ async def test_a_coroutine_function_gives_the_key(kind: Kind) -> None:
     assert request.headers["Authorization"] == f"Bearer {KEY}"
 
 
+@for_programs
 @scenario
 async def test_compression_is_not_offered_by_default(kind: Kind) -> None:
     assert "Sec-WebSocket-Extensions" not in (await handshake(kind)).headers
@@ -118,6 +122,7 @@ async def test_compression_is_not_offered_by_default(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@for_programs
 @scenario
 async def test_this_machine_is_reached_without_a_proxy(
     kind: Kind, host: str, monkeypatch: pytest.MonkeyPatch
@@ -132,6 +137,7 @@ async def test_this_machine_is_reached_without_a_proxy(
 
 
 @pytest.mark.parametrize("is_own", [False, True])
+@for_programs
 @scenario
 async def test_another_machine_is_reached_by_a_proxy(
     kind: Kind, is_own: bool, monkeypatch: pytest.MonkeyPatch
@@ -158,6 +164,7 @@ async def test_another_machine_is_reached_by_a_proxy(
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 429, 500, 503])
+@for_programs
 @scenario
 async def test_a_refusal_has_the_servers_answer(kind: Kind, status: int) -> None:
     body = {"error": {"message": "Some message.", "code": "c"}}
@@ -189,6 +196,7 @@ async def test_a_refusal_has_the_servers_answer(kind: Kind, status: int) -> None
     ],
     ids=lambda value: repr(value)[:20],
 )
+@for_programs
 @scenario
 async def test_a_refusal_with_any_body_is_shown_in_short(
     kind: Kind, body: bytes, shown: str
@@ -203,6 +211,7 @@ async def test_a_refusal_with_any_body_is_shown_in_short(
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
 @pytest.mark.parametrize("is_here", [False, True])
+@for_programs
 @scenario
 async def test_a_redirect_is_not_followed(kind: Kind, status: int, is_here: bool) -> None:
     with HttpServer() as other, HttpServer() as server:
@@ -215,6 +224,7 @@ async def test_a_redirect_is_not_followed(kind: Kind, status: int, is_here: bool
         assert (len(server.requests), len(other.requests)) == (1, 0)
 
 
+@for_programs
 @scenario
 async def test_a_key_that_is_not_accepted_may_show_after_the_handshake(kind: Kind) -> None:
     async with ReplayServer(api_key="sk-other") as server, opened(kind, server.url) as connection:
@@ -232,6 +242,7 @@ async def test_a_key_that_is_not_accepted_may_show_after_the_handshake(kind: Kin
         (f"wss://{'a' * 70}.invalid/v1", "a" * 70),
     ],
 )
+@for_programs
 @scenario
 async def test_a_server_that_is_not_there_is_an_error(kind: Kind, url: str, host: str) -> None:
     error = await refusal(kind, url.format(port=unused_port()))
@@ -239,7 +250,7 @@ async def test_a_server_that_is_not_there_is_an_error(kind: Kind, url: str, host
     assert f"no connection to {host}" in str(error)
 
 
-@pytest.mark.parametrize("kind", TLS, ids=str)
+@for_programs
 @scenario
 async def test_a_certificate_of_an_unknown_authority_is_an_error(
     kind: Kind, monkeypatch: pytest.MonkeyPatch

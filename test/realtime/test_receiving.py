@@ -13,13 +13,13 @@ from websockets.asyncio.server import ServerConnection
 from connections import (
     EVENT,
     PROTOCOL_KINDS,
-    TLS,
     Kind,
     collects,
     do,
     error_of,
     for_asyncio,
     for_loops,
+    for_programs,
     for_protocols,
     for_threads,
     for_translations,
@@ -70,22 +70,17 @@ async def test_nothing_is_lost_of_an_event(kind: Kind) -> None:
     assert type(received[1]) is kind.protocol.RealtimeServerEventError
 
 
+TEXT = json.dumps(EVENT)
+
+
+@pytest.mark.parametrize("message", [TEXT.encode(), [TEXT[:5], TEXT[5:6], TEXT[6:]]], ids=type)
+@for_programs
 @scenario
-async def test_an_event_may_come_in_a_binary_frame(kind: Kind) -> None:
+async def test_an_event_may_come_in_a_binary_frame_or_in_fragments(
+    kind: Kind, message: bytes | list[str]
+) -> None:
     async def handler(connection: ServerConnection) -> None:
-        await connection.send(json.dumps(EVENT).encode())
-        await connection.wait_closed()
-
-    async with serving(handler) as url, opened(kind, url) as connection:
-        assert (await do(connection.recv)).to_dict() == EVENT
-
-
-@scenario
-async def test_an_event_may_come_in_fragments(kind: Kind) -> None:
-    text = json.dumps(EVENT)
-
-    async def handler(connection: ServerConnection) -> None:
-        await connection.send([text[:5], text[5:6], text[6:]])
+        await connection.send(message)
         await connection.wait_closed()
 
     async with serving(handler) as url, opened(kind, url) as connection:
@@ -114,7 +109,7 @@ async def test_a_message_of_many_fragments_comes_through(kind: Kind) -> None:
         assert (await do(connection.recv)).to_dict() == EVENT
 
 
-@pytest.mark.parametrize("kind", TLS, ids=str)
+@for_programs
 @scenario
 async def test_text_of_64_mib_comes_through(kind: Kind) -> None:
     start, end = b'{"type":"x","a":"', b'"}'
@@ -131,24 +126,24 @@ async def test_text_of_64_mib_comes_through(kind: Kind) -> None:
         await error_of(MessageTooBigError, connection.recv)
 
 
-@pytest.mark.parametrize(
-    "message",
-    [b"\xff\xfe", b'{"type":"\xff"}', "", "not JSON", "[]", "5", "{}", '{"type":5}', '{"type":'],
-    ids=repr,
-)
+NOT_EVENTS: list[str | bytes] = [b"\xff\xfe", b'{"type":"\xff"}', "", "not JSON", "[]", "5", "{}"]
+NOT_EVENTS += ['{"type":5}', '{"type":']
+
+
+@for_programs
 @scenario
-async def test_a_message_that_is_not_an_event_does_not_end_the_session(
-    kind: Kind, message: str | bytes
-) -> None:
-    handler = sends(message, EVENT, message, EVENT)
-    async with serving(handler) as url, opened(kind, url) as connection:
-        await error_of(InvalidEventError, connection.recv)
-        assert (await do(connection.recv)).to_dict() == EVENT
-        with pytest.raises(InvalidEventError):
-            await rest(connection)
-        assert [event.to_dict() for event in await rest(connection)] == [EVENT]
+async def test_a_message_that_is_not_an_event_does_not_end_the_session(kind: Kind) -> None:
+    messages = [each for wrong in NOT_EVENTS for each in (wrong, EVENT, wrong, EVENT)]
+    async with serving(sends(*messages)) as url, opened(kind, url) as connection:
+        for _ in NOT_EVENTS:
+            await error_of(InvalidEventError, connection.recv)
+            assert (await do(connection.recv)).to_dict() == EVENT
+            await error_of(InvalidEventError, rest, connection)
+            assert (await do(connection.recv)).to_dict() == EVENT
+        assert await rest(connection) == []
 
 
+@for_programs
 @scenario
 async def test_an_error_event_does_not_end_the_session(kind: Kind) -> None:
     async with ReplayServer() as server, opened(kind, server.url) as connection:
@@ -189,8 +184,11 @@ async def test_a_translation_has_a_session_too(kind: Kind) -> None:
         assert connection.session_id == created.session.id
 
 
+UPDATES = ("created", "updated")
+
+
 @pytest.mark.parametrize("kind", PROTOCOL_KINDS[:2], ids=str)
-@pytest.mark.parametrize("name", ["created", "updated"])
+@pytest.mark.parametrize("name", UPDATES)
 @scenario
 async def test_a_transcription_has_a_session_too(kind: Kind, name: str) -> None:
     event = {"type": f"transcription_session.{name}", "event_id": "e", "session": {"id": "s1"}}
@@ -200,22 +198,20 @@ async def test_a_transcription_has_a_session_too(kind: Kind, name: str) -> None:
         assert connection.session_id == "s1"
 
 
-@pytest.mark.parametrize("session", [None, "text", {}, 5], ids=repr)
+@for_programs
 @scenario
-async def test_a_session_of_a_wrong_type_is_accepted(kind: Kind, session: Any) -> None:
-    events = [{"type": f"session.{name}", "session": session} for name in ("created", "updated")]
-    async with serving(sends(*events)) as url, opened(kind, url) as connection:
-        assert [event.to_dict() for event in await rest(connection)] == events
-        assert connection.session_id is None
-
-
-@scenario
-async def test_an_update_without_id_leaves_the_id(kind: Kind) -> None:
-    events: list[Any] = [
+async def test_a_session_of_a_wrong_type_is_accepted_and_an_update_leaves_the_id(
+    kind: Kind,
+) -> None:
+    wrong = [{"type": f"session.{n}", "session": s} for n in UPDATES for s in (None, "text", {}, 5)]
+    right: list[Any] = [
         {"type": "session.created", "session": {"id": "s1"}},
         {"type": "session.updated", "session": {"instructions": "i"}},
     ]
-    async with serving(sends(*events)) as url, opened(kind, url) as connection:
+    async with serving(sends(*wrong, *right)) as url, opened(kind, url) as connection:
+        for event in wrong:
+            assert (await do(connection.recv)).to_dict() == event
+            assert connection.session_id is None
         await rest(connection)
         assert connection.session.instructions == "i"
         assert connection.session_id == "s1"

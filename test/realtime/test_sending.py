@@ -22,6 +22,7 @@ from connections import (
     CHUNK,
     EVENT,
     KEY,
+    PROGRAMS,
     PROTOCOL_KINDS,
     TRANSLATIONS,
     Kind,
@@ -32,6 +33,7 @@ from connections import (
     error_of,
     for_asyncio,
     for_loops,
+    for_programs,
     for_protocols,
     for_threads,
     in_thread,
@@ -105,16 +107,15 @@ def updates(kind: Kind) -> list[tuple[Any, Any]]:
     ]
 
 
-@pytest.mark.parametrize("index", range(8))
 @for_protocols
 @scenario
-async def test_a_dictionary_arrives_as_it_is(kind: Kind, index: int) -> None:
-    event, expected = updates(kind)[index]
+async def test_a_dictionary_arrives_as_it_is(kind: Kind) -> None:
     received: list[Any] = []
     async with serving(collects(received)) as url, opened(kind, url) as connection:
-        await do(connection.send, event)
-        await do(connection.recv)
-    assert received == [expected]
+        for event, expected in updates(kind):
+            await do(connection.send, event)
+            await do(connection.recv)
+            assert received.pop() == expected
 
 
 @pytest.mark.parametrize(
@@ -133,6 +134,7 @@ async def test_a_dictionary_arrives_as_it_is(kind: Kind, index: int) -> None:
         ga.parse_client_event('{"type":"x","a":1e400}'),
     ],
 )
+@for_programs
 @scenario
 async def test_what_is_not_an_event_is_not_sent(kind: Kind, event: Any) -> None:
     received: list[Any] = []
@@ -144,10 +146,16 @@ async def test_what_is_not_an_event_is_not_sent(kind: Kind, event: Any) -> None:
     assert received == [EVENT]
 
 
+SIZES = (1, 2, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 5, 3 * CHUNK)
+
+
 @pytest.mark.parametrize(
-    "size", [1, 2, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 5, 3 * CHUNK]
+    ("kind", "size"),
+    [(kind, size) for kind in PROGRAMS for size in SIZES]
+    # The event has a name of its own.
+    + [(kind, CHUNK + 1) for kind in PROTOCOL_KINDS + TRANSLATIONS if kind not in PROGRAMS],
+    ids=str,
 )
-@pytest.mark.parametrize("kind", PROTOCOL_KINDS + TRANSLATIONS, ids=str)
 @scenario
 async def test_audio_arrives_byte_for_byte(kind: Kind, size: int) -> None:
     received: list[Any] = []
@@ -177,6 +185,7 @@ async def test_audio_arrives_byte_for_byte(kind: Kind, size: int) -> None:
     ],
     ids=lambda audio: type(audio).__name__,
 )
+@for_programs
 @scenario
 async def test_audio_may_be_any_kind_of_bytes(
     kind: Kind, audio: bytes | bytearray | memoryview
@@ -189,36 +198,16 @@ async def test_audio_may_be_any_kind_of_bytes(
     assert b"".join(base64.b64decode(event["audio"]) for event in received) == bytes(audio)
 
 
-@pytest.mark.parametrize("audio", [b"", bytearray(), memoryview(b"")], ids=lambda a: type(a))
+@for_programs
 @scenario
-async def test_no_audio_sends_nothing(kind: Kind, audio: Any) -> None:
+async def test_no_audio_sends_nothing(kind: Kind) -> None:
     received: list[Any] = []
     async with serving(collects(received)) as url, opened(kind, url) as connection:
-        await do(connection.send_audio, audio)
+        for audio in (b"", bytearray(), memoryview(b"")):
+            await do(connection.send_audio, audio)
         await do(connection.send, EVENT)
         await do(connection.recv)
     assert received == [EVENT]
-
-
-@scenario
-async def test_several_senders_at_once_do_not_mix_events(kind: Kind) -> None:
-    received: list[Any] = []
-
-    async def send(number: int) -> None:
-        for count in range(20):
-            text = "z" * 10_000 * number
-            await do(connection.send, {"type": "x", "by": number, "count": count, "text": text})
-
-    async def receive() -> None:
-        for _ in range(5 * 20):
-            assert (await do(connection.recv)).type == "got"
-
-    async with serving(collects(received)) as url, opened(kind, url) as connection:
-        await asyncio.gather(receive(), *map(send, range(5)))
-    for number in range(5):
-        mine = [event for event in received if event["by"] == number]
-        assert [event["count"] for event in mine] == list(range(20))
-        assert {event["text"] for event in mine} == {"z" * 10_000 * number}
 
 
 @for_threads

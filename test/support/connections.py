@@ -76,6 +76,8 @@ PROTOCOL_KINDS = [Kind(v1, is_async) for is_async in (True, False)] + TLS
 TRANSLATIONS = [replace(kind, name="connect_translation") for kind in TLS]
 ASYNC = [kind for kind in KINDS if kind.is_async]
 THREADS = [kind for kind in KINDS if not kind.is_async]
+# What concerns no transport runs in each kind of program, as programs do: over TLS.
+PROGRAMS = TLS
 UVLOOP = [replace(kind, is_uvloop=True) for kind in ASYNC]
 
 # It hands records to no one.
@@ -83,6 +85,7 @@ LOOP = asyncio.get_running_loop
 QUIET = logging.Logger("quiet", logging.CRITICAL)
 Handler = Callable[[ServerConnection], Awaitable[None]]
 AnyConnection = AsyncConnection[Any, Any] | Connection[Any, Any]
+for_programs = pytest.mark.parametrize("kind", PROGRAMS, ids=str)
 for_protocols = pytest.mark.parametrize("kind", PROTOCOL_KINDS, ids=str)
 for_loops = pytest.mark.parametrize("kind", KINDS + UVLOOP, ids=str)
 for_asyncio = pytest.mark.parametrize("kind", ASYNC, ids=str)

@@ -190,17 +190,26 @@ LATE = (
     ("response.output_item.done", "response.done", "missing"),
 )
 # Values that are wrong where they stand: type of the event, value, path.
-WRONG = (
+WRONG: tuple[tuple[Any, ...], ...] = (
     ("response.output_text.done", "No.", "text"),
+    ("response.output_audio_transcript.done", "No.", "transcript"),
+    ("response.function_call_arguments.done", "{}", "arguments"),
     ("response.done", [], "response", "output"),
+    ("response.done", "item_x", "response", "output", 0, "id"),
+    ("response.done", "{", "response", "output", 0, "arguments"),
     ("response.done", "failed", "response", "status"),
     ("response.output_audio.delta", "!", "delta"),
     ("session.updated", "Be rude.", "session", "instructions"),
     ("session.updated", [], "session", "tools"),
     ("session.updated", ["audio"], "session", "output_modalities"),
+    ("session.updated", "auto", "session", "tool_choice"),
+    ("conversation.item.retrieved", "item_x", "item", "id"),
+    ("conversation.item.deleted", "item_x", "item_id"),
+    ("conversation.item.truncated", "item_x", "item_id"),
     ("conversation.item.truncated", 9, "audio_end_ms"),
     ("error", None, "error", "event_id"),
 )
+CALL = "response.output_item.done"  # of which there is none in a turn that needs one
 FAULTS: list[tuple[Change, str, str]] = [
     *((drop(name), "missing", name) for name in DROPPED),
     *((double(name), "twice", name) for name in DOUBLED),
@@ -216,6 +225,8 @@ FAULTS: list[tuple[Change, str, str]] = [
     (drop("response.output_text.delta"), "wrong", "response.output_text.done"),
     (double("response.output_text.delta"), "wrong", "response.output_text.done"),
     (put("session.updated", "event_1", "event_id"), "twice", "session.updated"),
+    (put("input_audio_buffer.committed", "x", "item_id"), "wrong", "conversation.item.added"),
+    (put("response.done", "message", "response", "output", 0, "type"), "missing", CALL),
     # Refusals.
     (instead("conversation.item.retrieved", ERROR), "refused", "error"),
     (drop("error"), "not refused", "error"),
@@ -369,6 +380,42 @@ def test_the_key() -> None:
     assert {(each.kind, each.turn) for each in findings} >= {("closed", "text")}
     assert str(InvalidKeyError) not in findings[0].about
     assert "sk-other" not in repr(findings)
+
+
+STEPS = (
+    *("created", "output_item.added", "content_part.added"),
+    *("content_part.done", "output_item.done", "done"),
+)
+
+
+def step(response: str, name: str, **more: Any) -> Event:
+    """An event about a response, its item or a part of that."""
+    item = {"id": f"item_of_{response}"}
+    place = {"response_id": response, "item_id": item["id"], "content_index": 0, "text": ""}
+    whole = {"response": {"id": response, "output": [item]}, "item": item, "part": {}}
+    return {"type": f"response.{name}", **place, **whole, **more}
+
+
+def problems(*events: Event) -> list[tuple[str, str]]:
+    order = Order("ga")
+    for response in ("r1", "r2"):
+        entry = step(response, "", type="conversation.item.added")
+        assert [*order.add(entry)] == []
+    return [(found.kind, found.type) for event in events for found in order.add(event)]
+
+
+def test_each_response_has_an_order_of_its_own() -> None:
+    first, second = ([step(response, name) for name in STEPS] for response in ("r1", "r2"))
+    assert problems(*first, *second) == []
+    assert problems(*first[:3], *second[:3], *first[3:], *second[3:]) == []
+
+
+def test_nothing_begins_in_what_has_ended() -> None:
+    ended = [step("r1", name) for name in ("created", "output_item.added", "output_item.done")]
+    part = step("r1", "content_part.added")
+    assert problems(*ended, part) == [("out of order", "response.content_part.added")]
+    text = step("r1", "output_text.done")
+    assert problems(*ended, text) == [("missing", "response.content_part.added")]
 
 
 @given(st.lists(st.tuples(st.sampled_from(KINDS), ANYTHING, ANYTHING), max_size=8))

@@ -19,6 +19,8 @@ def by_type(event: ga.RealtimeServerEvent) -> str:
     if event.type == "error":
         assert_type(event, ga.RealtimeServerEventError)
         return event.error.message
+    if event.type == "session.created":
+        assert_type(event, ga.RealtimeServerEventSessionCreated)
     if event.type == "session.updated" and event.session.type == "realtime":
         assert_type(event.session, ga.RealtimeSessionCreateResponseGA)
         return event.session.instructions or ""
@@ -32,6 +34,11 @@ def described(item: ga.RealtimeConversationItem) -> str:
     if item.type == "message" and item.role == "system":
         assert_type(item, ga.RealtimeConversationItemMessageSystem)
         return item.content[0].text or ""
+    if item.type == "message":
+        if item.role == "assistant":
+            assert_type(item, ga.RealtimeConversationItemMessageAssistant)
+        elif item.role == "user":
+            assert_type(item, ga.RealtimeConversationItemMessageUser)
     if item.type == "mcp_call":
         assert_type(item, ga.RealtimeMCPToolCall)
         return item.server_label
@@ -108,6 +115,10 @@ def from_client(event: ga.RealtimeClientEvent) -> int:
     if event.type == "conversation.item.create" and event.item.type == "function_call_output":
         assert_type(event.item, ga.RealtimeConversationItemFunctionCallOutput)
         return len(event.item.output)
+    if event.type == "response.create" and event.response:
+        return len([tool(each) for each in event.response.tools or []])
+    if isinstance(event, ga.UnknownEvent):
+        assert_type(event, ga.UnknownEvent)
     return 0
 
 
@@ -172,21 +183,3 @@ def sent() -> list[ga.RealtimeModel]:
         ga.RealtimeFunctionTool.from_dict({"type": "function", "vendor_key": 1}),
         Extended(name="look_up", vendor_timeout=5),
     ]
-
-
-async def built(png: bytes) -> None:
-    create = ga.user_text("Hi")
-    assert_type(create, ga.RealtimeClientEventConversationItemCreateParam)
-    assert_type(v1.user_text("Hi"), v1.RealtimeClientEventConversationItemCreateParam)
-    tool = ga.FunctionTool(described)
-    assert_type(tool.definition, ga.RealtimeFunctionToolParam)
-    assert_type(v1.FunctionTool(described).definition, v1.RealtimeResponseCreateParamsToolParam)
-    session: ga.RealtimeSessionUpdateParam = {"type": "realtime", "tools": [tool.definition]}
-    async with ga.connect("gpt-realtime-2.1") as connection:
-        await connection.send({"type": "session.update", "session": session})
-        await connection.send({"type": "response.create", "response": {"input": [create["item"]]}})
-        await connection.send(ga.user_image(png, media_type="image/png"))
-        await connection.send(await tool.run_async({"call_id": "c", "arguments": "{}"}))
-        await connection.send(ga.function_output("c", ["any", "value"]))
-    with v1.connect_sync("gpt-realtime-2.1") as threads:
-        threads.send(v1.user_audio(b""))

@@ -1,8 +1,14 @@
-"""What type checkers must tell: a comment names those that report the line."""
+"""What type checkers must tell: a comment names those that report the line.
+
+What `compared.py` has is not repeated here: the guide's table counts it.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 import openai_realtime_client
+from openai_realtime_client import ApiClient, Connection, Conversation
 from openai_realtime_client import connect  # error: mypy, pyright
 from openai_realtime_client import ga, v1
 from openai_realtime_client import parse_server_event  # error: mypy, pyright
@@ -10,60 +16,171 @@ from openai_realtime_client.ga import Nope  # error: mypy, pyright
 from openai_realtime_client.ga.models import Neither  # error: mypy, pyright
 from openai_realtime_client.shared import Nothing  # error: mypy, pyright
 from openai_realtime_client.testing import ReplyServer  # error: mypy, pyright
+from openai_realtime_client.v1 import RealtimeTool  # error: mypy, pyright
+
+Link = Connection[ga.RealtimeServerEvent, ga.RealtimeClientEventParam]
 
 ga.RealtimeNothing  # error: mypy, pyright
+ga.conect  # error: mypy, pyright
 openai_realtime_client.RealtimeNothing  # error: mypy, pyright
+v1.RealtimeMCPListTools  # error: mypy, pyright
+ga.RealtimeResponse.StatusEnum.DONE  # error: mypy, pyright
+ga.RealtimeServerEventError.TypeEnum.EROR  # error: mypy, pyright
+ga.RealtimeReasoning.EffortEnum.LOWEST  # error: mypy, pyright
 
 
-def misspelt_types(event: ga.RealtimeServerEvent, sent: ga.RealtimeClientEvent) -> None:
-    """A type that no event has."""
-    if event.type == "response.dnoe":  # error: mypy, pyright
+# What is received
+
+
+def types(
+    event: ga.RealtimeServerEvent, sent: ga.RealtimeClientEvent, tool: ga.RealtimeTool
+) -> None:
+    if event.type == ga.RealtimeFunctionTool.TypeEnum.FUNCTION:  # error: mypy, pyright
         pass
-    if sent.type == "session.updated":  # error: mypy, pyright
+    if sent.type == "response.done":  # error: mypy, pyright
+        pass
+    if tool.type == "web":  # error: mypy, pyright
         pass
 
 
-def misspelt_fields(event: ga.RealtimeServerEvent) -> None:
-    """A field that the class does not have."""
-    if event.type == "response.output_audio.delta":
-        event.dleta  # error: mypy, pyright
+def fields(
+    event: ga.RealtimeServerEvent, item: ga.RealtimeConversationItem, tool: ga.RealtimeTool
+) -> None:
     if isinstance(event, ga.RealtimeServerEventError):
         event.error.mesage  # error: mypy, pyright
     if event.type == "response.done":
-        for item in event.response.output or []:
-            if item.type == "message":
-                item.arguments  # error: mypy, pyright
+        event.response.id = 5  # error: mypy, pyright
+        event.response.mood = "good"  # error: mypy, pyright
         event.response.output[0]  # error: mypy, pyright
+    elif event.type == ga.RealtimeServerEventSessionCreated.TypeEnum.SESSION_CREATED:
+        event.sesion  # error: mypy, pyright
+    if item.type == "message":
+        item.arguments  # error: mypy, pyright
+        if item.role == "system":
+            item.content.text  # error: mypy, pyright
+    if tool.type == "function":
+        tool.server_label  # error: mypy, pyright
 
 
-def misspelt_arguments() -> None:
-    """An argument that a class does not take, or that it needs."""
+def by_class(event: ga.RealtimeServerEvent) -> None:
+    match event:
+        case ga.RealtimeServerEventResponseDone():
+            event.delta  # error: mypy, pyright
+        case ga.RealtimeServerEventResponseFinished():  # error: mypy, pyright
+            pass
+        case _:
+            pass
+
+
+# What is constructed
+
+
+def constructed() -> None:
     ga.RealtimeClientEventSessionUpdate()  # error: mypy, pyright
-    ga.RealtimeSessionCreateRequestGA(instruction="")  # error: mypy, pyright
+    ga.RealtimeClientEventInputAudioBufferAppend(audoi="")  # error: mypy, pyright
+    ga.RealtimeClientEventResponseCreate(type="response.done")  # error: mypy, pyright
+    ga.RealtimeClientEventResponseCreate(response=ga.RealtimeResponse())  # error: mypy, pyright
     ga.RealtimeSessionCreateRequestGA(instructions=1)  # error: mypy, pyright
-    ga.RealtimeClientEventInputAudioBufferAppend(audio=b"")  # error: mypy, pyright
+    ga.RealtimeSessionCreateRequestGA(include=["item.logprobs"])  # error: mypy, pyright
+    ga.RealtimeResponseCreateParams(output_modalities="text")  # error: mypy, pyright
+    ga.RealtimeNoiseReduction(type="near")  # error: mypy, pyright
+    ga.RealtimeReasoning(efort="low")  # error: mypy, pyright
+    v1.RealtimeResponse(status="complete")  # error: mypy, pyright
+    response = v1.RealtimeResponse(status="completed")
+    response.status.is_known  # error: mypy, pyright
+    response.status = "completed"  # error: mypy, pyright
+
+
+# What is sent
+
+
+def keys(connection: Link) -> None:
+    connection.send({"typ": "response.cancel"})  # error: mypy, pyright
+    session: ga.RealtimeSessionUpdateParam = {"type": "realtime"}
+    session["instruction"]  # error: mypy, pyright
+
+
+def missing(connection: Link) -> None:
+    connection.send({})  # error: mypy, pyright
+    connection.send({"type": "session.update", "session": {}})  # error: mypy, pyright
+    item: ga.RealtimeConversationItemParam
+    item = {"role": "user", "content": []}  # error: mypy, pyright
+    connection.send({"type": "conversation.item.create", "item": item})
+
+
+def values() -> ga.RealtimeResponseCreateParamsParam:
+    create: ga.RealtimeResponseCreateParamsParam
+    create = {"output_modalities": "text"}  # error: mypy, pyright
+    create = {"tools": [{"type": "functions", "name": ""}]}  # error: mypy, pyright
+    return create
+
+
+# Connections
+
+
+def arguments() -> None:
     ga.connect("gpt-realtime-2.1", api_ky="")  # error: mypy, pyright
     ga.connect_sync(42)  # error: mypy, pyright
+    ga.connect_sync("m", conversation={})  # error: mypy, pyright
 
 
-async def misused_connections() -> None:
-    """A connection that is used as the other kind, or with what no client sends."""
+async def misused(
+    old: v1.RealtimeClientEventParam, unchecked: dict[str, Any], conversation: Conversation
+) -> None:
     with ga.connect("gpt-realtime-2.1"):  # error: mypy, pyright
         pass
     async with ga.connect("gpt-realtime-2.1") as connection:
         await connection.send("{}")  # error: mypy, pyright
+        await connection.send(unchecked)  # error: mypy, pyright
         await connection.send(ga.RealtimeSession())  # error: mypy, pyright
         await connection.recieve()  # error: mypy, pyright
     with ga.connect_sync("gpt-realtime-2.1") as threads:
+        threads.send(old)  # error: mypy, pyright
+        threads.send(unchecked)  # error: mypy, pyright
+        threads.send(ga.RealtimeSession())  # error: mypy, pyright
+        threads.send({"type": "vendor.ping"})  # error: mypy, pyright
+        threads.send(conversation.heard("i", 5))  # error: mypy, pyright
+        if truncate := conversation.heard("i", 5):
+            truncate["audio_end"]  # error: mypy, pyright
         threads.send_audio("text")  # error: mypy, pyright
         threads.recv(timeout="1")  # error: mypy, pyright
+    with ga.connect_translation_sync("m") as translation:
+        translation.send({"type": "response.create"})  # error: mypy, pyright
 
 
-def misbuilt() -> None:
-    """Builders with wrong arguments, or of a protocol that has no such thing."""
+# Builders
+
+
+def misbuilt(connection: Link) -> None:
+    """With wrong arguments, or of a protocol that has no such thing."""
     ga.user_text(b"bytes")  # error: mypy, pyright
     ga.user_audio("text")  # error: mypy, pyright
     v1.user_image("https://example.com/a.png")  # error: mypy, pyright
     ga.FunctionTool("get_weather")  # error: mypy, pyright
+    connection.send(v1.user_text("Hello"))  # error: mypy, pyright
     with v1.connect_sync("gpt-realtime-2.1") as threads:
         threads.send(v1.FunctionTool(misbuilt).definition)  # error: mypy, pyright
+
+
+# HTTP
+
+
+def http(client: ApiClient, unchecked: dict[str, Any]) -> None:
+    api = ga.RealtimeApi(client)
+    api.create_realtime_client_secret({"sesion": {"type": "realtime"}})  # error: mypy, pyright
+    api.create_realtime_client_secret({"expires_after": {"seconds": "1"}})  # error: mypy, pyright
+    api.create_realtime_client_secret(unchecked)  # error: mypy, pyright
+    api.accept_realtime_call("c", {"instructions": ""})  # error: mypy, pyright
+    api.accept_realtime_call("c", ga.RealtimeSession())  # error: mypy, pyright
+    api.refer_realtime_call("c", {})  # error: mypy, pyright
+    api.reject_realtime_call("c", {"status": 486})  # error: mypy, pyright
+    v1.RealtimeApi(client).create_realtime_session({"type": "realtime"})  # error: mypy, pyright
+
+
+async def http_for_asyncio(client: ApiClient) -> None:
+    api = ga.AsyncRealtimeApi(client)
+    await api.create_realtime_client_secret({"sesion": {}})  # error: mypy, pyright
+    await api.hangup_realtime_call()  # error: mypy, pyright
+    await api.hangup_realtime_call("c", timout=5)  # error: mypy, pyright
+    await api.hang_up("c")  # error: mypy, pyright
+    print((await api.create_realtime_call("v=0")).dta)  # error: mypy, pyright

@@ -92,6 +92,9 @@ async def in_asyncio(conversation: Conversation, playback: Playback) -> None:
         for call in conversation.responses["r"].calls:
             await connection.send(tool.run(call))
             await connection.send(await tool.run_async(call))
+        create = ga.user_text("Hi")
+        assert_type(create, ga.RealtimeClientEventConversationItemCreateParam)
+        await connection.send({"type": "response.create", "response": {"input": [create["item"]]}})
         await connection.send(ga.user_image(b"", media_type="image/jpeg"))
         await connection.send(ga.user_image("https://example.com/a.png"))
         await connection.send(ga.user_audio(b""))
@@ -100,13 +103,16 @@ async def in_asyncio(conversation: Conversation, playback: Playback) -> None:
 
 def in_threads(conversation: Conversation) -> None:
     tool = v1.FunctionTool(get_weather)
+    assert_type(tool.definition, v1.RealtimeResponseCreateParamsToolParam)
     session: v1.RealtimeSessionCreateRequestParam = {"tools": [tool.definition]}
     with v1.connect_sync("m", conversation=conversation) as connection:
         connection.send({"type": "session.update", "session": session})
         if truncate := conversation.heard("i", 5.5):
             connection.send(truncate)
         connection.send(tool.run({"call_id": "c", "arguments": "{}"}))
-        connection.send(v1.user_text("Hello"))
+        create = v1.user_text("Hello")
+        assert_type(create, v1.RealtimeClientEventConversationItemCreateParam)
+        connection.send(create)
         connection.send(v1.user_audio(b""))
         connection.send(v1.function_output("c", "Done."))
 

@@ -14,11 +14,8 @@ HERE = Path(__file__).parent
 PROGRAMS = (
     "accepted.py",
     "mistakes.py",
-    "narrowed_mistakes.py",
-    "narrowing.py",
     "sample_program.py",
     "sent.py",
-    "sent_mistakes.py",
     "server.py",
 )
 
