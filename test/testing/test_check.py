@@ -260,6 +260,13 @@ def test_a_fault_is_found_once_with_its_event_and_how_often_it_came(good: Replay
     )
 
 
+def test_what_is_missing_is_found_once(good: ReplayServer) -> None:
+    findings = found(good, drop("response.output_text.done"))
+    assert [(each.kind, each.type, each.about) for each in findings] == [
+        ("missing", "response.output_text.done", "before response.content_part.done")
+    ]
+
+
 def test_a_cancelled_response_ends_with_that_status() -> None:
     def cancelled(event: Event) -> Answer:
         if event["type"] == "response.done" and event["response"]["status"] == "cancelled":
