@@ -130,6 +130,15 @@ def instead(kind: str, *others: Event | str | int) -> Change:
     return lambda event: list(others) if event["type"] == kind else [event]
 
 
+def part_after_its_item(event: Event) -> Answer:
+    if event["type"] != "response.output_item.done":
+        return [event]
+    place = {"item_id": event["item"]["id"], "output_index": event["output_index"]}
+    place |= {"content_index": 9, "response_id": event["response_id"]}
+    part = {"part": {"type": "text", "text": ""}, "event_id": f"{event['event_id']}_part"}
+    return [event, {"type": "response.content_part.added", **place, **part}]
+
+
 KINDS = [
     "response.created",
     "response.output_item.added",
@@ -227,6 +236,7 @@ FAULTS: list[tuple[Change, str, str]] = [
     (put("session.updated", "event_1", "event_id"), "twice", "session.updated"),
     (put("input_audio_buffer.committed", "x", "item_id"), "wrong", "conversation.item.added"),
     (put("response.done", "message", "response", "output", 0, "type"), "missing", CALL),
+    (part_after_its_item, "out of order", "response.content_part.added"),
     # Refusals.
     (instead("conversation.item.retrieved", ERROR), "refused", "error"),
     (drop("error"), "not refused", "error"),
