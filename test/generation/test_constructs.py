@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
 import constructs
 import spec
+from protocols import ROOT
 from simplify import simplified
+from trees import copy_repository, merge, parsed, printed, run
 
-ROOT = Path(__file__).parents[2]
 KITCHEN = Path(__file__).parent / "kitchen.yaml"
 MODULES = ("item", "item_group", "simple", "simple_short", "thing", "realtime_webhook_event")
-
-
-def parsed(text: str) -> Any:
-    return YAML(typ="safe").load(text)
 
 
 SMALL = parsed("""
@@ -47,18 +39,31 @@ components:
   schemas:
     RealtimeServerEvent:
       description: Any event.
-      anyOf: [{$ref: '#/components/schemas/RealtimeServerEventHello'}]
-      oneOf: null
+      oneOf:
+        - $ref: '#/components/schemas/RealtimeServerEventHello'
+        - $ref: '#/components/schemas/RealtimeServerEventBye'
+      discriminator:
+        propertyName: type
+        mapping:
+          hello: '#/components/schemas/RealtimeServerEventHello'
+          bye: '#/components/schemas/RealtimeServerEventBye'
     RealtimeServerEventHello:
       type: object
       description: A greeting.
       required: [type]
       properties:
         type: {type: string, const: hello, description: Its type.}
+    RealtimeServerEventBye:
+      type: object
+      description: Another one.
+      required: [type]
+      properties:
+        type: {type: string, const: bye, description: Its type.}
     Thing:
       type: object
       description: A thing.
       properties:
+        type: {type: string, const: thing, description: It.}
         one: {type: string, description: One.}
         two: {$ref: '#/components/schemas/Other', description: Two.}
     Other:
@@ -76,22 +81,6 @@ components:
         propertyName: type
         mapping: {other: '#/components/schemas/Other', thing: '#/components/schemas/Thing'}
 """)
-SMALL["components"]["schemas"]["RealtimeServerEvent"] = parsed("""
-    description: Any event.
-    oneOf:
-      - $ref: '#/components/schemas/RealtimeServerEventHello'
-      - $ref: '#/components/schemas/RealtimeServerEventBye'
-    discriminator:
-      propertyName: type
-      mapping:
-        hello: '#/components/schemas/RealtimeServerEventHello'
-        bye: '#/components/schemas/RealtimeServerEventBye'
-""")
-SCHEMAS = SMALL["components"]["schemas"]
-SCHEMAS["RealtimeServerEventBye"] = copy.deepcopy(SCHEMAS["RealtimeServerEventHello"])
-SCHEMAS["RealtimeServerEventBye"]["properties"]["type"]["const"] = "bye"
-SCHEMAS["Thing"]["properties"]["type"] = parsed("{type: string, const: thing, description: It.}")
-
 THING, GET = "components.schemas.Thing", "GET /things"
 
 # For each construct that is refused: what to merge into the document (`null` removes), and what
@@ -449,13 +438,6 @@ SUPPORTED = {
 }
 
 
-def merge(target: Any, change: Any) -> Any:
-    if not isinstance(target, dict) or not isinstance(change, dict):
-        return change
-    merged = {key: merge(target.get(key), value) for key, value in change.items()}
-    return {k: v for k, v in (target | merged).items() if v is not None}
-
-
 def problems(change: Any) -> list[str]:
     """What is said of the small document with a change, a line for each problem."""
     with pytest.raises(spec.SpecError) as caught:
@@ -511,35 +493,17 @@ def test_the_table_lists_every_construct() -> None:
 
 @pytest.fixture(scope="module")
 def kitchen(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("kitchen")
-    ignored = shutil.ignore_patterns("__pycache__", "v1", "ga", "v1.yaml", "ga.yaml")
-    for name in ("openapi", "openai_realtime_client"):
-        shutil.copytree(ROOT / name, root / name, ignore=ignored)
-    for name in (".openapi-generator-ignore", "generator-config.yaml", "pyproject.toml"):
-        shutil.copy(ROOT / name, root)
-    (root / "docs").mkdir()
+    root = copy_repository(
+        tmp_path_factory.mktemp("kitchen"), "v1", "ga", "v1.yaml", "ga.yaml", "*.md"
+    )
     shutil.copy(KITCHEN, root / "openapi")
     done = run(root, "openapi/generate.py")
     assert done.returncode == 0, done.stderr
     return root
 
 
-def run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-B", "-W", "error", *arguments],
-        env={**os.environ, "PYTHONPATH": str(root)},
-        cwd=root,
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-
-
-def printed(root: Path, program: str) -> str:
-    imports = "from openai_realtime_client.kitchen import *\n"
-    done = run(root, "-c", imports + program)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def of_kitchen(root: Path, program: str) -> str:
+    return printed(root, "from openai_realtime_client.kitchen import *\n" + program)
 
 
 def page(root: Path, name: str) -> str:
@@ -575,9 +539,7 @@ for module in {MODULES}:
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
 """
-    done = run(kitchen, "-c", program)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [
+    assert printed(kitchen, program).splitlines() == [
         f"{module} ItemGroup SimpleShort UnknownModel SimpleLong ItemGroup" for module in MODULES
     ]
 
@@ -589,7 +551,7 @@ print(*Thing.model_fields)
 print(*(name for name, field in Thing.model_fields.items() if field.is_required()))
 """
     fields = "id type size color const ref old words parent tags extra rate"
-    assert printed(kitchen, program) == f"{fields}\nid size\n"
+    assert of_kitchen(kitchen, program) == f"{fields}\nid size\n"
 
 
 def test_unions_of_unions(kitchen: Path) -> None:
@@ -598,7 +560,7 @@ from pydantic import TypeAdapter
 for kind in ("short", "long", "group", "new"):
     print(type(TypeAdapter(Item).validate_python({"kind": kind, "text": "", "items": []})).__name__)
 """
-    assert printed(kitchen, program).split() == [
+    assert of_kitchen(kitchen, program).split() == [
         *("SimpleShort", "SimpleLong", "ItemGroup", "UnknownModel")
     ]
 
@@ -644,7 +606,7 @@ with ApiClient(configuration) as client:
         except InvalidResponseError as error:
             print(error)
 """
-    lines = printed(kitchen, program).splitlines()
+    lines = of_kitchen(kitchen, program).splitlines()
     assert lines[0] == "t1 is_full=true"
     assert lines[1] == "id='a' size=1"
     assert lines[2:4] == ["None ", "1"]
@@ -661,7 +623,7 @@ event = parse_webhook_event(b'{"type":"kitchen.opened","at":1}')
 print(type(event).__name__, event.at)
 print(type(parse_webhook_event('{"type":"new"}')).__name__)
 """
-    assert printed(kitchen, program) == "WebhookKitchenOpened 1\nUnknownEvent\n"
+    assert of_kitchen(kitchen, program) == "WebhookKitchenOpened 1\nUnknownEvent\n"
     index = page(kitchen, "README")
     section = index.partition("### Webhooks\n\n")[2].partition("\n\n")[0]
     assert section.splitlines() == [
@@ -709,7 +671,7 @@ thing = Thing.from_json({text!r})
 assert thing.to_json() == {text!r}
 print(thing.const, thing.ref, thing.tags, thing.extra, thing.rate, len(deviations(thing)))
 """
-    assert printed(kitchen, program) == "c r ['u'] [{'a': None}] 48000 0\n"
+    assert of_kitchen(kitchen, program) == "c r ['u'] [{'a': None}] 48000 0\n"
 
 
 def test_quotes_and_pipes_on_pages(kitchen: Path) -> None:

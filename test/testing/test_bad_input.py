@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from openai_realtime_client import ga, v1
 from openai_realtime_client.testing import ReplayServer
 from plain_client import (
     BETA,
@@ -94,6 +95,7 @@ def test_messages_may_come_in_fragments(server: ReplayServer) -> None:
 
 @pytest.mark.parametrize("headers", [{}, BETA])
 def test_null_stands_for_absence(server: ReplayServer, headers: dict[str, str]) -> None:
+    params = (v1 if headers else ga).RealtimeResponseCreateParams
     with client(server, additional_headers=headers) as c:
         kind = {} if headers else {"type": "realtime"}
         changed = {"instructions": "Be brief.", "tools": [WEATHER]}
@@ -105,7 +107,7 @@ def test_null_stands_for_absence(server: ReplayServer, headers: dict[str, str]) 
         c.send({**text("Hi."), "previous_item_id": None, "event_id": None})
         c.send({"type": "response.create", "response": None, "event_id": None})
         first = c.until("rate_limits.updated")
-        c.send(respond(instructions=None, tools=None, tool_choice=None, metadata=None, input=None))
+        c.send(respond(**dict.fromkeys(params.__nullable__)))
         second = c.until("rate_limits.updated")
         error = c.error({**CANCEL, "response_id": None})
     assert updated["session"]["instructions"] == "You are a helpful assistant."

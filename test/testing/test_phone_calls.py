@@ -22,7 +22,7 @@ from plain_client import (
     RESPOND,
     Client,
     append,
-    check_sent,
+    checked,
     client,
     only,
     response,
@@ -42,10 +42,8 @@ def webhook() -> Iterator[HttpServer]:
 @pytest.fixture
 def server() -> Iterator[ReplayServer]:
     long = testing.Answer("word " * 500, audio=25.0, real_time=True)
-    with ReplayServer(answers=[None, long]) as server:
+    with checked(answers=[None, long]) as server:
         yield server
-    for session in server.sessions:
-        check_sent(session)
 
 
 @pytest.fixture
