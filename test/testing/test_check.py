@@ -277,6 +277,27 @@ def test_what_is_missing_is_found_once(good: ReplayServer) -> None:
     ]
 
 
+def test_findings_that_differ_in_ids_or_indices_are_one(good: ReplayServer) -> None:
+    limit = {"name": "tokens", "limit": 1, "remaining": 1, "reset_seconds": 1.0, "new": 1}
+
+    def change(event: Event) -> Answer:
+        if event["type"] == "rate_limits.updated":
+            event["rate_limits"] = [limit, limit]
+            return [event, event]
+        return [event]
+
+    deviation, twice = found(good, change, timeout=30)
+    assert deviation.about == "unknown field at rate_limits[0].new"
+    assert twice.about.startswith("an event_id that was there before: event_")
+    assert deviation.count == 4 * twice.count > 4
+
+
+def test_a_session_that_is_closed_is_found_in_each_turn(good: ReplayServer) -> None:
+    findings = found(good, instead("response.created", 1008), timeout=30)
+    turns = ["text", "audio", "tool", "cancel", "truncate"]
+    assert [each.turn for each in findings if each.kind == "closed"] == turns
+
+
 def test_a_cancelled_response_ends_with_that_status() -> None:
     def cancelled(event: Event) -> Answer:
         if event["type"] == "response.done" and event["response"]["status"] == "cancelled":
