@@ -19,7 +19,7 @@ import uvicorn
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from fastapi.websockets import WebSocketState
 
-from openai_realtime_client import AsyncConnection, Conversation, Playback, ga
+from openai_realtime_client import Conversation, Playback, ga
 
 G711: ga.RealtimeAudioFormatsParam = {"type": "audio/pcmu"}
 SESSION: ga.RealtimeSessionUpdateParam = {
@@ -29,78 +29,53 @@ SESSION: ga.RealtimeSessionUpdateParam = {
         "output": {"format": G711},
     },
 }
-Service = AsyncConnection[ga.RealtimeServerEvent, ga.RealtimeClientEventParam]
 
 app = FastAPI()
 
 
-class Call:
-    """One call: what was said, and what of it the caller has heard."""
+@app.websocket("/stream")
+async def hold(phone: WebSocket) -> None:
+    """Hold one call, until either side ends it."""
+    conversation, playback = Conversation(), Playback(bytes_per_second=8_000)
+    stream = interrupted = ""  # the stream's id, and the item that was cut last
 
-    def __init__(self, phone: WebSocket, service: Service, conversation: Conversation) -> None:
-        self.phone = phone
-        self.service = service
-        self.conversation = conversation
-        self.playback = Playback(bytes_per_second=8_000)
-        self.stream = ""
-        self.clears = 0
-
-    async def from_phone(self) -> None:
-        """Pass on what the caller says, until the call ends."""
+    async def from_phone() -> None:
+        nonlocal stream
         with suppress(WebSocketDisconnect):
-            while (message := await self.phone.receive_json())["event"] != "stop":
+            while (message := await phone.receive_json())["event"] != "stop":
                 match message:
                     case {"event": "start", "streamSid": stream}:
-                        self.stream = stream
+                        pass
                     case {"event": "media", "media": {"payload": audio}}:
-                        await self.service.send(
-                            {"type": "input_audio_buffer.append", "audio": audio}
-                        )
+                        await service.send({"type": "input_audio_buffer.append", "audio": audio})
                     case {"event": "mark", "mark": {"name": name}}:
-                        clears, size = map(int, name.split())
-                        # The marks of what was cleared come back, too.
-                        if clears == self.clears:
-                            self.playback.take(size)
+                        item_id, size = name.split()
+                        if item_id != interrupted:  # Marks of what was cleared come back, too.
+                            playback.take(int(size))
                     case _:
                         pass
-        await self.service.close()
+        await service.close()
 
-    async def to_phone(self) -> None:
-        """Pass on what the model says, until the session ends."""
-        async for event in self.service:
-            if event.type == "response.output_audio.delta":
-                audio = base64.b64decode(event.delta)
-                self.playback.add(event.item_id, audio)
-                await self.send("media", media={"payload": event.delta})
-                await self.send("mark", mark={"name": f"{self.clears} {len(audio)}"})
-            elif event.type == "input_audio_buffer.speech_started" and self.playback:
-                await self.interrupt()
+    async def to_phone(event: str, **more: Any) -> None:
+        await phone.send_json({"event": event, "streamSid": stream, **more})
 
-    async def interrupt(self) -> None:
-        """Stop playing, and tell the model what the caller has heard."""
-        self.clears += 1
-        self.playback.clear()
-        await self.send("clear")
-        played = self.playback
-        if truncate := self.conversation.heard(played.item_id, played.milliseconds):
-            await self.service.send(truncate)
-
-    async def send(self, event: str, **more: Any) -> None:
-        """Send a message of the media stream."""
-        await self.phone.send_json({"event": event, "streamSid": self.stream, **more})
-
-
-@app.websocket("/stream")
-async def stream(phone: WebSocket) -> None:
-    """Hold one call."""
     await phone.accept()
-    conversation = Conversation()
     async with ga.connect("gpt-realtime-2.1", conversation=conversation) as service:
         await service.send({"type": "session.update", "session": SESSION})
-        call = Call(phone, service, conversation)
-        listening = asyncio.create_task(call.from_phone())
+        listening = asyncio.create_task(from_phone())
         try:
-            await call.to_phone()
+            async for event in service:
+                if event.type == "response.output_audio.delta" and event.item_id != interrupted:
+                    size = len(base64.b64decode(event.delta))
+                    playback.add(event.item_id, bytes(size))
+                    await to_phone("media", media={"payload": event.delta})
+                    await to_phone("mark", mark={"name": f"{event.item_id} {size}"})
+                elif event.type == "input_audio_buffer.speech_started" and playback:
+                    playback.clear()
+                    interrupted = playback.item_id or ""
+                    await to_phone("clear")
+                    if truncate := conversation.heard(interrupted, playback.milliseconds):
+                        await service.send(truncate)
         finally:
             listening.cancel()
     if phone.client_state is WebSocketState.CONNECTED:

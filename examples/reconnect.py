@@ -32,6 +32,7 @@ SESSION: ga.RealtimeSessionUpdateParam = {
 TRIES = 6  # in a row without an answer
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0  # seconds
 REMEMBERED = 20  # items; each costs tokens in every session
+Service = AsyncConnection[ga.RealtimeServerEvent, ga.RealtimeClientEventParam]
 
 
 def again(item: ConversationItem) -> ga.RealtimeClientEventConversationItemCreate:
@@ -43,52 +44,38 @@ def again(item: ConversationItem) -> ga.RealtimeClientEventConversationItemCreat
     return ga.RealtimeClientEventConversationItemCreate.from_dict(event)
 
 
-async def ask(
-    connection: AsyncConnection[ga.RealtimeServerEvent, ga.RealtimeClientEventParam],
-    conversation: Conversation,
-    question: str,
-) -> str:
+async def ask(service: Service, conversation: Conversation, question: str) -> str:
     """The answer to a question."""
-    await connection.send(ga.user_text(question))
-    await connection.send({"type": "response.create"})
-    while True:
-        event = await connection.recv()
+    await service.send(ga.user_text(question))
+    await service.send({"type": "response.create"})
+    while (event := await service.recv()).type != "response.done":
         if event.type == "error":
             raise RuntimeError(event.error.message)
-        if event.type == "response.done":
-            response = conversation.responses[event.response.id or ""]
-            if response.status != "completed":
-                raise RuntimeError(f"the response is {response.status}")
-            return response.text
-
-
-def may_pass(error: Exception) -> bool:
-    """Whether to try again, which does not help where the server refuses the key or the request."""
-    if isinstance(error, HandshakeRefusedError):
-        return error.status in (408, 429) or error.status >= 500
-    return True
+    response = [*conversation.responses.values()][-1]
+    if response.status != "completed":
+        raise RuntimeError(f"the response is {response.status}")
+    return response.text
 
 
 async def converse(questions: list[str]) -> None:
     """Ask one question after the other, in as many sessions as that takes."""
-    said: list[ConversationItem] = []
-    left = list(questions)
-    failures = 0
+    left, said, failures = list(questions), list[ConversationItem](), 0
     while left:
         conversation = Conversation()
         try:
-            async with ga.connect("gpt-realtime-2.1", conversation=conversation) as connection:
-                await connection.send({"type": "session.update", "session": SESSION})
+            async with ga.connect("gpt-realtime-2.1", conversation=conversation) as service:
+                await service.send({"type": "session.update", "session": SESSION})
                 for item in said[-REMEMBERED:]:
-                    await connection.send(again(item))
+                    await service.send(again(item))
                 while left:
-                    print(await ask(connection, conversation, left[0]))
+                    print(await ask(service, conversation, left[0]))
                     del left[0]
                     said, failures = conversation.items, 0
         # No others: InvalidKeyError and ProtocolRefusedError, say, would only come again.
         except (ConnectionLostError, SessionExpiredError, ConnectionFailedError) as error:
             failures += 1
-            if failures == TRIES or not may_pass(error):
+            status = error.status if isinstance(error, HandshakeRefusedError) else 500
+            if failures == TRIES or (status < 500 and status not in (408, 429)):
                 raise
             # At random, so that not all clients of a server that has gone come back at once.
             delay = min(LONGEST_DELAY, FIRST_DELAY * 2 ** (failures - 1)) * random.uniform(0.5, 1)

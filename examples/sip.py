@@ -19,13 +19,7 @@ import uvicorn
 from fastapi import BackgroundTasks, FastAPI, HTTPException, Request
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from openai_realtime_client import (
-    ApiClient,
-    ApiError,
-    Conversation,
-    RealtimeConnectionError,
-    ga,
-)
+from openai_realtime_client import ApiClient, ApiError, RealtimeConnectionError, ga
 
 SESSION: ga.RealtimeSessionCreateRequestGAParam = {
     "type": "realtime",
@@ -54,16 +48,14 @@ async def webhook(request: Request, background: BackgroundTasks) -> dict[str, An
 
 def hold(call_id: str) -> None:
     """Accept a call and log it; no `async`, so that it runs in a thread of its own."""
-    conversation = Conversation()
     try:
         with ApiClient() as client:
             ga.RealtimeApi(client).accept_realtime_call(call_id, SESSION)
-        with ga.connect_sync(call_id=call_id, conversation=conversation) as connection:
+        with ga.connect_sync(call_id=call_id) as connection:
             connection.send({"type": "response.create"})
             for event in connection:
-                if event.type == "response.done":
-                    response = conversation.responses[event.response.id or ""]
-                    logger.info("assistant: %s", response.transcript)
+                if event.type == "response.output_audio_transcript.done":
+                    logger.info("assistant: %s", event.transcript)
     except (ApiError, RealtimeConnectionError) as error:
         logger.warning("the call %s ended: %s", call_id, error)
 

@@ -23,6 +23,7 @@ from openai_realtime_client.core.encoding import copied
 from openai_realtime_client.core.item_order import ItemOrder
 from openai_realtime_client.core.json_types import at, is_array, is_object
 from openai_realtime_client.core.model import RealtimeModel
+from openai_realtime_client.core.sent_events import SentEvents
 from openai_realtime_client.core.session_state import SESSION_EVENTS, SessionState
 from openai_realtime_client.core.usage import Usage
 
@@ -33,7 +34,6 @@ Fields = Mapping[str, Any]
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 _PCM_24_KHZ = 48_000
-_MOST_UNANSWERED = 1_000
 # What the server says when it has done what it was asked for, such as `session.update`.
 _DONE = {
     **{"cleared": "clear", "committed": "commit", "deleted": "delete"},
@@ -111,10 +111,7 @@ class Conversation(SessionState):
         self._deleted: set[str] = set()
         self._active: dict[str, ConversationResponse] = {}
         self._names_conversation = False
-        # The latest sent events without an answer, by `event_id`, and those that wait for the same:
-        # each has a kind and what it is about.
-        self._unanswered: dict[object, tuple[tuple[str, str], Fields]] = {}
-        self._waiting: dict[tuple[str, str], deque[object]] = {}
+        self._unanswered = SentEvents()
         # Bytes of the user's audio: of each commit without an answer, and since the last.
         self._buffered = deque([0])
         # Where turn detection found speech in it, by item.
@@ -163,7 +160,9 @@ class Conversation(SessionState):
             handle = _handlers.get(kind)
             self.answered = handle(self, fields) if handle else None
             if end in _DONE:
-                self.answered = self._take_sent(f"{subject}.{_DONE[end]}", _item_id(fields), "")
+                self.answered = self._unanswered.take_oldest(
+                    f"{subject}.{_DONE[end]}", _item_id(fields), ""
+                )
             return self.answered
 
     def heard(self, item_id: str | None, milliseconds: float) -> TruncateEvent | None:
@@ -237,7 +236,7 @@ class Conversation(SessionState):
         if not (item := self._updated(event.get("item"), is_final=False)):
             return None
         self._order.put(item, event.get("previous_item_id", ""))
-        if sent := self._take_sent("conversation.item.create", *abouts):
+        if sent := self._unanswered.take_oldest("conversation.item.create", *abouts):
             self._replace_audio(item, sent.get("item"))
         return sent
 
@@ -372,10 +371,11 @@ class Conversation(SessionState):
             return None
         if "conversation_id" not in wire:
             # Some servers leave it out instead of sending `null`; others never send it.
-            is_asked = (create, "none") in self._waiting and (create, "") not in self._waiting
+            waits = self._unanswered.has
+            is_asked = waits(create, "none") and not waits(create, "")
             response.is_out_of_band |= self._names_conversation or (is_new and is_asked)
         abouts = ["none", ""] if response.is_out_of_band else [""]
-        return self._take_sent(create, *abouts) if is_new else None
+        return self._unanswered.take_oldest(create, *abouts) if is_new else None
 
     @_on("response.output_item.added", "response.output_item.done")
     def _output_item(self, event: Fields) -> None:
@@ -427,50 +427,25 @@ class Conversation(SessionState):
 
     def _sent(self, kind: str, fields: Fields, event: Event) -> None:
         """Wait for the answer to a sent event."""
-        event_id = _string(fields.get("event_id"))
         if kind.endswith(".append"):
             self._buffered[-1] += _size(fields.get("audio"))
-            if event_id is None:
-                return  # Nothing answers it.
-            fields = {"type": kind, "event_id": event_id}  # Its audio is not kept.
-        else:
-            fields = copied(event)  # Whoever sent it may change it.
-        about = _item_id(fields)
+            if event_id := fields.get("event_id"):  # Otherwise nothing answers it.
+                self._unanswered.add({"type": kind, "event_id": event_id}, "")
+            return
         if kind == "input_audio_buffer.commit":
             self._buffered.append(0)
         elif kind == "input_audio_buffer.clear":
             self._buffered[-1] = 0
-        elif at(fields, "response", "conversation") == "none":
-            about = "none"
-        name, key = event_id or object(), (kind, about)
-        self._forget_sent(name)
-        self._unanswered[name] = key, fields
-        self._waiting.setdefault(key, deque()).append(name)
-        if len(self._unanswered) > _MOST_UNANSWERED:
-            self._forget_sent(next(iter(self._unanswered)))
-
-    def _take_sent(self, kind: str, *abouts: str) -> Fields | None:
-        """Remove and return the oldest of a kind, about the first of `abouts` that there is."""
-        for about in abouts:
-            if names := self._waiting.get((kind, about)):
-                return self._forget_sent(names[0])
-        return None
-
-    def _forget_sent(self, name: object) -> Fields | None:
-        if name not in self._unanswered:
-            return None
-        key, event = self._unanswered.pop(name)
-        self._waiting[key].remove(name)
-        if not self._waiting[key]:
-            del self._waiting[key]
-        return event
+        sent = copied(event)  # Whoever sent it may change it.
+        is_out_of_band = at(sent, "response", "conversation") == "none"
+        self._unanswered.add(sent, "none" if is_out_of_band else _item_id(sent))
 
     @_on("error")
     def _error(self, event: Fields) -> Fields | None:
         error, commit = _object(event.get("error")), "input_audio_buffer.commit"
-        sent = self._forget_sent(_string(error.get("event_id")))
+        sent = self._unanswered.take(_string(error.get("event_id")))
         if sent is None and error.get("code") == "input_audio_buffer_commit_empty":
-            sent = self._take_sent(commit, "")
+            sent = self._unanswered.take_oldest(commit, "")
         if sent is not None and sent["type"] == commit and len(self._buffered) > 1:
             refused = self._buffered.popleft()
             self._buffered[0] += refused  # It stays in the buffer.

@@ -28,7 +28,7 @@ class Playback:
 
     @property
     def item_id(self) -> str | None:
-        """The item that is played, or was played last; `None` before the first."""
+        """The item that is played, or was played or cleared last; `None` before the first."""
         return self._item_id
 
     @property
@@ -68,6 +68,6 @@ class Playback:
     def clear(self) -> None:
         """Drop what was not taken, as when the user interrupts."""
         with self._lock:
-            if self._queue and self._item_id is None:
-                self._item_id = self._queue[0][0]
+            if self._queue and self._queue[0][0] != self._item_id:
+                self._item_id, self._taken = self._queue[0][0], 0  # Nothing of it was played.
             self._queue.clear()

@@ -13,7 +13,7 @@ from typing import Literal
 from openai_realtime_client.testing.errors import Refusal
 from openai_realtime_client.testing.settings import Event
 
-__all__ = ["CHUNK_MS", "SAMPLES", "TurnDetector", "chunks", "decoded", "duration_ms", "tone"]
+__all__ = ["CHUNK_MS", "SAMPLES", "InputBuffer", "chunks", "decoded", "duration_ms", "tone"]
 
 CHUNK_MS = 50
 _FRAME_MS = 20
@@ -86,45 +86,64 @@ def decoded(data: str) -> bytes:
         raise Refusal("invalid_value", message, "audio") from None
 
 
-class TurnDetector:
-    """Finds speech in audio by its energy, in frames of 20 ms.
+class InputBuffer:
+    """Audio of the user that is not committed yet, and where speech is in it, by its energy.
 
-    `threshold` is the session's: 0 is -70 dB of full scale, 0.5 is -40 dB, and 1 is -10 dB.
+    Times are in milliseconds of all audio that was received. The `threshold` of the session is
+    -70 dB of full scale at 0, -40 dB at 0.5 and -10 dB at 1.
     """
 
     def __init__(self) -> None:
-        self.is_speech = False
+        self.start_ms = 0
+        self._encoding = "audio/pcm"
+        self._size = 0  # in bytes; what the audio says does not matter
+        self._rest = b""  # the beginning of a frame
+        self._is_speech = False
         self._quiet_ms = 0
-        self._rest = b""
 
-    def reset(self) -> None:
-        """Forget what was received."""
-        self.is_speech, self._quiet_ms, self._rest = False, 0, b""
+    @property
+    def end_ms(self) -> int:
+        """Where it ends."""
+        return self.start_ms + duration_ms(self._size, self._encoding)
 
-    def feed(
-        self, data: bytes, end_ms: int, encoding: str, levels: Event
+    def clear(self) -> None:
+        """Drop the audio, and speech that has begun in it."""
+        self.start_ms, self._size, self._rest = self.end_ms, 0, b""
+        self._is_speech, self._quiet_ms = False, 0
+
+    def cut(self, at_ms: int) -> None:
+        """Drop the audio before a time."""
+        self._size -= (at_ms - self.start_ms) * _bytes_per_ms(self._encoding)
+        self.start_ms = at_ms
+
+    def append(
+        self, data: bytes, encoding: str, levels: Event | None
     ) -> Iterator[tuple[Literal["started", "stopped"], int]]:
-        """Take the next audio, which ends at `end_ms` of all audio.
+        """Take the next audio.
 
         Yields:
-            Where speech has started, with the padding before it, or stopped, after silence, in
-            milliseconds, by the `levels` of the session's turn detection.
+            Where speech has started, with the padding before it, or stopped, after silence, by the
+            `levels` of the session's turn detection; nothing without these.
         """
+        self._encoding = encoding
+        self._size += len(data)
+        if levels is None:
+            return
+        data = self._rest + data
         least = (32768 * 10 ** (3 * levels["threshold"] - 3.5)) ** 2
         size = _FRAME_MS * _bytes_per_ms(encoding)
-        data = self._rest + data
-        at_ms = end_ms - duration_ms(len(data), encoding)
+        at_ms = self.end_ms - duration_ms(len(data), encoding)
         whole = len(data) - len(data) % size
         self._rest = data[whole:]
         for start in range(0, whole, size):
             is_loud = _mean_square(data[start : start + size], encoding) >= least
             self._quiet_ms = 0 if is_loud else self._quiet_ms + _FRAME_MS
-            if is_loud and not self.is_speech:
-                self.is_speech = True
+            if is_loud and not self._is_speech:
+                self._is_speech = True
                 yield "started", at_ms - levels["prefix_padding_ms"]
             at_ms += _FRAME_MS
-            if self.is_speech and self._quiet_ms >= levels["silence_duration_ms"]:
-                self.is_speech = False
+            if self._is_speech and self._quiet_ms >= levels["silence_duration_ms"]:
+                self._is_speech = False
                 yield "stopped", at_ms
 
 

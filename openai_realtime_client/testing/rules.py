@@ -61,9 +61,7 @@ class RealtimeRules(Rules):
         self._transcripts = iter(model.transcripts)
         self._conversation = Conversation(ids)
         self._responses: list[Response] = []
-        self._detector = audio.TurnDetector()
-        self._buffer_size = 0  # in bytes; what the audio says does not matter
-        self._buffer_start_ms = 0
+        self._buffer = audio.InputBuffer()
         self._speech: tuple[str, int] | None = None  # the item's id, where it starts
         self._turns = 0
         self._handlers |= {
@@ -146,25 +144,19 @@ class RealtimeRules(Rules):
         found: str = (self._listening.get("format") or PCM)["type"]
         return found
 
-    @property
-    def _received_ms(self) -> int:
-        return self._buffer_start_ms + audio.duration_ms(self._buffer_size, self._encoding)
-
     def _append(self, event: Event) -> Sequence[Event]:
-        data = audio.decoded(event["audio"])
-        self._buffer_size += len(data)
+        data, detection = audio.decoded(event["audio"]), self._listening.get("turn_detection")
+        # `semantic_vad` has no levels.
+        levels: Event | None = {**LEVELS, **detection} if detection else None
         events: list[Event] = []
-        if detection := self._listening.get("turn_detection"):
-            # `semantic_vad` has no levels.
-            levels: Event = {**LEVELS, **given(detection)}
-            for what, at_ms in self._detector.feed(data, self._received_ms, self._encoding, levels):
-                begin_or_end = self._speech_started if what == "started" else self._speech_stopped
-                events += begin_or_end(at_ms)
+        for what, at_ms in self._buffer.append(data, self._encoding, levels):
+            begin_or_end = self._speech_started if what == "started" else self._speech_stopped
+            events += begin_or_end(at_ms)
         return events
 
     def _speech_started(self, at_ms: int) -> Sequence[Event]:
         self._turns += 1
-        item_id, start_ms = self._speech = self._ids("item"), max(at_ms, self._buffer_start_ms)
+        item_id, start_ms = self._speech = self._ids("item"), max(at_ms, self._buffer.start_ms)
         place = {"audio_start_ms": start_ms, "item_id": item_id}
         started = self._ids.event("input_audio_buffer.speech_started", **place)
         return [started, *(self._interrupt() if self._detects("interrupt_response") else ())]
@@ -183,10 +175,7 @@ class RealtimeRules(Rules):
         item_id, start_ms = self._speech
         place = {"audio_end_ms": at_ms, "item_id": item_id}
         stopped = self._ids.event("input_audio_buffer.speech_stopped", **place)
-        # What comes after it stays in the buffer.
-        rest = self._buffer_size * (self._received_ms - at_ms)
-        self._buffer_size = rest // max(1, self._received_ms - self._buffer_start_ms)
-        self._buffer_start_ms = at_ms
+        self._buffer.cut(at_ms)
         self._speech = None
         events = [stopped, *self._commit(item_id, at_ms - start_ms)]
         if self._detects("create_response"):
@@ -198,13 +187,12 @@ class RealtimeRules(Rules):
             self._begin_response({}, list(self._conversation.items), default)
 
     def _clear_buffer(self, _: Event | None = None) -> Sequence[Event]:
-        self._buffer_start_ms, self._buffer_size = self._received_ms, 0
+        self._buffer.clear()
         self._speech = None
-        self._detector.reset()
         return [self._ids.event("input_audio_buffer.cleared")]
 
     def _commit_buffer(self, _: Event) -> Sequence[Event]:
-        length_ms = self._received_ms - self._buffer_start_ms
+        length_ms = self._buffer.end_ms - self._buffer.start_ms
         if length_ms < _LEAST_COMMIT_MS:
             message = (
                 "Error committing input audio buffer: buffer too small. Expected at least "
@@ -314,14 +302,14 @@ class RealtimeRules(Rules):
             yield response.playback_left
             yield from response.stop_playing("stopped")
         if idle_ms:
-            start_ms = self._received_ms
+            start_ms = self._buffer.end_ms
             yield idle_ms / 1000
             if turns == self._turns:
                 yield from self._time_out(start_ms)
 
     def _time_out(self, start_ms: int) -> Iterator[Event]:
         """Go on where the user has said nothing for the session's `idle_timeout_ms`."""
-        item_id, end_ms = self._ids("item"), self._received_ms
+        item_id, end_ms = self._ids("item"), self._buffer.end_ms
         place: Event = {"audio_start_ms": start_ms, "audio_end_ms": end_ms, "item_id": item_id}
         yield self._ids.event("input_audio_buffer.timeout_triggered", **place)
         self._clear_buffer()

@@ -463,6 +463,11 @@ def test_an_answer_of_which_nothing_was_played_is_cut_at_its_start() -> None:
     playback.add("a", bytes(80))
     playback.clear()
     assert (playback.item_id, playback.milliseconds) == ("a", 0)
+    playback.add("b", bytes(80))
+    playback.take(80)
+    playback.add("c", bytes(80))
+    playback.clear()
+    assert (playback.item_id, playback.milliseconds) == ("c", 0)
 
 
 @given(

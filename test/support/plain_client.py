@@ -136,6 +136,15 @@ def check_sent(session: ReplaySession) -> None:
             assert (found.kind, found.value) == ("unknown value", WIRE_ONLY[field]), found
 
 
+@contextmanager
+def checked(**options: Any) -> Iterator[ReplayServer]:
+    """An embedded server of which all that it sends is checked at the end."""
+    with ReplayServer(**options) as server:
+        yield server
+    for session in server.sessions:
+        check_sent(session)
+
+
 def text(words: str, role: str = "user") -> Event:
     kind = "output_text" if role == "assistant" else "input_text"
     return item(type="message", role=role, content=[{"type": kind, "text": words}])

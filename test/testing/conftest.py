@@ -7,13 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from openai_realtime_client.testing import ReplayServer
-from plain_client import check_sent
+from plain_client import checked
 
 
 @pytest.fixture
 def server() -> Iterator[ReplayServer]:
     """A server of which all that it sends fits the schema."""
-    with ReplayServer() as server:
+    with checked() as server:
         yield server
-    for session in server.sessions:
-        check_sent(session)

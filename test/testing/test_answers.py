@@ -21,7 +21,7 @@ from plain_client import (
     Client,
     Event,
     append,
-    check_sent,
+    checked,
     client,
     item,
     joined,
@@ -39,24 +39,22 @@ def said(events: list[Event]) -> str:
 
 
 def test_answers_are_given_one_per_turn_and_to_each_session() -> None:
-    answers = ["First.", None, Call("get_weather", {"city": "Rome"})]
-    with ReplayServer(answers=iter(answers)) as server:
+    answers = ["First.", None, Call("get_weather", {"city": "Zürich"})]
+    with checked(answers=iter(answers)) as server:
         for _ in range(2):
             with client(server) as c:
                 assert said(c.turn(text("Hi."), RESPOND)) == "First."
                 assert said(c.turn(RESPOND)) == "You said: Hi."
                 done = only(c.turn(RESPOND), "response.function_call_arguments.done")
-                assert (done["name"], done["arguments"]) == ("get_weather", '{"city": "Rome"}')
+                assert (done["name"], done["arguments"]) == ("get_weather", '{"city": "Zürich"}')
                 assert said(c.turn(RESPOND)) == "You said: Hi."
-    for session in server.sessions:
-        check_sent(session)
 
 
 def test_a_function_of_the_conversation_answers() -> None:
     def shout(items: list[Event]) -> Answer | str | None:
         return text_of(items[-1]).upper() if items else None
 
-    with ReplayServer(answers=shout) as server, client(server) as c:
+    with checked(answers=shout) as server, client(server) as c:
         assert said(c.turn(RESPOND)) == "Hello! How can I help you?"
         assert said(c.turn(text("Hi."), RESPOND)) == "HI."
 
@@ -77,9 +75,8 @@ def test_a_function_that_fails_is_loud() -> None:
 
 @pytest.mark.parametrize(("audio", "size"), [(b"\x01\x02" * 3000, 6000), (1.5, 72000), (0.0, 0)])
 def test_how_an_answer_sounds(audio: bytes | float, size: int) -> None:
-    with ReplayServer(answers=[Answer("Hi.", audio=audio)]) as server, client(server) as c:
+    with checked(answers=[Answer("Hi.", audio=audio)]) as server, client(server) as c:
         events = c.turn(RESPOND)
-        check_sent(server.sessions[0])
     assert len(sound(events)) == size
     assert not isinstance(audio, bytes) or sound(events) == audio
     assert said(events) == joined(events, "response.output_audio_transcript.delta") == "Hi."
@@ -90,9 +87,8 @@ def test_how_an_answer_sounds(audio: bytes | float, size: int) -> None:
 @pytest.mark.parametrize("headers", [{}, BETA])
 def test_text_and_calls_in_one_answer(headers: dict[str, str]) -> None:
     answer = Answer("One moment.", calls=[Call("f", {"a": 1}), Call("g", "{")])
-    with ReplayServer(answers=[answer]) as server, client(server, additional_headers=headers) as c:
+    with checked(answers=[answer]) as server, client(server, additional_headers=headers) as c:
         output = response(c.turn(RESPOND))["output"]
-        check_sent(server.sessions[0])
     assert [each["type"] for each in output] == ["message", "function_call", "function_call"]
     assert [each.get("arguments") for each in output] == [None, '{"a": 1}', "{"]
     indexes = {e.output_index for e in server.sessions[0].sent if hasattr(e, "output_index")}
@@ -106,9 +102,8 @@ def test_usage_and_failure_of_an_answer() -> None:
         Answer("Well,", error=error),
         Answer(error=error),
     ]
-    with ReplayServer(answers=answers) as server, client(server) as c:
+    with checked(answers=answers) as server, client(server) as c:
         first, second, third = (response(c.turn(RESPOND)) for _ in answers)
-        check_sent(server.sessions[0])
     assert first["usage"]["total_tokens"] == 99
     assert first["usage"]["output_tokens"] > 0
     assert second["status"] == third["status"] == "failed"
@@ -118,7 +113,7 @@ def test_usage_and_failure_of_an_answer() -> None:
 
 
 def test_what_the_user_says() -> None:
-    with ReplayServer(transcripts=["The weather in Oslo?"]) as server, client(server) as c:
+    with checked(transcripts=["The weather in Oslo?"]) as server, client(server) as c:
         settings = {"turn_detection": None, "transcription": {"model": "whisper-1"}}
         c.answer(update(tools=[WEATHER], audio={"input": settings}))
         c.send(append(LOUD), COMMIT)
@@ -134,7 +129,7 @@ def test_what_the_user_says() -> None:
 def test_pace(modality: str) -> None:
     words = "one two three four five six"
     answers = [Answer(words, audio=0.3, real_time=True, delay=1), Answer(words, audio=120.0)]
-    with ReplayServer(answers=answers) as server, client(server) as c:
+    with checked(answers=answers) as server, client(server) as c:
         began = time.monotonic()
         c.send(respond(output_modalities=[modality]))
         c.until("response.content_part.added")
@@ -149,7 +144,7 @@ def test_pace(modality: str) -> None:
 
 def test_an_answer_in_real_time_is_interrupted_where_it_is() -> None:
     answer = Answer("word " * 1000, audio=60.0, real_time=True)
-    with ReplayServer(answers=[answer]) as server, client(server) as c:
+    with checked(answers=[answer]) as server, client(server) as c:
         c.send(RESPOND)
         events = [event for _ in range(3) for event in c.until("response.output_audio.delta")]
         c.send(append(LOUD))
@@ -215,7 +210,7 @@ def test_a_test_pushes_events(server: ReplayServer, open_client: Client) -> None
 
 
 def test_events_are_pushed_into_scripts() -> None:
-    with ReplayServer(script=['{"type":"response.create"}']) as server:
+    with checked(script=['{"type":"response.create"}']) as server:
         with client(server, skip=0) as c:
             server.sessions[0].push({"type": "error", "error": {"type": "t", "message": "No."}})
             assert c.recv()["error"]["message"] == "No."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from openai_realtime_client import ga, v1
 from openai_realtime_client.testing import ReplayServer
 from plain_client import (
     BETA,
@@ -32,6 +33,7 @@ from plain_client import (
         ("{}", "invalid_event", "type"),
         ('{"type":1}', "invalid_event", "type"),
         ('{"type":"no.such","event_id":"e"}', "invalid_value", "type"),
+        ('{"type":"response.cancel","event_id":5}', "invalid_type", "event_id"),
         ('{"type":"response.cancel","x":1,"event_id":"e"}', "unknown_parameter", "x"),
         (
             '{"type":"conversation.item.create","event_id":"e"}',
@@ -94,6 +96,7 @@ def test_messages_may_come_in_fragments(server: ReplayServer) -> None:
 
 @pytest.mark.parametrize("headers", [{}, BETA])
 def test_null_stands_for_absence(server: ReplayServer, headers: dict[str, str]) -> None:
+    params = (v1 if headers else ga).RealtimeResponseCreateParams
     with client(server, additional_headers=headers) as c:
         kind = {} if headers else {"type": "realtime"}
         changed = {"instructions": "Be brief.", "tools": [WEATHER]}
@@ -105,7 +108,7 @@ def test_null_stands_for_absence(server: ReplayServer, headers: dict[str, str]) 
         c.send({**text("Hi."), "previous_item_id": None, "event_id": None})
         c.send({"type": "response.create", "response": None, "event_id": None})
         first = c.until("rate_limits.updated")
-        c.send(respond(instructions=None, tools=None, tool_choice=None, metadata=None, input=None))
+        c.send(respond(**dict.fromkeys(params.__nullable__)))
         second = c.until("rate_limits.updated")
         error = c.error({**CANCEL, "response_id": None})
     assert updated["session"]["instructions"] == "You are a helpful assistant."
@@ -161,6 +164,11 @@ DETECTION = {"type": "server_vad"}
             update(audio={"input": {"transcription": {"languages": []}}}),
             "array_below_min_length",
             "audio.input.transcription.languages",
+        ),
+        (
+            update(tools=[{"type": "mcp", "server_label": "a", "allowed_callers": []}]),
+            "array_below_min_length",
+            "tools[0].allowed_callers",
         ),
     ],
 )

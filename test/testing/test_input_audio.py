@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from openai_realtime_client import ga
-from openai_realtime_client.testing import Faults, ReplayServer, audio
+from openai_realtime_client.testing import Answer, Faults, ReplayServer, audio
 from openai_realtime_client.testing.rules import Model, RealtimeRules
 from openai_realtime_client.testing.settings import Ids, new_session
 from plain_client import (
@@ -24,9 +24,11 @@ from plain_client import (
     RESPOND,
     Event,
     append,
+    checked,
     client,
     joined,
     only,
+    respond,
     response,
     sound,
     text,
@@ -310,7 +312,7 @@ def test_turn_detection_need_not_create_a_response(server: ReplayServer) -> None
 @pytest.mark.parametrize("interrupts", [True, False])
 def test_whether_speech_interrupts_is_a_setting(interrupts: bool) -> None:
     detection = {"type": "server_vad", "interrupt_response": interrupts}
-    with ReplayServer(faults=Faults(delay=0.01)) as server, client(server) as c:
+    with checked(faults=Faults(delay=0.01)) as server, client(server) as c:
         c.answer(update(audio={"input": {"turn_detection": detection}}))
         c.send(text("A long answer, please."), RESPOND)
         c.until("response.output_audio.delta")
@@ -320,7 +322,7 @@ def test_whether_speech_interrupts_is_a_setting(interrupts: bool) -> None:
 
 
 def test_speech_interrupts_a_response() -> None:
-    with ReplayServer(faults=Faults(delay=0.02)) as server, client(server) as c:
+    with checked(faults=Faults(delay=0.02)) as server, client(server) as c:
         c.send(text("A long answer, please."), RESPOND)
         c.until("response.output_audio.delta")
         c.send(append(LOUD))
@@ -331,3 +333,19 @@ def test_speech_interrupts_a_response() -> None:
     kinds = types(events)
     assert "input_audio_buffer.speech_started" in kinds
     assert kinds.index("input_audio_buffer.speech_started") < kinds.index("response.done")
+
+
+def test_speech_does_not_interrupt_what_is_not_of_the_conversation() -> None:
+    aside = Answer("One two three four.", audio=0.3, real_time=True)
+    with checked(answers=[aside]) as server, client(server) as c:
+        c.send(respond(conversation="none"))
+        c.until("response.output_audio.delta")
+        c.send(append(LOUD))
+        assert response(c.until("response.done"))["status"] == "completed"
+
+
+def test_speech_starts_anew_after_the_buffer_is_cleared(server: ReplayServer) -> None:
+    with client(server) as c:
+        for _ in range(2):
+            assert c.answer(append(LOUD))["type"] == "input_audio_buffer.speech_started"
+            assert c.answer(CLEAR)["type"] == "input_audio_buffer.cleared"

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from openai_realtime_client.testing import Call, McpTool, ReplayServer
+from openai_realtime_client.testing import Call, McpTool
 from plain_client import (
     RESPOND,
     Client,
     Event,
-    check_sent,
+    checked,
     client,
     item,
     only,
@@ -34,9 +34,8 @@ TOOLS = [
 
 @pytest.fixture
 def c() -> Iterator[Client]:
-    with ReplayServer(mcp={"calendar": TOOLS}) as server, client(server) as c:
+    with checked(mcp={"calendar": TOOLS}) as server, client(server) as c:
         yield c
-    check_sent(server.sessions[0])
 
 
 def calendar(**settings: Any) -> Event:
@@ -129,19 +128,20 @@ def test_a_call_waits_for_approval(c: Client, approve: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "needs"),
+    ("rule", "tool", "needs"),
     [
-        ("always", True),
-        ("never", False),
-        ({"never": {"tool_names": ["list_events"]}}, False),
-        ({"never": {"read_only": True}}, False),
-        ({"never": {"tool_names": ["add_event"]}}, True),
-        ({"always": {"tool_names": ["add_event"]}}, True),
+        ("always", "list_events", True),
+        ("never", "list_events", False),
+        ({"never": {"tool_names": ["list_events"]}}, "list_events", False),
+        ({"never": {"read_only": True}}, "list_events", False),
+        ({"never": {"read_only": True}}, "add_event", True),
+        ({"never": {"tool_names": ["add_event"]}}, "list_events", True),
+        ({"always": {"tool_names": ["add_event"]}}, "list_events", True),
     ],
 )
-def test_which_calls_need_approval(c: Client, rule: Any, needs: bool) -> None:
+def test_which_calls_need_approval(c: Client, rule: Any, tool: str, needs: bool) -> None:
     configured(c, require_approval=rule)
-    events = c.turn(text("List the events on Monday."), RESPOND)
+    events = c.turn(text(f"Use {tool} for Monday."), RESPOND)
     kind = response(events)["output"][0]["type"]
     assert kind == ("mcp_approval_request" if needs else "mcp_call")
 
@@ -159,7 +159,6 @@ def test_which_tools_are_offered(c: Client, allowed: Any, is_offered: bool) -> N
 
 def test_an_answer_calls_a_tool_that_is_unknown() -> None:
     answers = [Call("no_such", {}, "calendar")]
-    with ReplayServer(mcp={"calendar": TOOLS}, answers=answers) as server, client(server) as c:
+    with checked(mcp={"calendar": TOOLS}, answers=answers) as server, client(server) as c:
         [call] = response(c.turn(RESPOND))["output"]
-        check_sent(server.sessions[0])
     assert call["error"]["type"] == "protocol_error"

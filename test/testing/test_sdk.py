@@ -22,7 +22,7 @@ from websockets.exceptions import ConnectionClosed
 
 from openai_realtime_client import deviations, ga, v1
 from openai_realtime_client.realtime.connection import AsyncConnector, Connector
-from openai_realtime_client.testing import ReplayServer, ReplaySession
+from openai_realtime_client.testing import Answer, ReplayServer, ReplaySession
 from plain_client import (
     CANCEL,
     COMMIT,
@@ -34,6 +34,7 @@ from plain_client import (
     Event,
     append,
     item,
+    only,
     text,
     update,
 )
@@ -60,159 +61,105 @@ def function_output(received: list[Event]) -> Event:
 
 
 def truncate(received: list[Event]) -> Event:
-    [said] = [e for e in received if e["type"] == "response.output_audio.done"]
+    [said] = [e for e in received if e["type"].endswith("audio.done")]
     place = {"item_id": said["item_id"], "content_index": 0, "audio_end_ms": 100}
     return {"type": "conversation.item.truncate", **place}
 
 
 DONE = "rate_limits.updated"
-NO_TURNS: Event = {"input": {"turn_detection": None, "transcription": {"model": "whisper-1"}}}
 TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
+TRANSCRIPTION = {"model": "whisper-1"}
 
-SCENES: dict[str, list[Step]] = {
-    "session update": [
-        update(
-            instructions="Be brief.",
-            output_modalities=["text"],
-            max_output_tokens=100,
-            tool_choice="auto",
-            audio={
-                "input": {
-                    "format": {"type": "audio/pcm", "rate": 24000},
-                    "noise_reduction": {"type": "near_field"},
-                    "turn_detection": {"type": "semantic_vad", "eagerness": "low"},
-                },
-                "output": {"voice": "marin", "speed": 1.5},
-            },
-        ),
-        "session.updated",
-    ],
-    "text": [
-        update(output_modalities=["text"]),
-        "session.updated",
-        text("Hello there."),
-        RESPOND,
-        DONE,
-        named("mine", "And again."),
-        RESPOND,
-        DONE,
-    ],
-    "audio": [
-        update(audio=NO_TURNS),
-        "session.updated",
-        append(LOUD),
-        append(LOUD),
-        COMMIT,
-        TRANSCRIBED,
-        RESPOND,
-        DONE,
-    ],
-    "turn detection": [append(LOUD + QUIET * 2), DONE],
-    "tool call": [
-        update(output_modalities=["text"], tools=[WEATHER]),
-        "session.updated",
-        text("What is the weather in London?"),
-        RESPOND,
-        DONE,
-        function_output,
-        RESPOND,
-        DONE,
-    ],
-    "error": [
-        {"type": "conversation.item.delete", "item_id": "nobody", "event_id": "mine"},
-        "error",
-        {**CANCEL, "event_id": "mine_too"},
-        "error",
-        {**COMMIT, "event_id": "empty"},
-        "error",
-        text("Hello."),
-        RESPOND,
-        DONE,
-    ],
-    "out of band": [
-        named("remembered", "Remember this."),
-        "conversation.item.done",
-        {
-            "type": "response.create",
-            "response": {
-                "conversation": "none",
-                "output_modalities": ["text"],
-                "instructions": "Sum it up.",
-                "metadata": {"topic": "summary"},
-                "input": [{"type": "item_reference", "id": "remembered"}],
-            },
-        },
-        DONE,
-        RESPOND,
-        DONE,
-    ],
-    "items": [
-        named("one", "One."),
-        "conversation.item.done",
-        {**named("zero", "Zero."), "previous_item_id": "root"},
-        "conversation.item.done",
-        {"type": "conversation.item.retrieve", "item_id": "one"},
-        "conversation.item.retrieved",
-        {"type": "conversation.item.delete", "item_id": "zero"},
-        "conversation.item.deleted",
-        RESPOND,
-        DONE,
-        truncate,
-        "conversation.item.truncated",
-        append(LOUD),
-        {"type": "input_audio_buffer.clear"},
-    ],
-}
-SCENES["items"].append("input_audio_buffer.cleared")
 
-V1_SCENES: dict[str, list[Step]] = {
-    "text": [
-        {"type": "session.update", "session": {"modalities": ["text"], "voice": "ash"}},
-        "session.updated",
-        text("Hello there."),
-        RESPOND,
-        DONE,
-    ],
-    "audio": [
-        {"type": "session.update", "session": {"turn_detection": None}},
-        "session.updated",
-        append(LOUD),
-        COMMIT,
-        "conversation.item.created",
-        RESPOND,
-        DONE,
-    ],
-    "tool call": [
-        {"type": "session.update", "session": {"modalities": ["text"], "tools": [WEATHER]}},
-        "session.updated",
-        text("What is the weather in London?"),
-        RESPOND,
-        DONE,
-        function_output,
-        RESPOND,
-        DONE,
-    ],
-    "error": [
-        {"type": "conversation.item.delete", "item_id": "nobody", "event_id": "mine"},
-        "error",
-        text("Hello."),
-        RESPOND,
-        DONE,
-    ],
-    "out of band": [
-        text("Hello."),
-        "conversation.item.created",
-        {
-            "type": "response.create",
-            "response": {"conversation": "none", "modalities": ["text"], "metadata": {"n": "1"}},
-        },
-        DONE,
-    ],
-}
+def scenes(protocol: str) -> dict[str, list[Step]]:
+    """Sessions by what they are about; those of `v1` have its names for settings and events."""
+    if protocol == "ga":
+        in_text: Event = {"output_modalities": ["text"]}
+        no_turns: Event = {
+            "audio": {"input": {"turn_detection": None, "transcription": TRANSCRIPTION}}
+        }
+        settings, added = {"type": "realtime"}, "conversation.item.done"
+        remembered: Event = {"type": "item_reference", "id": "remembered"}
+    else:
+        in_text = {"modalities": ["text"]}
+        no_turns = {"turn_detection": None, "input_audio_transcription": TRANSCRIPTION}
+        settings, added = {"voice": "ash"}, "conversation.item.created"
+        remembered = text("Remember this.")["item"]  # it has no references
+    aside = {"conversation": "none", "metadata": {"topic": "summary"}, "input": [remembered]}
+
+    def configure(**more: Any) -> list[Step]:
+        return [{"type": "session.update", "session": settings | more}, "session.updated"]
+
+    return {
+        "text": [
+            *configure(**in_text),
+            text("Hello there."),
+            RESPOND,
+            DONE,
+            named("mine", "And again."),
+            RESPOND,
+            DONE,
+        ],
+        "audio": [
+            *configure(**no_turns),
+            append(LOUD),
+            append(LOUD),
+            COMMIT,
+            TRANSCRIBED,
+            RESPOND,
+            DONE,
+        ],
+        "turn detection": [append(LOUD + QUIET * 2), DONE],
+        "tool call": [
+            *configure(**in_text, tools=[WEATHER]),
+            text("What is the weather in London?"),
+            RESPOND,
+            DONE,
+            function_output,
+            RESPOND,
+            DONE,
+        ],
+        "error": [
+            {"type": "conversation.item.delete", "item_id": "nobody", "event_id": "mine"},
+            "error",
+            {**CANCEL, "event_id": "mine_too"},
+            "error",
+            {**COMMIT, "event_id": "empty"},
+            "error",
+            text("Hello."),
+            RESPOND,
+            DONE,
+        ],
+        "out of band": [
+            named("remembered", "Remember this."),
+            added,
+            {"type": "response.create", "response": {**in_text, **aside}},
+            DONE,
+            RESPOND,
+            DONE,
+        ],
+        "items": [
+            named("one", "One."),
+            added,
+            {**named("zero", "Zero."), "previous_item_id": "root"},
+            added,
+            {"type": "conversation.item.retrieve", "item_id": "one"},
+            "conversation.item.retrieved",
+            {"type": "conversation.item.delete", "item_id": "zero"},
+            "conversation.item.deleted",
+            RESPOND,
+            DONE,
+            truncate,
+            "conversation.item.truncated",
+            append(LOUD),
+            {"type": "input_audio_buffer.clear"},
+            "input_audio_buffer.cleared",
+        ],
+    }
+
 
 # What is answered in each, in text or as the transcript of audio.
 SAID = {
-    "session update": [],
     "text": ["You said: Hello there.", "You said: And again."],
     "audio": ["You said: Audio of 200 ms."],
     "turn detection": ["You said: Audio of 300 ms."],
@@ -220,14 +167,24 @@ SAID = {
     "error": ["You said: Hello."],
     "out of band": ["You said: Remember this."] * 2,
     "items": ["You said: One."],
+    "session update": [],
 }
-V1_SAID = {
-    "text": ["You said: Hello there."],
-    "audio": ["You said: Audio of 100 ms."],
-    "tool call": ["The function said: Foggy."],
-    "error": ["You said: Hello."],
-    "out of band": ["You said: Hello."],
-}
+UPDATE = update(
+    instructions="Be brief.",
+    output_modalities=["text"],
+    max_output_tokens=100,
+    tool_choice="auto",
+    audio={
+        "input": {
+            "format": {"type": "audio/pcm", "rate": 24000},
+            "noise_reduction": {"type": "near_field"},
+            "turn_detection": {"type": "semantic_vad", "eagerness": "low"},
+        },
+        "output": {"voice": "marin", "speed": 1.5},
+    },
+)
+SCENES = {**scenes("ga"), "session update": [UPDATE, "session.updated"]}
+V1_SCENES = scenes("v1")
 
 
 class Client:
@@ -437,11 +394,21 @@ def test_a_session_in_ga(server: ReplayServer, opened: Opened, name: str) -> Non
 @pytest.mark.parametrize("opened", [*SDK_V1, ours_v1, ours_v1_sync])
 @pytest.mark.parametrize("name", V1_SCENES)
 def test_a_session_in_v1(server: ReplayServer, opened: Opened, name: str) -> None:
-    assert said(hold(server, opened, V1_SCENES[name])) == V1_SAID[name]
+    assert said(hold(server, opened, V1_SCENES[name])) == SAID[name]
     [session] = server.sessions
     assert session.protocol == "v1"
     assert session.request_path == f"/v1/realtime?model={V1_MODEL}"
     assert session.headers["openai-beta"] == "realtime=v1"
+
+
+@pytest.mark.parametrize("opened", [*SDK_GA, *SDK_V1])
+def test_the_user_of_the_sdk_interrupts(opened: Opened) -> None:
+    delta = "response.audio.delta" if opened in SDK_V1 else "response.output_audio.delta"
+    story = Answer("word " * 1000, audio=60.0, real_time=True)
+    with ReplayServer(api_key=KEY, answers=[story]) as server:
+        client = hold(server, opened, [RESPOND, delta, append(LOUD), DONE])
+    ended = only(client.received, "response.done")["response"]
+    assert ended["status_details"] == {"type": "cancelled", "reason": "turn_detected"}
 
 
 # Our clients in its place

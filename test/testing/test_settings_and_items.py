@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from openai_realtime_client.testing import ReplayServer
+from openai_realtime_client.testing.conversation import Conversation
+from openai_realtime_client.testing.settings import Ids
 from plain_client import (
     BETA,
     RESPOND,
@@ -139,7 +141,8 @@ def test_the_type_of_a_session_and_a_voice_in_use_cannot_change(server: ReplaySe
         c.turn(text("Hi."), RESPOND)
         error = c.error(update(audio={"output": {"voice": "ash"}}))
         assert error["code"] == "cannot_update_voice"
-        updated = c.answer(update(model="other"))
+        # Naming it again does not change it.
+        updated = c.answer(update(model="other", audio={"output": {"voice": "alloy"}}))
     assert updated["session"]["model"] == "gpt-realtime-2.1"
 
 
@@ -187,13 +190,14 @@ def test_spoken_items_are_truncated(server: ReplayServer) -> None:
         truncated = c.answer(truncate)
         retrieved = c.answer({"type": "conversation.item.retrieve", "item_id": spoken})
         too_long = c.error({**truncate, "audio_end_ms": 121})
+        before = c.error({**truncate, "audio_end_ms": -1})
         no_part = c.error({**truncate, "content_index": 1})
         of_user = c.error({**truncate, "item_id": user})
     assert truncated["type"] == "conversation.item.truncated"
     assert truncated["item_id"] == spoken
     assert (truncated["content_index"], truncated["audio_end_ms"]) == (0, 120)
     assert retrieved["item"]["content"] == [{"type": "output_audio"}]
-    assert too_long["param"] == "audio_end_ms"
+    assert too_long["param"] == before["param"] == "audio_end_ms"
     assert no_part["param"] == of_user["param"] == "content_index"
 
 
@@ -217,6 +221,13 @@ def test_unknown_items_are_errors(
     assert error["code"] == code
     assert error["param"] == "item_id"
     assert error["event_id"] == "mine"
+
+
+def test_events_have_items_as_they_were() -> None:
+    item: Event = {"id": "mine", "type": "function_call", "arguments": ""}
+    event = Conversation(Ids(1)).begin(item)
+    item["arguments"] += "{}"
+    assert event["item"]["arguments"] == ""
 
 
 def test_unknown_neighbours_and_references_are_errors(server: ReplayServer) -> None:

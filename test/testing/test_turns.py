@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from openai_realtime_client.testing import Faults, ReplayServer
+from openai_realtime_client.testing import Answer, Faults, ReplayServer
 from plain_client import (
     BETA,
     CANCEL,
     RESPOND,
     WEATHER,
     Event,
-    check_sent,
+    checked,
     client,
     item,
     joined,
@@ -281,11 +281,10 @@ def test_arguments_come_from_somewhere_when_nothing_was_said(server: ReplayServe
 
 
 def test_a_conversation_has_one_response_at_a_time() -> None:
-    with ReplayServer(faults=Faults(delay=0.01)) as server, client(server) as c:
+    with checked(faults=Faults(delay=0.01)) as server, client(server) as c:
         c.send(RESPOND, {**RESPOND, "event_id": "second"})
         c.send(respond(conversation="none", metadata={"n": "3"}))
         events = c.until("rate_limits.updated") + c.until("rate_limits.updated")
-        check_sent(server.sessions[0])
     error = only(events, "error")["error"]
     assert error["code"] == "conversation_already_has_active_response"
     assert error["event_id"] == "second"
@@ -296,7 +295,7 @@ def test_a_conversation_has_one_response_at_a_time() -> None:
 
 @pytest.mark.parametrize("by_id", [False, True])
 def test_a_response_is_cancelled(by_id: bool) -> None:
-    with ReplayServer(faults=Faults(delay=0.01)) as server, client(server) as c:
+    with checked(faults=Faults(delay=0.01)) as server, client(server) as c:
         c.answer(update(output_modalities=["text"]))
         words = "one two three four five six seven eight nine ten"
         c.send(text(words), RESPOND)
@@ -305,7 +304,6 @@ def test_a_response_is_cancelled(by_id: bool) -> None:
         c.send({**CANCEL, "response_id": response_id} if by_id else CANCEL)
         events = c.until("rate_limits.updated")
         again = c.turn(RESPOND)
-        check_sent(server.sessions[0])
     ended = response(events)
     assert ended["status"] == "cancelled"
     assert ended["status_details"] == {"type": "cancelled", "reason": "client_cancelled"}
@@ -324,6 +322,17 @@ def test_a_response_is_cancelled(by_id: bool) -> None:
     assert output["status"] == "incomplete"
     assert output["content"][0]["text"] == said
     assert response(again)["status"] == "completed"
+
+
+def test_one_of_two_responses_is_cancelled() -> None:
+    story = Answer("word " * 100, audio=1.0, real_time=True)
+    with checked(answers=[story] * 2) as server, client(server) as c:
+        c.send(RESPOND, respond(conversation="none"))
+        created = [c.until("response.created")[-1]["response"]["id"] for _ in range(2)]
+        c.send({**CANCEL, "response_id": created[1]})
+        ended = [c.until("response.done")[-1]["response"] for _ in range(2)]
+    statuses = {each["id"]: each["status"] for each in ended}
+    assert statuses == dict(zip(created, ["completed", "cancelled"], strict=True))
 
 
 def test_there_may_be_nothing_to_cancel(server: ReplayServer) -> None:
