@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from argparse import Namespace
 from base64 import b64encode
@@ -20,7 +21,6 @@ from openai_realtime_client import (
 from openai_realtime_client.cli.display import (
     Row,
     Screen,
-    audio_size,
     show_error,
     show_event,
     span_text,
@@ -38,7 +38,6 @@ __all__ = ["run"]
 Event = dict[str, Any]
 
 _CLOSE_TIMEOUT = 2
-_BYTES_OF_MS = 48
 # The pace of the embedded server, in seconds from event to event: time to interrupt it.
 _PACE = 0.005
 
@@ -135,8 +134,8 @@ class _Demo:
         self._send({"type": "input_audio_buffer.commit"})
         self._send({"type": "response.create"})
         piece = self._until("response.output_audio.delta")
-        milliseconds = (audio_size(piece) or 0) // _BYTES_OF_MS
-        heard = self._conversation.heard(piece.get("item_id"), milliseconds)
+        # All that has come by then.
+        heard = self._conversation.heard(piece.get("item_id"), math.inf)
         self._send({"type": "response.cancel"})
         self._finish("cancelled", "completed")
         if heard:

@@ -78,10 +78,6 @@ _BAD: dict[str, str | Event] = {
 }
 
 
-class _EndedError(Exception):
-    """The session has ended, which was reported."""
-
-
 @dataclass
 class Finding:
     """One thing that is wrong with a server, as often as it happened.
@@ -205,6 +201,8 @@ class _Session:
         self._order = Order(protocol)
         # Answers that were asked for and have not come.
         self._due: Counter[str] = Counter()
+        # What the server would close the session for, if it did now.
+        self._cause = ""
 
     def play(self, turn: Callable[[_Session], None]) -> None:
         """Play a turn from `session.created` to the end of the session."""
@@ -216,9 +214,7 @@ class _Session:
                 for problem in self._order.end():
                     self.report(*problem)
         except ConnectionClosedError as error:
-            self.report("closed", "session", str(error))
-        except _EndedError:
-            pass
+            self.report("closed", "session", f"{self._cause}{error}")
         finally:
             self.connection.close()
 
@@ -273,18 +269,16 @@ class _Session:
 
     def refuses(self, event: str | Event, what: str) -> None:
         """Send something invalid: an `error` has to answer it, and the session to go on."""
-        try:
-            if isinstance(event, str):
-                # `send` takes nothing that is not an event.
-                self.connection._send("", event.encode(), None)  # pyright: ignore[reportPrivateUsage]
-                self.gets_error(what)
-            else:
-                event_id = f"check_{event['type']}"
-                self.connection.send({**event, "event_id": event_id})
-                self.gets_error(what, event_id)
-        except ConnectionClosedError as error:
-            self.report("closed", "session", f"by {what}: {error}")
-            raise _EndedError from None
+        self._cause = f"by {what}: "
+        if isinstance(event, str):
+            # `send` takes nothing that is not an event.
+            self.connection._send("", event.encode(), None)  # pyright: ignore[reportPrivateUsage]
+            self.gets_error(what)
+        else:
+            event_id = f"check_{event['type']}"
+            self.connection.send({**event, "event_id": event_id})
+            self.gets_error(what, event_id)
+        self._cause = ""
 
     def gets_error(self, what: str, event_id: str | None = None) -> bool:
         """Whether an `error` answers what was sent last, as it has to; the session has to go on."""
