@@ -425,6 +425,18 @@ def problems(*events: Event) -> list[tuple[str, str]]:
     return [(found.kind, found.type) for event in events for found in order.add(event)]
 
 
+def test_nothing_comes_before_the_session(good: ReplayServer) -> None:
+    limits = {"type": "rate_limits.updated", "event_id": "event_x", "rate_limits": []}
+    findings = found(
+        good,
+        lambda event: [limits, event] if event["type"] == "session.created" else [event],
+        timeout=30,
+    )
+    assert [(each.kind, each.type, each.about) for each in findings] == [
+        ("out of order", "rate_limits.updated", "before session.created")
+    ]
+
+
 def test_each_response_has_an_order_of_its_own() -> None:
     first, second = ([step(response, name) for name in STEPS] for response in ("r1", "r2"))
     assert problems(*first, *second) == []
