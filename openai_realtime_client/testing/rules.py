@@ -147,7 +147,7 @@ class RealtimeRules(Rules):
     def _append(self, event: Event) -> Sequence[Event]:
         data, detection = audio.decoded(event["audio"]), self._listening.get("turn_detection")
         # `semantic_vad` has no levels.
-        levels: Event | None = {**LEVELS, **given(detection)} if detection else None
+        levels: Event | None = {**LEVELS, **detection} if detection else None
         events: list[Event] = []
         for what, at_ms in self._buffer.append(data, self._encoding, levels):
             begin_or_end = self._speech_started if what == "started" else self._speech_stopped

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import copy
 import hmac
 import socket
 import threading
@@ -347,7 +346,7 @@ class ReplayServer(Generic[Received, Sent]):
         model = request.query.get("model") or request.query.get("deployment")
         call = self._call(request)
         issued, _ = self._endpoints.secrets.get(request.key, (None, 0))
-        settings = copy.deepcopy(call.settings if call else issued)  # Sessions change theirs.
+        settings = call.settings if call else issued
         if request.is_translation:
             translation = new_translation(ids("sess"), model or "gpt-realtime-translate")
             return TranslationRules(settings or translation, ids)

@@ -101,7 +101,7 @@ def merge(session: Event, update: Event) -> Event:
     detection = listening.get("turn_detection")
     if detection and session["type"] == "realtime":
         default = _DETECTIONS.get(detection.get("type"), {})
-        listening["turn_detection"] = {**default, **given(detection)}
+        listening["turn_detection"] = {**default, **detection}
     if listening.get("transcription"):
         settings = {"language": None, "prompt": None, **listening["transcription"]}
         listening["transcription"] = settings

@@ -39,14 +39,14 @@ def said(events: list[Event]) -> str:
 
 
 def test_answers_are_given_one_per_turn_and_to_each_session() -> None:
-    answers = ["First.", None, Call("get_weather", {"city": "Rome"})]
+    answers = ["First.", None, Call("get_weather", {"city": "Zürich"})]
     with checked(answers=iter(answers)) as server:
         for _ in range(2):
             with client(server) as c:
                 assert said(c.turn(text("Hi."), RESPOND)) == "First."
                 assert said(c.turn(RESPOND)) == "You said: Hi."
                 done = only(c.turn(RESPOND), "response.function_call_arguments.done")
-                assert (done["name"], done["arguments"]) == ("get_weather", '{"city": "Rome"}')
+                assert (done["name"], done["arguments"]) == ("get_weather", '{"city": "Zürich"}')
                 assert said(c.turn(RESPOND)) == "You said: Hi."
 
 

@@ -33,6 +33,7 @@ from plain_client import (
         ("{}", "invalid_event", "type"),
         ('{"type":1}', "invalid_event", "type"),
         ('{"type":"no.such","event_id":"e"}', "invalid_value", "type"),
+        ('{"type":"response.cancel","event_id":5}', "invalid_type", "event_id"),
         ('{"type":"response.cancel","x":1,"event_id":"e"}', "unknown_parameter", "x"),
         (
             '{"type":"conversation.item.create","event_id":"e"}',
@@ -163,6 +164,11 @@ DETECTION = {"type": "server_vad"}
             update(audio={"input": {"transcription": {"languages": []}}}),
             "array_below_min_length",
             "audio.input.transcription.languages",
+        ),
+        (
+            update(tools=[{"type": "mcp", "server_label": "a", "allowed_callers": []}]),
+            "array_below_min_length",
+            "tools[0].allowed_callers",
         ),
     ],
 )

@@ -130,6 +130,15 @@ def instead(kind: str, *others: Event | str | int) -> Change:
     return lambda event: list(others) if event["type"] == kind else [event]
 
 
+def part_after_its_item(event: Event) -> Answer:
+    if event["type"] != "response.output_item.done":
+        return [event]
+    place = {"item_id": event["item"]["id"], "output_index": event["output_index"]}
+    place |= {"content_index": 9, "response_id": event["response_id"]}
+    part = {"part": {"type": "text", "text": ""}, "event_id": f"{event['event_id']}_part"}
+    return [event, {"type": "response.content_part.added", **place, **part}]
+
+
 KINDS = [
     "response.created",
     "response.output_item.added",
@@ -227,6 +236,7 @@ FAULTS: list[tuple[Change, str, str]] = [
     (put("session.updated", "event_1", "event_id"), "twice", "session.updated"),
     (put("input_audio_buffer.committed", "x", "item_id"), "wrong", "conversation.item.added"),
     (put("response.done", "message", "response", "output", 0, "type"), "missing", CALL),
+    (part_after_its_item, "out of order", "response.content_part.added"),
     # Refusals.
     (instead("conversation.item.retrieved", ERROR), "refused", "error"),
     (drop("error"), "not refused", "error"),
@@ -258,6 +268,13 @@ def test_a_fault_is_found_once_with_its_event_and_how_often_it_came(good: Replay
     assert str(finding) == (
         f"text: deviation: session.updated: unknown field at session.new ({finding.count} times)"
     )
+
+
+def test_what_is_missing_is_found_once(good: ReplayServer) -> None:
+    findings = found(good, drop("response.output_text.done"))
+    assert [(each.kind, each.type, each.about) for each in findings] == [
+        ("missing", "response.output_text.done", "before response.content_part.done")
+    ]
 
 
 def test_findings_that_differ_in_ids_or_indices_are_one(good: ReplayServer) -> None:

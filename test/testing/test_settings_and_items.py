@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from openai_realtime_client.testing import ReplayServer
+from openai_realtime_client.testing.conversation import Conversation
+from openai_realtime_client.testing.settings import Ids
 from plain_client import (
     BETA,
     RESPOND,
@@ -219,6 +221,13 @@ def test_unknown_items_are_errors(
     assert error["code"] == code
     assert error["param"] == "item_id"
     assert error["event_id"] == "mine"
+
+
+def test_events_have_items_as_they_were() -> None:
+    item: Event = {"id": "mine", "type": "function_call", "arguments": ""}
+    event = Conversation(Ids(1)).begin(item)
+    item["arguments"] += "{}"
+    assert event["item"]["arguments"] == ""
 
 
 def test_unknown_neighbours_and_references_are_errors(server: ReplayServer) -> None:
