@@ -248,6 +248,11 @@ FAULTS: list[tuple[Change, str, str]] = [
     (put("session.updated", "event_1", "event_id"), "twice", "session.updated"),
     (put("input_audio_buffer.committed", "x", "item_id"), "wrong", "conversation.item.added"),
     (put("response.done", "message", "response", "output", 0, "type"), "missing", CALL),
+    (
+        put("input_audio_buffer.committed", "item_x", "item_id"),
+        "wrong",
+        "conversation.item.added",
+    ),
     (part_after_its_item, "out of order", "response.content_part.added"),
     *((calls_with(name=name), "wrong", "response.done") for name in ("", "get_wether")),
     *((calls_with(arguments=text), "wrong", "response.done") for text in ("{", "[]")),
