@@ -72,9 +72,12 @@ def changed(wire: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict[str
 
 
 def assert_kept(parse: Parse, wire: dict[str, Any]) -> Any:
-    event = parse(json.dumps(wire))
-    assert same(event.to_dict(), wire)
-    assert same(json.loads(event.to_json()), wire)
+    text = json.dumps(wire)
+    event = parse(text)
+    for each in (event, parse(text.encode())):
+        assert type(each) is type(event)
+        assert same(each.to_dict(), wire)
+        assert same(json.loads(each.to_json()), wire)
     return event
 
 
@@ -230,21 +233,14 @@ def test_events_that_fit_do_not_deviate(protocol: Protocol, union: str, parser: 
             assert kind == "unknown field" or is_untagged, path
 
 
-@pytest.mark.parametrize("parse", [v1.parse_server_event, ga.parse_client_event])
-@pytest.mark.parametrize(
-    "data",
-    [
-        "",
-        " ",
-        "not json",
-        "[]",
-        "5",
-        '"text"',
-        "null",
-        "{}",
-        '{"type":null}',
-        '{"type":5}',
-        '{"type":["error"]}',
+# What the message says in its one line, and the texts that it is about.
+REFUSED: dict[str, list[str | bytes]] = {
+    "object": ["[]", "5", '"text"', "null"],
+    "type": [
+        *("{}", '{"event_id":"e"}', '{"type":null}', '{"type":5}', '{"type":["error"]}'),
+    ],
+    "JSON": [
+        *("", " ", "not json", b"\xff", "{'type':'ping'}"),
         '{"type":"error"',
         '{"type":"error"}{}',
         '{"type":"input_audio_buffer.cleared","event_id":"fits but for this","x":NaN}',
@@ -260,12 +256,18 @@ def test_events_that_fit_do_not_deviate(protocol: Protocol, union: str, parser: 
         '{"type":"ping","x":' + '{"a":' * 10_000 + "1" + "}" * 10_001,
         '{"type":"ping","x":0123}',
         '{"type":"ping","x":"\n"}',
-        "{'type':'ping'}",
     ],
-    ids=lambda data: repr(data[:30]),
+}
+
+
+@pytest.mark.parametrize("parse", [v1.parse_server_event, ga.parse_client_event])
+@pytest.mark.parametrize(
+    ("word", "data"),
+    [(word, each) for word, several in REFUSED.items() for each in several],
+    ids=lambda value: repr(value[:30]),
 )
-def test_hostile_input_is_refused(parse: Parse, data: str | bytes) -> None:
-    with pytest.raises(InvalidEventError) as caught:
+def test_hostile_input_is_refused_in_one_line(parse: Parse, word: str, data: str | bytes) -> None:
+    with pytest.raises(InvalidEventError, match=word) as caught:
         parse(data)
     message = str(caught.value)
     assert len(message) <= 200

@@ -137,6 +137,13 @@ def test_rule(rule: tuple[str, str]) -> None:
         assert not any(change.is_breaking for change in found), found
 
 
+def test_what_is_removed_breaks_and_so_does_what_programs_must_follow() -> None:
+    follow = {"required field", "required parameter", "newly required", "signature"}
+    follow |= {"type", "type of the values"}
+    breaking = {rule for rule, breaks in changes.RULES.items() if breaks}
+    assert breaking == {rule for rule in changes.RULES if rule[0] == "-" or rule[1] in follow}
+
+
 def test_each_rule_has_a_case() -> None:
     assert {*CASES, ("-", "protocol"), ("+", "protocol")} == {*changes.RULES}
 

@@ -471,10 +471,33 @@ def problems(*events: Event) -> list[tuple[str, str]]:
     return [(found.kind, found.type) for event in events for found in order.add(event)]
 
 
+def test_nothing_comes_before_the_session(good: ReplayServer) -> None:
+    limits = {"type": "rate_limits.updated", "event_id": "event_x", "rate_limits": []}
+    findings = found(
+        good,
+        lambda event: [limits, event] if event["type"] == "session.created" else [event],
+        timeout=30,
+    )
+    assert [(each.kind, each.type, each.about) for each in findings] == [
+        ("out of order", "rate_limits.updated", "before session.created")
+    ]
+
+
 def test_each_response_has_an_order_of_its_own() -> None:
     first, second = ([step(response, name) for name in STEPS] for response in ("r1", "r2"))
     assert problems(*first, *second) == []
     assert problems(*first[:3], *second[:3], *first[3:], *second[3:]) == []
+
+
+def test_what_has_to_be_there_before_an_item_or_a_part_ends() -> None:
+    begun = [step("r1", name) for name in STEPS[:3]]
+    text = step("r1", "content_part.done", part={"type": "text"})
+    assert problems(*begun, text) == [("missing", "response.output_text.done")]
+    call = step("r1", "output_item.done", item={"id": "item_of_r1", "type": "function_call"})
+    assert problems(*begun[:2], call) == [("missing", "response.function_call_arguments.done")]
+    # Of this response, no item was added to the conversation.
+    other = [step("r3", name) for name in ("created", "output_item.added", "output_item.done")]
+    assert problems(*other) == [("missing", "conversation.item.added")]
 
 
 def test_nothing_begins_in_what_has_ended() -> None:
