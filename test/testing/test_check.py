@@ -139,6 +139,18 @@ def part_after_its_item(event: Event) -> Answer:
     return [event, {"type": "response.content_part.added", **place, **part}]
 
 
+def calls_with(**fields: str) -> Change:
+    """Change the calls in the output of a response."""
+
+    def change(event: Event) -> Answer:
+        if event["type"] == "response.done":
+            for item in event["response"]["output"]:
+                item |= fields if item["type"] == "function_call" else {}
+        return [event]
+
+    return change
+
+
 KINDS = [
     "response.created",
     "response.output_item.added",
@@ -236,7 +248,14 @@ FAULTS: list[tuple[Change, str, str]] = [
     (put("session.updated", "event_1", "event_id"), "twice", "session.updated"),
     (put("input_audio_buffer.committed", "x", "item_id"), "wrong", "conversation.item.added"),
     (put("response.done", "message", "response", "output", 0, "type"), "missing", CALL),
+    (
+        put("input_audio_buffer.committed", "item_x", "item_id"),
+        "wrong",
+        "conversation.item.added",
+    ),
     (part_after_its_item, "out of order", "response.content_part.added"),
+    *((calls_with(name=name), "wrong", "response.done") for name in ("", "get_wether")),
+    *((calls_with(arguments=text), "wrong", "response.done") for text in ("{", "[]")),
     # Refusals.
     (instead("conversation.item.retrieved", ERROR), "refused", "error"),
     (drop("error"), "not refused", "error"),
@@ -268,6 +287,16 @@ def test_a_fault_is_found_once_with_its_event_and_how_often_it_came(good: Replay
     assert str(finding) == (
         f"text: deviation: session.updated: unknown field at session.new ({finding.count} times)"
     )
+
+
+def test_responses_without_what_was_asked_for(good: ReplayServer) -> None:
+    findings = found(good, put("response.done", [], "response", "output"), timeout=30)
+    assert {each.about for each in findings if each.kind == "missing"} == {
+        "no message in a text turn",
+        "no message in an audio turn",
+        "no function_call, though tool_choice is required",
+        "no message after the output of a function",
+    }
 
 
 def test_what_is_missing_is_found_once(good: ReplayServer) -> None:
