@@ -65,48 +65,19 @@ def test_the_summary(event: Event, text: str) -> None:
     assert summarize(event) == text
 
 
-SUMMARY_FIELDS = [
-    "error",
-    "session",
-    "response",
-    "item",
-    "part",
-    "delta",
-    "audio",
-    "text",
-    "rate_limits",
-]
+# What summaries look into.
+FIELDS = "error session response item part delta audio text rate_limits type usage output content"
+KEYS = st.sampled_from([*FIELDS.split(), "tools", "tool_choice", "name", "status_details"])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                [
-                    *SUMMARY_FIELDS,
-                    "type",
-                    "usage",
-                    "output",
-                    "content",
-                    "tools",
-                    "name",
-                    "status_details",
-                ]
-            ),
-            inner,
-            max_size=4,
-        )
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
     max_leaves=10,
 )
 TYPES = st.sampled_from(["response.create", "response.done", "a.audio.delta", "error", "x"])
 
 
 @settings(DRAWN, max_examples=100)
-@given(
-    TYPES,
-    st.dictionaries(st.sampled_from(["error", "session", "response", "item"]) | st.text(), JSON),
-)
+@given(TYPES, st.dictionaries(KEYS | st.text(), JSON))
 def test_the_summary_of_anything(kind: str, event: Event) -> None:
     assert isinstance(summarize({**event, "type": kind}), str)
 

@@ -433,6 +433,7 @@ SUPPORTED = {
     "properties called like keywords",
     "numbers that are known values",
     "formats and uniqueItems",
+    "limits of numbers, text and lists",
     "a description that ends in a quote",
     "a pipe in a pattern",
 }
@@ -672,6 +673,16 @@ assert thing.to_json() == {text!r}
 print(thing.const, thing.ref, thing.tags, thing.extra, thing.rate, len(deviations(thing)))
 """
     assert of_kitchen(kitchen, program) == "c r ['u'] [{'a': None}] 48000 0\n"
+
+
+def test_limits(kitchen: Path) -> None:
+    program = """
+thing = Thing.from_json('{"id":"a","size":-1,"$ref":"longer","tags":[]}')
+print(sorted(Thing.__limits__), deviations(thing), SimpleShort.__limits__)
+"""
+    limits = [("ref", None, 4), ("size", 0, None), ("tags", 1, 9)]
+    assert of_kitchen(kitchen, program) == f"{limits} [] ()\n"
+    assert "| [optional] [fewest `1`] [most `9`] |" in page(kitchen, "Thing")
 
 
 def test_quotes_and_pipes_on_pages(kitchen: Path) -> None:

@@ -139,6 +139,18 @@ def part_after_its_item(event: Event) -> Answer:
     return [event, {"type": "response.content_part.added", **place, **part}]
 
 
+def calls_with(**fields: str) -> Change:
+    """Change the calls in the output of a response."""
+
+    def change(event: Event) -> Answer:
+        if event["type"] == "response.done":
+            for item in event["response"]["output"]:
+                item |= fields if item["type"] == "function_call" else {}
+        return [event]
+
+    return change
+
+
 KINDS = [
     "response.created",
     "response.output_item.added",
@@ -236,7 +248,14 @@ FAULTS: list[tuple[Change, str, str]] = [
     (put("session.updated", "event_1", "event_id"), "twice", "session.updated"),
     (put("input_audio_buffer.committed", "x", "item_id"), "wrong", "conversation.item.added"),
     (put("response.done", "message", "response", "output", 0, "type"), "missing", CALL),
+    (
+        put("input_audio_buffer.committed", "item_x", "item_id"),
+        "wrong",
+        "conversation.item.added",
+    ),
     (part_after_its_item, "out of order", "response.content_part.added"),
+    *((calls_with(name=name), "wrong", "response.done") for name in ("", "get_wether")),
+    *((calls_with(arguments=text), "wrong", "response.done") for text in ("{", "[]")),
     # Refusals.
     (instead("conversation.item.retrieved", ERROR), "refused", "error"),
     (drop("error"), "not refused", "error"),
@@ -268,6 +287,16 @@ def test_a_fault_is_found_once_with_its_event_and_how_often_it_came(good: Replay
     assert str(finding) == (
         f"text: deviation: session.updated: unknown field at session.new ({finding.count} times)"
     )
+
+
+def test_responses_without_what_was_asked_for(good: ReplayServer) -> None:
+    findings = found(good, put("response.done", [], "response", "output"), timeout=30)
+    assert {each.about for each in findings if each.kind == "missing"} == {
+        "no message in a text turn",
+        "no message in an audio turn",
+        "no function_call, though tool_choice is required",
+        "no message after the output of a function",
+    }
 
 
 def test_what_is_missing_is_found_once(good: ReplayServer) -> None:
@@ -442,10 +471,33 @@ def problems(*events: Event) -> list[tuple[str, str]]:
     return [(found.kind, found.type) for event in events for found in order.add(event)]
 
 
+def test_nothing_comes_before_the_session(good: ReplayServer) -> None:
+    limits = {"type": "rate_limits.updated", "event_id": "event_x", "rate_limits": []}
+    findings = found(
+        good,
+        lambda event: [limits, event] if event["type"] == "session.created" else [event],
+        timeout=30,
+    )
+    assert [(each.kind, each.type, each.about) for each in findings] == [
+        ("out of order", "rate_limits.updated", "before session.created")
+    ]
+
+
 def test_each_response_has_an_order_of_its_own() -> None:
     first, second = ([step(response, name) for name in STEPS] for response in ("r1", "r2"))
     assert problems(*first, *second) == []
     assert problems(*first[:3], *second[:3], *first[3:], *second[3:]) == []
+
+
+def test_what_has_to_be_there_before_an_item_or_a_part_ends() -> None:
+    begun = [step("r1", name) for name in STEPS[:3]]
+    text = step("r1", "content_part.done", part={"type": "text"})
+    assert problems(*begun, text) == [("missing", "response.output_text.done")]
+    call = step("r1", "output_item.done", item={"id": "item_of_r1", "type": "function_call"})
+    assert problems(*begun[:2], call) == [("missing", "response.function_call_arguments.done")]
+    # Of this response, no item was added to the conversation.
+    other = [step("r3", name) for name in ("created", "output_item.added", "output_item.done")]
+    assert problems(*other) == [("missing", "conversation.item.added")]
 
 
 def test_nothing_begins_in_what_has_ended() -> None:
