@@ -127,6 +127,11 @@ def test_of_those_that_name_the_same_item_the_last_comes_first() -> None:
     assert ordered(*followers, stands("a", None)) == ["a", "d", "c", "b"]
 
 
+def test_an_item_stays_where_it_was_put() -> None:
+    events = [stands("a", None), stands("b", "a"), stands("c", "b")]
+    assert ordered(*events, stands("c", None, "done"), stands("b", "c")) == ["a", "b", "c"]
+
+
 def test_a_circle_loses_no_item() -> None:
     assert ordered(stands("a", "a"), stands("b", None)) == ["b", "a"]
     circle = [stands("a", "c"), stands("b", "a"), stands("c", "b")]
