@@ -11,15 +11,20 @@ import pytest
 # What takes longest comes first, so that no worker is left alone with it at the end.
 FIRST = (
     "testing/test_check.py",
-    "generation/test_generation.py",
-    "generation/test_upstream.py",
-    "typing/test_typing.py",
-    "realtime/test_unresponsive_peers.py",
-    "docs/test_facts.py",
-    "cli/test_terminal.py",
-    "generation/test_constructs.py",
-    "examples/test_voice_examples.py",
     "examples/test_text_examples.py",
+    "examples/test_voice_examples.py",
+    "cli/test_terminal.py",
+    "generation/test_generation.py",
+    "generation/test_constructs.py",
+    "typing/test_typing.py",
+    "core/test_conversation.py",
+    "examples/test_relay.py",
+    "generation/test_changes.py",
+    "test/test_packaging.py",
+    "docs/test_facts.py",
+    "realtime/test_unresponsive_peers.py",
+    "generation/test_callers.py",
+    "docs/test_documented_page.py",
 )
 
 

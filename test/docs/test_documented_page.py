@@ -18,6 +18,7 @@ import pytest
 import openai_realtime_client
 from openai_realtime_client import OpenEnum, RealtimeResponse
 from protocols import ROOT, V1
+from trees import QUICK_JAVA
 
 
 class Property(NamedTuple):
@@ -165,6 +166,7 @@ def java_page(model: str, folder: Path) -> str:
         ],
         check=True,
         capture_output=True,
+        env=QUICK_JAVA,
     )
     return (folder / f"java/docs/{model}.md").read_text("utf-8")
 
