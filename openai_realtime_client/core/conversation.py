@@ -275,7 +275,7 @@ class Conversation(SessionState):
     def _part_updated(self, event: Fields) -> None:
         wire = _object(event.get("part"))
         if wire and (part := self._part(event)):
-            part._update(wire, is_final=_is_end(event))
+            part._update(wire, is_final=event["type"].endswith("done"))
 
     @_on(*(f"{kind}.delta" for kind in _AUDIO))
     def _audio_added(self, event: Fields) -> None:
@@ -380,7 +380,7 @@ class Conversation(SessionState):
     @_on("response.output_item.added", "response.output_item.done")
     def _output_item(self, event: Fields) -> None:
         response = self._response({"id": event.get("response_id")})
-        item = self._updated(event.get("item"), response, is_final=_is_end(event))
+        item = self._updated(event.get("item"), response, is_final=event["type"].endswith("done"))
         # Those that come after its end are late: the end has named all.
         if response and item and response.id in self._active:
             response._items[item.id] = item
@@ -483,11 +483,6 @@ def _string(value: Any) -> str | None:
 def _item_id(event: Fields) -> str:
     """The id of the item that an event is about, or ""."""
     return _string(event.get("item_id") or _object(event.get("item")).get("id")) or ""
-
-
-def _is_end(event: Fields) -> bool:
-    done: bool = event["type"].endswith("done")
-    return done
 
 
 def _size(audio: Any) -> int:

@@ -64,7 +64,8 @@ def read_recording(
     which is what a crash of the program that wrote it may leave.
 
     Args:
-        source: The path of a file, or lines, such as those of a binary file.
+        source: The path of a file; or its lines as bytes, which the file opened as binary gives;
+            or lines as text, of which none may be unfinished.
 
     Raises:
         ValueError: For what is none of these, with the number of the line but nothing of it.
@@ -72,28 +73,24 @@ def read_recording(
     """
     if isinstance(source, (str, PathLike)):
         with Path(source).open("rb") as file:
-            yield from read_recording(_whole(file))
+            yield from read_recording(file)
         return
     for number, line in enumerate(source, 1):
         if isinstance(line, RecordedEvent):
             yield line._replace(line=number)
-        elif line.strip():
+        elif line.strip() and not _is_unfinished(line):
             yield _read_line(line, number)
 
 
-def _whole(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines, without a last one that ends in the midst of its JSON."""
-    for line in lines:
-        if line.endswith(b"\n") or _is_json(line):
-            yield line
-
-
-def _is_json(text: bytes) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
+def _is_unfinished(line: str | bytes) -> bool:
+    """Whether a line of a file ends in the midst of its JSON."""
+    if isinstance(line, str) or line.endswith(b"\n"):
         return False
-    return True
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return True
+    return False
 
 
 def _read_line(text: str | bytes, number: int) -> RecordedEvent:

@@ -315,7 +315,9 @@ def test_a_last_line_that_was_not_finished_is_left_out(cli: Cli) -> None:
     path = recording(cli.folder / "s.jsonl", *voice_turn())
     with path.open("ab") as file:
         file.write('{"from": "server", "event": {"type": "ü'.encode()[:-1])
-    assert cli.run("inspect", "-q", str(path)).out.endswith(INSPECTED[INSPECTED.index("Events") :])
+    summary = INSPECTED[INSPECTED.index("Events") :]
+    assert cli.run("inspect", "-q", str(path)).out.endswith(summary)
+    assert cli.run("inspect", "-q", "-", stdin=path.read_bytes()).out.endswith(summary)
 
 
 PROG = ["python", "-m", "openai_realtime_client"]

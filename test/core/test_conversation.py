@@ -634,6 +634,9 @@ ANSWERS: dict[str, list[tuple[Event, Event | None]]] = {
         *((each, None) for each in (UPDATE, UPDATE, OTHER_UPDATE)),
         *((session("updated"), each) for each in (UPDATE, OTHER_UPDATE, None)),
     ],
+    "an id is sent again with another event": [
+        *((UPDATE, None), (FIRST, None), (session("updated"), None), (created("r"), FIRST)),
+    ],
     "an event is sent again": [
         *((COMMIT, None), (COMMIT, None)),
         *((said("i"), COMMIT), (said("j"), COMMIT), (said("k"), None)),

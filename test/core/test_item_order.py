@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openai_realtime_client import Conversation
@@ -47,12 +48,14 @@ def arrivals(draw: st.DrawFn) -> tuple[list[str], list[Event]]:
 
 
 @given(arrivals())
+@settings(deadline=None)
 def test_items_stand_where_the_previous_ids_say(arrived: tuple[list[str], list[Event]]) -> None:
     ids, events = arrived
     assert ordered(*events) == ids
 
 
 @given(arrivals(), st.data())
+@settings(deadline=None)
 def test_what_follows_an_item_that_never_comes_is_the_last(
     arrived: tuple[list[str], list[Event]], data: st.DataObject
 ) -> None:
@@ -73,6 +76,7 @@ def test_what_follows_an_item_that_never_comes_is_the_last(
 
 
 @given(arrivals(), st.data())
+@settings(deadline=None)
 def test_an_event_without_a_place_gives_way_to_one_with_it(
     arrived: tuple[list[str], list[Event]], data: st.DataObject
 ) -> None:
@@ -122,11 +126,13 @@ def lines_run(function: Callable[[], object]) -> int:
         return trace
 
     before = sys.gettrace()
+    gc.disable()  # Others may call functions while it collects.
     sys.settrace(trace)
     try:
         function()
     finally:
         sys.settrace(before)
+        gc.enable()
     return count
 
 

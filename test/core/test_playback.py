@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openai_realtime_client import Playback
@@ -37,6 +37,7 @@ def test_an_answer_of_which_nothing_was_played_is_cut_at_its_start() -> None:
     st.lists(st.tuples(st.sampled_from("ab"), st.binary(max_size=9))),
     st.lists(st.integers(0, 20), max_size=20),
 )
+@settings(deadline=None)
 def test_playback_gives_all_audio_in_order(
     chunks: list[tuple[str, bytes]], sizes: list[int]
 ) -> None:

@@ -20,12 +20,14 @@ from example_programs import (
     eventually,
     heard,
     relaying,
+    scripted,
     spoken,
     types,
     wires,
 )
 from openai_realtime_client import ApiClient, Configuration, ga
 from openai_realtime_client.testing import ReplayServer
+from openai_realtime_client.testing.recording import RecordedEvent
 
 # phone.py
 
@@ -80,6 +82,45 @@ def test_a_caller_is_answered_and_may_interrupt(server: ReplayServer) -> None:
     assert cut[0]["item_id"] != cut[1]["item_id"]
     assert heard(session) == (LOUD * 25 + SILENT * 50) * 2 + LOUD * 25
     assert len(spoken(session)) > played
+
+
+STORY = "Tell me a long story about a dragon, a knight and the end of all the world's winters."
+
+
+def interrupted_answer(server: ReplayServer) -> list[RecordedEvent]:
+    """A script of an answer that the caller interrupts after the first of its deltas."""
+    with ga.connect_sync("m", api_key=KEY, base_url=server.url) as connection:
+        connection.send({"type": "session.update", "session": {"type": "realtime"}})
+        connection.send(ga.user_text(STORY))
+        connection.send({"type": "response.create"})
+        for event in connection:
+            if event.type == "response.done":
+                break
+    script = [
+        each
+        for each in server.sessions.pop().recording()
+        if each.direction == "server" or each.event["type"] == "session.update"
+    ]
+    kinds = [each.event["type"] for each in script]
+    first = kinds.index("response.output_audio.delta")
+    assert kinds.count("response.output_audio.delta") > 1
+    started = {"event_id": "e", "audio_start_ms": 0, "item_id": "item_next"}
+    speech: Event = {"type": "input_audio_buffer.speech_started", **started}
+    truncate = {"type": "conversation.item.truncate"}
+    interruption = [RecordedEvent("server", speech, 0), RecordedEvent("client", truncate, 0)]
+    return [*script[: first + 1], *interruption, *script[first + 1 :]]
+
+
+def test_what_comes_after_an_interruption_is_not_played(server: ReplayServer) -> None:
+    with (
+        scripted(interrupted_answer(server)) as other,
+        relaying(other, "phone") as relay,
+        relay.open("/stream") as phone,
+    ):
+        phone.send(json.dumps({"event": "start", "streamSid": "MZ1"}))
+        # The service ends the session when all was said.
+        assert [json.loads(each)["event"] for each in phone] == ["media", "mark", "clear"]
+        assert types(other.sessions[0].sent).count("response.output_audio.delta") > 1
 
 
 def test_the_session_ends_when_the_caller_hangs_up(server: ReplayServer) -> None:
