@@ -276,7 +276,7 @@ def _seconds(text: str) -> float:
     return value
 
 
-_seconds.__name__ = "number"  # for the message about what is none
+_seconds.__name__ = "number"  # as the message about a wrong value calls it
 
 
 def _drop_output() -> None:

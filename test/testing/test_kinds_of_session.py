@@ -84,6 +84,8 @@ def test_a_translation_session(server: ReplayServer) -> None:
         "session.closed",
     ]
     assert base64.b64decode(rest[2]["delta"]) == LOUD
+    assert {event["elapsed_ms"] for event in rest[:3]} == {400}
+    assert (rest[0]["delta"], rest[1]["delta"]) == (" source-2", " es-2")
     received = server.sessions[0].received
     assert isinstance(received[-1], ga.RealtimeTranslationClientEventSessionClose)
 

@@ -218,6 +218,13 @@ def test_lines_of_recordings() -> None:
     assert recorded[-1].to_json() == '{"from":"server","event":{"type":"no.such","event":1}}'
 
 
+@pytest.mark.parametrize(("end", "count"), [('{"type":"resp', 1), ('{"type":"response.done"}', 2)])
+def test_the_last_line_of_a_file_may_be_cut(tmp_path: Path, end: str, count: int) -> None:
+    path = tmp_path / "session.jsonl"
+    path.write_text(f'{{"type":"response.create"}}\n{end}', "utf-8")
+    assert len([*read_recording(path)]) == count
+
+
 def test_a_recording_that_is_not_there() -> None:
     with pytest.raises(FileNotFoundError):
         ReplayServer(script="no/such/file.jsonl")

@@ -133,7 +133,7 @@ def test_a_thousand_clients_that_reset_the_connection_at_a_random_point(
         b"GET /" + b"a" * (2**16 + 100) + b" HTTP/1.1\r\n\r\n",
         POST + b"Content-Length: 10\r\n\r\n{}",
         POST + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n{}",
-        POST + b"Content-Length: -1\r\n\r\n{}",
+        POST + b"Content-Length: -1\r\n\r\n{}x",
         POST + b"Content-Length: two\r\n\r\n{}",
         POST + b"Content-Length: 200000\r\n\r\n" + b"[" * 200_000,
         POST + b"Content-Length: 2\r\n\r\n\xff\xff",
