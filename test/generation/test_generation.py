@@ -270,18 +270,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return made
 
 
-def test_new_enum_value(changed: Run) -> None:
-    program = """
-from openai_realtime_client import RealtimeResponse
-response = RealtimeResponse.from_json('{"status":"brand-new.2"}')
-assert response.status is RealtimeResponse.StatusEnum.BRAND_NEW_2
-assert response.status.is_known
-"""
-    printed(changed.root, program)
-    assert "| BRAND_NEW_2 | `brand-new.2` |" in read(changed, "docs/v1/RealtimeResponse.md")
-
-
-def test_new_properties_are_typed_attributes(changed: Run) -> None:
+def test_new_fields_and_values_are_typed_attributes(changed: Run) -> None:
     program = """
 from typing import get_type_hints
 from openai_realtime_client import RealtimeMCPTiming, RealtimeResponse
@@ -291,14 +280,8 @@ assert hints["class_"] == RealtimeResponse.ClassEnum | None
 assert hints["speech_style"] == RealtimeResponse.SpeechStyleEnum | None
 assert hints["timing"] == RealtimeMCPTiming | None
 assert get_type_hints(RealtimeMCPTiming)["lambda_"] == float
-"""
-    printed(changed.root, program)
-
-
-def test_new_properties_keep_their_names_in_json(changed: Run) -> None:
-    program = """
-from openai_realtime_client import RealtimeMCPTiming, RealtimeResponse
 response = RealtimeResponse(
+    status="brand-new.2",
     class_=RealtimeResponse.ClassEnum.PREMIUM,
     speech_style=RealtimeResponse.SpeechStyleEnum.VERY_LIVELY,
     timing=RealtimeMCPTiming(lambda_=0.25),
@@ -306,10 +289,14 @@ response = RealtimeResponse(
 again = RealtimeResponse.from_json(response.to_json())
 assert again == response
 assert again.class_ is RealtimeResponse.ClassEnum.PREMIUM
+assert again.status is RealtimeResponse.StatusEnum.BRAND_NEW_2
+assert again.status.is_known
 print(again.to_json())
 """
-    expected = '{"class":"premium","speechStyle":"very lively","timing":{"lambda":0.25}}\n'
-    assert printed(changed.root, program) == expected
+    assert printed(changed.root, program) == (
+        '{"status":"brand-new.2",'
+        '"class":"premium","speechStyle":"very lively","timing":{"lambda":0.25}}\n'
+    )
 
 
 @pytest.mark.parametrize(
@@ -322,16 +309,12 @@ print(again.to_json())
         "| [optional] [in JSON `speechStyle`] |",
         "|**timing** | [**RealtimeMCPTiming**](RealtimeMCPTiming.md) "
         "| When the response came. | [optional] |",
+        "| BRAND_NEW_2 | `brand-new.2` |",
     ],
-    ids=["number", "keyword", "camelCase", "reference"],
+    ids=["number", "keyword", "camelCase", "reference", "value"],
 )
-def test_new_properties_are_on_the_page(changed: Run, row: str) -> None:
+def test_new_fields_and_values_are_on_the_page(changed: Run, row: str) -> None:
     assert row in read(changed, "docs/v1/RealtimeResponse.md").splitlines()
-
-
-def test_new_schema_is_indexed(changed: Run) -> None:
-    entry = "- [RealtimeMCPTiming](RealtimeMCPTiming.md): Times of a response"
-    assert entry in read(changed, "docs/v1/README.md").splitlines()
 
 
 def test_new_event_is_parsed(changed: Run) -> None:
@@ -344,8 +327,9 @@ assert event.new_name == "Trip"
     printed(changed.root, program)
 
 
-def test_new_event_is_documented(changed: Run) -> None:
+def test_new_event_and_schema_are_documented(changed: Run) -> None:
     index = read(changed, "docs/v1/README.md").replace("<wbr>", "").splitlines()
+    assert "- [RealtimeMCPTiming](RealtimeMCPTiming.md): Times of a response" in index
     link = "[RealtimeServerEventConversationRenamed](RealtimeServerEventConversationRenamed.md)"
     assert f"|`conversation.renamed` | {link} | server |" in index
     page = read(changed, "docs/v1/RealtimeServerEventConversationRenamed.md")

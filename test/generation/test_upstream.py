@@ -17,9 +17,10 @@ import constructs
 import spec
 import upstream
 from differences import Document, documents, grouped
+from protocols import ROOT
 from simplify import simplified
+from trees import merge, parsed
 
-ROOT = Path(__file__).parents[2]
 GA = ROOT / "openapi/ga.yaml"
 
 Run = Callable[..., tuple[int, str]]
@@ -30,90 +31,51 @@ def ga() -> Any:
     return spec.load(GA)
 
 
-# For each planted fact the row that it has to give. `at` finds the schemas of the document.
+# For each planted fact what is merged into the schemas (`null` removes) or into the paths, or what
+# changes the document, and the row that it has to give.
+
+Schemas = dict[str, Any]
 
 
-def schemas_of(document: Any) -> Any:
-    return document["components"]["schemas"]
-
-
-def new_field(d: Any) -> None:
-    schemas_of(d)["RealtimeResponse"]["properties"]["mood"] = {"type": "string"}
-
-
-def new_required_field(d: Any) -> None:
-    usage = schemas_of(d)["RealtimeResponseUsage"]
+def new_required_field(schemas: Schemas) -> None:
+    usage = schemas["RealtimeResponseUsage"]
     usage["properties"]["cost"] = {"type": "number"}
     usage["required"] = [*usage.get("required", []), "cost"]
 
 
-def removed_field(d: Any) -> None:
-    del schemas_of(d)["RealtimeFunctionTool"]["properties"]["description"]
+def new_value(schemas: Schemas) -> None:
+    schemas["RealtimeResponse"]["properties"]["status"]["enum"].append("paused")
 
 
-def new_value(d: Any) -> None:
-    schemas_of(d)["RealtimeResponse"]["properties"]["status"]["enum"].append("paused")
+def removed_value(schemas: Schemas) -> None:
+    schemas["RealtimeResponse"]["properties"]["status"]["enum"].remove("cancelled")
 
 
-def removed_value(d: Any) -> None:
-    schemas_of(d)["RealtimeResponse"]["properties"]["status"]["enum"].remove("cancelled")
+def newly_required(schemas: Schemas) -> None:
+    schemas["RealtimeClientEventConversationItemDelete"]["required"].append("event_id")
 
 
-def changed_type(d: Any) -> None:
-    schemas_of(d)["RealtimeServerEventResponseDone"]["properties"]["event_id"]["type"] = "integer"
+def no_longer_required(schemas: Schemas) -> None:
+    schemas["RealtimeServerEventResponseCreated"]["required"].remove("response")
 
 
-def newly_required(d: Any) -> None:
-    schemas_of(d)["RealtimeClientEventConversationItemDelete"]["required"].append("event_id")
-
-
-def no_longer_required(d: Any) -> None:
-    schemas_of(d)["RealtimeServerEventResponseCreated"]["required"].remove("response")
-
-
-def nullable_field(d: Any) -> None:
-    field = schemas_of(d)["RealtimeServerEventResponseTextDone"]["properties"]["text"]
-    field["type"] = ["string", "null"]
-
-
-def nullable_reference(d: Any) -> None:
-    schemas_of(d)["RealtimeServerEventSessionCreated"]["properties"]["session"]["nullable"] = True
-
-
-def new_limit(d: Any) -> None:
-    fields = schemas_of(d)["RealtimeSessionCreateRequestGA"]["properties"]
-    fields["instructions"]["maxLength"] = 5000
-
-
-def changed_default(d: Any) -> None:
-    fields = schemas_of(d)["RealtimeTurnDetectionServerVad"]["properties"]
-    fields["threshold"]["default"] = 0.9
-
-
-def changed_items(d: Any) -> None:
-    event = schemas_of(d)["RealtimeServerEventRateLimitsUpdated"]["properties"]["rate_limits"]
-    event["items"] = {"type": "string"}
-
-
-def new_event(d: Any) -> None:
-    schemas = schemas_of(d)
-    schemas["RealtimeServerEventMoodChanged"] = {
-        "type": "object",
-        "required": ["type", "mood"],
-        "properties": {
-            "type": {"type": "string", "const": "mood.changed"},
-            "mood": {"$ref": "#/components/schemas/Mood"},
-        },
-    }
-    schemas["Mood"] = {"type": "object", "properties": {"name": {"type": "string"}}}
+def new_event(schemas: Schemas) -> None:
+    schemas |= parsed("""
+        RealtimeServerEventMoodChanged:
+          type: object
+          required: [type, mood]
+          properties:
+            type: {type: string, const: mood.changed}
+            mood: {$ref: '#/components/schemas/Mood'}
+        Mood: {type: object, properties: {name: {type: string}}}
+    """)
     reference = "#/components/schemas/RealtimeServerEventMoodChanged"
     union = schemas["RealtimeServerEvent"]
     union["anyOf"].append({"$ref": reference})
     union["discriminator"]["mapping"]["mood.changed"] = reference
 
 
-def removed_event(d: Any) -> None:
-    schemas = schemas_of(d)
+def removed_event(schemas: Schemas) -> None:
     name = "RealtimeServerEventOutputAudioBufferStopped"
     del schemas[name]
     union = schemas["RealtimeServerEvent"]
@@ -122,62 +84,98 @@ def removed_event(d: Any) -> None:
     union["discriminator"]["mapping"] = {k: v for k, v in mapping.items() if not v.endswith(name)}
 
 
-def new_operation(d: Any) -> None:
-    d["paths"]["/realtime/voices"] = {
-        "get": {
-            "operationId": "list-voices",
-            "tags": ["Realtime"],
-            "responses": {"200": {"description": "Voices."}},
-        }
-    }
-
-
-def new_parameter(d: Any) -> None:
-    operation = d["paths"]["/realtime/calls/{call_id}/hangup"]["post"]
-    operation["parameters"].append({"in": "query", "name": "force", "schema": {"type": "boolean"}})
-
-
-def new_media_type(d: Any) -> None:
-    operation = d["paths"]["/realtime/client_secrets"]["post"]
-    content = operation["responses"]["200"]["content"]
-    content["text/plain"] = {"schema": {"type": "string"}}
-
-
-def inline_change(d: Any) -> None:
+def inline_change(schemas: Schemas) -> None:
     """The object stands where it is used, and has one field more."""
-    schemas = schemas_of(d)
-    details = copy.deepcopy(schemas["RealtimeResponseStatusDetailsError"])
+    details = schemas.pop("RealtimeResponseStatusDetailsError")
     details["properties"]["hint"] = {"type": "string"}
     schemas["RealtimeResponseStatusDetails"]["properties"]["error"] = details
-    del schemas["RealtimeResponseStatusDetailsError"]
 
 
-def deprecated_field(d: Any) -> None:
-    schemas_of(d)["MCPTool"]["properties"]["connector_id"]["deprecated"] = True
+FACTS: list[tuple[Any, str]] = [
+    (
+        "{RealtimeResponse: {properties: {mood: {type: string}}}}",
+        "+ RealtimeResponse.mood: field (string)",
+    ),
+    (new_required_field, "+ RealtimeResponseUsage.cost: required field (number)"),
+    (
+        "{RealtimeFunctionTool: {properties: {description: null}}}",
+        "- RealtimeFunctionTool.description: field (string)",
+    ),
+    (new_value, "+ RealtimeResponse.status: value paused"),
+    (removed_value, "- RealtimeResponse.status: value cancelled"),
+    (
+        "{RealtimeServerEventResponseDone: {properties: {event_id: {type: integer}}}}",
+        "~ RealtimeServerEventResponseDone.event_id: type string → integer",
+    ),
+    (
+        newly_required,
+        "~ RealtimeClientEventConversationItemDelete.event_id: is optional → required",
+    ),
+    (no_longer_required, "~ RealtimeServerEventResponseCreated.response: is required → optional"),
+    (
+        "{RealtimeServerEventResponseTextDone: {properties: {text: {type: [string, 'null']}}}}",
+        "~ RealtimeServerEventResponseTextDone.text: nullable False → True",
+    ),
+    (
+        "{RealtimeServerEventSessionCreated: {properties: {session: {nullable: true}}}}",
+        "~ RealtimeServerEventSessionCreated.session: nullable False → True",
+    ),
+    (
+        "{RealtimeSessionCreateRequestGA: {properties: {instructions: {maxLength: 5000}}}}",
+        "~ RealtimeSessionCreateRequestGA.instructions: maxLength none → 5000",
+    ),
+    (
+        "{RealtimeTurnDetectionServerVad: {properties: {threshold: {default: 0.9}}}}",
+        "~ RealtimeTurnDetectionServerVad.threshold: default ",
+    ),
+    (
+        "{RealtimeServerEventRateLimitsUpdated: {properties: {rate_limits: {items:"
+        " {$ref: null, type: string}}}}}",
+        "~ RealtimeServerEventRateLimitsUpdated.rate_limits.[]: type object → string",
+    ),
+    (new_event, "+ RealtimeServerEvent: member RealtimeServerEventMoodChanged"),
+    (removed_event, "- RealtimeServerEvent: member RealtimeServerEventOutputAudioBufferStopped"),
+    (
+        "{/realtime/voices: {get: {operationId: list-voices, tags: [Realtime],"
+        " responses: {'200': {description: Voices.}}}}}",
+        "+ GET /realtime/voices: operation",
+    ),
+    (
+        "{'/realtime/calls/{call_id}/hangup': {post: {parameters:"
+        " [{in: path, name: call_id, required: true, schema: {type: string}},"
+        " {in: query, name: force, schema: {type: boolean}}]}}}",
+        "+ POST /realtime/calls/{call_id}/hangup.force: query parameter",
+    ),
+    (
+        "{/realtime/client_secrets: {post: {responses: {'200': {content:"
+        " {text/plain: {schema: {type: string}}}}}}}}",
+        "+ POST /realtime/client_secrets.200: media type text/plain",
+    ),
+    (inline_change, "+ RealtimeResponseStatusDetailsError.hint: field (string)"),
+    (
+        "{MCPTool: {properties: {connector_id: {deprecated: true}}}}",
+        "~ MCPTool.connector_id: deprecated none → True",
+    ),
+]
 
 
-FACTS = {
-    new_field: "+ RealtimeResponse.mood: field (string)",
-    new_required_field: "+ RealtimeResponseUsage.cost: required field (number)",
-    removed_field: "- RealtimeFunctionTool.description: field (string)",
-    new_value: "+ RealtimeResponse.status: value paused",
-    removed_value: "- RealtimeResponse.status: value cancelled",
-    changed_type: "~ RealtimeServerEventResponseDone.event_id: type string → integer",
-    newly_required: "~ RealtimeClientEventConversationItemDelete.event_id: is optional → required",
-    no_longer_required: ("~ RealtimeServerEventResponseCreated.response: is required → optional"),
-    nullable_field: "~ RealtimeServerEventResponseTextDone.text: nullable False → True",
-    nullable_reference: "~ RealtimeServerEventSessionCreated.session: nullable False → True",
-    new_limit: "~ RealtimeSessionCreateRequestGA.instructions: maxLength none → 5000",
-    changed_default: "~ RealtimeTurnDetectionServerVad.threshold: default ",
-    changed_items: ("~ RealtimeServerEventRateLimitsUpdated.rate_limits.[]: type object → string"),
-    new_event: "+ RealtimeServerEvent: member RealtimeServerEventMoodChanged",
-    removed_event: "- RealtimeServerEvent: member RealtimeServerEventOutputAudioBufferStopped",
-    new_operation: "+ GET /realtime/voices: operation",
-    new_parameter: "+ POST /realtime/calls/{call_id}/hangup.force: query parameter",
-    new_media_type: "+ POST /realtime/client_secrets.200: media type text/plain",
-    inline_change: "+ RealtimeResponseStatusDetailsError.hint: field (string)",
-    deprecated_field: "~ MCPTool.connector_id: deprecated none → True",
-}
+def schemas_of(document: Any) -> Schemas:
+    found: Schemas = document["components"]["schemas"]
+    return found
+
+
+def with_facts(document: Any, *plants: Any) -> Any:
+    """A copy of a document with what is planted."""
+    document = copy.deepcopy(document)
+    for plant in plants:
+        if callable(plant):
+            plant(schemas_of(document))
+            continue
+        change = parsed(plant)
+        is_path = next(iter(change)).startswith("/")
+        whole = {"paths": change} if is_path else {"components": {"schemas": change}}
+        document = merge(document, whole)
+    return document
 
 
 def rows_of(ours: Any, theirs: Any) -> list[str]:
@@ -186,21 +184,16 @@ def rows_of(ours: Any, theirs: Any) -> list[str]:
 
 
 def test_twenty_planted_facts_are_twenty_rows(ga: Any) -> None:
-    changed = copy.deepcopy(ga)
-    for plant in FACTS:
-        plant(changed)
-    rows = rows_of(ga, changed)
+    rows = rows_of(ga, with_facts(ga, *(plant for plant, _ in FACTS)))
     assert len(FACTS) == len(rows) == 20, rows
-    for expected in FACTS.values():
+    for _, expected in FACTS:
         assert len([row for row in rows if row.startswith(expected)]) == 1, expected
 
 
-@pytest.mark.parametrize("plant", FACTS, ids=lambda plant: plant.__name__)
-def test_each_fact_alone_is_one_row(ga: Any, plant: Any) -> None:
-    changed = copy.deepcopy(ga)
-    plant(changed)
-    (row,) = rows_of(ga, changed)
-    assert row.startswith(FACTS[plant])
+@pytest.mark.parametrize(("plant", "expected"), FACTS)
+def test_each_fact_alone_is_one_row(ga: Any, plant: Any, expected: str) -> None:
+    (row,) = rows_of(ga, with_facts(ga, plant))
+    assert row.startswith(expected)
 
 
 def test_a_document_that_says_the_same_in_other_words_differs_in_nothing(ga: Any) -> None:
@@ -268,9 +261,7 @@ def planted(ga: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Pa
     (tmp_path / "overlays").mkdir()
     shutil.copy(ROOT / "openapi/overlays/ga.yaml", tmp_path / "overlays")
     fragment = Path(shutil.copy(GA, tmp_path))
-    changed = copy.deepcopy(ga)
-    for plant in FACTS:
-        plant(changed)
+    changed = with_facts(ga, *(plant for plant, _ in FACTS))
     other = tmp_path / "other/spec.yaml"
     other.parent.mkdir()
     other.write_text(json.dumps(changed), "utf-8")
@@ -295,14 +286,13 @@ def test_the_same_document_is_no_difference(run: Run) -> None:
 
 
 def test_what_the_overlay_has_already_is_said_apart(ga: Any, tmp_path: Path) -> None:
-    changed = copy.deepcopy(ga)
-    delta = schemas_of(changed)["RealtimeServerEventResponseTextDelta"]
-    delta["properties"]["obfuscation"] = {"type": "string"}
+    delta = "RealtimeServerEventResponseTextDelta"
+    changed = with_facts(ga, f"{{{delta}: {{properties: {{obfuscation: {{type: string}}}}}}}}")
     other = tmp_path / "spec.yaml"
     other.write_text(json.dumps(changed), "utf-8")
     report = upstream.against_document(GA, other)
     (row,) = report.facts["the overlay has it: move it to the fragment"]
-    assert row.place == "RealtimeServerEventResponseTextDelta.obfuscation"
+    assert row.place == f"{delta}.obfuscation"
     assert report.facts["the fragment differs"] == []
 
 

@@ -431,8 +431,9 @@ def test_retries_are_those_of_urllib3(server: HttpServer) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed(server: HttpServer, status: int) -> None:
+@pytest.mark.parametrize("retries", [False, 3, urllib3.Retry(3)], ids=["none", "count", "object"])
+def test_a_redirect_is_not_followed(server: HttpServer, status: int, retries: Any) -> None:
     answer = Answer(status, headers={"Location": f"{server.url}/other"})
     server.answers += [answer, json_answer(SESSION)]
-    assert failure(Configuration(server.url, KEY, retries=3)).status == status
+    assert failure(Configuration(server.url, KEY, retries=retries)).status == status
     assert len(server.requests) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -206,11 +207,11 @@ def test_an_invalid_host_is_refused(host: str) -> None:
 
 
 def test_the_password_of_a_proxy_is_sent_to_it_and_not_shown(server: HttpServer) -> None:
-    configuration = Configuration(
-        "http://192.0.2.1", "", proxy=in_host(server.url, f"me:{quote(KEY)}")
-    )
+    proxy = in_host(server.url, f"me:{quote(f'{KEY}@')}")
+    configuration = Configuration("http://192.0.2.1", "", proxy=proxy)
     request = exchange(server, configuration)
-    assert request.headers["Proxy-Authorization"].startswith("Basic ")
+    sent = b64encode(f"me:{KEY}@".encode()).decode()
+    assert request.headers["Proxy-Authorization"] == f"Basic {sent}"
     server.answers.append(Answer(fault="close"))
     failure(configuration, ApiConnectionError)
 
