@@ -34,6 +34,8 @@ Fields = Mapping[str, Any]
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 _PCM_24_KHZ = 48_000
+# Late events may come of that many deleted items.
+_MOST_DELETED = 1_000
 # What the server says when it has done what it was asked for, such as `session.update`.
 _DONE = {
     **{"cleared": "clear", "committed": "commit", "deleted": "delete"},
@@ -108,7 +110,7 @@ class Conversation(SessionState):
         self._rates = {"input": _PCM_24_KHZ, "output": _PCM_24_KHZ}  # bytes a second
         self._order = ItemOrder()
         self._items: dict[str, ConversationItem] = {}
-        self._deleted: set[str] = set()
+        self._deleted: dict[str, None] = {}
         self._active: dict[str, ConversationResponse] = {}
         self._names_conversation = False
         self._unanswered = SentEvents()
@@ -232,7 +234,7 @@ class Conversation(SessionState):
         item_id = _item_id({"item": event.get("item")})
         # What a response or the user's audio made is known before, and was not sent as an item.
         abouts = [item_id] if item_id in self._items else [item_id, ""]
-        self._deleted.discard(item_id)
+        self._deleted.pop(item_id, None)
         if not (item := self._updated(event.get("item"), is_final=False)):
             return None
         self._order.put(item, event.get("previous_item_id", ""))
@@ -248,8 +250,11 @@ class Conversation(SessionState):
 
     @_on("conversation.item.deleted")
     def _item_deleted(self, event: Fields) -> None:
-        self._deleted.add(_item_id(event))
-        if item := self._items.pop(_item_id(event), None):
+        item_id = _item_id(event)
+        self._deleted[item_id] = None
+        if len(self._deleted) > _MOST_DELETED:
+            del self._deleted[next(iter(self._deleted))]
+        if item := self._items.pop(item_id, None):
             self._order.remove(item)
 
     @_on("conversation.item.truncated")

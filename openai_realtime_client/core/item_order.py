@@ -12,21 +12,23 @@ __all__ = ["ItemOrder"]
 class _Place:
     """Where an item stands, will stand once it arrives, or stood until it was deleted."""
 
-    __slots__ = ("followers", "has_previous", "is_taken", "item")
+    __slots__ = ("followers", "is_taken", "item", "item_id", "previous")
 
-    def __init__(self, *, is_taken: bool = False) -> None:
+    def __init__(self, item_id: str | None) -> None:
+        self.item_id = item_id
         self.item: ConversationItem | None = None
-        self.is_taken = is_taken  # by an item that has arrived
-        self.has_previous = False  # known, whether it has arrived or not
+        # Whether an item has arrived. The first item follows a place of none.
+        self.is_taken = item_id is None
+        self.previous: _Place | None = None
         # Each was put directly after this one, so that the last comes first.
-        self.followers: list[_Place] = []
+        self.followers: dict[_Place, None] = {}
 
 
 class ItemOrder:
     """Items, each of which names the one before it. Neither has to arrive first."""
 
     def __init__(self) -> None:
-        self._start = _Place(is_taken=True)  # The first item is put directly after it.
+        self._start = _Place(None)
         self._places: dict[str | None, _Place] = {None: self._start}
         # The places without a known one before them, in order of arrival. They are the last.
         self._loose: dict[_Place, None] = {}
@@ -46,21 +48,20 @@ class ItemOrder:
             self._loose[place] = None
             for follower in place.followers:
                 self._loose.pop(follower, None)
-        if not place.has_previous and (previous_id is None or _is_id(previous_id)):
-            previous = self._place(previous_id)
-            previous.followers.append(place)
-            place.has_previous = True
+        if place.previous is None and (previous_id is None or _is_id(previous_id)):
+            place.previous = previous = self._place(previous_id)
+            previous.followers[place] = None
             if previous.is_taken:
                 self._loose.pop(place, None)
         self._sorted = None
 
     def remove(self, item: ConversationItem) -> None:
         """Remove an item. What follows it stays where it is."""
-        item.is_in_conversation = False
-        if place := self._places.pop(item.id, None):
-            place.item = self._sorted = None
-            if not place.followers:
-                self._loose.pop(place, None)
+        place = self._places.get(item.id)
+        if place and place.is_taken:
+            del self._places[item.id]
+            place.item, item.is_in_conversation, self._sorted = None, False, None
+            self._drop(place)
 
     def items(self) -> list[ConversationItem]:
         """The items in order."""
@@ -70,8 +71,24 @@ class ItemOrder:
 
     def _place(self, item_id: str | None) -> _Place:
         if item_id not in self._places:
-            self._places[item_id] = _Place()
+            self._places[item_id] = _Place(item_id)
         return self._places[item_id]
+
+    def _drop(self, place: _Place) -> None:
+        """Forget an empty place if nothing follows it, or if what follows can take its place."""
+        previous = place.previous
+        if not place.followers:
+            self._loose.pop(place, None)
+            if previous:
+                del previous.followers[place]
+                if not previous.is_taken and not previous.followers:
+                    del self._places[previous.item_id]  # Nothing waits for its item any more.
+        elif previous and previous.is_taken and len(place.followers) == 1:
+            [follower] = place.followers
+            if next(reversed(previous.followers)) is place is not follower:
+                del previous.followers[place]
+                previous.followers[follower] = None
+                follower.previous = previous
 
     def _walked(self) -> dict[_Place, None]:
         """All places in order."""

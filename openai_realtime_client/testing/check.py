@@ -23,6 +23,7 @@ from openai_realtime_client.core.errors import (
 from openai_realtime_client.core.json_types import at, is_array, is_object
 from openai_realtime_client.testing.audio import tone
 from openai_realtime_client.testing.order import Order
+from openai_realtime_client.testing.settings import MODELS
 
 if TYPE_CHECKING:
     from openai_realtime_client.realtime.connection import Connection
@@ -32,7 +33,6 @@ __all__ = ["Finding", "Turn", "check_server", "check_turns"]
 Protocol = Literal["ga", "v1"]
 Event = dict[str, Any]
 
-_MODELS = {"ga": "gpt-realtime-2.1", "v1": "gpt-4o-realtime-preview"}
 _CLOSE_TIMEOUT = 2
 # A response may have ended before it is cancelled.
 _TRIES = 3
@@ -154,7 +154,7 @@ def check_turns(
     for name, play in _TURNS.items():
         before, events = len(found), 0
         connecting = connect(
-            model or _MODELS[protocol], base_url=url, api_key=api_key, websocket_options=options
+            model or MODELS[protocol], base_url=url, api_key=api_key, websocket_options=options
         )
         try:
             connection = connecting.open()

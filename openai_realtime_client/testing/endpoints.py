@@ -21,7 +21,14 @@ from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing.errors import Refusal, check
 from openai_realtime_client.testing.rules import SETTINGS
-from openai_realtime_client.testing.settings import Event, known, merge, new_session, updated
+from openai_realtime_client.testing.settings import (
+    MODELS,
+    Event,
+    known,
+    merge,
+    new_session,
+    updated,
+)
 from openai_realtime_client.testing.translation import new_translation
 from openai_realtime_client.testing.v1 import ga_settings, v1_settings
 from openai_realtime_client.testing.websocket import HttpRequest, Response, http_response
@@ -188,7 +195,7 @@ class Endpoints:
     def _v1_session(self, name: str, body: bytes) -> Response:
         wanted, returned = _V1_SESSIONS[name]
         kind = "realtime" if name == "sessions" else "transcription"
-        session = _configured({"type": kind, **ga_settings(_read(body, wanted))})
+        session = _configured({"type": kind, **ga_settings(_read(body, wanted))}, "v1")
         settings = {"client_secret": self._issue(session), **v1_settings(session)}
         return _json(known(returned.from_dict(settings)))
 
@@ -214,8 +221,8 @@ class Endpoints:
         return http_response(200)
 
 
-def _configured(settings: Event) -> Event:
-    kind, model = settings.get("type") or "realtime", settings.get("model") or "gpt-realtime-2.1"
+def _configured(settings: Event, protocol: str = "ga") -> Event:
+    kind, model = settings.get("type") or "realtime", settings.get("model") or MODELS[protocol]
     return merge(new_session(_id("sess"), model, kind), settings)
 
 

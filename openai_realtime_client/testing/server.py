@@ -24,7 +24,7 @@ from openai_realtime_client.testing.mcp import McpServers
 from openai_realtime_client.testing.recording import RecordedEvent, Script, read_recording
 from openai_realtime_client.testing.rules import Model, RealtimeRules
 from openai_realtime_client.testing.session import Faults, Received, ReplaySession, Sent
-from openai_realtime_client.testing.settings import Ids, new_session
+from openai_realtime_client.testing.settings import MODELS, Ids, new_session
 from openai_realtime_client.testing.translation import TranslationRules, new_translation
 from openai_realtime_client.testing.v1 import V1Rules
 from openai_realtime_client.testing.websocket import (
@@ -351,7 +351,6 @@ class ReplayServer(Generic[Received, Sent]):
             translation = new_translation(ids("sess"), model or "gpt-realtime-translate")
             return TranslationRules(settings or translation, ids)
         kind = "transcription" if request.query.get("intent") == "transcription" else "realtime"
-        default = "gpt-4o-realtime-preview" if protocol == "v1" else "gpt-realtime-2.1"
-        settings = settings or new_session(ids("sess"), model or default, kind)
+        settings = settings or new_session(ids("sess"), model or MODELS[protocol], kind)
         rules = V1Rules if protocol == "v1" else RealtimeRules
         return rules(settings, ids, self._model, is_call=call is not None)

@@ -9,7 +9,18 @@ from typing import Any
 from openai_realtime_client.core.json_types import is_array, is_object
 from openai_realtime_client.core.model import RealtimeModel, UnknownModel
 
-__all__ = ["LEVELS", "PCM", "Event", "Ids", "given", "known", "merge", "new_session", "updated"]
+__all__ = [
+    "LEVELS",
+    "MODELS",
+    "PCM",
+    "Event",
+    "Ids",
+    "given",
+    "known",
+    "merge",
+    "new_session",
+    "updated",
+]
 
 # An event, or part of one, as it is on the wire.
 Event = dict[str, Any]
@@ -22,6 +33,8 @@ _DETECTIONS: dict[str, Event] = {
     "semantic_vad": {"type": "semantic_vad", "eagerness": "auto", **_RESPONDS},
 }
 _LIFETIME = 1800
+# The model of sessions whose client names none, by protocol.
+MODELS = {"ga": "gpt-realtime-2.1", "v1": "gpt-4o-realtime-preview"}
 
 
 class Ids:

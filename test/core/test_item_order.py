@@ -88,6 +88,23 @@ def test_an_event_without_a_place_gives_way_to_one_with_it(
     assert ordered(*events) == ids
 
 
+@given(arrivals(), st.data())
+@settings(deadline=None)
+def test_items_come_and_go_as_in_a_list(
+    arrived: tuple[list[str], list[Event]], data: st.DataObject
+) -> None:
+    ids, events = arrived
+    for number in range(data.draw(st.integers(0, 15))):
+        if ids and data.draw(st.booleans()):
+            ids.remove(gone := data.draw(st.sampled_from(ids)))
+            events.append(deleted(gone))
+        else:
+            previous = data.draw(st.sampled_from([None, *ids]))
+            ids.insert(ids.index(previous) + 1 if previous else 0, new := f"new {number}")
+            events.append(stands(new, previous))
+    assert ordered(*events) == ids
+
+
 def test_what_waits_may_be_deleted() -> None:
     waiting = [stands("c", "b"), stands("d", "c"), stands("e", "c")]
     known = [stands("a", None), stands("z", "a"), stands("b", "a")]
@@ -108,6 +125,11 @@ def test_of_those_that_name_the_same_item_the_last_comes_first() -> None:
     assert ordered(stands("a", None), *followers) == ["a", "d", "c", "b"]
     assert ordered(*followers) == ["b", "c", "d"]
     assert ordered(*followers, stands("a", None)) == ["a", "d", "c", "b"]
+
+
+def test_an_item_stays_where_it_was_put() -> None:
+    events = [stands("a", None), stands("b", "a"), stands("c", "b")]
+    assert ordered(*events, stands("c", None, "done"), stands("b", "c")) == ["a", "b", "c"]
 
 
 def test_a_circle_loses_no_item() -> None:
@@ -134,6 +156,27 @@ def lines_run(function: Callable[[], object]) -> int:
         sys.settrace(before)
         gc.enable()
     return count
+
+
+def test_an_item_may_wait_for_one_that_stays_out_of_the_conversation() -> None:
+    apart = {"type": "response.output_item.done", "response_id": "r", "item": {"id": "x"}}
+    waiting = [apart, stands("a", "x"), deleted("x")]
+    assert ordered(*waiting, deleted("a")) == []
+    assert ordered(*waiting, stands("b", None), stands("x", "b")) == ["b", "x", "a"]
+
+
+def test_deleted_items_leave_nothing_behind() -> None:
+    def cost(size: int) -> int:
+        """The lines run to find the order of three items, with many deleted before."""
+        conversation = Conversation()
+        for number in range(size):
+            conversation.add(stands(str(number), str(number - 1) if number else None))
+            conversation.add(deleted(str(number - 3)))
+            conversation.add(stands(f"waiting {number}", f"gone {number}"))
+            conversation.add(deleted(f"waiting {number}"))
+        return lines_run(lambda: conversation.items)
+
+    assert cost(5) == cost(2000)
 
 
 def test_an_event_costs_the_same_however_many_items_there_are() -> None:

@@ -11,6 +11,7 @@ from plain_client import (
     LOUD,
     RESPOND,
     append,
+    checked,
     client,
     request,
     text,
@@ -20,7 +21,7 @@ from plain_client import (
 
 
 def test_a_connection_is_cut() -> None:
-    with ReplayServer(faults=Faults(cut_after=3)) as server:
+    with checked(faults=Faults(cut_after=3)) as server:
         with client(server, skip=0) as c:
             c.send(RESPOND)
             assert len(c.until("response.output_item.added")) == 3
@@ -30,28 +31,28 @@ def test_a_connection_is_cut() -> None:
 
 
 def test_a_connection_is_cut_before_anything_was_said() -> None:
-    with ReplayServer(faults=Faults(cut_after=0)) as server, client(server, skip=0) as c:
+    with checked(faults=Faults(cut_after=0)) as server, client(server, skip=0) as c:
         assert c.closed() == (1006, "")
         assert server.sessions[0].sent == []
 
 
 def test_a_connection_is_closed() -> None:
     faults = Faults(close_after=1, close_code=1001, close_reason="Too long.")
-    with ReplayServer(faults=faults) as server, client(server) as c:
+    with checked(faults=faults) as server, client(server) as c:
         assert c.closed() == (1001, "Too long.")
         assert server.sessions[0].close_code == 1001
         assert server.sessions[0].close_reason == "Too long."
 
 
 def test_garbage_does_not_end_a_session() -> None:
-    with ReplayServer(faults=Faults(garbage_after=1)) as server, client(server) as c:
+    with checked(faults=Faults(garbage_after=1)) as server, client(server) as c:
         with pytest.raises(ValueError, match="Unterminated string"):
             c.recv()
         c.turn(RESPOND)
 
 
 def test_a_broken_frame() -> None:
-    with ReplayServer(faults=Faults(broken_frame_after=1)) as server, client(server) as c:
+    with checked(faults=Faults(broken_frame_after=1)) as server, client(server) as c:
         with pytest.raises(ConnectionClosed) as caught:
             c.recv()
         assert caught.value.sent
@@ -62,7 +63,7 @@ def test_a_broken_frame() -> None:
 @pytest.mark.parametrize("size", [0, 200, 100_000])
 def test_a_huge_event(size: int) -> None:
     faults = Faults(huge_after=1, huge_size=size)
-    with ReplayServer(faults=faults) as server, client(server) as c:
+    with checked(faults=faults) as server, client(server) as c:
         message = c.connection.recv(timeout=10)
         c.turn(RESPOND)
     assert len(message) == max(size, 71)
@@ -71,7 +72,7 @@ def test_a_huge_event(size: int) -> None:
 
 def test_a_huge_event_is_too_much_for_a_limit() -> None:
     faults = Faults(huge_after=1, huge_size=5000)
-    with ReplayServer(faults=faults) as server, client(server, max_size=4999) as c:
+    with checked(faults=faults) as server, client(server, max_size=4999) as c:
         with pytest.raises(ConnectionClosed):
             c.recv()
         assert server.sessions[0].close_code == 1009
@@ -81,7 +82,7 @@ def test_a_huge_event_is_too_much_for_a_limit() -> None:
     ("body", "content_type"), [('{"error":{}}', "application/json"), ("Busy.", "text/plain")]
 )
 def test_a_refused_handshake(body: str, content_type: str) -> None:
-    with ReplayServer(faults=Faults(refuse=429, refuse_body=body)) as server:
+    with checked(faults=Faults(refuse=429, refuse_body=body)) as server:
         with pytest.raises(InvalidStatus) as caught, client(server):
             pass
         response = caught.value.response
@@ -97,14 +98,14 @@ def test_a_refused_handshake(body: str, content_type: str) -> None:
 
 
 def test_a_status_that_no_one_knows() -> None:
-    with ReplayServer(faults=Faults(refuse=599)) as server:
+    with checked(faults=Faults(refuse=599)) as server:
         with pytest.raises(InvalidStatus) as caught, client(server):
             pass
         assert caught.value.response.status_code == 599
 
 
 def test_faults_are_those_of_new_sessions() -> None:
-    with ReplayServer() as server, client(server) as first:
+    with checked() as server, client(server) as first:
         server.faults = Faults(cut_after=0)
         first.turn(RESPOND)
         with client(server, skip=0) as second:
@@ -112,7 +113,7 @@ def test_faults_are_those_of_new_sessions() -> None:
 
 
 def test_a_client_can_leave_while_the_server_takes_its_time() -> None:
-    with ReplayServer(faults=Faults(delay=3600)) as server:
+    with checked(faults=Faults(delay=3600)) as server:
         with client(server, skip=0, close_timeout=20):
             pass
         assert server.sessions[0].close_code == 1000

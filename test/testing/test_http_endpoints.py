@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -21,6 +22,7 @@ from plain_client import (
     KEY,
     RESPOND,
     Event,
+    checked,
     client,
     request,
     text,
@@ -36,29 +38,39 @@ def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
+@pytest.fixture
+def keyed() -> Iterator[ReplayServer]:
+    with checked(api_key=KEY) as server:
+        yield server
+
+
+@pytest.fixture
+def http(keyed: ReplayServer) -> Iterator[ApiClient]:
+    with ApiClient(Configuration(host=keyed.url, access_token=KEY)) as http:
+        yield http
+
+
 @pytest.mark.parametrize(
     "headers", [bearer(KEY), {"api-key": KEY}, {"authorization": f"bearer {KEY}"}]
 )
-def test_the_right_key_is_taken(headers: dict[str, str]) -> None:
-    with ReplayServer(api_key=KEY) as server, client(server, additional_headers=headers) as c:
+def test_the_right_key_is_taken(keyed: ReplayServer, headers: dict[str, str]) -> None:
+    with client(keyed, additional_headers=headers) as c:
         c.turn(RESPOND)
 
 
-def test_browsers_send_their_key_as_a_subprotocol() -> None:
+def test_browsers_send_their_key_as_a_subprotocol(keyed: ReplayServer) -> None:
     offered = ["realtime", f"openai-insecure-api-key.{KEY}"]
-    with ReplayServer(api_key=KEY) as server:
-        with client(server, subprotocols=offered) as c:
-            c.turn(RESPOND)
-        assert KEY not in repr(server.sessions[0].headers)
+    with client(keyed, subprotocols=offered) as c:
+        c.turn(RESPOND)
+    assert KEY not in repr(keyed.sessions[0].headers)
 
 
 @pytest.mark.parametrize("headers", [{}, bearer("sk-wrong"), {"api-key": "sk-wrong"}])
-def test_another_key_is_closed_with_3000(headers: dict[str, str]) -> None:
-    with ReplayServer(api_key=KEY) as server:
-        with client(server, additional_headers=headers, skip=0) as c:
-            code, reason = c.closed()
-        assert (code, reason) == (3000, "invalid_request_error.invalid_api_key")
-        assert server.sessions[0].close_code == 3000
+def test_another_key_is_closed_with_3000(keyed: ReplayServer, headers: dict[str, str]) -> None:
+    with client(keyed, additional_headers=headers, skip=0) as c:
+        code, reason = c.closed()
+    assert (code, reason) == (3000, "invalid_request_error.invalid_api_key")
+    assert keyed.sessions[0].close_code == 3000
 
 
 def test_v1_names_its_own_parameters(server: ReplayServer) -> None:
@@ -68,116 +80,106 @@ def test_v1_names_its_own_parameters(server: ReplayServer) -> None:
     assert (error["code"], error["param"]) == ("cannot_update_voice", "session.voice")
 
 
-def test_secrets_do_not_show() -> None:
+def test_secrets_do_not_show(keyed: ReplayServer) -> None:
     headers = {**bearer(KEY), "api-key": KEY, "Cookie": KEY}
-    with ReplayServer(api_key=KEY) as server:
-        with client(server, additional_headers=headers):
-            pass
-        session = server.sessions[0]
-        shown = f"{server!r} {session!r} {session.headers!r} {session.headers} {vars(session)}"
-        assert KEY not in shown
-        assert "host" in shown
-        # It is there for who asks.
-        assert session.headers["api-key"] == KEY
+    with client(keyed, additional_headers=headers):
+        pass
+    session = keyed.sessions[0]
+    shown = f"{keyed!r} {session!r} {session.headers!r} {session.headers} {vars(session)}"
+    assert KEY not in shown
+    assert "host" in shown
+    # It is there for who asks.
+    assert session.headers["api-key"] == KEY
 
 
 # HTTP
 
 
-def api(server: ReplayServer, key: str | None = KEY) -> ga.RealtimeApi:
-    return ga.RealtimeApi(ApiClient(Configuration(host=server.url, access_token=key)))
-
-
-def test_client_secrets_expire(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_secrets_expire(
+    keyed: ReplayServer, http: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = time.time()
-    with ReplayServer(api_key=KEY) as server:
-        with ApiClient(Configuration(host=server.url, access_token=KEY)) as http:
-            create = ga.RealtimeApi(http).create_realtime_client_secret
-            after = ga.RealtimeClientSecretExpiresAfter(seconds=60)
-            secret = create(ga.RealtimeCreateClientSecretRequest(expires_after=after))
-            usual = create(ga.RealtimeCreateClientSecretRequest())
-            with pytest.raises(BadRequestError) as caught:
-                create({"expires_after": {"anchor": "created_at", "seconds": 9}})
-        assert caught.value.error["param"] == "expires_after.seconds"
-        assert secret.expires_at == pytest.approx(now + 60, abs=30)
-        assert usual.expires_at == pytest.approx(now + 600, abs=30)
-        with client(server, additional_headers=bearer(secret.value)) as c:
-            c.turn(RESPOND)
-            later = f"{ENDPOINTS}.time.time"
-            monkeypatch.setattr(later, lambda: secret.expires_at)
-            # A session that is open goes on.
-            c.turn(RESPOND)
-            with client(server, additional_headers=bearer(secret.value), skip=0) as late:
-                assert late.closed()[0] == 3000
-            with client(server, additional_headers=bearer(usual.value)) as other:
-                other.turn(RESPOND)
+    create = ga.RealtimeApi(http).create_realtime_client_secret
+    after = ga.RealtimeClientSecretExpiresAfter(seconds=60)
+    secret = create(ga.RealtimeCreateClientSecretRequest(expires_after=after))
+    usual = create(ga.RealtimeCreateClientSecretRequest())
+    with pytest.raises(BadRequestError) as caught:
+        create({"expires_after": {"anchor": "created_at", "seconds": 9}})
+    assert caught.value.error["param"] == "expires_after.seconds"
+    assert secret.expires_at == pytest.approx(now + 60, abs=30)
+    assert usual.expires_at == pytest.approx(now + 600, abs=30)
+    with client(keyed, additional_headers=bearer(secret.value)) as c:
+        c.turn(RESPOND)
+        later = f"{ENDPOINTS}.time.time"
+        monkeypatch.setattr(later, lambda: secret.expires_at)
+        # A session that is open goes on.
+        c.turn(RESPOND)
+        with client(keyed, additional_headers=bearer(secret.value), skip=0) as late:
+            assert late.closed()[0] == 3000
+        with client(keyed, additional_headers=bearer(usual.value)) as other:
+            other.turn(RESPOND)
 
 
-def test_client_secrets_open_sessions() -> None:
-    with ReplayServer(api_key=KEY) as server:
-        settings = ga.RealtimeSessionCreateRequestGA(instructions="Be brief.")
-        wanted = ga.RealtimeCreateClientSecretRequest(session=settings)
-        with ApiClient(Configuration(host=server.url, access_token=KEY)) as http:
-            secret = ga.RealtimeApi(http).create_realtime_client_secret(wanted)
-        assert secret.value.startswith("ek_")
-        assert secret.expires_at > 0
-        assert deviations(secret) == []
-        with client(server, additional_headers=bearer(secret.value), skip=0) as c:
-            created = c.recv()["session"]
-        assert created["id"] == secret.session.id
-        assert created["instructions"] == "Be brief."
-        assert secret.value not in repr(vars(server.sessions[0]))
+def test_client_secrets_open_sessions(keyed: ReplayServer, http: ApiClient) -> None:
+    settings = ga.RealtimeSessionCreateRequestGA(instructions="Be brief.")
+    wanted = ga.RealtimeCreateClientSecretRequest(session=settings)
+    secret = ga.RealtimeApi(http).create_realtime_client_secret(wanted)
+    assert secret.value.startswith("ek_")
+    assert secret.expires_at > 0
+    assert deviations(secret) == []
+    with client(keyed, additional_headers=bearer(secret.value), skip=0) as c:
+        created = c.recv()["session"]
+    assert created["id"] == secret.session.id
+    assert created["instructions"] == "Be brief."
+    assert secret.value not in repr(vars(keyed.sessions[0]))
 
 
-def test_v1_sessions_open_sessions() -> None:
-    with ReplayServer(api_key=KEY) as server:
-        with ApiClient(Configuration(host=server.url, access_token=KEY)) as http:
-            v1 = V1RealtimeApi(http)
-            session = v1.create_realtime_session({"voice": "ash"})
-            transcription = v1.create_realtime_transcription_session({})
-        assert session.voice == "ash"
-        assert deviations(session) == deviations(transcription) == []
-        assert transcription.client_secret is not None
-        headers = {**BETA, **bearer(session.client_secret.value)}
-        with client(server, additional_headers=headers, skip=0) as c:
-            assert c.recv()["session"]["voice"] == "ash"
-        headers = {**BETA, **bearer(transcription.client_secret.value)}
-        with client(server, additional_headers=headers, skip=0) as c:
-            assert c.recv()["type"] == "transcription_session.created"
+def test_v1_sessions_open_sessions(keyed: ReplayServer, http: ApiClient) -> None:
+    v1 = V1RealtimeApi(http)
+    session = v1.create_realtime_session({"voice": "ash"})
+    transcription = v1.create_realtime_transcription_session({})
+    assert session.voice == "ash"
+    assert deviations(session) == deviations(transcription) == []
+    assert transcription.client_secret is not None
+    headers = {**BETA, **bearer(session.client_secret.value)}
+    with client(keyed, additional_headers=headers, skip=0) as c:
+        assert c.recv()["session"]["voice"] == "ash"
+    headers = {**BETA, **bearer(transcription.client_secret.value)}
+    with client(keyed, additional_headers=headers, skip=0) as c:
+        assert c.recv()["type"] == "transcription_session.created"
 
 
-def test_translation_secrets_open_sessions() -> None:
-    with ReplayServer(api_key=KEY) as server:
-        wanted = ga.RealtimeTranslationClientSecretCreateRequest.from_dict(
-            {"session": {"model": "m", "audio": {"output": {"language": "fr"}}}}
-        )
-        with ApiClient(Configuration(host=server.url, access_token=KEY)) as http:
-            secret = ga.RealtimeApi(http).create_realtime_translation_client_secret(wanted)
-        assert deviations(secret) == []
-        path, headers = "/v1/realtime/translations", bearer(secret.value)
-        for _ in range(2):
-            with client(server, path, additional_headers=headers, skip=0) as c:
-                assert c.recv()["session"]["audio"]["output"] == {"language": "fr"}
-                changed = {"audio": {"output": {"language": "es"}}}
-                c.answer({"type": "session.update", "session": changed})
+def test_translation_secrets_open_sessions(keyed: ReplayServer, http: ApiClient) -> None:
+    wanted = ga.RealtimeTranslationClientSecretCreateRequest.from_dict(
+        {"session": {"model": "m", "audio": {"output": {"language": "fr"}}}}
+    )
+    secret = ga.RealtimeApi(http).create_realtime_translation_client_secret(wanted)
+    assert deviations(secret) == []
+    path, headers = "/v1/realtime/translations", bearer(secret.value)
+    for _ in range(2):
+        with client(keyed, path, additional_headers=headers, skip=0) as c:
+            assert c.recv()["session"]["audio"]["output"] == {"language": "fr"}
+            changed = {"audio": {"output": {"language": "es"}}}
+            c.answer({"type": "session.update", "session": changed})
 
 
 @pytest.mark.parametrize("settings", [None, {"type": "realtime", "instructions": "Be brief."}])
-def test_calls(server: ReplayServer, settings: Event | None) -> None:
-    with ApiClient(Configuration(host=server.url, access_token=KEY)) as http:
-        calls = ga.RealtimeApi(http)
-        created = calls.create_realtime_call("v=0\r\n", settings)
-        call_id = created.id
-        assert call_id.startswith("rtc_")
-        assert created.data.startswith("v=0\r\n")
-        with client(server, f"/v1/realtime?call_id={call_id}", skip=0) as c:
-            session = c.recv()["session"]
-            assert session["instructions"].startswith("Be brief." if settings else "You are")
-            c.turn(RESPOND)
-        calls.accept_realtime_call(call_id, ga.RealtimeSessionCreateRequestGA())
-        calls.hangup_realtime_call(call_id)
+def test_calls(keyed: ReplayServer, http: ApiClient, settings: Event | None) -> None:
+    calls = ga.RealtimeApi(http)
+    created = calls.create_realtime_call("v=0\r\n", settings)
+    call_id = created.id
+    assert call_id.startswith("rtc_")
+    assert created.data.startswith("v=0\r\n")
+    path, headers = f"/v1/realtime?call_id={call_id}", bearer(KEY)
+    with client(keyed, path, additional_headers=headers, skip=0) as c:
+        session = c.recv()["session"]
+        assert session["instructions"].startswith("Be brief." if settings else "You are")
+        c.turn(RESPOND)
+    calls.accept_realtime_call(call_id, ga.RealtimeSessionCreateRequestGA())
+    calls.hangup_realtime_call(call_id)
     for action in ("accept", "hangup", "refer", "reject", "x"):
-        assert request(server, "POST", f"/realtime/calls/{call_id}/{action}").status == 404
+        path = f"/realtime/calls/{call_id}/{action}"
+        assert request(keyed, "POST", path, headers=headers).status == 404
 
 
 def test_a_call_is_a_201_of_sdp_with_its_location(server: ReplayServer) -> None:
@@ -189,16 +191,13 @@ def test_a_call_is_a_201_of_sdp_with_its_location(server: ReplayServer) -> None:
     assert request(server, "POST", response.headers["Location"][3:] + "/reject").status == 200
 
 
-def test_http_wants_the_key_too() -> None:
-    with ReplayServer(api_key=KEY) as server:
-        wrong = ApiClient(Configuration(host=server.url, access_token="sk-wrong"))
-        with wrong as http, pytest.raises(UnauthorizedError) as caught:
-            ga.RealtimeApi(http).create_realtime_client_secret(
-                ga.RealtimeCreateClientSecretRequest()
-            )
-        assert caught.value.error["code"] == "invalid_api_key"
-        assert caught.value.request_id
-        assert "sk-wrong" not in str(caught.value)
+def test_http_wants_the_key_too(keyed: ReplayServer) -> None:
+    wrong = ApiClient(Configuration(host=keyed.url, access_token="sk-wrong"))
+    with wrong as http, pytest.raises(UnauthorizedError) as caught:
+        ga.RealtimeApi(http).create_realtime_client_secret(ga.RealtimeCreateClientSecretRequest())
+    assert caught.value.error["code"] == "invalid_api_key"
+    assert caught.value.request_id
+    assert "sk-wrong" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

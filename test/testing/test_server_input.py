@@ -18,7 +18,7 @@ import pytest
 
 from openai_realtime_client.testing import Answer, ReplayServer
 from openai_realtime_client.testing.recording import RecordedEvent
-from plain_client import UPGRADE, connected
+from plain_client import UPGRADE, checked, connected
 
 POST = b"POST /v1/realtime/client_secrets HTTP/1.1\r\nHost: x\r\n"
 
@@ -26,7 +26,7 @@ POST = b"POST /v1/realtime/client_secrets HTTP/1.1\r\nHost: x\r\n"
 @pytest.fixture
 def server(caplog: pytest.LogCaptureFixture) -> Iterator[ReplayServer]:
     gc.freeze()  # What is there before the test is not looked at after it.
-    with ReplayServer(answers=lambda _: Answer("word " * 50, audio=2.0)) as server:
+    with checked(answers=lambda _: Answer("word " * 50, audio=2.0)) as server:
         yield server
     gc.collect()
     gc.unfreeze()
@@ -84,7 +84,7 @@ def masked(text: str) -> bytes:
 
 def test_what_comes_together_with_the_close_frame_is_received() -> None:
     script = [RecordedEvent("client", {"type": "response.create"})] * 3
-    with ReplayServer(script=script) as server, connected(server) as client:
+    with checked(script=script) as server, connected(server) as client:
         event = masked(json.dumps(script[0].event))
         client.sendall(UPGRADE + b"\r\n" + event * 3 + b"\x88\x82\0\0\0\0\x03\xe8")
         while client.recv(2**16):
@@ -170,7 +170,7 @@ def test_web_pages_cannot_use_the_server(server: ReplayServer, origin: bytes) ->
 
 
 def test_web_pages_that_are_allowed_can() -> None:
-    with ReplayServer(allowed_origins=["http://localhost:3000"]) as server:
+    with checked(allowed_origins=["http://localhost:3000"]) as server:
         assert origins(server, b"http://localhost:3000") == [b"101", b"200"]
         assert origins(server, b"HTTP://LOCALHOST:3000") == [b"101", b"200"]
         assert origins(server, b"http://localhost:30001") == [b"403", b"403"]
