@@ -25,7 +25,11 @@ class Builders(Generic[Create]):
     """Functions that make the event that adds an item to the conversation."""
 
     def user_text(self, text: str) -> Create:
-        """Make the event that adds a message of the user."""
+        """Make the event that adds a message of the user.
+
+        Args:
+            text: What the user says.
+        """
         return self._message({"type": "input_text", "text": text})
 
     def user_image(self, image: bytes | str, *, media_type: str = "image/png") -> Create:
@@ -40,7 +44,11 @@ class Builders(Generic[Create]):
         return self._message({"type": "input_image", "image_url": image})
 
     def user_audio(self, audio: bytes) -> Create:
-        """Make the event that adds a spoken message as a whole, in the session's input format."""
+        """Make the event that adds a spoken message as a whole.
+
+        Args:
+            audio: Its bytes, in the session's input format and without a header.
+        """
         return self._message({"type": "input_audio", "audio": b64encode(audio).decode()})
 
     def function_output(self, call_id: str, output: object) -> Create:
@@ -101,7 +109,14 @@ class FunctionTool(Generic[Create, Tool]):
             return self._output(call, _text(error))
 
     async def run_async(self, call: Any) -> Create:
-        """Do the same for a coroutine function, or any other."""
+        """Do the same as `run`, also for a coroutine function.
+
+        Args:
+            call: The item of the call, as `run` takes it.
+
+        Returns:
+            The event with the output or the error.
+        """
         try:
             output = self._call(call)
             return self._output(call, await output if self._is_async else output)
@@ -118,7 +133,7 @@ class FunctionTool(Generic[Create, Tool]):
 
 
 def _evaluated(function: Callable[..., Any]) -> Any:
-    """The same function, with annotations that are no strings: pydantic evaluates none of methods.
+    """The same function, with annotations that are not strings: pydantic evaluates none of methods.
 
     It is a schema to pydantic, though not to type checkers.
     """

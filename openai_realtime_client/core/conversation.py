@@ -136,7 +136,14 @@ class Conversation(SessionState):
         return [each for each in list(self._active.values()) if each.is_out_of_band]
 
     def item(self, item_id: str) -> ConversationItem | None:
-        """The item with an id, out-of-band ones included, or `None`."""
+        """Find an item by its id.
+
+        Args:
+            item_id: The id.
+
+        Returns:
+            The item, also where it is out of band, or `None`.
+        """
         return self._items.get(item_id)
 
     def add(self, event: Event) -> Fields | None:

@@ -178,7 +178,11 @@ class RealtimeModel(BaseModel):
     def from_json(cls, data: str | bytes) -> Self:
         """Parse one JSON object.
 
-        Raises `InvalidModelError`, which names each field that does not fit.
+        Args:
+            data: The JSON text.
+
+        Raises:
+            InvalidModelError: Something does not fit; each such field is named.
         """
         try:
             return cls.model_validate_json(data)
@@ -189,7 +193,11 @@ class RealtimeModel(BaseModel):
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Parse a mapping as `json.loads` gives it.
 
-        Raises `InvalidModelError`, which names each field that does not fit.
+        Args:
+            data: The mapping, which is not changed.
+
+        Raises:
+            InvalidModelError: Something does not fit; each such field is named.
         """
         try:
             model: Self = cls.__pydantic_validator__.validate_python(dict(data))

@@ -41,16 +41,24 @@ class Playback:
         return bool(self._queue)
 
     def add(self, item_id: str, audio: bytes) -> None:
-        """Append audio of an item, decoded."""
+        """Append audio of an item.
+
+        Args:
+            item_id: The id of the item, such as a delta has it.
+            audio: Its bytes, decoded from base64.
+        """
         with self._lock:
             if audio:
                 self._queue.append((item_id, memoryview(audio)))
 
     def take(self, size: int) -> bytes:
-        """Remove and return at most `size` bytes. Fewer are returned when there are no more.
+        """Remove and return the next audio.
 
         Where a device only reports what it has played, such as by the marks of a telephony
         stream, call it with the size of that and ignore what it returns.
+
+        Args:
+            size: The most bytes to take. Fewer are returned when there are no more.
         """
         taken = bytearray()
         with self._lock:

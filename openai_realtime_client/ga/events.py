@@ -133,8 +133,8 @@ def parse_client_event(data: str | bytes | Mapping[str, Any]) -> RealtimeClientE
 
     Raises:
         InvalidEventError: For anything else: text that is not JSON or not Unicode, `NaN`,
-            `Infinity`, an integer of more than 4,300 digits, nesting deeper than 200 levels, no
-            object, no string `type`.
+            `Infinity`, an integer of more than 4,300 digits, nesting deeper than 200 levels, a
+            value that is not an object, an object without a string `type`.
     """
     return _realtime_client_event.parse(data)
 
@@ -155,8 +155,8 @@ def parse_server_event(data: str | bytes | Mapping[str, Any]) -> RealtimeServerE
 
     Raises:
         InvalidEventError: For anything else: text that is not JSON or not Unicode, `NaN`,
-            `Infinity`, an integer of more than 4,300 digits, nesting deeper than 200 levels, no
-            object, no string `type`.
+            `Infinity`, an integer of more than 4,300 digits, nesting deeper than 200 levels, a
+            value that is not an object, an object without a string `type`.
     """
     return _realtime_server_event.parse(data)
 
@@ -179,8 +179,8 @@ def parse_translation_client_event(
 
     Raises:
         InvalidEventError: For anything else: text that is not JSON or not Unicode, `NaN`,
-            `Infinity`, an integer of more than 4,300 digits, nesting deeper than 200 levels, no
-            object, no string `type`.
+            `Infinity`, an integer of more than 4,300 digits, nesting deeper than 200 levels, a
+            value that is not an object, an object without a string `type`.
     """
     return _realtime_translation_client_event.parse(data)
 
@@ -203,8 +203,8 @@ def parse_translation_server_event(
 
     Raises:
         InvalidEventError: For anything else: text that is not JSON or not Unicode, `NaN`,
-            `Infinity`, an integer of more than 4,300 digits, nesting deeper than 200 levels, no
-            object, no string `type`.
+            `Infinity`, an integer of more than 4,300 digits, nesting deeper than 200 levels, a
+            value that is not an object, an object without a string `type`.
     """
     return _realtime_translation_server_event.parse(data)
 
@@ -225,7 +225,7 @@ def parse_webhook_event(data: str | bytes | Mapping[str, Any]) -> RealtimeWebhoo
 
     Raises:
         InvalidEventError: For anything else: text that is not JSON or not Unicode, `NaN`,
-            `Infinity`, an integer of more than 4,300 digits, nesting deeper than 200 levels, no
-            object, no string `type`.
+            `Infinity`, an integer of more than 4,300 digits, nesting deeper than 200 levels, a
+            value that is not an object, an object without a string `type`.
     """
     return _realtime_webhook_event.parse(data)

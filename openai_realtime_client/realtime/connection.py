@@ -162,9 +162,12 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
         await self._send(name, data, event)
 
     async def send_audio(self, audio: bytes | bytearray | memoryview) -> None:
-        """Append audio to the input buffer, in the session's input format and without a header.
+        """Append audio to the input buffer.
 
         It goes out in events of at most 96 KiB, 2 s of PCM at 24 kHz.
+
+        Args:
+            audio: Its bytes, in the session's input format and without a header.
 
         Raises:
             ConnectionClosedError: The session is closed; `audio_sent` counts the bytes that
@@ -176,8 +179,9 @@ class AsyncConnection(_Session[ServerEvent, ClientEvent]):
     async def recv(self) -> ServerEvent:
         """Wait for the next event. Cancelling loses none.
 
-        Raises `ConnectionClosedError` or one of its subclasses when there will be no more, and
-        `InvalidEventError` for a message that is not an event; the session goes on after that.
+        Raises:
+            ConnectionClosedError: There will be no more; its subclasses say why.
+            InvalidEventError: A message is not an event. The session goes on after that.
         """
         try:
             data = await self._socket.recv(decode=False)
@@ -286,9 +290,12 @@ class Connection(_Session[ServerEvent, ClientEvent]):
         self._send(name, data, event)
 
     def send_audio(self, audio: bytes | bytearray | memoryview) -> None:
-        """Append audio to the input buffer, in the session's input format and without a header.
+        """Append audio to the input buffer.
 
         It goes out in events of at most 96 KiB, 2 s of PCM at 24 kHz.
+
+        Args:
+            audio: Its bytes, in the session's input format and without a header.
 
         Raises:
             ConnectionClosedError: The session is closed; `audio_sent` counts the bytes that
@@ -298,11 +305,15 @@ class Connection(_Session[ServerEvent, ClientEvent]):
             self._send(self._dialect.append, data, event, sent)
 
     def recv(self, timeout: float | None = None) -> ServerEvent:
-        """Wait for the next event, at most `timeout` seconds or without limit.
+        """Wait for the next event.
 
-        Raises `TimeoutError` when none came in time, `ConnectionClosedError` or one of its
-        subclasses when there will be no more, and `InvalidEventError` for a message that is no
-        event; the session goes on after that.
+        Args:
+            timeout: The most seconds to wait, or `None` for no limit.
+
+        Raises:
+            TimeoutError: None came in time.
+            ConnectionClosedError: There will be no more; its subclasses say why.
+            InvalidEventError: A message is not an event. The session goes on after that.
         """
         try:
             data = self._socket.recv(timeout, decode=False)
@@ -436,7 +447,10 @@ class AsyncConnector(_Connector[ServerEvent, ClientEvent]):
     async def open(self) -> AsyncConnection[ServerEvent, ClientEvent]:
         """Open a session, which the caller closes.
 
-        Raises `ConnectionSettingsError`, `HandshakeRefusedError` or `ConnectionFailedError`.
+        Raises:
+            ConnectionSettingsError: The arguments of `connect` do not make a connection.
+            HandshakeRefusedError: The server answered with an HTTP status.
+            ConnectionFailedError: No server was reached.
         """
         url, options = SecretStr(self._url()), self._websocket_options()
         # So that `send` waits until all is on its way. With 0, TLS in asyncio would pause after
@@ -482,7 +496,10 @@ class Connector(_Connector[ServerEvent, ClientEvent]):
     def open(self) -> Connection[ServerEvent, ClientEvent]:
         """Open a session, which the caller closes.
 
-        Raises `ConnectionSettingsError`, `HandshakeRefusedError` or `ConnectionFailedError`.
+        Raises:
+            ConnectionSettingsError: The arguments of `connect` do not make a connection.
+            HandshakeRefusedError: The server answered with an HTTP status.
+            ConnectionFailedError: No server was reached.
         """
         url, options = SecretStr(self._url()), self._websocket_options()
         headers = self._handshake_headers()

@@ -63,14 +63,18 @@ def azure(
     token: Key | None = None,
     api_version: str = "2025-04-01-preview",
 ) -> AzureSettings:
-    """The `azure` argument of `connect`: a deployment of a model in Azure OpenAI.
-
-    `endpoint` is the resource's URL, such as `https://NAME.openai.azure.com`. The credential is
-    `token`, a token of Microsoft Entra sent as `Authorization: Bearer`, or else `api_key`, sent as
-    `api-key`, by default `AZURE_OPENAI_API_KEY`; either may be a function that gives one for each
-    connection. `api_version` is for `realtime=v1` alone: GA has none on Azure.
+    """Make the `azure` argument of `connect`: a deployment of a model in Azure OpenAI.
 
     Source: https://learn.microsoft.com/azure/ai-foundry/openai/how-to/realtime-audio-websockets
+
+    Args:
+        endpoint: The resource's URL, such as `https://NAME.openai.azure.com`.
+        deployment: The name of the deployment.
+        api_key: A key, or a function that returns one for each connection; sent as `api-key`. By
+            default `AZURE_OPENAI_API_KEY`.
+        token: A token of Microsoft Entra, or a function likewise; sent as `Authorization: Bearer`
+            in place of a key.
+        api_version: For `realtime=v1` alone: GA has none on Azure.
     """
     if token is not None:
         credential = Credential.bearer(token)

@@ -46,7 +46,7 @@ class Faults:
     - `cut_after`: the TCP connection ends without a close frame
     - `close_after`: the server closes with `close_code` and `close_reason`
     - `garbage_after`: a text message that is not JSON; the session goes on
-    - `broken_frame_after`: bytes that are no WebSocket frame; then the connection ends
+    - `broken_frame_after`: bytes that are not a WebSocket frame; then the connection ends
     - `huge_after`: a `rate_limits.updated` event of `huge_size` bytes; the session goes on
     - `delay`: seconds to wait before each event of the server
     - `refuse`: status of the HTTP response to the handshake, with `refuse_body`, JSON or not; there

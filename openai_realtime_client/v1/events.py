@@ -89,8 +89,8 @@ def parse_client_event(data: str | bytes | Mapping[str, Any]) -> RealtimeClientE
 
     Raises:
         InvalidEventError: For anything else: text that is not JSON or not Unicode, `NaN`,
-            `Infinity`, an integer of more than 4,300 digits, nesting deeper than 200 levels, no
-            object, no string `type`.
+            `Infinity`, an integer of more than 4,300 digits, nesting deeper than 200 levels, a
+            value that is not an object, an object without a string `type`.
     """
     return _realtime_client_event.parse(data)
 
@@ -111,7 +111,7 @@ def parse_server_event(data: str | bytes | Mapping[str, Any]) -> RealtimeServerE
 
     Raises:
         InvalidEventError: For anything else: text that is not JSON or not Unicode, `NaN`,
-            `Infinity`, an integer of more than 4,300 digits, nesting deeper than 200 levels, no
-            object, no string `type`.
+            `Infinity`, an integer of more than 4,300 digits, nesting deeper than 200 levels, a
+            value that is not an object, an object without a string `type`.
     """
     return _realtime_server_event.parse(data)
