@@ -441,7 +441,8 @@ class Conversation(SessionState):
             self._buffered.append(0)
         elif kind == "input_audio_buffer.clear":
             self._buffered[-1] = 0
-        sent = copied(event)  # Whoever sent it may change it.
+        # A copy, because whoever sent it may change it.
+        sent = event.to_dict() if isinstance(event, RealtimeModel) else copied(event)
         is_out_of_band = at(sent, "response", "conversation") == "none"
         self._unanswered.add(sent, "none" if is_out_of_band else _item_id(sent))
 

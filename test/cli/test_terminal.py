@@ -156,27 +156,27 @@ def test_real_pipes_and_exit_statuses(tmp_path: Path) -> None:
 
 
 def test_events_are_shown_as_they_come_until_ctrl_c() -> None:
-    child = subprocess.Popen(
-        [*COMMAND, "inspect", "-"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    pipe = subprocess.PIPE
+    # What a shell starts in the background ignores Ctrl-C, and its children do.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        child = subprocess.Popen([*COMMAND, "inspect", "-"], stdin=pipe, stdout=pipe, stderr=pipe)
+    finally:
+        signal.signal(signal.SIGINT, before)
     watchdog = threading.Timer(30, child.kill)
     watchdog.start()
-    assert child.stdin
-    assert child.stdout
-    assert child.stderr
-    child.stdin.write(f"{CREATED.to_json()}\n".encode())
-    child.stdin.flush()
-    assert child.stdout.readline() == b"standard input: protocol ga, times in ms\n"
-    assert b"session.created" in child.stdout.readline()
-    child.send_signal(signal.SIGINT)
-    assert child.wait() == 130
-    watchdog.cancel()
-    assert (child.stdout.read(), child.stderr.read()) == (b"", b"")
-    for pipe in (child.stdin, child.stdout, child.stderr):
-        pipe.close()
+    with child:
+        assert child.stdin
+        assert child.stdout
+        assert child.stderr
+        child.stdin.write(f"{CREATED.to_json()}\n".encode())
+        child.stdin.flush()
+        assert child.stdout.readline() == b"standard input: protocol ga, times in ms\n"
+        assert b"session.created" in child.stdout.readline()
+        child.send_signal(signal.SIGINT)
+        assert child.wait() == 130
+        watchdog.cancel()
+        assert (child.stdout.read(), child.stderr.read()) == (b"", b"")
 
 
 def test_memory_does_not_grow_with_the_recording(cli: Cli) -> None:

@@ -245,6 +245,7 @@ REFUSED: dict[str, list[str | bytes]] = {
         '{"type":"error"}{}',
         '{"type":"input_audio_buffer.cleared","event_id":"fits but for this","x":NaN}',
         b'{"type":"input_audio_buffer.clear","event_id":"fits but for this","x":-Infinity}',
+        '{"type":"input_audio_buffer.cleared","event_id":"fits but for this","x":[{"a":NaN}]}',
         '{"type":"error","x":NaN}',
         '{"type":"ping","x":[-Infinity]}',
         b'{"type":"ping","x":Infinity}',

@@ -152,6 +152,9 @@ class Script:
         only_text = {"modalities" if self.is_v1 else "output_modalities": ["text"]}
         write = {"type": "response.create", "response": only_text}
         self.empty = session()
+        idle = {"type": "server_vad", "idle_timeout_ms": 5000}
+        self.listen_for_idle = self.listen("turn_detection", idle)
+        self.ask_lost_server = self.set(tools=[{**DOCS_SERVER, "server_label": "lost"}])
         self.manual = session(self.listen("turn_detection", None))
         self.turn = session(text("Hi."), RESPOND)
         self.long = session(text("Hi."), RESPOND, spoken, answers=[LONG])
@@ -255,8 +258,6 @@ class Script:
 
     def sent(self) -> dict[str, Session]:
         """Sessions whose last step brings an event of the server, by the clause of its page."""
-        idle = {"type": "server_vad", "idle_timeout_ms": 5000}
-        lost = self.set(tools=[{**DOCS_SERVER, "server_label": "lost"}])
         source = translation(input={"transcription": {"model": "gpt-4o-mini-transcribe"}})
         transcribed = (
             "the transcription of a user's audio ends, which may be after the response to it"
@@ -284,7 +285,7 @@ class Script:
             "a part of the transcription of a user's audio is ready": self.heard,
             transcribed: self.heard,
             "nobody spoke for `idle_timeout_ms` after a response": session(
-                self.listen("turn_detection", idle), text("Hi."), RESPOND
+                self.listen_for_idle, text("Hi."), RESPOND
             ),
             refused: session(CANCEL | {"event_id": "event_a"}),
             # Responses
@@ -309,7 +310,7 @@ class Script:
             "a part of the arguments of a function call is ready": self.tool,
             "the arguments of a function call are complete": self.tool,
             "the tools of an MCP server are known": self.mcp,
-            "an MCP server did not list its tools": session(lost),
+            "an MCP server did not list its tools": session(self.ask_lost_server),
             "the server asks an MCP server for its tools": self.mcp,
             "a part of the arguments of an MCP call is ready": self.called("Search."),
             "the arguments of an MCP call are complete": self.called("Search."),
@@ -338,10 +339,8 @@ class Script:
         asking = session(self.set(tools=[DOCS_SERVER]), "mcp_list_tools.completed")
         asking = asking.then(text("Search."), RESPOND, "response.done", approve)
         committed = "input_audio_buffer.committed"
-        lost = self.set(tools=[{**DOCS_SERVER, "server_label": "lost"}])
         started = "input_audio_buffer.speech_started"
         done = "response.done"
-        idle = {"type": "server_vad", "idle_timeout_ms": 5000}
         triggered = "input_audio_buffer.timeout_triggered"
         target = translation(output={"language": "es"})
         approval = (
@@ -364,10 +363,7 @@ class Script:
                 self.long.then(SPEECH, started, truncate),
                 "conversation.item.truncated",
             ),
-            "nothing; `response.cancel` stops it": (
-                self.long.then(CANCEL),
-                done,
-            ),
+            "nothing; `response.cancel` stops it": (self.long.then(CANCEL), done),
             "nothing; wait for `conversation.item.done` to have all of the item": (
                 session(text("Hi."), "conversation.item.added"),
                 "conversation.item.done",
@@ -377,7 +373,7 @@ class Script:
                 committed,
             ),
             "nothing; a response follows": (
-                session(self.listen("turn_detection", idle), RESPOND, done, triggered),
+                session(self.listen_for_idle, RESPOND, done, triggered),
                 "response.created",
             ),
             "nothing; a response before `mcp_list_tools.completed` has no tools of it": (
@@ -385,13 +381,12 @@ class Script:
                 "mcp_list_tools.completed",
             ),
             "correcting `tools` with `session.update`": (
-                session(lost, "mcp_list_tools.failed", self.set(tools=[DOCS_SERVER])),
+                session(
+                    self.ask_lost_server, "mcp_list_tools.failed", self.set(tools=[DOCS_SERVER])
+                ),
                 "mcp_list_tools.completed",
             ),
-            approval: (
-                asking.then(RESPOND),
-                "response.mcp_call.completed",
-            ),
+            approval: (asking.then(RESPOND), "response.mcp_call.completed"),
             "a `function_call_output` in `conversation.item.create` for each function call, "
             "and then `response.create`": (self.tool.then(done, output, RESPOND), done),
             "fixing the event; the session goes on": (

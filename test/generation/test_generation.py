@@ -445,7 +445,7 @@ print(event.name, connector._url(), third.connect.__mro__[1].__name__)
 
 def test_dictionaries_have_any_keys(changed: Run) -> None:
     program = """
-from typing import get_type_hints
+from typing_extensions import get_type_hints
 from openai_realtime_client import third
 for each in (third.RealtimeClientEventTellParam, third.NotesParam):
     print(*(f"{key}: {kind}" for key, kind in get_type_hints(each).items()), sep="; ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -424,10 +425,17 @@ def test_no_server() -> None:
 
 
 def test_retries_are_those_of_urllib3(server: HttpServer) -> None:
+    slept = []
+
+    class Retry(urllib3.Retry):
+        def sleep(self, response: Any = None) -> None:
+            slept.append(self.total)
+
     server.answers += [Answer(fault="close"), Answer(fault="cut", body=b"{}")]
-    retries = urllib3.Retry(2, allowed_methods=None)
+    retries = Retry(2, allowed_methods=None)
     exchange(server, Configuration(server.url, KEY, retries=retries))
     assert len(server.requests) == 3
+    assert slept == [1, 0]
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -437,3 +445,25 @@ def test_a_redirect_is_not_followed(server: HttpServer, status: int, retries: An
     server.answers += [answer, json_answer(SESSION)]
     assert failure(Configuration(server.url, KEY, retries=retries)).status == status
     assert len(server.requests) == 1
+
+
+def test_a_client_keeps_its_connection_for_the_next_call_until_it_is_left() -> None:
+    def answer() -> socket.socket:
+        connection, _ = server.accept()
+        connection.settimeout(10)
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        return connection
+
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        answering = pool.submit(answer)
+        host = f"http://127.0.0.1:{server.getsockname()[1]}"
+        with ApiClient(Configuration(host, KEY)) as client:
+            ga.RealtimeApi(client).hangup_realtime_call("c")
+            connection = answering.result()
+            connection.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                connection.recv(1)
+        connection.settimeout(10)
+        assert connection.recv(1) == b""
+        connection.close()

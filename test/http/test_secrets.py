@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+import urllib3
 
 from exposure import KEY, assert_hidden, places_in, places_in_log
 from http_calls import error_of, exchange, failure
@@ -185,6 +186,17 @@ def test_a_user_in_the_host_and_a_key_are_refused(server: HttpServer, name: str 
     error = fails(configuration, {name: KEY} if name else None, ConnectionSettingsError)
     assert "pass only one" in str(error)
     assert server.requests == []
+
+
+def test_what_others_log_stays_as_it_is(
+    server: HttpServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    exchange(server, Configuration(f"{server.url}?page=1", ""))
+    with urllib3.PoolManager() as pool:
+        pool.request("GET", f"{server.url}?page=2", retries=False)
+    assert "page=1" not in caplog.text
+    assert "page=2" in caplog.text
 
 
 def test_no_object_shows_a_secret() -> None:

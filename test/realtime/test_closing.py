@@ -315,9 +315,11 @@ def test_errors_can_be_distinguished_by_class() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        InvalidKeyError(3000, "why", "session.update", 5),
+        InvalidKeyError(3000, reason="why", unsent="session.update", audio_sent=5),
         ConnectionFailedError("no connection"),
-        HandshakeRefusedError(401, {"X-Request-Id": "r"}, b'{"error":{"message":"m"}}'),
+        HandshakeRefusedError(
+            status=401, headers={"X-Request-Id": "r"}, body=b'{"error":{"message":"m"}}'
+        ),
     ],
     ids=lambda error: type(error).__name__,
 )

@@ -101,7 +101,7 @@ def answered(text: str) -> Failure:
 
 
 async def no_answer(session: Session) -> None:
-    async with holding() as (url, _, _), session(url, options={"open_timeout": 0.02}):
+    async with holding() as (url, _, _), session(url, options={"open_timeout": 0.2}):
         pass
 
 

@@ -20,6 +20,8 @@ BEARER = {"Authorization": f"Bearer {KEY}"}
 DIALECTS = [Kind(v1, True), Kind(ga, False), Kind(ga, True, "connect_translation")]
 
 for_dialects = pytest.mark.parametrize("kind", DIALECTS, ids=str)
+# Both protocols, and both kinds of programs.
+for_both = pytest.mark.parametrize("kind", DIALECTS[:2], ids=str)
 
 
 @pytest.fixture
@@ -198,7 +200,7 @@ REFUSED: dict[str, list[dict[str, Any]]] = {
 }
 
 
-@for_dialects
+@for_both
 @pytest.mark.parametrize(
     ("text", "arguments"), [(text, each) for text, several in REFUSED.items() for each in several]
 )
@@ -212,7 +214,7 @@ def test_what_opens_no_session_is_refused_when_one_is_opened(
     assert isinstance(caught.value, ValueError)
 
 
-@for_dialects
+@for_both
 def test_a_wrong_query_is_an_error_only_when_a_session_is_opened(kind: Kind) -> None:
     query: Any = "a=b"
     connector = kind.connect(query=query, api_key=KEY)
@@ -248,7 +250,7 @@ AZURE_KEY = {"api-key": KEY}
 ENVIRONMENT = {"OPENAI_API_KEY": "sk-env", "AZURE_OPENAI_API_KEY": "azure-env"}
 
 
-@for_dialects
+@for_both
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -297,7 +299,7 @@ def test_a_coroutine_function_gives_the_key(kind: Kind) -> None:
     assert headers(kind, azure=azure(ENDPOINT, "d", api_key=coroutine_function)) == AZURE_KEY
 
 
-@for_dialects
+@for_both
 @pytest.mark.parametrize("name", ["OpenAI-Beta", "openai-beta"])
 def test_an_own_beta_header_wins(kind: Kind, name: str) -> None:
     assert headers(kind, api_key="", headers={name: "other=v1"}) == {name: "other=v1"}
