@@ -34,6 +34,8 @@ Protocol = Literal["ga", "v1"]
 Event = dict[str, Any]
 
 _CLOSE_TIMEOUT = 2
+# A short timeout is for events; a server that is busy may take longer to accept.
+_OPEN_TIMEOUT = 5
 # A response may have ended before it is cancelled.
 _TRIES = 3
 _INDEX = re.compile(r"\[\d+\]")
@@ -131,7 +133,8 @@ def check_server(
         protocol: What the server speaks, `ga` or `v1`.
         model: The model, by default `gpt-realtime-2.1` or `gpt-4o-realtime-preview`.
         api_key: The key; "" sends none.
-        timeout: How long to wait for an event that has to come, and to connect, in seconds.
+        timeout: How long to wait for an event that has to come, in seconds; and to connect, for
+            which there are at least 5.
 
     Returns:
         What was found, in the order of the turns; empty for a server without a finding.
@@ -149,7 +152,7 @@ def check_turns(
     """Check a server turn by turn; the arguments are those of `check_server`."""
     found: dict[tuple[str, ...], Finding] = {}
     connect = v1.connect_sync if protocol == "v1" else ga.connect_sync
-    options = {"open_timeout": timeout, "close_timeout": _CLOSE_TIMEOUT}
+    options = {"open_timeout": max(timeout, _OPEN_TIMEOUT), "close_timeout": _CLOSE_TIMEOUT}
     is_first = True
     for name, play in _TURNS.items():
         before, events = len(found), 0

@@ -8,7 +8,7 @@ from typing import Any
 from openai_realtime_client import v1
 from openai_realtime_client.core.json_types import at, is_object
 from openai_realtime_client.core.model import RealtimeModel
-from openai_realtime_client.testing.errors import check
+from openai_realtime_client.testing.errors import Refusal, check
 from openai_realtime_client.testing.rules import RealtimeRules
 from openai_realtime_client.testing.settings import PCM, Event, known
 
@@ -51,6 +51,7 @@ _VALUES: dict[str, list[tuple[Any, Any]]] = {
 }
 _MODES = ("none", "auto", "required")
 _TEMPERATURE = 0.8
+_TRANSCRIPTION = v1.RealtimeTranscriptionSessionCreateResponse
 
 
 class V1Rules(RealtimeRules):
@@ -83,7 +84,7 @@ class V1Rules(RealtimeRules):
             self._temperature = _TEMPERATURE if temperature is None else temperature
             return {**wire, "session": {"type": "realtime", **ga_settings(wire["session"])}}
         if kind == "conversation.item.create":
-            return {**wire, "item": _ga_item(wire["item"])}
+            return {**wire, "item": _ga_item(wire["item"], "item")}
         if kind == "response.create" and wire.get("response"):
             return {**wire, "response": ga_settings(wire["response"])}
         return wire
@@ -105,11 +106,10 @@ class V1Rules(RealtimeRules):
         if kind in ("session.created", "session.updated"):
             wire["session"] = {"id": event["session"]["id"], **v1_settings(event["session"]), **own}
             if event["session"]["type"] == "transcription":
-                # The schema has neither the first of these events nor its id.
+                # The schema has neither the first of these events nor its id, which is kept in it.
                 wire["type"] = f"transcription_{kind}"
-                shape = v1.RealtimeTranscriptionSessionCreateResponse
-                created = {"id": event["session"]["id"]} if kind == "session.created" else {}
-                wire["session"] = {**created, **known(shape.from_dict(wire["session"]))}
+                settings = known(_TRANSCRIPTION.from_dict(wire["session"]))
+                wire["session"] = {"id": event["session"]["id"], **settings}
         return wire
 
 
@@ -127,7 +127,8 @@ def ga_settings(settings: Event) -> Event:
     if (choice := found.get("tool_choice")) and choice not in _MODES:
         found["tool_choice"] = {"type": "function", "name": choice}
     if found.get("input"):
-        found["input"] = [_ga_item(item) for item in found["input"]]
+        items = enumerate(found["input"])
+        found["input"] = [_ga_item(item, f"response.input[{index}]") for index, item in items]
     return found
 
 
@@ -145,12 +146,15 @@ def v1_settings(settings: Event) -> Event:
     return found
 
 
-def _ga_item(item: Event) -> Event:
+def _ga_item(item: Event, path: str) -> Event:
+    if "type" not in item:  # which the schema lets be
+        message = f"Missing required parameter: '{path}.type'."
+        raise Refusal("missing_required_parameter", message, f"{path}.type")
     if item.get("role") != "assistant":
         return item
-    types = {"text": "output_text", "audio": "output_audio"}
     content: list[Event] = item.get("content") or []
-    translated = [{**part, "type": types.get(part["type"], part["type"])} for part in content]
+    said = {"type": "output_text"}
+    translated = [p | said if p.get("type", "text") == "text" else p for p in content]
     return {**item, "content": translated}
 
 

@@ -36,7 +36,8 @@ def test_a_transcription_session_in_ga(server: ReplayServer) -> None:
         assert c.error(RESPOND)["type"] == "invalid_request_error"
     assert created["session"]["type"] == "transcription"
     assert created["session"]["object"] == "realtime.transcription_session"
-    assert updated["session"]["audio"]["input"]["transcription"]["model"] == "whisper-1"
+    transcription = updated["session"]["audio"]["input"]["transcription"]
+    assert transcription == {"model": "whisper-1", "language": None, "prompt": None}
     assert types(events)[0] == "input_audio_buffer.speech_started"
     assert events[-1]["transcript"] == "Audio of 300 ms."
 
@@ -57,6 +58,7 @@ def test_a_transcription_session_in_v1(server: ReplayServer) -> None:
         "input_audio_buffer.committed",
         "conversation.item.created",
     ]
+    assert events[0]["item_id"] == events[1]["item_id"] == events[2]["item"]["id"]
 
 
 def test_a_translation_session(server: ReplayServer) -> None:

@@ -223,6 +223,16 @@ def test_unknown_items_are_errors(
     assert error["event_id"] == "mine"
 
 
+def test_v1_items_have_a_type_and_their_content_need_not(server: ReplayServer) -> None:
+    said = {"role": "assistant", "content": [{"text": "Hi."}]}
+    with client(server, additional_headers=BETA) as c:
+        assert c.error(item(**said))["param"] == "item.type"
+        assert c.error(respond(input=[said]))["param"] == "response.input[0].type"
+        created = c.answer(item(type="message", **said))["item"]
+        assert created["content"] == [{"type": "text", "text": "Hi."}]
+        c.turn(RESPOND)
+
+
 def test_events_have_items_as_they_were() -> None:
     item: Event = {"id": "mine", "type": "function_call", "arguments": ""}
     event = Conversation(Ids(1)).begin(item)
