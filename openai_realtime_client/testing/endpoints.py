@@ -75,11 +75,12 @@ def _json(value: Any, status: int = 200) -> Response:
 class RealtimeCall:
     """A call. The server's thread changes it.
 
-    - `id`: what clients name it by
-    - `status`: "ringing", "active", "rejected", "referred" or "ended"
-    - `settings`: those of its session, in the shape of GA
-    - `target_uri`: where it was referred to
-    - `status_code`: the SIP status with which it was rejected
+    Attributes:
+        id: What clients name it by.
+        status: "ringing", "active", "rejected", "referred" or "ended".
+        settings: Those of its session, in the shape of GA.
+        target_uri: Where it was referred to.
+        status_code: The SIP status with which it was rejected.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, settings: Event | None = None) -> None:

@@ -62,24 +62,32 @@ class ReplayServer(Generic[Received, Sent]):
     It is a context manager, for `with` and for `async with` in any asyncio loop; it serves in a
     thread of its own until the context is left, and then closes what is open.
 
-    - `script`: the path or the lines of a recording that each session replays; by default rules
-      answer as the service does
-    - `answers`: what the model does in each turn of a session, or a function that returns it for
-      the items of the conversation: text, a `Call`, an `Answer`, or `None` for the default
-    - `transcripts`: what the user says in each turn of audio, in place of its duration
-    - `mcp`: the tools of MCP servers, by the label that sessions give to the server; listing the
-      tools of any other server fails
-    - `protocol`: "ga" or "v1"; by default what the handshake asks for
-    - `api_key`: the only key that it takes, beside the client secrets that it has issued; by
-      default it takes any, and none
-    - `faults`: what goes wrong in new sessions; can be set at any time
-    - `host`, `port`: where it listens, by default on a free port
-    - `allowed_origins`: the origins of web pages that may connect, such as
-      `http://localhost:3000`; by default none, so that no page in a browser on this machine can
-      use the server, and requests with an `Origin` header are refused with 403
-    - `keep_events`: false for long loads, where sessions are not to remember their events
+    Attributes:
+        sessions: The sessions, in the order of their handshakes.
+        faults: What goes wrong in new sessions; can be set at any time.
 
-    Raises `ValueError` for a script that is not one, and `OSError` for a port that is taken.
+    Args:
+        script: The path or the lines of a recording that each session replays; by default rules
+            answer as the service does.
+        answers: What the model does in each turn of a session, or a function that returns it for
+            the items of the conversation: text, a `Call`, an `Answer`, or `None` for the default.
+        transcripts: What the user says in each turn of audio, in place of its duration.
+        mcp: The tools of MCP servers, by the label that sessions give to the server; listing the
+            tools of any other server fails.
+        protocol: "ga" or "v1"; by default what the handshake asks for.
+        api_key: The only key that it takes, beside the client secrets that it has issued; by
+            default it takes any, and none.
+        faults: What `faults` is at first; by default nothing goes wrong.
+        host: The address where it listens.
+        port: The port; 0 is a free one.
+        allowed_origins: The origins of web pages that may connect, such as
+            `http://localhost:3000`; by default none, so that no page in a browser on this machine
+            can use the server, and requests with an `Origin` header are refused with 403.
+        keep_events: Whether sessions remember their events; false is for long loads.
+
+    Raises:
+        ValueError: A script is not one.
+        OSError: The port is taken; raised where the context is entered.
     """
 
     @overload

@@ -43,14 +43,18 @@ Model = TypeVar("Model", bound=RealtimeModel)
 class Faults:
     """Faults of a session. Each happens once, after so many of the server's events; 0 is at once.
 
-    - `cut_after`: the TCP connection ends without a close frame
-    - `close_after`: the server closes with `close_code` and `close_reason`
-    - `garbage_after`: a text message that is not JSON; the session goes on
-    - `broken_frame_after`: bytes that are not a WebSocket frame; then the connection ends
-    - `huge_after`: a `rate_limits.updated` event of `huge_size` bytes; the session goes on
-    - `delay`: seconds to wait before each event of the server
-    - `refuse`: status of the HTTP response to the handshake, with `refuse_body`, JSON or not; there
-      is no session then
+    Args:
+        cut_after: The TCP connection ends without a close frame.
+        close_after: The server closes, with `close_code` and `close_reason`.
+        close_code: The code of that close frame.
+        close_reason: Its reason.
+        garbage_after: A text message that is not JSON; the session goes on.
+        broken_frame_after: Bytes that are not a WebSocket frame; then the connection ends.
+        huge_after: A `rate_limits.updated` event of `huge_size` bytes; the session goes on.
+        huge_size: The size of that event.
+        delay: Seconds to wait before each event of the server.
+        refuse: The status of the HTTP response to the handshake; there is no session then.
+        refuse_body: The body of that response, JSON or not.
     """
 
     cut_after: int | None = None
@@ -69,15 +73,17 @@ class Faults:
 class ReplaySession(Generic[Received, Sent]):
     """One WebSocket connection to a `ReplayServer`, as the server saw it.
 
-    - `received`, `sent`: the client's and the server's events, as typed models
-    - `request_path`: the target of the handshake, with its query
-    - `headers`: those of the handshake, by their names in lower case
-    - `protocol`: "ga" or "v1"
-    - `failure`: what went wrong in the embedded server itself, or in a function of the test, after
-      which it closes with 1011; leaving the context of the server raises it
-
     The server's thread fills it: what the client has an answer to is there. All of it is there
     after the context of the server is left.
+
+    Attributes:
+        received: The client's events, as typed models.
+        sent: The server's events, as typed models.
+        request_path: The target of the handshake, with its query.
+        headers: Those of the handshake, by their names in lower case.
+        protocol: "ga" or "v1".
+        failure: What went wrong in the embedded server itself, or in a function of the test, after
+            which it closes with 1011; leaving the context of the server raises it.
     """
 
     def __init__(
