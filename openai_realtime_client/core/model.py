@@ -121,8 +121,7 @@ class RealtimeModel(BaseModel):
         populate_by_name=True,
         protected_namespaces=(),
         hide_input_in_errors=True,
-        # `NaN` and infinities. As constants, `to_json` finds and refuses them.
-        allow_inf_nan=False,
+        # `to_json` finds `NaN` and infinities as constants, and refuses them.
         ser_json_inf_nan="constants",
     )
 
