@@ -76,6 +76,8 @@ class Response:
     def _initial(self, settings: Event) -> Event:
         output = settings["audio"]["output"]
         conversation = {"conversation_id": self._conversation.id} if self.is_in_band else {}
+        # Sessions of v1 alone have it.
+        sampling = {"temperature": settings["temperature"]} if "temperature" in settings else {}
         return {
             "object": "realtime.response",
             "id": self.id,
@@ -88,6 +90,7 @@ class Response:
             "audio": {"output": {"format": output["format"], "voice": voice_name(output["voice"])}},
             "usage": None,
             "metadata": settings.get("metadata"),
+            **sampling,
         }
 
     def _event(self, kind: str, **fields: Any) -> Event:

@@ -10,7 +10,7 @@ from openai_realtime_client.core.json_types import at, is_object
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing.errors import Refusal, check
 from openai_realtime_client.testing.rules import RealtimeRules
-from openai_realtime_client.testing.settings import PCM, Event, known
+from openai_realtime_client.testing.settings import PCM, Event, given, known
 
 __all__ = ["V1Rules", "ga_settings", "v1_settings"]
 
@@ -27,6 +27,7 @@ _EVENTS = {
 _SETTINGS = {
     **{name: name for name in ("model", "instructions", "tools", "tool_choice", "include")},
     **{name: name for name in ("conversation", "metadata", "input")},
+    "temperature": "temperature",  # GA has none; it is kept all the same
     "modalities": "output_modalities",
     # The first is a session's, the second a response's: the service's own examples name it so.
     "max_response_output_tokens": "max_output_tokens",
@@ -57,8 +58,6 @@ _TRANSCRIPTION = v1.RealtimeTranscriptionSessionCreateResponse
 class V1Rules(RealtimeRules):
     """The rules of one session of `realtime=v1`: those of GA, translated both ways."""
 
-    _temperature = _TEMPERATURE
-
     def start(self) -> Sequence[Event]:
         """`session.created` or `transcription_session.created`, then `conversation.created`."""
         conversation = {"id": self._conversation.id, "object": "realtime.conversation"}
@@ -80,8 +79,6 @@ class V1Rules(RealtimeRules):
             session = {"type": "transcription", **ga_settings(wire["session"])}
             return {**wire, "type": "session.update", "session": session}
         if kind == "session.update":
-            temperature = wire["session"].get("temperature", self._temperature)
-            self._temperature = _TEMPERATURE if temperature is None else temperature
             return {**wire, "session": {"type": "realtime", **ga_settings(wire["session"])}}
         if kind == "conversation.item.create":
             return {**wire, "item": _ga_item(wire["item"], "item")}
@@ -92,19 +89,20 @@ class V1Rules(RealtimeRules):
     def _to_v1(self, event: Event) -> Event:
         kind = event["type"]
         wire: Event = {**event, "type": _EVENTS.get(kind, kind)}
-        own = {"temperature": self._temperature}
+        temperature = self.session.get("temperature") or _TEMPERATURE
         if "item" in wire:
             wire["item"] = _v1_item(wire["item"])
         if "response" in wire:
             output = [_v1_item(item) for item in event["response"]["output"]]
-            settings = {**event["response"], **v1_settings(event["response"])}
-            wire["response"] = {**settings, **own, "output": output}
+            settings = {"temperature": temperature, **given(event["response"])}
+            wire["response"] = {**event["response"], **v1_settings(settings), "output": output}
         if kind == "error":
             param = wire["error"]["param"]
             paths = {f"session.{path}": f"session.{old}" for old, path in _SETTINGS.items()}
             wire["error"] = {**wire["error"], "param": paths.get(param, param)}
         if kind in ("session.created", "session.updated"):
-            wire["session"] = {"id": event["session"]["id"], **v1_settings(event["session"]), **own}
+            settings = v1_settings({**event["session"], "temperature": temperature})
+            wire["session"] = {"id": event["session"]["id"], **settings}
             if event["session"]["type"] == "transcription":
                 # The schema has neither the first of these events nor its id, which is kept in it.
                 wire["type"] = f"transcription_{kind}"

@@ -70,7 +70,9 @@ def test_v1_updates_are_merged(server: ReplayServer) -> None:
         c.answer({"type": "session.update", "session": settings})
         session = c.answer({"type": "session.update", "session": {"voice": "ash"}})["session"]
         default = c.answer({"type": "session.update", "session": {"temperature": None}})
+        responses = [response(c.turn(respond(temperature=each))) for each in (0.7, None)]
     assert default["session"]["temperature"] == 0.8
+    assert [each["temperature"] for each in responses] == [0.7, 0.8]
     assert session.items() >= {**settings, "voice": "ash", "input_audio_format": "pcm16"}.items()
 
 
