@@ -170,9 +170,9 @@ async def test_close_ends_in_time(
             await within(0, do(connection.recv))
         with pytest.raises(ConnectionClosedError):
             await within(0, do(connection.send, EVENT))
-        other.cut()
         for task in list(_kept):
             await within(1, task)
+        other.cut()
 
 
 @for_loops
