@@ -66,10 +66,10 @@ async def hold(phone: WebSocket) -> None:
         try:
             async for event in service:
                 if event.type == "response.output_audio.delta" and event.item_id != interrupted:
-                    size = len(base64.b64decode(event.delta))
-                    playback.add(event.item_id, bytes(size))
+                    audio = base64.b64decode(event.delta)
+                    playback.add(event.item_id, audio)
                     await to_phone("media", media={"payload": event.delta})
-                    await to_phone("mark", mark={"name": f"{event.item_id} {size}"})
+                    await to_phone("mark", mark={"name": f"{event.item_id} {len(audio)}"})
                 elif event.type == "input_audio_buffer.speech_started" and playback:
                     playback.clear()
                     interrupted = playback.item_id or ""

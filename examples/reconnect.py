@@ -48,13 +48,15 @@ async def ask(service: Service, conversation: Conversation, question: str) -> st
     """The answer to a question."""
     await service.send(ga.user_text(question))
     await service.send({"type": "response.create"})
-    while (event := await service.recv()).type != "response.done":
+    while True:
+        event = await service.recv()
         if event.type == "error":
             raise RuntimeError(event.error.message)
-    response = [*conversation.responses.values()][-1]
-    if response.status != "completed":
-        raise RuntimeError(f"the response is {response.status}")
-    return response.text
+        if event.type == "response.done":
+            response = conversation.responses[event.response.id or ""]
+            if response.status != "completed":
+                raise RuntimeError(f"the response is {response.status}")
+            return response.text
 
 
 async def converse(questions: list[str]) -> None:

@@ -115,14 +115,16 @@ class _Session(SessionState, Generic[ServerEvent, ClientEvent]):
 
     def _audio_events(
         self, audio: bytes | bytearray | memoryview
-    ) -> Iterator[tuple[int, bytes, dict[str, str]]]:
-        """What appends `audio`: the bytes that were before, and one event, also as JSON."""
+    ) -> Iterator[tuple[int, bytes, dict[str, str] | None]]:
+        """What appends `audio`: the bytes before it, the JSON, and the event if it is observed."""
         view = memoryview(audio).cast("B")
         name = self._dialect.append.encode()
         for start in range(0, len(view), _AUDIO_CHUNK):
             chunk = b2a_base64(view[start : start + _AUDIO_CHUNK], newline=False)
             data = b'{"type":"%s","audio":"%s"}' % (name, chunk)
-            yield start, data, {"type": self._dialect.append, "audio": chunk.decode()}
+            is_observed = self._conversation is not None
+            event = {"type": self._dialect.append, "audio": chunk.decode()} if is_observed else None
+            yield start, data, event
 
 
 class AsyncConnection(_Session[ServerEvent, ClientEvent]):
