@@ -7,7 +7,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
-PACKAGE = (ROOT / "openai_realtime_client/__init__.py").read_text("utf-8")
+PACKAGE = (ROOT / "openai_realtime_client/version.py").read_text("utf-8")
 VERSION = re.search(r'^__version__ = "(.+)"$', PACKAGE, re.MULTILINE)
 assert VERSION, "the package has no __version__"
 

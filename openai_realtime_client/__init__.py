@@ -1,27 +1,36 @@
 """A typed client for OpenAI's Realtime API.
 
-The names that all protocols share are here, and the models of the documented protocol, `v1`. Events
-are parsed and sessions opened by the protocol's own package: `openai_realtime_client.ga`, which
-OpenAI speaks today, or `openai_realtime_client.v1`. Each name is imported when it is first used.
+A protocol is a package of its own, with all of its names: `openai_realtime_client.ga`, which OpenAI
+speaks today, and `openai_realtime_client.v1`, which compatible servers speak. The names that both
+share are here as well. Each name is imported when it is first used.
 """
 
 from openai_realtime_client.core.lazy import TYPE_CHECKING
 from openai_realtime_client.core.lazy import lazy_names as _lazy_names
-
-__version__ = "0.1.0"
+from openai_realtime_client.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from openai_realtime_client import ga as ga
+    from openai_realtime_client import v1 as v1
     from openai_realtime_client.shared import *
-    from openai_realtime_client.v1.api.realtime_api import AsyncRealtimeApi as AsyncRealtimeApi
-    from openai_realtime_client.v1.api.realtime_api import RealtimeApi as RealtimeApi
-    from openai_realtime_client.v1.models import *
 else:
-    __getattr__, __dir__ = _lazy_names(
-        __name__,
-        {
-            "AsyncRealtimeApi": "openai_realtime_client.v1.api.realtime_api",
-            "RealtimeApi": "openai_realtime_client.v1.api.realtime_api",
-        },
-        "openai_realtime_client.shared",
-        "openai_realtime_client.v1.models",
-    )
+    _shared_name, __dir__ = _lazy_names(__name__, {}, "openai_realtime_client.shared")
+
+    def __getattr__(name):
+        """Return a shared name or a submodule, each imported when it is first used."""
+        try:
+            return _shared_name(name)
+        except AttributeError as caught:
+            error = caught
+        from importlib import import_module
+
+        module = f"{__name__}.{name}"
+        try:
+            return import_module(module)
+        except ModuleNotFoundError as missing:
+            if missing.name != module:
+                raise
+        raise AttributeError(
+            f"{error}; a protocol's names are in its own package: "
+            "from openai_realtime_client import ga (or v1)"
+        ) from None

@@ -4,22 +4,51 @@ from openai_realtime_client.core.lazy import TYPE_CHECKING
 from openai_realtime_client.core.lazy import lazy_names as _lazy_names
 
 if TYPE_CHECKING:
-    from openai_realtime_client.core.conversation import Conversation as Conversation
-    from openai_realtime_client.core.conversation import ConversationItem as ConversationItem
-    from openai_realtime_client.core.conversation import ConversationPart as ConversationPart
-    from openai_realtime_client.core.conversation import (
+    from openai_realtime_client.conversation.playback import Playback as Playback
+    from openai_realtime_client.conversation.state import Conversation as Conversation
+    from openai_realtime_client.conversation.state import ConversationItem as ConversationItem
+    from openai_realtime_client.conversation.state import ConversationPart as ConversationPart
+    from openai_realtime_client.conversation.state import (
         ConversationResponse as ConversationResponse,
     )
+    from openai_realtime_client.conversation.usage import Usage as Usage
     from openai_realtime_client.core.deviations import Deviation as Deviation
     from openai_realtime_client.core.deviations import deviations as deviations
     from openai_realtime_client.core.encoding import to_dict as to_dict
-    from openai_realtime_client.core.errors import *
+    from openai_realtime_client.core.errors import ApiConnectionError as ApiConnectionError
+    from openai_realtime_client.core.errors import ApiError as ApiError
+    from openai_realtime_client.core.errors import BadRequestError as BadRequestError
+    from openai_realtime_client.core.errors import ConflictError as ConflictError
+    from openai_realtime_client.core.errors import ConnectionClosedError as ConnectionClosedError
+    from openai_realtime_client.core.errors import ConnectionFailedError as ConnectionFailedError
+    from openai_realtime_client.core.errors import ConnectionLostError as ConnectionLostError
+    from openai_realtime_client.core.errors import (
+        ConnectionSettingsError as ConnectionSettingsError,
+    )
+    from openai_realtime_client.core.errors import ForbiddenError as ForbiddenError
+    from openai_realtime_client.core.errors import HandshakeRefusedError as HandshakeRefusedError
+    from openai_realtime_client.core.errors import InvalidEventError as InvalidEventError
+    from openai_realtime_client.core.errors import InvalidKeyError as InvalidKeyError
+    from openai_realtime_client.core.errors import InvalidModelError as InvalidModelError
+    from openai_realtime_client.core.errors import InvalidResponseError as InvalidResponseError
+    from openai_realtime_client.core.errors import MessageTooBigError as MessageTooBigError
+    from openai_realtime_client.core.errors import NotFoundError as NotFoundError
+    from openai_realtime_client.core.errors import ProtocolRefusedError as ProtocolRefusedError
+    from openai_realtime_client.core.errors import RateLimitError as RateLimitError
+    from openai_realtime_client.core.errors import (
+        RealtimeConnectionError as RealtimeConnectionError,
+    )
+    from openai_realtime_client.core.errors import RealtimeError as RealtimeError
+    from openai_realtime_client.core.errors import ServiceError as ServiceError
+    from openai_realtime_client.core.errors import SessionExpiredError as SessionExpiredError
+    from openai_realtime_client.core.errors import UnauthorizedError as UnauthorizedError
+    from openai_realtime_client.core.errors import (
+        UnprocessableEntityError as UnprocessableEntityError,
+    )
     from openai_realtime_client.core.events import UnknownEvent as UnknownEvent
     from openai_realtime_client.core.model import RealtimeModel as RealtimeModel
     from openai_realtime_client.core.model import UnknownModel as UnknownModel
     from openai_realtime_client.core.open_enum import OpenEnum as OpenEnum
-    from openai_realtime_client.core.playback import Playback as Playback
-    from openai_realtime_client.core.usage import Usage as Usage
     from openai_realtime_client.http.client import ApiClient as ApiClient
     from openai_realtime_client.http.configuration import Configuration as Configuration
     from openai_realtime_client.http.response import ApiResponse as ApiResponse
@@ -38,21 +67,44 @@ else:
             "azure": "openai_realtime_client.realtime.endpoint",
             "Configuration": "openai_realtime_client.http.configuration",
             "Connection": "openai_realtime_client.realtime.connection",
-            "Conversation": "openai_realtime_client.core.conversation",
-            "ConversationItem": "openai_realtime_client.core.conversation",
-            "ConversationPart": "openai_realtime_client.core.conversation",
-            "ConversationResponse": "openai_realtime_client.core.conversation",
+            "Conversation": "openai_realtime_client.conversation.state",
+            "ConversationItem": "openai_realtime_client.conversation.state",
+            "ConversationPart": "openai_realtime_client.conversation.state",
+            "ConversationResponse": "openai_realtime_client.conversation.state",
             "Created": "openai_realtime_client.http.response",
             "Deviation": "openai_realtime_client.core.deviations",
             "deviations": "openai_realtime_client.core.deviations",
             "OpenEnum": "openai_realtime_client.core.open_enum",
-            "Playback": "openai_realtime_client.core.playback",
+            "Playback": "openai_realtime_client.conversation.playback",
             "RealtimeModel": "openai_realtime_client.core.model",
             "Record": "openai_realtime_client.realtime.record",
             "to_dict": "openai_realtime_client.core.encoding",
             "UnknownEvent": "openai_realtime_client.core.events",
             "UnknownModel": "openai_realtime_client.core.model",
-            "Usage": "openai_realtime_client.core.usage",
+            "Usage": "openai_realtime_client.conversation.usage",
+            "ApiConnectionError": "openai_realtime_client.core.errors",
+            "ApiError": "openai_realtime_client.core.errors",
+            "BadRequestError": "openai_realtime_client.core.errors",
+            "ConflictError": "openai_realtime_client.core.errors",
+            "ConnectionClosedError": "openai_realtime_client.core.errors",
+            "ConnectionFailedError": "openai_realtime_client.core.errors",
+            "ConnectionLostError": "openai_realtime_client.core.errors",
+            "ConnectionSettingsError": "openai_realtime_client.core.errors",
+            "ForbiddenError": "openai_realtime_client.core.errors",
+            "HandshakeRefusedError": "openai_realtime_client.core.errors",
+            "InvalidEventError": "openai_realtime_client.core.errors",
+            "InvalidKeyError": "openai_realtime_client.core.errors",
+            "InvalidModelError": "openai_realtime_client.core.errors",
+            "InvalidResponseError": "openai_realtime_client.core.errors",
+            "MessageTooBigError": "openai_realtime_client.core.errors",
+            "NotFoundError": "openai_realtime_client.core.errors",
+            "ProtocolRefusedError": "openai_realtime_client.core.errors",
+            "RateLimitError": "openai_realtime_client.core.errors",
+            "RealtimeConnectionError": "openai_realtime_client.core.errors",
+            "RealtimeError": "openai_realtime_client.core.errors",
+            "ServiceError": "openai_realtime_client.core.errors",
+            "SessionExpiredError": "openai_realtime_client.core.errors",
+            "UnauthorizedError": "openai_realtime_client.core.errors",
+            "UnprocessableEntityError": "openai_realtime_client.core.errors",
         },
-        "openai_realtime_client.core.errors",
     )

@@ -133,7 +133,7 @@ def version(root: Path) -> str:
     stated = config.get("additionalProperties", {}).get("packageVersion")
     if stated:
         return str(stated)
-    text = (root / PACKAGE / "__init__.py").read_text("utf-8")
+    text = (root / PACKAGE / "version.py").read_text("utf-8")
     return text.partition('__version__ = "')[2].partition('"')[0]
 
 

@@ -14,9 +14,9 @@ from protocols import PROTOCOLS, ROOT
 PACKAGE = "openai_realtime_client"
 # A room imports from rooms of a lower floor, and from itself.
 FLOORS = {
-    **{"core": 0, "realtime": 1, "http": 1},
-    **{protocol.name: 2 for protocol in PROTOCOLS},
-    **{"testing": 3, "cli": 4},
+    **{"core": 0, "conversation": 1, "realtime": 2, "http": 2},
+    **{protocol.name: 3 for protocol in PROTOCOLS},
+    **{"testing": 4, "cli": 5},
 }
 MODULES = [
     path.relative_to(ROOT)
@@ -50,6 +50,19 @@ def test_imports_lead_down(room: str) -> None:
         if other != room and FLOORS.get(other, -1) >= FLOORS[room]
     ]
     assert upward == []
+
+
+def test_nothing_imports_a_name_of_the_root() -> None:
+    submodules = {path.parent.name for path in (ROOT / PACKAGE).glob("*/__init__.py")}
+    names = [
+        f"{path} imports {name}"
+        for path in MODULES
+        for name in imported(path)
+        if name.startswith(f"{PACKAGE}.")
+        and name.count(".") == 1
+        and name.partition(".")[2] not in submodules
+    ]
+    assert names == []
 
 
 def test_generated_is_what_stands_in_the_folders_of_protocols_and_nothing_else() -> None:

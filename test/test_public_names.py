@@ -140,6 +140,32 @@ def test_the_version_is_that_of_the_distribution() -> None:
     assert openai_realtime_client.__version__ == version("openai-realtime-openapi")
 
 
+def test_the_root_has_the_shared_names_alone() -> None:
+    import openai_realtime_client as root
+    from openai_realtime_client import shared
+
+    assert sorted(root.__all__) == sorted(shared.__all__)
+    assert not set(root.__all__) & set(root.v1.models.__all__)
+    for name in root.__all__:
+        assert getattr(root, name) is getattr(shared, name)
+
+
+def test_the_root_names_the_protocols_where_a_name_is_theirs() -> None:
+    import openai_realtime_client as root
+
+    with pytest.raises(AttributeError, match=r"'connect'; .* import ga \(or v1\)"):
+        _ = root.connect
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
+def test_a_protocol_is_an_attribute_of_the_root(protocol: Protocol) -> None:
+    program = f"import openai_realtime_client as root; print(root.{protocol.name}.__name__)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == protocol.package
+
+
 # What there is without the extra `websocket`.
 
 WITHOUT_WEBSOCKETS = """

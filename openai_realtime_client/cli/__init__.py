@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from openai_realtime_client import __version__
 from openai_realtime_client.cli.display import OutputError, Screen, show_error
+from openai_realtime_client.version import __version__
 
 __all__ = ["main"]
 

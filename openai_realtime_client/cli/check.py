@@ -6,9 +6,9 @@ from argparse import Namespace
 from dataclasses import asdict
 from urllib.parse import urlsplit
 
-from openai_realtime_client import ConnectionSettingsError, RealtimeConnectionError
 from openai_realtime_client.cli import REFERENCE
 from openai_realtime_client.cli.display import Screen, show_error, summarize
+from openai_realtime_client.shared import ConnectionSettingsError, RealtimeConnectionError
 from openai_realtime_client.testing.check import Finding, check_turns
 
 __all__ = ["run"]

@@ -10,14 +10,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from openai_realtime_client import (
-    ConnectionSettingsError,
-    Conversation,
-    ConversationResponse,
-    InvalidEventError,
-    RealtimeConnectionError,
-    ga,
-)
+from openai_realtime_client import ga
 from openai_realtime_client.cli.display import (
     Row,
     Screen,
@@ -27,10 +20,17 @@ from openai_realtime_client.cli.display import (
     summarize,
 )
 from openai_realtime_client.core.json_types import at
+from openai_realtime_client.shared import (
+    ConnectionSettingsError,
+    Conversation,
+    ConversationResponse,
+    InvalidEventError,
+    RealtimeConnectionError,
+)
 from openai_realtime_client.testing.audio import tone
 
 if TYPE_CHECKING:
-    from openai_realtime_client import Connection
+    from openai_realtime_client.shared import Connection
     from openai_realtime_client.testing import ReplayServer
 
 __all__ = ["run"]

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import Any
 
-from openai_realtime_client import InvalidEventError, RealtimeModel, UnknownEvent, deviations
 from openai_realtime_client.cli.display import (
     Row,
     Screen,
@@ -27,9 +26,10 @@ from openai_realtime_client.cli.display import (
     summarize,
 )
 from openai_realtime_client.cli.page import Page
+from openai_realtime_client.conversation.usage import Usage
 from openai_realtime_client.core.deviations import Deviation
 from openai_realtime_client.core.json_types import at, is_object
-from openai_realtime_client.core.usage import Usage
+from openai_realtime_client.shared import InvalidEventError, RealtimeModel, UnknownEvent, deviations
 from openai_realtime_client.testing.recording import DIALECTS, RecordedEvent, read_recording
 
 __all__ = ["run"]

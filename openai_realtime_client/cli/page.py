@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from openai_realtime_client.cli.display import Row
-from openai_realtime_client.core.conversation import Conversation, ConversationItem
+from openai_realtime_client.conversation.state import Conversation, ConversationItem
 from openai_realtime_client.core.json_types import at, is_array
 from openai_realtime_client.testing.audio import SAMPLES
 from openai_realtime_client.testing.recording import RecordedEvent

@@ -1,1 +1,1 @@
-"""The hand-written behaviour of the package; everything beside this folder is generated."""
+"""Models, open enums, unions, events, errors, URLs and keys; no I/O."""

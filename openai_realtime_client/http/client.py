@@ -11,7 +11,6 @@ from typing_extensions import Self
 from urllib3.fields import RequestField
 from urllib3.filepost import encode_multipart_formdata
 
-from openai_realtime_client import __version__
 from openai_realtime_client.core.credentials import Headers
 from openai_realtime_client.core.encoding import dumped
 from openai_realtime_client.core.errors import (
@@ -24,6 +23,7 @@ from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.http.configuration import Configuration
 from openai_realtime_client.http.response import ApiResponse
 from openai_realtime_client.http.rest import RawResponse, Transport
+from openai_realtime_client.version import __version__
 
 T = TypeVar("T")
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from pydantic import SecretStr
 from typing_extensions import Self
 
+from openai_realtime_client.conversation.session_state import SESSION_EVENTS, SessionState
 from openai_realtime_client.core.credentials import Hidden, without_traceback
 from openai_realtime_client.core.encoding import dumped
 from openai_realtime_client.core.errors import (
@@ -28,7 +29,6 @@ from openai_realtime_client.core.errors import (
     closed,
 )
 from openai_realtime_client.core.model import RealtimeModel, json_bytes
-from openai_realtime_client.core.session_state import SESSION_EVENTS, SessionState
 from openai_realtime_client.realtime.endpoint import (
     Dialect,
     Headers,
@@ -37,7 +37,7 @@ from openai_realtime_client.realtime.endpoint import (
 from openai_realtime_client.realtime.record import SessionRecord
 
 if TYPE_CHECKING:  # which spares the import to those who do without
-    from openai_realtime_client.core.conversation import Conversation
+    from openai_realtime_client.conversation.state import Conversation
 
 try:
     import websockets.asyncio.client

@@ -25,7 +25,7 @@ from openai_realtime_client.core.errors import ConnectionSettingsError
 from openai_realtime_client.realtime.record import Record
 
 if TYPE_CHECKING:
-    from openai_realtime_client.core.conversation import Conversation
+    from openai_realtime_client.conversation.state import Conversation
 
 __all__ = ["AzureSettings", "Dialect", "Headers", "Key", "Settings", "azure"]
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from openai_realtime_client.core import build
+from openai_realtime_client.conversation import build
 
 if TYPE_CHECKING:
     from openai_realtime_client.v1 import params

@@ -13,7 +13,8 @@ import pytest
 from pydantic import TypeAdapter
 
 import spec
-from openai_realtime_client import OpenEnum, RealtimeResponse
+from openai_realtime_client import OpenEnum
+from openai_realtime_client.v1 import RealtimeResponse
 from protocols import PROTOCOLS, Protocol
 
 StatusEnum = RealtimeResponse.StatusEnum

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, get_type_hints
 
 import pytest
 
-import openai_realtime_client
-from openai_realtime_client import OpenEnum, RealtimeResponse
+from openai_realtime_client import OpenEnum, v1
+from openai_realtime_client.v1 import RealtimeResponse
 from protocols import ROOT, V1
 from trees import QUICK_JAVA
 
@@ -93,9 +93,9 @@ def test_the_class_has_the_properties_in_order() -> None:
 
 @pytest.mark.parametrize("documented", PROPERTIES, ids=lambda each: each.name)
 def test_the_class_has_the_types(documented: Property) -> None:
-    names = {**vars(openai_realtime_client), **vars(RealtimeResponse)}
+    names = {**vars(v1), **vars(RealtimeResponse)}
     for name in re.findall(r"Realtime\w+", documented.type):
-        names[name] = getattr(openai_realtime_client, name)
+        names[name] = getattr(v1, name)
     expected = eval(f"{documented.type} | None", names)
     hints = get_type_hints(RealtimeResponse, include_extras=True)
     assert hints[documented.name] == expected

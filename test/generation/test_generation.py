@@ -273,7 +273,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_new_fields_and_values_are_typed_attributes(changed: Run) -> None:
     program = """
 from typing import get_type_hints
-from openai_realtime_client import RealtimeMCPTiming, RealtimeResponse
+from openai_realtime_client.v1 import RealtimeMCPTiming, RealtimeResponse
 hints = get_type_hints(RealtimeResponse)
 assert hints["speech_rate"] == float | None
 assert hints["class_"] == RealtimeResponse.ClassEnum | None
@@ -340,7 +340,7 @@ def test_new_event_and_schema_are_documented(changed: Run) -> None:
 def test_new_operation(changed: Run) -> None:
     program = """
 from types import SimpleNamespace
-from openai_realtime_client import RealtimeApi, RealtimeSessionCreateResponse
+from openai_realtime_client.v1 import RealtimeApi, RealtimeSessionCreateResponse
 def call(*arguments, **options):
     assert arguments[:2] == ("GET", "/realtime/sessions/{session_id}")
     assert arguments[2] == RealtimeSessionCreateResponse.from_json

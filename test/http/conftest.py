@@ -8,7 +8,8 @@ import pytest
 
 from exposure import KEY
 from http_server import HttpServer
-from openai_realtime_client import ApiClient, Configuration, RealtimeApi, ga
+from openai_realtime_client import ApiClient, Configuration, ga
+from openai_realtime_client.v1 import RealtimeApi
 
 
 @pytest.fixture(autouse=True)

@@ -31,14 +31,13 @@ from openai_realtime_client import (
     InvalidResponseError,
     NotFoundError,
     RateLimitError,
-    RealtimeApi,
-    RealtimeSessionCreateRequest,
     ServiceError,
     UnauthorizedError,
     UnprocessableEntityError,
     ga,
 )
 from openai_realtime_client.http.response import Created
+from openai_realtime_client.v1 import RealtimeApi, RealtimeSessionCreateRequest
 
 # Text that no layer may normalize: CRLF, white space at the ends, UTF-8, what looks like a form.
 OFFER = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=é \r\n\r\n--x\r\na=offer\r\n"

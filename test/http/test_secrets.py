@@ -22,10 +22,10 @@ from openai_realtime_client import (
     Configuration,
     ConnectionSettingsError,
     InvalidResponseError,
-    RealtimeApi,
     ServiceError,
     UnauthorizedError,
 )
+from openai_realtime_client.v1 import RealtimeApi
 
 
 def in_host(url: str, user: str) -> str:

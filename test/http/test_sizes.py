@@ -18,8 +18,8 @@ from openai_realtime_client import (
     Configuration,
     InvalidResponseError,
     RateLimitError,
-    RealtimeApi,
 )
+from openai_realtime_client.v1 import RealtimeApi
 
 BODY = json.dumps({"client_secret": {"value": "ek_abc123", "expires_at": 1}}).encode()
 LIMIT = 2**20

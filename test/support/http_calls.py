@@ -10,7 +10,8 @@ import pytest
 
 from exposure import assert_hidden, places_in
 from http_server import HttpServer, Request, json_answer
-from openai_realtime_client import ApiClient, ApiError, Configuration, RealtimeApi
+from openai_realtime_client import ApiClient, ApiError, Configuration
+from openai_realtime_client.v1 import RealtimeApi
 
 SESSION = {"client_secret": {"value": "ek_abc123", "expires_at": 1735689600}}
 

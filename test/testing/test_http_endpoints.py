@@ -15,8 +15,8 @@ from openai_realtime_client import (
     deviations,
     ga,
 )
-from openai_realtime_client import RealtimeApi as V1RealtimeApi
 from openai_realtime_client.testing import ReplayServer
+from openai_realtime_client.v1 import RealtimeApi as V1RealtimeApi
 from plain_client import (
     BETA,
     KEY,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from openai_realtime_client.core.usage import Usage
+from openai_realtime_client.conversation.usage import Usage
 
 __all__ = ["ConversationItem", "ConversationPart", "ConversationResponse"]
 

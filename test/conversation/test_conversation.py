@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openai_realtime_client import Conversation, Usage, ga, v1
-from openai_realtime_client.core import conversation as conversation_module
+from openai_realtime_client.conversation import state as conversation_module
 from openai_realtime_client.core.json_types import is_object
 from protocols import ANYTHING, ROOT
 

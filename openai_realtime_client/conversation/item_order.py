@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from openai_realtime_client.core.conversation_items import ConversationItem
+from openai_realtime_client.conversation.items import ConversationItem
 
 __all__ = ["ItemOrder"]
 

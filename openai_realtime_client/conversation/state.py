@@ -14,18 +14,18 @@ from typing import Any, Literal, TypeVar
 
 from typing_extensions import NotRequired, TypedDict
 
-from openai_realtime_client.core.conversation_items import (
+from openai_realtime_client.conversation.item_order import ItemOrder
+from openai_realtime_client.conversation.items import (
     ConversationItem,
     ConversationPart,
     ConversationResponse,
 )
+from openai_realtime_client.conversation.sent_events import SentEvents
+from openai_realtime_client.conversation.session_state import SESSION_EVENTS, SessionState
+from openai_realtime_client.conversation.usage import Usage
 from openai_realtime_client.core.encoding import copied
-from openai_realtime_client.core.item_order import ItemOrder
 from openai_realtime_client.core.json_types import at, is_array, is_object
 from openai_realtime_client.core.model import RealtimeModel
-from openai_realtime_client.core.sent_events import SentEvents
-from openai_realtime_client.core.session_state import SESSION_EVENTS, SessionState
-from openai_realtime_client.core.usage import Usage
 
 __all__ = ["Conversation", "ConversationItem", "ConversationPart", "ConversationResponse"]
 

@@ -1,0 +1,1 @@
+"""The state of a conversation: items, responses, usage, playback, and building events; no I/O."""
