@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import ast
 import json
-import keyword
 import re
 import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic import BaseModel
-
+import names
 from examples import Examples, literal
 from params import Params
 from simplify import simplified
@@ -52,23 +50,6 @@ CALL_ARGUMENTS = [
     ("timeout", "Seconds that this call may take, instead of the client's."),
 ]
 CALL_RAISES = "ApiError: The service answered with an error, or did not answer."
-# The names that a module of a model has besides those of schemas.
-BUILTIN_NAMES = {
-    *("Annotated", "Any", "Final", "Literal", "TypeAlias", "TYPE_CHECKING", "Field", "Constant"),
-    *("Discriminator", "Lossless", "None", "True", "False"),
-}
-# What openapi-generator renames a class of, whatever the case.
-RENAMED = {
-    *(word.lower() for word in keyword.kwlist),
-    *("base64", "date", "exec", "float", "json", "print", "property", "schema", "self"),
-}
-# What a field cannot be called: it would hide a method, or a type that later fields name.
-RESERVED = {
-    *keyword.kwlist,
-    *(name for name in dir(BaseModel) if not name.startswith("_")),
-    *("from_json", "from_dict", "to_json", "to_dict"),
-    *("str", "int", "float", "bool", "list", "dict"),
-}
 
 
 def annotated(
@@ -115,17 +96,7 @@ def _name_enum_values(schema: dict[str, Any]) -> None:
         # Any number stays possible; the page lists the known ones.
         schema["x-known"] = schema.pop("enum")
         return
-    schema["x-enum-varnames"] = enum_constants(values)
-
-
-def enum_constants(values: list[str]) -> list[str]:
-    """The name of the constant of each value of an enum."""
-    return [_constant_name(value) for value in values]
-
-
-def _constant_name(value: str) -> str:
-    name = re.sub(r"\W+", "_", value).upper() or "EMPTY"
-    return f"_{name}" if name[0].isdigit() else name
+    schema["x-enum-varnames"] = names.enum_constants(values)
 
 
 def _annotate_schema(name: str, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
@@ -179,11 +150,11 @@ def _annotate_text(schema: dict[str, Any]) -> None:
 def _annotate_field(field: str, schema: dict[str, Any], *, is_required: bool) -> None:
     _annotate_text(schema)
     schema["x-docstring"] = docstring(schema["x-text"], "    ")
-    schema["x-name"] = python_name(field)
+    schema["x-name"] = names.field_name(field)
     each = schema
     while each:
         if "x-enum-varnames" in each:
-            schema["x-enum-name"] = each["x-enum-name"] = _enum_name(field)
+            schema["x-enum-name"] = each["x-enum-name"] = names.enum_name(field)
             schema["x-values"] = _named_values(each)
         each = each.get("items", {})
     schema["x-nullable"] = schema.get("nullable", False)
@@ -207,7 +178,7 @@ def _annotate_enums(schema: dict[str, Any], schemas: dict[str, Any]) -> None:
         # A module of a recursion may not have what it imports yet.
         if owner and not schema["x-cyclic"]:
             kind = f"{owner}Enum" if members(schemas[owner]) else owner
-            aliases.append({"name": _enum_name(field), "owner": owner, "enum": kind})
+            aliases.append({"name": names.enum_name(field), "owner": owner, "enum": kind})
         if {"type": "string"} not in members(schemas.get(owner, {})):
             child["x-accepts"] = _accepted(child, enum["enum"])
     schema["x-enum-aliases"] = aliases
@@ -254,18 +225,6 @@ def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[st
         yield "deprecated"
     if "x-alias" in schema:
         yield f"in JSON `{field}`"
-
-
-def _enum_name(field: str) -> str:
-    """The name of the enum class nested in a model for one of its fields."""
-    return "".join(word[:1].upper() + word[1:] for word in re.split(r"\W|_", field)) + "Enum"
-
-
-def python_name(field: str) -> str:
-    name = snake_case(re.sub(r"\W", "_", field))
-    if name[0].isdigit():
-        return f"n{name}"
-    return f"{name}_" if name in RESERVED else name.strip("_")
 
 
 def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
@@ -372,14 +331,14 @@ def _annotate_events(schemas: dict[str, Any]) -> None:
             schema["x-unknown"] = "UnknownEvent" if name in directions else "UnknownModel"
     for name, direction in directions.items():
         union = schemas[name]
-        union["x-parses"] = "parse_" + snake_case(name.removeprefix("Realtime"))
+        union["x-parses"] = names.parser_name(name)
         union["x-direction"] = direction
         union["x-suffix"] = _suffix(name)
         if "x-connection" in union:
             union["x-connection"] |= _connection(name, union)
         classes = union["discriminator"]["mapping"]
-        names = {value: ref.removeprefix(REFERENCE) for value, ref in classes.items()}
-        union["x-classes"] = ", ".join(f"{literal(k)}: {literal(v)}" for k, v in names.items())
+        by_type = {value: ref.removeprefix(REFERENCE) for value, ref in classes.items()}
+        union["x-classes"] = ", ".join(f"{literal(k)}: {literal(v)}" for k, v in by_type.items())
         for value, reference in classes.items():
             event = schemas[reference.removeprefix(REFERENCE)]
             event["x-event-type"] = value
@@ -418,11 +377,7 @@ def _connection(server: str, union: dict[str, Any]) -> dict[str, str]:
 def _suffix(union: str) -> str:
     """What the functions for a kind of session have at the end of their names."""
     kind = re.sub(r"^Realtime|(Client|Server|Webhook)Event$", "", union)
-    return f"_{snake_case(kind)}" if kind else ""
-
-
-def snake_case(name: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    return f"_{names.snake_case(kind)}" if kind else ""
 
 
 def _annotate_groups(document: dict[str, Any]) -> None:
@@ -513,7 +468,7 @@ def type_name(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
 
 def _annotate_method(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     """Write the docstrings of the two methods that call an operation."""
-    name = snake_case(operation["operationId"].replace("-", "_"))
+    name = names.method_name(operation["operationId"])
     arguments = [each[:2] for each in parameters(operation, schemas)] + CALL_ARGUMENTS
     returns = [
         response["description"]
@@ -537,17 +492,22 @@ def parameters(
     """Each argument of a method: its name, description, schema, and whether it is required."""
     for each in operation.get("parameters", []):
         required = each.get("required", False)
-        yield snake_case(each["name"]), each.get("description", ""), each["schema"], required
+        yield (
+            names.argument_name(each["name"]),
+            each.get("description", ""),
+            each["schema"],
+            required,
+        )
     body = operation.get("requestBody", {})
     content = body.get("content", {})
     if "multipart/form-data" in content:
         form = target(content["multipart/form-data"]["schema"], schemas)
         for field, schema in form["properties"].items():
             required = field in form.get("required", [])
-            yield python_name(field), schema.get("description", ""), schema, required
+            yield names.argument_name(field), schema.get("description", ""), schema, required
     elif "application/json" in content:
         schema = content["application/json"]["schema"]
-        name = snake_case(schema.get("$ref", "body").removeprefix(REFERENCE))
+        name = names.snake_case(schema.get("$ref", "body").removeprefix(REFERENCE))
         yield name, body.get("description", ""), schema, body.get("required", False)
 
 
@@ -589,5 +549,5 @@ def _annotate_examples(document: dict[str, Any], writer: Examples) -> None:
         if example:
             schema["x-example"] = example
     for _place, operation in operations(document):
-        method = snake_case(operation["operationId"].replace("-", "_"))
+        method = names.method_name(operation["operationId"])
         operation["x-example"] = writer.of_operation(method, operation)

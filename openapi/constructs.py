@@ -5,14 +5,12 @@ Each rule yields the place and the reason of what it refuses, in a simplified do
 
 from __future__ import annotations
 
-import keyword
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from annotate import BUILTIN_NAMES, RENAMED, enum_constants, python_name, snake_case
-from openai_realtime_client import shared
+import names
 from spec import (
     REFERENCE,
     SpecError,
@@ -219,17 +217,6 @@ def _check_properties(
     for field in schema.get("required", []):
         if field not in properties:
             yield place, f"`required` names {field!r}, which is not a property"
-    names = defaultdict(list)
-    for field in properties:
-        if not re.search(r"[^\W_]", field):
-            yield place, f"no Python name can be made of the property {field!r}"
-        else:
-            names[python_name(field)].append(field)
-    for name, fields in names.items():
-        if len(fields) > 1:
-            yield place, f"the properties {fields} have one Python name, {name}"
-        elif not name.isidentifier() or keyword.iskeyword(name):
-            yield place, f"the property {fields[0]!r} would be called {name} in Python"
 
 
 def _check_enum(
@@ -259,16 +246,6 @@ def _check_constants(place: str, schema: dict[str, Any]) -> Problems:
     for value in values:
         if not value.isprintable() or set('"\\|`') & set(value):
             yield place, f"the value {value!r} has a character that cannot be shown on a page"
-    names = schema.get("x-enum-varnames") or enum_constants(values)
-    if len(names) != len(values):
-        yield place, "`x-enum-varnames` has not one name for each value"
-    for name, value in zip(names, values, strict=False):
-        if not str(name).isidentifier() or re.fullmatch("_.*_|mro", str(name)):
-            yield place, f"the value {value!r} would be called {name}; add `x-enum-varnames`"
-    for name, count in Counter(names).items():
-        if count > 1:
-            same = [value for n, value in zip(names, values, strict=False) if n == name]
-            yield place, f"{same} would all be called {name}; add `x-enum-varnames`"
 
 
 # The document
@@ -279,46 +256,19 @@ def _check_document(document: dict[str, Any]) -> Problems:
         yield "info", "no description; the index of the pages begins with it"
     if not document.get("servers"):
         yield "servers", "no server, to which requests go"
-    yield from _check_names(document)
+    yield from names.problems(document)
+    yield from _check_arguments(document)
     yield from _check_descriptions(document)
     yield from _check_events(document)
     yield from _check_recursion(document)
     for place, operation in operations(document):
         yield from _check_operation(place, operation, document)
-    yield from _check_operation_names(document)
     for place, operation in webhooks(document):
         content = operation.get("requestBody", {}).get("content", {})
         reference = content.get("application/json", {}).get("schema", {}).get("$ref", "")
         name = reference.removeprefix(REFERENCE)
         if not _constants(name, "type", document["components"]["schemas"]) if name else True:
             yield place, "its body is not a component with a constant `type`"
-
-
-def _check_names(document: dict[str, Any]) -> Problems:
-    tags = {f"{tag}Api" for _place, each in operations(document) for tag in each["tags"]}
-    taken = {*shared.__all__, *BUILTIN_NAMES, *tags}
-    enums = {
-        f"{name}Enum"
-        for name, schema in document["components"]["schemas"].items()
-        if isinstance(schema, dict) and any("enum" in each for each in members(schema))
-    }
-    alike = defaultdict(list)
-    for name, schema in document["components"]["schemas"].items():
-        place = f"components.schemas.{name}"
-        if not isinstance(schema, dict):
-            yield place, "not a schema"
-        elif not re.fullmatch("[A-Z][A-Za-z0-9]*", name):
-            yield place, "not a class name, such as RealtimeSession"
-        elif name.lower() in RENAMED:
-            yield place, "openapi-generator would give it another name"
-        elif name in taken:
-            yield place, "the package has another thing of this name"
-        elif name in enums:
-            yield place, f"the enum of {name.removesuffix('Enum')} has this name"
-        alike[name.replace("_", "").lower()].append(name)
-    for names in alike.values():
-        if len(names) > 1:
-            yield f"components.schemas.{names[1]}", f"its files would be those of {names[0]}"
 
 
 def _check_descriptions(document: dict[str, Any]) -> Problems:
@@ -479,23 +429,13 @@ def _check_answer(place: str, schema: dict[str, Any], document: dict[str, Any]) 
         yield place, f"an enum has no name here: {COMPONENT}"
 
 
-def _check_operation_names(document: dict[str, Any]) -> Problems:
-    seen: dict[str, str] = {}
+def _check_arguments(document: dict[str, Any]) -> Problems:
     for place, operation in operations(document):
-        identity = operation["operationId"]
-        method = snake_case(identity.replace("-", "_"))
-        if not re.fullmatch(r"[A-Za-z][\w-]*", identity) or keyword.iskeyword(method):
-            yield place, f"of the operationId {identity!r} no method name can be made"
-        elif method in seen:
-            yield place, f"its method would be called {method}, like that of {seen[method]}"
-        elif method in METHOD_NAMES or method.endswith("_with_http_info"):
-            yield place, f"a method cannot be called {method}"
-        seen[method] = place
         body = operation.get("requestBody", {}).get("content", {})
         schema = body.get("application/json", {}).get("schema", {}).get("$ref", "")
-        taken = {*METHOD_NAMES, snake_case(schema.removeprefix(REFERENCE))}
+        taken = {*METHOD_NAMES, names.snake_case(schema.removeprefix(REFERENCE))}
         for parameter in operation.get("parameters", []):
-            name = snake_case(parameter["name"].replace("-", "_"))
-            if name in taken or keyword.iskeyword(name):
+            name = names.argument_name(parameter["name"])
+            if name in taken:
                 yield place, f"an argument cannot be called {name}"
             taken.add(name)

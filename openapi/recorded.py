@@ -13,8 +13,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+import names
 import spec
-from annotate import snake_case
 from apply import MISSING
 from differences import Document
 from openai_realtime_client import RealtimeModel, UnknownEvent, deviations
@@ -84,7 +84,7 @@ def _parsed(package: Any, unions: dict[str, str], recorded: RecordedEvent) -> An
     event: Any = None
     for union, direction in unions.items():
         if direction == recorded.direction:
-            parse = getattr(package, "parse_" + snake_case(union.removeprefix("Realtime")))
+            parse = getattr(package, names.parser_name(union))
             event = parse(recorded.to_json().partition('"event":')[2][:-1])
             if not isinstance(event, UnknownEvent):
                 break

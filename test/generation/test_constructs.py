@@ -172,9 +172,9 @@ REFUSED = {
         "{Literal: {type: object, description: A literal.}}",
         "Literal: the package has another thing of this name",
     ),
-    "a schema that openapi-generator renames": (
-        "{Schema: {type: object, description: A schema.}}",
-        "Schema: openapi-generator would give it another name",
+    "a schema called like a keyword": (
+        "{Import: {type: object, description: An import.}}",
+        "Import: its module would be called import, a keyword of Python",
     ),
     "a schema whose name is not a class name": (
         "{thing-two: {type: object, description: Two.}}",
@@ -396,7 +396,7 @@ REFUSED_OPERATIONS = {
         "{servers: [{url: 'https://example.org'}]}",
         f"{GET}: `servers` of an operation is not supported",
     ),
-    "an operationId that is a keyword": ("{operationId: import}", f"{GET}: of the operationId"),
+    "an operationId without letters": ("{operationId: '-'}", f"{GET}: of the operationId '-' no"),
     "no summary": ("{summary: null}", f"{GET}: needs a summary of at most 8 words"),
     "no description of an operation": ("{description: null}", f"{GET}: its description is missing"),
     "no description of an answer": (

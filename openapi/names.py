@@ -1,0 +1,223 @@
+"""Names of what is generated. Code, pages, examples and checks take them from here."""
+
+from __future__ import annotations
+
+import keyword
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pydantic import BaseModel
+
+from openai_realtime_client import shared
+from spec import component, members, operations
+
+Problems = Iterator[tuple[str, str]]
+
+# A field of such a name would hide a method, or a type that the class names after it.
+RESERVED_FIELDS = {
+    *keyword.kwlist,
+    *(name for name in dir(BaseModel) if not name.startswith("_")),
+    *("from_json", "from_dict", "to_json", "to_dict"),
+    *("str", "int", "float", "bool", "list", "dict", "frozenset"),
+}
+# What the modules of models and APIs import.
+MODULE_NAMES = {
+    *("Annotated", "Any", "Final", "Literal", "Mapping", "Sequence", "TypeAlias", "TYPE_CHECKING"),
+    *("AsyncApi", "Constant", "Discriminator", "Field", "File", "FunctionTool", "Lossless"),
+    *("None", "True", "False"),
+}
+
+
+def _identifier(text: str) -> str:
+    # Python normalizes identifiers: a property called "ﬁle" is read back as "file".
+    # https://docs.python.org/3/reference/lexical_analysis.html#identifiers
+    return re.sub(r"\W", "_", unicodedata.normalize("NFKC", text))
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in _identifier(text).split("_") if word]
+
+
+def snake_case(text: str) -> str:
+    """Return a name in lower case, with an underscore before each word."""
+    # The rule by which openapi-generator names the files of classes.
+    boundary = r"(?<=[A-Z])(?=[A-Z][a-z][a-z])|(?<=[a-z\d])(?=[A-Z])"
+    return re.sub(boundary, "_", _identifier(text)).lower()
+
+
+def _lower_name(text: str, reserved: Iterable[str]) -> str:
+    name = snake_case(text).strip("_")
+    if name[:1].isdigit():
+        name = f"n{name}"
+    return f"{name}_" if name in reserved else name
+
+
+def field_name(property_name: str) -> str:
+    """Return the attribute of a property; empty if no name can be made of it."""
+    return _lower_name(property_name, RESERVED_FIELDS)
+
+
+def argument_name(parameter: str) -> str:
+    """Return the argument of a parameter, or of a part of a form."""
+    return _lower_name(parameter, keyword.kwlist)
+
+
+def method_name(operation_id: str) -> str:
+    """Return the method that calls an operation."""
+    return _lower_name(operation_id, keyword.kwlist)
+
+
+def class_name(text: str) -> str:
+    """Return the class of a component; one that is a class name already stays as it is."""
+    name = "".join(word[:1].upper() + word[1:] for word in _words(text))
+    return f"N{name}" if name[:1].isdigit() else name
+
+
+def api_name(tag: str) -> str:
+    """Return the class with the operations of a tag."""
+    return f"{class_name(tag)}Api"
+
+
+def module_name(class_name: str) -> str:
+    """Return the module of a class."""
+    return snake_case(class_name)
+
+
+def enum_name(property_name: str) -> str:
+    """Return the enum that is nested in a model for one of its properties."""
+    return "".join(word[:1].upper() + word[1:] for word in _words(property_name)) + "Enum"
+
+
+def enum_constants(values: list[str]) -> list[str]:
+    """Return the constant of each value of an enum, as the documented Java pages name it."""
+    return [_constant(value) for value in values]
+
+
+def _constant(value: str) -> str:
+    name = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", value)).upper() or "EMPTY"
+    return f"_{name}" if name[0].isdigit() else name
+
+
+def parser_name(union: str) -> str:
+    """Return the function that parses the events of a union."""
+    return f"parse_{snake_case(union.removeprefix('Realtime'))}"
+
+
+# Rules
+
+
+def problems(document: dict[str, Any]) -> Problems:
+    """Find names of a simplified document that cannot be used, or that two things would have.
+
+    Yields:
+        The place of each, and the reason.
+    """
+    yield from _check_classes(document)
+    yield from _check_methods(document)
+    for name, schema in document["components"]["schemas"].items():
+        if isinstance(schema, dict):
+            yield from _check_fields(f"components.schemas.{name}", schema, document)
+
+
+def _check_classes(document: dict[str, Any]) -> Problems:
+    schemas = document["components"]["schemas"]
+    enums = {}
+    for name, schema in schemas.items():
+        if isinstance(schema, dict) and any("enum" in member for member in members(schema)):
+            enums[f"{name}Enum"] = name
+    apis = {api_name(tag) for _, operation in operations(document) for tag in operation["tags"][:1]}
+    taken = {*shared.__all__, *MODULE_NAMES, *apis, *(f"Async{api}" for api in apis)}
+    alike: dict[str, str] = {}
+    for name, schema in schemas.items():
+        place = f"components.schemas.{name}"
+        if not isinstance(schema, dict):
+            yield place, "not a schema"
+        elif not re.fullmatch("[A-Z][A-Za-z0-9]*", name):
+            yield place, "not a class name, such as RealtimeSession"
+        elif name in taken:
+            yield place, "the package has another thing of this name"
+        elif name in enums:
+            yield place, f"the enum of {enums[name]} has this name"
+        elif keyword.iskeyword(module_name(name)):
+            yield place, f"its module would be called {module_name(name)}, a keyword of Python"
+        # Some file systems ignore the case of names.
+        elif name.lower() in alike:
+            yield place, f"its files would be those of {alike[name.lower()]}"
+        alike[name.lower()] = name
+
+
+def _check_methods(document: dict[str, Any]) -> Problems:
+    tags: dict[str, str] = {}
+    methods: dict[tuple[str, str], str] = {}
+    for place, operation in operations(document):
+        tag = operation["tags"][0]
+        api = api_name(tag)
+        method = method_name(operation["operationId"])
+        other = tags.setdefault(api.lower(), tag)
+        if not re.fullmatch("[A-Z][A-Za-z0-9]*", api) or api == "Api":
+            yield place, f"of the tag {tag!r} no class name can be made"
+        elif other != tag:
+            yield place, f"the class of the tag {tag!r} would have the files of that of {other!r}"
+        if not method.isidentifier():
+            yield place, f"of the operationId {operation['operationId']!r} no method can be made"
+        elif (api, method) in methods:
+            yield place, f"its method would be called {method}, like that of {methods[api, method]}"
+        elif method == "api_client" or method.endswith("_with_http_info"):
+            yield place, f"a method cannot be called {method}"
+        methods[api, method] = place
+
+
+def _check_fields(place: str, schema: dict[str, Any], document: dict[str, Any]) -> Problems:
+    names = defaultdict(list)
+    enums = defaultdict(list)
+    used = set()
+    for field, child in schema.get("properties", {}).items():
+        names[field_name(field)].append(field)
+        while isinstance(child, dict) and "items" in child:
+            child = child["items"]
+        if isinstance(child, dict) and child.get("type") == "string" and "enum" in child:
+            enums[enum_name(field)].append(field)
+        elif isinstance(child, dict):
+            used.add(component(child))
+    for name, fields in names.items():
+        if not name.isidentifier():
+            yield place, f"no Python name can be made of the property {fields[0]!r}"
+        elif len(fields) > 1:
+            yield place, f"the properties {fields} have one Python name, {name}"
+    for name, fields in enums.items():
+        if len(fields) > 1:
+            yield place, f"the enums of {fields} would be called {name}; make one a component"
+        elif name in used:
+            yield place, f"the enum of {fields[0]!r} would be called {name}, like a component"
+    yield from _check_constants(place, schema)
+
+
+def _check_constants(place: str, schema: dict[str, Any]) -> Problems:
+    """Check the enums of a component, its fields and its members."""
+    children = {f"{place}.properties.{k}": v for k, v in schema.get("properties", {}).items()}
+    children |= {f"{place}[{index}]": child for index, child in enumerate(members(schema))}
+    for where, child in [(place, schema), *children.items()]:
+        while isinstance(child, dict) and "items" in child:
+            where, child = f"{where}.items", child["items"]
+        if isinstance(child, dict) and "enum" in child:
+            values = child["enum"]
+            if all(isinstance(value, str) for value in values):
+                yield from _check_enum(where, values, child.get("x-enum-varnames"))
+
+
+def _check_enum(place: str, values: list[str], given: list[str] | None) -> Problems:
+    names = [str(name) for name in given or enum_constants(values)]
+    if len(names) != len(values):
+        yield place, "`x-enum-varnames` has not one name for each value"
+        return
+    for name, value in zip(names, values, strict=True):
+        # Enum and the class body give other names a meaning: `_x_`, `__x`, `name`.
+        if not name.isidentifier() or name != name.upper() or re.fullmatch("_.*_|__.*", name):
+            yield place, f"the value {value!r} would be called {name}; add `x-enum-varnames`"
+    for name, count in Counter(names).items():
+        if count > 1:
+            same = [value for n, value in zip(names, values, strict=True) if n == name]
+            yield place, f"{same} would all be called {name}; add `x-enum-varnames`"
