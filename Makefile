@@ -18,7 +18,7 @@ BENCH_VENV = $(PYTHON) -m venv $(BENCH) && \
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help generate upstream changes callers wire released check test test-lowest clients lint types \
+.PHONY: help generate upstream changes check test test-lowest clients lint types \
 	docs demo fuzz bench cost load servers browser build pins clean
 
 help: ## list the targets
@@ -32,17 +32,8 @@ upstream: $(INSTALLED) ## compare with what is published; SPEC=file.yaml BASE=ol
 		$(if $(SPEC),--spec $(SPEC)) $(if $(BASE),--base $(BASE)) \
 		$(if $(FORMAT),--format $(FORMAT)) $(if $(APPLY),--apply)
 
-changes: $(INSTALLED) ## what changed since the last release, or SINCE=revision, and the version that follows
+changes: $(INSTALLED) ## list what breaks and what is new since the last release tag, or SINCE=revision; CHECK=1
 	@$(BIN)/python openapi/changes.py $(if $(SINCE),--since $(SINCE)) $(if $(CHECK),--check)
-
-callers: $(INSTALLED) ## type-check the programs of SINCE=revision against the package
-	@$(BIN)/python openapi/callers.py $(SINCE)
-
-wire: $(INSTALLED) ## propose overlay actions for what recorded sessions have beyond the schema; FILES=
-	@$(BIN)/python openapi/recorded.py $(if $(PROTOCOL),--protocol $(PROTOCOL)) $(FILES)
-
-released: $(INSTALLED) ## note what this release offers, for `make changes`
-	@$(BIN)/python openapi/changes.py --release
 
 check: $(INSTALLED) ## fail if the generated files are not what openapi/ gives
 	@$(BIN)/python openapi/generate.py --check

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import annotate
-import compare
 import constructs
 import indexes
 import pages
@@ -118,12 +117,9 @@ def build() -> list[Protocol]:
     run("openapi-generator-cli", "batch", "--fail-fast", *(configure(each) for each in protocols))
     for protocol in protocols:
         collect(protocol)
-        write_migration(protocol, protocols)
         write_page(protocol, "index", indexes.index(protocol.title, protocol.document))
     step("formatting")
     tidy()
-    for protocol in protocols:
-        write_page(protocol, "all", indexes.whole(protocol.title, TREE / protocol.docs))
     step("importing every public name")
     try_import(protocols)
     return protocols
@@ -187,22 +183,9 @@ def collect(protocol: Protocol) -> None:
         shutil.rmtree(TREE / protocol.package / "api", ignore_errors=True)
 
 
-def write_migration(protocol: Protocol, protocols: list[Protocol]) -> None:
-    """Write the page of what differs from the protocol that this one replaces."""
-    name = protocol.document.get("x-replaces")
-    if name is None:
-        return
-    old = next((each for each in protocols if each.name == name), None)
-    if old is None:
-        raise spec.SpecError(f"{protocol.fragment}: x-replaces: there is no protocol {name!r}")
-    text = compare.page(old.name, old.document, protocol.name, protocol.document)
-    write_page(protocol, f"from-{name}", text, old)
-
-
-def write_page(protocol: Protocol, name: str, text: str, *others: Protocol) -> None:
-    """Write a page about a whole protocol, or about others, too."""
-    sources = " and ".join(str(each.fragment) for each in (*others, protocol))
-    header = f"<!-- {GENERATED} from {sources}; do not edit. -->"
+def write_page(protocol: Protocol, name: str, text: str) -> None:
+    """Write a page about a whole protocol."""
+    header = f"<!-- {GENERATED} from {protocol.fragment}; do not edit. -->"
     (TREE / protocol.docs / f"{name}.md").write_text(f"{header}\n\n{text}", "utf-8")
 
 

@@ -19,11 +19,9 @@ FIRST = (
     "typing/test_typing.py",
     "core/test_conversation.py",
     "examples/test_relay.py",
-    "generation/test_changes.py",
     "test/test_packaging.py",
     "docs/test_facts.py",
     "realtime/test_unresponsive_peers.py",
-    "generation/test_callers.py",
     "docs/test_documented_page.py",
 )
 

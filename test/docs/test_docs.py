@@ -20,12 +20,7 @@ from openai_realtime_client import UnknownEvent, deviations
 from openai_realtime_client.core.encoding import dumped
 from protocols import PROTOCOLS
 
-# What `all.md` has, the single pages have, too.
-GENERATED = [
-    page
-    for page in PAGES
-    if page.path.parent != DOCS and page not in GUIDES and page.path.stem != "all"
-]
+GENERATED = [page for page in PAGES if page.path.parent != DOCS and page not in GUIDES]
 
 MODELS = [page for page in GENERATED if re.match(r"[A-Z](?!.*Api$)(?!EADME)", page.path.stem)]
 

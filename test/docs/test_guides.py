@@ -18,7 +18,8 @@ from http_server import Answer, HttpServer
 from openai_realtime_client import ApiClient, ga, v1
 from openai_realtime_client.realtime import connection, record
 from openai_realtime_client.testing import ReplayServer
-from protocols import GA, PROTOCOLS, ROOT
+from protocols import GA, PROTOCOLS, ROOT, V1, Protocol
+from spec import event_unions
 
 # The pages of each event, by its type.
 EVENT_PAGES: dict[str, set[str]] = {}
@@ -66,6 +67,25 @@ def test_every_field_of_v1_has_its_place_in_ga(heading: str, old: Any, new: Any)
     moves = dict(rows(heading))
     assert list(moves) == list(old.model_fields)
     assert [path for path in moves.values() if path != "-" and not has_path(new, path)] == []
+
+
+def test_renamed_events_are_those_of_the_fragments() -> None:
+    before, after = (events_by_class(protocol) for protocol in (V1, GA))
+    renamed = {
+        before[name]: after[name]
+        for name in before.keys() & after.keys()
+        if before[name] != after[name]
+    }
+    assert dict(rows("### Renamed events")) == renamed
+
+
+def events_by_class(protocol: Protocol) -> dict[str, str]:
+    """Return the `type` of each event of a protocol, by class."""
+    return {
+        reference.rpartition("/")[2]: event_type
+        for union in event_unions(protocol.schemas)
+        for event_type, reference in protocol.schemas[union]["discriminator"]["mapping"].items()
+    }
 
 
 def test_the_audio_formats_parse() -> None:

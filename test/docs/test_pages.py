@@ -12,13 +12,10 @@ from typing import Any, get_type_hints
 
 import pytest
 
-import indexes
 from docs import DOCS, PAGES, Page, found_in, page_at
 from protocols import PROTOCOLS, ROOT, Protocol
 from spec import load
 
-# `all.md` is for tools, and breaks no names.
-SINGLE_PAGES = [page for page in PAGES if page.path.stem != "all"]
 each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda each: each.name)
 
 # The longest words of a row that fit side by side on a page of 1,012 pixels, as seen in a browser.
@@ -53,7 +50,7 @@ def test_tables_fit_on_the_page() -> None:
     def wide(page: Page) -> list[list[str]]:
         return [table[0] for table in page.tables if width(table) > WIDEST_ROW]
 
-    assert found_in(SINGLE_PAGES, wide) == {}
+    assert found_in(PAGES, wide) == {}
 
 
 def width(table: list[list[str]]) -> int:
@@ -73,7 +70,7 @@ def test_descriptions_in_tables_are_short() -> None:
         cells = [row[2].strip() for rows in described for row in rows]
         return [cell for cell in cells if len(cell) > LONGEST_CELL]
 
-    assert found_in(SINGLE_PAGES, long) == {}
+    assert found_in(PAGES, long) == {}
 
 
 NUMBERS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|[0-9]+"
@@ -351,21 +348,13 @@ def listed(text: str) -> dict[str, set[str]]:
     return {entry: set(re.findall(r"\]\((\w+)\.md\)", links)) for entry, links in lines}
 
 
-@each_protocol
-def test_one_page_has_all_of_a_protocol(protocol: Protocol) -> None:
-    whole = page_at(DOCS / f"{protocol.name}/all.md")
-    assert [name for name in protocol.public() if name not in whole.headings] == []
-    title = protocol.document["info"]["title"]
-    assert whole.text.endswith(indexes.whole(title, DOCS / protocol.name))
-
-
 def test_llms_txt_and_the_front_page_lead_to_all_guides_and_references() -> None:
     guides = {f"guides/{guide.name}" for guide in (DOCS / "guides").glob("*.md")}
-    names = ("README.md", "all.md", "index.md")
+    names = ("README.md", "index.md")
     references = {f"{each.name}/{name}" for each in PROTOCOLS for name in names}
     text = (DOCS / "llms.txt").read_text("utf-8")
     found = set(re.findall(r"\]\(([^)]+)\)", text))
-    assert found == guides | references | {"../README.md", "README.md", "ga/from-v1.md"}
+    assert found == guides | references | {"../README.md", "README.md"}
     for guide in guides:
         title = page_at(DOCS / guide).headings[0]
         assert f"- [{title}]({guide})" in text

@@ -1,254 +1,224 @@
-"""`make changes`: what changed, by rules that stand in one table, and the version that follows."""
+"""`make changes`: what breaks, what was added, and the version that follows."""
 
 from __future__ import annotations
 
-import copy
-import json
-import re
+import subprocess
 import sys
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import changes
-import spec
-from changes import Change, Offer
-from protocols import ROOT
-from simplify import simplified
-from trees import copy_repository, merge, parsed
 
-BEFORE = """
-paths:
-  /things:
-    post:
-      tags: [Realtime]
-      operationId: make-thing
-      parameters:
-        - {in: query, name: limit, schema: {type: integer}}
-      requestBody: {content: {application/json: {schema: {$ref: '#/components/schemas/Sent'}}}}
-      responses:
-        '200': {content: {application/json: {schema: {$ref: '#/components/schemas/Got'}}}}
-components:
-  schemas:
-    Sent:
-      type: object
-      required: [must]
-      properties:
-        must: {type: string}
-        may: {type: string, enum: [a, b]}
-    Got:
-      type: object
-      properties:
-        text: {type: string}
-        count: {type: integer}
-        choice: {$ref: '#/components/schemas/Choice'}
-        map: {type: object, additionalProperties: {type: string}}
-    Choice:
-      anyOf: [{$ref: '#/components/schemas/One'}, {$ref: '#/components/schemas/Two'}]
-      discriminator:
-        propertyName: type
-        mapping: {one: '#/components/schemas/One', two: '#/components/schemas/Two'}
-    One: {type: object, properties: {type: {type: string, enum: [one]}}}
-    Two: {type: object, properties: {type: {type: string, enum: [two]}}}
-"""
-PYTHON = (
-    "def send(text: str, size: int = 1) -> None: ...\nclass Client():\n    def close(self): ...\n"
-)
+MODULES = {
+    "__init__.py": '__version__ = "0.3.1"\nfrom openai_realtime_client.base import Base as Base\n',
+    "base.py": "class Base:\n    pass\n",
+    "extra.py": "",
+    "cli/__init__.py": "",
+    "cli/show.py": "def show(text: str) -> None: ...\n",
+    "thing.py": """
+from openai_realtime_client.base import Base
 
-# For each rule a change that falls under it: what to merge into the document, or to replace in the
-# stub. A second value replaces the document before.
-CASES: dict[tuple[str, str], Any] = {
-    ("-", "class"): "{components: {schemas: {Got: {properties: {choice: null}}, Choice: null}}}",
-    ("+", "class"): "{components: {schemas: {New: {type: object, properties: {a: {}}}}}}",
-    ("-", "field"): "{components: {schemas: {Got: {properties: {text: null}}}}}",
-    ("+", "field"): (
-        "{components: {schemas: {Got: {required: [new], properties: {new: {type: string}}}}}}"
+class Thing(Base):
+    class StatusEnum:
+        DONE = "done"
+        FAILED = "failed"
+
+    id: str
+    name: str | None = None
+
+    def __init__(self, *, id: str, name: str | None = ...) -> None: ...
+    def send(self, text: str, _size: int = 1) -> None: ...
+    def _prepare(self) -> None: ...
+
+class Other:
+    size: int = 1
+
+def _helper() -> None: ...
+""",
+}
+FIELD = "    name: str | None = None\n"
+ARGUMENT = "name: str | None = ..."
+
+
+def change(path: str, old: str, new: str) -> dict[str, str | None]:
+    """Return what is written for a module in which one text is replaced."""
+    assert old in MODULES[path]
+    return {path: MODULES[path].replace(old, new)}
+
+
+def in_thing(old: str, new: str) -> dict[str, str | None]:
+    return change("thing.py", old, new)
+
+
+def write_package(root: Path, written: dict[str, str | None]) -> None:
+    for name, text in {**MODULES, **written}.items():
+        path = root / changes.PACKAGE / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if text is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.write_text(text, "utf-8")
+
+
+def git(*arguments: str) -> None:
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", *identity, *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository whose one commit is released as v0.3.1."""
+    monkeypatch.chdir(tmp_path)
+    write_package(tmp_path, {})
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "Release")
+    git("tag", "v0.3.1")
+    return tmp_path
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["changes.py", *arguments])
+    return changes.main()
+
+
+BREAKING = {
+    "class_removed": (
+        in_thing("class Other:\n    size: int = 1\n", ""),
+        "`thing.Other`: Public object was removed",
     ),
-    ("+", "required field"): (
-        "{components: {schemas: {Sent: {required: [must, new],"
-        " properties: {new: {type: string}}}}}}"
+    "class_renamed": (
+        in_thing("class Other:", "class Another:"),
+        "`thing.Other`: Public object was removed",
     ),
-    ("~", "newly required"): "{components: {schemas: {Sent: {required: [must, may]}}}}",
-    ("~", "no longer required"): "{components: {schemas: {Sent: {required: []}}}}",
-    ("-", "value"): "{components: {schemas: {Sent: {properties: {may: {enum: [a]}}}}}}",
-    ("+", "value"): "{components: {schemas: {Sent: {properties: {may: {enum: [a, b, c]}}}}}}",
-    ("-", "member"): (
-        "{components: {schemas: {Choice: {anyOf: [{$ref: '#/components/schemas/One'},"
-        " {type: object, properties: {type: {type: string, enum: [three]}}}]}}}}"
+    "field_removed": (in_thing(FIELD, ""), "`thing.Thing.name`: Public object was removed"),
+    "field_renamed": (
+        in_thing(FIELD, FIELD.replace("name", "title")),
+        "`thing.Thing.name`: Public object was removed",
     ),
-    ("+", "member"): (
-        "{components: {schemas: {Choice: {anyOf: [{$ref: '#/components/schemas/One'},"
-        " {$ref: '#/components/schemas/Two'},"
-        " {type: object, properties: {type: {type: string, enum: [three]}}}]}}}}"
+    "enum_member_removed": (
+        in_thing('        FAILED = "failed"\n', ""),
+        "`thing.Thing.StatusEnum.FAILED`: Public object was removed",
     ),
-    ("~", "type"): "{components: {schemas: {Got: {properties: {count: {type: string}}}}}}",
-    ("~", "type of the values"): (
-        "{components: {schemas: {Got: {properties: {map: {additionalProperties: null}}}}}}"
+    "module_removed": ({"extra.py": None}, "`extra`: Public object was removed"),
+    "parameter_removed": (
+        in_thing("self, text: str, ", "self, "),
+        "`thing.Thing.send(text)`: Parameter was removed",
     ),
-    ("~", "nullable"): "{components: {schemas: {Got: {properties: {text: {nullable: true}}}}}}",
-    ("~", "limit"): "{components: {schemas: {Got: {properties: {text: {maxLength: 3}}}}}}",
-    ("-", "operation"): "{paths: {/things: {post: null}}}",
-    ("+", "operation"): "{paths: {/things/all: {get: {responses: {}}}}}",
-    ("-", "parameter"): "{paths: {/things: {post: {parameters: []}}}}",
-    ("+", "parameter"): (
-        "{paths: {/things: {post: {parameters: [{in: query, name: limit, schema:"
-        " {type: integer}}, {in: query, name: new, schema: {type: integer}}]}}}}"
+    "parameter_renamed": (
+        in_thing("text: str", "event: str"),
+        "`thing.Thing.send(text)`: Parameter was removed",
     ),
-    ("+", "required parameter"): (
-        "{paths: {/things: {post: {parameters: [{in: query, name: limit, schema:"
-        " {type: integer}}, {in: query, name: new, required: true, schema: {type: integer}}]}}}}"
+    "optional_field_made_required": (
+        in_thing(ARGUMENT, "name: str"),
+        "`thing.Thing.__init__(name)`: Parameter is now required",
     ),
-    ("-", "answer"): "{paths: {/things: {post: {responses: {'200': null}}}}}",
-    ("+", "answer"): "{paths: {/things: {post: {responses: {'202': {}}}}}}",
-    ("-", "media type"): (
-        "{paths: {/things: {post: {responses: {'200': {content: {application/json: null}}}}}}}"
+}
+ADDITIONS = {
+    "field_added": (
+        in_thing(FIELD, f"{FIELD}    size: int = 1\n"),
+        "`thing.Thing.size`: Public object was added",
     ),
-    ("+", "media type"): (
-        "{paths: {/things: {post: {responses: {'200': {content: {text/plain:"
-        " {schema: {type: string}}}}}}}}}"
+    "enum_member_added": (
+        in_thing('DONE = "done"\n', 'DONE = "done"\n        PAUSED = "paused"\n'),
+        "`thing.Thing.StatusEnum.PAUSED`: Public object was added",
     ),
-    ("-", "name"): ("class Client", "class _Client"),
-    ("+", "name"): ("def send", "def new(): ...\ndef send"),
-    ("~", "signature"): (", size: int = 1", ""),
+    "optional_parameter_added": (
+        in_thing("_size: int = 1", "_size: int = 1, more: int = 0"),
+        "`thing.Thing.send(more)`: Parameter was added",
+    ),
+    "module_added": ({"new.py": ""}, "`new`: Public object was added"),
+}
+NOTHING = {
+    "unchanged_tree": {},
+    "private_function_removed": in_thing("def _helper() -> None: ...\n", ""),
+    "private_method_removed": in_thing("    def _prepare(self) -> None: ...\n", ""),
+    "private_module_added": {"_new.py": "x = 1\n"},
+    "command_line_changed": change("cli/show.py", "text: str", "value: int"),
+    "field_moved_to_base_class": {
+        **in_thing(FIELD, ""),
+        **change("base.py", "    pass\n", FIELD),
+    },
 }
 
 
-def offered(document: Any, python: str = PYTHON) -> Offer:
-    return Offer("0.3.1", {"ga": simplified(document)}, python)
+@pytest.mark.parametrize(
+    ("written", "expected", "follows"),
+    [(*case, "0.4.0") for case in BREAKING.values()]
+    + [(*case, "0.3.2") for case in ADDITIONS.values()],
+    ids=[*BREAKING, *ADDITIONS],
+)
+def test_planted_change_is_listed_and_needs_a_version(
+    released: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    written: dict[str, str | None],
+    expected: str,
+    follows: str,
+) -> None:
+    write_package(released, written)
+    assert run(monkeypatch) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert f"- {expected}" in lines
+    assert lines[-1].endswith(f" {follows} or later follows.")
+    assert run(monkeypatch, "--check") == 1
+    text = f"error: __version__ is 0.3.1, and what changed since v0.3.1 needs {follows}"
+    assert capsys.readouterr().err.startswith(text)
+    init = MODULES["__init__.py"].replace("0.3.1", follows)
+    write_package(released, {**written, "__init__.py": init})
+    assert run(monkeypatch, "--check") == 0
 
 
-def changes_for(case: Any) -> list[Change]:
-    before = parsed(BEFORE)
-    if isinstance(case, tuple):
-        now = offered(before, PYTHON.replace(*case))
-    else:
-        now = offered(merge(copy.deepcopy(before), parsed(case)))
-    return list(changes.compare(offered(before), now))
+@pytest.mark.parametrize("written", NOTHING.values(), ids=NOTHING)
+def test_private_change_gives_nothing(
+    released: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    written: dict[str, str | None],
+) -> None:
+    write_package(released, written)
+    assert run(monkeypatch, "--since", "HEAD") == 0
+    expected = "Since HEAD: 0 breaking, 0 added. 0.3.1 or later follows.\n"
+    assert capsys.readouterr().out == expected
+    assert run(monkeypatch, "--check") == 0
 
 
-@pytest.mark.parametrize("rule", CASES, ids=lambda rule: "".join(rule))
-def test_rule(rule: tuple[str, str]) -> None:
-    found = changes_for(CASES[rule])
-    assert rule in [(change.sign, change.rule) for change in found], found
-    assert any(change.is_breaking for change in found) >= changes.RULES[rule]
-    if not changes.RULES[rule]:
-        assert not any(change.is_breaking for change in found), found
+@pytest.mark.parametrize(("stated", "status"), [("0.3.1", 1), ("0.3.2", 0)])
+def test_version_in_a_module_of_its_own(
+    released: Path, monkeypatch: pytest.MonkeyPatch, stated: str, status: int
+) -> None:
+    init = "from openai_realtime_client.version import __version__ as __version__\n"
+    module = f'__version__ = "{stated}"\n'
+    write_package(released, {"__init__.py": init, "version.py": module})
+    assert run(monkeypatch, "--check") == status
 
 
-def test_what_is_removed_breaks_and_so_does_what_programs_must_follow() -> None:
-    follow = {"required field", "required parameter", "newly required", "signature"}
-    follow |= {"type", "type of the values"}
-    breaking = {rule for rule, breaks in changes.RULES.items() if breaks}
-    assert breaking == {rule for rule in changes.RULES if rule[0] == "-" or rule[1] in follow}
+def test_without_release_every_version_does(
+    released: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    git("tag", "-d", "v0.3.1")
+    write_package(released, {"extra.py": None})
+    assert run(monkeypatch, "--check") == 0
+    assert capsys.readouterr().out.startswith("Nothing has been released")
 
 
-def test_each_rule_has_a_case() -> None:
-    assert {*CASES, ("-", "protocol"), ("+", "protocol")} == {*changes.RULES}
-
-
-def test_protocols() -> None:
-    one, none = offered(parsed(BEFORE)), Offer("0.3.1", {}, PYTHON)
-    assert list(changes.compare(one, none)) == [Change("-", "protocol", "`ga`")]
-    assert list(changes.compare(none, one)) == [Change("+", "protocol", "`ga`")]
-
-
-def test_a_parameter_is_named() -> None:
-    old, new = "def f(a: int) -> None: ...\n", "def f(b: int) -> None: ...\n"
-    document = parsed(BEFORE)
-    assert [
-        each.text for each in changes.compare(offered(document, old), offered(document, new))
-    ] == [
-        "`f`: parameter `a` was removed",
-        "`f`: parameter `b` was added as required",
-    ]
-
-
-def test_nothing_changed() -> None:
-    assert changes_for("{}") == []
+def test_unknown_revision_is_an_error(
+    released: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "--since", "nope") == 2
+    assert capsys.readouterr().err == "error: git has no revision 'nope'\n"
 
 
 @pytest.mark.parametrize(
-    ("last", "signs", "expected"),
+    ("last", "broken", "added", "follows"),
     [
-        ("0.3.1", "", "0.3.1"),
-        ("0.3.1", "+", "0.3.2"),
-        ("0.3.1", "+-", "0.4.0"),
-        ("1.3.1", "+", "1.4.0"),
-        ("1.3.1", "-", "2.0.0"),
+        ("0.3.9", True, True, "0.4.0"),
+        ("0.3.9", False, True, "0.3.10"),
+        ("1.2.3", True, True, "2.0.0"),
+        ("1.2.3", False, True, "1.3.0"),
+        ("1.2.3", False, False, "1.2.3"),
     ],
 )
-def test_version_that_follows(last: str, signs: str, expected: str) -> None:
-    found = [Change(sign, "class", "`A`") for sign in signs]
-    assert changes.next_version(last, found) == expected
-
-
-def test_entry() -> None:
-    found = [
-        Change("-", "field", "`ga.A.b`: field `(string)`"),
-        Change("+", "class", "`ga.C`"),
-        Change("~", "nullable", "`ga.D.e`: nullable False → True"),
-    ]
-    assert changes.entry("0.4.0", found) == (
-        "## 0.4.0 (unreleased)\n\n### Breaking\n\n- removed: `ga.A.b`: field `(string)`\n\n"
-        "### Added\n\n- class `ga.C`\n\n### Changed\n\n- `ga.D.e`: nullable False → True"
-    )
-
-
-def test_the_version_stands_in_the_configuration_and_the_package() -> None:
-    stated = changes.version(ROOT)
-    text = (ROOT / changes.PACKAGE / "__init__.py").read_text("utf-8")
-    assert re.search(r'__version__ = "(.+)"', text)[1] == stated  # type: ignore[index]
-
-
-def test_the_stub_has_what_users_call() -> None:
-    stub = changes.stub(ROOT)
-    assert "class Conversation(" in stub
-    assert "class ReplayServer(" in stub
-    assert "\nclass ga():\n" in stub
-    assert "    user_text: " in stub
-    assert "    def __init__(self, configuration: Configuration | None = None)" in stub
-    compile(stub, "stub", "exec")
-
-
-def test_ci_fails_when_the_version_is_too_low(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def status_of(option: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["changes.py", option])
-        return changes.main()
-
-    copy_repository(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    # The package stays as it is.
-    monkeypatch.setattr(changes, "stub", cache(changes.stub))
-    assert status_of("--release") == 0
-    fragment = tmp_path / "openapi/ga.yaml"
-    text = fragment.read_text("utf-8")
-    fragment.write_text(text.replace("            - in_progress\n", "", 1), "utf-8")
-    assert fragment.read_text("utf-8") != text
-    assert status_of("--check") == 1
-    error = capsys.readouterr().err
-    assert error.startswith("error: generator-config.yaml: packageVersion is ")
-    assert "and 1 changes since" in error
-    assert "1 of them breaking" in error
-    config = tmp_path / "generator-config.yaml"
-    stated = changes.version(ROOT)
-    raised = changes.next_version(stated, [Change("-", "value", "")])
-    config.write_text(config.read_text("utf-8").replace(stated, raised), "utf-8")
-    assert status_of("--check") == 0
-
-
-def test_what_the_last_release_offered_is_there() -> None:
-    released = changes.last_release()
-    assert set(released.documents) <= {path.stem for path in (ROOT / "openapi").glob("*.yaml")}
-    text = json.dumps(released.documents)
-    assert "description" not in {
-        key for _place, node in spec.walk(json.loads(text)) for key in node
-    }
-
-
-def test_an_unknown_revision() -> None:
-    with pytest.raises(spec.SpecError, match="git has no revision 'no-such-thing'"):
-        changes.checkout("no-such-thing")
+def test_next_version(last: str, broken: bool, added: bool, follows: str) -> None:
+    assert changes.next_version(last, ["x"] * broken, ["y"] * added) == follows
