@@ -31,10 +31,11 @@ MOVES = (ROOT / "docs/guides/protocols.md").read_text("utf-8")
 
 
 def rows(heading: str) -> list[tuple[str, str]]:
-    """The first table after a text in the guide, without its head."""
-    table = MOVES.split(heading, 1)[1].split("\n\n| v1 | GA |\n| --- | --- |\n", 1)[1]
+    """Return the first two cells of the rows in the first table after a text in the guide."""
+    table = re.split(r"\n\n\| v1 \| GA \|.*\n\|[- |]+\n", MOVES.split(heading, 1)[1])[1]
     lines = table.split("\n\n", 1)[0].splitlines()
-    return [tuple(cell.strip(" `") for cell in line.strip("|").split("|")) for line in lines]  # type: ignore[misc]
+    cells = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in lines]
+    return [(row[0], row[1]) for row in cells]
 
 
 def has_path(model: Any, path: str) -> bool:
