@@ -41,6 +41,9 @@ class Answer:
         audio: How that sounds: bytes in the session's output format, or a tone of that many
             seconds. In a text response it is ignored.
         calls: What it calls after that.
+        rate_limits: The limits of the `rate_limits.updated` event that follows the response, such
+            as `{"name": "requests", "limit": 100, "remaining": 0, "reset_seconds": 60.0}`; with an
+            empty sequence there is none.
         usage: Fields of the response's `usage`, in place of those that are counted.
         error: The response fails after what it says, with this error in its `status_details`, such
             as `{"code": "rate_limit_exceeded", "message": "Try later."}`.
@@ -55,8 +58,11 @@ class Answer:
     usage: Mapping[str, Any] | None = None
     error: Mapping[str, Any] | None = None
     delay: float = 0.0
+    rate_limits: Sequence[Mapping[str, Any]] | None = None
     real_time: bool = False
 
+
+_TOOL_ITEMS = ("function_call", "function_call_output", "mcp_call")
 
 # For each turn, or a function of the conversation's items; `None` is the default answer.
 Answers = (
@@ -80,7 +86,7 @@ def text_of(item: Event) -> str:
     return " ".join(filter(None, said))
 
 
-def default_answer(items: Sequence[Event], tools: Any, tool_choice: Any) -> Answer:
+def default_answer(items: Sequence[Event], tools: list[Event], tool_choice: Any) -> Answer:
     """The answer to a conversation: a call, or what its last user or tool said."""
     if call := _choose_call(items, tools, tool_choice):
         return Answer(calls=[call])
@@ -92,33 +98,33 @@ def default_answer(items: Sequence[Event], tools: Any, tool_choice: Any) -> Answ
     return Answer("Hello! How can I help you?")
 
 
-def _choose_call(items: Sequence[Event], tools: Any, tool_choice: Any) -> Call | None:
+def _choose_call(items: Sequence[Event], tools: list[Event], tool_choice: Any) -> Call | None:
     """The tool that the model calls, if it does.
 
-    It calls none when the conversation ends in a tool's output. Otherwise it calls what
-    `tool_choice` names; the first tool, if a call is required; or, once for the same words, the
-    first tool of which the user's last words contain the name or the name's last word:
-    `get_weather` is called by "What is the weather in Paris?".
+    It calls what `tool_choice` names, or the first tool if a call is required, after a tool's
+    output, too: the service is reported to do so, and a test should find the loop that follows.
+    Otherwise it calls, once for the same words, the first tool of which the user's last words
+    contain the name or the name's last word: `get_weather` is called by "What is the weather in
+    Paris?".
     """
-    offered: list[Event] = list(tools or [])
-    users = [index for index, item in enumerate(items) if item.get("role") == "user"]
-    said = text_of(items[users[-1]]) if users else ""
-    after = [item["type"] for item in items[users[-1] + 1 if users else 0 :]]
-    if tool_choice == "none" or (
-        items and items[-1]["type"] in ("function_call_output", "mcp_call")
-    ):
-        return None
-    if is_object(tool_choice):
-        offered = [each for each in offered if each.get("name") == tool_choice.get("name")]
-    elif tool_choice != "required":
-        is_answered = any(kind in ("function_call", "mcp_call") for kind in after)
-        offered = [each for each in offered if _is_called(each.get("name") or "", said)]
-        offered = [] if is_answered else offered
-    if not offered:
-        return None
-    tool = offered[0]
-    arguments = _value(tool.get("parameters") or {}, said)
-    return Call(tool.get("name") or "", arguments or {}, tool.get("server_label"))
+    said, has_called = "", False
+    for item in items:
+        if item.get("role") == "user":
+            said, has_called = text_of(item), False
+        elif item["type"] in _TOOL_ITEMS:
+            has_called = True
+    for tool in tools:
+        name: str = tool.get("name") or ""
+        if is_object(tool_choice):
+            is_chosen = name == tool_choice.get("name")
+        elif tool_choice == "auto":
+            is_chosen = not has_called and _is_called(name, said)
+        else:
+            is_chosen = tool_choice == "required"
+        if is_chosen:
+            arguments = _value(tool.get("parameters") or {}, said)
+            return Call(name, arguments or {}, tool.get("server_label"))
+    return None
 
 
 def _is_called(name: str, said: str) -> bool:

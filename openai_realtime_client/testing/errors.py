@@ -13,7 +13,7 @@ from openai_realtime_client.core.json_types import Path, is_array, path_text
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing.settings import Event, Ids
 
-__all__ = ["Refusal", "Rules", "check"]
+__all__ = ["Refusal", "Rules", "check", "not_an_event"]
 
 # What the pages of the API say of lists, and a schema cannot.
 _MODALITIES = {
@@ -63,6 +63,15 @@ def check(event: RealtimeModel, *, allowed: str | None = None) -> Event:
             raise _refusal(found)
     _check_limits(event, ())
     return event.to_dict()
+
+
+def not_an_event(error: InvalidEventError) -> Refusal:
+    """Return what the server says of a text that is not an event."""
+    path, problem = error.problems[0]
+    if path == "type":
+        message = "The 'type' field is missing or not a string."
+        return Refusal("invalid_event", message, "type")
+    return Refusal("invalid_json", f"The message is not an event: {problem}.")
 
 
 def _check_limits(node: Any, path: Path) -> None:
@@ -145,13 +154,9 @@ class Rules:
         except Refusal as refusal:
             return self._refused(refusal, getattr(event, "event_id", None))
 
-    def refuse(self, error: InvalidEventError, text: str) -> Iterable[Event]:
+    def refuse(self, refusal: Refusal, text: str) -> Iterable[Event]:
         """Answer a message that is not an event."""
-        path, problem = error.problems[0]
-        if path == "type":
-            about = "The 'type' field is missing or not a string."
-            return self._refused(Refusal("invalid_event", about, "type"))
-        return self._refused(Refusal("invalid_json", f"The message is not an event: {problem}."))
+        return self._refused(refusal)
 
     def sent(self, event: Event) -> Event | None:
         """An event as the protocol has it; `None` if it has none."""

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from openai_realtime_client import ga, v1
-from openai_realtime_client.core.errors import InvalidEventError
 from openai_realtime_client.core.events import UnknownEvent
 from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.core.model import RealtimeModel
-from openai_realtime_client.testing.errors import Rules
+from openai_realtime_client.testing.errors import Refusal, Rules
 from openai_realtime_client.testing.settings import Event, Ids
 
 __all__ = ["DIALECTS", "RecordedEvent", "Script", "read_recording"]
@@ -168,7 +167,7 @@ class Script(Rules):
         wire = event.to_dict()
         return self._go_on(wire["type"], json.dumps(wire, ensure_ascii=False))
 
-    def refuse(self, error: InvalidEventError, text: str) -> Iterator[Event]:
+    def refuse(self, refusal: Refusal, text: str) -> Iterator[Event]:
         """Close, because the script has no such message."""
         return self._go_on("no event", text)
 

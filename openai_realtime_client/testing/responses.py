@@ -19,6 +19,7 @@ __all__ = ["USER_TOKEN_MS", "Response", "Turn"]
 # The service counts a token for so many milliseconds of audio.
 USER_TOKEN_MS = 100
 _ASSISTANT_TOKEN_MS = 50
+_RATE_LIMIT = {"name": "tokens", "limit": 100_000, "remaining": 99_000, "reset_seconds": 0.5}
 
 
 class Turn(NamedTuple):
@@ -43,6 +44,9 @@ class Response:
         self.is_active = True
         self.is_in_band = settings.get("conversation") != "none"
         self.is_playing = False
+        self.rate_limits: list[Event] = [_RATE_LIMIT]
+        if answer.rate_limits is not None:
+            self.rate_limits = [dict(limit) for limit in answer.rate_limits]
         self._ids = ids
         self._turn = turn
         self._conversation = turn.conversation

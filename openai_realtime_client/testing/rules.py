@@ -28,7 +28,6 @@ from openai_realtime_client.testing.settings import (
 __all__ = ["SETTINGS", "Model", "RealtimeRules"]
 
 _LEAST_COMMIT_MS = 100
-_LIMIT = {"name": "tokens", "limit": 100_000, "remaining": 99_000, "reset_seconds": 0.5}
 # The model of the settings that are returned, by the type of the session.
 SETTINGS: dict[str, type[RealtimeModel]] = {
     "realtime": ga.RealtimeSessionCreateResponseGA,
@@ -296,7 +295,8 @@ class RealtimeRules(Rules):
     def _stream(self, response: Response) -> Iterator[Event | float]:
         """A response and then, once it is done, what follows from it."""
         yield from response.events
-        yield self._ids.event("rate_limits.updated", rate_limits=[_LIMIT])
+        if response.rate_limits:
+            yield self._ids.event("rate_limits.updated", rate_limits=response.rate_limits)
         turns, idle_ms = self._turns, at(self._listening, "turn_detection", "idle_timeout_ms")
         if response.is_playing or idle_ms:
             yield response.playback_left

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
+import itertools
 import socket
+import ssl as tls
 import threading
 import time
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from os import PathLike
@@ -49,7 +51,8 @@ class _Options(TypedDict, total=False):
     transcripts: Iterable[str]
     mcp: McpServers
     api_key: str | None
-    faults: Faults | None
+    faults: Faults | Sequence[Faults]
+    ssl: tls.SSLContext | None
     host: str
     port: int
     allowed_origins: Iterable[str]
@@ -64,7 +67,10 @@ class ReplayServer(Generic[Received, Sent]):
 
     Attributes:
         sessions: The sessions, in the order of their handshakes.
+        answers: What the model does in new sessions; can be set at any time.
         faults: What goes wrong in new sessions; can be set at any time.
+
+    Any other option is given when the server is made; setting it later raises `AttributeError`.
 
     Args:
         script: The path or the lines of a recording that each session replays; by default rules
@@ -77,7 +83,9 @@ class ReplayServer(Generic[Received, Sent]):
         protocol: "ga" or "v1"; by default what the handshake asks for.
         api_key: The only key that it takes, beside the client secrets that it has issued; by
             default it takes any, and none.
-        faults: What `faults` is at first; by default nothing goes wrong.
+        faults: What goes wrong in each session; or a list, for one handshake after the other, after
+            which nothing goes wrong.
+        ssl: A context with a certificate for `host`: the server is one of TLS then.
         host: The address where it listens.
         port: The port; 0 is a free one.
         allowed_origins: The origins of web pages that may connect, such as
@@ -123,18 +131,20 @@ class ReplayServer(Generic[Received, Sent]):
         mcp: McpServers | None = None,
         protocol: Literal["ga", "v1"] | None = None,
         api_key: str | None = None,
-        faults: Faults | None = None,
+        faults: Faults | Sequence[Faults] = (),
+        ssl: tls.SSLContext | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         allowed_origins: Iterable[str] = (),
         keep_events: bool = True,
     ) -> None:
         self.sessions: list[ReplaySession[Received, Sent]] = []
-        self.faults = faults or Faults()
+        self.answers = answers
+        self.faults = faults
         self._script = None if script is None else [*read_recording(script)]
-        # Each session begins anew.
-        answers = answers if answers is None or callable(answers) else [*answers]
-        self._model = Model(answers, [*transcripts], mcp or {})
+        self._transcripts = [*transcripts]
+        self._mcp = mcp or {}
+        self._ssl = ssl
         self._protocol = protocol
         self._api_key = api_key
         self._host = host
@@ -154,6 +164,36 @@ class ReplayServer(Generic[Received, Sent]):
     def __repr__(self) -> str:
         return f"<ReplayServer {self._host}:{self._port}, {len(self.sessions)} sessions>"
 
+    def __setattr__(self, name: str, value: object) -> None:
+        # A misspelt name, or an option that is read at the beginning, must not be ignored.
+        if not name.startswith("_") and name not in ("answers", "faults", "sessions"):
+            raise AttributeError(f"{name!r} cannot be set: give it to ReplayServer(...)")
+        super().__setattr__(name, value)
+
+    @property
+    def answers(self) -> Answers:
+        """What the model does in new sessions."""
+        return self._answers
+
+    @answers.setter
+    def answers(self, answers: Answers) -> None:
+        if answers is not None and not callable(answers):
+            answers = [*answers]  # each session begins with the first
+        self._answers = answers
+
+    @property
+    def faults(self) -> Faults | Sequence[Faults]:
+        """What goes wrong in new sessions."""
+        return self._faults
+
+    @faults.setter
+    def faults(self, faults: Faults | Sequence[Faults]) -> None:
+        self._faults = faults
+        if isinstance(faults, Faults):
+            self._next_faults: Iterator[Faults] = itertools.repeat(faults)
+        else:
+            self._next_faults = itertools.chain(faults, itertools.repeat(Faults()))
+
     @property
     def url(self) -> str:
         """The base URL of the API, such as `http://127.0.0.1:49152/v1`."""
@@ -162,7 +202,8 @@ class ReplayServer(Generic[Received, Sent]):
     @property
     def azure_endpoint(self) -> str:
         """The same server as an Azure endpoint, such as `http://127.0.0.1:49152`."""
-        return f"http://{self._host}:{self._port}"
+        scheme = "https" if self._ssl else "http"
+        return f"{scheme}://{self._host}:{self._port}"
 
     @property
     def calls(self) -> Mapping[str, RealtimeCall]:
@@ -269,11 +310,13 @@ class ReplayServer(Generic[Received, Sent]):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._begin(self._connected(connection))
 
-    async def _connected(self, connection: socket.socket, **options: Any) -> None:
-        _, made = await self._loop.connect_accepted_socket(
-            lambda: WebSocket(self._answer), connection, **options
-        )
-        self._sockets.add(made)
+    async def _connected(self, connection: socket.socket) -> None:
+        # A TLS handshake may fail: a client that does not know the CA, or one without TLS.
+        with contextlib.suppress(OSError):
+            _, made = await self._loop.connect_accepted_socket(
+                lambda: WebSocket(self._answer), connection, ssl=self._ssl
+            )
+            self._sockets.add(made)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
@@ -282,17 +325,20 @@ class ReplayServer(Generic[Received, Sent]):
 
     def _answer(self, connection: WebSocket, request: HttpRequest | None) -> None:
         """Respond to a request, or begin the session that it asks for."""
-        response = self._response(request)
+        faults = Faults()
+        if request and request.headers.get("upgrade", "").lower() == "websocket":
+            faults = next(self._next_faults)
+        response = self._response(request, faults)
         if response:
             self._requests += 1
             response.headers["x-request-id"] = f"req_{self._requests:08}"
             connection.respond(response)
         elif request and connection.accept(request):
-            session = self._new_session(connection, request)
+            session = self._new_session(connection, request, faults)
             self.sessions.append(session)
             self._begin(session.run())
 
-    def _response(self, request: HttpRequest | None) -> Response | None:
+    def _response(self, request: HttpRequest | None, faults: Faults) -> Response | None:
         """What to respond to a request; `None` for a handshake that is not refused."""
         if request is None:
             return refused(400, None, "Your request is not HTTP.")
@@ -300,7 +346,7 @@ class ReplayServer(Generic[Received, Sent]):
         if origin is not None and origin.lower() not in self._allowed_origins:
             return refused(403, None, "Requests of web pages need `allowed_origins`.")
         if request.headers.get("upgrade", "").lower() == "websocket":
-            return self._refused_handshake(request)
+            return self._refused_handshake(request, faults)
         if not self._is_key_valid(request.key):
             return refused(401, "invalid_api_key", "Incorrect API key provided.")
         return self._endpoints.answer(request)
@@ -310,8 +356,7 @@ class ReplayServer(Generic[Received, Sent]):
             return self._endpoints.secrets[key][1] > time.time()
         return self._api_key is None or hmac.compare_digest(key.encode(), self._api_key.encode())
 
-    def _refused_handshake(self, request: HttpRequest) -> Response | None:
-        faults = self.faults
+    def _refused_handshake(self, request: HttpRequest, faults: Faults) -> Response | None:
         if faults.refuse is not None:
             body = faults.refuse_body.encode()
             is_json = body.lstrip().startswith((b"{", b"["))
@@ -328,7 +373,7 @@ class ReplayServer(Generic[Received, Sent]):
         return self.calls.get(request.query.get("call_id", ""))
 
     def _new_session(
-        self, connection: WebSocket, request: HttpRequest
+        self, connection: WebSocket, request: HttpRequest, faults: Faults
     ) -> ReplaySession[Received, Sent]:
         protocol = self._protocol or ("v1" if request.asks_for_v1 else "ga")
         session: ReplaySession[Received, Sent] = ReplaySession(
@@ -336,7 +381,7 @@ class ReplayServer(Generic[Received, Sent]):
             protocol,
             connection,
             self._rules(request, protocol),
-            self.faults,
+            faults,
             keep_events=self._keep_events,
         )
         if call := self._call(request):
@@ -361,4 +406,5 @@ class ReplayServer(Generic[Received, Sent]):
         kind = "transcription" if request.query.get("intent") == "transcription" else "realtime"
         settings = settings or new_session(ids("sess"), model or MODELS[protocol], kind)
         rules = V1Rules if protocol == "v1" else RealtimeRules
-        return rules(settings, ids, self._model, is_call=call is not None)
+        scripted = Model(self._answers, self._transcripts, self._mcp)
+        return rules(settings, ids, scripted, is_call=call is not None)

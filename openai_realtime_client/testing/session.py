@@ -10,17 +10,17 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
 from typing_extensions import TypeVar
+from urllib3 import HTTPHeaderDict
 
 from openai_realtime_client import ga, v1
-from openai_realtime_client.core.credentials import Hidden
 from openai_realtime_client.core.errors import InvalidEventError
 from openai_realtime_client.core.model import RealtimeModel
-from openai_realtime_client.testing.errors import Rules
+from openai_realtime_client.testing.errors import Refusal, Rules, not_an_event
 from openai_realtime_client.testing.recording import RecordedEvent
 from openai_realtime_client.testing.settings import Event
 from openai_realtime_client.testing.websocket import HttpRequest, WebSocket
@@ -53,6 +53,8 @@ class Faults:
         huge_after: A `rate_limits.updated` event of `huge_size` bytes; the session goes on.
         huge_size: The size of that event.
         delay: Seconds to wait before each event of the server.
+        expire_after: The session reaches its maximum duration: an `error` event with the code
+            `session_expired`, then a close with 1001.
         refuse: The status of the HTTP response to the handshake; there is no session then.
         refuse_body: The body of that response, JSON or not.
     """
@@ -66,8 +68,18 @@ class Faults:
     huge_after: int | None = None
     huge_size: int = 20 * 2**20
     delay: float = 0.0
+    expire_after: int | None = None
     refuse: int | None = None
     refuse_body: str = ""
+
+
+class _Headers(HTTPHeaderDict):
+    """Headers that do not show the key in a failing test's report."""
+
+    def __repr__(self) -> str:
+        return f"<headers: {', '.join(self)}>"
+
+    __str__ = __repr__
 
 
 class ReplaySession(Generic[Received, Sent]):
@@ -80,7 +92,7 @@ class ReplaySession(Generic[Received, Sent]):
         received: The client's events, as typed models.
         sent: The server's events, as typed models.
         request_path: The target of the handshake, with its query.
-        headers: Those of the handshake, by their names in lower case.
+        headers: Those of the handshake, by their names in any case.
         protocol: "ga" or "v1".
         failure: What went wrong in the embedded server itself, or in a function of the test, after
             which it closes with 1011; leaving the context of the server raises it.
@@ -97,7 +109,7 @@ class ReplaySession(Generic[Received, Sent]):
         keep_events: bool,
     ) -> None:
         self.request_path = request.target
-        self.headers: Mapping[str, str] = Hidden(request.headers)
+        self.headers: Mapping[str, str] = _Headers(request.headers)
         self.protocol = protocol
         self.received: list[Received] = []
         self.sent: list[Sent] = []
@@ -231,11 +243,14 @@ class ReplaySession(Generic[Received, Sent]):
                 self._socket.begin_close(*self._rules.closing)
         self._begin_streams()
 
-    def _take(self, message: str) -> Iterable[Event]:
+    def _take(self, message: str | bytes) -> Iterable[Event]:
+        if isinstance(message, bytes):
+            refusal = Refusal("invalid_json", "The message is binary. Send JSON as text.")
+            return self._rules.refuse(refusal, "a binary message")
         try:
             event = self._parse_client(message)
         except InvalidEventError as error:
-            return self._rules.refuse(error, message)
+            return self._rules.refuse(not_an_event(error), message)
         if self._keep_events:
             self._note("client", event)
             with self._changed:
@@ -320,10 +335,22 @@ class ReplaySession(Generic[Received, Sent]):
         if faults.broken_frame_after == self._count:
             # A text frame with all reserved bits, which no extension uses.
             socket.cut(b"\xf1\x03bad")
+        if faults.expire_after == self._count:
+            await self._expire()
         if faults.close_after == self._count:
             socket.begin_close(faults.close_code, faults.close_reason)
         if faults.cut_after == self._count:
             socket.cut()
+
+    async def _expire(self) -> None:
+        """End the session as the service does when it has reached its maximum duration."""
+        message = "Your session hit the maximum duration of 60 minutes."
+        error: Event = {"type": "invalid_request_error", "code": "session_expired"}
+        error |= {"message": message, "param": None, "event_id": None}
+        # It counts as sent, but must not trigger the same fault again.
+        self._faults = replace(self._faults, expire_after=None)
+        await self._send({"type": "error", "event_id": "event_expired", "error": error})
+        self._socket.begin_close(1001, message)
 
 
 def _huge_event(event_id: str, size: int) -> str:

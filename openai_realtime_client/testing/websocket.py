@@ -191,11 +191,11 @@ class WebSocket(Connection):
             self.send_data()
             self._expect_end()
 
-    async def messages(self) -> AsyncIterator[str]:
-        """The client's messages, until the connection has ended."""
+    async def messages(self) -> AsyncIterator[str | bytes]:
+        """Yield the client's messages, text or binary, until the connection has ended."""
         with contextlib.suppress(ConnectionClosed):
             while True:
-                yield (await self.recv(decode=False)).decode("utf-8", "replace")
+                yield await self.recv()
 
     def data_received(self, data: bytes) -> None:
         """Take what the client has sent."""

@@ -69,12 +69,8 @@ class HttpServer(http_server.HttpServer):
 class ReplayServer(testing.ReplayServer):
     """The embedded server, over the transport in use."""
 
-    @property
-    def azure_endpoint(self) -> str:
-        return super().azure_endpoint.replace("http", scheme("http"))
-
-    async def _connected(self, connection: socket.socket, **options: Any) -> None:
-        await super()._connected(connection, ssl=context(), **options)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(ssl=context(), **options)
 
 
 class Wire:

@@ -112,6 +112,29 @@ def test_usage_and_failure_of_an_answer() -> None:
     assert third["output"] == []
 
 
+def test_rate_limits_of_an_answer() -> None:
+    limit = {"name": "requests", "limit": 3, "remaining": 0, "reset_seconds": 60.5}
+    answers = [Answer("Hi.", rate_limits=[limit]), Answer("Hi.", rate_limits=())]
+    with checked(answers=answers) as server, client(server) as c:
+        c.send(RESPOND)
+        assert c.until("rate_limits.updated")[-1]["rate_limits"] == [limit]
+        c.send(RESPOND)
+        c.until("response.done")
+        assert c.answer(update())["type"] == "session.updated"
+
+
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "name": "get_weather"}])
+def test_forced_call_is_repeated_after_output(server: ReplayServer, choice: Any) -> None:
+    with client(server) as c:
+        c.answer(update(tools=[WEATHER], tool_choice=choice))
+        for _ in range(3):
+            [call] = response(c.turn(RESPOND))["output"]
+            assert call["type"] == "function_call"
+            c.answer(item(type="function_call_output", call_id=call["call_id"], output="Foggy."))
+        [message] = response(c.turn(respond(tool_choice="auto")))["output"]
+    assert message["content"][0]["transcript"] == "The function said: Foggy."
+
+
 def test_what_the_user_says() -> None:
     with checked(transcripts=["The weather in Oslo?"]) as server, client(server) as c:
         settings = {"turn_detection": None, "transcription": {"model": "whisper-1"}}

@@ -30,6 +30,7 @@ from plain_client import (
         ("{", "invalid_json", None),
         ("[]", "invalid_json", None),
         (b"\xff\x00", "invalid_json", None),
+        (b'{"type":"response.create"}', "invalid_json", None),
         ("{}", "invalid_event", "type"),
         ('{"type":1}', "invalid_event", "type"),
         ('{"type":"no.such","event_id":"e"}', "invalid_value", "type"),

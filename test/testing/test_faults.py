@@ -136,3 +136,31 @@ def test_a_failure_of_the_server_itself_is_loud(monkeypatch: pytest.MonkeyPatch)
             assert isinstance(caught.value.__cause__, KeyError)
             server.sessions.clear()
             server.__enter__()
+
+
+def test_session_expires_with_error_then_1001() -> None:
+    with checked(faults=Faults(expire_after=3)) as server, client(server, skip=0) as c:
+        c.send(RESPOND)
+        *_, error = c.until("error")
+        assert error["error"]["code"] == "session_expired"
+        assert c.closed() == (1001, "Your session hit the maximum duration of 60 minutes.")
+        kinds = [event.type for event in server.sessions[0].sent]
+    assert kinds[0] == "session.created"
+    assert kinds[3:] == ["error"]
+
+
+def test_faults_of_each_handshake() -> None:
+    faults = [Faults(cut_after=1), Faults(refuse=503), Faults()]
+    with checked(faults=faults) as server:
+        with client(server) as c:
+            assert c.closed()[0] == 1006
+        with pytest.raises(InvalidStatus):
+            client(server).__enter__()
+        for _ in range(2):
+            with client(server) as c:
+                c.turn(RESPOND)
+        server.faults = [Faults(cut_after=0)]
+        with client(server, skip=0) as c:
+            assert c.closed()[0] == 1006
+        with client(server) as c:
+            c.turn(RESPOND)

@@ -89,7 +89,7 @@ def test_secrets_do_not_show(keyed: ReplayServer) -> None:
     assert KEY not in shown
     assert "host" in shown
     # It is there for who asks.
-    assert session.headers["api-key"] == KEY
+    assert session.headers["api-key"] == session.headers["API-Key"] == KEY
 
 
 # HTTP

@@ -6,19 +6,23 @@ import asyncio
 import gc
 import json
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import trustme
+import urllib3
 from websockets.asyncio.client import connect as connect_async
 
-from openai_realtime_client import ga
+from openai_realtime_client import RealtimeConnectionError, ga
 from openai_realtime_client.testing import Faults, ReplayServer
 from plain_client import (
     RESPOND,
@@ -148,6 +152,26 @@ def test_urls() -> None:
             c.turn(RESPOND)
 
 
+def test_tls() -> None:
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    with ReplayServer(ssl=context) as server:
+        assert server.url.startswith("https://127.0.0.1:")
+        connect = partial(ga.connect_sync, "m", base_url=server.url, api_key="sk-test")
+        with pytest.raises(RealtimeConnectionError):
+            connect().open()
+        with connected(server) as plain:
+            plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            wait_for_end(plain)
+        with connect(websocket_options={"ssl": trusting}) as connection:
+            assert connection.recv().type == "session.created"
+        with urllib3.PoolManager(ssl_context=trusting) as pool:
+            path = "/realtime/client_secrets"
+            assert pool.request("POST", server.url + path).json()["value"]
+
+
 def open_files() -> int:
     folder = Path("/proc/self/fd")
     return len(list(folder.iterdir())) if folder.exists() else 0
@@ -228,21 +252,72 @@ def test_nothing_is_left_behind(leave: Callable[[], None]) -> None:
 PLUGIN = "openai_realtime_client.testing.pytest_plugin"
 
 
-def test_the_fixture_is_a_started_server(
+@pytest.fixture
+def run_tests(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> Callable[[str], pytest.RunResult]:
     # The package may be installed, and pytest know the plugin by its entry point.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    pytester.makepyfile(
-        """
-        import urllib3
 
-        def test_it(realtime_server):
-            response = urllib3.request("POST", realtime_server.url + "/realtime/client_secrets")
-            assert response.json()["value"]
-        """
+    def run(code: str) -> pytest.RunResult:
+        pytester.makepyfile(code)
+        return pytester.runpytest("-p", PLUGIN, "--strict-markers")
+
+    return run
+
+
+FIXTURES = """
+import pytest
+from openai_realtime_client import RealtimeConnectionError, ga
+from openai_realtime_client.testing import Faults
+
+pytestmark = pytest.mark.realtime_server(protocol="ga", answers=["of the module"])
+
+def answer(server):
+    with ga.connect_sync("m", base_url=server.url, api_key="sk-test") as connection:
+        connection.send({"type": "response.create"})
+        for event in connection:
+            if event.type == "response.done":
+                return event.response.output[0].content[0].transcript
+
+def test_module_marker(realtime_server):
+    assert answer(realtime_server) == "of the module"
+
+@pytest.mark.realtime_server(answers=["of the test"])
+def test_own_marker_is_stronger(realtime_server):
+    assert answer(realtime_server) == answer(realtime_server) == "of the test"
+
+def test_answers_set_in_a_test(realtime_server):
+    realtime_server.answers = ["set", "twice"]
+    assert answer(realtime_server) == answer(realtime_server) == "set"
+    realtime_server.answers = lambda items: "made"
+    assert answer(realtime_server) == "made"
+
+def test_unknown_attribute(realtime_server):
+    with pytest.raises(AttributeError, match="'answer' cannot be set"):
+        realtime_server.answer = ["ignored?"]
+
+@pytest.mark.realtime_server(no_such=1)
+def test_unknown_option(realtime_server):
+    pass
+
+@pytest.mark.realtime_server("positional")
+def test_positional_option(realtime_server):
+    pass
+"""
+
+
+def test_the_fixture_is_scripted_by_a_marker(
+    run_tests: Callable[[str], pytest.RunResult],
+) -> None:
+    result = run_tests(FIXTURES)
+    result.assert_outcomes(passed=4, errors=2)
+    result.stdout.fnmatch_lines_random(
+        [
+            "*realtime_server: *unexpected keyword argument 'no_such'",
+            "*realtime_server takes keyword arguments only",
+        ]
     )
-    pytester.runpytest("-p", PLUGIN).assert_outcomes(passed=1)
 
 
 def run(code: str) -> str:
