@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help generate upstream changes check test test-lowest clients lint types \
-	docs demo fuzz bench cost load servers browser build pins clean
+	docs demo fuzz bench load servers browser build pins clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -39,10 +39,10 @@ check: $(INSTALLED) ## fail if the generated files are not what openapi/ gives
 	@$(BIN)/python openapi/generate.py --check
 
 test: $(INSTALLED) ## run the tests, on all cores
-	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-lowest: $(INSTALLED) $(LOWEST)/installed ## run them with the oldest dependencies that setup.py allows
-	@PYTHONPATH=$(CURDIR)/$(LOWEST) $(BIN)/python -m pytest -n auto --dist loadfile test/core test/realtime test/http
+	@PYTHONPATH=$(CURDIR)/$(LOWEST) $(BIN)/python -m pytest -n auto --dist worksteal test/core test/conversation test/realtime test/http
 
 lint: $(INSTALLED) ## check style, formatting, spelling and workflows
 	@$(BIN)/ruff check .
@@ -69,14 +69,11 @@ fuzz: $(INSTALLED) ## fuzz the event parsers; FUZZ holds libFuzzer's options
 	@mkdir -p build
 	@$(BIN)/python test/core/fuzz_events.py -artifact_prefix=build/ $(FUZZ)
 
-bench: $(INSTALLED) ## measure against json, msgspec, the official SDK and a stock client
+bench: $(INSTALLED) ## measure against json, websockets, the official SDK and a stock client
 	@$(BIN)/python benchmarks/stock.py build/bench
 	@$(BENCH_VENV) ./build/bench
-	@$(BENCH)/bin/python benchmarks/bench.py
-
-cost: ## measure what a session costs, beside other clients; needs Python 3.11
-	@$(BENCH_VENV)
-	@$(BENCH)/bin/python benchmarks/cost.py
+	@$(BENCH)/bin/python benchmarks/parse.py
+	@$(BENCH)/bin/python benchmarks/session.py
 
 servers: $(INSTALLED) ## check servers that others wrote; needs npm
 	@$(PYTHON) -m venv $(SERVERS)

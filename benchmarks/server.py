@@ -30,7 +30,7 @@ FLOOD_EVENTS = 25
 
 @contextmanager
 def serving(is_tls: bool) -> Iterator[tuple[str, ssl.SSLContext | None]]:
-    """The URL of a server in another process, and what a client needs to trust it."""
+    """Run a server in another process; yield its URL and the TLS context that trusts it."""
     authority = trustme.CA()
     trust = ssl.create_default_context()
     authority.configure_trust(trust)
@@ -94,7 +94,7 @@ async def flood(socket: ServerConnection) -> None:
 
 
 def delta(event_id: str) -> str:
-    """The text of a delta."""
+    """Make the text of a delta."""
     return (
         f'{{"type":"response.output_audio.delta","event_id":"{event_id}","response_id":"r",'
         f'"item_id":"i","output_index":0,"content_index":0,"delta":"{DELTA}"}}'
@@ -102,7 +102,7 @@ def delta(event_id: str) -> str:
 
 
 class Sink(asyncio.Protocol):
-    """Reads, and does nothing with it."""
+    """Discards what it receives."""
 
 
 async def main() -> None:

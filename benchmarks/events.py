@@ -1,7 +1,7 @@
-"""The events that are measured: made up, and of the shape and size that the service sends.
+"""The events that are measured: made up, of the shape and size that the service sends.
 
-All is ASCII. Python keeps the UTF-8 form of other texts with the `str`, so that parsing one again
-would cost less than parsing it did at first.
+All text is ASCII: Python caches the UTF-8 form of other strings, so parsing one a second time would
+cost less than the first time.
 """
 
 from __future__ import annotations
@@ -37,33 +37,40 @@ PCM = {"type": "audio/pcm", "rate": 24000}
 _random = random.Random("benchmarks")
 
 
-def dumped(value: Any) -> str:
-    """The JSON of a value as it goes over the wire, without white space."""
+def to_text(value: Any) -> str:
+    """Dump JSON as it goes over the wire, without white space."""
     return json.dumps(value, separators=(",", ":"))
 
 
-def server_event(kind: str) -> Json:
-    """A new server event of a type that is in `MIX`."""
-    return {"type": kind, "event_id": _id("event"), **_BODIES[kind]()}
+def server_event(event_type: str) -> Json:
+    """Make a server event of one of the types in `MIX`."""
+    return {"type": event_type, "event_id": _id("event"), **_BODIES[event_type]()}
 
 
 def mix() -> list[Json]:
-    """A hundred server events as `MIX` says, shuffled, the same way every time."""
-    events = [server_event(kind) for kind, count in MIX.items() for _ in range(count)]
+    """Make a hundred server events as `MIX` says, shuffled, the same way every time."""
+    events = []
+    for event_type, count in MIX.items():
+        events += [server_event(event_type) for _ in range(count)]
     _random.shuffle(events)
     return events
 
 
 def audio_delta(characters: int = AUDIO_CHARACTERS) -> Json:
-    """The event that makes up most of a session, with so many characters of base64."""
-    place = {"output_index": 0, "content_index": 0}
-    ids = {"response_id": _id("resp"), "item_id": _id("item")}
-    kind = "response.output_audio.delta"
-    return {"type": kind, "event_id": _id("event"), **ids, **place, "delta": audio(characters)}
+    """Make the event that makes up most of a session, with so many characters of base64."""
+    return {
+        "type": "response.output_audio.delta",
+        "event_id": _id("event"),
+        "response_id": _id("resp"),
+        "item_id": _id("item"),
+        "output_index": 0,
+        "content_index": 0,
+        "delta": audio(characters),
+    }
 
 
 def response_done(items: int) -> Json:
-    """The end of a response of so many items, messages and function calls in turn."""
+    """Make the end of a response of so many items: messages and function calls in turn."""
     output = [_function_call() if number % 3 == 2 else _message() for number in range(items)]
     response = {
         "object": "realtime.response",
@@ -82,7 +89,7 @@ def response_done(items: int) -> Json:
 
 
 def with_wrong_type(event: Json, *path: str) -> Json:
-    """The event with the number at `path` sent as a string, as some servers do."""
+    """Copy an event with the number at `path` as a string, as some servers send it."""
     copy: Json = json.loads(json.dumps(event))
     node = copy
     for part in path[:-1]:
@@ -92,42 +99,19 @@ def with_wrong_type(event: Json, *path: str) -> Json:
 
 
 def append() -> Json:
-    """`input_audio_buffer.append`, what a client sends all the time."""
+    """Make the event that a client sends all the time."""
     return {"type": "input_audio_buffer.append", "audio": audio(AUDIO_CHARACTERS)}
 
 
 def session_update() -> Json:
-    """`session.update` of a voice agent with three tools."""
-    session = {
-        "type": "realtime",
-        "output_modalities": ["audio"],
-        "instructions": _text(150),
-        "audio": {
-            "input": {
-                "format": PCM,
-                "transcription": {"model": "gpt-4o-transcribe", "language": "en"},
-                "noise_reduction": {"type": "near_field"},
-                "turn_detection": {
-                    "type": "server_vad",
-                    "threshold": 0.5,
-                    "prefix_padding_ms": 300,
-                    "silence_duration_ms": 200,
-                    "create_response": True,
-                    "interrupt_response": True,
-                },
-            },
-            "output": {"format": PCM, "voice": "marin", "speed": 1.0},
-        },
-        "tools": [_tool(name) for name in ("find_crossing", "book_crossing", "call_a_person")],
-        "tool_choice": "auto",
-        "max_output_tokens": 2048,
-        "truncation": "auto",
-    }
+    """Make the `session.update` of a voice agent with three tools."""
+    session = _session()
+    session["tools"] = [_tool(name) for name in ("find_crossing", "book_crossing", "call_a_person")]
     return {"type": "session.update", "session": session}
 
 
 def response_create() -> Json:
-    """`response.create` for an answer beside the conversation, with its own input and tool."""
+    """Make an out-of-band `response.create`, with its own input and tool."""
     response = {
         "output_modalities": ["text"],
         "instructions": _text(60),
@@ -149,7 +133,7 @@ def response_create() -> Json:
 
 
 def audio(characters: int) -> str:
-    """So many characters of base64, the form of all audio in events."""
+    """Make so many characters of base64, the form of all audio in events."""
     return base64.b64encode(_random.randbytes(characters // 4 * 3)).decode()
 
 
@@ -182,7 +166,7 @@ def _function_call() -> Json:
         "status": "completed",
         "name": "find_crossing",
         "call_id": _id("call"),
-        "arguments": dumped({"from": "Harwich", "date": "2026-09-14", "passengers": 2}),
+        "arguments": to_text({"from": "Harwich", "date": "2026-09-14", "passengers": 2}),
     }
 
 
@@ -219,41 +203,40 @@ def _tool(name: str) -> Json:
     }
 
 
-def _session_created() -> Json:
-    session = {
+def _session() -> Json:
+    turn_detection = {
+        "type": "server_vad",
+        "threshold": 0.5,
+        "prefix_padding_ms": 300,
+        "silence_duration_ms": 200,
+        "create_response": True,
+        "interrupt_response": True,
+    }
+    transcription = {"model": "gpt-4o-transcribe", "language": "en"}
+    return {
         "type": "realtime",
-        "object": "realtime.session",
-        "id": _id("sess"),
-        "model": "gpt-realtime",
         "output_modalities": ["audio"],
-        "instructions": _text(110),
-        "tools": [],
-        "tool_choice": "auto",
-        "max_output_tokens": "inf",
-        "tracing": None,
-        "truncation": "auto",
-        "prompt": None,
-        "expires_at": 1788000000,
+        "instructions": _text(130),
         "audio": {
             "input": {
                 "format": PCM,
-                "transcription": None,
-                "noise_reduction": None,
-                "turn_detection": {
-                    "type": "server_vad",
-                    "threshold": 0.5,
-                    "prefix_padding_ms": 300,
-                    "silence_duration_ms": 200,
-                    "idle_timeout_ms": None,
-                    "create_response": True,
-                    "interrupt_response": True,
-                },
+                "transcription": transcription,
+                "noise_reduction": {"type": "near_field"},
+                "turn_detection": turn_detection,
             },
-            "output": {"format": PCM, "voice": "alloy", "speed": 1.0},
+            "output": {"format": PCM, "voice": "marin", "speed": 1.0},
         },
-        "include": None,
+        "tools": [],
+        "tool_choice": "auto",
+        "max_output_tokens": 2048,
+        "truncation": "auto",
     }
-    return {"session": session}
+
+
+def _session_created() -> Json:
+    ids = {"object": "realtime.session", "id": _id("sess"), "model": "gpt-realtime"}
+    nulls = {"tracing": None, "prompt": None, "include": None}
+    return {"session": {**_session(), **ids, **nulls, "expires_at": 1788000000}}
 
 
 def _transcript_delta() -> Json:

@@ -1,0 +1,276 @@
+"""Parsing, constructing and starting, beside json, the official SDK and a stock client.
+
+`make bench` runs it, and writes its sections of RESULTS.md and of the README.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import events
+import stock_client
+from measure import HERE, Samples, in_rounds, interleaved, quantity, setting, table, write_section
+from openai.resources.realtime.realtime import RealtimeConnection
+
+from openai_realtime_client import ga
+
+Task = Callable[[], object]
+# The samples of each contender, by the name of what was measured.
+Results = dict[str, dict[str, Samples]]
+
+OURS, JSON, SDK, STOCK = "ours", "json", "SDK", "stock"
+MIX = "the mix"
+START_ROUNDS = 15
+
+RESULTS = """\
+{setting}
+
+CPU times, medians of interleaved rounds, beside how many times as long the others take: `json` is
+the standard library, `SDK` is `openai` (its `RealtimeConnection.parse_event`, and `.send` of a
+dictionary), and `stock` is what openapi-generator makes of the same document without our templates.
+The mix is 70 % audio deltas of 4 KB, 20 % transcript deltas and 10 % other events.
+
+{parsing}
+
+To send, the package constructs the event, object by object, and dumps it; `json` and the SDK are
+given the finished dictionary.
+
+{sending}
+
+A new interpreter, from its start to its end. The first event is a `session.created`.
+
+{starting}"""
+README = """\
+- Events are parsed in {json:.2f} of the time of `json.loads`, {sdk:.0f} times as fast as by the
+  official SDK."""
+
+
+class Socket:
+    """The socket that the SDK's connection writes to."""
+
+    def send(self, data: str) -> None:
+        """Keep the text."""
+        self.sent = data
+
+
+socket = Socket()
+# The methods that `recv()` and `send()` of a live connection call.
+sdk: Any = RealtimeConnection(socket)  # type: ignore[arg-type]
+PARSERS: dict[str, Callable[[bytes], Any]] = {
+    OURS: ga.parse_server_event,
+    JSON: json.loads,
+    SDK: sdk.parse_event,
+    STOCK: stock_client.RealtimeServerEvent.from_json,
+}
+STOCK_EVENTS = {
+    "input_audio_buffer.append": stock_client.RealtimeClientEventInputAudioBufferAppend,
+    "session.update": stock_client.RealtimeClientEventSessionUpdate,
+    "response.create": stock_client.RealtimeClientEventResponseCreate,
+}
+SDK_IMPORTS = "import openai\nfrom openai.resources.realtime.realtime import RealtimeConnection"
+FIRST_EVENT = events.to_text(events.server_event("session.created"))
+PROGRAMS = {
+    "bare interpreter": "pass",
+    "`from openai_realtime_client import ga`": "from openai_realtime_client import ga",
+    "`import openai`": "import openai",
+    "first event, ours": "from openai_realtime_client import ga\n"
+    f"ga.parse_server_event({FIRST_EVENT!r})",
+    "first event, SDK": f"{SDK_IMPORTS}\nRealtimeConnection(None).parse_event({FIRST_EVENT!r})",
+    "`connect`, ours": "from openai_realtime_client import ga\nga.connect('m', api_key='k')",
+    # The SDK imports `websockets` when a connection is opened.
+    "`connect`, SDK": "import openai, websockets.asyncio.client\n"
+    "openai.AsyncOpenAI(api_key='k').realtime.connect(model='m')",
+}
+
+
+def main() -> None:
+    """Measure, print and write everything."""
+    parsed, sent = parsing(), sending()
+    text = RESULTS.format(
+        # stock.py gives the client the version of its generator.
+        setting=setting("pydantic", "openai", "stock_client"),
+        parsing=results_table(parsed, (JSON, SDK, STOCK)),
+        sending=results_table(sent, (JSON, SDK, STOCK)),
+        starting=starting(),
+    )
+    write_section(HERE / "RESULTS.md", "events", text)
+    mix = parsed[MIX]
+    figures = {"json": mix[OURS].ratio(mix[JSON]), "sdk": mix[SDK].ratio(mix[OURS])}
+    write_section(HERE.parent / "README.md", "events", README.format(**figures))
+
+
+def parsing() -> Results:
+    """Measure parsing one event: of the mix, and of each type in it."""
+    mix = events.mix()
+    results = {MIX: parse_times(mix)}
+    for event_type, count in events.MIX.items():
+        same_type = [events.server_event(event_type) for _ in range(count)]
+        check_parsers(same_type[0])
+        results[f"`{event_type}`"] = parse_times(same_type)
+    wrong = events.with_wrong_type(
+        events.response_done(items=3), "response", "usage", "total_tokens"
+    )
+    # The stock client raises for it.
+    results["`response.done`, one field of a wrong type"] = parse_times([wrong], (OURS, JSON, SDK))
+    return results
+
+
+def parse_times(
+    server_events: Sequence[events.Json], parsers: Iterable[str] = tuple(PARSERS)
+) -> dict[str, Samples]:
+    """Measure parsing one of these events, with each parser."""
+    texts = [events.to_text(event).encode() for event in server_events]
+    tasks = {name: partial(parse_all, PARSERS[name], texts) for name in parsers}
+    times = interleaved(tasks)
+    return {name: samples.divided_by(len(texts)) for name, samples in times.items()}
+
+
+def parse_all(parse: Callable[[bytes], object], texts: Iterable[bytes]) -> None:
+    """Parse all texts."""
+    for text in texts:
+        parse(text)
+
+
+def sending() -> Results:
+    """Measure making the JSON of one client event."""
+    results: Results = {}
+    for event in (events.append(), events.session_update(), events.response_create()):
+        construct = constructor(ga.parse_client_event(json.dumps(event)))
+        senders: dict[str, Task] = {
+            OURS: partial(construct_and_dump, construct),
+            JSON: partial(json.dumps, event),
+            SDK: partial(sdk.send, event),
+            STOCK: partial(stock_send, event),
+        }
+        check_senders(event, senders)
+        results[f"`{event['type']}`"] = interleaved(senders)
+    return results
+
+
+def construct_and_dump(construct: Callable[[], Any]) -> str:
+    """Construct an event of ours, and make its JSON."""
+    text: str = construct().to_json()
+    return text
+
+
+def stock_send(event: events.Json) -> str:
+    """Read and dump a dictionary: the unions of the stock client can hardly be constructed."""
+    text: str = STOCK_EVENTS[event["type"]].from_dict(event).to_json()
+    return text
+
+
+def constructor(event: Any) -> Callable[[], Any]:
+    """Make the function that one would write by hand to construct an event, class by class."""
+    names: dict[str, Any] = {}
+    return eval(f"lambda: {expression(event, names)}", names)  # type: ignore[no-any-return]
+
+
+def expression(value: Any, names: dict[str, Any]) -> str:
+    """Write the expression that constructs a value; `names` receives its names."""
+    if isinstance(value, list):
+        return f"[{', '.join(expression(item, names) for item in value)}]"
+    if isinstance(value, ga.RealtimeModel):
+        arguments = []
+        for name, field in type(value).model_fields.items():
+            argument = getattr(value, name)
+            if argument != field.default:
+                arguments.append(f"{name}={expression(argument, names)}")
+        return f"{add_name(type(value), names)}({', '.join(arguments)})"
+    return add_name(value, names)
+
+
+def add_name(value: Any, names: dict[str, Any]) -> str:
+    """Give a value a name."""
+    name = f"value_{len(names)}"
+    names[name] = value
+    return name
+
+
+def check_parsers(event: events.Json) -> None:
+    """Fail unless each parser makes an event of the same type: other times mean nothing."""
+    for name, parse in PARSERS.items():
+        parsed = parse(events.to_text(event).encode())
+        if isinstance(parsed, dict):
+            event_type = parsed["type"]
+        else:
+            event_type = getattr(parsed, "actual_instance", parsed).type
+        if event_type != event["type"]:
+            raise RuntimeError(f"{name} parses {event['type']} as {event_type}")
+
+
+def check_senders(event: events.Json, senders: dict[str, Task]) -> None:
+    """Fail unless each makes the event's JSON; the stock client adds its defaults."""
+    for name, send in senders.items():
+        text: Any = send() or socket.sent
+        sent = json.loads(text)
+        if sent != event and not (name == STOCK and sent["type"] == event["type"]):
+            raise RuntimeError(f"{name} sends another {event['type']}")
+
+
+def starting() -> str:
+    """Measure new interpreters: their CPU time and their memory."""
+    memory: dict[str, int] = {}
+    with TemporaryDirectory() as folder:
+        for name, program in PROGRAMS.items():
+            # The first run writes the bytecode that later ones read.
+            cpu_seconds(program, folder)
+            memory[name] = peak_memory(program, folder)
+        measures = {
+            name: partial(cpu_seconds, program, folder) for name, program in PROGRAMS.items()
+        }
+        times = in_rounds(measures, START_ROUNDS)
+    rows = [(name, quantity(times[name].median), quantity(memory[name], "B")) for name in PROGRAMS]
+    return table(("", "CPU", "memory"), rows)
+
+
+def cpu_seconds(program: str, folder: str) -> float:
+    """Return the CPU seconds of one run."""
+    child = start(program, folder)
+    # Popen.wait() does not tell the usage of this child.
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise RuntimeError(f"this failed in a new interpreter: {program:.200}")
+    return usage.ru_utime + usage.ru_stime
+
+
+def peak_memory(program: str, folder: str) -> int:
+    """Return the most bytes that a run has. Its `ru_maxrss` would count those of this process."""
+    status = "print(open('/proc/self/status').read())"
+    child = start(f"{program}\n{status}", folder)
+    output, _ = child.communicate()
+    return int(output.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+def start(program: str, folder: str) -> subprocess.Popen[str]:
+    """Start a program in a new interpreter."""
+    # Installed packages have bytecode, even where the environment forbids writing it.
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": folder}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    command = [sys.executable, "-c", program]
+    return subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.PIPE, text=True)
+
+
+def results_table(results: Results, peers: Sequence[str]) -> str:
+    """Make a table of our times, and of how many times as long the peers take."""
+    rows = []
+    for name, times in results.items():
+        row = [name, quantity(times[OURS].median)]
+        for peer in peers:
+            if peer in times:
+                row.append(f"{times[peer].ratio(times[OURS]):.2f}x")
+            else:
+                row.append("")
+        rows.append(row)
+    return table(("", OURS, *peers), rows)
+
+
+if __name__ == "__main__":
+    main()
