@@ -1,21 +1,27 @@
-"""What a conversation consists of: items, their content parts, and responses."""
+"""What a conversation consists of: items, their content parts, and responses.
 
-# Only `Conversation` changes them.
-# pyright: reportPrivateUsage=false
+Read them; the methods `update`, `part`, `truncate` and `use_format` are for `Conversation`.
+"""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from openai_realtime_client.conversation.usage import Usage
+from openai_realtime_client.core.audio import PCM, AudioFormat
+from openai_realtime_client.core.json_types import at, is_array, is_object
 
-__all__ = ["ConversationItem", "ConversationPart", "ConversationResponse"]
+__all__ = ["ConversationItem", "ConversationPart", "ConversationResponse", "GrowingText"]
 
-_FIELDS = ("type", "role", "status", "name", "call_id", "output", "server_label")
+# Fields of items that are strings, or absent.
+_STRINGS = ("type", "role", "status", "name", "call_id", "server_label", "approval_request_id")
+# What stays out of the repr of a long text.
+_MAX_SHOWN = 100
 
 
-class _Text:
+class GrowingText:
     """Text that grows by deltas, joined when it is read."""
 
     __slots__ = ("_is_final", "_pieces")
@@ -28,13 +34,20 @@ class _Text:
         return "".join(self._pieces)
 
     def add(self, delta: Any) -> None:
+        """Append a delta, unless the text is final."""
         if isinstance(delta, str) and delta and not self._is_final:
             self._pieces.append(delta)
 
     def set(self, text: Any, *, is_final: bool) -> None:
-        """Replace the text. Only the final one replaces what there is."""
-        if isinstance(text, str) and (is_final or not (self._is_final or self._pieces)):
-            self._pieces, self._is_final = [text] if text else [], is_final
+        """Replace the text. Only a final text replaces an existing one."""
+        if is_object(text) or is_array(text):
+            # Some servers send arguments and outputs that are not yet encoded.
+            text = json.dumps(text, ensure_ascii=False, separators=(",", ":"))
+        if not isinstance(text, str):
+            return
+        if is_final or not (self._is_final or self._pieces):
+            self._pieces = [text] if text else []
+            self._is_final = is_final
 
 
 @dataclass(slots=True, eq=False)
@@ -42,17 +55,19 @@ class ConversationPart:
     """One content part of an item.
 
     Attributes:
+        format: The format of the audio.
         type: Such as `input_text` or `output_audio`, as the server last called it.
         audio_bytes: The size of the audio, decoded and before any truncation: what was received of
             the model's, and what the server took of the user's.
         audio: The audio received, if `Conversation` keeps it.
-        truncated_ms: Where the server truncated the audio, in milliseconds, or `None`.
-        is_audio_done: Whether that is all audio.
+        truncated_ms: Where the server truncated the audio, in milliseconds, or `None`. The text and
+            transcript stay as received, since nobody knows which words were heard.
+        is_audio_done: Whether all audio has arrived.
         transcription_usage: What transcribing the user's audio used.
         transcription_error: The `error` of a failed transcription, or `None`.
     """
 
-    _bytes_per_second: int = field(repr=False)
+    format: AudioFormat = field(default=PCM, repr=False)
     type: str | None = None
     audio_bytes: int = 0
     audio: bytearray = field(default_factory=bytearray, repr=False)
@@ -60,8 +75,8 @@ class ConversationPart:
     is_audio_done: bool = False
     transcription_usage: Usage = field(default_factory=Usage, repr=False)
     transcription_error: dict[str, Any] | None = None
-    _text: _Text = field(default_factory=_Text, repr=False)
-    _transcript: _Text = field(default_factory=_Text, repr=False)
+    _text: GrowingText = field(default_factory=GrowingText, repr=False)
+    _transcript: GrowingText = field(default_factory=GrowingText, repr=False)
 
     @property
     def text(self) -> str:
@@ -70,50 +85,73 @@ class ConversationPart:
 
     @property
     def transcript(self) -> str:
-        """The transcript of the audio, as far as it was received.
-
-        Empty after truncation: the server removes it, not knowing what of it was heard.
-        """
-        return str(self._transcript) if self.truncated_ms is None else ""
+        """The transcript of the audio, as far as it was received, also after truncation."""
+        return str(self._transcript)
 
     @property
     def audio_ms(self) -> int:
         """The duration of the audio in milliseconds, less what was truncated."""
-        duration = self.audio_bytes * 1000 // self._bytes_per_second
-        return duration if self.truncated_ms is None else min(duration, self.truncated_ms)
+        duration = self.format.milliseconds(self.audio_bytes)
+        if self.truncated_ms is None:
+            return duration
+        return min(duration, self.truncated_ms)
 
-    def _update(self, wire: dict[str, Any], *, is_final: bool) -> None:
-        self.type = wire["type"] if isinstance(wire.get("type"), str) else self.type
+    def growing(self, name: Literal["text", "transcript"]) -> GrowingText:
+        """Return the text that the deltas of one kind extend."""
+        if name == "text":
+            return self._text
+        return self._transcript
+
+    def update(self, wire: dict[str, Any], *, is_final: bool) -> None:
+        """Take the fields of a part that the server sent."""
+        if isinstance(wire.get("type"), str):
+            self.type = wire["type"]
         self._text.set(wire.get("text"), is_final=is_final)
         self._transcript.set(wire.get("transcript"), is_final=is_final)
 
-    def _truncate(self, end_ms: int) -> None:
+    def truncate(self, end_ms: int) -> None:
+        """Cut the audio after that many milliseconds."""
         self.truncated_ms = max(end_ms, 0)
-        del self.audio[self.truncated_ms * self._bytes_per_second // 1000 :]
+        del self.audio[self.format.size(self.truncated_ms) :]
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class ConversationItem:
-    """One item: a message, a function call and its output, or what a vendor adds.
+    """One item: a message, a function call or its output, or what a vendor adds.
 
-    Its fields are as the server last sent them. `is_in_conversation` is false for items of
-    out-of-band responses, and for deleted ones.
+    Its fields are as the server last sent them.
+
+    Attributes:
+        response_id: The response that made it, or `None`.
+        error: The error of a failed MCP call, or `None`.
+        approval_request_id: The approval request that an MCP call or an approval belongs to.
+        is_in_conversation: False for items of out-of-band responses, and for deleted ones.
     """
 
     id: str
-    _bytes_per_second: int = field(repr=False)
+    format: AudioFormat = PCM
     type: str | None = None
     role: str | None = None
     status: str | None = None
     name: str | None = None
     call_id: str | None = None
-    output: str | None = None
     server_label: str | None = None
-    is_in_conversation: bool = field(default=False, repr=False)
-    _arguments: _Text = field(default_factory=_Text, repr=False)
-    _parts: dict[int, ConversationPart] = field(
-        default_factory=dict[int, ConversationPart], repr=False
-    )
+    approval_request_id: str | None = None
+    error: dict[str, Any] | None = None
+    response_id: str | None = None
+    is_in_conversation: bool = False
+    _arguments: GrowingText = field(default_factory=GrowingText)
+    _output: GrowingText | None = None
+    _parts: dict[int, ConversationPart] = field(default_factory=dict[int, ConversationPart])
+
+    def __repr__(self) -> str:
+        names = ("id", "type", "role", "status", "name", "call_id", "arguments", "output", "error")
+        shown: list[str] = []
+        for name in (*names, "text", "transcript"):
+            value = getattr(self, name)
+            if value is not None and value != "":
+                shown.append(f"{name}={_shortened(value)}")
+        return f"ConversationItem({', '.join(shown)})"
 
     @property
     def parts(self) -> dict[int, ConversationPart]:
@@ -136,6 +174,13 @@ class ConversationItem:
         return str(self._arguments)
 
     @property
+    def output(self) -> str | None:
+        """The output of a function or MCP call, or `None`."""
+        if self._output is None:
+            return None
+        return str(self._output)
+
+    @property
     def audio_bytes(self) -> int:
         """The size of the audio of all parts."""
         return sum(part.audio_bytes for part in self.parts.values())
@@ -145,16 +190,35 @@ class ConversationItem:
         """The duration of the audio of all parts, in milliseconds."""
         return sum(part.audio_ms for part in self.parts.values())
 
-    def _part(self, index: int) -> ConversationPart:
+    def growing_arguments(self) -> GrowingText:
+        """Return the text that the deltas of arguments extend."""
+        return self._arguments
+
+    def part(self, index: int) -> ConversationPart:
+        """Return the part with an index, made if there was none."""
         if index not in self._parts:
-            self._parts[index] = ConversationPart(self._bytes_per_second)
+            self._parts[index] = ConversationPart(self.format)
         return self._parts[index]
 
-    def _update(self, wire: dict[str, Any], *, is_final: bool) -> None:
+    def use_format(self, audio_format: AudioFormat) -> None:
+        """Take the audio for one of another format."""
+        self.format = audio_format
+        for part in self._parts.values():
+            part.format = audio_format
+
+    def update(self, wire: dict[str, Any], *, is_final: bool) -> None:
+        """Take the fields of an item that the server sent, except its content."""
         is_late = not is_final and self.status not in (None, "in_progress")
-        for name in _FIELDS:
+        for name in _STRINGS:
             if isinstance(wire.get(name), str) and not (is_late and name == "status"):
                 setattr(self, name, wire[name])
+        if is_object(wire.get("error")):
+            self.error = wire["error"]
+        elif isinstance(wire.get("error"), str):
+            self.error = {"message": wire["error"]}
+        if wire.get("output") is not None:
+            self._output = GrowingText()
+            self._output.set(wire["output"], is_final=True)
         self._arguments.set(wire.get("arguments"), is_final=is_final)
 
 
@@ -163,12 +227,16 @@ class ConversationResponse:
     """One response.
 
     Attributes:
-        status: `in_progress` until it ended, then `completed`, `cancelled`, `failed` or so.
-        reason: Why it ended so, such as `turn_detected`, or `None`.
+        status: `in_progress` until it ends, then `completed`, `cancelled`, `failed` or
+            `incomplete`.
+        reason: Why it ended, such as `turn_detected`, or `session_ended` where its session ended
+            before it; or `None`.
         error: The error of a failed one, or `None`.
         is_out_of_band: Whether it is kept out of the conversation.
         usage: What it used, once it ended.
         metadata: As it was sent with `response.create`, or `None`.
+        items: Its output items, in order.
+        format: The format of its audio, where the server says so.
     """
 
     id: str
@@ -178,15 +246,8 @@ class ConversationResponse:
     is_out_of_band: bool = False
     usage: Usage = field(default_factory=Usage, repr=False)
     metadata: dict[str, Any] | None = None
-    _items: dict[str, ConversationItem] = field(
-        default_factory=dict[str, ConversationItem], repr=False
-    )
-    _bytes_per_second: int | None = field(default=None, repr=False)
-
-    @property
-    def items(self) -> list[ConversationItem]:
-        """Its output items, in order."""
-        return list(self._items.values())
+    items: list[ConversationItem] = field(default_factory=list[ConversationItem], repr=False)
+    format: AudioFormat | None = field(default=None, repr=False)
 
     @property
     def text(self) -> str:
@@ -202,3 +263,22 @@ class ConversationResponse:
     def calls(self) -> list[ConversationItem]:
         """The functions that it calls, in order."""
         return [item for item in self.items if item.type == "function_call"]
+
+    def end(self, wire: dict[str, Any], default_status: str) -> None:
+        """Take how the response ended, from the `response` of its last event."""
+        self.status = default_status
+        if isinstance(wire.get("status"), str):
+            self.status = wire["status"]
+        reason = at(wire, "status_details", "reason")
+        if isinstance(reason, str):
+            self.reason = reason
+        error = at(wire, "status_details", "error")
+        if is_object(error):
+            self.error = error
+
+
+def _shortened(value: Any) -> str:
+    text = repr(value)
+    if len(text) > _MAX_SHOWN:
+        return f"{text[:_MAX_SHOWN]}…"
+    return text

@@ -1,73 +1,56 @@
 """The state of a conversation, kept from its events without I/O."""
 
-# Only `Conversation` changes items and responses, whose parts for users are public.
-# pyright: reportPrivateUsage=false
-
 from __future__ import annotations
 
 from base64 import b64decode
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from copy import deepcopy
+from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, cast
 
 from typing_extensions import NotRequired, TypedDict
 
-from openai_realtime_client.conversation.item_order import ItemOrder
+from openai_realtime_client.conversation.history import history_events
 from openai_realtime_client.conversation.items import (
     ConversationItem,
     ConversationPart,
     ConversationResponse,
+    GrowingText,
 )
-from openai_realtime_client.conversation.sent_events import SentEvents
+from openai_realtime_client.conversation.playback import Dropped
 from openai_realtime_client.conversation.session_state import SESSION_EVENTS, SessionState
 from openai_realtime_client.conversation.usage import Usage
-from openai_realtime_client.core.encoding import copied
-from openai_realtime_client.core.json_types import at, is_array, is_object
+from openai_realtime_client.core.audio import PCM, AudioFormat, base64_size, format_of
+from openai_realtime_client.core.json_types import is_array, is_object
 from openai_realtime_client.core.model import RealtimeModel
 
 __all__ = ["Conversation", "ConversationItem", "ConversationPart", "ConversationResponse"]
 
 Event = RealtimeModel | Mapping[str, Any]
 Fields = Mapping[str, Any]
-Handler = TypeVar("Handler", bound=Callable[..., Any])
+TextName = Literal["text", "transcript"]
 
-_PCM_24_KHZ = 48_000
-# Late events may come of that many deleted items.
-_MOST_DELETED = 1_000
-# What the server says when it has done what it was asked for, such as `session.update`.
-_DONE = {
-    **{"cleared": "clear", "committed": "commit", "deleted": "delete"},
-    **{"retrieved": "retrieve", "truncated": "truncate", "updated": "update"},
-}
-# How the types of all events end that are sent.
-_SENT = {*_DONE.values(), "append", "cancel", "create"}
+# Remember this many deleted ids to ignore late events, and so many unconfirmed sent events.
+_MAX_DELETED = 1_000
+_MAX_PENDING = 1_000
 _TRANSCRIPTION = "conversation.item.input_audio_transcription"
-# What grows with the `.delta` events of each kind, under the names of v1 and of GA.
-_TEXTS = {
+# The field that the `.delta` and `.done` events of each kind extend, under the names of v1 and GA.
+_TEXTS: dict[str, TextName] = {
     "response.text": "text",
     "response.output_text": "text",
     "response.audio_transcript": "transcript",
     "response.output_audio_transcript": "transcript",
     _TRANSCRIPTION: "transcript",
-    "response.function_call_arguments": "arguments",
-    "response.mcp_call_arguments": "arguments",
 }
-_AUDIO = ("response.audio", "response.output_audio")
-_SPEECH = ("speech_started", "speech_stopped", "timeout_triggered")
-
-_handlers: dict[str, Callable[[Conversation, Fields], Fields | None]] = {}
-
-
-def _on(*kinds: str) -> Callable[[Handler], Handler]:
-    """Let a method handle events of some kinds; it may return the sent event that they answer."""
-
-    def register(method: Handler) -> Handler:
-        _handlers.update(dict.fromkeys(kinds, method))
-        return method
-
-    return register
+_ARGUMENTS = {
+    "response.function_call_arguments": "function_call",
+    "response.mcp_call_arguments": "mcp_call",
+}
+# Statuses of calls that the model did not finish.
+_UNFINISHED = ("incomplete", "cancelled", "failed")
 
 
 class TruncateEvent(TypedDict):
@@ -80,19 +63,29 @@ class TruncateEvent(TypedDict):
     audio_end_ms: int
 
 
+@dataclass
+class _Creation:
+    """A sent item of which something is not in the server's event: its place, or its audio."""
+
+    event_id: Any
+    item: dict[str, Any]
+    is_first: bool
+    audio_sizes: dict[int, int]
+
+
 class Conversation(SessionState):
-    """What the events of a session amount to: items, responses, usage and settings.
+    """What the events of sessions amount to: items, responses, usage and settings.
 
     Give it to `connect`, or call `add` with every event in order, those of the server and those
     that were sent. Unknown events change nothing and nothing that a server sends raises. Threads
-    may add and read at the same time.
+    may add and read at the same time. It may be copied and pickled, and be given to one session
+    after the other: what a later session adds follows.
 
     Attributes:
         id: The id of the conversation, or `None`.
         responses: All responses, by id.
         usage: What all responses used.
         transcription_usage: What all transcriptions of the user's audio used.
-        answered: What `add` returned for the latest event of the server.
 
     Args:
         keep_audio: Whether to keep received audio in `ConversationPart.audio`. It is counted
@@ -104,36 +97,95 @@ class Conversation(SessionState):
         self.responses: dict[str, ConversationResponse] = {}
         self.usage = Usage()
         self.transcription_usage = Usage()
-        self.answered: Fields | None = None
         self._keep_audio = keep_audio
-        self._lock = Lock()
-        self._rates = {"input": _PCM_24_KHZ, "output": _PCM_24_KHZ}  # bytes a second
-        self._order = ItemOrder()
         self._items: dict[str, ConversationItem] = {}
-        self._deleted: dict[str, None] = {}
-        self._active: dict[str, ConversationResponse] = {}
+        self._order: list[ConversationItem] = []
         self._names_conversation = False
-        self._unanswered = SentEvents()
-        # Bytes of the user's audio: of each commit without an answer, and since the last.
-        self._buffered = deque([0])
-        # Where turn detection found speech in it, by item.
+        self._outputs: dict[str, str] = {}  # of functions, by `call_id`
+        self._is_v1 = False
+        self._reset_session()
+        self._lock = Lock()
+        self._handlers = self._make_handlers()
+
+    def _reset_session(self) -> None:
+        """Set what belongs to one session."""
+        self._is_begun = False
+        self._active: dict[str, ConversationResponse] = {}
+        # Function calls without an output, and approval requests without an approval.
+        self._calls_due: dict[str, ConversationItem] = {}
+        self._approvals_due: dict[str, ConversationItem] = {}
+        self._formats = {"input": PCM, "output": PCM}
+        # The formats as the server confirmed them, and what later updates change, by event id.
+        self._confirmed_formats = dict(self._formats)
+        self._updates = deque[tuple[Any, dict[str, AudioFormat]]](maxlen=_MAX_PENDING)
+        # Where the items of this session begin, and the ids of items: of those before it, of those
+        # among them that were sent again, of those whose place is known, and of those deleted.
+        self._start = len(self._order)
+        self._earlier = set(self._items)
+        self._restored: set[str] = set()
+        self._placed: set[str] = set()
+        self._deleted: dict[str, None] = {}
+        # Sent items, and the metadata of sent requests for out-of-band responses.
+        self._creations = deque[_Creation](maxlen=_MAX_PENDING)
+        self._asked_out_of_band = deque[tuple[Any, Any]](maxlen=_MAX_PENDING)
+        # Responses with a null `conversation_id` before the server named a conversation.
+        self._nameless: list[ConversationResponse] = []
+        # Bytes of the user's audio: of each unconfirmed commit with its id, and since the last.
+        self._commits = deque[tuple[Any, int]](maxlen=_MAX_PENDING)
+        self._buffered = 0
+        # Where turn detection found speech, by item.
         self._speech: dict[str, dict[str, int]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        del state["_lock"], state["_handlers"]
+        with self._lock:  # Another thread may be adding events.
+            return deepcopy(state)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = Lock()
+        self._handlers = self._make_handlers()
+
+    def __repr__(self) -> str:
+        items = self.items
+        shown = ", ".join(map(repr, items[-3:]))
+        if len(items) > 3:
+            shown = f"…, {shown}"
+        return f"Conversation({len(items)} items: [{shown}])"
 
     @property
     def items(self) -> list[ConversationItem]:
         """The items of the conversation, in its order."""
         with self._lock:
-            return self._order.items()
+            return self._order.copy()
 
     @property
     def active(self) -> list[ConversationResponse]:
         """The responses in progress that belong to the conversation: at most one, normally."""
-        return [each for each in list(self._active.values()) if not each.is_out_of_band]
+        return [item for item in list(self._active.values()) if not item.is_out_of_band]
 
     @property
     def active_out_of_band(self) -> list[ConversationResponse]:
         """The out-of-band responses in progress."""
-        return [each for each in list(self._active.values()) if each.is_out_of_band]
+        return [item for item in list(self._active.values()) if item.is_out_of_band]
+
+    @property
+    def calls_due(self) -> list[ConversationItem]:
+        """The function calls of completed responses of this session that have no output yet."""
+        with self._lock:
+            return list(self._calls_due.values())
+
+    @property
+    def approvals_due(self) -> list[ConversationItem]:
+        """The MCP approval requests of this session that are not decided yet."""
+        with self._lock:
+            return list(self._approvals_due.values())
+
+    @property
+    def output_format(self) -> AudioFormat:
+        """The format of the model's audio, such as `("audio/pcm", 48000)`."""
+        return self._formats["output"]
 
     def item(self, item_id: str) -> ConversationItem | None:
         """Find an item by its id.
@@ -146,49 +198,47 @@ class Conversation(SessionState):
         """
         return self._items.get(item_id)
 
-    def add(self, event: Event) -> Fields | None:
+    def add(self, event: Event) -> None:
         """Take one event.
 
         Args:
             event: An instance of an event's class, or the same as a dictionary.
-
-        Returns:
-            The sent event that this one answers, copied as a dictionary, or `None`. An `error`
-            answers by `event_id`. Confirmations do not carry it; the oldest that waits for one of
-            this kind, and for this item where there is one, is confirmed.
         """
         fields = _fields(event)
-        kind = fields.get("type")
-        if not isinstance(kind, str):
-            return None
+        event_type = fields.get("type")
+        if not isinstance(event_type, str):
+            return
+        handler = self._handlers.get(event_type)
+        if handler:
+            with self._lock:
+                handler(fields)
+
+    def end_session(self) -> None:
+        """End what the session left open, once it is closed or lost; `connect` calls it.
+
+        Responses in progress become `incomplete`, with the reason `session_ended`.
+        """
         with self._lock:
-            subject, _, end = kind.rpartition(".")
-            if end in _SENT:
-                self._sent(kind, fields, event)
-                return None
-            handle = _handlers.get(kind)
-            self.answered = handle(self, fields) if handle else None
-            if end in _DONE:
-                self.answered = self._unanswered.take_oldest(
-                    f"{subject}.{_DONE[end]}", _item_id(fields), ""
-                )
-            return self.answered
+            self._end_session()
 
     def heard(self, item_id: str | None, milliseconds: float) -> TruncateEvent | None:
-        """Make the event to send after an interruption, so that the model knows what was heard.
+        """Make the event that tells the model how much of an item was heard.
 
         Args:
             item_id: The item that was being played.
-            milliseconds: How much of its audio was heard, such as from `Playback`. What exceeds
-                the audio received is cut to it.
+            milliseconds: How much of its audio was heard. What exceeds the audio received is cut
+                to it.
 
         Returns:
             A `conversation.item.truncate` event, or `None` where there is nothing to cut: for an
             item without received audio, that is deleted, or of which all was heard.
         """
-        item, left = self._items.get(item_id or ""), max(milliseconds, 0)
+        item = self._items.get(item_id or "")
         if item is None or not item.is_in_conversation or item.role == "user":
             return None
+        if item.type not in (None, "message"):
+            return None
+        left = max(milliseconds, 0)
         parts = {index: part for index, part in item.parts.items() if part.audio_bytes}
         for index, part in parts.items():
             is_growing = not part.is_audio_done and part.truncated_ms is None
@@ -202,276 +252,682 @@ class Conversation(SessionState):
             left -= part.audio_ms
         return None
 
+    def interrupted(self, dropped: Iterable[Dropped]) -> list[TruncateEvent]:
+        """Make the events to send after an interruption.
+
+        Args:
+            dropped: What `Playback.clear` returned.
+
+        Returns:
+            A `conversation.item.truncate` for each item that was not heard to its end.
+        """
+        events: list[TruncateEvent] = []
+        for item_id, size, milliseconds in dropped:
+            if item := self._items.get(item_id):
+                milliseconds = item.format.milliseconds(size)
+            if event := self.heard(item_id, milliseconds):
+                events.append(event)
+        return events
+
+    def history(self, *, max_items: int | None = None, max_tokens: int | None = None) -> list[Any]:
+        """Make the events that restore the conversation in a new session.
+
+        Messages are sent as text, speech by its transcript, and function calls with their outputs.
+        Left out are calls without an output, images, MCP items, and what has no text or was not
+        heard at all. Items keep their ids, so that the same `Conversation` does not have them
+        twice.
+
+        Args:
+            max_items: The maximum number of items, from the end.
+            max_tokens: The maximum number of tokens, from the end: an estimate, of a token for 3
+                bytes of text.
+
+        Returns:
+            `conversation.item.create` events in the protocol of the session, in order.
+        """
+        with self._lock:
+            return history_events(
+                self._order,
+                self.responses.values(),
+                self._outputs,
+                is_v1=self._is_v1,
+                max_items=max_items,
+                max_tokens=max_tokens,
+            )
+
+    def _make_handlers(self) -> dict[str, Callable[[Fields], None]]:
+        """The method that takes the events of each type."""
+        handlers: dict[str, Callable[[Fields], None]] = {
+            "conversation.created": self._conversation_created,
+            "conversation.item.created": self._item_added,
+            "conversation.item.added": self._item_added,
+            "conversation.item.done": self._item_done,
+            "conversation.item.retrieved": self._item_done,
+            "conversation.item.deleted": self._item_deleted,
+            "conversation.item.truncated": self._item_truncated,
+            f"{_TRANSCRIPTION}.completed": self._transcribed,
+            f"{_TRANSCRIPTION}.failed": self._transcription_failed,
+            "input_audio_buffer.committed": self._committed,
+            "input_audio_buffer.speech_started": self._speech_found,
+            "input_audio_buffer.speech_stopped": self._speech_found,
+            "input_audio_buffer.timeout_triggered": self._speech_found,
+            "response.created": self._response_created,
+            "response.output_item.added": self._output_item,
+            "response.output_item.done": self._output_item,
+            "response.content_part.added": self._part_updated,
+            "response.content_part.done": self._part_updated,
+            "response.audio.delta": self._audio_added,
+            "response.output_audio.delta": self._audio_added,
+            "response.audio.done": self._audio_done,
+            "response.output_audio.done": self._audio_done,
+            "response.mcp_call.failed": self._mcp_call_failed,
+            "response.done": self._response_done,
+            "response.cancelled": self._response_done,
+            "session.input_transcript.delta": self._translation_text,
+            "session.output_transcript.delta": self._translation_text,
+            "session.output_audio.delta": self._translation_audio,
+            "error": self._refused,
+            # Sent events.
+            "session.update": self._update_sent,
+            "transcription_session.update": self._update_sent,
+            "conversation.item.create": self._create_sent,
+            "response.create": self._response_create_sent,
+            "input_audio_buffer.append": self._append_sent,
+            "input_audio_buffer.commit": self._commit_sent,
+            "input_audio_buffer.clear": self._clear_sent,
+        }
+        handlers |= dict.fromkeys(SESSION_EVENTS, self._session_described)
+        for name in _TEXTS:
+            handlers[f"{name}.delta"] = self._text_added
+            handlers[f"{name}.done"] = self._text_done
+        for name in _ARGUMENTS:
+            handlers[f"{name}.delta"] = self._arguments_added
+            handlers[f"{name}.done"] = self._arguments_done
+        return handlers
+
+    # The place of items
+
+    def _place(self, item: ConversationItem, event: Fields) -> None:
+        """Put an item where an event says: behind `previous_item_id`, or else at the end.
+
+        Some servers send `null` for every item, so that it means the beginning only where there is
+        no other item, or where the client asked for it.
+        """
+        previous_id = event.get("previous_item_id", "")
+        index = self._index_after(previous_id, item)
+        if item.is_in_conversation:
+            if index is None or item.id in self._placed:
+                return
+            self._remove(item)
+            index = self._index_after(previous_id, item)
+        if index is None:
+            self._order.append(item)
+            if previous_id is None and len(self._order) == self._start + 1:
+                self._placed.add(item.id)
+        else:
+            self._order.insert(index, item)
+            self._placed.add(item.id)
+        item.is_in_conversation = True
+
+    def _index_after(self, previous_id: Any, item: ConversationItem) -> int | None:
+        """Return the index behind a known item, which is mostly the last."""
+        previous = None
+        if isinstance(previous_id, str):
+            previous = self._items.get(previous_id)
+        if previous is None or previous is item or not previous.is_in_conversation:
+            return None
+        for index in range(len(self._order), 0, -1):
+            if self._order[index - 1] is previous:
+                return max(index, self._start)
+        return None
+
+    def _place_first(self, item: ConversationItem) -> None:
+        if item.is_in_conversation:
+            self._remove(item)
+        self._order.insert(self._start, item)
+        self._placed.add(item.id)
+        item.is_in_conversation = True
+
+    def _remove(self, item: ConversationItem) -> None:
+        index = self._order.index(item)
+        del self._order[index]
+        if index < self._start:
+            self._start -= 1
+        item.is_in_conversation = False
+
     # Items
 
-    def _item(
-        self, item_id: Any, response: ConversationResponse | None = None
-    ) -> ConversationItem | None:
-        """The item with an id, made if there was none, unless it was deleted."""
-        if not isinstance(item_id, str) or item_id in self._deleted:
-            return None
-        if item_id not in self._items:
-            rate = (response and response._bytes_per_second) or self._rates["output"]
-            self._items[item_id] = ConversationItem(item_id, rate)
-        return self._items[item_id]
-
-    def _part(self, event: Fields) -> ConversationPart | None:
-        """The content part that an event is about."""
-        index, item = event.get("content_index") or 0, self._item(event.get("item_id"))
-        return item._part(index) if item and isinstance(index, int) else None
-
-    def _updated(
-        self, value: Any, response: ConversationResponse | None = None, *, is_final: bool
-    ) -> ConversationItem | None:
-        """The item that an event describes, as it does."""
-        wire = _object(value)
-        item = self._item(wire.get("id"), response)
-        if item is None:
-            return None
-        item._update(wire, is_final=is_final)
-        if item.role == "user":
-            item._bytes_per_second = self._rates["input"]
-        for index, part in enumerate(_array(wire.get("content"))):
-            if is_object(part):
-                item._part(index)._update(part, is_final=is_final)
+    def _new_item(self, item_id: str, audio_format: AudioFormat) -> ConversationItem:
+        item = self._items[item_id] = ConversationItem(item_id, audio_format)
         return item
 
-    @_on("conversation.item.created", "conversation.item.added")
-    def _item_added(self, event: Fields) -> Fields | None:
-        item_id = _item_id({"item": event.get("item")})
-        # What a response or the user's audio made is known before, and was not sent as an item.
-        abouts = [item_id] if item_id in self._items else [item_id, ""]
-        self._deleted.pop(item_id, None)
-        if not (item := self._updated(event.get("item"), is_final=False)):
+    def _known_item(self, event: Fields) -> ConversationItem | None:
+        item_id = event.get("item_id")
+        if isinstance(item_id, str):
+            return self._items.get(item_id)
+        return None
+
+    def _item_of(self, event: Fields) -> ConversationItem | None:
+        """Return the item that an event names by `item_id`.
+
+        Servers may send no event of the item itself, so that it may have to be made here.
+        """
+        item_id = event.get("item_id")
+        if not isinstance(item_id, str) or item_id in self._deleted:
             return None
-        self._order.put(item, event.get("previous_item_id", ""))
-        if sent := self._unanswered.take_oldest("conversation.item.create", *abouts):
-            self._replace_audio(item, sent.get("item"))
-        return sent
+        if item_id in self._items:
+            return self._items[item_id]
+        if event["type"].startswith(_TRANSCRIPTION):
+            item = self._new_item(item_id, self._formats["input"])
+            item.role = "user"
+            self._place(item, {})
+        else:
+            response = self._response({"id": event.get("response_id")})
+            item = self._new_item(item_id, self._output_format_of(response))
+            item.role = "assistant"
+            self._put_out(item, response)
+        item.type = "message"
+        return item
 
-    @_on("conversation.item.done", "conversation.item.retrieved")
+    def _part_of(self, event: Fields) -> ConversationPart | None:
+        """Return the content part that an event is about."""
+        item = self._item_of(event)
+        index = event.get("content_index") or 0
+        if item is None or not isinstance(index, int):
+            return None
+        return item.part(index)
+
+    def _described_item(
+        self, value: Any, response: ConversationResponse | None = None, *, is_final: bool
+    ) -> ConversationItem | None:
+        """Return the item that the server describes, made or updated."""
+        wire = _object(value)
+        item_id = wire.get("id")
+        if not isinstance(item_id, str) or item_id in self._deleted:
+            return None
+        if item_id in self._restored:
+            # It has more than what was sent of it: audio, and how much was heard.
+            return self._items.get(item_id)
+        item = self._items.get(item_id)
+        if item is None:
+            item = self._new_item(item_id, self._output_format_of(response))
+        item.update(wire, is_final=is_final)
+        if item.role == "user":
+            item.use_format(self._formats["input"])
+        for index, part in enumerate(_array(wire.get("content"))):
+            if is_object(part):
+                item.part(index).update(part, is_final=is_final)
+        self._follow_calls(item)
+        return item
+
+    def _follow_calls(self, item: ConversationItem) -> None:
+        """Take an item for the answer to a call or to an approval request."""
+        if item.type == "function_call_output" and item.call_id:
+            self._outputs[item.call_id] = item.output or ""
+            self._calls_due.pop(item.call_id, None)
+        elif item.type == "mcp_approval_request":
+            self._approvals_due.setdefault(item.id, item)
+        elif item.approval_request_id:
+            self._approvals_due.pop(item.approval_request_id, None)
+
+    def _item_added(self, event: Fields) -> None:
+        item_id = str(_object(event.get("item")).get("id"))
+        is_known = item_id in self._items
+        self._deleted.pop(item_id, None)
+        item = self._described_item(event.get("item"), is_final=False)
+        if item is None or item.id in self._restored:
+            return
+        creation = self._creation_of(item, is_known=is_known)
+        if creation:
+            self._add_audio_sizes(item, creation.audio_sizes)
+        if creation and creation.is_first:
+            self._place_first(item)
+        else:
+            self._place(item, event)
+
     def _item_done(self, event: Fields) -> None:
-        if item := self._updated(event.get("item"), is_final=True):
-            self._order.put(item, event.get("previous_item_id", ""))
-            self._replace_audio(item, event.get("item"))
+        item = self._described_item(event.get("item"), is_final=True)
+        if item is None or item.id in self._restored:
+            return
+        self._place(item, event)
+        for index, part in enumerate(_array(_object(event.get("item")).get("content"))):
+            audio = _object(part).get("audio")
+            if isinstance(audio, str):  # It is all of the audio.
+                kept = item.part(index)
+                kept.audio_bytes, kept.audio, kept.is_audio_done = 0, bytearray(), True
+                self._add_audio(kept, audio)
 
-    @_on("conversation.item.deleted")
     def _item_deleted(self, event: Fields) -> None:
-        item_id = _item_id(event)
+        item_id = event.get("item_id")
+        if not isinstance(item_id, str):
+            return
         self._deleted[item_id] = None
-        if len(self._deleted) > _MOST_DELETED:
+        if len(self._deleted) > _MAX_DELETED:
             del self._deleted[next(iter(self._deleted))]
-        if item := self._items.pop(item_id, None):
-            self._order.remove(item)
+        item = self._items.pop(item_id, None)
+        if item and item.is_in_conversation:
+            self._remove(item)
+        self._placed.discard(item_id)
+        self._restored.discard(item_id)
 
-    @_on("conversation.item.truncated")
     def _item_truncated(self, event: Fields) -> None:
         end_ms = event.get("audio_end_ms")
-        if isinstance(end_ms, int) and (part := self._part(event)):
-            part._truncate(end_ms)
+        if isinstance(end_ms, int) and self._known_item(event):
+            part = self._part_of(event)
+            if part:
+                part.truncate(end_ms)
 
     # Content
 
-    @_on(*(f"{kind}.{end}" for kind in _TEXTS for end in ("delta", "done")))
-    def _text(self, event: Fields) -> None:
-        kind, _, end = event["type"].rpartition(".")
-        name = _TEXTS[kind]
-        if owner := self._item(event.get("item_id")) if name == "arguments" else self._part(event):
-            text = getattr(owner, f"_{name}")
-            if end == "delta":
-                text.add(event.get("delta"))
-            else:
-                text.set(event.get(name), is_final=True)
+    def _text_added(self, event: Fields) -> None:
+        part = self._part_of(event)
+        if part:
+            name = _TEXTS[event["type"].removesuffix(".delta")]
+            part.growing(name).add(event.get("delta"))
 
-    @_on("response.content_part.added", "response.content_part.done")
+    def _text_done(self, event: Fields) -> None:
+        part = self._part_of(event)
+        if part:
+            name = _TEXTS[event["type"].removesuffix(".done")]
+            part.growing(name).set(event.get(name), is_final=True)
+
     def _part_updated(self, event: Fields) -> None:
         wire = _object(event.get("part"))
-        if wire and (part := self._part(event)):
-            part._update(wire, is_final=event["type"].endswith("done"))
+        if wire:
+            part = self._part_of(event)
+            if part:
+                part.update(wire, is_final=event["type"].endswith("done"))
 
-    @_on(*(f"{kind}.delta" for kind in _AUDIO))
     def _audio_added(self, event: Fields) -> None:
-        part = self._part(event)
+        part = self._part_of(event)
         if part and not part.is_audio_done:
             self._add_audio(part, event.get("delta"))
 
-    @_on(*(f"{kind}.done" for kind in _AUDIO))
     def _audio_done(self, event: Fields) -> None:
-        if part := self._part(event):
+        part = self._part_of(event)
+        if part:
             part.is_audio_done = True
 
     def _add_audio(self, part: ConversationPart, audio: Any) -> None:
-        part.audio_bytes += _size(audio)
+        part.audio_bytes += base64_size(audio)
         if self._keep_audio and part.truncated_ms is None:
-            with suppress(ValueError, TypeError):  # What is not base64 is not audio.
+            with suppress(ValueError, TypeError):  # It may not be base64.
                 part.audio += b64decode(audio)
 
-    def _replace_audio(self, item: ConversationItem, value: Any) -> None:
-        """Take the audio that stands in an item, which is all of it."""
-        for index, each in enumerate(_array(_object(value).get("content"))):
-            if isinstance(audio := _object(each).get("audio"), str):
-                part = item._part(index)
-                part.audio_bytes, part.audio, part.is_audio_done = 0, bytearray(), True
-                self._add_audio(part, audio)
+    def _add_audio_sizes(self, item: ConversationItem, sizes: dict[int, int]) -> None:
+        for index, size in sizes.items():
+            part = item.part(index)
+            part.audio_bytes, part.is_audio_done = size, True
+
+    # Calls
+
+    def _call_of(self, event: Fields) -> ConversationItem | None:
+        """Return the call that an event of arguments is about.
+
+        In servers without events of items, calls may share the `item_id` of the message of their
+        response, and differ in `call_id`: these have no item of their own, and stand in the
+        response alone.
+        """
+        item_type = _ARGUMENTS[event["type"].rpartition(".")[0]]
+        call_id = event.get("call_id")
+        known = self._known_item(event)
+        is_other = known is not None and (
+            known.type not in (None, item_type)
+            or (isinstance(call_id, str) and known.call_id not in (None, call_id))
+        )
+        if is_other:
+            if not isinstance(call_id, str):
+                return None
+            call = self._items.get(call_id)
+            if call is None:
+                response = self._response({"id": event.get("response_id")})
+                call = self._new_item(call_id, PCM)
+                self._put_out(call, response, in_order=False)
+        else:
+            call = self._item_of(event)
+            if call is None:
+                return None
+            if known is None:
+                call.role = None
+        call.type = item_type
+        call.update({"name": event.get("name"), "call_id": call_id}, is_final=False)
+        return call
+
+    def _arguments_added(self, event: Fields) -> None:
+        call = self._call_of(event)
+        if call:
+            call.growing_arguments().add(event.get("delta"))
+
+    def _arguments_done(self, event: Fields) -> None:
+        call = self._call_of(event)
+        if call:
+            call.growing_arguments().set(event.get("arguments"), is_final=True)
+
+    def _mcp_call_failed(self, event: Fields) -> None:
+        item = self._known_item(event)
+        if item:
+            item.status = "failed"
 
     # The user's audio
 
-    @_on(f"{_TRANSCRIPTION}.completed")
     def _transcribed(self, event: Fields) -> None:
-        self._text(event)
-        part, usage = self._part(event), Usage.of(_object(event.get("usage")))
+        part = self._part_of(event)
+        usage = Usage.of(_object(event.get("usage")))
+        if part is None:
+            self.transcription_usage += usage
+            return
+        part.growing("transcript").set(event.get("transcript"), is_final=True)
         # Counted once, however often it is sent.
-        self.transcription_usage += usage - part.transcription_usage if part else usage
-        if part:
-            part.transcription_usage = usage
+        self.transcription_usage += usage - part.transcription_usage
+        part.transcription_usage = usage
 
-    @_on(f"{_TRANSCRIPTION}.failed")
     def _transcription_failed(self, event: Fields) -> None:
         error = _object(event.get("error"))
-        if error and (part := self._part(event)):
-            part.transcription_error = error
+        if error:
+            part = self._part_of(event)
+            if part:
+                part.transcription_error = error
 
-    @_on(*(f"input_audio_buffer.{end}" for end in _SPEECH))
     def _speech_found(self, event: Fields) -> None:
-        found = {name: event.get(name) for name in ("audio_start_ms", "audio_end_ms")}
-        times = {name: each for name, each in found.items() if isinstance(each, int)}
-        self._speech.setdefault(_item_id(event), {}).update(times)
+        item_id = event.get("item_id")
+        if not isinstance(item_id, str):
+            return
+        times = self._speech.setdefault(item_id, {})
+        for name in ("audio_start_ms", "audio_end_ms"):
+            if isinstance(event.get(name), int):
+                times[name] = event[name]
 
-    @_on("input_audio_buffer.committed")
     def _committed(self, event: Fields) -> None:
-        if len(self._buffered) > 1:
-            size = self._buffered.popleft()
-        else:  # Turn detection did it, and what it left out is gone.
-            size = self._buffered[0] = 0
-        if item := self._item(event.get("item_id")):
-            item.type, item.role = item.type or "message", item.role or "user"
-            item._bytes_per_second = self._rates["input"]
-            self._order.put(item, event.get("previous_item_id", ""))
-            speech = self._speech.pop(item.id, {})
-            if len(speech) == 2:
-                milliseconds = speech["audio_end_ms"] - speech["audio_start_ms"]
-                size = milliseconds * self._rates["input"] // 1000
-            if size > 0:
-                part = item._part(0)
-                part.audio_bytes, part.is_audio_done = size, True
+        size = 0
+        if self._commits:
+            size = self._commits.popleft()[1]
+        else:  # Turn detection committed, and what it left out is gone.
+            self._buffered = 0
+        item_id = event.get("item_id")
+        if not isinstance(item_id, str) or item_id in self._deleted:
+            return
+        item = self._items.get(item_id)
+        if item is None:
+            item = self._new_item(item_id, self._formats["input"])
+        item.type = item.type or "message"
+        item.role = item.role or "user"
+        item.use_format(self._formats["input"])
+        self._place(item, event)
+        speech = self._speech.pop(item.id, {})
+        if len(speech) == 2:
+            size = item.format.size(speech["audio_end_ms"] - speech["audio_start_ms"])
+        if size > 0:
+            self._add_audio_sizes(item, {0: size})
 
     # Responses
 
+    def _output_format_of(self, response: ConversationResponse | None) -> AudioFormat:
+        if response and response.format:
+            return response.format
+        return self._formats["output"]
+
     def _response(self, wire: Fields) -> ConversationResponse | None:
-        """The response that an event describes, made if there was none."""
-        response_id, conversation_id = wire.get("id"), wire.get("conversation_id")
+        """Return the response that the server describes, made if there was none."""
+        response_id = wire.get("id")
         if not isinstance(response_id, str):
             return None
-        if response_id not in self.responses:
-            new = ConversationResponse(response_id)
-            self.responses[response_id] = self._active[response_id] = new
-        response = self.responses[response_id]
-        response._bytes_per_second = _byte_rate(wire, "output") or response._bytes_per_second
+        response = self.responses.get(response_id)
+        if response is None:
+            response = ConversationResponse(response_id)
+            self.responses[response_id] = self._active[response_id] = response
+        response.format = format_of(wire, "output") or response.format
         if is_object(wire.get("metadata")):
             response.metadata = wire["metadata"]
-        self._names_conversation |= isinstance(conversation_id, str)
         if "conversation_id" in wire:
-            response.is_out_of_band = conversation_id is None
+            self._conversation_named(response, wire["conversation_id"])
         return response
 
-    @_on("response.created")
-    def _response_created(self, event: Fields) -> Fields | None:
-        wire, create = _object(event.get("response")), "response.create"
-        is_new = _string(wire.get("id")) not in self.responses
-        response = self._response(wire)
-        if response is None:
-            return None
-        if "conversation_id" not in wire:
-            # Some servers leave it out instead of sending `null`; others never send it.
-            waits = self._unanswered.has
-            is_asked = waits(create, "none") and not waits(create, "")
-            response.is_out_of_band |= self._names_conversation or (is_new and is_asked)
-        abouts = ["none", ""] if response.is_out_of_band else [""]
-        return self._unanswered.take_oldest(create, *abouts) if is_new else None
+    def _conversation_named(self, response: ConversationResponse, conversation_id: Any) -> None:
+        """Take a null id for out of band, once the server has named a conversation."""
+        if isinstance(conversation_id, str):
+            self._names_conversation = True
+            for nameless in self._nameless:
+                self._keep_out(nameless)
+            self._nameless.clear()
+        elif conversation_id is None and self._names_conversation:
+            self._keep_out(response)
+        elif conversation_id is None and response not in self._nameless:
+            self._nameless.append(response)
 
-    @_on("response.output_item.added", "response.output_item.done")
+    def _keep_out(self, response: ConversationResponse) -> None:
+        response.is_out_of_band = True
+        for item in response.items:
+            self._calls_due.pop(item.call_id or "", None)
+            self._approvals_due.pop(item.id, None)
+            if item.is_in_conversation:
+                self._remove(item)
+
+    def _put_out(
+        self,
+        item: ConversationItem,
+        response: ConversationResponse | None,
+        *,
+        in_order: bool = True,
+    ) -> None:
+        """Make an item one of a response, and of the conversation if the response is."""
+        if response:
+            item.response_id = item.response_id or response.id
+            # The end of a response names its items; events after that are late.
+            if response.id in self._active and item not in response.items:
+                response.items.append(item)
+        if in_order and not (response and response.is_out_of_band):
+            self._place(item, {})
+
+    def _response_created(self, event: Fields) -> None:
+        wire = _object(event.get("response"))
+        known = len(self.responses)
+        response = self._response(wire)
+        is_new = len(self.responses) > known
+        if response is None or not is_new or isinstance(wire.get("conversation_id"), str):
+            return
+        for request in self._asked_out_of_band:
+            if request[1] == (response.metadata or {}):
+                self._asked_out_of_band.remove(request)
+                self._keep_out(response)
+                break
+
     def _output_item(self, event: Fields) -> None:
         response = self._response({"id": event.get("response_id")})
-        item = self._updated(event.get("item"), response, is_final=event["type"].endswith("done"))
-        # Those that come after its end are late: the end has named all.
-        if response and item and response.id in self._active:
-            response._items[item.id] = item
+        is_final = event["type"].endswith("done")
+        item = self._described_item(event.get("item"), response, is_final=is_final)
+        if item:
+            self._put_out(item, response)
 
-    @_on("response.done", "response.cancelled")
     def _response_done(self, event: Fields) -> None:
         wire = _object(event.get("response")) or {"id": event.get("response_id")}
-        response, usage = self._response(wire), Usage.of(wire.get("usage"))
+        response = self._response(wire)
+        usage = Usage.of(wire.get("usage"))
         if response is None:
             self.usage += usage
             return
-        self._active.pop(response.id, None)
         if _object(wire.get("usage")):  # Counted once, however often it is sent.
             self.usage += usage - response.usage
             response.usage = usage
         # Some servers send only `response.cancelled`, without a status.
-        is_cancelled = event["type"].endswith("cancelled")
-        response.status = _string(wire.get("status")) or (
-            "cancelled" if is_cancelled else "completed"
-        )
-        response.reason = _string(at(wire, "status_details", "reason"))
-        response.error = _object(at(wire, "status_details", "error")) or None
-        output = [
-            self._updated(each, response, is_final=True) for each in _array(wire.get("output"))
-        ]
-        response._items = {item.id: item for item in output if item} or response._items
-        for item in [] if response.is_out_of_band else response.items:
+        if event["type"].endswith("cancelled"):
+            response.end(wire, "cancelled")
+        else:
+            response.end(wire, "completed")
+        output: list[ConversationItem] = []
+        for value in _array(wire.get("output")):
+            item = self._described_item(value, response, is_final=True)
+            if item:
+                output.append(item)
+        if output:
+            response.items = output
+        for item in response.items:
             # Not every server sends an event of the conversation for it.
-            if item.id in self._items:
-                self._order.put(item, "")
+            is_own = self._items.get(item.id) is item and item.id != item.call_id
+            self._put_out(item, response, in_order=is_own)
+        if self._active.pop(response.id, None) and response.status == "completed":
+            self._calls_completed(response)
 
-    # The session, and what was sent
-
-    @_on(*SESSION_EVENTS)
-    def _session_changed(self, event: Fields) -> None:
-        self._update_session(event.get("session"))
-        settings = _object(event.get("session"))
-        for direction, old in self._rates.items():
-            self._rates[direction] = _byte_rate(settings, direction) or old
-
-    @_on("conversation.created")
-    def _conversation_created(self, event: Fields) -> None:
-        self.id = _string(_object(event.get("conversation")).get("id")) or self.id
-
-    def _sent(self, kind: str, fields: Fields, event: Event) -> None:
-        """Wait for the answer to a sent event."""
-        if kind.endswith(".append"):
-            self._buffered[-1] += _size(fields.get("audio"))
-            if event_id := fields.get("event_id"):  # Otherwise nothing answers it.
-                self._unanswered.add({"type": kind, "event_id": event_id}, "")
+    def _calls_completed(self, response: ConversationResponse) -> None:
+        if response.is_out_of_band:
             return
-        if kind == "input_audio_buffer.commit":
-            self._buffered.append(0)
-        elif kind == "input_audio_buffer.clear":
-            self._buffered[-1] = 0
-        # A copy, because whoever sent it may change it.
-        sent = event.to_dict() if isinstance(event, RealtimeModel) else copied(event)
-        is_out_of_band = at(sent, "response", "conversation") == "none"
-        self._unanswered.add(sent, "none" if is_out_of_band else _item_id(sent))
+        for call in response.calls:
+            is_finished = call.status not in _UNFINISHED
+            if call.call_id and is_finished and call.call_id not in self._outputs:
+                self._calls_due[call.call_id] = call
 
-    @_on("error")
-    def _error(self, event: Fields) -> Fields | None:
-        error, commit = _object(event.get("error")), "input_audio_buffer.commit"
-        sent = self._unanswered.take(_string(error.get("event_id")))
-        if sent is None and error.get("code") == "input_audio_buffer_commit_empty":
-            sent = self._unanswered.take_oldest(commit, "")
-        if sent is not None and sent["type"] == commit and len(self._buffered) > 1:
-            refused = self._buffered.popleft()
-            self._buffered[0] += refused  # It stays in the buffer.
-        return sent
+    # Sessions
+
+    def _session_described(self, event: Fields) -> None:
+        settings = _object(event.get("session"))
+        session_id = settings.get("id")
+        is_created = event["type"].endswith("created")
+        if is_created and self._is_begun and session_id != self.session_id:
+            self._end_session()  # Nobody called `end_session`.
+        self._is_begun = self._is_begun or is_created
+        self._update_session(event.get("session"))
+        if settings:
+            self._is_v1 = "modalities" in settings or "output_audio_format" in settings
+        if self._updates and not is_created:
+            self._confirmed_formats |= self._updates.popleft()[1]
+        self._confirmed_formats |= _formats_of(settings)
+        self._use_formats()
+
+    def _use_formats(self) -> None:
+        self._formats = dict(self._confirmed_formats)
+        for _, changed in self._updates:
+            self._formats |= changed
+
+    def _end_session(self) -> None:
+        for response in self._active.values():
+            response.status, response.reason = "incomplete", "session_ended"
+            for item in response.items:
+                if item.status == "in_progress":
+                    item.status = "incomplete"
+        self._reset_session()
+
+    def _conversation_created(self, event: Fields) -> None:
+        conversation_id = _object(event.get("conversation")).get("id")
+        if isinstance(conversation_id, str):
+            self.id = conversation_id
+
+    # Translations, whose events name no items
+
+    def _translation_item(self, direction: str) -> ConversationItem:
+        item_id = f"{self.session_id}.{direction}"
+        item = self._items.get(item_id)
+        if item is None:
+            item = self._new_item(item_id, PCM)
+            item.type = "translation"
+            item.role = "user" if direction == "input" else "assistant"
+            self._place(item, {})
+        return item
+
+    def _translation_text(self, event: Fields) -> None:
+        direction = "output" if event["type"].startswith("session.output") else "input"
+        part = self._translation_item(direction).part(0)
+        part.growing("transcript").add(event.get("delta"))
+
+    def _translation_audio(self, event: Fields) -> None:
+        self._add_audio(self._translation_item("output").part(0), event.get("delta"))
+
+    # What was sent counts until the server says otherwise
+
+    def _update_sent(self, event: Fields) -> None:
+        changed = _formats_of(_object(event.get("session")))
+        self._updates.append((event.get("event_id"), changed))
+        self._use_formats()
+
+    def _create_sent(self, event: Fields) -> None:
+        item = _object(event.get("item"))
+        item_id, call_id = item.get("id"), item.get("call_id")
+        if isinstance(item_id, str) and item_id in self._earlier:
+            self._restored.add(item_id)
+        if item.get("type") == "function_call_output" and isinstance(call_id, str):
+            output = GrowingText()
+            output.set(item.get("output"), is_final=True)
+            self._outputs[call_id] = str(output)
+            self._calls_due.pop(call_id, None)
+        request_id = item.get("approval_request_id")
+        if isinstance(request_id, str):
+            self._approvals_due.pop(request_id, None)
+        sizes: dict[int, int] = {}
+        for index, part in enumerate(_array(item.get("content"))):
+            if isinstance(_object(part).get("audio"), str):
+                sizes[index] = base64_size(_object(part)["audio"])
+        is_first = event.get("previous_item_id") == "root"
+        if is_first or sizes:
+            about = {name: item.get(name) for name in ("id", "type", "role")}
+            self._creations.append(_Creation(event.get("event_id"), about, is_first, sizes))
+
+    def _creation_of(self, item: ConversationItem, *, is_known: bool) -> _Creation | None:
+        """Find what was sent of an item: by its id, or else by its type and role."""
+        for creation in self._creations:
+            sent = creation.item
+            is_like = sent["type"] == item.type and sent["role"] == item.role
+            if sent["id"] == item.id or (sent["id"] is None and is_like and not is_known):
+                self._creations.remove(creation)
+                return creation
+        return None
+
+    def _response_create_sent(self, event: Fields) -> None:
+        response = _object(event.get("response"))
+        if response.get("conversation") == "none":
+            metadata = _object(response.get("metadata"))
+            self._asked_out_of_band.append((event.get("event_id"), metadata))
+
+    def _append_sent(self, event: Fields) -> None:
+        self._buffered += base64_size(event.get("audio"))
+
+    def _commit_sent(self, event: Fields) -> None:
+        self._commits.append((event.get("event_id"), self._buffered))
+        self._buffered = 0
+
+    def _clear_sent(self, _: Fields) -> None:
+        self._buffered = 0
+
+    def _refused(self, event: Fields) -> None:
+        error = _object(event.get("error"))
+        event_id = error.get("event_id")
+        is_empty = error.get("code") == "input_audio_buffer_commit_empty"
+        for commit in self._commits:
+            if is_empty or (event_id and commit[0] == event_id):
+                self._commits.remove(commit)
+                self._restore_buffer(commit[1])
+                break
+        if not event_id:
+            return
+        for update in self._updates:
+            if update[0] == event_id:
+                self._updates.remove(update)
+                self._use_formats()
+                break
+        for creation in self._creations:
+            if creation.event_id == event_id:
+                self._creations.remove(creation)
+                break
+        for request in self._asked_out_of_band:
+            if request[0] == event_id:
+                self._asked_out_of_band.remove(request)
+                break
+
+    def _restore_buffer(self, size: int) -> None:
+        """Put audio back of which a commit was refused: it stays in the server's buffer."""
+        if self._commits:
+            event_id, next_size = self._commits[0]
+            self._commits[0] = event_id, next_size + size
+        else:
+            self._buffered += size
 
 
 def _fields(event: Event) -> Fields:
-    """The fields that an event has, by name. What they hold may be models."""
+    """Return the fields that an event has, by name. Their values may be models."""
     if not isinstance(event, RealtimeModel):
         return event
     extra = event.__pydantic_extra__
-    fields = {**event.__dict__, **extra} if extra else event.__dict__
-    # The attribute of an absent field is `None`, but only `null` says that an item is the first.
+    fields = event.__dict__
+    if extra:
+        fields = {**fields, **extra}
+    # The attribute of an absent field is `None`, but only `null` may mean the first item.
     previous = "previous_item_id"
     if fields.get(previous, "") is None and previous not in event.__pydantic_fields_set__:
         return {**fields, previous: ""}
@@ -479,37 +935,28 @@ def _fields(event: Event) -> Fields:
 
 
 def _object(value: Any) -> dict[str, Any]:
-    """A JSON object as a dictionary; {} for what is none."""
+    """Return the value as a dictionary if it is a JSON object, else {}."""
     if isinstance(value, RealtimeModel):
         return value.to_dict()
-    return value if is_object(value) else {}
+    if is_object(value):
+        return value
+    if isinstance(value, Mapping):
+        return dict(cast(Mapping[str, Any], value))
+    return {}
 
 
 def _array(value: Any) -> list[Any]:
-    return value if is_array(value) else []
+    """Return the value if it is a list, else []."""
+    if is_array(value):
+        return value
+    return []
 
 
-def _string(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _item_id(event: Fields) -> str:
-    """The id of the item that an event is about, or ""."""
-    return _string(event.get("item_id") or _object(event.get("item")).get("id")) or ""
-
-
-def _size(audio: Any) -> int:
-    """The size in bytes of what base64 encodes."""
-    return len(audio) * 3 // 4 - audio.count("=", -2) if isinstance(audio, str) else 0
-
-
-def _byte_rate(settings: Fields, direction: str) -> int | None:
-    """Bytes a second of the audio of a session or response; `None` if it does not say."""
-    found = at(settings, "audio", direction, "format") or at(settings, f"{direction}_audio_format")
-    kind = found.get("type") if is_object(found) else found
-    if kind in ("g711_ulaw", "g711_alaw", "audio/pcmu", "audio/pcma"):
-        return 8_000
-    if kind not in ("pcm16", "audio/pcm"):
-        return None
-    rate = at(found, "rate")
-    return 2 * rate if isinstance(rate, int) and rate > 0 else _PCM_24_KHZ
+def _formats_of(settings: Any) -> dict[str, AudioFormat]:
+    """Return the audio formats in settings, by direction."""
+    formats: dict[str, AudioFormat] = {}
+    for direction in ("input", "output"):
+        audio_format = format_of(settings, direction)
+        if audio_format:
+            formats[direction] = audio_format
+    return formats

@@ -9,8 +9,8 @@ from openai_realtime_client.core.json_types import at
 
 __all__ = ["Usage"]
 
-# More than any count. Sums of such numbers can have more digits than Python prints.
-_MOST = 10**15
+# Above any count. Sums of larger numbers could have more digits than Python prints.
+_MAX = 10**15
 
 
 def _count(*path: str) -> int:
@@ -43,9 +43,21 @@ class Usage:
 
     @classmethod
     def of(cls, wire: Any) -> Usage:
-        """Read the `usage` of a response or a transcription; what is not a count is left out."""
-        found = {each.name: at(wire, *each.metadata["path"]) for each in fields(cls)}
-        return cls(**{name: value for name, value in found.items() if _is_count(name, value)})
+        """Read the `usage` of a response or a transcription, as far as it consists of counts.
+
+        Some servers send the counts as floats.
+        """
+        usage = cls()
+        for count in fields(cls):
+            value = at(wire, *count.metadata["path"])
+            if not isinstance(value, (int, float)) or isinstance(value, bool):
+                continue
+            if not abs(value) < _MAX:  # NaN is not below it.
+                continue
+            if count.name != "seconds":
+                value = int(value)
+            setattr(usage, count.name, value)
+        return usage
 
     def __add__(self, other: Usage) -> Usage:
         return self._combined(other, 1)
@@ -54,10 +66,8 @@ class Usage:
         return self._combined(other, -1)
 
     def _combined(self, other: Usage, sign: int) -> Usage:
-        names = [each.name for each in fields(self)]
-        return Usage(**{name: getattr(self, name) + sign * getattr(other, name) for name in names})
-
-
-def _is_count(name: str, value: Any) -> bool:
-    kinds = (int, float) if name == "seconds" else int
-    return isinstance(value, kinds) and not isinstance(value, bool) and abs(value) < _MOST
+        combined = Usage()
+        for count in fields(self):
+            value = getattr(self, count.name) + sign * getattr(other, count.name)
+            setattr(combined, count.name, value)
+        return combined

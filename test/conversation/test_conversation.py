@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import pickle
 import time
 from collections.abc import Callable, Iterable, Iterator
 from queue import SimpleQueue
@@ -22,6 +23,7 @@ from openai_realtime_client.core.json_types import is_object
 from protocols import ANYTHING, ROOT
 
 RECORDINGS = sorted((ROOT / "test/recordings").glob("*.jsonl"))
+TRANSCRIPTION = "conversation.item.input_audio_transcription"
 SENT = ("conversation.item.create", "response.create", "session.update", "response.cancel")
 SENT += tuple(f"input_audio_buffer.{name}" for name in ("append", "commit", "clear"))
 
@@ -60,6 +62,17 @@ def add(request: pytest.FixtureRequest) -> Add:
 def added(item_id: str, previous: str | None = None, **more: Any) -> Event:
     item = {"id": item_id, "type": "message", "role": "user", "content": [], **more}
     return {"type": "conversation.item.created", "previous_item_id": previous, "item": item}
+
+
+def first(item_id: str | None) -> Event:
+    item = {
+        "type": "message",
+        "role": "user",
+        "content": [],
+        **({"id": item_id} if item_id else {}),
+    }
+    create = {"type": "conversation.item.create", "event_id": "mine", "item": item}
+    return {**create, "previous_item_id": "root"}
 
 
 def deleted(item_id: str) -> Event:
@@ -118,11 +131,47 @@ def ids(conversation: Conversation) -> list[str]:
 
 
 def test_items_stand_where_the_server_puts_them(add: Add) -> None:
-    events = [added("a"), added("b", "a"), added("c", "a"), added("first"), added("end", "b")]
-    assert ids(add(*events)) == ["first", "a", "c", "b", "end"]
+    events = [added("a"), added("b", "a"), added("c", "a"), added("end", "b")]
+    assert ids(add(*events)) == ["a", "c", "b", "end"]
     assert ids(add(added("a"), added("b", "a"), added("c", "gone"))) == ["a", "b", "c"]
-    placeless = {"type": "conversation.item.done", "item": message("b")}
-    assert ids(add(added("a"), placeless)) == ["a", "b"]
+    # A second event does not move an item whose place is known.
+    assert ids(add(*events, added("end", "a"))) == ["a", "c", "b", "end"]
+
+
+def test_null_is_the_beginning_only_where_it_can_be(add: Add) -> None:
+    assert ids(add(*map(added, "abc"))) == ["a", "b", "c"]
+    assert ids(add(added("a"), first("b"), added("b"))) == ["b", "a"]
+    without_id = first(None)
+    assert ids(add(added("a"), without_id, added("b"), added("c"))) == ["b", "a", "c"]
+    # An answer is not the item that was asked for.
+    answer = added("x", role="assistant")
+    assert ids(add(added("a"), without_id, answer, added("b"))) == ["b", "a", "x"]
+    refusal = {"type": "error", "error": {"event_id": "mine", "message": "No."}}
+    assert ids(add(added("a"), without_id, refusal, added("b"))) == ["a", "b"]
+
+
+def test_an_event_without_a_place_gives_way_to_one_with_it(add: Add) -> None:
+    done = {"type": "conversation.item.done", "item": message("b")}
+    assert ids(add(added("a"), done)) == ["a", "b"]
+    assert ids(add(added("a"), done, added("c", "b"), added("b", "a"))) == ["a", "b", "c"]
+    assert ids(add(done, added("a"), added("b", "a"))) == ["a", "b"]
+    assert ids(add(added("a"), added("a", "a"))) == ["a"]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["add", "delete"]), st.randoms()), max_size=20))
+@settings(deadline=None, max_examples=50)
+def test_items_come_and_go_as_in_a_list(steps: list[tuple[str, Any]]) -> None:
+    conversation, expected = Conversation(), list[str]()
+    for number, (step, random) in enumerate(steps):
+        if step == "add":
+            at = random.randint(1, len(expected)) if expected else 0
+            conversation.add(added(str(number), expected[at - 1] if at else None))
+            expected.insert(at, str(number))
+        elif expected:
+            gone = random.choice(expected)
+            expected.remove(gone)
+            conversation.add(deleted(gone))
+        assert ids(conversation) == expected
 
 
 def test_committed_audio_has_its_place_before_its_item_arrives(add: Add) -> None:
@@ -273,14 +322,13 @@ def test_a_part_has_the_type_that_the_server_gave_last(add: Add) -> None:
 
 
 def test_the_user_is_transcribed_after_the_answer(add: Add) -> None:
-    kind = "conversation.item.input_audio_transcription"
     silent = [{"type": "input_audio", "transcript": None}]
     usage = {"type": "tokens", "total_tokens": 12, "input_tokens": 9, "output_tokens": 3}
-    completed = on_item(f"{kind}.completed", transcript="Good day.", usage=usage)
+    completed = on_item(f"{TRANSCRIPTION}.completed", transcript="Good day.", usage=usage)
     conversation = add(
         added("i", content=silent),
         added("answer", "i", role="assistant"),
-        on_item(f"{kind}.delta", delta="Good"),
+        on_item(f"{TRANSCRIPTION}.delta", delta="Good"),
         completed,
         completed,  # It is sent twice, and counted once.
         {"type": "conversation.item.done", "item": {"id": "i", "content": silent}},
@@ -288,12 +336,12 @@ def test_the_user_is_transcribed_after_the_answer(add: Add) -> None:
     assert [item.transcript for item in conversation.items] == ["Good day.", ""]
     assert conversation.transcription_usage == Usage(total=12, input=9, output=3)
     failure = {"type": "transcription_error", "message": "Unclear.", "code": "x", "param": None}
-    add(on_item(f"{kind}.failed", error=failure), conversation=conversation)
+    add(on_item(f"{TRANSCRIPTION}.failed", error=failure), conversation=conversation)
     error = conversation.items[0].parts[0].transcription_error
     assert error
     assert error["message"] == "Unclear."
     by_time = {"type": "duration", "seconds": 3}
-    completed = on_item(f"{kind}.completed", transcript="Hi", usage=by_time)
+    completed = on_item(f"{TRANSCRIPTION}.completed", transcript="Hi", usage=by_time)
     assert add(completed).transcription_usage == Usage(seconds=3)
 
 
@@ -317,7 +365,7 @@ def test_the_audio_of_the_user_is_counted(add: Add, settings: Event, expected: i
     assert (item.audio_bytes, item.audio_ms, item.parts[0].audio) == (4800, expected, b"")
     assert conversation.heard("said", 10) is None
     add(buffer("commit"), said("next"), conversation=conversation)
-    assert conversation.items[0].audio_bytes == 48
+    assert conversation.items[-1].audio_bytes == 48
     content = [{"type": "input_audio", "audio": audio(4800)}]
     create = {
         "type": "conversation.item.create",
@@ -345,7 +393,7 @@ def test_turn_detection_tells_how_long_speech_was(add: Add) -> None:
     assert (conversation.items[0].audio_bytes, conversation.items[0].audio_ms) == (12_000, 250)
     # It had no need of a commit. What was sent before is not in the buffer any more.
     add(append(48), buffer("commit"), said("next"), conversation=conversation)
-    assert conversation.items[0].audio_bytes == 48
+    assert conversation.items[-1].audio_bytes == 48
     waited = buffer("timeout_triggered", item_id="none", audio_start_ms=0, audio_end_ms=100)
     assert add(waited, said("none")).items[0].audio_ms == 100
     # Without both ends it is not known.
@@ -368,10 +416,11 @@ def test_what_was_not_heard_is_truncated(add: Add) -> None:
     assert ga.parse_client_event(json.dumps(event)).type == event["type"]
     add(on_item("conversation.item.truncated", audio_end_ms=250), conversation=conversation)
     [item] = conversation.items
-    # The server removes the transcript, because it does not know what of it was heard.
-    assert (item.audio_ms, item.transcript) == (250, "")
+    # Nobody knows which words were heard, so the transcript stays.
+    assert (item.audio_ms, item.parts[0].truncated_ms) == (250, 250)
+    assert (item.audio_ms, item.transcript) == (250, "A long story")
     done = on_item("response.output_audio_transcript.done", transcript="A long story.")
-    assert add(done, conversation=conversation).items[0].transcript == ""
+    assert add(done, conversation=conversation).items[0].transcript == "A long story."
     assert conversation.heard("i", 250) is None
     assert conversation.heard("i", 900) is None
 
@@ -491,23 +540,47 @@ def test_out_of_band_responses_stay_apart(add: Add) -> None:
     assert conversation.item("x") is response.items[0]
 
 
-def test_out_of_band_is_what_has_no_conversation(add: Add) -> None:
-    # A server that never names the conversation, as some do.
-    assert names(add(created("a")).active) == ["a"]
-    # It is out of band because it was asked for so,
-    asked = {"type": "response.create", "response": {"conversation": "none"}}
-    assert add(asked, created("b")).active == []
-    # though not before those that were asked for before,
-    conversation = add({"type": "response.create"}, asked, created("f"), created("g"))
-    assert names(conversation.active) == ["f"]
-    # or because others of the server name it.
-    conversation = add(created("c", conversation_id="conv"), created("d"))
-    assert names(conversation.active) == ["c"]
-    assert names(conversation.active_out_of_band) == ["d"]
-    # Its item may come first.
-    item = {"type": "response.output_item.added", "response_id": "e", "item": {"id": "x"}}
-    add(item, created("e"), conversation=conversation)
-    assert names(conversation.active_out_of_band) == ["d", "e"]
+def out_of_band(**metadata: str) -> Event:
+    response = {"conversation": "none", **({"metadata": metadata} if metadata else {})}
+    return {"type": "response.create", "event_id": "mine", "response": response}
+
+
+def test_null_is_out_of_band_once_the_server_names_conversations(add: Add) -> None:
+    nameless = created("a", conversation_id=None)
+    item = {"type": "response.output_item.added", "response_id": "a", "item": message("x")}
+    conversation = add(nameless, item)
+    assert (names(conversation.active), ids(conversation)) == (["a"], ["x"])
+    add(created("b", conversation_id="conv"), conversation=conversation)
+    assert names(conversation.active) == ["b"]
+    assert (names(conversation.active_out_of_band), ids(conversation)) == (["a"], [])
+    # Absence says nothing.
+    assert names(add(created("c"), conversation=conversation).active) == ["b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "response", "expected"),
+    [
+        pytest.param(out_of_band(), {}, True, id="asked"),
+        pytest.param(out_of_band(topic="t"), {"metadata": {"topic": "t"}}, True, id="metadata"),
+        pytest.param(out_of_band(topic="t"), {}, False, id="begun_by_turn_detection"),
+        pytest.param(out_of_band(topic="t"), {"metadata": {"topic": "u"}}, False, id="another"),
+        pytest.param(out_of_band(), {"conversation_id": "c"}, False, id="conversation_named"),
+        pytest.param({"type": "response.create"}, {}, False, id="in_band"),
+    ],
+)
+def test_a_sent_request_makes_a_response_out_of_band(
+    add: Add, sent: Event, response: Event, *, expected: bool
+) -> None:
+    conversation = add(sent, created("r", **response))
+    assert conversation.responses["r"].is_out_of_band is expected
+    # Its request is used up.
+    add(created("s"), conversation=conversation)
+    assert conversation.responses["s"].is_out_of_band is (sent == out_of_band() and not expected)
+
+
+def test_a_refused_request_makes_no_response_out_of_band(add: Add) -> None:
+    refusal = {"type": "error", "error": {"event_id": "mine", "message": "No."}}
+    assert names(add(out_of_band(), refusal, created("r")).active) == ["r"]
 
 
 # A different number for each, where the server has it.
@@ -546,171 +619,286 @@ def test_usage_that_is_no_number_is_left_out() -> None:
 # What was sent
 
 
-ITEM = {"id": "i", "type": "message", "role": "user", "content": []}
+def update(output_format: str, event_id: str = "mine") -> Event:
+    settings = {"output_audio_format": output_format}
+    return {"type": "session.update", "event_id": event_id, "session": settings}
 
 
-@pytest.mark.parametrize("form", [plain, typed(ga)])
+REFUSED = {"type": "error", "error": {"type": "invalid", "message": "", "event_id": "mine"}}
+
+
 @pytest.mark.parametrize(
-    ("event", "answer"),
+    ("events", "expected"),
     [
-        ({"type": "session.update", "session": {}}, {"type": "session.updated", "session": {}}),
-        ({"type": "conversation.item.create", "item": ITEM}, added("i")),
-        ({"type": "conversation.item.create", "item": {**ITEM, "id": None}}, added("any")),
-        ({"type": "conversation.item.delete", "item_id": "i"}, deleted("i")),
-        (
-            {"type": "conversation.item.retrieve", "item_id": "i"},
-            {"type": "conversation.item.retrieved", "item": ITEM},
+        pytest.param([update("g711_ulaw")], "audio/pcmu", id="sent"),
+        pytest.param([update("g711_ulaw"), session()], "audio/pcmu", id="sent_before_created"),
+        pytest.param([update("g711_ulaw"), REFUSED], "audio/pcm", id="refused"),
+        pytest.param(
+            [update("g711_ulaw"), session("updated", speed=1.5)], "audio/pcmu", id="confirmed"
         ),
-        (
-            on_item("conversation.item.truncate", audio_end_ms=1),
-            on_item("conversation.item.truncated", audio_end_ms=1),
+        pytest.param(
+            [update("g711_ulaw"), session("updated", output_audio_format="pcm16")],
+            "audio/pcm",
+            id="server_has_the_last_word",
         ),
-        (buffer("commit"), buffer("committed", item_id="i")),
-        (buffer("clear"), buffer("cleared")),
-        ({"type": "output_audio_buffer.clear"}, {"type": "output_audio_buffer.cleared"}),
-        ({"type": "response.create"}, created("r", conversation_id="c")),
-        (
-            {"type": "response.create", "response": {"conversation": "none"}},
-            created("r", conversation_id=None),
+        pytest.param(
+            [update("g711_ulaw", "other"), update("g711_alaw"), REFUSED], "audio/pcmu", id="second"
         ),
     ],
 )
-def test_a_confirmation_gives_what_it_confirms(form: Form, event: Event, answer: Event) -> None:
-    conversation, sent = Conversation(), {**event, "event_id": "mine"}
-    assert conversation.add(form(sent)) is None
-    assert conversation.add(form(answer)) == sent
-    assert conversation.add(form(answer)) is None  # a second time it answers nothing
-    assert conversation.add(form(refused("mine"))) is None
-
-
-def refused(event_id: str) -> Event:
-    error = {"type": "invalid", "message": "", "event_id": event_id}
-    return {"type": "error", "error": error}
-
-
-FIRST, SECOND, THIRD = ({"type": "response.create", "event_id": each} for each in "abc")
-UPDATE, OTHER_UPDATE = (
-    {"type": "session.update", "event_id": each, "session": {}} for each in "ab"
-)
-SAID = {"type": "conversation.item.create", "item": {"type": "message", "role": "user"}}
-COMMIT, DELETE = buffer("commit"), {"type": "conversation.item.delete", "item_id": "a"}
-APPEND = {**append(99), "event_id": "a"}
-
-
-def answers(name: str, sent: list[Event], *received: tuple[Event, Event | None]) -> Any:
-    """A case of sent events, and of what each received one answers."""
-    return pytest.param(sent, received, id=name)
-
-
-@pytest.mark.parametrize("form", [plain, typed(ga)])
-@pytest.mark.parametrize(
-    ("sent", "received"),
-    [
-        answers(
-            "what was refused is not confirmed",
-            [FIRST, SECOND, THIRD],
-            *((refused("b"), SECOND), (created("r"), FIRST), (created("s"), THIRD)),
-        ),
-        answers(
-            "a response confirms once",
-            [FIRST, SECOND],
-            *((created("r"), FIRST), (created("r"), None), (created("s"), SECOND)),
-        ),
-        answers(
-            "an id is sent again",
-            [UPDATE, UPDATE, OTHER_UPDATE],
-            *((session("updated"), each) for each in (UPDATE, OTHER_UPDATE, None)),
-        ),
-        answers(
-            "an id is sent again with another event",
-            [UPDATE, FIRST],
-            *((session("updated"), None), (created("r"), FIRST)),
-        ),
-        answers(
-            "an event is sent again",
-            [COMMIT, COMMIT],
-            *((said("i"), COMMIT), (said("j"), COMMIT), (said("k"), None)),
-        ),
-        answers(
-            "an item of a response confirms nothing",
-            [SAID],
-            *((spoken(9)[1], None), (added("i"), None), (added("mine"), SAID)),
-        ),
-        answers(
-            "nor does one of the user's audio",
-            [SAID],
-            *((said("i"), None), (added("i"), None), (added("mine"), SAID)),
-        ),
-        answers("nor another item", [DELETE], (deleted("b"), None), (deleted("a"), DELETE)),
-        answers(
-            "audio is not held", [APPEND], (refused("a"), {"type": APPEND["type"], "event_id": "a"})
-        ),
-    ],
-)
-def test_each_event_is_answered_once(
-    form: Form, sent: list[Event], received: list[tuple[Event, Event | None]]
+def test_what_was_sent_counts_until_the_server_says_otherwise(
+    add: Add, events: list[Event], expected: str
 ) -> None:
-    conversation = Conversation()
-    assert not any(conversation.add(form(event)) for event in sent)
-    found = [conversation.add(form(event)) for event, _ in received]
-    assert found == [answer for _, answer in received]
+    assert add(*events).output_format.type == expected
 
 
-def test_what_is_sent_may_hold_models() -> None:
+def test_interrupted_g711_is_measured_without_a_confirmation(add: Add) -> None:
+    # 2 s of G.711, of which 1.5 s were heard.
+    event = add(update("g711_ulaw"), *spoken(16_000)).heard("i", 1500)
+    assert event
+    assert event["audio_end_ms"] == 1500
+
+
+def test_what_is_sent_may_hold_models_and_mappings() -> None:
     content = {"type": "input_audio", "audio": audio(4800)}
     item = {"type": "message", "role": "user", "id": "i", "content": [content]}
-    params = ga.RealtimeResponseCreateParams(conversation="none")
-    create = {"type": "response.create", "response": params}
-    message = ga.RealtimeConversationItemMessageUser.from_dict(item)
-    sent = {"type": "conversation.item.create", "item": message}
     conversation = Conversation()
-    for event in (create, sent):
-        assert conversation.add(event) is None
-    assert conversation.add(added("i")) == {"type": "conversation.item.create", "item": item}
+    sent = ga.RealtimeConversationItemMessageUser.from_dict(item)
+    conversation.add({"type": "conversation.item.create", "item": sent})
+    conversation.add(added("i"))
     assert conversation.items[0].audio_bytes == 4800
-    plain_create = {"type": "response.create", "response": {"conversation": "none"}}
-    assert conversation.add(created("r")) == plain_create
-    assert conversation.answered == plain_create
+    for none in (
+        ga.RealtimeResponseCreateParams(conversation="none"),
+        MappingProxyType({"conversation": "none"}),
+    ):
+        conversation.add(MappingProxyType({"type": "response.create", "response": none}))
+    conversation.add(created("r"))
+    conversation.add(created("s"))
     assert conversation.active == []
-    conversation.add({"type": "rate_limits.updated"})
-    assert conversation.answered is None
-
-
-@pytest.mark.parametrize("form", [plain, typed(ga)])
-def test_what_was_sent_may_be_changed(form: Form) -> None:
-    content = [{"type": "input_text", "text": "Hi."}]
-    event = {"type": "conversation.item.create", "item": message("i", role="user", content=content)}
-    conversation, sent = Conversation(), form(copy.deepcopy(event))
-    conversation.add(sent)
-    if is_object(sent):
-        sent["item"]["content"][0]["text"] = sent["item"]["id"] = "other"
-    else:
-        sent.item.content[0].text = sent.item.id = "other"
-    assert conversation.add(added("i")) == event
-
-
-def test_what_was_sent_may_be_a_mapping_of_mappings() -> None:
-    sent = {"type": "response.create", "response": MappingProxyType({"conversation": "none"})}
-    conversation = Conversation()
-    conversation.add(MappingProxyType(sent))
-    answered = conversation.add(created("r"))
-    assert answered == {"type": "response.create", "response": {"conversation": "none"}}
 
 
 def test_what_was_sent_may_be_nested_deeply() -> None:
     nested: Any = []
     for _ in range(100_000):
         nested = [nested]
-    conversation = Conversation()
-    conversation.add({"type": "session.update", "session": nested, "event_id": "a"})
-    assert conversation.add(refused("a"))
+    Conversation().add({"type": "session.update", "session": nested})
 
 
-def test_what_is_never_answered_does_not_add_up() -> None:
+# Calls
+
+
+def called(call_id: str = "c", **more: Any) -> Event:
+    call = {"type": "function_call", "name": "f", "call_id": call_id, "arguments": "{}"}
+    return {"id": f"item_{call_id}", "status": "completed", **call, **more}
+
+
+def returned(call_id: str = "c") -> Event:
+    item = {"type": "function_call_output", "call_id": call_id, "output": "done"}
+    return {"type": "conversation.item.create", "item": item}
+
+
+def due(conversation: Conversation) -> list[str | None]:
+    return [call.call_id for call in conversation.calls_due]
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        pytest.param([done(output=[called()])], ["c"], id="completed"),
+        pytest.param([done(output=[called("a"), called("b")]), returned("a")], ["b"], id="one"),
+        pytest.param([done(output=[called()]), returned()], [], id="output_sent"),
+        pytest.param([done(output=[called(status="incomplete")])], [], id="call_incomplete"),
+        *(
+            pytest.param([done(status=status, output=[called()])], [], id=status)
+            for status in ("cancelled", "failed", "incomplete")
+        ),
+        pytest.param(
+            [created("x", conversation_id="y"), done(conversation_id=None, output=[called()])],
+            [],
+            id="out_of_band",
+        ),
+        pytest.param(
+            [done(output=[called()]), session(id="other")], ["c"], id="session_is_the_first"
+        ),
+        pytest.param(
+            [session(id="s"), done(output=[called()]), session(id="other")], [], id="session_ended"
+        ),
+        pytest.param([done(output=[called()]), done(output=[called()])], ["c"], id="ended_twice"),
+    ],
+)
+def test_calls_are_due_until_they_have_an_output(
+    add: Add, events: list[Event], expected: list[str]
+) -> None:
+    assert due(add(*events)) == expected
+
+
+def test_an_ended_response_does_not_make_answered_calls_due_again(add: Add) -> None:
+    end = done(output=[called()])
+    assert due(add(end, returned(), end)) == []
+
+
+def test_approvals_are_due_until_they_are_decided(add: Add) -> None:
+    request = {"id": "a", "type": "mcp_approval_request", "name": "f", "arguments": "{}"}
+    conversation = add(done(output=[{**request, "server_label": "l"}]))
+    assert names(conversation.approvals_due) == ["a"]
+    item = {"type": "mcp_approval_response", "id": "b", "approval_request_id": "a", "approve": True}
+    add({"type": "conversation.item.create", "item": item}, conversation=conversation)
+    assert conversation.approvals_due == []
+
+
+def test_a_call_failed_for_a_reason(add: Add) -> None:
+    call = {"id": "i", "type": "mcp_call", "server_label": "l", "name": "f", "arguments": "{}"}
+    error = {"type": "http_error", "code": 502, "message": "Bad gateway"}
+    done = {"type": "conversation.item.done", "item": {**call, "error": error}}
+    [item] = add({"type": "response.mcp_call.failed", "item_id": "i"}, done).items
+    assert item.error
+    assert item.error["message"] == "Bad gateway"
+    add({**done, "item": {**call, "error": None}}, conversation=(conversation := Conversation()))
+    assert conversation.items[0].error is None
+
+
+def test_values_of_another_type_are_read(add: Add) -> None:
+    call = called(arguments={"city": "Ås"})
+    usage = {"total_tokens": 7.0, "input_tokens": 3.0}
+    conversation = add(done(output=[call], usage=usage))
+    assert conversation.items[0].arguments == '{"city":"Ås"}'
+    assert conversation.usage == Usage(total=7, input=3)
+
+
+# Servers that leave out events of items
+
+
+WHERE = {"response_id": "r", "item_id": "a", "output_index": 0}
+ENDED = {"type": "response.done", "response": {"id": "r", "status": "completed", "output": None}}
+
+
+def test_deltas_make_items(add: Add) -> None:
+    heard = {"item_id": "u", "content_index": 0, "transcript": "Hi."}
+    conversation = add(
+        {"type": f"{TRANSCRIPTION}.completed", **heard},
+        created("r"),
+        {"type": "response.output_audio.delta", **WHERE, "delta": audio(48_000)},
+        {"type": "response.output_audio_transcript.delta", **WHERE, "delta": "Hel"},
+    )
+    assert [(item.role, item.transcript) for item in conversation.items] == [
+        ("user", "Hi."),
+        ("assistant", "Hel"),
+    ]
+    event = conversation.heard("a", 500)  # in the middle of the answer
+    assert event
+    assert event["audio_end_ms"] == 500
+    add(ENDED, conversation=conversation)
+    assert names(conversation.responses["r"].items) == ["a"]
+    assert conversation.active == []
+
+
+def call_done(call_id: str, **more: Any) -> Event:
+    kind = "response.function_call_arguments.done"
+    return {"type": kind, **WHERE, "call_id": call_id, "name": "f", "arguments": "{}", **more}
+
+
+def test_arguments_make_calls(add: Add) -> None:
+    delta = on_item("response.function_call_arguments.delta", delta='{"a"', call_id="c")
+    conversation = add(delta, call_done("c", item_id="i", arguments='{"a":1}'), ENDED)
+    assert [(item.role, item.name, item.arguments) for item in conversation.items] == [
+        (None, "f", '{"a":1}')
+    ]
+    assert due(conversation) == ["c"]
+
+
+def test_calls_may_share_the_item_of_a_message(add: Add) -> None:
+    speech = {"type": "response.output_audio_transcript.done", **WHERE, "transcript": "Sure!"}
+    conversation = add(created("r"), speech, call_done("c"), call_done("d"), ENDED)
+    assert ids(conversation) == ["a"]
+    assert [call.call_id for call in conversation.responses["r"].calls] == ["c", "d"]
+    assert due(conversation) == ["c", "d"]
+
+
+def test_events_that_only_mention_an_item_make_none(add: Add) -> None:
+    conversation = add(
+        buffer("speech_started", item_id="u", audio_start_ms=0),
+        on_item("conversation.item.truncated", audio_end_ms=1),
+        on_item("response.mcp_call.failed"),
+    )
+    assert ids(conversation) == []
+
+
+# One session after the other
+
+
+def test_a_conversation_outlives_its_session(add: Add) -> None:
+    conversation = add(session(id="s", **output("pcmu")), *spoken(960))
+    conversation.end_session()
+    [response] = conversation.responses.values()
+    assert (response.status, response.reason) == ("incomplete", "session_ended")
+    assert (conversation.active, conversation.items[0].status) == ([], "incomplete")
+    assert conversation.output_format.type == "audio/pcm"
+    add(session(id="t"), added("b", None), added("c", "b"), conversation=conversation)
+    assert ids(conversation) == ["i", "b", "c"]
+    add(first("d"), added("d"), deleted("i"), first("e"), added("e"), conversation=conversation)
+    assert ids(conversation) == ["e", "d", "b", "c"]
+
+
+def test_a_session_that_nobody_ended_is_ended_by_the_next(add: Add) -> None:
+    conversation = add(session(id="s"), *spoken(960), session(id="t"))
+    assert conversation.active == []
+    # What was sent before `session.created` came belongs to the new session.
+    conversation.end_session()
+    add(update("g711_ulaw"), append(48), session(id="u"), conversation=conversation)
+    assert conversation.output_format.type == "audio/pcmu"
+    add(buffer("commit"), said("x"), conversation=conversation)
+    assert conversation.items[-1].audio_bytes == 48
+
+
+def test_restored_items_stay_as_they_are(add: Add) -> None:
+    conversation = add(session(id="s"), *spoken(48_000, truncated(250)), done())
+    conversation.end_session()
+    add(session(id="t"), conversation=conversation)
+    content = [{"type": "output_text", "text": "Restored."}]
+    item = message("i", content=content)
+    add({"type": "conversation.item.create", "item": item}, conversation=conversation)
+    add({**added("i"), "item": item}, added("b", "i"), conversation=conversation)
+    assert [(item.id, item.text, item.audio_ms) for item in conversation.items] == [
+        ("i", "", 250),
+        ("b", "", 0),
+    ]
+
+
+@pytest.mark.parametrize("copy", [copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+def test_a_copy_goes_on_by_itself(add: Add, copy: Callable[[Any], Conversation]) -> None:
+    conversation = add(session(id="s"), *spoken(960))
+    copied = copy(conversation)
+    add(MORE_AUDIO, done(), conversation=copied)
+    assert (copied.items[0].audio_bytes, copied.active) == (1920, [])
+    assert conversation.items[0].audio_bytes == 960
+    assert names(conversation.active) == ["r"]
+
+
+def test_reprs_show_what_was_said(add: Add) -> None:
+    conversation = add(*(added(each, content=[{"text": "Hello."}]) for each in "abcd"))
+    item = "ConversationItem(id='d', type='message', role='user', text='Hello.')"
+    assert repr(conversation.items[-1]) == item
+    assert repr(conversation).startswith("Conversation(4 items: […, ")
+    assert repr(conversation).endswith(f"{item}])")
+    add(text("delta", item_id="d", delta="x" * 1000), conversation=conversation)
+    assert len(repr(conversation.items[-1])) < 300
+
+
+def test_translations_are_kept() -> None:
     conversation = Conversation()
-    for number in range(1500):
-        conversation.add({"type": "response.cancel", "event_id": str(number)})
-    assert [bool(conversation.add(refused(each))) for each in ("0", "1499")] == [False, True]
+    for kind, delta in [
+        ("input_transcript", "Hello"),
+        ("output_transcript", "Hol"),
+        ("output_audio", audio(4800)),
+        ("output_transcript", "a"),
+    ]:
+        text = json.dumps({"type": f"session.{kind}.delta", "event_id": "e", "delta": delta})
+        conversation.add(ga.parse_translation_server_event(text))
+    assert [(item.role, item.transcript, item.audio_ms) for item in conversation.items] == [
+        ("user", "Hello", 0),
+        ("assistant", "Hola", 100),
+    ]
+    assert conversation.heard(conversation.items[1].id, 10) is None
 
 
 # The session, and whole recordings

@@ -1,0 +1,113 @@
+"""The events that restore a conversation in a new session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from openai_realtime_client.conversation.items import ConversationItem, ConversationResponse
+
+__all__ = ["history_events"]
+
+Item = dict[str, Any]
+
+# The longest id that the service takes.
+_MAX_ID = 32
+_BYTES_PER_TOKEN = 3
+
+
+def history_events(
+    items: Iterable[ConversationItem],
+    responses: Iterable[ConversationResponse],
+    outputs: Mapping[str, str],
+    *,
+    is_v1: bool,
+    max_items: int | None,
+    max_tokens: int | None,
+) -> list[dict[str, Any]]:
+    """Make the events of `Conversation.history`.
+
+    Args:
+        items: The items in order.
+        responses: All responses, for calls that are no items of the conversation.
+        outputs: The outputs of functions, by `call_id`.
+        is_v1: Whether the session speaks v1.
+        max_items: The maximum number of items, from the end.
+        max_tokens: The maximum number of tokens, from the end, estimated.
+    """
+    assistant_type = "output_text"
+    if is_v1:
+        assistant_type = "text"
+    content_types = {"user": "input_text", "system": "input_text", "assistant": assistant_type}
+    groups: list[list[Item]] = []  # A call and its output stay together.
+    output_items, calls_after = _calls(items, responses)
+    for item in items:
+        if item.type == "message" and item.role in content_types:
+            message = _message(item, content_types[item.role])
+            if message:
+                groups.append([message])
+        calls = calls_after.get(item.id, [])
+        if item.type == "function_call":
+            calls = [item, *calls]
+        for call in calls:
+            if call.call_id and call.call_id in outputs:
+                groups.append(_pair(call, outputs[call.call_id], output_items.get(call.call_id)))
+    kept: list[Item] = []
+    tokens = 0
+    for group in reversed(groups):
+        tokens += sum(map(_tokens, group))
+        if max_items is not None and len(kept) + len(group) > max_items:
+            break
+        if max_tokens is not None and tokens > max_tokens:
+            break
+        kept = group + kept
+    return [{"type": "conversation.item.create", "item": item} for item in kept]
+
+
+def _calls(
+    items: Iterable[ConversationItem], responses: Iterable[ConversationResponse]
+) -> tuple[dict[str | None, str], dict[str, list[ConversationItem]]]:
+    """Find the items of outputs by `call_id`, and the calls that follow an item unseen."""
+    output_items: dict[str | None, str] = {}
+    for item in items:
+        if item.type == "function_call_output":
+            output_items[item.call_id] = item.id
+    calls_after: dict[str, list[ConversationItem]] = {}
+    for response in responses:
+        placed = [item for item in response.items if item.is_in_conversation]
+        if placed:
+            unseen = [call for call in response.calls if not call.is_in_conversation]
+            calls_after[placed[-1].id] = unseen
+    return output_items, calls_after
+
+
+def _message(item: ConversationItem, content_type: str) -> Item | None:
+    content: list[dict[str, str]] = []
+    for part in item.parts.values():
+        text = part.text or part.transcript
+        if text and part.truncated_ms != 0:
+            content.append({"type": content_type, "text": text})
+    if not content:
+        return None
+    message: Item = {"type": "message", "role": item.role, "content": content}
+    return _with_id(message, item.id)
+
+
+def _pair(call: ConversationItem, output: str, output_id: str | None) -> list[Item]:
+    name = {"name": call.name or "", "arguments": call.arguments or "{}"}
+    called: Item = {"type": "function_call", "call_id": call.call_id, **name}
+    returned: Item = {"type": "function_call_output", "call_id": call.call_id, "output": output}
+    return [_with_id(called, call.id), _with_id(returned, output_id)]
+
+
+def _with_id(item: Item, item_id: str | None) -> Item:
+    if item_id and len(item_id) <= _MAX_ID:
+        return {"id": item_id, **item}
+    return item
+
+
+def _tokens(item: Item) -> int:
+    texts = [item.get("arguments", ""), item.get("output", "")]
+    for part in item.get("content", []):
+        texts.append(part["text"])
+    return len("".join(texts).encode(errors="replace")) // _BYTES_PER_TOKEN + 1
