@@ -18,7 +18,7 @@ BENCH_VENV = $(PYTHON) -m venv $(BENCH) && \
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help generate upstream changes check test test-lowest clients lint types \
+.PHONY: help generate fragment upstream changes check test test-lowest clients lint types \
 	docs demo fuzz bench load servers browser build pins clean
 
 help: ## list the targets
@@ -31,6 +31,10 @@ upstream: $(INSTALLED) ## compare with what is published; SPEC=file.yaml BASE=ol
 	@$(BIN)/python openapi/upstream.py $(if $(FRAGMENT),--fragment $(FRAGMENT)) \
 		$(if $(SPEC),--spec $(SPEC)) $(if $(BASE),--base $(BASE)) \
 		$(if $(FORMAT),--format $(FORMAT)) $(if $(APPLY),--apply)
+
+fragment: $(INSTALLED) ## cut a fragment out of a published document; SPEC=file NAME=x TAG=y PATHS=/z SCHEMAS="A B"
+	@$(BIN)/python openapi/fragment.py --spec $(SPEC) --name $(NAME) $(if $(TAG),--tag $(TAG)) \
+		$(if $(PATHS),--paths $(PATHS)) $(if $(SCHEMAS),--schemas $(SCHEMAS))
 
 changes: $(INSTALLED) ## list what breaks and what is new since the last release tag, or SINCE=revision; CHECK=1
 	@$(BIN)/python openapi/changes.py $(if $(SINCE),--since $(SINCE)) $(if $(CHECK),--check)

@@ -1,0 +1,184 @@
+"""Cut a part of a published OpenAPI document out, as a fragment: `make fragment`.
+
+It takes the operations of a tag (`TAG`) or below a path (`PATHS`), the webhooks and the unions
+whose names begin like the tag, the schemas of `SCHEMAS`, and all that these lead to. Without any of
+them it takes the whole document. `make generate DRAFT=1` then shows what is left to write.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.scalarstring import walk_tree
+
+import spec
+
+COMPONENT = re.compile("#/components/([^/]+)/([^/]+)")
+Operation = dict[str, Any]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--spec", type=Path, required=True, help="the OpenAPI document")
+    parser.add_argument("--name", required=True, help="the protocol, as in openapi/NAME.yaml")
+    parser.add_argument("--tag", help="take the operations that have this tag")
+    parser.add_argument("--paths", help="take the operations whose paths begin like this")
+    parser.add_argument("--schemas", nargs="*", default=[], help="take these schemas, too")
+    arguments = parser.parse_args()
+    try:
+        target = Path("openapi") / f"{arguments.name}.yaml"
+        if target.exists():
+            raise spec.SpecError(f"{target} exists; remove it, or choose another NAME")
+        document = read_published(arguments.spec)
+        fragment = select(document, arguments.tag, arguments.paths, arguments.schemas)
+        write_fragment(fragment, target)
+    except spec.SpecError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    operations = sum(1 for _ in spec.operations(fragment))
+    schemas = len(fragment["components"]["schemas"])
+    print(f"{target}: {operations} operations and {schemas} schemas")
+    return 0
+
+
+def read_published(path: Path) -> dict[str, Any]:
+    """Read an OpenAPI 3 document, whose `paths` and `components.schemas` may be missing."""
+    document = spec.load(path)
+    if not str(document.get("openapi", "")).startswith("3."):
+        raise spec.SpecError(f"{path}: not an OpenAPI 3 document")
+    components = document.get("components") or {}
+    schemas = components.get("schemas") or {}
+    paths = document.get("paths") or {}
+    return {**document, "paths": paths, "components": {**components, "schemas": schemas}}
+
+
+def select(
+    document: dict[str, Any], tag: str | None, prefix: str | None, names: Iterable[str]
+) -> dict[str, Any]:
+    """Return what a tag, a prefix of paths and names of schemas lead to; without these, all."""
+    names = list(names)
+    if not (tag or prefix or names):
+        return document
+    for name in names:
+        if name not in document["components"]["schemas"]:
+            raise spec.SpecError(f"there is no schema {name!r}")
+    if tag:
+        names += unions_of(tag, document)
+
+    def is_kept(path: str, operation: Operation) -> bool:
+        has_tag = tag is not None and tag in operation.get("tags", [])
+        return has_tag or (prefix is not None and path.startswith(prefix))
+
+    def is_kept_webhook(name: str) -> bool:
+        return tag is not None and name.lower().startswith(tag.lower())
+
+    found = cut(document, is_kept, is_kept_webhook, names)
+    if not found["paths"] and not found["components"].get("schemas"):
+        tags = {tag for _place, each in spec.operations(document) for tag in each.get("tags", [])}
+        raise spec.SpecError(f"no operation is chosen; the tags are {', '.join(sorted(tags))}")
+    return found
+
+
+def unions_of(tag: str, document: dict[str, Any]) -> list[str]:
+    """Return the unions that begin with a tag's name, as those of events do.
+
+    No operation leads to them: they travel over a connection.
+    """
+    schemas = document["components"]["schemas"]
+    return [name for name in schemas if name.startswith(tag) and spec.members(schemas[name])]
+
+
+def cut(
+    document: dict[str, Any],
+    is_kept: Callable[[str, Operation], bool],
+    is_kept_webhook: Callable[[str], bool],
+    names: Iterable[str],
+) -> dict[str, Any]:
+    """Return a document of some operations, webhooks and schemas, and all that these lead to."""
+    paths = {}
+    for path, item in document["paths"].items():
+        kept = {
+            key: value
+            for key, value in item.items()
+            if key not in spec.METHODS or is_kept(path, value)
+        }
+        if any(method in kept for method in spec.METHODS):
+            paths[path] = kept
+    webhooks = {
+        name: item for name, item in document.get("webhooks", {}).items() if is_kept_webhook(name)
+    }
+    roots = [("schemas", name) for name in names]
+    roots += components_in([paths, webhooks])
+    roots += [("securitySchemes", name) for name in security_schemes(document, paths)]
+    components = document["components"]
+
+    def uses(key: tuple[str, str]) -> Iterable[tuple[str, str]]:
+        kind, name = key
+        return components_in(components.get(kind, {}).get(name, {}))
+
+    reached = spec.reachable(roots, uses)
+    result = {key: value for key, value in document.items() if key not in ("tags", "webhooks")}
+    result["paths"] = paths
+    if webhooks:
+        result["webhooks"] = webhooks
+    used_tags = {tag for _place, each in spec.operations(result) for tag in each.get("tags", [])}
+    result["tags"] = [tag for tag in document.get("tags", []) if tag.get("name") in used_tags]
+    result["components"] = {
+        kind: {name: value for name, value in group.items() if (kind, name) in reached}
+        for kind, group in components.items()
+        if kind == "schemas" or any((kind, name) in reached for name in group)
+    }
+    return result
+
+
+def components_in(node: Any) -> Iterator[tuple[str, str]]:
+    """Yield the kind and name of each component to which a node refers."""
+    for _place, each in spec.walk(node):
+        references = [each.get("$ref")]
+        discriminator = each.get("discriminator")
+        if isinstance(discriminator, dict):
+            references += (discriminator.get("mapping") or {}).values()
+        for reference in references:
+            found = COMPONENT.match(str(reference))
+            if found:
+                yield found[1], found[2].replace("~1", "/").replace("~0", "~")
+
+
+def security_schemes(document: dict[str, Any], paths: dict[str, Any]) -> set[str]:
+    """Return the names of the schemes that a document and operations require."""
+    required = list(document.get("security", []))
+    for _place, operation in spec.operations({"paths": paths}):
+        required += operation.get("security", [])
+    return {name for alternative in required for name in alternative}
+
+
+def write_fragment(document: dict[str, Any], path: Path) -> None:
+    """Write a document as YAML, in the order in which it was."""
+    # Without the anchors of what is shared, and with dates and the keys of statuses as text.
+    plain = json.loads(json.dumps(document, default=str))
+    mark_events(plain["components"]["schemas"])
+    walk_tree(plain)  # text of several lines as a block
+    yaml = YAML()
+    yaml.width = 100
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    with path.open("w", encoding="utf-8") as file:
+        yaml.dump(plain, file)
+
+
+def mark_events(schemas: dict[str, Any]) -> None:
+    """Say of the unions that are called like unions of events that they are."""
+    for name, schema in schemas.items():
+        found = re.search("(Server|Client)Event$", name)
+        if found and spec.members(schema):
+            schema.setdefault("x-events", found[1].lower())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
