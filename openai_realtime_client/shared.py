@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from openai_realtime_client.core.errors import InvalidModelError as InvalidModelError
     from openai_realtime_client.core.errors import InvalidResponseError as InvalidResponseError
     from openai_realtime_client.core.errors import MessageTooBigError as MessageTooBigError
+    from openai_realtime_client.core.errors import MissingDependencyError as MissingDependencyError
     from openai_realtime_client.core.errors import NotFoundError as NotFoundError
     from openai_realtime_client.core.errors import ProtocolRefusedError as ProtocolRefusedError
     from openai_realtime_client.core.errors import RateLimitError as RateLimitError

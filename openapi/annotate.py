@@ -433,8 +433,7 @@ def _annotate_result(
     elif returns == "str" and "json" not in kind:
         decode = "bytes.decode"
     else:
-        is_model = "properties" in schemas.get(returns, {})
-        decode = f"{returns}.from_json" if is_model else f"decoder({returns})"
+        decode = f"decoder({returns})"
     name = next(iter(sorted(references(schema))), None)
     link = f"**{returns}**".replace("[", "\\[")
     operation["x-returns"] = returns

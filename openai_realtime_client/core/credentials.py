@@ -1,19 +1,14 @@
-"""Keys, headers and URLs of servers: one set of checks for WebSocket and HTTP.
-
-No function here has a secret in a local variable when it raises: tools that report errors show
-local variables.
-"""
+"""Keys, headers and URLs of servers: one set of checks for WebSocket and HTTP."""
 
 from __future__ import annotations
 
+import os
 import re
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from inspect import isawaitable, iscoroutine
 from ipaddress import ip_address
-from logging import LogRecord
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from pydantic import SecretStr
@@ -25,16 +20,12 @@ __all__ = [
     "BaseUrl",
     "Credential",
     "Headers",
-    "Hidden",
     "HiddenKey",
     "Key",
+    "as_mapping",
     "awaited",
     "called",
-    "hidden",
-    "without_traceback",
 ]
-
-T = TypeVar("T")
 
 # asyncio connections also take a coroutine function, threads and HTTP do not.
 Key = str | Callable[[], str] | Callable[[], Awaitable[str]]
@@ -43,51 +34,47 @@ HiddenKey = SecretStr | Callable[[], Any]
 # One of these among the caller's headers takes the place of a key.
 _CREDENTIALS = {"authorization", "api-key", "cookie", "proxy-authorization"}
 _SECRET_NAME = re.compile(r"auth|key|token|secret|cookie|passw|credential|^sig", re.IGNORECASE)
-# Whatever the header is called, a word of this length may be a key.
-_SECRET_LENGTH = 20
+# The service's keys and client secrets, whatever they are called.
+_SECRET_VALUE = re.compile(r"\b(?:sk-|ek_)")
+# A shorter text may stand in a message by chance.
+_MIN_CONCEALED = 16
+_MIN_CONCEALED_START = 8
+# RFC 9110, sections 5.1 and 5.5.
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_ACCOUNT_HEADERS = {
+    "OpenAI-Organization": "OPENAI_ORG_ID",
+    "OpenAI-Project": "OPENAI_PROJECT_ID",
+}
+_DEFAULT_PORTS = {"ws": 80, "http": 80, "wss": 443, "https": 443}
+# Where sessions and calls are. Some settings show it as the end of a server's URL.
+_REALTIME_PATH = "/realtime"
 
 
-class Hidden(dict[str, T]):
-    """A dictionary whose values are not in its repr, and so in no traceback."""
+class Headers(dict[str, str]):
+    """The headers of a request.
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(map(str, self))})"
+    Args:
+        headers: Values by name.
+        secrets: Credentials that the request has elsewhere, as in its URL.
 
+    Raises:
+        ConnectionSettingsError: `headers` is not a mapping of strings.
+    """
 
-class Headers(Hidden[str]):
-    """Headers of a request, with secrets among them."""
-
-    is_mapping = True
-    # Secrets of the request that stand elsewhere, such as in its URL.
-    elsewhere: tuple[SecretStr, ...] = ()
-
-    @classmethod
-    def of(cls, headers: Mapping[str, str] | None) -> Self:
-        """Take a caller's headers. It never raises: that frame still holds the original."""
-        if isinstance(headers, cls):
-            return headers
-        try:
-            return cls(headers or {})
-        except (TypeError, ValueError):
-            invalid = cls()
-            invalid.is_mapping = False
-            return invalid
+    def __init__(
+        self, headers: Mapping[str, str] | None = None, secrets: Iterable[str] = ()
+    ) -> None:
+        super().__init__(as_mapping("headers", headers))
+        self._secrets = tuple(secrets)
 
     def __repr__(self) -> str:
-        # What is not a valid name may be a whole line, with the value.
-        return f"Headers({', '.join(name if _is_name(name) else '?' for name in self)})"
+        return f"Headers({', '.join(self)})"
 
     @property
     def has_credential(self) -> bool:
         """Whether one of the headers takes the place of a key."""
-        return any(str(name).lower() in _CREDENTIALS for name in self)
-
-    @property
-    def has_secret(self) -> bool:
-        """Whether one of the headers should not go over the network unencrypted."""
-        return any(_SECRET_NAME.search(str(name)) for name in self)
+        return any(name.lower() in _CREDENTIALS for name in self)
 
     def check(self) -> None:
         """Check names and values before anything is sent.
@@ -95,41 +82,69 @@ class Headers(Hidden[str]):
         Raises:
             ConnectionSettingsError: A header cannot be sent as it is. The message has no value.
         """
-        if not self.is_mapping:
-            raise ConnectionSettingsError("headers must be a mapping of names to values")
-        if not all(map(_is_name, self)):
-            raise ConnectionSettingsError(
-                "the name of a header has a character that HTTP does not allow"
-            )
-        for name in self:
-            if not isinstance(self[name], str):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise ConnectionSettingsError(f"the value of the header {name} must be a str")
-            if not _HEADER_VALUE.fullmatch(self[name]):
+        lower_names = set[str]()
+        for name, value in self.items():
+            if not _HEADER_NAME.fullmatch(name):
+                raise ConnectionSettingsError(
+                    "a header's name has a character that HTTP does not allow"
+                )
+            if not _HEADER_VALUE.fullmatch(value):
                 raise ConnectionSettingsError(
                     f"the value of the header {name} has a character that HTTP does not allow"
                 )
-        if len({name.lower() for name in self}) < len(self):
-            raise ConnectionSettingsError("a header is given twice, in different case")
+            if name.lower() in lower_names:
+                raise ConnectionSettingsError(f"the header {name} is given twice")
+            lower_names.add(name.lower())
 
     def replaced_by(self, other: Mapping[str, str]) -> Headers:
-        """Add the headers of `other`, which win whatever the case of their names."""
-        names = {str(name).lower() for name in other}
-        return Headers({n: self[n] for n in self if str(n).lower() not in names} | dict(other))
+        """Return these headers with those of `other`, which win whatever the case of names."""
+        names = {name.lower() for name in other}
+        kept = {name: value for name, value in self.items() if name.lower() not in names}
+        return Headers({**kept, **other}, self._secrets)
 
     def conceal(self, text: str) -> str:
-        """Replace each credential that a server repeats in `text` by `***`."""
-        for secret in self._secrets():
-            text = _concealed(text, secret)
+        """Return `text` with `***` for each credential of the request that a server repeats."""
+        words = [(name, value.strip().rpartition(" ")[2]) for name, value in self.items()]
+        secrets = [*self._secrets, *secret_values(words)]
+        # The longest first: one may be a part of another.
+        for secret in sorted(secrets, key=len, reverse=True):
+            if len(secret) >= _MIN_CONCEALED:
+                text = _concealed(text, secret)
         return text
 
-    def _secrets(self) -> list[str]:
-        words = [(name, value.strip().rpartition(" ")[2]) for name, value in self.items()]
-        found = [
-            word for name, word in words if _SECRET_NAME.search(name) or len(word) >= _SECRET_LENGTH
-        ]
-        found += [secret.get_secret_value() for secret in self.elsewhere]
-        # The longest first: one may be a part of another.
-        return sorted(filter(None, found), key=len, reverse=True)
+
+def as_mapping(what: str, values: Mapping[str, str] | None) -> dict[str, str]:
+    """Return a copy of a mapping of strings.
+
+    Raises:
+        ConnectionSettingsError: `values` is something else. The message has no value.
+    """
+    if values is None:
+        return {}
+    if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConnectionSettingsError(f"{what} must be a mapping of names to values")
+    copy = dict(values)
+    for name, value in copy.items():
+        if not isinstance(name, str) or not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConnectionSettingsError(f"{what}: names and values must be strings")
+    return copy
+
+
+def account_headers() -> dict[str, str]:
+    """Return the headers of the organization and project that the environment names."""
+    headers = dict[str, str]()
+    for header, variable in _ACCOUNT_HEADERS.items():
+        value = os.environ.get(variable)
+        if value:
+            headers[header] = value
+    return headers
+
+
+def secret_values(values: Iterable[tuple[str, str]]) -> list[str]:
+    """Return those of some named values that look like credentials, by name or by value."""
+    return [
+        value for name, value in values if _SECRET_NAME.search(name) or _SECRET_VALUE.search(value)
+    ]
 
 
 class Credential(NamedTuple):
@@ -140,9 +155,19 @@ class Credential(NamedTuple):
     key: HiddenKey | None
 
     @classmethod
-    def bearer(cls, key: Any) -> Self:
-        """`Authorization: Bearer KEY`."""
-        return cls("Authorization", "Bearer ", hidden(key))
+    def of(cls, key: Any, header: str = "Authorization", prefix: str = "Bearer ") -> Self:
+        """Make one of a key or a function that returns it.
+
+        Raises:
+            ConnectionSettingsError: `key` is something else.
+        """
+        if isinstance(key, str):
+            key = SecretStr(key)
+        if not (key is None or isinstance(key, SecretStr) or callable(key)):
+            raise ConnectionSettingsError(
+                f"a key must be a str or a function, not {type(key).__name__}"
+            )
+        return cls(header, prefix, key)
 
     @property
     def is_secret(self) -> bool:
@@ -152,11 +177,13 @@ class Credential(NamedTuple):
         return self.key is not None
 
     def headers(self, key: SecretStr | None) -> Headers:
-        """The header that carries `key`, which is the value of `self.key`."""
+        """Return the header that carries `key`, which is the value of `self.key`."""
         if key is None or not key.get_secret_value():
             return Headers()
         if re.search(r"[^\x21-\x7e]", key.get_secret_value()):
-            raise ConnectionSettingsError("the key has a space or a line break in it")
+            raise ConnectionSettingsError(
+                "the key has a space, a line break or a character that is not ASCII"
+            )
         return Headers({self.header: self.prefix + key.get_secret_value()})
 
 
@@ -180,11 +207,12 @@ class BaseUrl:
         """The URL, without the values of its user, password and query."""
         try:
             parts = self._parts
-            user = "***@" if "@" in parts.netloc else ""
-            query = "?***" if parts.query else ""
-            return f"{parts.scheme}://{user}{parts.netloc.rpartition('@')[2]}{parts.path}{query}"
+            _, at, server = parts.netloc.rpartition("@")
         except ValueError:
             return "an invalid URL"
+        user = "***@" if at else ""
+        query = "?***" if parts.query else ""
+        return f"{parts.scheme}://{user}{server}{parts.path}{query}"
 
     @property
     def _parts(self) -> SplitResult:
@@ -199,13 +227,26 @@ class BaseUrl:
         except (AttributeError, TypeError, ValueError):  # from what is not a str
             scheme = host = None
         if not scheme or not host:
-            raise ConnectionSettingsError(f"a server's URL is like {self._secure}://HOST:PORT/v1")
+            raise ConnectionSettingsError(
+                f"invalid server URL; expected {self._secure}://HOST[:PORT]/v1"
+            )
         return scheme
 
     @property
     def host(self) -> str:
         """The name or address of the server."""
         return self._parts.hostname or ""
+
+    @property
+    def where(self) -> str:
+        """The server for messages: `HOST:PORT`."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self._parts.port or _DEFAULT_PORTS[self.scheme]}"
+
+    @property
+    def path(self) -> str:
+        """The path that others are appended to."""
+        return self._parts.path
 
     @property
     def is_loopback(self) -> bool:
@@ -223,29 +264,40 @@ class BaseUrl:
         except (AttributeError, TypeError, ValueError):  # from what is not a str
             return False
 
-    @property
-    def secrets(self) -> tuple[SecretStr, ...]:
-        """The password, and each parameter of the query that looks like a key."""
-        query = parse_qsl(self._parts.query)
-        found = [SecretStr(value) for name, value in query if _SECRET_NAME.search(name)]
-        password = unquote(self._parts.password or "")
-        return (*found, SecretStr(password)) if password else tuple(found)
+    def replaced(self, path: str, without: Iterable[str]) -> BaseUrl:
+        """Return this URL with another path, and without some parameters of its query."""
+        query = [(name, value) for name, value in self._own_query() if name not in without]
+        url = urlunsplit(self._parts._replace(path=path, query=urlencode(query)))
+        return BaseUrl(url, self._schemes, self._secure)
 
     def join(self, path: str, query: Mapping[str, str]) -> str:
-        """Append a path and a query, which wins over the URL's own parameters of the same name."""
-        added = urlencode(query)
-        own = parse_qsl(self._parts.query, keep_blank_values=True)
-        kept = urlencode([(name, value) for name, value in own if name not in query])
-        path = self._parts.path.rstrip("/") + path
-        netloc = self._parts.netloc.rpartition("@")[2]
-        return urlunsplit((self.scheme, netloc, path, "&".join(filter(None, [kept, added])), ""))
+        """Append a path and a query, which wins over the URL's own parameters of the same name.
 
-    def check(self, credential: Credential, own: Headers, *, allow_insecure: bool) -> None:
+        The part of `path` that the URL ends in already is not repeated.
+        """
+        base = self._parts.path.rstrip("/").removesuffix(path)
+        if path.startswith(_REALTIME_PATH):
+            base = base.removesuffix(_REALTIME_PATH)
+        kept = urlencode([(name, value) for name, value in self._own_query() if name not in query])
+        added = urlencode(query)
+        netloc = self._parts.netloc.rpartition("@")[2]
+        joined_query = "&".join(filter(None, [kept, added]))
+        return urlunsplit((self.scheme, netloc, base + path, joined_query, ""))
+
+    def check(
+        self,
+        credential: Credential,
+        own: Headers,
+        *,
+        others: Iterable[tuple[str, str]] = (),
+        allow_insecure: bool,
+    ) -> None:
         """Check what would be sent to this URL, before any function for a key is called.
 
         Args:
             credential: The key, of which `own` may take the place.
             own: The caller's headers.
+            others: What else is sent, as names and values.
             allow_insecure: Whether a secret may go to another machine without encryption.
 
         Raises:
@@ -254,8 +306,8 @@ class BaseUrl:
         """
         own.check()
         scheme = self.scheme
-        is_secret = self.has_user or self.secrets or credential.is_secret or own.has_secret
-        if scheme != self._secure and is_secret and not (allow_insecure or self.is_loopback):
+        has_secret = credential.is_secret or self.secrets([*own.items(), *others])
+        if scheme != self._secure and has_secret and not (allow_insecure or self.is_loopback):
             raise ConnectionSettingsError(
                 f"a key would go over {scheme}:// unencrypted: use {self._secure}://, "
                 "or pass `allow_insecure=True`"
@@ -265,8 +317,22 @@ class BaseUrl:
                 "the URL has a user or a password, and there is a key, too: pass only one of them"
             )
 
+    def secrets(self, others: Iterable[tuple[str, str]] = ()) -> list[str]:
+        """Return the user and password, and what looks like a credential in the query or `others`.
+
+        Args:
+            others: What else is sent, as names and values.
+        """
+        user = [unquote(self._parts.username or ""), unquote(self._parts.password or "")]
+        return [*filter(None, user), *secret_values([*self._own_query(), *others])]
+
     def authorize(
-        self, defaults: Headers, credential: Credential, key: SecretStr | None, own: Headers
+        self,
+        defaults: Mapping[str, str],
+        credential: Credential,
+        key: SecretStr | None,
+        own: Headers,
+        others: Iterable[tuple[str, str]] = (),
     ) -> Headers:
         """Put together the headers of a request.
 
@@ -275,58 +341,35 @@ class BaseUrl:
             credential: How a key is sent.
             key: The key, or `None` where `own` takes its place.
             own: The caller's headers, which win.
+            others: What else is sent, as names and values.
         """
-        headers = defaults.replaced_by(credential.headers(key))
+        headers = Headers({**account_headers(), **defaults}, self.secrets(others))
+        headers = headers.replaced_by(credential.headers(key))
         if self.has_user:
-            headers["Authorization"] = self._basic()
-        headers = headers.replaced_by(own)
-        headers.elsewhere = self.secrets
-        return headers
+            pair = (self._parts.username, self._parts.password)
+            text = ":".join(unquote(part or "") for part in pair)
+            headers["Authorization"] = f"Basic {b64encode(text.encode()).decode()}"
+        return headers.replaced_by(own)
 
-    def _basic(self) -> str:
-        parts = (self._parts.username, self._parts.password)
-        pair = ":".join(unquote(part or "") for part in parts)
-        return f"Basic {b64encode(pair.encode()).decode()}"
-
-
-def without_traceback(record: LogRecord) -> bool:
-    """A filter for loggers of libraries: tracebacks give way to the name of the exception."""
-    if record.exc_info and record.exc_info[0]:
-        record.msg = f"{record.getMessage()}: {record.exc_info[0].__name__}"
-        record.args = record.exc_info = record.exc_text = None
-    return True
-
-
-def hidden(key: Any) -> HiddenKey | None:
-    """Wrap a key so that no repr shows it. One of a wrong type is refused when it is used."""
-    if isinstance(key, str):
-        return SecretStr(key)
-    if key is None or isinstance(key, SecretStr):
-        return key
-    return key if callable(key) else partial(_refuse_type, type(key).__name__)
+    def _own_query(self) -> list[tuple[str, str]]:
+        return parse_qsl(self._parts.query, keep_blank_values=True)
 
 
 def called(key: HiddenKey | None) -> SecretStr | None:
-    """The value of a key, which may come from a function."""
-    return _checked(key()) if callable(key) else key
+    """Return the value of a key, which may come from a function."""
+    if callable(key):
+        return _checked(key())
+    return key
 
 
 async def awaited(key: HiddenKey | None) -> SecretStr | None:
-    """The value of a key, which may come from a function or a coroutine function."""
-    return _checked(await _result(key)) if callable(key) else key
-
-
-async def _result(function: Callable[[], Any]) -> Any:
-    value = function()
-    return await value if isawaitable(value) else value
-
-
-def _is_name(name: Any) -> bool:
-    return isinstance(name, str) and _HEADER_NAME.fullmatch(name) is not None
-
-
-def _refuse_type(name: str) -> None:
-    raise ConnectionSettingsError(f"a key must be a str or a function, not {name}")
+    """Return the value of a key, which may come from a function or a coroutine function."""
+    if not callable(key):
+        return key
+    value = key()
+    if isawaitable(value):
+        value = await value
+    return _checked(value)
 
 
 def _checked(key: Any) -> SecretStr:
@@ -334,15 +377,15 @@ def _checked(key: Any) -> SecretStr:
         return SecretStr(key)
     if iscoroutine(key):
         key.close()
-    name = type(key).__name__
-    del key
-    raise ConnectionSettingsError(f"the function for a key gave a {name}, not a str")
+    raise ConnectionSettingsError(
+        f"the function for a key returned a {type(key).__name__}, not a str"
+    )
 
 
 def _concealed(text: str, secret: str) -> str:
     text = text.replace(secret, "***")
-    # The reason of a close frame has room for 123 bytes, which may end in the midst of a key.
-    for length in range(len(secret) - 1, 7, -1):
+    # Close reasons are limited to 123 bytes, so a key at the end may be truncated.
+    for length in range(len(secret) - 1, _MIN_CONCEALED_START - 1, -1):
         if text.endswith(secret[:length]):
             return text[:-length] + "***"
     return text

@@ -6,6 +6,7 @@ Only what a caller can do something about has a class of its own:
     ├── InvalidModelError (a ValueError): JSON does not fit a model
     │   └── InvalidEventError: a message is not an event
     ├── ConnectionSettingsError (a ValueError): wrong arguments; nothing was sent
+    ├── MissingDependencyError (an ImportError): a feature needs another package
     ├── RealtimeConnectionError
     │   ├── ConnectionFailedError: no server was reached
     │   │   └── HandshakeRefusedError: the server answered with an HTTP status
@@ -36,7 +37,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from typing_extensions import Self
@@ -60,6 +61,7 @@ __all__ = [
     "InvalidModelError",
     "InvalidResponseError",
     "MessageTooBigError",
+    "MissingDependencyError",
     "NotFoundError",
     "ProtocolRefusedError",
     "RateLimitError",
@@ -74,12 +76,37 @@ __all__ = [
 _MOST_PROBLEMS = 10
 
 
+class ResponseHeaders(dict[str, str]):
+    """The headers of a response, in lower case and found in any case."""
+
+    def __init__(self, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__()
+        for name, value in (headers or {}).items():
+            self[name.lower()] = value
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.lower())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and super().__contains__(name.lower())
+
+    if not TYPE_CHECKING:  # checkers know the overloads of `dict`
+
+        def get(self, name: str, default: Any = None) -> Any:
+            """Return the value of a header, or `default`."""
+            return super().get(name.lower(), default)
+
+
 class RealtimeError(Exception):
     """The base of all errors of the package."""
 
 
 class ConnectionSettingsError(RealtimeError, ValueError):
     """The arguments do not make a connection or a request. Nothing was sent."""
+
+
+class MissingDependencyError(RealtimeError, ImportError):
+    """A package that a feature needs is missing or too old."""
 
 
 class InvalidModelError(RealtimeError, ValueError):
@@ -181,27 +208,43 @@ class ConnectionFailedError(RealtimeConnectionError):
 
 
 class HandshakeRefusedError(ConnectionFailedError):
-    """The server answered, and not with a WebSocket.
+    """The server, or a proxy, answered with an HTTP status in place of a WebSocket.
 
-    `status` is the HTTP status, `headers` (names in lower case) and `body` are the answer's.
+    `status`, `headers` (found in any case) and `body` are those of the response; `where` names who
+    refused, as `HOST:PORT` or as `the proxy to HOST:PORT`.
     """
 
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    def __init__(
+        self, status: int, headers: Mapping[str, str], body: bytes, where: str = "the server"
+    ) -> None:
         self.status = status
-        self.headers = {name.lower(): value for name, value in headers.items()}
+        self.headers = ResponseHeaders(headers)
         self.body = body
-        super().__init__(status, self.headers, body)
+        self.where = where
+        super().__init__(status, self.headers, body, where)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.status})"
 
     def __str__(self) -> str:
-        return f"the server refused with HTTP {self.status}{_message(self.body)}"
+        text = f"{self.where} refused with HTTP {self.status}"
+        location = self.headers.get("location")
+        if location and 300 <= self.status < 400:
+            # A query may hold a key.
+            text += f", location: {location.partition('?')[0]:.200}"
+        error = error_in(self.body)
+        message = error.get("message") if is_object(error) else error
+        return f"{text}: {message:.200}" if isinstance(message, str) else text
 
     @property
     def request_id(self) -> str | None:
         """The service's id of the request, to quote to its support."""
         return self.headers.get("x-request-id")
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait before another try, from `Retry-After` or `Retry-After-Ms`."""
+        return wait_seconds(self.headers)
 
 
 class ConnectionClosedError(RealtimeConnectionError):
@@ -275,18 +318,11 @@ def closed(
     return _BY_CODE.get(code, ConnectionClosedError)(code, reason, unsent, audio_sent)
 
 
-def _message(body: bytes) -> str:
-    """The message of the service's error object, and never the whole body."""
-    error = error_in(body)
-    message = error.get("message") if is_object(error) else error
-    return f": {message:.200}" if isinstance(message, str) else ""
-
-
 class ApiError(RealtimeError):
     """A call failed. The message never holds the key or the whole body.
 
-    `status`, `reason`, `headers` (names in lower case) and `body` are the answer's; `status` is
-    `None` where there was no answer. `error` is the service's error object (`type`, `code`,
+    `status`, `reason`, `headers` (found in any case) and `body` are those of the response; `status`
+    is `None` where there was none. `error` is the service's error object (`type`, `code`,
     `message`, `param`) or empty.
     """
 
@@ -302,7 +338,7 @@ class ApiError(RealtimeError):
         super().__init__(message)
         self.status = status
         self.reason = reason
-        self.headers = {name.lower(): value for name, value in (headers or {}).items()}
+        self.headers = ResponseHeaders(headers)
         self.body = body
         self.error = _error_object(body)
 
@@ -313,15 +349,8 @@ class ApiError(RealtimeError):
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to wait before another try, from `Retry-After`, be it seconds or a date."""
-        value = self.headers.get("retry-after")
-        if value is None:
-            return None
-        try:
-            seconds = float(value)
-        except ValueError:
-            seconds = _seconds_until(value)
-        return max(0.0, seconds) if math.isfinite(seconds) else None
+        """Seconds to wait before another try, from `Retry-After` or `Retry-After-Ms`."""
+        return wait_seconds(self.headers)
 
 
 class ApiConnectionError(ApiError):
@@ -376,7 +405,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 
 def error_for(status: int, reason: str, headers: Mapping[str, str], body: bytes) -> ApiError:
-    """The error of an HTTP answer that is not a success, in which nothing is secret any more."""
+    """Return the error of a response that is no success. Nothing in it may be secret."""
     kind = _BY_STATUS.get(status, ServiceError if status >= 500 else ApiError)
     error = _error_object(body)
     details = [str(error[key]) for key in ("code", "message") if error.get(key)]
@@ -384,8 +413,27 @@ def error_for(status: int, reason: str, headers: Mapping[str, str], body: bytes)
     return kind(message[:500], status=status, reason=reason, headers=headers, body=body)
 
 
+def wait_seconds(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds of `Retry-After-Ms`, or of `Retry-After`, which may be a date."""
+    milliseconds = _number(headers.get("retry-after-ms", ""))
+    if math.isfinite(milliseconds):
+        return max(0.0, milliseconds / 1000)
+    value = headers.get("retry-after", "")
+    seconds = _number(value)
+    if math.isnan(seconds) and value:
+        seconds = _seconds_until(value)
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
 def _seconds_until(date: str) -> float:
-    # Here, because few programs need it, and importing it takes time.
+    # Imported here: few programs need it, and it takes time.
     from dateutil import parser as date_parser
 
     try:

@@ -5,7 +5,7 @@ A JSON object with a string `type` never raises: what does not fit the schema st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from itertools import count
 from threading import Lock
@@ -19,7 +19,7 @@ from openai_realtime_client.core.errors import InvalidEventError, problems
 from openai_realtime_client.core.json_types import Path, is_object
 from openai_realtime_client.core.model import RealtimeModel, UnknownModel
 
-__all__ = ["EventParser", "Mismatch", "UnknownEvent", "validate_leniently"]
+__all__ = ["EventParser", "Mismatch", "UnknownEvent", "put_back", "validate_leniently"]
 
 Event = TypeVar("Event")
 
@@ -82,8 +82,7 @@ class EventParser(Generic[Event]):
         event, mismatches = validate_leniently(self._validator.validate_python, wire, in_union=True)
         if event is None:
             return _unknown_event(wire)
-        for mismatch in reversed(mismatches):
-            _put_back(event, mismatch)
+        put_back(event, mismatches)
         return cast(Event, event)
 
     def _add(self, kind: str) -> bool:
@@ -173,8 +172,7 @@ def validate_leniently(
             if not any(taken):
                 break
             mismatches += filter(None, taken)
-    for mismatch in reversed(mismatches):
-        _put_back(wire, mismatch)
+    put_back(wire, mismatches)
     return result, mismatches
 
 
@@ -201,6 +199,12 @@ def _replace_by_null(path: Path, wire: dict[str, Any]) -> Mismatch | None:
     mismatch = Mismatch(path, is_missing, None if is_missing else container[last])
     container[last] = None
     return mismatch
+
+
+def put_back(event: Any, mismatches: Sequence[Mismatch]) -> None:
+    """Give an event, or its JSON, the values that `validate_leniently` replaced."""
+    for mismatch in reversed(mismatches):
+        _put_back(event, mismatch)
 
 
 def _put_back(event: Any, mismatch: Mismatch) -> None:

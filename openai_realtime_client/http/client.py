@@ -1,9 +1,9 @@
-"""Requests from typed arguments, typed results from answers."""
+"""Requests from typed arguments, typed results from responses."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from pydantic import SecretStr
@@ -14,7 +14,6 @@ from urllib3.filepost import encode_multipart_formdata
 from openai_realtime_client.core.credentials import Headers
 from openai_realtime_client.core.encoding import dumped
 from openai_realtime_client.core.errors import (
-    ApiError,
     InvalidModelError,
     InvalidResponseError,
     error_for,
@@ -66,7 +65,7 @@ class ApiClient:
         accept: str = "application/json",
         timeout: float | None = None,
     ) -> ApiResponse[T]:
-        """Send one request, and `decode` the answer's body.
+        """Send one request, and `decode` the body of the response.
 
         Args:
             method: The HTTP method.
@@ -79,46 +78,58 @@ class ApiClient:
             body: Sent as JSON.
             parts: A form, each part with name, media type and value.
             raw_type: The media type with which a part that is the only one is sent bare.
-            accept: The header; no answer is refused for its media type.
-            timeout: Seconds for connecting and for each read, by default the configuration's.
+            accept: The header; no response is refused for its media type.
+            timeout: Seconds that the call may take, by default the configuration's.
 
         Raises:
             ApiError: The call failed.
             ConnectionSettingsError: The settings or headers make no safe request. None was sent.
             ValueError: An argument cannot be sent.
         """
-        headers = Headers.of(headers)
-        url = SecretStr(self._url(path, path_parameters or {}, query or {}))
+        given = _given(query or {})
+        url = SecretStr(self._url(path, path_parameters or {}, given))
         content, content_type = _content(body, parts, raw_type)
-        defaults = Headers({"Accept": accept, "User-Agent": _USER_AGENT})
+        defaults = {"Accept": accept, "User-Agent": _USER_AGENT}
         defaults.update(_given(header_parameters or {}))
         if content_type:
             defaults["Content-Type"] = content_type
-        sent = self.configuration.authorize(defaults, headers)
+        sent = self.configuration.authorize(defaults, Headers(headers), given)
         response = self._transport.request(method, url, sent, content, timeout)
         if not 200 <= response.status < 300:
-            raise _error(response, sent)
-        data, problem = _decoded(response, decode, self.configuration.max_size)
-        if problem is not None:
-            raise _error(response, sent, problem)
-        return ApiResponse(response.status, response.headers, cast(T, data), response.data)
+            raise error_for(**_concealed(response, sent))
+        if response.is_cut:
+            raise InvalidResponseError(
+                f"the response has more than {self.configuration.max_size:,} bytes: "
+                "raise `Configuration(max_size=…)`",
+                **_concealed(response, sent),
+            )
+        try:
+            data = decode(response.data)
+        except InvalidModelError as error:
+            raise InvalidResponseError(str(error), **_concealed(response, sent)) from None
+        except ValueError as error:
+            raise InvalidResponseError(
+                f"the response cannot be decoded ({type(error).__name__})",
+                **_concealed(response, sent),
+            ) from None
+        return ApiResponse(response.status, response.headers, data, response.data)
 
     def _url(
         self,
         path: str,
         path_parameters: Mapping[str, str],
-        query: Mapping[str, str | int | float | bool | None],
+        query: Mapping[str, str],
     ) -> str:
         for name, text in path_parameters.items():
-            # Even quoted, these would change the path: urllib3 and servers take them out of it.
+            # Even quoted, these change the path: urllib3 and servers take them out of it.
             if text in ("", ".", ".."):
                 raise ValueError(f"{name} cannot be {text!r}")
         parameters = {name: quote(text, safe="") for name, text in path_parameters.items()}
-        return self.configuration.base.join(path.format(**parameters), _given(query))
+        return self.configuration.base.join(path.format(**parameters), query)
 
 
 def _given(parameters: Mapping[str, str | int | float | bool | None]) -> dict[str, str]:
-    """The parameters that are given, as text."""
+    """Return the parameters that are given, as text."""
     return {
         name: str(value).lower() if isinstance(value, bool) else str(value)
         for name, value in parameters.items()
@@ -126,15 +137,14 @@ def _given(parameters: Mapping[str, str | int | float | bool | None]) -> dict[st
     }
 
 
-def _error(response: RawResponse, sent: Headers, problem: str | None = None) -> ApiError:
-    """The error of an answer, without the credentials that it repeats."""
-    details: dict[str, Any] = {
+def _concealed(response: RawResponse, sent: Headers) -> dict[str, Any]:
+    """Return what an error shows of a response, without the credentials that it repeats."""
+    return {
         "status": response.status,
         "reason": sent.conceal(response.reason),
         "headers": {name: sent.conceal(value) for name, value in response.headers.items()},
         "body": sent.conceal(response.data.decode("latin-1")).encode("latin-1"),
     }
-    return InvalidResponseError(problem, **details) if problem else error_for(**details)
 
 
 def _content(
@@ -142,7 +152,7 @@ def _content(
     parts: Sequence[tuple[str, str, RealtimeModel | Mapping[str, Any] | str | None]],
     raw_type: str | None,
 ) -> tuple[bytes | None, str | None]:
-    """A request's body and its media type."""
+    """Return the body of a request and its media type."""
     if body is not None:
         return _encode(body), "application/json"
     fields = [(name, kind, _encode(value)) for name, kind, value in parts if value is not None]
@@ -160,17 +170,3 @@ def _encode(value: RealtimeModel | Mapping[str, Any] | str) -> bytes:
     if isinstance(value, RealtimeModel):
         return value.to_json().encode()
     return value.encode() if isinstance(value, str) else dumped(value)
-
-
-def _decoded(
-    response: RawResponse, decode: Callable[[bytes], T], limit: int
-) -> tuple[T | None, str | None]:
-    """The result, or what is wrong with the answer. The error of `decode` would hold the answer."""
-    if response.is_cut:
-        return None, f"the answer has more than {limit:,} bytes: raise `Configuration(max_size=…)`"
-    try:
-        return decode(response.data), None
-    except InvalidModelError as error:
-        return None, str(error)
-    except ValueError as error:
-        return None, f"the answer cannot be decoded ({type(error).__name__})"

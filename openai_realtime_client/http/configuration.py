@@ -17,18 +17,22 @@ _SCHEMES = {"http": "http", "https": "https"}
 class Configuration:
     """Settings of an `ApiClient`, checked when a request is sent.
 
+    `OPENAI_ORG_ID` and `OPENAI_PROJECT_ID` are sent as headers.
+
     Args:
         host: The URL that all paths are appended to, by default `OPENAI_BASE_URL`, or else
             `https://api.openai.com/v1`. A user and password in it take the place of a key.
-        access_token: The key, or a function that gives one for each request (for keys that
-            rotate); by default `OPENAI_API_KEY`. `""` is for no key.
+        access_token: The key, or a function that returns one per request (for keys that rotate); by
+            default `OPENAI_API_KEY`. `""` is for no key.
         headers: Sent with every request. `Authorization` or `api-key` takes the place of a key.
-        timeout: Seconds to wait for a connection, and for each read.
+        timeout: Seconds that a call may take, from looking up the host to the last byte, retries
+            included.
         retries: What urllib3 takes, by default none: a repeated POST creates a second session.
-        proxy: The URL of a proxy, in which a user and password may stand.
+        proxy: The URL of a proxy, in which a user and password may stand. By default the one that
+            the environment names (`HTTPS_PROXY`, `NO_PROXY`, as for sessions); `""` is for none.
         ca_certs: The path of a PEM file that replaces the system's certificate authorities.
-        max_size: Bytes of an answer's body that are read at most, after decompression. A success
-            with more raises `InvalidResponseError`; the body of an error is cut there.
+        max_size: Maximum size of a response's body in bytes, after decompression. A larger success
+            raises `InvalidResponseError`; the body of an error is cut there.
         allow_insecure: Send a key over `http://` to another machine.
     """
 
@@ -50,11 +54,11 @@ class Configuration:
         )
         if access_token is None and not self.base.has_user:
             access_token = os.environ.get("OPENAI_API_KEY")
-        self.credential = Credential.bearer(access_token)
-        self.headers = Headers.of(headers)
+        self.credential = Credential.of(access_token)
+        self.headers = Headers(headers)
         self.timeout = timeout
         self.retries = retries
-        self.proxy = SecretStr(proxy) if proxy else None
+        self.proxy = None if proxy is None else SecretStr(proxy)
         self.ca_certs = ca_certs
         self.max_size = max_size
         self.allow_insecure = allow_insecure
@@ -67,12 +71,15 @@ class Configuration:
     def __repr__(self) -> str:
         return f"Configuration(host={self.host!r}, timeout={self.timeout!r})"
 
-    def authorize(self, defaults: Headers, own: Headers) -> Headers:
+    def authorize(
+        self, defaults: Mapping[str, str], own: Headers, query: Mapping[str, str]
+    ) -> Headers:
         """Put together the headers of one request, with the key.
 
         Args:
             defaults: What the client sends by default.
             own: The headers of the one call.
+            query: The parameters that the call adds to the URL.
 
         Raises:
             ConnectionSettingsError: These settings or headers make no safe request.
@@ -80,6 +87,9 @@ class Configuration:
         own.check()
         self.headers.check()
         own = self.headers.replaced_by(own)
-        self.base.check(self.credential, own, allow_insecure=self.allow_insecure)
-        key = None if own.has_credential else called(self.credential.key)
-        return self.base.authorize(defaults, self.credential, key, own)
+        others = list(query.items())
+        self.base.check(self.credential, own, others=others, allow_insecure=self.allow_insecure)
+        key = None
+        if not own.has_credential:
+            key = called(self.credential.key)
+        return self.base.authorize(defaults, self.credential, key, own, others)

@@ -1,12 +1,16 @@
-"""An answer with what came around it."""
+"""HTTP responses, and how their bodies become models."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from openai_realtime_client.core.errors import InvalidModelError, InvalidResponseError
+from openai_realtime_client.core.events import put_back, validate_leniently
+from openai_realtime_client.core.json_types import is_object, path_text
+from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.core.union import Lossless
 
 T = TypeVar("T")
@@ -14,9 +18,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ApiResponse(Generic[T]):
-    """The answer to a successful call: parsed in `data`, as it came in `raw_data`.
+    """The response to a successful call: parsed in `data`, as it came in `raw_data`.
 
-    The names of `headers` are in lower case.
+    `headers` are found in any case.
     """
 
     status_code: int
@@ -33,9 +37,9 @@ class ApiResponse(Generic[T]):
 
 @dataclass(frozen=True)
 class Created(Generic[T]):
-    """What a call created: the answer's body in `data`, and the `id` of the new object.
+    """What a call created: the body of the response in `data`, and the `id` of the new object.
 
-    `location_id` is the id, or `None` where the answer has none.
+    `location_id` is the id, or `None` where the response has none.
     """
 
     data: T
@@ -46,22 +50,69 @@ class Created(Generic[T]):
         """The id of the new object, to use in other calls.
 
         Raises:
-            InvalidResponseError: The answer has none in its header `Location`.
+            InvalidResponseError: The response has none in its header `Location`.
         """
         if self.location_id is None:
-            raise InvalidResponseError("the answer has no id in its header `Location`")
+            raise InvalidResponseError("the response has no id in its header `Location`")
         return self.location_id
 
 
-def decoder(kind: Any) -> Callable[[bytes], Any]:
-    """Make the function that parses answers that are a list or a map."""
-    answer: Any = Annotated[kind, Lossless()]
-    adapter = TypeAdapter[Any](answer)
+def decoder(response_type: Any) -> Callable[[bytes], Any]:
+    """Make the function that parses the body of a response.
 
-    def decode(data: bytes) -> Any:
+    It is as lenient as the parsing of events: what does not fit the schema stays as received, and
+    `deviations` lists it. Only what a response is for has to be there: the first field that the
+    schema requires, such as the `value` of a client secret.
+
+    Args:
+        response_type: A model, or a list or map.
+    """
+    annotated: Any = Annotated[response_type, Lossless()]
+    validator: Any = TypeAdapter[Any](annotated)
+    name = "response"
+    if isinstance(response_type, type) and issubclass(response_type, RealtimeModel):
+        validator, name = response_type.__pydantic_validator__, response_type.__name__
+
+    def decode(body: bytes) -> Any:
         try:
-            return adapter.validate_json(data)
+            parsed = validator.validate_json(body)
         except ValidationError as error:
-            raise InvalidModelError.of("answer", error, data) from None
+            parsed = _parse_leniently(validator, body)
+            if parsed is None:
+                raise InvalidModelError.of(name, error, body) from None
+        missing = _missing_path(parsed)
+        if missing:
+            raise InvalidModelError(name, [(path_text(missing), "Input should not be null")])
+        return parsed
 
     return decode
+
+
+def _parse_leniently(validator: Any, body: bytes) -> RealtimeModel | None:
+    """Parse a model whose fields do not all fit. Return `None` for anything else."""
+    try:
+        wire = from_json(body, allow_inf_nan=False)
+    except ValueError:
+        return None
+    if not is_object(wire):
+        return None
+    model, mismatches = validate_leniently(validator.validate_python, wire, in_union=False)
+    # What did not fit is null now.
+    if not isinstance(model, RealtimeModel) or _missing_path(model):
+        return None
+    put_back(model, mismatches)
+    return model
+
+
+def _missing_path(parsed: Any) -> list[str]:
+    """Return the path of the first required field if it is null, in a model or the one in it."""
+    path = list[str]()
+    while isinstance(parsed, RealtimeModel):
+        required = [
+            name for name, field in type(parsed).model_fields.items() if field.is_required()
+        ]
+        if not required:
+            return []
+        path.append(type(parsed).model_fields[required[0]].alias or required[0])
+        parsed = getattr(parsed, required[0])
+    return path if parsed is None else []

@@ -1,47 +1,61 @@
-"""HTTP on urllib3: bytes out, bytes in."""
+"""HTTP on urllib3: bytes out, bytes in, and an end to every wait."""
 
 from __future__ import annotations
 
 import logging
 import re
-import threading
-from collections.abc import Generator, Mapping
-from contextlib import closing, contextmanager
+from base64 import b64encode
+from collections.abc import Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import closing
 from dataclasses import dataclass, field
-from urllib.parse import unquote
+from importlib.util import find_spec
+from threading import Thread
+from time import monotonic, sleep
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from pydantic import SecretStr
-from urllib3.exceptions import HTTPError
-from urllib3.util import parse_url
+from urllib3.connection import HTTPSConnection
+from urllib3.exceptions import HTTPError, LocationValueError, MaxRetryError
 
-from openai_realtime_client.core.credentials import Headers
-from openai_realtime_client.core.errors import ApiConnectionError, ConnectionSettingsError
+from openai_realtime_client.core.causes import failure_text
+from openai_realtime_client.core.credentials import BaseUrl, Headers
+from openai_realtime_client.core.errors import (
+    ApiConnectionError,
+    ConnectionSettingsError,
+    MissingDependencyError,
+    ResponseHeaders,
+    wait_seconds,
+)
 from openai_realtime_client.http.configuration import Configuration
-from openai_realtime_client.http.threads import POOLS
 
 _CHUNK = 2**16
-# Of the connections to a server: as many as asyncio has threads, at most.
-_MOST_IDLE = 32
-_sending = threading.local()
+# Pool size: the default executor of asyncio has at most 32 threads.
+_MAX_IDLE = 32
+_SOCKS_SCHEMES = ("socks5h", "socks5", "socks4a", "socks4")
+_THREAD_NAME = "openai_realtime_client request"
 
 
-def _without_query(record: logging.LogRecord) -> bool:
+def _hide_query(record: logging.LogRecord) -> bool:
     """Keep the query of our URLs, which may hold a key, out of what urllib3 logs."""
-    if getattr(_sending, "is_ours", False) and isinstance(record.args, tuple):
+    if record.threadName == _THREAD_NAME and isinstance(record.args, tuple):
         record.args = tuple(
-            re.sub(r"\?.*", "?***", each) if isinstance(each, str) else each for each in record.args
+            re.sub(r"\?.*", "?***", value) if isinstance(value, str) else value
+            for value in record.args
         )
     return True
 
 
-for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
-    logging.getLogger(_name).addFilter(_without_query)
+logging.getLogger("urllib3.connectionpool").addFilter(_hide_query)
 
 
 @dataclass(frozen=True)
 class RawResponse:
-    """An answer as it came, decompressed. `is_cut`: whether it was larger than the limit."""
+    """A response as it came, decompressed. `is_cut`: whether it was larger than the limit."""
 
     status: int
     reason: str = field(repr=False)
@@ -54,16 +68,8 @@ class Transport:
     """A pool of connections."""
 
     def __init__(self, configuration: Configuration) -> None:
-        self._timeout = configuration.timeout
-        self._retries = configuration.retries
-        self._max_size = configuration.max_size
-        try:
-            self._pool = _pool(configuration.proxy, configuration.ca_certs)
-            return
-        except (HTTPError, ValueError):
-            pass
-        # Outside the `except`: the frames of urllib3 hold the password of the proxy.
-        raise ConnectionSettingsError("the URL of a proxy is like http://HOST:PORT")
+        self._configuration = configuration
+        self._pool: urllib3.PoolManager | None = None
 
     def request(
         self,
@@ -73,79 +79,184 @@ class Transport:
         body: bytes | None = None,
         timeout: float | None = None,
     ) -> RawResponse:
-        """Send a request and read the answer, whatever its status.
+        """Send a request and read the response, whatever its status.
 
         Args:
             method: The HTTP method.
             url: The URL, which may hold a key.
             headers: The headers, which were checked.
             body: The content to send.
-            timeout: Seconds for connecting and for each read, by default the configuration's.
+            timeout: Seconds for all of it, by default the configuration's.
 
         Raises:
-            ApiConnectionError: There was no answer, or only part of one.
+            ApiConnectionError: There was no response, or only part of one.
+            ConnectionSettingsError: The URL of the server or of the proxy is invalid.
         """
-        timeout = self._timeout if timeout is None else timeout
-        retries = urllib3.Retry.from_int(self._retries, redirect=False)
-        try:
-            with _logged_without_query():
-                while True:
-                    response = self._pool.request(
-                        method,
-                        url.get_secret_value(),
-                        body=body,
-                        headers=dict(headers),
-                        timeout=timeout,
-                        retries=retries,
-                        redirect=False,
-                        preload_content=False,
-                    )
-                    try:
-                        return self._read(response)
-                    except HTTPError as error:
-                        # urllib3 retries by itself only what fails before the body.
-                        left = response.retries or retries
-                        retries = left.increment(method, response.url, error=error)
-                        retries.sleep()
-        except HTTPError as error:
-            name = type(error).__name__
-        # Outside the `except`: the frames of urllib3 hold the headers.
-        raise ApiConnectionError(f"{method} failed: {name}")
+        if timeout is None:
+            timeout = self._configuration.timeout
+        if self._pool is None:
+            self._pool = _pool(self._configuration)
+        pool = self._pool
+        request = _Request(method, url, headers, body, monotonic() + timeout)
+        result = Future[RawResponse]()
 
-    def _read(self, response: urllib3.BaseHTTPResponse) -> RawResponse:
-        headers = {name.lower(): value for name, value in response.headers.items()}
+        def run() -> None:
+            try:
+                result.set_result(self._send(pool, request))
+            except BaseException as error:
+                result.set_exception(error)
+
+        # In a thread, because nothing else bounds looking up a name, or headers that never end.
+        Thread(target=run, name=_THREAD_NAME, daemon=True).start()
+        try:
+            return result.result(timeout)
+        except (TimeoutError, FutureTimeoutError):
+            text = f"timed out after {timeout:g} s"
+        except LocationValueError:
+            raise ConnectionSettingsError("the server's URL has an invalid host") from None
+        except HTTPError as error:
+            text = headers.conceal(failure_text(error))
+        where = self._configuration.base.where
+        raise ApiConnectionError(f"{method} failed: no response from {where}: {text}")
+
+    def _send(self, pool: urllib3.PoolManager, request: _Request) -> RawResponse:
+        """Send a request until it needs no other try. urllib3's own tries would not end in time."""
+        retries = urllib3.Retry.from_int(self._configuration.retries, redirect=False)
+        while True:
+            seconds = request.ends - monotonic()
+            if seconds <= 0:
+                raise TimeoutError
+            try:
+                response = pool.request(
+                    request.method,
+                    request.url.get_secret_value(),
+                    body=request.body,
+                    headers=dict(request.headers),
+                    # A third, because an address that is dead must leave time for others.
+                    timeout=urllib3.Timeout(connect=seconds / 3, read=seconds),
+                    retries=False,
+                    redirect=False,
+                    preload_content=False,
+                )
+                received = self._read(response, request.ends)
+            except HTTPError as error:
+                retries = retries.increment(request.method, error=error)
+                retries.sleep()
+                continue
+            wait = wait_seconds(received.headers)
+            if not retries.is_retry(request.method, received.status, wait is not None):
+                return received
+            if wait is not None and wait > request.ends - monotonic():
+                return received
+            try:
+                retries = retries.increment(request.method, response=response)
+            except MaxRetryError:
+                return received
+            if wait is None:
+                retries.sleep()
+            else:
+                sleep(wait)
+
+    def _read(self, response: urllib3.BaseHTTPResponse, ends: float) -> RawResponse:
+        max_size = self._configuration.max_size
         data = bytearray()
         with closing(response):
-            while len(data) <= self._max_size and (chunk := response.read(_CHUNK, True)):
+            while len(data) <= max_size:
+                # A body may come a byte at a time, without an end.
+                if monotonic() > ends:
+                    raise TimeoutError
+                chunk = response.read1(_CHUNK, decode_content=True)
+                if not chunk:
+                    break
                 data += chunk
-        is_cut = len(data) > self._max_size
-        body = bytes(data[: self._max_size])
-        return RawResponse(response.status, response.reason or "", headers, body, is_cut)
+        return RawResponse(
+            response.status,
+            response.reason or "",
+            ResponseHeaders(response.headers),
+            bytes(data[:max_size]),
+            is_cut=len(data) > max_size,
+        )
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._pool.clear()
+        if self._pool:
+            self._pool.clear()
 
 
-@contextmanager
-def _logged_without_query() -> Generator[None]:
-    _sending.is_ours = True
-    try:
-        yield
-    finally:
-        _sending.is_ours = False
+@dataclass(frozen=True)
+class _Request:
+    method: str
+    url: SecretStr
+    headers: Headers
+    body: bytes | None
+    ends: float
 
 
-def _pool(proxy: SecretStr | None, ca_certs: str | None) -> urllib3.PoolManager:
+class _TlsConnection(HTTPSConnection):
+    """A connection that asks a proxy in HTTP/1.1, as Python 3.12 does: some refuse HTTP/1.0.
+
+    See https://docs.python.org/3/library/http.client.html#http.client.HTTPConnection.set_tunnel
+    """
+
+    def send(self, data: Any) -> None:
+        """Send bytes, or whatever http.client takes."""
+        if isinstance(data, bytes) and data.startswith(b"CONNECT "):
+            target = data.split(b" ")[1]
+            data = data.replace(b" HTTP/1.0\r\n", b" HTTP/1.1\r\nHost: %s\r\n" % target, 1)
+        super().send(data)
+
+
+class _TlsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls: Any = _TlsConnection
+
+
+def _pool(configuration: Configuration) -> urllib3.PoolManager:
+    """Make the pool, through the proxy of the configuration or of the environment."""
+    options: dict[str, Any] = {"ca_certs": configuration.ca_certs, "maxsize": _MAX_IDLE}
+    proxy = configuration.proxy
     if proxy is None:
-        pool = urllib3.PoolManager(ca_certs=ca_certs, maxsize=_MOST_IDLE)
-    else:
-        auth = parse_url(proxy.get_secret_value()).auth
-        pool = urllib3.ProxyManager(
-            proxy.get_secret_value(),
-            proxy_headers=urllib3.make_headers(proxy_basic_auth=unquote(auth)) if auth else None,
-            ca_certs=ca_certs,
-            maxsize=_MOST_IDLE,
-        )
-    pool.pool_classes_by_scheme = POOLS
+        proxy = _environment_proxy(configuration.base)
+    if not proxy:
+        return urllib3.PoolManager(**options)
+    try:
+        return _proxy_pool(proxy.get_secret_value(), options)
+    except (HTTPError, ValueError):
+        raise ConnectionSettingsError(
+            "invalid proxy URL; expected http://HOST:PORT or socks5h://HOST:PORT"
+        ) from None
+
+
+def _environment_proxy(base: BaseUrl) -> SecretStr | None:
+    """Return the proxy that `websockets` would take for a session with the same server."""
+    if base.is_loopback or proxy_bypass(base.where):
+        return None
+    proxies = getproxies()
+    for scheme in ("socks", base.scheme):
+        proxy = proxies.get(scheme)
+        if proxy:
+            # The system's settings have the scheme of a URL, not of the proxy.
+            if scheme == "socks":
+                proxy = re.sub(r"^http://", "socks5h://", proxy)
+            return SecretStr(proxy)
+    return None
+
+
+def _proxy_pool(url: str, options: dict[str, Any]) -> urllib3.PoolManager:
+    parts = urlsplit(url)
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if parts.scheme in _SOCKS_SCHEMES:
+        # urllib3 would warn besides raising an ImportError.
+        if find_spec("socks") is None:
+            raise MissingDependencyError(
+                'a SOCKS proxy needs one more package: pip install "urllib3[socks]"'
+            )
+        from urllib3.contrib.socks import SOCKSProxyManager
+
+        return SOCKSProxyManager(url, user or None, password or None, **options)
+    headers = dict[str, str]()
+    if user or password:
+        credentials = b64encode(f"{user}:{password}".encode()).decode()
+        headers["Proxy-Authorization"] = f"Basic {credentials}"
+    pool = urllib3.ProxyManager(url, proxy_headers=headers, **options)
+    pool.pool_classes_by_scheme = {"http": urllib3.HTTPConnectionPool, "https": _TlsPool}
     return pool

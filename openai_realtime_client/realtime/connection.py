@@ -17,15 +17,13 @@ from pydantic import SecretStr
 from typing_extensions import Self
 
 from openai_realtime_client.conversation.session_state import SESSION_EVENTS, SessionState
-from openai_realtime_client.core.credentials import Hidden, without_traceback
+from openai_realtime_client.core.causes import connection_failure
 from openai_realtime_client.core.encoding import dumped
 from openai_realtime_client.core.errors import (
     LOST,
     NO_STATUS,
     NORMAL,
     ConnectionClosedError,
-    ConnectionFailedError,
-    HandshakeRefusedError,
     closed,
 )
 from openai_realtime_client.core.model import RealtimeModel, json_bytes
@@ -47,7 +45,7 @@ try:
 except ModuleNotFoundError:
     raise ImportError('connections need websockets: pip install "websockets>=15"') from None
 
-from openai_realtime_client.realtime.sockets import AsyncSocket, NoRedirect, Socket, check_close
+from openai_realtime_client.realtime.sockets import AsyncSocket, Socket, check_close
 
 __all__ = ["AsyncConnection", "AsyncConnector", "Connection", "Connector"]
 
@@ -60,8 +58,6 @@ _logger = logging.getLogger("openai_realtime_client")
 # The debug messages of `websockets` hold headers and payloads.
 _socket_logger = logging.getLogger("openai_realtime_client.websockets")
 _socket_logger.addFilter(lambda record: record.levelno > logging.DEBUG)
-# In the local variables of a traceback, too, which tools that report errors show.
-_socket_logger.addFilter(without_traceback)
 
 # 2 s of PCM at 24 kHz: far below the 15 MiB that the service takes at once, no base64 padding.
 _AUDIO_CHUNK = 3 * 2**15
@@ -402,7 +398,7 @@ class _Connector(Settings, Generic[ServerEvent, ClientEvent]):
         }
         if self._base.is_loopback:
             defaults["proxy"] = None
-        return Hidden({**defaults, **self._options})
+        return {**defaults, **self._options}
 
     def _start_record(self, headers: Headers) -> SessionRecord | None:
         return self._record.start(headers.conceal) if self._record else None
@@ -425,17 +421,9 @@ class _Connector(Settings, Generic[ServerEvent, ClientEvent]):
         """The error to raise, outside of the `except`: those of `websockets` hold requests."""
         if record:
             record.close()
-        if isinstance(error, NoRedirect):
-            response = error.response
-            shown = {name: headers.conceal(value) for name, value in response.headers.raw_items()}
-            body = headers.conceal((response.body or b"").decode("latin-1")).encode("latin-1")
-            return HandshakeRefusedError(response.status_code, shown, body)
         if not isinstance(error, _FAILURES):  # An option that `websockets` does not take.
             return (TypeError if isinstance(error, TypeError) else ValueError)(str(error))
-        # Of the others, the text may hold a URL with its query, or a proxy's password.
-        why = f": {error}" if isinstance(error, OSError) else ""
-        name = type(error).__name__
-        return ConnectionFailedError(f"no connection to {self._base.host}: {name}{why}")
+        return connection_failure(self._base.where, error, headers.conceal)
 
 
 class AsyncConnector(_Connector[ServerEvent, ClientEvent]):
@@ -539,7 +527,7 @@ _connect_sync: Any = websockets.sync.client.connect
 
 # What opening raises: UnicodeError is for names that no host can have, and on Python 3.10 asyncio
 # has a TimeoutError of its own.
-_FAILURES = (OSError, WebSocketException, asyncio.TimeoutError, UnicodeError)
+_FAILURES = (OSError, WebSocketException, asyncio.TimeoutError, UnicodeError, ImportError)
 
 
 def _give_up_when_stuck(tcp: socket.socket | None, options: Mapping[str, Any]) -> None:

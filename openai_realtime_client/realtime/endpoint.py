@@ -1,8 +1,9 @@
-"""Where a session is opened, and with which credential: the part of a connection without I/O."""
+"""The settings of a session: its URL, its credential and its headers; no I/O."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
@@ -14,12 +15,11 @@ from openai_realtime_client.core.credentials import (
     BaseUrl,
     Credential,
     Headers,
-    Hidden,
     HiddenKey,
     Key,
+    as_mapping,
     awaited,
     called,
-    hidden,
 )
 from openai_realtime_client.core.errors import ConnectionSettingsError
 from openai_realtime_client.realtime.record import Record
@@ -32,6 +32,12 @@ __all__ = ["AzureSettings", "Dialect", "Headers", "Key", "Settings", "azure"]
 Event = TypeVar("Event")
 
 _DEFAULT_URL = "wss://api.openai.com/v1"
+# The path of an endpoint as the portals and pages of Azure show it: none, a Foundry project's, the
+# base of the API, or the whole target. A gateway may have a prefix of its own.
+_AZURE_PATH = re.compile(
+    r"(?P<prefix>(/(?!openai\b)[^/]*)*?)"
+    r"(/api/projects/[^/]+)?(/openai(/v1)?)?(/realtime(/translations)?)?/*"
+)
 _SCHEMES = {"ws": "ws", "http": "ws", "wss": "wss", "https": "wss"}
 
 
@@ -68,19 +74,20 @@ def azure(
     Source: https://learn.microsoft.com/azure/ai-foundry/openai/how-to/realtime-audio-websockets
 
     Args:
-        endpoint: The resource's URL, such as `https://NAME.openai.azure.com`.
+        endpoint: The resource's URL, such as `https://NAME.openai.azure.com`, with or without
+            `/openai/v1`, or that of a Foundry project.
         deployment: The name of the deployment.
-        api_key: A key, or a function that returns one for each connection; sent as `api-key`. By
+        api_key: A key, or a function that returns one per connection; sent as `api-key`. By
             default `AZURE_OPENAI_API_KEY`.
         token: A token of Microsoft Entra, or a function likewise; sent as `Authorization: Bearer`
             in place of a key.
         api_version: For `realtime=v1` alone: GA has none on Azure.
     """
     if token is not None:
-        credential = Credential.bearer(token)
+        credential = Credential.of(token)
     else:
         key = api_key if api_key is not None else os.environ.get("AZURE_OPENAI_API_KEY")
-        credential = Credential("api-key", "", hidden(key))
+        credential = Credential.of(key, "api-key", prefix="")
     return AzureSettings(endpoint, deployment, api_version, credential)
 
 
@@ -112,12 +119,13 @@ class Settings:
                 decides, as an ephemeral client secret does.
             call_id: The id of a call to attach to, in place of a new session.
             intent: `transcription` for a transcription session of `realtime=v1`.
-            api_key: A key or client secret, or a function that returns one for each connection (a
+            api_key: A key or client secret, or a function that returns one per connection (a
                 coroutine function with asyncio only). By default `OPENAI_API_KEY`; "" sends none.
+                `OPENAI_ORG_ID` and `OPENAI_PROJECT_ID` are sent, too.
             azure: A deployment on Azure, as `azure(…)` returns it. It replaces `model`, `api_key`
                 and `base_url`.
-            base_url: The server's URL, to which the protocol's path is appended. By default
-                `OPENAI_BASE_URL`, or else `wss://api.openai.com/v1`.
+            base_url: The server's URL, to which the protocol's path is appended unless it ends in
+                it. By default `OPENAI_BASE_URL`, or else `wss://api.openai.com/v1`.
             headers: Headers to add to the handshake.
             query: Parameters to add to the URL.
             allow_insecure: Whether a key may go unencrypted over `ws://` to another machine.
@@ -136,14 +144,13 @@ class Settings:
         self._azure = azure
         url = azure.endpoint if azure else base_url or os.environ.get("OPENAI_BASE_URL")
         self._base = BaseUrl(url or _DEFAULT_URL, _SCHEMES, "wss")
-        self._headers = Headers.of(headers)
-        # Later: an error here would show the key, which the caller's frame still holds.
-        self._own_query: Callable[[], dict[str, str]] = lambda: dict(query or {})
+        self._headers = Headers(headers)
+        self._query = as_mapping("query", query)
         self._allow_insecure = allow_insecure
         if api_key is None and not self._base.has_user:
             api_key = os.environ.get("OPENAI_API_KEY")
-        self._credential = azure.credential if azure else Credential.bearer(api_key)
-        self._options = Hidden(websocket_options or {})  # a proxy's password may be there
+        self._credential = azure.credential if azure else Credential.of(api_key)
+        self._options = dict(websocket_options or {})
         self._record = None if record is None else Record.of(record)
         self._conversation = conversation
 
@@ -152,9 +159,14 @@ class Settings:
         if self._model and (self._call_id or self._azure):
             other = "`call_id`: the call" if self._call_id else "`azure`: the deployment"
             raise ConnectionSettingsError(f"pass `model` or {other} has its model already")
-        self._base.check(self._credential, self._headers, allow_insecure=self._allow_insecure)
-        path = self._azure_path() + self._dialect.path
-        return self._base.join(path, {**self._parameters(), **self._own_query()})
+        base = self._azure_base() if self._azure else self._base
+        base.check(
+            self._credential,
+            self._headers,
+            others=self._other_values(),
+            allow_insecure=self._allow_insecure,
+        )
+        return base.join(self._dialect.path, {**self._parameters(), **self._query})
 
     def _handshake_headers(self) -> Headers:
         """The headers of a handshake, with the key. Raises `ConnectionSettingsError`."""
@@ -164,10 +176,32 @@ class Settings:
         """The same, where the key may come from a coroutine function."""
         return self._with_key(await awaited(self._key()))
 
-    def _azure_path(self) -> str:
-        if not self._azure:
-            return ""
-        return "/openai" if self._dialect.is_beta else "/openai/v1"
+    def _azure_base(self) -> BaseUrl:
+        """Return the endpoint with the path of the protocol, in place of the one that pages show.
+
+        Raises:
+            ConnectionSettingsError: It has a path that no page shows.
+        """
+        match = _AZURE_PATH.fullmatch(self._base.path)
+        is_gateway = not self._base.host.endswith(".azure.com")
+        if not match or (match["prefix"] and not is_gateway):
+            raise ConnectionSettingsError(
+                "invalid Azure endpoint; expected https://NAME.openai.azure.com, "
+                ".../openai/v1 or the URL of a Foundry project"
+            )
+        path = match["prefix"] + ("/openai" if self._dialect.is_beta else "/openai/v1")
+        # They are arguments of ours, and GA has no versions.
+        return self._base.replaced(path, without=("api-version", "deployment", "model"))
+
+    def _other_values(self) -> list[tuple[str, str]]:
+        """Return what may be a key beside the headers and the URL, as names and values."""
+        values = list(self._query.items())
+        for subprotocol in self._options.get("subprotocols") or ():
+            # Browsers send a key as `openai-insecure-api-key.KEY`.
+            name, _, value = str(subprotocol).partition(".")
+            if value:
+                values.append((name, value))
+        return values
 
     def _parameters(self) -> dict[str, str]:
         found = {"model": self._model, "call_id": self._call_id, "intent": self._intent}
@@ -187,5 +221,9 @@ class Settings:
             raise ConnectionSettingsError(
                 f'there is no key: pass `api_key` or set {variable} (`api_key=""` is for no key)'
             )
-        defaults = Headers({"OpenAI-Beta": "realtime=v1"} if self._dialect.is_beta else {})
-        return self._base.authorize(defaults, self._credential, key, self._headers)
+        defaults = dict[str, str]()
+        if self._dialect.is_beta:
+            defaults["OpenAI-Beta"] = "realtime=v1"
+        return self._base.authorize(
+            defaults, self._credential, key, self._headers, self._other_values()
+        )

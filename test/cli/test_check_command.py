@@ -84,7 +84,9 @@ def test_no_session(cli: Cli) -> None:
     for options in ([], ["--json"]):
         status, _, err = cli.run("check", "http://127.0.0.1:1/v1", *options)
         assert status == 2
-        assert err.startswith(f"{PROGRAM}: no connection to 127.0.0.1: ConnectionRefused")
+        assert err.startswith(f"{PROGRAM}: no connection to 127.0.0.1:")
     with ReplayServer(faults=Faults(refuse=401)) as replay:
         status, _, err = cli.run("check", replay.url)
-    assert (status, err) == (2, f"{PROGRAM}: the server refused with HTTP 401\n")
+    assert status == 2
+    assert err.startswith(f"{PROGRAM}: 127.0.0.1:")
+    assert err.endswith(" refused with HTTP 401\n")

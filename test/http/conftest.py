@@ -14,8 +14,10 @@ from openai_realtime_client.v1 import RealtimeApi
 
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    proxies = [f"{scheme}_proxy" for scheme in ("http", "https", "socks", "all", "no")]
+    names = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
+    for name in (*names, *proxies, *map(str.upper, proxies)):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

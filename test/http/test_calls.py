@@ -34,6 +34,7 @@ from openai_realtime_client import (
     ServiceError,
     UnauthorizedError,
     UnprocessableEntityError,
+    deviations,
     ga,
 )
 from openai_realtime_client.http.response import Created
@@ -41,6 +42,7 @@ from openai_realtime_client.v1 import RealtimeApi, RealtimeSessionCreateRequest
 
 # Text that no layer may normalize: CRLF, white space at the ends, UTF-8, what looks like a form.
 OFFER = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=é \r\n\r\n--x\r\na=offer\r\n"
+SESSION_SETTINGS = {"type": "realtime", "id": "sess_1", "object": "realtime.session"}
 ERROR = {"type": "some_type", "code": "some_code", "message": "Some message.", "param": None}
 
 
@@ -78,6 +80,23 @@ def test_host_and_key_come_from_the_environment_unless_they_are_given(
 def test_without_an_environment_there_is_the_documented_host_and_no_key(server: HttpServer) -> None:
     assert Configuration().host == "https://api.openai.com/v1"
     assert exchange(server, Configuration(server.url)).headers["Authorization"] is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "sent"),
+    [({}, ("org-1", "proj-1")), ({"openai-project": "proj-2"}, ("org-1", "proj-2"))],
+    ids=["environment", "own_header"],
+)
+def test_organization_and_project_of_the_environment_are_sent(
+    server: HttpServer,
+    monkeypatch: pytest.MonkeyPatch,
+    headers: dict[str, str],
+    sent: tuple[str, str],
+) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-1")
+    request = exchange(server, Configuration(server.url, KEY, headers=headers))
+    assert (request.headers["OpenAI-Organization"], request.headers["OpenAI-Project"]) == sent
 
 
 def test_a_function_gives_the_key_of_each_request(server: HttpServer) -> None:
@@ -308,7 +327,7 @@ SOON = datetime.now(timezone.utc) + timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
-    ("value", "least", "most"),
+    ("value", "minimum", "maximum"),
     [
         ("0", 0, 0),
         ("17", 17, 17),
@@ -326,11 +345,28 @@ SOON = datetime.now(timezone.utc) + timedelta(hours=1)
     ids=range(15),
 )
 def test_retry_after_is_seconds_or_none(
-    api: RealtimeApi, server: HttpServer, value: str, least: float | None, most: float | None
+    api: RealtimeApi, server: HttpServer, value: str, minimum: float | None, maximum: float | None
 ) -> None:
     server.answers.append(Answer(429, headers={"Retry-After": value}))
     found = failure(api, RateLimitError).retry_after
-    assert found is None if least is None or most is None else least <= found <= most
+    if minimum is None or maximum is None:
+        assert found is None
+    else:
+        assert minimum <= found <= maximum
+
+
+def test_retry_after_in_milliseconds_wins(api: RealtimeApi, server: HttpServer) -> None:
+    headers = {"retry-after-ms": "250", "Retry-After": "1"}
+    server.answers += [Answer(429, headers=headers), Answer(503, headers={"Retry-After-Ms": "x"})]
+    assert failure(api, RateLimitError).retry_after == 0.25
+    assert failure(api, ServiceError).retry_after is None
+
+
+def test_headers_of_an_error_are_found_in_any_case(api: RealtimeApi, server: HttpServer) -> None:
+    server.answers.append(Answer(400, headers={"X-Some": "1"}))
+    headers = failure(api, BadRequestError).headers
+    assert (headers["X-SOME"], headers.get("x-some"), "X-Some" in headers) == ("1", "1", True)
+    assert headers.get("X-Other") is None
 
 
 @pytest.mark.parametrize(
@@ -370,8 +406,10 @@ def test_a_long_error_message_is_cut(api: RealtimeApi, server: HttpServer) -> No
         b"[]",
         b"null",
         b"{}",
-        b'{"client_secret": {"value": "ek_abc123", "expires_at": "soon"}}',
         b'{"client_secret": "ek_abc123"}',
+        b'{"client_secret": {"expires_at": 1}}',
+        b'{"client_secret": {"value": null, "expires_at": 1}}',
+        b'{"client_secret": {"value": 5, "expires_at": 1}}',
         b"\xff\xfe{",
         b"[" * 100_000,
     ],
@@ -386,6 +424,45 @@ def test_a_success_that_does_not_fit_is_invalid(
     assert (error.error, error.request_id, error.retry_after) == ({}, "req_1", 1.0)
     assert "RealtimeSessionCreateResponse" in str(error)
     assert "ek_abc123" not in f"{error} {error!r}"
+
+
+SECRET = {"value": "ek_abc123", "expires_at": 1790000000}
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        (SECRET, [("session", "missing field")]),
+        ({**SECRET, "session": None}, [("session", "wrong type")]),
+        ({**SECRET, "session": "m"}, [("session", "wrong type")]),
+        (
+            {**SECRET, "session": {**SESSION_SETTINGS, "output_modalities": "audio"}},
+            [("session.output_modalities", "wrong type")],
+        ),
+        ({"value": "ek_abc123", "session": SESSION_SETTINGS}, [("expires_at", "missing field")]),
+        (
+            {**SECRET, "expires_at": "soon", "session": SESSION_SETTINGS},
+            [("expires_at", "wrong type")],
+        ),
+    ],
+    ids=["no_session", "null", "text", "wrong_field", "no_expiry", "expiry_as_text"],
+)
+def test_client_secret_that_does_not_fit_has_its_value(
+    calls: ga.RealtimeApi, server: HttpServer, answer: Any, found: list[tuple[str, str]]
+) -> None:
+    server.answers.append(json_answer(answer))
+    secret = calls.create_realtime_client_secret({})
+    assert (secret.value, secret.to_dict()) == ("ek_abc123", answer)
+    assert [(deviation.path, deviation.kind) for deviation in deviations(secret)] == found
+
+
+@pytest.mark.parametrize("answer", [{"client_secret": SECRET}, {"session": SESSION_SETTINGS}])
+def test_client_secret_without_value_is_invalid(
+    calls: ga.RealtimeApi, server: HttpServer, answer: Any
+) -> None:
+    server.answers.append(json_answer(answer))
+    error = error_of(calls.create_realtime_client_secret, InvalidResponseError, {})
+    assert "value: Field required" in str(error)
 
 
 def test_an_answer_to_an_offer_that_is_not_utf_8_is_invalid(
@@ -412,7 +489,7 @@ def test_without_a_whole_answer_there_is_none(server: HttpServer, fault: Any, st
         RealtimeApi(client).create_realtime_session({})  # The client goes on.
     for error in (of_configuration, of_call):
         assert_no_answer(error)
-        assert ("Timeout" in str(error)) == (fault == "hold")
+        assert ("timed out" in str(error)) == (fault == "hold")
 
 
 def test_no_server() -> None:
@@ -435,6 +512,34 @@ def test_retries_are_those_of_urllib3(server: HttpServer) -> None:
     exchange(server, Configuration(server.url, KEY, retries=retries))
     assert len(server.requests) == 3
     assert slept == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "statuses"),
+    [
+        ({}, [503, 503, 200]),
+        ({"Retry-After": "0"}, [503, 200]),
+        ({"Retry-After": "soon"}, [429, 200]),
+    ],
+    ids=["no_header", "at_once", "invalid_header"],
+)
+def test_status_is_tried_again(
+    server: HttpServer, retry_after: dict[str, str], statuses: list[int]
+) -> None:
+    server.answers += [Answer(status, headers=retry_after) for status in statuses[:-1]]
+    retries = urllib3.Retry(2, allowed_methods=None, status_forcelist=[429, 503])
+    exchange(server, Configuration(server.url, KEY, retries=retries))
+    assert len(server.requests) == len(statuses)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "99"}], ids=["tries_used_up", "too_long"])
+def test_status_that_is_tried_no_more_is_the_error(
+    server: HttpServer, headers: dict[str, str]
+) -> None:
+    server.answers += [Answer(503, headers=headers)] * 2
+    retries = urllib3.Retry(1, allowed_methods=None, status_forcelist=[503])
+    failure(Configuration(server.url, KEY, retries=retries, timeout=20), ServiceError)
+    assert len(server.requests) == 2 - len(headers)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

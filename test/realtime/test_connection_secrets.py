@@ -1,4 +1,4 @@
-"""No key is shown by any failure, in tracebacks, logs or reprs, nor by what an object holds."""
+"""No key is in what a failed or good session says: errors, pickles, logs, reprs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from connections import (
     unused_port,
     waits,
 )
-from exposure import assert_hidden, places_in, places_in_log, places_of
+from exposure import assert_hidden, places_in_log
 from http_server import Answer, json_answer
 from openai_realtime_client import (
     AsyncConnection,
@@ -52,9 +52,7 @@ from openai_realtime_client import (
     MessageTooBigError,
     ProtocolRefusedError,
     azure,
-    ga,
 )
-from openai_realtime_client.core.credentials import Headers
 from peers import peer
 from transports import HttpServer
 
@@ -68,7 +66,13 @@ CREDENTIALS: dict[str, Callable[[str], dict[str, Any]]] = {
     "azure": lambda url: {"azure": azure(url, "d", api_key=KEY)},
     "token": lambda url: {"azure": azure(url, "d", token=lambda: KEY)},
     "user": lambda url: {"base_url": url.replace("://", f"://me:{KEY}@")},
-    "query": lambda url: {"base_url": f"{url}?api-key={KEY}", "api_key": ""},
+    "url_query": lambda url: {"base_url": f"{url}?api-key={KEY}", "api_key": ""},
+    "query": lambda url: {"base_url": url, "query": {"api-key": KEY}, "api_key": ""},
+    "subprotocol": lambda url: {
+        "base_url": url,
+        "websocket_options": {"subprotocols": ["realtime", f"openai-insecure-api-key.{KEY}"]},
+        "api_key": "",
+    },
 }
 
 
@@ -243,7 +247,8 @@ class Seen:
         self, url: str, *, options: dict[str, Any] | None = None, **kwargs: Any
     ) -> AsyncIterator[Any]:
         arguments = {**self._credential(url), **kwargs}
-        options = {"close_timeout": 1, **(options or {})}
+        own_options = arguments.pop("websocket_options", {})
+        options = {"close_timeout": 1, **own_options, **(options or {})}
         connector = self._kind.connect(websocket_options=options, **arguments)
         self._objects += [connector, arguments.get("azure")]
         async with entered(connector, self._kind.is_async) as connection:
@@ -251,7 +256,7 @@ class Seen:
             yield connection
 
     def assert_hidden(self, error: BaseException | None, records: list[logging.LogRecord]) -> None:
-        assert_hidden(error, *places_in_log(records), *places_in(*self._objects))
+        assert_hidden(error, *places_in_log(records), objects=self._objects)
 
 
 @pytest.mark.parametrize(("kind", "credential", "failure", "expected"), CASES)
@@ -311,7 +316,8 @@ def test_the_password_of_a_proxy_is_not_shown(
     with HttpServer(Answer()) as proxy, pytest.raises(ConnectionFailedError) as caught:
         asyncio.run(session(proxy.url if is_refused else nobody_there))
     seen.assert_hidden(caught.value, caplog.records)
-    assert ("InvalidProxyStatus" if is_refused else "ConnectionRefusedError") in str(caught.value)
+    refused = "the proxy to 192.0.2.1:443 refused with HTTP 501"
+    assert (refused if is_refused else "[Errno 111]") in str(caught.value)
 
 
 @for_programs
@@ -320,7 +326,7 @@ async def test_what_a_server_repeats_of_the_key_is_concealed(kind: Kind) -> None
     body = {"error": {"message": f"Wrong: {KEY}."}}
     with HttpServer(json_answer(body, 401)) as server:
         error = await refusal(kind, server.url)
-    assert str(error) == "the server refused with HTTP 401: Wrong: ***."
+    assert str(error) == f"{server.url.rpartition('/')[2]} refused with HTTP 401: Wrong: ***."
     assert isinstance(error, HandshakeRefusedError)
     assert json.loads(error.body) == {"error": {"message": "Wrong: ***."}}
     async with serving(closing(3000)) as url, opened(kind, url) as connection:
@@ -341,15 +347,3 @@ async def test_a_key_that_the_close_frame_cuts_off_is_concealed(kind: Kind) -> N
     assert isinstance(error, InvalidKeyError)
     assert error.reason.startswith("Incorrect API key provided: ")
     assert key[:20] not in str(error)
-
-
-def test_the_search_sees_what_tools_show() -> None:
-    headers: Any = Headers()
-    headers.elsewhere = KEY
-    connector = ga.connect("m", headers=headers)
-    assert [place for place, text in places_in(connector) if KEY in text]
-    with pytest.raises(InvalidEventError) as caught:
-        ga.parse_server_event(KEY)
-    assert [place for place, text in places_of(caught.value) if KEY in text]
-    with pytest.raises(AssertionError):
-        assert_hidden(caught.value)

@@ -57,6 +57,8 @@ def headers(kind: Kind, **kwargs: Any) -> Headers:
         ({"base_url": "wss://example.com"}, "wss://example.com/realtime"),
         ({"base_url": "wss://example.com/"}, "wss://example.com/realtime"),
         ({"base_url": "wss://example.com/v1/"}, "wss://example.com/v1/realtime"),
+        ({"base_url": "wss://example.com/v1/realtime"}, "wss://example.com/v1/realtime"),
+        ({"base_url": "wss://example.com/realtime/?a=1"}, "wss://example.com/realtime?a=1"),
         ({"base_url": "wss://example.com/a/b//"}, "wss://example.com/a/b/realtime"),
         ({"base_url": "wss://[::1]:81/v1"}, "wss://[::1]:81/v1/realtime"),
         ({"base_url": "wss://a/v1#f", "model": "m"}, "wss://a/v1/realtime?model=m"),
@@ -103,6 +105,35 @@ def test_azure_has_a_url_of_its_own_for_each_protocol(kind: Kind, end: str) -> N
         assert found == f"wss://somebody.openai.azure.com{path}?model=my+deployment"
 
 
+AZURE_PATHS = [
+    *("/openai", "/openai/", "/openai/v1", "/openai/v1/", "/openai/v1/realtime"),
+    *("/openai/v1/realtime?model=other", "/openai/realtime?api-version=1&deployment=other"),
+    *("/api/projects/p", "/api/projects/p/", "/api/projects/p/openai/v1/"),
+]
+
+
+@for_dialects
+@pytest.mark.parametrize("path", AZURE_PATHS)
+def test_azure_endpoint_with_a_path_leads_to_that_of_the_protocol(kind: Kind, path: str) -> None:
+    found = url(kind, azure=azure(ENDPOINT + path, "d", api_key=KEY))
+    assert found == url(kind, azure=azure(ENDPOINT, "d", api_key=KEY))
+
+
+@for_dialects
+def test_gateway_before_azure_keeps_its_path(kind: Kind) -> None:
+    plain = url(kind, azure=azure("https://gateway.example", "d", api_key=KEY))
+    found = url(kind, azure=azure("https://gateway.example/a/b/openai/", "d", api_key=KEY))
+    assert found == plain.replace("/openai", "/a/b/openai")
+
+
+@pytest.mark.parametrize(
+    "path", ["/openai/deployments/d", "/v1", "/openai/v2", "/api/projects", "/openai/v1/responses"]
+)
+def test_azure_endpoint_with_an_unknown_path_is_refused(kind: Kind, path: str) -> None:
+    with pytest.raises(ConnectionSettingsError, match="invalid Azure endpoint; expected https://"):
+        url(kind, azure=azure(ENDPOINT + path, "d", api_key=KEY))
+
+
 @for_dialects
 def test_other_parameters_are_added_for_azure(kind: Kind) -> None:
     deployment = azure(ENDPOINT, "d", api_version="2099-01-01")
@@ -127,6 +158,15 @@ CREDENTIALS: list[dict[str, Any]] = [
     {"api_key": "", "headers": {"Api-Key": KEY}},
     {"api_key": "", "headers": {"Cookie": KEY}},
 ]
+# Keys that are neither in `api_key` nor in a header that is made for one.
+ELSEWHERE_SECRETS: list[dict[str, Any]] = [
+    {"query": {"api_key": "some-key"}},
+    {"query": {"t": KEY}},
+    {"query": {"t": "ek_0123"}},
+    {"headers": {"X-Tenant": f"Bearer {KEY}"}},
+    {"websocket_options": {"subprotocols": ["realtime", f"openai-insecure-api-key.{KEY}"]}},
+    {"websocket_options": {"subprotocols": ["realtime", "vendor-client-secret.abc"]}},
+]
 ELSEWHERE = ["example.com", "10.0.0.1", "localhost.example.com", "0.0.0.0", "[::2]", "127.0.0.1.io"]
 AZURE_PLAIN = "http://somebody.openai.azure.com"
 
@@ -148,11 +188,16 @@ def test_a_credential_goes_to_another_machine_encrypted_or_where_the_caller_allo
     assert allowed == "ws://example.com/realtime"
 
 
-def test_without_a_credential_any_server_will_do(kind: Kind) -> None:
-    assert url(kind, api_key="", base_url="ws://example.com") == "ws://example.com/realtime"
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"websocket_options": {"subprotocols": ["realtime", "openai-beta.realtime-v1"]}}],
+)
+def test_without_a_credential_any_server_will_do(kind: Kind, arguments: dict[str, Any]) -> None:
+    found = url(kind, api_key="", base_url="ws://example.com", **arguments)
+    assert found == "ws://example.com/realtime"
 
 
-# What is refused, and when: for an error of `connect` would show the key in the caller's frame
+# What is refused
 
 UNENCRYPTED: list[dict[str, Any]] = [
     *(
@@ -162,6 +207,8 @@ UNENCRYPTED: list[dict[str, Any]] = [
     ),
     *({"base_url": "ws://example.com", **credential} for credential in CREDENTIALS),
     {"base_url": "ws://user:password@example.com/v1", "api_key": ""},
+    {"base_url": f"ws://example.com/v1?api-key={KEY}", "api_key": ""},
+    *({"base_url": "ws://example.com", "api_key": "", **secret} for secret in ELSEWHERE_SECRETS),
     {"azure": azure(AZURE_PLAIN, "d", api_key=KEY)},
     {"azure": azure(AZURE_PLAIN, "d", token=KEY)},
     {"azure": azure(AZURE_PLAIN, "d", token=lambda: KEY)},
@@ -171,7 +218,7 @@ REFUSED: dict[str, list[dict[str, Any]]] = {
     "unencrypted.*allow_insecure": UNENCRYPTED,
     "call_id": [{"model": "m", "call_id": "rtc_1"}],
     "azure": [{"model": "m", "azure": azure(ENDPOINT, "d", api_key=KEY)}],
-    "URL is like wss://": [
+    "invalid server URL; expected wss://": [
         {"base_url": base}
         for base in (
             *("ftp://example.com", "example.com/v1", "wss:///v1", "localhost:8080"),
@@ -185,16 +232,18 @@ REFUSED: dict[str, list[dict[str, Any]]] = {
     "HTTP does not allow": [
         {"headers": headers} for headers in ({"X-A\r\nX-B": "1"}, {"X-A": "1\r\nX-B: 1"})
     ],
-    "headers must be a mapping": [{"headers": "a=b"}],
-    "a space or a line break": [
+    "headers must be a mapping": [{"headers": "a=b"}, {"headers": [KEY]}],
+    "headers: names and values must be strings": [{"headers": {"X-A": KEY.encode()}}],
+    "query must be a mapping": [{"query": KEY}],
+    "a space, a line break": [
         {"api_key": (lambda key=key: key) if is_function else key}
         for key in ("\n".join([KEY, "b"]), f"{KEY}\r\nX-Evil: 1", f" {KEY}", f"{KEY}\n", f"{KEY}é")
         for is_function in (False, True)
     ],
     "not bytes": [{"api_key": KEY.encode()}],
-    "gave a NoneType": [{"api_key": lambda: None}],
-    "gave a bytes": [{"api_key": lambda: KEY.encode()}],
-    "gave a int": [{"api_key": lambda: 5}],
+    "returned a NoneType": [{"api_key": lambda: None}],
+    "returned a bytes": [{"api_key": lambda: KEY.encode()}],
+    "returned a int": [{"api_key": lambda: 5}],
     r'OPENAI_API_KEY .`api_key=""` is for no key': [{"api_key": None}],
     "AZURE_OPENAI_API_KEY": [{"azure": azure(ENDPOINT, "d")}],
 }
@@ -204,22 +253,18 @@ REFUSED: dict[str, list[dict[str, Any]]] = {
 @pytest.mark.parametrize(
     ("text", "arguments"), [(text, each) for text, several in REFUSED.items() for each in several]
 )
-def test_what_opens_no_session_is_refused_when_one_is_opened(
+def test_settings_that_make_no_connection_are_refused(
     kind: Kind, text: str, arguments: dict[str, Any]
 ) -> None:
-    connector = kind.connect(**{"api_key": KEY, **arguments})
+    def open_session() -> None:
+        opening = kind.connect(**{"api_key": KEY, **arguments}).open()
+        if kind.is_async:
+            asyncio.run(opening)
+
     with pytest.raises(ConnectionSettingsError, match=text) as caught:
-        asyncio.run(connector.open()) if kind.is_async else connector.open()
+        open_session()
     assert_hidden(caught.value)
     assert isinstance(caught.value, ValueError)
-
-
-@for_both
-def test_a_wrong_query_is_an_error_only_when_a_session_is_opened(kind: Kind) -> None:
-    query: Any = "a=b"
-    connector = kind.connect(query=query, api_key=KEY)
-    with pytest.raises(ValueError, match="dictionary update sequence"):
-        asyncio.run(connector.open()) if kind.is_async else connector.open()
 
 
 def test_a_key_of_the_environment_does_not_go_to_another_machine_unencrypted(
@@ -234,7 +279,7 @@ def test_a_coroutine_function_is_for_asyncio() -> None:
     async def key() -> str:
         return KEY
 
-    with pytest.raises(ConnectionSettingsError, match="gave a coroutine"):
+    with pytest.raises(ConnectionSettingsError, match="returned a coroutine"):
         headers(Kind(ga, False), api_key=key)
 
 
@@ -288,6 +333,21 @@ def test_arguments_and_the_environment_become_headers(
     # `azure` is asked for the environment, too, and a URL for its user.
     assert headers(kind, azure=azure(ENDPOINT, "d")) == {**beta, "api-key": "azure-env"}
     assert url(kind, base_url="wss://me:p%40ss@example.com") == f"wss://example.com{kind.path}"
+
+
+def test_organization_and_project_of_the_environment_are_sent(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-1")
+    account = {"OpenAI-Organization": "org-1", "OpenAI-Project": "proj-1"}
+    assert headers(kind, api_key=KEY) == {**account, **BEARER}
+    own = {"openai-organization": "org-2"}
+    assert headers(kind, api_key=KEY, headers=own) == {
+        "OpenAI-Project": "proj-1",
+        **BEARER,
+        **own,
+    }
 
 
 def test_without_an_environment_an_own_header_is_enough(kind: Kind) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from exposure import assert_hidden, places_in
+from exposure import assert_hidden
 from http_server import HttpServer, Request, json_answer
 from openai_realtime_client import ApiClient, ApiError, Configuration
 from openai_realtime_client.v1 import RealtimeApi
@@ -21,7 +21,7 @@ def exchange(server: HttpServer, configuration: Configuration, **kwargs: Any) ->
     server.answers.append(json_answer(SESSION))
     with ApiClient(configuration) as client:
         RealtimeApi(client).create_realtime_session({}, **kwargs)
-        assert_hidden(None, *places_in(client))
+        assert_hidden(None, objects=[configuration, client])
     return server.requests[-1]
 
 
@@ -33,7 +33,7 @@ def failure(
         with ApiClient(of) as client:
             return failure(RealtimeApi(client), kind, **kwargs)
     error = error_of(functools.partial(of.create_realtime_session, {}), kind, **kwargs)
-    assert_hidden(None, *places_in(of))
+    assert_hidden(None, objects=[of])
     return error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from openai_realtime_client.core.credentials import Headers
 from openai_realtime_client.ga.models.realtime_call_refer_request import RealtimeCallReferRequest
 from openai_realtime_client.ga.models.realtime_call_reject_request import RealtimeCallRejectRequest
 from openai_realtime_client.ga.models.realtime_create_client_secret_request import (
@@ -33,7 +32,7 @@ from openai_realtime_client.ga.models.realtime_translation_client_secret_create_
     RealtimeTranslationClientSecretCreateResponse,
 )
 from openai_realtime_client.http.client import ApiClient
-from openai_realtime_client.http.response import ApiResponse, Created
+from openai_realtime_client.http.response import ApiResponse, Created, decoder
 from openai_realtime_client.http.threads import AsyncApi, in_thread
 
 # Type checkers take it as true.
@@ -80,7 +79,6 @@ class RealtimeApi:
         Raises:
             ApiError: The service answered with an error, or did not answer.
         """
-        headers = Headers.of(headers)
         self.accept_realtime_call_with_http_info(
             call_id, realtime_session_create_request_ga, headers=headers, timeout=timeout
         )
@@ -110,7 +108,6 @@ class RealtimeApi:
         Raises:
             ApiError: The service answered with an error, or did not answer.
         """
-        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/calls/{call_id}/accept",
@@ -157,7 +154,6 @@ class RealtimeApi:
         Raises:
             ApiError: The service answered with an error, or did not answer.
         """
-        headers = Headers.of(headers)
         response = self.create_realtime_call_with_http_info(
             sdp, session, headers=headers, timeout=timeout
         )
@@ -189,7 +185,6 @@ class RealtimeApi:
         Raises:
             ApiError: The service answered with an error, or did not answer.
         """
-        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/calls",
@@ -231,7 +226,6 @@ class RealtimeApi:
         Raises:
             ApiError: The service answered with an error, or did not answer.
         """
-        headers = Headers.of(headers)
         response = self.create_realtime_client_secret_with_http_info(
             realtime_create_client_secret_request, headers=headers, timeout=timeout
         )
@@ -259,11 +253,10 @@ class RealtimeApi:
         Raises:
             ApiError: The service answered with an error, or did not answer.
         """
-        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/client_secrets",
-            RealtimeCreateClientSecretResponse.from_json,
+            decoder(RealtimeCreateClientSecretResponse),
             accept="application/json",
             body=realtime_create_client_secret_request,
             headers=headers,
@@ -295,7 +288,6 @@ class RealtimeApi:
         Raises:
             ApiError: The service answered with an error, or did not answer.
         """
-        headers = Headers.of(headers)
         response = self.create_realtime_session_with_http_info(
             realtime_session_create_request, headers=headers, timeout=timeout
         )
@@ -322,11 +314,10 @@ class RealtimeApi:
         Raises:
             ApiError: The service answered with an error, or did not answer.
         """
-        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/sessions",
-            RealtimeSessionCreateResponse.from_json,
+            decoder(RealtimeSessionCreateResponse),
             accept="application/json",
             body=realtime_session_create_request,
             headers=headers,
@@ -359,7 +350,6 @@ class RealtimeApi:
         Raises:
             ApiError: The service answered with an error, or did not answer.
         """
-        headers = Headers.of(headers)
         response = self.create_realtime_transcription_session_with_http_info(
             realtime_transcription_session_create_request, headers=headers, timeout=timeout
         )
@@ -388,11 +378,10 @@ class RealtimeApi:
         Raises:
             ApiError: The service answered with an error, or did not answer.
         """
-        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/transcription_sessions",
-            RealtimeTranscriptionSessionCreateResponse.from_json,
+            decoder(RealtimeTranscriptionSessionCreateResponse),
             accept="application/json",
             body=realtime_transcription_session_create_request,
             headers=headers,
@@ -425,7 +414,6 @@ class RealtimeApi:
         Raises:
             ApiError: The service answered with an error, or did not answer.
         """
-        headers = Headers.of(headers)
         response = self.create_realtime_translation_client_secret_with_http_info(
             realtime_translation_client_secret_create_request, headers=headers, timeout=timeout
         )
@@ -454,11 +442,10 @@ class RealtimeApi:
         Raises:
             ApiError: The service answered with an error, or did not answer.
         """
-        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/translations/client_secrets",
-            RealtimeTranslationClientSecretCreateResponse.from_json,
+            decoder(RealtimeTranslationClientSecretCreateResponse),
             accept="application/json",
             body=realtime_translation_client_secret_create_request,
             headers=headers,
@@ -486,7 +473,6 @@ class RealtimeApi:
         Raises:
             ApiError: The service answered with an error, or did not answer.
         """
-        headers = Headers.of(headers)
         self.hangup_realtime_call_with_http_info(call_id, headers=headers, timeout=timeout)
 
     def hangup_realtime_call_with_http_info(
@@ -510,7 +496,6 @@ class RealtimeApi:
         Raises:
             ApiError: The service answered with an error, or did not answer.
         """
-        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/calls/{call_id}/hangup",
@@ -547,7 +532,6 @@ class RealtimeApi:
         Raises:
             ApiError: The service answered with an error, or did not answer.
         """
-        headers = Headers.of(headers)
         self.refer_realtime_call_with_http_info(
             call_id, realtime_call_refer_request, headers=headers, timeout=timeout
         )
@@ -576,7 +560,6 @@ class RealtimeApi:
         Raises:
             ApiError: The service answered with an error, or did not answer.
         """
-        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/calls/{call_id}/refer",
@@ -616,7 +599,6 @@ class RealtimeApi:
         Raises:
             ApiError: The service answered with an error, or did not answer.
         """
-        headers = Headers.of(headers)
         self.reject_realtime_call_with_http_info(
             call_id, realtime_call_reject_request, headers=headers, timeout=timeout
         )
@@ -647,7 +629,6 @@ class RealtimeApi:
         Raises:
             ApiError: The service answered with an error, or did not answer.
         """
-        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/calls/{call_id}/reject",
@@ -665,8 +646,8 @@ class RealtimeApi:
 class AsyncRealtimeApi(AsyncApi):
     """The HTTP endpoints for asyncio: each method is that of `RealtimeApi`, run in a thread.
 
-    Cancelling a call closes its connection; whether the service has done what was asked is not
-    known then. While it still connects, its thread goes on for at most the `timeout`.
+    A call that is cancelled ends in the background, at its `timeout` at the latest: whether the
+    service has done what was asked is not known then.
     """
 
     def __init__(self, api_client: ApiClient | None = None) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from openai_realtime_client.core.credentials import Headers
 from openai_realtime_client.http.client import ApiClient
-from openai_realtime_client.http.response import ApiResponse
+from openai_realtime_client.http.response import ApiResponse, decoder
 from openai_realtime_client.http.threads import AsyncApi, in_thread
 from openai_realtime_client.v1.models.realtime_session_create_request import (
     RealtimeSessionCreateRequest,
@@ -66,7 +65,6 @@ class RealtimeApi:
         Raises:
             ApiError: The service answered with an error, or did not answer.
         """
-        headers = Headers.of(headers)
         response = self.create_realtime_session_with_http_info(
             realtime_session_create_request, headers=headers, timeout=timeout
         )
@@ -95,11 +93,10 @@ class RealtimeApi:
         Raises:
             ApiError: The service answered with an error, or did not answer.
         """
-        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/sessions",
-            RealtimeSessionCreateResponse.from_json,
+            decoder(RealtimeSessionCreateResponse),
             accept="application/json",
             body=realtime_session_create_request,
             headers=headers,
@@ -136,7 +133,6 @@ class RealtimeApi:
         Raises:
             ApiError: The service answered with an error, or did not answer.
         """
-        headers = Headers.of(headers)
         response = self.create_realtime_transcription_session_with_http_info(
             realtime_transcription_session_create_request, headers=headers, timeout=timeout
         )
@@ -166,11 +162,10 @@ class RealtimeApi:
         Raises:
             ApiError: The service answered with an error, or did not answer.
         """
-        headers = Headers.of(headers)
         return self.api_client.call(
             "POST",
             "/realtime/transcription_sessions",
-            RealtimeTranscriptionSessionCreateResponse.from_json,
+            decoder(RealtimeTranscriptionSessionCreateResponse),
             accept="application/json",
             body=realtime_transcription_session_create_request,
             headers=headers,
@@ -181,8 +176,8 @@ class RealtimeApi:
 class AsyncRealtimeApi(AsyncApi):
     """The HTTP endpoints for asyncio: each method is that of `RealtimeApi`, run in a thread.
 
-    Cancelling a call closes its connection; whether the service has done what was asked is not
-    known then. While it still connects, its thread goes on for at most the `timeout`.
+    A call that is cancelled ends in the background, at its `timeout` at the latest: whether the
+    service has done what was asked is not known then.
     """
 
     def __init__(self, api_client: ApiClient | None = None) -> None:

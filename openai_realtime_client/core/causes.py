@@ -1,0 +1,78 @@
+"""What made a connection fail, in words that hold no URL and no key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from openai_realtime_client.core.errors import ConnectionFailedError, HandshakeRefusedError
+
+__all__ = ["connection_failure", "failure_text"]
+
+# Where OpenSSL's message comes from says nothing to users.
+_SOURCE_LINE = re.compile(r" \(_ssl\.c:\d+\)")
+_MAX_DEPTH = 10
+_MAX_TEXT = 300
+
+
+def connection_failure(
+    where: str, error: Exception, conceal: Callable[[str], str]
+) -> ConnectionFailedError:
+    """Make the error of a session that was not opened.
+
+    Args:
+        where: The server, as `HOST:PORT`.
+        error: What `websockets` raised.
+        conceal: Removes the credentials of the connection from a text.
+    """
+    response: Any = getattr(error, "response", None)
+    if response is None:
+        return ConnectionFailedError(f"no connection to {where}: {conceal(failure_text(error))}")
+    headers = {name: conceal(value) for name, value in response.headers.raw_items()}
+    body = conceal((response.body or b"").decode("latin-1")).encode("latin-1")
+    if _is_of_proxy(error):
+        where = f"the proxy to {where}"
+    return HandshakeRefusedError(response.status_code, headers, body, where)
+
+
+def failure_text(error: BaseException) -> str:
+    """Say what an error means, by the innermost error that has a text.
+
+    Libraries wrap what the system or OpenSSL says into errors whose texts are about themselves, and
+    may hold a URL with a key.
+    """
+    text = ""
+    is_of_proxy = False
+    for cause in _causes(error):
+        # What `websockets` says of a URL or a proxy that is invalid stands in `msg` without it.
+        text = str(getattr(cause, "msg", None) or cause) or text
+        is_of_proxy = is_of_proxy or _is_of_proxy(cause)
+    text = _SOURCE_LINE.sub("", text)[:_MAX_TEXT] or type(error).__name__
+    if is_of_proxy and "proxy" not in text.lower():
+        text = f"the proxy failed: {text}"
+    return text
+
+
+def _is_of_proxy(error: BaseException) -> bool:
+    # `websockets`, python-socks and urllib3 have it in the names of their classes.
+    return "Proxy" in type(error).__name__
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error, the one that it wraps, and so on."""
+    cause: BaseException | None = error
+    for _ in range(_MAX_DEPTH):
+        if cause is None:
+            return
+        yield cause
+        # What a timeout wraps is only how the library noticed.
+        cause = None if isinstance(cause, TimeoutError) else _wrapped(cause)
+
+
+def _wrapped(error: BaseException) -> BaseException | None:
+    # urllib3 has it as `reason` or as an argument, others as the cause.
+    for found in (getattr(error, "reason", None), error.__cause__, *error.args):
+        if isinstance(found, BaseException):
+            return found
+    return None
