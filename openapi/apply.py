@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from differences import LIMITS, PROSE, Document, Row
+from differences import LIMITS, PROSE, TAGS, Document, Row
 from spec import REFERENCE, members
 
 # `generate` refuses it, and names the place.
 MISSING = "TODO"
 
 
-def apply(fragment: Path, rows: list[Row], source: dict[str, Any]) -> Iterator[str]:
-    """Write the facts of `rows`, which come from the simplified document `source`.
+def apply(fragment: Path, rows: Iterable[Row], source: Document) -> Iterator[str]:
+    """Write the facts of `rows`, which come from `source`.
 
     Yields a line for each: what was written, or what a person has to do.
     """
@@ -30,22 +31,13 @@ def apply(fragment: Path, rows: list[Row], source: dict[str, Any]) -> Iterator[s
     text = fragment.read_text("utf-8")
     yaml.width = max(map(len, text.splitlines())) - 1
     document = yaml.load(text)
-    writer = _Writer(document["components"]["schemas"], Document(source))
+    writer = _Writer(document["components"]["schemas"], source)
     for row in rows:
-        for owner, path in ((row.owner, row.path), *(_split(place) for place in row.also)):
-            try:
-                done = writer.write(row, owner, path)
-            except (KeyError, StopIteration, TypeError):
-                done = False
-            place = ".".join([owner, *path])
-            yield f"{'written' if done else 'by hand'}: {row.sign} {place}: {row.fact}"
+        for place in (row.place, *row.also):
+            is_written = writer.write(row, *place.split("."))
+            yield f"{'written' if is_written else 'by hand'}: {row.sign} {place}: {row.fact}"
     with fragment.open("w", encoding="utf-8") as file:
         yaml.dump(document, file)
-
-
-def _split(place: str) -> tuple[str, tuple[str, ...]]:
-    owner, *path = place.split(".")
-    return owner, tuple(path)
 
 
 class _Writer:
@@ -53,21 +45,36 @@ class _Writer:
         self.schemas = schemas
         self.source = source
 
-    def write(self, row: Row, owner: str, path: tuple[str, ...]) -> bool:
-        """Write one fact; returns whether it could be."""
+    def write(self, row: Row, owner: str, *path: str) -> bool:
+        """Write one fact; return whether it could be."""
+        before = set(self.schemas)
+        try:
+            is_written = self._write(row, owner, path)
+        except (KeyError, StopIteration, TypeError):
+            is_written = False
+        if not is_written:
+            for name in set(self.schemas) - before:
+                del self.schemas[name]
+        return is_written
+
+    def _write(self, row: Row, owner: str, path: tuple[str, ...]) -> bool:
         if row.sign == "+" and row.fact in ("field", "required field"):
             parent = _holder(self._node(owner, path[:-1]), "properties")
-            parent["properties"][path[-1]] = self._converted(row.theirs, owner, path[-1])
+            hint = owner + "".join(_title(part) for part in path if part not in ("[]", "{}"))
+            parent["properties"][path[-1]] = self._described(row.theirs, hint)
             if row.fact == "required field":
                 parent.setdefault("required", CommentedSeq()).append(path[-1])
         elif row.sign == "+" and row.fact == "value":
             _holder(self._node(owner, path), "enum")["enum"].append(row.theirs)
         elif row.sign == "+" and row.fact == "member":
-            return self._add_member(self._node(owner, path), str(row.theirs))
+            self._add_member(self._node(owner, path), str(row.theirs))
         elif row.sign == "~" and row.fact == "is":
             parent = _holder(self._node(owner, path[:-1]), "properties")
             required = parent.setdefault("required", CommentedSeq())
-            (required.append if row.theirs == "required" else required.remove)(path[-1])
+            if row.theirs == "required":
+                required.append(path[-1])
+            else:
+                required.remove(path[-1])
         elif row.sign == "~" and row.fact in {*LIMITS, "nullable"}:
             node = self._node(owner, path)
             if row.theirs is None or row.theirs is False:
@@ -84,69 +91,119 @@ class _Writer:
         return True
 
     def _node(self, owner: str, path: tuple[str, ...]) -> CommentedMap:
+        """Return the schema at a place of the fragment."""
         node = self.schemas[owner]
         keys = {"[]": "items", "{}": "additionalProperties"}
         for part in path:
             key = keys.get(part, "properties")
             node = _holder(node, key)[key]
-            node = node if part in keys else node[part]
+            if part not in keys:
+                node = node[part]
         return node
 
-    def _add_member(self, union: CommentedMap, name: str) -> bool:
-        key = "anyOf" if "anyOf" in union else "oneOf"
-        reference = {"$ref": REFERENCE + name}
-        schema = self.source.schemas[name]
-        discriminator = union.get("discriminator", {})
-        tag = schema.get("properties", {}).get(discriminator.get("propertyName"), {})
-        if name not in self.schemas:
-            self._converted(reference, "", name)
-        union[key].append(CommentedMap(reference))
-        for value in tag.get("enum", []):
-            discriminator["mapping"][value] = REFERENCE + name
-        return True
+    def _add_member(self, union: CommentedMap, name: str) -> None:
+        """Add a component to a union, and its constants to the mapping."""
+        member = {"$ref": REFERENCE + name}
+        list_of_members = union["oneOf" if "oneOf" in union else "anyOf"]
+        if name not in self.source.schemas:
+            raise KeyError(name)
+        written = self._converted(member, name)
+        list_of_members.append(written)
+        discriminator = union.get("discriminator")
+        if discriminator:
+            mapping = discriminator.setdefault("mapping", CommentedMap())
+            for value in self._constants(member, discriminator["propertyName"]):
+                mapping[value] = written["$ref"]
 
-    def _converted(self, schema: dict[str, Any], owner: str, field: str) -> CommentedMap:
-        """A schema for the fragment: objects and unions are components, all text is missing."""
-        name, target = self.source.target(schema)
-        if "properties" in target or len(members(target)) > 1:
-            if name is None or not re.fullmatch("[A-Z][A-Za-z0-9]*", name):
-                words = re.split(r"[\W_]+", field)
-                name = owner + "".join(word[:1].upper() + word[1:] for word in words)
+    # Schemas of the source, for the fragment
+
+    def _described(self, schema: dict[str, Any], hint: str) -> CommentedMap:
+        return CommentedMap({"description": MISSING, **self._converted(schema, hint)})
+
+    def _converted(self, schema: dict[str, Any], hint: str) -> CommentedMap:
+        """Return a schema without prose, whose references lead to components of the fragment.
+
+        Objects and unions become components: called as in the source, or else by `hint`.
+        """
+        found, target = self.source.target(schema)
+        if found in self.schemas:
+            result = CommentedMap({"$ref": REFERENCE + found})
+        elif "properties" in target or len(members(target)) > 1:
+            name = found if found and re.fullmatch("[A-Z][A-Za-z0-9]*", found) else hint
             if name not in self.schemas:
-                self.schemas[name] = CommentedMap()
+                self.schemas[name] = CommentedMap()  # It may lead to itself.
                 self.schemas[name].update(self._component(target, name))
             result = CommentedMap({"$ref": REFERENCE + name})
-            return CommentedMap(description=MISSING, **result) if owner else result
-        result = CommentedMap(description=MISSING)
-        for key, value in target.items():
-            if key == "items":
-                inner = self._converted(value, owner, field)
-                inner.pop("description", None)
-                result["items"] = inner
-            elif key not in PROSE and not key.startswith("x-"):
-                result[key] = value
+        else:
+            result = self._plain(target, hint)
         if schema.get("nullable"):
             result["nullable"] = True
         return result
 
-    def _component(self, schema: dict[str, Any], name: str) -> CommentedMap:
-        result = CommentedMap(description=MISSING)
+    def _plain(self, schema: dict[str, Any], hint: str) -> CommentedMap:
+        result = CommentedMap()
         for key, value in schema.items():
-            if key == "properties":
-                result[key] = CommentedMap(
-                    {field: self._converted(each, name, field) for field, each in value.items()}
-                )
-            elif key in ("anyOf", "oneOf"):
-                result[key] = CommentedSeq(
-                    self._converted(each, name, str(number)) for number, each in enumerate(value)
-                )
+            if key in ("items", "additionalProperties") and isinstance(value, dict):
+                result[key] = self._converted(value, hint)
             elif key not in PROSE and not key.startswith("x-"):
-                result[key] = value
+                # YAML would refer to what stands at two places.
+                result[key] = copy.deepcopy(value)
         return result
 
+    def _component(self, schema: dict[str, Any], name: str) -> CommentedMap:
+        properties, union = schema.get("properties", {}), members(schema)
+        rest = {key: value for key, value in schema.items() if key not in _NESTED}
+        result = CommentedMap({"description": MISSING, **self._plain(rest, name)})
+        if properties:
+            result["properties"] = CommentedMap()
+            for field, child in properties.items():
+                result["properties"][field] = self._described(child, name + _title(field))
+        if union:
+            written = [self._converted(each, name + str(n)) for n, each in enumerate(union, 1)]
+            result["oneOf" if "oneOf" in schema else "anyOf"] = CommentedSeq(written)
+            discriminator = self._discriminator(schema, written)
+            if discriminator:
+                result["discriminator"] = discriminator
+        return result
 
-def _holder(node: CommentedMap, key: str) -> CommentedMap:
-    """The part of a schema that has a keyword: itself, or a member beside `null`."""
+    def _discriminator(
+        self, schema: dict[str, Any], written: list[CommentedMap]
+    ) -> CommentedMap | None:
+        """Return the discriminator that the source states, or that follows from constants."""
+        stated = schema.get("discriminator", {}).get("propertyName")
+        if not stated and sum("$ref" in reference for reference in written) < 2:
+            return None
+        for name in [stated] if stated else TAGS:
+            mapping = CommentedMap()
+            values = []
+            for member, reference in zip(members(schema), written, strict=True):
+                if "$ref" in reference:
+                    constants = self._constants(member, name)
+                    values += constants or [None]
+                    mapping |= dict.fromkeys(constants, reference["$ref"])
+            if mapping and len(mapping) == len(values):
+                return CommentedMap(propertyName=name, mapping=mapping)
+        return None
+
+    def _constants(self, schema: dict[str, Any], field: str) -> list[Any]:
+        """Return the constants of a field in an object, or in all members of a union."""
+        _name, target = self.source.target(schema)
+        if members(target):
+            return [value for each in members(target) for value in self._constants(each, field)]
+        _name, child = self.source.target(target.get("properties", {}).get(field, {}))
+        return list(child.get("enum", []))
+
+
+_NESTED = {"properties", "anyOf", "oneOf", "discriminator"}
+
+
+def _title(field: str) -> str:
+    """Return a field's name as part of a class's name."""
+    return "".join(word[:1].upper() + word[1:] for word in re.split(r"[\W_]+", field))
+
+
+def _holder(node: CommentedMap, key: str) -> Any:
+    """Return the part of a schema that has a keyword: itself, or a member beside `null`."""
     if key in node:
         return node
     parts = [*node.get("anyOf", []), *node.get("oneOf", []), *node.get("allOf", [])]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import operator
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from spec import REFERENCE, members, operations
+from spec import REFERENCE, members, operations, references, webhooks
 
 Schema = dict[str, Any]
+Path = tuple[str, ...]
+Objects = dict[Path, tuple[str | None, Schema]]
 
 LIMITS = {
     *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "pattern"),
@@ -23,7 +26,7 @@ TAGS = ("type", "role", "object")
 
 @dataclass(frozen=True)
 class Row:
-    """One difference. What both lack or have alike in several copies of a schema is one row.
+    """One difference. What differs alike in several copies of a schema is one row.
 
     `sign` is `+` for what only the other document has, `-` for what only this one has, and `~` for
     what both have and describe differently.
@@ -31,7 +34,7 @@ class Row:
 
     sign: str
     owner: str
-    path: tuple[str, ...]
+    path: Path
     fact: str
     ours: Any = None
     theirs: Any = None
@@ -44,33 +47,48 @@ class Row:
         """The schema and the field, as in `RealtimeSession.audio.input`."""
         return ".".join([self.owner, *self.path])
 
+    @property
+    def key(self) -> str:
+        """What makes it the same difference in another comparison.
+
+        What a field was before differs from comparison to comparison; what is there now does not.
+        """
+        value = structure(self.theirs)
+        if self.sign == "-" and self.fact in ("value", "member"):
+            value = self.ours
+        return json.dumps([self.sign, self.place, self.fact, value])
+
     def __str__(self) -> str:
-        one = self.theirs if self.sign == "+" else self.ours
-        both = f"{shown(self.ours)} → {shown(self.theirs)}"
-        change = both if self.sign == "~" else "" if one is None else shown(one)
+        if self.sign == "~":
+            change = f"{shown(self.ours)} → {shown(self.theirs)}"
+        else:
+            value = self.theirs if self.sign == "+" else self.ours
+            change = "" if value is None else shown(value)
         text = f"{self.sign} {self.place}: {self.fact} {change}".rstrip()
         return f"{text} (and in {', '.join(self.also)})" if self.also else text
 
 
 def shown(value: Any) -> str:
-    """A value in a report: a schema by its type or name, a list with commas."""
+    """Return a value for a report: a schema by its type or name, a list with commas."""
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "nothing"
     if isinstance(value, dict):
-        name = value.get("$ref", "").removeprefix(REFERENCE) or value.get("type") or "any"
-        return f"({name})"
-    return "none" if value is None else str(value)
+        name = value.get("$ref", "").removeprefix(REFERENCE)
+        return f"({name or value.get('type') or 'any'})"
+    if value is None:
+        return "none"
+    return str(value)
 
 
 @dataclass
 class Shape:
     """What a schema accepts, whatever the way in which that is said."""
 
-    kinds: set[str] = field(default_factory=set)
+    types: set[str] = field(default_factory=set)
     values: list[Any] = field(default_factory=list)
     nullable: bool = False
     limits: dict[str, Any] = field(default_factory=dict)
-    objects: dict[tuple[str, ...], tuple[str | None, Schema]] = field(default_factory=dict)
+    objects: Objects = field(default_factory=dict)
     items: Schema | None = None
     entries: Schema | None = None
 
@@ -89,59 +107,61 @@ class Document:
         self.is_lossy = is_lossy
 
     def target(self, schema: Schema) -> tuple[str | None, Schema]:
-        """The schema that is referred to, with its name."""
+        """Return the schema that is referred to, with its name."""
         name = None
         while True:
-            reference = schema.get("$ref") or (
-                schema["allOf"][0].get("$ref") if len(schema.get("allOf", [])) == 1 else None
-            )
-            if not reference or reference.removeprefix(REFERENCE) not in self.schemas:
+            parts = schema.get("allOf", [])
+            link = parts[0] if len(parts) == 1 else schema
+            found = link.get("$ref", "").removeprefix(REFERENCE)
+            if found not in self.schemas:
                 return name, schema
-            name = reference.removeprefix(REFERENCE)
-            schema = self.schemas[name]
+            name, schema = found, self.schemas[found]
 
     def shape(self, schema: Schema) -> Shape:
+        """Return what a schema accepts."""
         shape = Shape(nullable=bool(schema.get("nullable")))
-        self._add(schema, None, shape)
-        # A string is any string, whether or not some are known.
+        self._add(schema, shape)
         shape.values = sorted(set(shape.values), key=str)
         return shape
 
-    def _add(self, schema: Schema, name: str | None, shape: Shape) -> None:
-        found, target = self.target(schema)
-        name = found or name
+    def _add(self, schema: Schema, shape: Shape) -> None:
+        name, target = self.target(schema)
         shape.nullable |= bool(target.get("nullable"))
-        for each in (target, schema):
-            shape.limits |= {key: each[key] for key in LIMITS if key in each}
+        for source in (target, schema):
+            shape.limits |= {key: source[key] for key in LIMITS if key in source}
+        schema_type = target.get("type", "any")
         if members(target):
             for member in members(target):
-                self._add(member, None, shape)
+                self._add(member, shape)
         elif "enum" in target or "const" in target:
-            shape.kinds.add(target.get("type", "string"))
+            # A string is any string, whether or not some are known.
+            shape.types.add(target.get("type", "string"))
             shape.values += target.get("enum", [target.get("const")])
         elif "properties" in target:
-            shape.kinds.add("object")
+            shape.types.add("object")
             shape.objects[self._tag(target)] = (name, target)
-        elif target.get("type") == "array":
-            shape.kinds.add("array")
+        elif schema_type == "array":
+            shape.types.add("array")
             shape.items = target.get("items", {})
-        elif target.get("type") == "object":
-            shape.kinds.add("map")
+        elif schema_type == "object":
+            shape.types.add("object")
             entries = target.get("additionalProperties")
             shape.entries = entries if isinstance(entries, dict) and entries else None
-        elif target.get("type") == "null":
+        elif schema_type == "null":
             shape.nullable = True
+        elif isinstance(schema_type, list):
+            shape.types.update(schema_type)
         else:
-            kinds = target.get("type", "any")
-            shape.kinds.update([kinds] if isinstance(kinds, str) else kinds)
+            shape.types.add(schema_type)
 
-    def _tag(self, schema: Schema) -> tuple[str, ...]:
+    def _tag(self, schema: Schema) -> Path:
+        """Return the constants that distinguish an object from others."""
         tags = []
         for name in TAGS:
             _name, target = self.target(schema["properties"].get(name, {}))
             values = target.get("enum", [target["const"]] if "const" in target else [])
-            tags.append(values[0] if len(values) == 1 else "")
-        return tuple(map(str, tags))
+            tags.append(str(values[0]) if len(values) == 1 else "")
+        return tuple(tags)
 
 
 class Comparison:
@@ -156,7 +176,8 @@ class Comparison:
         self._seen: set[tuple[int, int]] = set()
         self._around: Schema = {}
 
-    def compare(self, ours: Schema, theirs: Schema, owner: str, path: tuple[str, ...] = ()) -> None:
+    def compare(self, ours: Schema, theirs: Schema, owner: str, path: Path = ()) -> None:
+        """Compare two schemas, and what they refer to; `owner` and `path` are their place."""
         our_name, our_target = self.ours.target(ours)
         their_name, their_target = self.theirs.target(theirs)
         a, b = self.ours.shape(ours), self.theirs.shape(theirs)
@@ -167,8 +188,8 @@ class Comparison:
             return
         if our_name:
             owner, path = our_name, ()
-        pair = (id(our_target), id(their_target))
         if our_name or their_name:
+            pair = (id(our_target), id(their_target))
             if pair in self._seen:
                 return
             self._seen.add(pair)
@@ -178,144 +199,174 @@ class Comparison:
             return
         self._compare_values(a, b, owner, path)
         self._compare_objects(a, b, owner, path)
-        for inner, (x, y) in {"[]": (a.items, b.items), "{}": (a.entries, b.entries)}.items():
-            if x is not None and y is not None:
-                self.compare(x, y, owner, (*path, inner))
-            elif x != y and inner == "{}" and a.kinds == b.kinds and not self.is_lossy:
-                self._add("~", owner, path, "type of the values", x, y)
+        if a.items is not None and b.items is not None:
+            self.compare(a.items, b.items, owner, (*path, "[]"))
+        if a.entries is not None and b.entries is not None:
+            self.compare(a.entries, b.entries, owner, (*path, "{}"))
+        elif a.entries != b.entries and not a.objects and not b.objects and not self.is_lossy:
+            self.add("~", owner, path, "type of the values", a.entries, b.entries)
 
-    def _add(
-        self, sign: str, owner: str, path: tuple[str, ...], fact: str, ours: Any, theirs: Any
+    def add(
+        self, sign: str, owner: str, path: Path, fact: str, ours: Any = None, theirs: Any = None
     ) -> None:
+        """Note a difference."""
         self.rows.append(Row(sign, owner, path, fact, ours, theirs, around=self._around))
 
-    def _compare_use(self, a: Shape, b: Shape, owner: str, path: tuple[str, ...]) -> None:
-        """What may differ from one use of a schema to another."""
+    def add_presence(
+        self, owner: str, path: Path, fact: str, ours: Iterable[Any], theirs: Iterable[Any]
+    ) -> None:
+        """Note what only one of two lists has."""
+        ours, theirs = list(ours), list(theirs)
+        for value in theirs:
+            if value not in ours:
+                self.add("+", owner, path, fact, None, value)
+        for value in ours:
+            if value not in theirs:
+                self.add("-", owner, path, fact, value, None)
+
+    def _compare_use(self, a: Shape, b: Shape, owner: str, path: Path) -> None:
+        """Compare what may differ from one use of a schema to another."""
         if self.is_lossy:
             return
         if a.nullable != b.nullable:
-            self._add("~", owner, path, "nullable", a.nullable, b.nullable)
+            self.add("~", owner, path, "nullable", a.nullable, b.nullable)
         for key in sorted(LIMITS):
             if a.limits.get(key) != b.limits.get(key):
-                self._add("~", owner, path, key, a.limits.get(key), b.limits.get(key))
+                self.add("~", owner, path, key, a.limits.get(key), b.limits.get(key))
 
-    def _compare_prose(self, ours: Schema, theirs: Schema, owner: str, path: Any) -> None:
-        a, b = (" ".join(each.get("description", "").split()) for each in (ours, theirs))
-        if b and a != b:
-            self.prose.append(Row("~", owner, path, "description", a, b))
+    def _compare_prose(self, ours: Schema, theirs: Schema, owner: str, path: Path) -> None:
+        before = " ".join(ours.get("description", "").split())
+        after = " ".join(theirs.get("description", "").split())
+        if after and before != after:
+            self.prose.append(Row("~", owner, path, "description", before, after))
 
-    def _have_one_type(self, a: Shape, b: Shape, owner: str, path: tuple[str, ...]) -> bool:
-        kinds_a, kinds_b = ({"object" if k == "map" else k for k in each.kinds} for each in (a, b))
+    def _have_one_type(self, a: Shape, b: Shape, owner: str, path: Path) -> bool:
+        ours, theirs = a.types, b.types
         if self.is_lossy:  # In Python, an integer is a number, and `object` is any JSON.
-            if "any" in kinds_a | kinds_b:
+            if "any" in ours | theirs:
                 return True
-            kinds_a, kinds_b = (
-                {"number" if k == "integer" else k for k in each} for each in (kinds_a, kinds_b)
-            )
-        if kinds_a != kinds_b:
-            self._add("~", owner, path, "type", sorted(kinds_a), sorted(kinds_b))
-        return kinds_a == kinds_b
+            ours, theirs = _without_integers(ours), _without_integers(theirs)
+        if ours != theirs:
+            self.add("~", owner, path, "type", sorted(ours), sorted(theirs))
+        return ours == theirs
 
-    def _compare_values(self, a: Shape, b: Shape, owner: str, path: tuple[str, ...]) -> None:
-        for value in b.values:
-            if value not in a.values and not (self.is_lossy and not a.values):
-                self._add("+", owner, path, "value", None, value)
-        for value in a.values:
-            if value not in b.values and not (self.is_lossy and not b.values):
-                self._add("-", owner, path, "value", value, None)
+    def _compare_values(self, a: Shape, b: Shape, owner: str, path: Path) -> None:
+        # In Python, an open enum may have become `str`.
+        if not self.is_lossy or (a.values and b.values):
+            self.add_presence(owner, path, "value", a.values, b.values)
 
-    def _compare_objects(self, a: Shape, b: Shape, owner: str, path: tuple[str, ...]) -> None:
-        ours, theirs = a.objects, b.objects
-        if len(ours) == len(theirs) == 1:
-            ours = {(): next(iter(ours.values()))}
-            theirs = {(): next(iter(theirs.values()))}
-        pairs = dict(_matched(ours, theirs))
-        for tag, (name, _schema) in theirs.items():
+    def _compare_objects(self, a: Shape, b: Shape, owner: str, path: Path) -> None:
+        pairs = _pairs(a.objects, b.objects)
+        for tag, (name, _schema) in b.objects.items():
             if tag not in pairs.values():
-                self._add("+", owner, path, "member", None, name or _label(tag))
-        for tag, (name, schema) in ours.items():
+                self.add("+", owner, path, "member", None, name or _label(tag))
+        for tag, (name, schema) in a.objects.items():
             if tag not in pairs:
-                self._add("-", owner, path, "member", name or _label(tag), None)
+                self.add("-", owner, path, "member", name or _label(tag), None)
                 continue
-            _their_name, other = theirs[pairs[tag]]
+            _their_name, other = b.objects[pairs[tag]]
             pair = (id(schema), id(other))
             if name and pair in self._seen and (name != owner or path):
                 continue
             self._seen.add(pair)
-            place = (name, ()) if name else (owner, path)
-            self._compare_fields(schema, other, *place)
+            if name:
+                self._compare_prose(schema, other, name, ())
+                self._compare_fields(schema, other, name, ())
+            else:
+                self._compare_fields(schema, other, owner, path)
 
-    def _compare_fields(
-        self, ours: Schema, theirs: Schema, owner: str, path: tuple[str, ...]
-    ) -> None:
-        for name in [each for each in theirs["properties"] if each not in ours["properties"]]:
-            is_required = name in theirs.get("required", [])
-            fact = "required field" if is_required else "field"
-            self._around = ours
-            self._add("+", owner, (*path, name), fact, None, theirs["properties"][name])
+    def _compare_fields(self, ours: Schema, theirs: Schema, owner: str, path: Path) -> None:
+        required, now_required = ours.get("required", []), theirs.get("required", [])
+        self._around = ours
+        for name, schema in theirs["properties"].items():
+            if name not in ours["properties"]:
+                fact = "required field" if name in now_required else "field"
+                self.add("+", owner, (*path, name), fact, None, schema)
         for name, schema in ours["properties"].items():
             self._around = ours
             if name not in theirs["properties"]:
-                self._add("-", owner, (*path, name), "field", schema, None)
+                self.add("-", owner, (*path, name), "field", schema, None)
                 continue
-            a, b = (name in each.get("required", []) for each in (ours, theirs))
-            if a != b:
-                words = ("optional", "required")
-                self._add("~", owner, (*path, name), "is", words[a], words[b])
+            self.compare_required(owner, (*path, name), name in required, name in now_required)
             self.compare(schema, theirs["properties"][name], owner, (*path, name))
 
-
-def _matched(ours: dict[Any, Any], theirs: dict[Any, Any]) -> Iterator[tuple[Any, Any]]:
-    """The objects of two unions that are the same: by all tags, or else by those that both have."""
-    left = [tag for tag in theirs if tag not in ours]
-    for tag in ours:
-        if tag in theirs:
-            yield tag, tag
-            continue
-        alike = [
-            other
-            for other in left
-            if any(x and x == y for x, y in zip(tag, other, strict=False))
-            and not any(x and y and x != y for x, y in zip(tag, other, strict=False))
-        ]
-        if len(alike) == 1:
-            left.remove(alike[0])
-            yield tag, alike[0]
+    def compare_required(self, owner: str, path: Path, ours: bool, theirs: bool) -> None:
+        """Note that something optional became required, or the reverse."""
+        words = ("optional", "required")
+        if ours != theirs:
+            self.add("~", owner, path, "is", words[ours], words[theirs])
 
 
-def _label(tag: tuple[str, ...]) -> str:
+def _without_integers(types: set[str]) -> set[str]:
+    return types - {"integer"} | ({"number"} if "integer" in types else set())
+
+
+def _pairs(ours: Objects, theirs: Objects) -> dict[Path, Path]:
+    """Return the objects of two unions that are the same.
+
+    By their names, by all tags, or by those that both have.
+    """
+    if len(ours) == len(theirs) == 1:
+        return dict(zip(ours, theirs, strict=True))
+    by_name = {name: tag for tag, (name, _schema) in theirs.items() if name}
+    pairs = {tag: by_name[name] for tag, (name, _schema) in ours.items() if name in by_name}
+    for match in (operator.eq, _are_alike):
+        for tag in sorted(ours.keys() - pairs.keys()):
+            left = theirs.keys() - set(pairs.values())
+            alike = [other for other in left if match(tag, other)]
+            if len(alike) == 1:
+                pairs[tag] = alike[0]
+    return pairs
+
+
+def _are_alike(tag: Path, other: Path) -> bool:
+    both = [(x, y) for x, y in zip(tag, other, strict=True) if x and y]
+    return bool(both) and all(x == y for x, y in both)
+
+
+def _label(tag: Path) -> str:
     return " ".join(filter(None, tag)) or "object"
+
+
+# Whole documents
 
 
 def documents(ours: Document, theirs: Document) -> Comparison:
     """Compare whole documents: schemas of the same name and operations of the same path."""
     comparison = Comparison(ours, theirs)
+    used = set(references(ours.document))
     for name, schema in ours.schemas.items():
+        reference = {"$ref": REFERENCE + name}
         if name in theirs.schemas:
-            comparison.compare({"$ref": REFERENCE + name}, {"$ref": REFERENCE + name}, name)
-        elif _is_used_alone(name, ours):
-            comparison.rows.append(Row("-", name, (), "schema", schema))
-    _compare_operations(comparison, ours, theirs)
+            comparison.compare(reference, reference, name)
+        elif name not in used:  # What is used gives a row where it is used.
+            comparison.add("-", name, (), "schema", schema, None)
+    used = set(references(theirs.document))
+    for name in theirs.schemas.keys() - ours.schemas.keys() - used:
+        comparison.add("+", name, (), "schema")
+    compare_operations(comparison)
     return comparison
 
 
-def _is_used_alone(name: str, document: Document) -> bool:
-    """Whether no other schema leads to one: the row would otherwise be a second one for a fact."""
-    text = json.dumps(document.document)
-    return text.count(f'"{REFERENCE}{name}"') == 0
-
-
-def _compare_operations(comparison: Comparison, ours: Document, theirs: Document) -> None:
-    a, b = (dict(operations(each.document)) for each in (ours, theirs))
-    roots = {place.split(" ")[1].split("/")[1] for place in a}
-    for place in b.keys() - a.keys():
-        if place.split(" ")[1].split("/")[1] in roots:
-            comparison.rows.append(Row("+", place, (), "operation"))
-    for place, operation in a.items():
-        if place not in b:
-            comparison.rows.append(Row("-", place, (), "operation"))
+def compare_operations(comparison: Comparison) -> None:
+    """Compare the operations and webhooks of the documents."""
+    ours, theirs = (_requests(document) for document in (comparison.ours, comparison.theirs))
+    for place in theirs.keys() - ours.keys():
+        comparison.add("+", place, (), "operation")
+    for place, operation in ours.items():
+        if place not in theirs:
+            comparison.add("-", place, (), "operation")
         elif not comparison.is_lossy:
-            _compare_operation(comparison, place, operation, b[place])
+            _compare_operation(comparison, place, operation, theirs[place])
+
+
+def _requests(document: Document) -> dict[str, Any]:
+    found = dict(operations(document.document))
+    if not document.is_lossy:
+        # Underscores and dots: OpenAI's document and its pages differ in this.
+        hooks = webhooks(document.document)
+        found |= {place.replace("_", "."): operation for place, operation in hooks}
+    return found
 
 
 def _compare_operation(comparison: Comparison, place: str, ours: Any, theirs: Any) -> None:
@@ -325,59 +376,59 @@ def _compare_operation(comparison: Comparison, place: str, ours: Any, theirs: An
     )
     for where, name in b.keys() - a.keys():
         word = "required " if b[where, name].get("required") else ""
-        comparison.rows.append(Row("+", place, (name,), f"{word}{where} parameter"))
+        comparison.add("+", place, (name,), f"{word}{where} parameter")
     for key, parameter in a.items():
+        where, name = key
         if key not in b:
-            comparison.rows.append(Row("-", place, (key[1],), f"{key[0]} parameter"))
+            comparison.add("-", place, (name,), f"{where} parameter")
             continue
-        x, y = (bool(each.get("required")) for each in (parameter, b[key]))
-        if x != y:
-            words = ("optional", "required")
-            comparison.rows.append(Row("~", place, (key[1],), "is", words[x], words[y]))
-        comparison.compare(parameter.get("schema", {}), b[key].get("schema", {}), place, (key[1],))
+        required, now_required = (bool(each.get("required")) for each in (parameter, b[key]))
+        comparison.compare_required(place, (name,), required, now_required)
+        comparison.compare(parameter.get("schema", {}), b[key].get("schema", {}), place, (name,))
     _compare_content(comparison, place, "body", ours.get("requestBody"), theirs.get("requestBody"))
-    answers, others = ours.get("responses", {}), theirs.get("responses", {})
-    for status in sorted({*answers, *others}):
-        if status.startswith("2"):
-            x, y = answers.get(status), others.get(status)
-            if (x is None) != (y is None):
-                sign = "+" if x is None else "-"
-                comparison.rows.append(Row(sign, place, (status,), "answer"))
-            else:
-                _compare_content(comparison, place, status, x, y)
+    responses, others = ours.get("responses", {}), theirs.get("responses", {})
+    for status in sorted({*responses, *others}):
+        if not status.startswith("2") or place.startswith("webhooks"):
+            continue
+        if status in responses and status in others:
+            _compare_content(comparison, place, status, responses[status], others[status])
+        else:
+            sign = "-" if status in responses else "+"
+            comparison.add(sign, place, (status,), "answer")
 
 
 def _compare_content(comparison: Comparison, place: str, part: str, ours: Any, theirs: Any) -> None:
-    a, b = ((each or {}).get("content", {}) for each in (ours, theirs))
-    for kind in sorted({*a, *b}):
-        if kind not in a or kind not in b:
-            sign = "+" if kind not in a else "-"
-            comparison.rows.append(Row(sign, place, (part,), f"media type {kind}"))
-        else:
-            schemas = (a[kind].get("schema", {}), b[kind].get("schema", {}))
+    a, b = ((body or {}).get("content", {}) for body in (ours, theirs))
+    for media_type in sorted({*a, *b}):
+        if media_type in a and media_type in b:
+            schemas = (a[media_type].get("schema", {}), b[media_type].get("schema", {}))
             comparison.compare(*schemas, place, (part,))
+        else:
+            sign = "-" if media_type in a else "+"
+            comparison.add(sign, place, (part,), f"media type {media_type}")
 
 
 def grouped(rows: Iterable[Row]) -> list[Row]:
-    """One row for what is the same change of the same field in copies of a schema."""
+    """Return one row for what is the same change of the same field in copies of a schema."""
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        parts = [structure(each) for each in (row.ours, row.theirs, row.around)]
-        key = json.dumps([row.sign, row.path[-1:] or row.owner, row.fact, *parts])
-        groups[key].append(row)
+        parts = [structure(value) for value in (row.ours, row.theirs, row.around)]
+        groups[json.dumps([row.sign, row.path[-1:] or row.owner, row.fact, *parts])].append(row)
     result = []
     for group in groups.values():
         first, *others = sorted(group, key=lambda row: row.place)
-        also = tuple(dict.fromkeys(row.place for row in others if row.place != first.place))
-        result.append(Row(**{**vars(first), "also": also}))
+        also = dict.fromkeys(row.place for row in others if row.place != first.place)
+        result.append(replace(first, also=tuple(also)))
     return sorted(result, key=lambda row: row.place)
 
 
 def structure(value: Any) -> Any:
-    """A schema without its prose."""
-    if isinstance(value, dict):
-        if [*value] == ["allOf"] and len(value["allOf"]) == 1:
-            return structure(value["allOf"][0])
-        kept = sorted(value.keys() - PROSE - {"additionalProperties"})
-        return {key: structure(value[key]) for key in kept}
-    return [structure(each) for each in value] if isinstance(value, list) else value
+    """Return a schema without its prose."""
+    if isinstance(value, list):
+        return [structure(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if [*value] == ["allOf"] and len(value["allOf"]) == 1:
+        return structure(value["allOf"][0])
+    kept = sorted(value.keys() - PROSE - {"additionalProperties"})
+    return {key: structure(value[key]) for key in kept}

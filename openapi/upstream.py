@@ -1,7 +1,8 @@
 """Compare a fragment with what is published now: `make upstream`.
 
-With `SPEC`, an OpenAPI document; without it, the newest `openai` wheel, and the one that the
-fragment notes as its last in `x-reconciled`. Exit code 1 says that facts differ.
+With `SPEC`, an OpenAPI document; without it, the newest `openai` wheel, and the one with which the
+fragment was last compared. `x-upstream` in the fragment's head says where its facts come from. Exit
+code 1 says that there is something to do.
 """
 
 from __future__ import annotations
@@ -10,33 +11,54 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import apply
 import spec
 import wheel
-from differences import Comparison, Document, Row, documents, grouped
+from differences import Comparison, Document, Row, compare_operations, documents, grouped
+from fragment import cut, read_published, unions_of
 from simplify import simplified
 
-MOST_PROSE = 20
+MAX_PROSE_ROWS = 20
 
 
 @dataclass
 class Report:
-    """What was found, under headings."""
+    """What was found."""
 
     title: str
-    # What is to be done: the rows of these headings make the exit code 1.
-    facts: dict[str, list[Row]] = field(default_factory=dict)
-    # What is to be known.
-    notes: dict[str, list[Row]] = field(default_factory=dict)
+    # What the fragment lacks, and what of it the overlay has. Both are to be done.
+    lacking: list[Row] = field(default_factory=list)
+    overlaid: list[Row] = field(default_factory=list)
+    # How many differences there are because the overlay corrects what is published.
+    explained: int = 0
+    # What changed from the last state of upstream: all of it, and the descriptions.
+    changed: list[Row] = field(default_factory=list)
     prose: list[Row] = field(default_factory=list)
 
     @property
     def differs(self) -> bool:
-        return any(self.facts.values())
+        return bool(self.lacking or self.overlaid or self.prose)
+
+    @property
+    def summary(self) -> str:
+        """The last line: what there is to do."""
+        facts = len(self.lacking) + len(self.overlaid)
+        if not self.differs:
+            return "The facts are the same."
+        return f"To do: {facts} facts, and {len(self.prose)} descriptions to read again."
+
+    def sections(self) -> dict[str, list[Row]]:
+        """The facts under their headings, without what is empty."""
+        found = {
+            "the fragment differs": self.lacking,
+            "the overlay has it: move it to the fragment": self.overlaid,
+            "changed upstream": self.changed,
+        }
+        return {heading: rows for heading, rows in found.items() if rows}
 
 
 def main() -> int:
@@ -46,19 +68,16 @@ def main() -> int:
     parser.add_argument("--base", type=Path, help="the one before it, to see what prose changed")
     parser.add_argument("--version", help="the openai wheel to compare with, not the newest")
     parser.add_argument("--apply", action="store_true", help="write the facts into the fragment")
-    parser.add_argument("--format", choices=["text", "markdown", "json"], default="text")
+    parser.add_argument("--format", choices=FORMATS, default="text")
     arguments = parser.parse_args()
     try:
         if arguments.spec:
-            report = against_document(arguments.fragment, arguments.spec, arguments.base)
-            source = simplified(spec.load(arguments.spec))
+            report, source = against_document(arguments.fragment, arguments.spec, arguments.base)
         else:
-            version = arguments.version or wheel.newest()
-            report, source = against_wheel(arguments.fragment, version)
+            report, source = against_wheel(arguments.fragment, arguments.version)
         print(FORMATS[arguments.format](report))
         if arguments.apply:
-            rows = [row for rows in report.facts.values() for row in rows]
-            for line in apply.apply(arguments.fragment, rows, source):
+            for line in apply.apply(arguments.fragment, report.lacking, source):
                 print(line)
         return int(report.differs)
     except spec.SpecError as error:
@@ -66,106 +85,153 @@ def main() -> int:
         return 2
 
 
-def against_document(fragment: Path, other: Path, base: Path | None = None) -> Report:
+def against_document(
+    fragment: Path, other: Path, base: Path | None = None
+) -> tuple[Report, Document]:
     """Compare with an OpenAPI document; schemas are found by their names."""
-    theirs = Document(simplified(_part(fragment, spec.load(other))))
-    alone = documents(Document(simplified(spec.load(fragment))), theirs)
-    merged = documents(Document(_merged(fragment)), theirs)
+    ours = spec.load(fragment)
+    theirs = published(ours, other)
+    if not theirs.schemas.keys() & ours["components"]["schemas"].keys():
+        raise spec.SpecError(f"{other} has no schema of {fragment}")
     report = Report(f"{fragment} and {other}")
-    _sort(report, alone, merged)
+    alone = documents(Document(simplified(ours)), theirs)
+    overlaid = documents(Document(merged(fragment)), theirs)
+    sort(report, alone.rows, overlaid.rows)
+    known = {row.key for row in alone.rows}
+    report.explained = len(grouped(row for row in overlaid.rows if row.key not in known))
     if base:
-        before = Document(simplified(_part(fragment, spec.load(base))))
-        report.prose = documents(before, theirs).prose
-    else:
-        report.prose = alone.prose
-    return report
+        report.prose = grouped(documents(published(ours, base), theirs).prose)
+    return report, theirs
 
 
-def against_wheel(fragment: Path, version: str) -> tuple[Report, dict[str, Any]]:
-    """Compare the wheel that the fragment was last reconciled with, `version`, and the fragment."""
-    document = spec.load(fragment)
-    last = str(document.get("x-reconciled", {}).get("openai", ""))
-    if not last:
-        raise spec.SpecError(f"{fragment}: x-reconciled names no version of openai")
-    before, after = wheel.document(last), wheel.document(version)
-    old, new = (Document(simplified(each), is_lossy=True) for each in (before, after))
-    changed = _compare_roots(old, new)
-    ours, merged = Document(simplified(document)), Document(_merged(fragment))
-    report = Report(f"{fragment}, openai {last} and openai {version}")
-    report.notes[f"changed from openai {last} to {version}"] = grouped(changed.rows)
-    # What already differed from the last wheel was looked at when the fragment followed it.
-    known = {_key(row) for row in _compare_roots(ours, old).rows}
-    lacking = [row for row in _compare_roots(ours, new).rows if _key(row) not in known]
-    overlaid = {_key(row) for row in _compare_roots(merged, new).rows}
-    report.facts["the fragment differs"] = grouped(r for r in lacking if _key(r) in overlaid)
-    report.facts["the overlay has it: move it to the fragment"] = grouped(
-        row for row in lacking if _key(row) not in overlaid
+def against_wheel(fragment: Path, version: str | None = None) -> tuple[Report, Document]:
+    """Compare the wheel of the last time, a later one, and the fragment."""
+    ours = spec.load(fragment)
+    source = ours.get("x-upstream", {})
+    if not {"openai", "types", "resources"} <= source.keys():
+        raise spec.SpecError(f"{fragment}: x-upstream names no wheel; compare with SPEC=file")
+    last, version = str(source["openai"]), version or wheel.newest()
+    old, new = (
+        Document(simplified(wheel.document(each, source)), is_lossy=True)
+        for each in (last, version)
     )
-    report.prose = grouped(changed.prose)
-    return report, new.document
+    roots = list(source["types"])
+    for name in roots:
+        if name not in ours["components"]["schemas"]:
+            raise spec.SpecError(
+                f"{fragment}: x-upstream has a type for {name}, which is no schema"
+            )
+        if wheel.root(name) not in new.schemas:
+            type_name = source["types"][name]
+            raise spec.SpecError(f"{fragment}: x-upstream: openai {version} has no {type_name}")
+    changed = compare_roots(roots, old, new)
+    known = {row.key for row in compare_roots(roots, Document(simplified(ours)), old).rows}
+    # What already differed from the last wheel was looked at when the fragment followed it.
+    alone = compare_roots(roots, Document(simplified(ours)), new).rows
+    overlaid = compare_roots(roots, Document(merged(fragment)), new).rows
+    report = Report(f"{fragment}, openai {last} and openai {version}")
+    sort(report, [row for row in alone if row.key not in known], overlaid)
+    report.changed = grouped(map(without_root_mark, changed.rows))
+    report.prose = grouped(map(without_root_mark, changed.prose))
+    return report, new
 
 
-def _compare_roots(ours: Document, theirs: Document) -> Comparison:
+def without_root_mark(row: Row) -> Row:
+    """Return a row whose owner is called as in the fragment."""
+    return replace(row, owner=row.owner.removeprefix(wheel.root("")))
+
+
+def sort(report: Report, alone: Iterable[Row], overlaid: Iterable[Row]) -> None:
+    """Tell what the fragment lacks from what the overlay has already."""
+    left = {row.key for row in overlaid}
+    rows = list(alone)
+    report.lacking = grouped(row for row in rows if row.key in left)
+    report.overlaid = grouped(row for row in rows if row.key not in left)
+
+
+def compare_roots(roots: list[str], ours: Document, theirs: Document) -> Comparison:
+    """Compare what some schemas lead to, and which operations there are."""
     comparison = Comparison(ours, theirs)
-    for name in wheel.ROOTS:
-        names = [
-            next((each for each in (f"root:{name}", name) if each in document.schemas), None)
-            for document in (ours, theirs)
-        ]
-        a, b = (each and {"$ref": spec.REFERENCE + each} for each in names)
+    for name in roots:
+        a, b = reference_to(name, ours), reference_to(name, theirs)
         if a and b:
             comparison.compare(a, b, name)
-        elif a or b:
-            comparison.rows.append(Row("+" if b else "-", name, (), "schema"))
-    a, b = ({place for place, _ in spec.operations(each.document)} for each in (ours, theirs))
-    comparison.rows += [Row("+", place, (), "operation") for place in sorted(b - a)]
-    comparison.rows += [Row("-", place, (), "operation") for place in sorted(a - b)]
+        elif b:
+            comparison.add("+", name, (), "schema")
+    compare_operations(comparison)
     return comparison
 
 
-def _merged(fragment: Path) -> dict[str, Any]:
+def reference_to(root: str, document: Document) -> dict[str, str] | None:
+    """Return a reference to a root, in a fragment or in what a wheel says."""
+    for name in (wheel.root(root), root):
+        if name in document.schemas:
+            return {"$ref": spec.REFERENCE + name}
+    return None
+
+
+def merged(fragment: Path) -> dict[str, Any]:
+    """Return a fragment with its overlay, which `make generate` checks."""
     overlay = fragment.parent / "overlays" / fragment.name
-    # `make generate`, which follows, checks both.
     return simplified(spec.merged(fragment, overlay, checked=False))
 
 
-def _part(fragment: Path, document: dict[str, Any]) -> dict[str, Any]:
-    """What belongs to the protocol of a fragment in a document of a whole service."""
-    if not isinstance(document.get("components", {}).get("schemas"), dict):
-        raise spec.SpecError("the document to compare with has no components.schemas")
-    ours = spec.load(fragment)
-    roots = {path.split("/")[1] for path in ours["paths"]}
-    paths = {p: item for p, item in document.get("paths", {}).items() if p.split("/")[1] in roots}
-    hooks = {
-        name: item
-        for name, item in document.get("webhooks", {}).items()
-        if name.split(".")[0] in roots
-    }
+# Documents of a whole service
+
+
+def published(ours: dict[str, Any], path: Path) -> Document:
+    """Return what belongs to the protocol of a fragment in the document of a whole service.
+
+    These are the operations below its paths, its webhooks, the schemas of its names, the unions
+    that begin with its tags, and all that these lead to.
+    """
+    document = read_published(path)
+    source = ours.get("x-upstream", {})
+    prefix = source.get("prefix")
+    if prefix:
+        document = renamed(document, prefix, ours["components"]["schemas"])
+    prefixes = source.get("paths") or {f"/{path.split('/')[1]}" for path in ours["paths"]}
+
+    def is_ours(path: str, _operation: dict[str, Any]) -> bool:
+        return any(f"{path}/".startswith(f"{prefix}/") for prefix in prefixes)
+
+    def is_our_webhook(name: str) -> bool:
+        return name.replace("_", ".") in ours.get("webhooks", {})
+
     schemas = document["components"]["schemas"]
-    names = (*ours["components"]["schemas"], *spec.references({"paths": paths, "webhooks": hooks}))
-    seen = spec.reachable(names, lambda name: spec.references(schemas.get(name, {})))
-    components = {
-        **document["components"],
-        "schemas": {n: schemas[n] for n in schemas if n in seen},
-    }
-    return {**document, "paths": paths, "webhooks": hooks, "components": components}
+    names = [name for name in ours["components"]["schemas"] if name in schemas]
+    if not prefix:
+        tags = {operation["tags"][0] for _place, operation in spec.operations(ours)}
+        names += [name for tag in sorted(tags) for name in unions_of(tag, document)]
+    return Document(simplified(cut(document, is_ours, is_our_webhook, names)))
 
 
-def _sort(report: Report, alone: Comparison, merged: Comparison) -> None:
-    """Tell what the fragment lacks from what the overlay adds or has already."""
-    fragment, overlay = ({_key(row) for row in each.rows} for each in (alone, merged))
-    report.facts["the fragment differs"] = grouped(r for r in alone.rows if _key(r) in overlay)
-    report.facts["the overlay has it: move it to the fragment"] = grouped(
-        row for row in alone.rows if _key(row) not in overlay
+def renamed(document: dict[str, Any], prefix: str, ours: dict[str, Any]) -> dict[str, Any]:
+    """Return a document in which a protocol's names are those of its fragment.
+
+    A document calls `RealtimeBetaResponse` what was `RealtimeResponse` before a later protocol
+    took the name. The unions of events are those of the later protocol: they are made anew.
+    """
+    unions = spec.event_unions(ours)
+    base = common_start(list(unions))
+    text = json.dumps(document, default=str)
+    found: dict[str, Any] = json.loads(
+        text.replace(f'"{spec.REFERENCE}{prefix}', f'"{spec.REFERENCE}{base}')
     )
-    report.notes["what the overlay explains"] = grouped(
-        row for row in merged.rows if _key(row) not in fragment
-    )
+    schemas = found["components"]["schemas"]
+    own = {base + name.removeprefix(prefix): name for name in schemas if name.startswith(prefix)}
+    schemas |= {name: schemas[original] for name, original in own.items()}
+    for union in unions:
+        named = [name for name in own if name.startswith(union)]
+        kept = [name for name in spec.references(ours[union]) if name in schemas]
+        names = sorted({*named, *kept})
+        schemas[union] = {"anyOf": [{"$ref": spec.REFERENCE + name} for name in names]}
+    return found
 
 
-def _key(row: Row) -> tuple[str, str, str, str]:
-    value = row.theirs if row.sign == "+" and row.fact in ("value", "member") else ""
-    return (row.sign, row.place, row.fact, str(value or row.ours if row.fact == "value" else value))
+def common_start(names: list[str]) -> str:
+    """Return the first word that all names have, as in `RealtimeServerEvent`."""
+    return names[0].removesuffix("ServerEvent").removesuffix("ClientEvent")
 
 
 # Writing it down
@@ -173,40 +239,39 @@ def _key(row: Row) -> tuple[str, str, str, str]:
 
 def _text(report: Report) -> str:
     lines = [report.title]
-    for heading, rows in {**report.facts, **report.notes}.items():
-        if rows:
-            lines += ["", f"{heading} ({len(rows)})", *(f"  {row}" for row in rows)]
+    for heading, rows in report.sections().items():
+        lines += ["", f"{heading} ({len(rows)})", *(f"  {row}" for row in rows)]
     if report.prose:
         lines += ["", f"prose that changed ({len(report.prose)})"]
-        lines += [f"  {row.place}" for row in report.prose[:MOST_PROSE]]
-        if len(report.prose) > MOST_PROSE:
-            lines.append(f"  … and {len(report.prose) - MOST_PROSE} more, with FORMAT=markdown")
-    if not report.differs:
-        lines += ["", "The facts are the same."]
-    return "\n".join(lines)
+        lines += [f"  {row.place}" for row in report.prose[:MAX_PROSE_ROWS]]
+        if len(report.prose) > MAX_PROSE_ROWS:
+            lines.append(f"  … and {len(report.prose) - MAX_PROSE_ROWS} more, with FORMAT=markdown")
+    if report.explained:
+        lines += ["", f"{report.explained} more differences are what the overlay corrects."]
+    return "\n".join([*lines, "", report.summary])
 
 
 def _markdown(report: Report) -> str:
     lines = [f"# {report.title}"]
-    for heading, rows in {**report.facts, **report.notes}.items():
-        lines += ["", f"## {heading[0].upper()}{heading[1:]}", "", *_table(rows)]
-    lines += ["", "## Prose that changed", ""]
-    for row in report.prose:
-        lines += [f"- `{row.place}`: {row.theirs}"]
-    return "\n".join(lines)
-
-
-def _table(rows: Iterable[Row]) -> list[str]:
-    lines = ["| | Place | Fact | Here | There |", "| --- | --- | --- | --- | --- |"]
-    for row in rows:
-        places = ", ".join(f"`{place}`" for place in (row.place, *row.also))
-        cells = (row.sign, places, row.fact, _cell(row.ours), _cell(row.theirs))
-        lines.append(f"| {' | '.join(cells)} |")
-    return lines if len(lines) > 2 else ["None."]
+    for heading, rows in report.sections().items():
+        lines += ["", f"## {heading[0].upper()}{heading[1:]}", ""]
+        lines += ["| | Place | Fact | Here | There |", "| --- | --- | --- | --- | --- |"]
+        for row in rows:
+            places = ", ".join(f"`{place}`" for place in (row.place, *row.also))
+            cells = (row.sign, places, row.fact, _cell(row.ours), _cell(row.theirs))
+            lines.append(f"| {' | '.join(cells)} |")
+    if report.prose:
+        lines += ["", "## Prose that changed", ""]
+        lines += [f"- `{row.place}`: {row.theirs}" for row in report.prose]
+    if report.explained:
+        lines += ["", f"{report.explained} more differences are what the overlay corrects."]
+    return "\n".join([*lines, "", report.summary])
 
 
 def _cell(value: Any) -> str:
-    text = "" if value is None else value if isinstance(value, str) else json.dumps(value)
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value)
     return text.replace("|", "\\|").replace("\n", " ")
 
 
@@ -215,11 +280,10 @@ def _json(report: Report) -> str:
         values = {key: value for key, value in vars(row).items() if key != "around"}
         return {**values, "place": row.place}
 
-    content = {
-        part: {heading: [plain(row) for row in rows] for heading, rows in found.items()}
-        for part, found in (("facts", report.facts), ("notes", report.notes))
-    }
-    return json.dumps({**content, "prose": [plain(row) for row in report.prose]}, indent=1)
+    content: dict[str, Any] = {"title": report.title, "explained": report.explained}
+    for part in ("lacking", "overlaid", "changed", "prose"):
+        content[part] = [plain(row) for row in getattr(report, part)]
+    return json.dumps(content, indent=1)
 
 
 FORMATS = {"text": _text, "markdown": _markdown, "json": _json}

@@ -15,33 +15,14 @@ from typing import Any
 
 from spec import REFERENCE, SpecError
 
-# Each root of the fragment, and the type that describes it in the wheel.
-ROOTS = {
-    "RealtimeServerEvent": "realtime.RealtimeServerEvent",
-    "RealtimeClientEvent": "realtime.RealtimeClientEventParam",
-    "RealtimeClientEventResponseCreate": "realtime.ResponseCreateEventWithReferencesParam",
-    "RealtimeTranslationServerEvent": "realtime.RealtimeTranslationServerEvent",
-    "RealtimeTranslationClientEvent": "realtime.RealtimeTranslationClientEventParam",
-    "RealtimeTranslationClientSecretCreateRequest": (
-        "realtime.translations.ClientSecretCreateParams"
-    ),
-    "RealtimeTranslationClientSecretCreateResponse": (
-        "realtime.RealtimeTranslationClientSecretCreateResponse"
-    ),
-    "RealtimeSessionCreateRequestGA": "realtime.CallAcceptParams",
-    "RealtimeCallCreateRequest": "realtime.CallCreateParams",
-    "RealtimeCallReferRequest": "realtime.CallReferParams",
-    "RealtimeCallRejectRequest": "realtime.CallRejectParams",
-    "RealtimeCreateClientSecretRequest": "realtime.ClientSecretCreateParams",
-    "RealtimeCreateClientSecretResponse": "realtime.ClientSecretCreateResponse",
-    "WebhookRealtimeCallIncoming": "webhooks.RealtimeCallIncomingWebhookEvent",
-}
 FOLDER = Path("build/upstream")
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
+# A request in the source of the wheel: its method and path.
+REQUEST = re.compile(r'_(get|post|delete)\(\s*(?:path_template\()?"([^"]+)"')
 
 
 def newest() -> str:
-    """The version of the newest wheel that the package index has."""
+    """Return the version of the newest wheel that the package index has."""
     said = _run(*PIP, "index", "versions", "openai")
     found = re.search(r"^openai \((\S+)\)", said, re.MULTILINE)
     if not found:
@@ -49,14 +30,26 @@ def newest() -> str:
     return found[1]
 
 
-def document(version: str) -> dict[str, Any]:
-    """The types of a version, which is installed below `build/` first."""
+def document(version: str, source: dict[str, Any]) -> dict[str, Any]:
+    """Return the types of a version, which is installed below `build/` first.
+
+    Args:
+        version: The version of `openai`.
+        source: The fragment's `x-upstream`: `resources`, and `types` by schema. A type that the
+            wheel does not have is left out of the document.
+    """
     folder = FOLDER / version
     if not (folder / "openai").exists():
         _run(*PIP, "install", "-q", "--target", str(folder), f"openai=={version}")
     environment = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{Path(__file__).parent}"}
-    found: dict[str, Any] = json.loads(_run(sys.executable, "-B", __file__, env=environment))
+    command = (sys.executable, "-B", __file__, json.dumps(source))
+    found: dict[str, Any] = json.loads(_run(*command, env=environment))
     return found
+
+
+def root(name: str) -> str:
+    """Return what the type of a root is called among the schemas."""
+    return f"root:{name}"
 
 
 def _run(*command: str, env: dict[str, str] | None = None) -> str:
@@ -67,8 +60,8 @@ def _run(*command: str, env: dict[str, str] | None = None) -> str:
     return done.stdout
 
 
-def _print_document() -> None:
-    """In a process of its own, which imports the wheel."""
+def _print_document(source: dict[str, Any]) -> None:
+    """Print the document, in a process of its own, which imports the wheel."""
     from openai._models import BaseModel
 
     # Before the types are imported, which inherit it: their fields are described by docstrings.
@@ -78,23 +71,23 @@ def _print_document() -> None:
     from pydantic import ConfigDict, TypeAdapter
 
     adapters = []
-    for name, path in ROOTS.items():
-        module, _, attribute = path.rpartition(".")
+    for name, path in source["types"].items():
+        module, _, attribute = f"openai.types.{path}".rpartition(".")
         try:
-            kind = getattr(importlib.import_module(f"openai.types.{module}"), attribute)
+            found = getattr(importlib.import_module(module), attribute)
         except (AttributeError, ImportError):
-            continue  # It is newer than this wheel.
-        adapter: TypeAdapter[Any] = TypeAdapter(
-            list[kind], config=ConfigDict(use_attribute_docstrings=True)
-        )
+            continue
+        config = ConfigDict(use_attribute_docstrings=True)
+        adapter: TypeAdapter[Any] = TypeAdapter(list[found], config=config)
         adapters.append((name, "validation", adapter))
     template = REFERENCE + "{model}"
     roots, definitions = TypeAdapter.json_schemas(adapters, ref_template=template)  # type: ignore[arg-type]
     schemas = definitions.get("$defs", {})
     for schema in schemas.values():
         _forget_null(schema)
-    found = {f"root:{name}": schema["items"] for (name, _mode), schema in roots.items()}
-    text = json.dumps({"paths": _paths(), "components": {"schemas": {**schemas, **found}}})
+    for (name, _mode), schema in roots.items():
+        schemas[root(name)] = schema["items"]
+    text = json.dumps({"paths": _paths(source["resources"]), "components": {"schemas": schemas}})
     # Classes of the same name are called by the path of their modules.
     print(re.sub(r"openai__types__(\w+)", lambda found: found[1].replace("__", ":"), text))
 
@@ -104,26 +97,20 @@ def _forget_null(schema: dict[str, Any]) -> None:
     for child in schema.get("properties", {}).values():
         child.pop("title", None)
         if "default" in child and child.pop("default") is None and "anyOf" in child:
-            child["anyOf"] = [each for each in child["anyOf"] if each != {"type": "null"}]
+            child["anyOf"] = [member for member in child["anyOf"] if member != {"type": "null"}]
 
 
-def _paths() -> dict[str, Any]:
-    """The paths that the resources call; the wheel says nothing else of them."""
+def _paths(resources: str) -> dict[str, Any]:
+    """Return the paths that the resources call; the wheel says nothing else of them."""
     import openai
 
-    folder = Path(str(openai.__file__)).parent / "resources/realtime"
-    calls = [
-        call
-        for file in sorted(folder.rglob("*.py"))
-        for call in re.findall(
-            r'_(get|post|delete)\(\s*(?:path_template\()?"([^"]+)"', file.read_text()
-        )
-    ]
+    folder = Path(str(openai.__file__)).parent / "resources" / resources
     paths: dict[str, Any] = {}
-    for method, path in calls:
-        paths.setdefault(path, {})[method] = {"responses": {}}
+    for file in sorted(folder.rglob("*.py")):
+        for method, path in REQUEST.findall(file.read_text("utf-8")):
+            paths.setdefault(path, {})[method] = {"responses": {}}
     return paths
 
 
 if __name__ == "__main__":
-    _print_document()
+    _print_document(json.loads(sys.argv[1]))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ import pytest
 import constructs
 import spec
 import upstream
-from differences import Document, documents, grouped
+from differences import Document, Row, documents, grouped
 from protocols import ROOT
 from simplify import simplified
 from trees import merge, parsed
@@ -226,17 +226,6 @@ def test_copies_of_a_schema_give_one_row(ga: Any) -> None:
     assert row.count("Copy") == 40
 
 
-# What a person does: what is gone upstream, operations, and an object that became text.
-BY_HAND = [
-    "+ GET /realtime/voices: operation",
-    "+ POST /realtime/calls/{call_id}/hangup.force: query parameter",
-    "+ POST /realtime/client_secrets.200: media type text/plain",
-    "- RealtimeFunctionTool.description: field",
-    "- RealtimeResponse.status: value",
-    "- RealtimeServerEvent: member",
-    "~ RealtimeServerEventRateLimitsUpdated.rate_limits.[]: type",
-]
-
 # The whole command
 
 
@@ -254,83 +243,298 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     return run
 
 
-@pytest.fixture(scope="module")
-def planted(ga: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A copy of the fragment with its overlay, and a document with the planted facts."""
-    tmp_path = tmp_path_factory.mktemp("planted")
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a copy of the fragment and its overlay."""
     (tmp_path / "overlays").mkdir()
     shutil.copy(ROOT / "openapi/overlays/ga.yaml", tmp_path / "overlays")
-    fragment = Path(shutil.copy(GA, tmp_path))
-    changed = with_facts(ga, *(plant for plant, _ in FACTS))
-    other = tmp_path / "other/spec.yaml"
-    other.parent.mkdir()
-    other.write_text(json.dumps(changed), "utf-8")
-    return fragment, other
+    shutil.copy(GA, tmp_path)
+    return tmp_path
 
 
-def test_report_in_each_form(planted: tuple[Path, Path]) -> None:
-    report = upstream.against_document(*planted)
-    assert report.differs
+def publish(folder: Path, document: Any, name: str = "published.json") -> Path:
+    path = folder / "other" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(document), "utf-8")
+    return path
+
+
+# What OpenAI's document has beside Realtime, with an `allOf` that cannot be merged.
+UNUSED = """
+{Unused: {allOf: [
+  {type: object, properties: {status: {type: string}}},
+  {type: object, properties: {status: {type: integer}}}]}}
+"""
+
+
+def test_report_in_each_form(ga: Any, folder: Path) -> None:
+    changed = with_facts(ga, *(plant for plant, _ in FACTS), UNUSED)
+    report, _source = upstream.against_document(folder / "ga.yaml", publish(folder, changed))
+    assert (len(report.lacking), report.overlaid, report.prose) == (len(FACTS), [], [])
+    assert report.explained > 100
     for form in ("text", "markdown"):
         text = upstream.FORMATS[form](report)
         assert "RealtimeResponse.mood" in text
-        assert "obfuscation" in text.partition("hat the overlay explains")[2]
+        assert "obfuscation" not in text
+        assert f"{report.explained} more differences are what the overlay corrects." in text
     content = json.loads(upstream.FORMATS["json"](report))
-    assert sum(map(len, content["facts"].values())) == len(FACTS)
-    assert "what the overlay explains" in content["notes"]
+    assert (len(content["lacking"]), content["explained"]) == (len(FACTS), report.explained)
 
 
-def test_the_same_document_is_no_difference(run: Run) -> None:
+def test_same_document(run: Run) -> None:
     status, out = run("--spec", GA, "--fragment", GA)
     assert (status, out.splitlines()[-1]) == (0, "The facts are the same.")
 
 
-def test_what_the_overlay_has_already_is_said_apart(ga: Any, tmp_path: Path) -> None:
+def test_document_of_another_api_is_an_error(
+    ga: Any, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = publish(folder, {"openapi": "3.1.0", "paths": {}})
+    monkeypatch.setattr(sys, "argv", ["upstream.py", "--fragment", str(GA), "--spec", str(path)])
+    assert upstream.main() == 2
+    assert capsys.readouterr().err == f"error: {path} has no schema of {GA}\n"
+
+
+def test_prose_is_listed_where_a_base_tells_what_changed(ga: Any, folder: Path, run: Run) -> None:
+    schema = "RealtimeServerEventResponseTextDelta"
+    old = with_facts(ga, f"{{{schema}: {{description: Old words.}}}}")
+    new = with_facts(ga, f"{{{schema}: {{description: Other words.}}}}")
+    old, new = publish(folder, old, "old.json"), publish(folder, new, "new.json")
+    arguments = ("--fragment", folder / "ga.yaml", "--spec", new)
+    status, out = run(*arguments)
+    assert (status, out.splitlines()[-1]) == (0, "The facts are the same.")
+    status, out = run(*arguments, "--base", old)
+    assert (status, out.splitlines()[-1]) == (
+        1,
+        "To do: 0 facts, and 1 descriptions to read again.",
+    )
+    assert f"prose that changed (1)\n  {schema}\n" in out
+
+
+def test_what_the_overlay_has_is_listed_apart_and_not_written(
+    ga: Any, folder: Path, run: Run
+) -> None:
     delta = "RealtimeServerEventResponseTextDelta"
     changed = with_facts(ga, f"{{{delta}: {{properties: {{obfuscation: {{type: string}}}}}}}}")
-    other = tmp_path / "spec.yaml"
-    other.write_text(json.dumps(changed), "utf-8")
-    report = upstream.against_document(GA, other)
-    (row,) = report.facts["the overlay has it: move it to the fragment"]
-    assert row.place == f"{delta}.obfuscation"
-    assert report.facts["the fragment differs"] == []
+    fragment, other = folder / "ga.yaml", publish(folder, changed)
+    report, _source = upstream.against_document(fragment, other)
+    (row,) = report.overlaid
+    assert (row.place, report.lacking) == (f"{delta}.obfuscation", [])
+    before = fragment.read_text("utf-8")
+    assert run("--fragment", fragment, "--spec", other, "--apply")[0] == 1
+    assert fragment.read_text("utf-8") == before
+
+
+def test_a_known_loss_does_not_hide_the_next() -> None:
+    one, other = (Row("-", "Union", (), "member", ours=name) for name in ("One", "Other"))
+    report = upstream.Report("")
+    upstream.sort(report, [one, other], [other])
+    assert (report.lacking, report.overlaid) == ([other], [one])
+
+
+# A protocol whose names have a prefix in the document, because another took them.
+PREFIXED = """
+openapi: 3.1.0
+paths: {/new: {get: {tags: [A], operationId: a, responses: {}}}}
+components:
+  schemas:
+    AServerEvent: {anyOf: [{$ref: '#/components/schemas/AServerEventOne'}]}
+    AServerEventOne: {type: object, properties: {type: {enum: [one]}, new: {type: string}}}
+    AServerEventSame: {type: object, properties: {type: {enum: [same]}}}
+    AOldServerEventOne: {type: object, properties: {type: {enum: [one]}, a: {type: integer}}}
+    AOldServerEventTwo: {type: object, properties: {type: {enum: [two]}}}
+"""
+OLD = """
+openapi: 3.1.0
+x-upstream: {prefix: AOld, paths: [/old]}
+paths: {/old: {get: {tags: [A], operationId: a, responses: {}}}}
+components:
+  schemas:
+    AServerEvent:
+      x-events: server
+      anyOf:
+        - {$ref: '#/components/schemas/AServerEventOne'}
+        - {$ref: '#/components/schemas/AServerEventSame'}
+        - {$ref: '#/components/schemas/AServerEventGone'}
+      discriminator: {propertyName: type}
+    AServerEventOne: {type: object, properties: {type: {enum: [one]}, a: {type: string}}}
+    AServerEventSame: {type: object, properties: {type: {enum: [same]}}}
+    AServerEventGone: {type: object, properties: {type: {enum: [gone]}}}
+"""
+
+
+def test_names_with_a_prefix(tmp_path: Path) -> None:
+    fragment, other = tmp_path / "old.yaml", tmp_path / "published.yaml"
+    fragment.write_text(OLD, "utf-8")
+    other.write_text(PREFIXED, "utf-8")
+    report, _source = upstream.against_document(fragment, other)
+    assert [str(row) for row in report.lacking] == [
+        "+ AServerEvent: member AServerEventTwo",
+        "- AServerEvent: member AServerEventGone",
+        "~ AServerEventOne.a: type string → integer",
+        "- GET /old: operation",
+    ]
+
+
+# What a person does: what is gone upstream, operations, and an object that became text.
+BY_HAND = [
+    "+ GET /realtime/voices: operation",
+    "+ POST /realtime/calls/{call_id}/hangup.force: query parameter",
+    "+ POST /realtime/client_secrets.200: media type text/plain",
+    "- RealtimeFunctionTool.description: field",
+    "- RealtimeResponse.status: value",
+    "- RealtimeServerEvent: member",
+    "~ RealtimeServerEventRateLimitsUpdated.rate_limits.[]: type",
+]
 
 
 def test_applied_facts_stay_in_order_and_wait_for_descriptions(
-    planted: tuple[Path, Path], run: Run
+    ga: Any, folder: Path, run: Run
 ) -> None:
-    fragment, other = planted
-    before = fragment.read_text("utf-8")
+    other = publish(folder, with_facts(ga, *(plant for plant, _ in FACTS)))
+    fragment = folder / "ga.yaml"
+    before = fragment.read_text("utf-8").splitlines()
     status, out = run("--fragment", fragment, "--spec", other, "--format", "markdown", "--apply")
     assert (status, out[:2]) == (1, "# ")
-    after = fragment.read_text("utf-8")
+    after = fragment.read_text("utf-8").splitlines()
     lines = out.splitlines()
     by_hand = [line.removeprefix("by hand: ") for line in lines if line.startswith("by hand: ")]
     written = [line for line in lines if line.startswith("written: ")]
     assert len(written) + len(by_hand) == len(FACTS)
     assert sorted(by_hand) == sorted(BY_HAND)
-    assert [line for line in before.splitlines() if line.strip().startswith("#")] == [
-        line for line in after.splitlines() if line.strip().startswith("#")
-    ]
-    kept = set(before.splitlines()) - set(after.splitlines())
-    assert len(kept) < 12, kept
+    comments = [[line for line in text if line.strip().startswith("#")] for text in (before, after)]
+    assert comments[0] == comments[1]
+    assert len(set(before) - set(after)) < 12
+    problems = missing_descriptions(fragment)
+    assert "components.schemas.RealtimeResponse.properties.mood" in problems
+    report, _source = upstream.against_document(fragment, other)
+    assert len(report.lacking) == len(by_hand)
+
+
+def missing_descriptions(fragment: Path) -> str:
+    """Return what is refused of a fragment, which is only that descriptions are missing."""
     document = spec.merged(fragment, fragment.parent / "overlays/ga.yaml")
     with pytest.raises(spec.SpecError) as caught:
         constructs.check(simplified(document))
-    problems = str(caught.value).splitlines()
-    assert all(problem.endswith("its description is missing") for problem in problems), problems
-    assert "components.schemas.RealtimeResponse.properties.mood" in str(caught.value)
-    report = upstream.against_document(fragment, other)
-    left = [row for rows in report.facts.values() for row in rows]
-    assert len(left) == len(by_hand), left
+    problems = str(caught.value)
+    for problem in problems.splitlines():
+        assert problem.endswith(("its description is missing", "more")), problem
+    return problems
 
 
-def test_a_fragment_without_x_reconciled(tmp_path: Path) -> None:
+# Unions without discriminator, references in maps and lists, names that are no class names.
+NEW_SCHEMAS = """
+RealtimeResponse:
+  properties:
+    moods: {type: object, additionalProperties: {$ref: '#/components/schemas/mood-name'}}
+    choice: {$ref: '#/components/schemas/Choice'}
+    lists: {type: array, items: {type: array, items: {$ref: '#/components/schemas/New'}}}
+    either: {oneOf: [{$ref: '#/components/schemas/New'}, {type: string}]}
+mood-name: {type: object, properties: {text: {$ref: '#/components/schemas/Text'}}}
+Text: {type: string, maxLength: 9}
+New: {type: object, properties: {type: {const: new}, next: {$ref: '#/components/schemas/New'}}}
+Newer: {type: object, properties: {type: {enum: [newer, newest]}}}
+Choice: {anyOf: [{$ref: '#/components/schemas/New'}, {$ref: '#/components/schemas/Newer'}]}
+"""
+
+
+def test_applied_schemas_have_discriminators_and_no_dangling_references(
+    ga: Any, folder: Path, run: Run
+) -> None:
+    fragment = folder / "ga.yaml"
+    other = publish(folder, with_facts(ga, NEW_SCHEMAS))
+    assert "by hand" not in run("--fragment", fragment, "--spec", other, "--apply")[1]
+    schemas = schemas_of(spec.load(fragment))
+    assert {name.split("/")[0] for name in spec.references(schemas)} <= schemas.keys()
+    assert schemas["Choice"]["discriminator"] == {
+        "propertyName": "type",
+        "mapping": {
+            "new": "#/components/schemas/New",
+            "newer": "#/components/schemas/Newer",
+            "newest": "#/components/schemas/Newer",
+        },
+    }
+    fields = schemas["RealtimeResponse"]["properties"]
+    name = fields["moods"]["additionalProperties"]["$ref"].rpartition("/")[2]
+    assert schemas[name]["properties"]["text"] == {
+        "description": "TODO",
+        "type": "string",
+        "maxLength": 9,
+    }
+    assert "discriminator" not in schemas["RealtimeResponseEither"]
+    report, _source = upstream.against_document(fragment, other)
+    assert report.lacking == []
+    missing_descriptions(fragment)
+
+
+# The wheel
+
+
+SOURCE = {"openai": "1.0", "resources": "realtime", "types": {"Thing": "realtime.Thing"}}
+
+
+def wheel_document(**properties: Any) -> dict[str, Any]:
+    thing = {"type": "object", "properties": properties}
+    return {"paths": {}, "components": {"schemas": {"root:Thing": thing}}}
+
+
+def against_wheels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: Any, *documents: dict[str, Any]
+) -> upstream.Report:
+    """Compare a fragment with one field with the wheels 1.0 and 2.0."""
     fragment = tmp_path / "small.yaml"
-    fragment.write_text("paths: {}\ncomponents: {schemas: {}}\n", "utf-8")
-    command = [sys.executable, ROOT / "openapi/upstream.py", "--fragment", fragment]
-    done = subprocess.run(
-        [*command, "--version", "0"], capture_output=True, encoding="utf-8", check=False
-    )
-    expected = f"error: {fragment}: x-reconciled names no version of openai\n"
-    assert (done.returncode, done.stderr) == (2, expected)
+    thing = {"type": "object", "properties": {"a": {"type": "string"}}}
+    content = {"x-upstream": source, "paths": {}, "components": {"schemas": {"Thing": thing}}}
+    fragment.write_text(json.dumps(content), "utf-8")
+    found = dict(zip(("1.0", "2.0"), documents, strict=True))
+    monkeypatch.setattr(upstream.wheel, "document", lambda version, _source: found[version])
+    return upstream.against_wheel(fragment, "2.0")[0]
+
+
+def test_wheel_shows_what_is_new_since_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, new = {"type": "string", "description": "Old."}, {"type": "integer"}
+    old = wheel_document(a={"type": "string"}, known=known)
+    newer = wheel_document(a={"type": "string"}, known={**known, "description": "New."}, new=new)
+    report = against_wheels(tmp_path, monkeypatch, SOURCE, old, newer)
+    assert [str(row) for row in report.lacking] == ["+ Thing.new: field (integer)"]
+    assert [str(row) for row in report.changed] == ["+ Thing.new: field (integer)"]
+    assert [row.place for row in report.prose] == ["Thing.known"]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({}, "x-upstream names no wheel; compare with SPEC=file"),
+        (
+            {**SOURCE, "types": {"Thong": "realtime.Thing"}},
+            "x-upstream has a type for Thong, which is no schema",
+        ),
+        (
+            {**SOURCE, "types": {"Thing": "realtime.Thing", "Root": "a.Thing"}},
+            "x-upstream has a type for Root, which is no schema",
+        ),
+    ],
+    ids=["no_wheel", "unknown_root", "one_of_two_roots_unknown"],
+)
+def test_wrong_source_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: Any, message: str
+) -> None:
+    with pytest.raises(spec.SpecError, match=message):
+        against_wheels(tmp_path, monkeypatch, source, wheel_document(), wheel_document())
+
+
+def test_type_that_the_wheel_lacks_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    none = {"paths": {}, "components": {"schemas": {}}}
+    with pytest.raises(spec.SpecError, match=r"x-upstream: openai 2\.0 has no realtime\.Thing"):
+        against_wheels(tmp_path, monkeypatch, SOURCE, wheel_document(), none)
+
+
+def test_every_type_of_ga_is_in_the_installed_wheel(ga: Any) -> None:
+    for name, path in ga["x-upstream"]["types"].items():
+        module, _, attribute = f"openai.types.{path}".rpartition(".")
+        assert hasattr(importlib.import_module(module), attribute), path
+        assert name in schemas_of(ga)

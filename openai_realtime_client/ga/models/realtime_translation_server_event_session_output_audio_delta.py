@@ -9,8 +9,8 @@ from openai_realtime_client.core.open_enum import Constant, OpenEnum
 class RealtimeTranslationServerEventSessionOutputAudioDelta(RealtimeModel):
     """Sent by the server for each chunk of translated speech.
 
-    A chunk holds 200 ms of audio, to be played in order of arrival. Chunks continue until the
-    session is closed.
+    The length of a chunk varies: queue all of it, and play the chunks in order of arrival. They
+    continue until the session is closed.
     """
 
     __nullable__ = frozenset({"elapsed_ms"})
