@@ -74,7 +74,6 @@ def annotated(
         _annotate_enums(schema, schemas)
     _annotate_events(schemas)
     _annotate_builders(schemas)
-    _annotate_groups(document)
     _annotate_operations(document)
     params = Params(document)
     _annotate_examples(document, Examples(schemas, package, recorded or {}, set(params.sent)))
@@ -378,33 +377,6 @@ def _suffix(union: str) -> str:
     """What the functions for a kind of session have at the end of their names."""
     kind = re.sub(r"^Realtime|(Client|Server|Webhook)Event$", "", union)
     return f"_{names.snake_case(kind)}" if kind else ""
-
-
-def _annotate_groups(document: dict[str, Any]) -> None:
-    """Sort the schemas into the groups of the docs' index."""
-    bodies = {
-        reference.removeprefix(REFERENCE)
-        for _place, operation in operations(document)
-        for _where, node in walk(operation)
-        if (reference := node.get("$ref", ""))
-    }
-    for name, schema in public_schemas(document).items():
-        schema[f"x-in-{_group(name, schema, bodies)}"] = True
-
-
-def _group(name: str, schema: dict[str, Any], bodies: set[str]) -> str:
-    if name in bodies:
-        return "http"
-    if "x-direction" in schema:
-        return f"{schema['x-direction']}-events"
-    # The parts of an event are named after it.
-    event = re.match(r"Realtime\w*?(Client|Server)Event", name)
-    if event:
-        return f"{event[1].lower()}-events"
-    if name.startswith(("Webhook", "RealtimeWebhook")):
-        return "webhook-events"
-    resource = re.match(r"Realtime\w*?(Session|Conversation|Response)", name)
-    return resource[1].lower() if resource else "shared"
 
 
 def _annotate_operations(document: dict[str, Any]) -> None:

@@ -81,12 +81,32 @@ class Examples:
             properties = self.schemas[name]["properties"]
             required = self.schemas[name]["required"]
             arguments += [f"{f}={instance.expression(properties[f], f)}" for f in required]
-        return self._program(
+        if operation["x-returns"] == "None":
+            method += "_with_http_info"
+        call = f"{api}(client).{method}({', '.join(arguments)})"
+        shown, value = self._result(operation)
+        program = self._program(
             {"ApiClient", api, *instance.imports},
             "with ApiClient() as client:",
-            f"    answer = {api}(client).{method}({', '.join(arguments)})",
-            "    print(type(answer).__name__)",
+            f"    response = {call}",
+            f"    print(response{shown})",
         )
+        block = _block("python", program)
+        if value is None:
+            return block
+        return f"{block}\n\nIt prints, for example:\n\n{_block('text', str(value))}"
+
+    def _result(self, operation: dict[str, Any]) -> tuple[str, Any]:
+        """What the example of an operation prints: how it is reached, and what it is if known."""
+        name = operation["x-returns"]
+        if name == "None":
+            return ".status_code", next(iter(operation["responses"]))
+        if operation["x-created"]:
+            return ".id", None
+        if "properties" not in self.schemas.get(name, {}):
+            return "", None
+        value = self._value(name)
+        return _shown(self.schemas[name], value, self.schemas) or (".to_dict()", value)
 
     def _send(self, name: str) -> str:
         instance = Instance(self.schemas)

@@ -117,6 +117,7 @@ def build() -> list[Protocol]:
     run("openapi-generator-cli", "batch", "--fail-fast", *(configure(each) for each in protocols))
     for protocol in protocols:
         collect(protocol)
+        write_page(protocol, "README", indexes.overview(protocol.document))
         write_page(protocol, "index", indexes.index(protocol.title, protocol.document))
     step("formatting")
     tidy()

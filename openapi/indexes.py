@@ -1,16 +1,28 @@
-"""The index of a protocol from A to Z."""
+"""Pages about a whole protocol: its index, and its fields and values from A to Z."""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 import spec
+from pages import anchor, breakable
 
+OVERVIEW = """\
+# {title}
+
+{description}
+
+[Guides](../README.md) · [how a page reads](../README.md#how-a-page-reads) ·
+[fields and values from A to Z](index.md)
+"""
 INDEX = """\
 # From A to Z
 
-Every field and every enum value of the {title}, with the classes that have it.
+Every field and every enum value of the {title}, with the classes that have it. Every event has
+`type` and `event_id`, which are left out here.
 
 ## Fields
 
@@ -22,6 +34,90 @@ Every field and every enum value of the {title}, with the classes that have it.
 
 [All models](README.md)
 """
+# The titles of groups of events by who sends them, and of other classes.
+EVENTS = {"client": "Client events", "server": "Server events", "webhook": "Webhooks"}
+OLDER = "Older shapes"
+GROUPS = ["Session", "Conversation", "Response", "Tools", "HTTP", "Shared", OLDER]
+# How long a part of a class's name is that does not break, in the tables of events.
+WIDEST_CLASS = 14
+EVERYWHERE = ("type", "event_id")
+
+
+def overview(document: dict[str, Any]) -> str:
+    """The index of an annotated document."""
+    info = document["info"]
+    description = " ".join(info["description"].split())
+    parts = [OVERVIEW.format(title=info["title"], description=description)]
+    if "x-session-diagram" in document:
+        diagram = document["x-session-diagram"].rstrip()
+        parts.append(f"## A session's life\n\n```mermaid\n{diagram}\n```\n")
+    public = spec.public_schemas(document)
+    parts.append("## Events\n")
+    for direction, title in EVENTS.items():
+        rows = list(_events(public, direction))
+        if rows:
+            table = ["| Event | Class | Description |", "|---- | ---- | ----|", *rows]
+            unions = [_entry(*each) for each in _group(public, direction)]
+            parts.append("\n".join([f"### {title}\n", *table, "", *unions, ""]))
+    parts.append("## Models\n")
+    for title in GROUPS:
+        entries = [_entry(*each) for each in _group(public, title)]
+        if entries:
+            parts.append("\n".join([f"### {title}\n", *entries, ""]))
+    parts.append("\n".join(_endpoints(document)))
+    return "\n".join(parts)
+
+
+def _events(public: dict[str, Any], direction: str) -> Iterator[str]:
+    """The rows of the events that one side sends, in the order of their types."""
+    events = []
+    for name, schema in public.items():
+        if schema.get("x-event-type") and schema["x-direction"] == direction:
+            events.append((schema.get("x-older", False), schema["x-event-type"], name))
+    for _is_older, event_type, name in sorted(events):
+        link = f"[{breakable(name, WIDEST_CLASS)}]({name}.md)"
+        yield f"|`{event_type}` | {link} | {public[name]['x-summary']} |"
+
+
+def _group(public: dict[str, Any], title: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, schema in sorted(public.items()):
+        if "x-event-type" not in schema and _title(name, schema) == title:
+            yield name, schema
+
+
+def _title(name: str, schema: dict[str, Any]) -> str:
+    """The group of a class: that of the events whose part it is, or what it is about."""
+    if "x-direction" in schema:
+        return str(schema["x-direction"])
+    event = re.match(r"Realtime\w*?(Client|Server)Event", name)
+    if event:
+        return event[1].lower()
+    if name.startswith("Webhook"):
+        return "webhook"
+    if schema.get("x-older"):
+        return OLDER
+    if re.search("MCP|Tool|Function", name):
+        return "Tools"
+    resource = re.match(r"Realtime\w*?(Session|Conversation|Response)", name)
+    if resource:
+        return resource[1]
+    if name.endswith(("Request", "Response")):
+        return "HTTP"
+    return "Shared"
+
+
+def _entry(name: str, schema: dict[str, Any]) -> str:
+    return f"- [{name}]({name}.md): {schema['x-summary']}"
+
+
+def _endpoints(document: dict[str, Any]) -> Iterator[str]:
+    found = sorted(spec.operations(document), key=lambda pair: pair[0].split()[::-1])
+    if found:
+        yield "## HTTP endpoints\n"
+    for place, operation in found:
+        method = re.sub(r"\W", "_", operation["operationId"])
+        page = f"{operation['tags'][0]}Api.md#{method}"
+        yield f"- [`{place}`]({page}): {operation['summary']}"
 
 
 def index(title: str, document: dict[str, Any]) -> str:
@@ -29,19 +125,25 @@ def index(title: str, document: dict[str, Any]) -> str:
     fields: dict[str, set[str]] = defaultdict(set)
     values: dict[str, set[str]] = defaultdict(set)
     for name, schema in spec.public_schemas(document).items():
-        for field in schema.get("properties", {}):
-            fields[field].add(name)
-        parts = [schema, *schema.get("properties", {}).values(), *spec.members(schema)]
-        for part in parts:
-            known = part.get("enum", []) + part.get("x-known", [])
-            for value in known + part.get("items", {}).get("enum", []):
-                values[str(value)].add(name)
+        for field, child in schema.get("properties", {}).items():
+            row = f"[{name}]({name}.md#{anchor(child['x-name'])})"
+            if field not in EVERYWHERE:
+                fields[field].add(row)
+            for value in _known(child):
+                values[value].add(row)
+        for part in (schema, *spec.members(schema)):
+            for value in _known(part):
+                values[value].add(f"[{name}]({name}.md)")
     return INDEX.format(title=title, fields=_entries(fields), values=_entries(values))
 
 
+def _known(schema: dict[str, Any]) -> list[str]:
+    """The values of an enum, or of a list of them."""
+    known = schema.get("enum", []) + schema.get("x-known", [])
+    known += schema.get("items", {}).get("enum", [])
+    return [str(value) for value in known]
+
+
 def _entries(names: dict[str, set[str]]) -> str:
-    ordered = sorted(names.items(), key=lambda each: (each[0].lower(), each[0]))
-    return "\n".join(
-        f"- `{name}`: {', '.join(f'[{user}]({user}.md)' for user in sorted(users))}"
-        for name, users in ordered
-    )
+    ordered = sorted(names.items(), key=lambda pair: (pair[0].lower(), pair[0]))
+    return "\n".join(f"- `{name}`: {', '.join(sorted(users))}" for name, users in ordered)

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from annotate import parameters, type_name
+from nesting import Nesting
 from spec import (
     REFERENCE,
     event_unions,
     members,
     operations,
     public_schemas,
-    reachable,
     references,
 )
 
-# What a cell of a table holds, so that all columns fit on a code host's page.
-LONGEST_CELL = 100
-LONGEST_NAME = 32
-# The longest words of all four columns of a table of fields, in characters.
-WIDTH, SHORTEST_NAME = 92, 20
+# A browser may break a longer word of a table, so that the descriptions have room on any screen.
+LONGEST_WORD = 11
+# A longer constant stands in the description.
+LONGEST_NOTE = 24
 GUIDES = Path("docs/guides")
 TITLES = {"v1": "v1", "ga": "GA"}
 FACTS = {
@@ -32,6 +31,7 @@ FACTS = {
     "x-confirmed-by": "Confirmed by",
     "x-refused-with": "Refused with",
 }
+ON_THE_WIRE = "[[on the wire](#on-the-wire)]"
 
 
 def describe(documents: dict[str, dict[str, Any]]) -> None:
@@ -57,6 +57,7 @@ class _Pages:
         self.public = public_schemas(document)
         self.links = Links(self.schemas, self.public)
         self.users = Users(document, self.public)
+        self.nesting = Nesting(document, self.public)
         self.guides = guides_by_page(protocol)
 
     def write(self) -> None:
@@ -66,37 +67,39 @@ class _Pages:
             schema["x-page-text"] = self.links.linked(schema["x-text"], name)
             schema["x-page-facts"] = list(self._facts(name, schema))
             schema["x-page-used-by"] = list(self._used_by(name, schema))
+            schema["x-page-tree"] = self.nesting.tree(name)
             self._fields(name, schema)
             for member in schema.get("x-members", []):
                 member["cell"] = self._type_cell(member["type"], member.get("ref"))
         for _place, operation in operations(self.document):
-            operation["x-page-parameters"] = list(self._parameters(operation))
-            operation["x-page-text"] = self.links.linked(operation["x-text"], "")
-            guides = self.guides.get(f"{operation['tags'][0]}Api")
-            if guides:
-                operation["x-page-guides"] = ", ".join(guides)
-            if "x-wire" in operation:
-                operation["x-page-wire"] = self.links.linked(" ".join(operation["x-wire"]), "")
+            self._operation(operation)
+
+    # Classes
 
     def _facts(self, name: str, schema: dict[str, Any]) -> Iterator[dict[str, str]]:
         if "x-event-type" in schema:
-            kind, direction = schema["x-event-type"], schema["x-direction"]
-            yield _fact("Event", f"`{kind}`, sent by the {direction}")
+            event_type, direction = schema["x-event-type"], schema["x-direction"]
+            yield _fact("Event", f"`{event_type}`, sent by the {direction}")
         for key, label in FACTS.items():
             if key in schema:
                 yield _fact(label, self.links.linked(" ".join(schema[key].split()), name))
+        for path, inner, users in self.nesting.places(name):
+            text = f"`{path}` in {' and '.join(users)}"
+            if inner:
+                text += f", with fields such as `{path}.{inner}`"
+            yield _fact("Path", text)
+        if "x-param" in schema:
+            yield _fact("As a dictionary", f"`{schema['x-param']}`, for type checkers")
         yield _fact("Available", self._availability(name, schema))
-        if "x-wire" in schema:
-            yield _fact("On the wire", self.links.linked(" ".join(schema["x-wire"]), name))
 
     def _availability(self, name: str, schema: dict[str, Any]) -> str:
         protocols = [self.title]
-        protocols += [
-            f"[{TITLES.get(other, other)}](../{other}/{name}.md)"
-            for other, names in self.others.items()
-            if name in names
-        ]
-        text = f"in {' and '.join(protocols)}" + (" only" if len(protocols) == 1 else "")
+        for other, names in self.others.items():
+            if name in names:
+                protocols.append(f"[{TITLES.get(other, other)}](../{other}/{name}.md)")
+        text = f"in {' and '.join(protocols)}"
+        if len(protocols) == 1:
+            text += " only"
         if "x-event-type" not in schema:
             return text
         transports = schema.get("x-transports") or self.document.get("x-transports", "WebSocket")
@@ -104,27 +107,23 @@ class _Pages:
 
     def _used_by(self, name: str, schema: dict[str, Any]) -> Iterator[dict[str, str]]:
         if "x-parses" in schema:
-            yield _fact("Functions", self._functions(name, schema))
+            yield _fact("Functions", self._functions(schema))
         elif not self.users.has(name):
             yield _fact("Nothing", f"published, but no event or request of {self.title} has it")
-        fields = [
-            f"{self.links.to(user)}.`{field}`" for user, field in self.users.fields.get(name, [])
-        ]
+        fields = []
+        for user, field in self.users.fields.get(name, []):
+            fields.append(f"[`{user}.{field}`]({user}.md#{anchor(field)})")
         if fields:
             yield _fact("Fields", ", ".join(fields))
-        unions = [self.links.to(each) for each in self.users.unions.get(name, [])]
+        unions = [self.links.to(union) for union in self.users.unions.get(name, [])]
         if unions:
             yield _fact("Unions", ", ".join(unions))
-        events = self.users.events_with(name)
-        if events:
-            yield _fact("Events", ", ".join(self.links.event(each) for each in events))
-        called = self.users.operations_with(name)
-        if called:
-            yield _fact("HTTP", ", ".join(called))
+        if self.users.calls[name]:
+            yield _fact("HTTP", ", ".join(dict.fromkeys(self.users.calls[name])))
         if self.guides.get(name):
             yield _fact("Guides", ", ".join(self.guides[name]))
 
-    def _functions(self, name: str, schema: dict[str, Any]) -> str:
+    def _functions(self, schema: dict[str, Any]) -> str:
         """What of the package returns a union of events, or takes it."""
         connect = f"connect{schema.get('x-suffix', '')}"
         parses = f"`{schema['x-parses']}` returns it"
@@ -134,110 +133,132 @@ class _Pages:
             return f"{parses}; `send` of what `{connect}` and `{connect}_sync` open takes it"
         return parses
 
-    def _only(self, name: str, schema: dict[str, Any]) -> None:
-        """Note the fields that the same class of no other protocol has."""
-        same = [other[name] for other in self.others.values() if name in other]
-        others = [each.get("properties", {}) for each in same]
-        for field, child in schema.get("properties", {}).items():
-            if others and not any(field in other for other in others):
-                child["x-notes"] = f"{child['x-notes']} [{self.title} only]".strip()
-
     def _fields(self, name: str, schema: dict[str, Any]) -> None:
-        details = []
-        fields = schema.get("properties", {}).values()
-        self._only(name, schema)
-        for child in fields:
-            text = child["x-text"]
-            if "x-constant" in child:
-                # What follows stands in the notes.
-                text = re.sub(r", always `[^`]*`", "", text)
-            child["x-page-cell"] = shortened(text).replace("|", "\\|")
-        limit = _room_for_types(fields)
-        for child in fields:
-            child["x-page-type"] = self._field_type(child, limit)
-            notes = [self.links.linked(text, name) for text in child.get("x-wire", [])]
-            if child["x-page-cell"].endswith("…") or notes:
-                text = self.links.linked(child["x-text"], name)
-                if notes:
-                    text += f"\n\nOn the wire: {' '.join(notes)}"
-                details.append({"name": child["x-name"], "text": text})
-        if details:
-            schema["x-page-details"] = details
+        """Write the rows of the table of fields, and what the wire has beside the schema."""
+        fields = schema.get("properties", {})
+        same_class = [other[name] for other in self.others.values() if name in other]
+        wire = [{"text": text} for text in self._wire(schema, name)]
+        for field, child in fields.items():
+            child["x-page-anchor"] = anchor(child["x-name"])
+            child["x-page-name"] = breakable(child["x-name"])
+            child["x-page-cell"] = self._description(child, name)
+            child["x-page-type"] = self._field_type(child)
+            notes = [child["x-notes"]] if child["x-notes"] else []
+            if _is_long(child):
+                notes = [child["x-notes"].replace(f"[always `{child['enum'][0]}`]", "[always]")]
+            notes += self._known(child)
+            if same_class and not any(field in other.get("properties", {}) for other in same_class):
+                notes.append(f"[{self.title} only]")
+            texts = self._wire(child, name)
+            if texts:
+                notes.append(ON_THE_WIRE)
+                wire.append({"text": f"**{child['x-name']}**: {' '.join(texts)}"})
+            child["x-page-notes"] = " ".join(notes)
+        if wire:
+            schema["x-page-wire"] = wire
 
-    def _field_type(self, schema: dict[str, Any], limit: int) -> str:
-        each = schema
-        while "items" in each:
-            each = each["items"]
-        if "x-enum-name" not in each:
+    def _wire(self, node: dict[str, Any], page: str) -> list[str]:
+        return [self.links.linked(text, page) for text in node.get("x-wire", [])]
+
+    def _description(self, schema: dict[str, Any], page: str) -> str:
+        text = schema["x-text"]
+        if _is_long(schema):
+            value = f"`{schema['enum'][0]}`"
+            if value not in text:
+                text = f"{text.rstrip('.')}, always {value}."
+        elif "x-constant" in schema:
+            # What follows stands in the notes.
+            text = re.sub(r", always `[^`]*`", "", text)
+        return self.links.linked(text, page).replace("|", "\\|")
+
+    def _known(self, schema: dict[str, Any]) -> list[str]:
+        """The note with the value of an enum that has only one, where its description lacks it."""
+        values = _innermost(schema)
+        if "x-enum-name" not in values or "x-constant" in schema or len(values["enum"]) > 1:
+            return []
+        value = f"`{values['enum'][0]}`"
+        return [] if value in schema["x-text"] else [f"[known: {value}]"]
+
+    def _field_type(self, schema: dict[str, Any]) -> str:
+        values = _innermost(schema)
+        if "x-enum-name" not in values:
             page = page_of(schema, self.public)
-            return self._type_cell(type_name(schema, self.schemas), page, limit)
+            return self._type_cell(type_name(schema, self.schemas), page)
         if "x-constant" in schema:
             return "**str**"
-        cell = f"**{breakable(type_name(schema, self.schemas), limit)}**"
-        if len(each["enum"]) == 1 and not self.document.get("x-tables-of-one", False):
-            value = f"`{each['enum'][0]}`"
-            if value not in schema["x-text"]:
-                schema["x-notes"] = f"{schema['x-notes']} [known: {value}]".strip()
-            return cell
         schema["x-page-enum"] = True
-        return f"[{cell}](#enum-{each['x-enum-name'].lower()})"
+        cell = f"**{breakable(type_name(schema, self.schemas))}**"
+        return f"[{cell}](#enum-{values['x-enum-name'].lower()})"
 
-    def _parameters(self, operation: dict[str, Any]) -> Iterator[dict[str, str]]:
-        for name, description, schema, is_required in parameters(operation, self.schemas):
-            page = page_of(schema, self.public)
-            yield {
-                "name": name.replace("_", "_<wbr>") if len(name) > LONGEST_NAME else name,
-                "type": self._type_cell(type_name(schema, self.schemas), page),
-                "text": " ".join(description.split()).replace("|", "\\|"),
-                "notes": "" if is_required else "[optional]",
-            }
-
-    def _type_cell(self, name: str, page: str | None, limit: int = LONGEST_NAME) -> str:
-        cell = f"**{breakable(name, limit)}**"
+    def _type_cell(self, name: str, page: str | None) -> str:
+        cell = f"**{breakable(name)}**"
         if page in self.public:
             return f"[{cell}]({page}.md)"
         if name.endswith("Enum") and not page:
             return f"[{cell}](#enum-{name.lower()})"
         return cell
 
+    # Operations
+
+    def _operation(self, operation: dict[str, Any]) -> None:
+        operation["x-page-parameters"] = list(self._parameters(operation))
+        operation["x-page-text"] = self.links.linked(operation["x-text"], "")
+        for status, response in operation["responses"].items():
+            if status.startswith("2"):
+                operation["x-page-status"] = status
+                operation["x-page-result"] = self.links.linked(
+                    " ".join(response["description"].split()), ""
+                )
+        guides = self.guides.get(f"{operation['tags'][0]}Api")
+        if guides:
+            operation["x-page-guides"] = ", ".join(guides)
+        if "x-wire" in operation:
+            operation["x-page-wire"] = " ".join(self._wire(operation, ""))
+
+    def _parameters(self, operation: dict[str, Any]) -> Iterator[dict[str, str]]:
+        for name, description, schema, is_required in parameters(operation, self.schemas):
+            page = page_of(schema, self.public)
+            notes = "" if is_required else "[optional]"
+            yield {
+                "name": breakable(name),
+                "type": self._type_cell(type_name(schema, self.schemas), page),
+                "text": self.links.linked(" ".join(description.split()), "").replace("|", "\\|"),
+                "notes": notes,
+            }
+
 
 def _fact(label: str, text: str) -> dict[str, str]:
     return {"label": label, "text": text.rstrip(".")}
 
 
-def shortened(text: str) -> str:
-    """The sentences of a text that fit into a cell, or else the words."""
-    if len(text) <= LONGEST_CELL:
-        return text
-    sentences = re.split(r"(?<=\.) ", text)
-    kept = ""
-    while len(kept) + len(sentences[0]) <= LONGEST_CELL:
-        kept += sentences.pop(0) + " "
-    if not kept:
-        words = re.split(r" (?=(?:[^`]*`[^`]*`)*[^`]*$)", text)
-        while len(kept) + len(words[0]) <= LONGEST_CELL:
-            kept += words.pop(0) + " "
-        return f"{kept.rstrip(' ,;:')} …"
-    return f"{kept}…"
+def _is_long(schema: dict[str, Any]) -> bool:
+    """Whether a field is a constant that is too long for the column of notes."""
+    return "x-constant" in schema and len(schema["enum"][0]) > LONGEST_NOTE
 
 
-def _room_for_types(fields: Collection[dict[str, Any]]) -> int:
-    """How long a word of a table's column of types may be, beside those of the other columns."""
-    left = WIDTH
-    for key in ("x-name", "x-page-cell", "x-notes"):
-        words = [word for each in fields for word in re.split(r"[ |/-]", each[key])]
-        left -= max(map(len, words), default=0)
-    return max(SHORTEST_NAME, min(LONGEST_NAME, left))
+def _innermost(schema: dict[str, Any]) -> dict[str, Any]:
+    """What a list of lists holds."""
+    while "items" in schema:
+        schema = schema["items"]
+    return schema
 
 
-def breakable(name: str, limit: int = LONGEST_NAME) -> str:
+def anchor(field: str) -> str:
+    """The anchor of a field's row."""
+    return f"field-{field.strip('_')}"
+
+
+def breakable(name: str, limit: int = LONGEST_WORD) -> str:
     """A long name with places where a browser may break it."""
-    parts = [""]
-    for word in re.findall(r"[A-Z]*[^A-Z]+|[A-Z]+$", name):
-        if len(parts[-1]) + len(word) > limit:
-            parts.append("")
-        parts[-1] += word
-    return "<wbr>".join(parts)
+    if len(name) <= limit:
+        return name
+    lines = [""]
+    # A word of two letters, such as "In", stands with the next one.
+    for word in re.findall(r"[A-Z]+(?![a-z])|(?:[A-Z][a-z](?=[A-Z]))?[A-Z]?[^A-Z_]+_?|_", name):
+        if len(lines[-1]) + len(word) > limit:
+            lines.append("")
+        lines[-1] += word
+    return "<wbr>".join(lines)
 
 
 def page_of(schema: dict[str, Any], public: dict[str, Any]) -> str | None:
@@ -252,15 +273,11 @@ class Links:
         self.public = public
         self.events: dict[str, list[str]] = defaultdict(list)
         for union in event_unions(schemas):
-            for kind, reference in schemas[union]["discriminator"]["mapping"].items():
-                self.events[kind].append(reference.removeprefix(REFERENCE))
+            for event_type, reference in schemas[union]["discriminator"]["mapping"].items():
+                self.events[event_type].append(reference.removeprefix(REFERENCE))
 
     def to(self, name: str) -> str:
         return f"[`{name}`]({name}.md)"
-
-    def event(self, name: str) -> str:
-        """The link of an event's class, with the event's type for text."""
-        return f"[`{self.public[name]['x-event-type']}`]({name}.md)"
 
     def linked(self, text: str, page: str) -> str:
         def link(match: re.Match[str]) -> str:
@@ -275,36 +292,30 @@ class Links:
         # An event of another kind of session may have the same type.
         family = "RealtimeTranslation" if page.startswith("RealtimeTranslation") else "Realtime"
         named = self.events.get(word, [])
-        same = [each for each in named if each.startswith((f"{family}C", f"{family}S"))]
+        same = [name for name in named if name.startswith((f"{family}C", f"{family}S"))]
         return next(iter(same or named), None)
 
 
 class Users:
-    """Which fields, unions, events and operations use a schema."""
+    """Which fields, unions and operations use a schema."""
 
     def __init__(self, document: dict[str, Any], public: dict[str, Any]) -> None:
         self.schemas: dict[str, Any] = document["components"]["schemas"]
         self.public = public
         self.fields: dict[str, list[tuple[str, str]]] = defaultdict(list)
         self.unions: dict[str, list[str]] = defaultdict(list)
-        self.direct: dict[str, set[str]] = defaultdict(set)
         self.calls: dict[str, list[str]] = defaultdict(list)
         for name, schema in public.items():
-            self._add_fields(name, schema)
+            for child in schema.get("properties", {}).values():
+                for used in self._references(child):
+                    self.fields[used].append((name, child["x-name"]))
             for used in self._references(members(schema)):
                 self.unions[used].append(name)
-                self.direct[used].add(name)
         for place, operation in operations(document):
             page = f"{operation['tags'][0]}Api.md"
             method = re.sub(r"\W", "_", operation["operationId"])
             for used in self._references(operation):
                 self.calls[used].append(f"[`{place}`]({page}#{method})")
-
-    def _add_fields(self, name: str, schema: dict[str, Any]) -> None:
-        for child in schema.get("properties", {}).values():
-            for used in self._references(child):
-                self.fields[used].append((name, child["x-name"]))
-                self.direct[used].add(name)
 
     def _references(self, node: Any) -> list[str]:
         """The classes that a node refers to, each once. A plain map counts for its values."""
@@ -318,22 +329,7 @@ class Users:
 
     def has(self, name: str) -> bool:
         """Whether anything uses a schema."""
-        return bool(self.direct[name] or self.calls[name])
-
-    def events_with(self, name: str) -> list[str]:
-        """The events that carry a schema, however deep."""
-        if "x-event-type" in self.public[name]:
-            return []
-        return [each for each in sorted(self._all(name)) if "x-event-type" in self.public[each]]
-
-    def operations_with(self, name: str) -> list[str]:
-        """Links of the operations that take or return a schema, however deep."""
-        found = [call for each in [name, *sorted(self._all(name))] for call in self.calls[each]]
-        return list(dict.fromkeys(found))
-
-    def _all(self, name: str) -> set[str]:
-        """Every schema that leads to one."""
-        return reachable(self.direct[name], self.direct.__getitem__)
+        return bool(self.fields[name] or self.unions[name] or self.calls[name])
 
 
 def guides_by_page(protocol: str) -> dict[str, list[str]]:

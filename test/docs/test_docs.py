@@ -49,12 +49,14 @@ class Folder:
         return [name for name in names if name not in helpers]
 
     def events(self) -> list[Event]:
-        """The rows of the table of events."""
-        [table] = [t for t in self.index.tables if t[0] == [" Event ", " Class ", " Sent by "]]
-        return [
-            Event(kind.strip("` "), re.findall(r"\((\w+)\.md\)", link)[0], direction.strip())
-            for kind, link, direction in table[2:]
-        ]
+        """The rows of the tables of events."""
+        events = []
+        titles = {"Client events": "client", "Server events": "server", "Webhooks": "webhook"}
+        for title, direction in titles.items():
+            text = self.index.text.partition(f"\n### {title}\n")[2].partition("\n#")[0]
+            for event_type, name in re.findall(r"^\|`([^`]*)` \| .*?\]\((\w+)\.md\)", text, re.M):
+                events.append(Event(event_type, name, direction))
+        return events
 
 
 FOLDERS = [
@@ -210,6 +212,7 @@ def test_the_examples_print_what_the_page_says(
         server.requests.clear()
         for example in page.examples:
             server.answers = deque([documented_answer(page, example)])
+            capsys.readouterr()  # What the example of the answer printed.
             run(page, example, connection=Sender())
             printed = capsys.readouterr().out
             assert example.output in (None, printed), page.name
@@ -222,11 +225,17 @@ def test_the_examples_print_what_the_page_says(
 
 def documented_answer(page: Page, example: Example) -> Answer:
     """What the service answers to the example: the example of the class that it returns."""
-    returned = re.search(r"^Returns .*?\]\((\w+\.md)\)", example.section, re.MULTILINE)
+    returned = re.search(
+        r"^- \*\*Returns\*\*: (.*), with status (\d+)", example.section, re.MULTILINE
+    )
     if returned is None:
         return Answer(204)
-    [answer] = run_all(Page(page.path.parent / returned[1]))
-    return Answer(200, json.dumps(answer).encode())
+    status = int(returned[2])
+    link = re.search(r"\]\((\w+\.md)\)", returned[1])
+    if link is None:
+        return Answer(status, b"v=0", {"Location": "/v1/realtime/calls/rtc_001"})
+    [answer] = run_all(Page(page.path.parent / link[1]))
+    return Answer(status, json.dumps(answer).encode())
 
 
 def endpoints(page: Page) -> list[str]:

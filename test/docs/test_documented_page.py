@@ -181,6 +181,7 @@ def table(page: str, heading: str) -> list[dict[str, Any]]:
 
 def plain(cell: str) -> str:
     """A cell without its link and emphasis."""
+    cell = re.sub(r"<[^>]*>", "", cell)
     return unescaped(re.sub(r"\]\([^)]*\)$", "", cell).removeprefix("[").strip("*`"))
 
 

@@ -12,6 +12,7 @@ import pytest
 
 import constructs
 import spec
+from docs import without_html
 from protocols import ROOT
 from simplify import simplified
 from trees import copy_repository, merge, parsed, printed, run
@@ -508,7 +509,7 @@ def of_kitchen(root: Path, program: str) -> str:
 
 
 def page(root: Path, name: str) -> str:
-    return (root / f"docs/kitchen/{name}.md").read_text("utf-8")
+    return without_html((root / f"docs/kitchen/{name}.md").read_text("utf-8"))
 
 
 NESTED = {
@@ -626,11 +627,11 @@ print(type(parse_webhook_event('{"type":"new"}')).__name__)
 """
     assert of_kitchen(kitchen, program) == "WebhookKitchenOpened 1\nUnknownEvent\n"
     index = page(kitchen, "README")
-    section = index.partition("### Webhooks\n\n")[2].partition("\n\n")[0]
+    table, section = index.partition("### Webhooks\n\n")[2].split("\n\n")[:2]
+    assert table.endswith("](WebhookKitchenOpened.md) | The kitchen opened |")
     assert section.splitlines() == [
         "- [RealtimeWebhookEvent](RealtimeWebhookEvent.md): "
         "Any event that the service posts to a webhook",
-        "- [WebhookKitchenOpened](WebhookKitchenOpened.md): The kitchen opened",
     ]
     assert "**Event**: `kitchen.opened`, sent by the webhook" in page(
         kitchen, "WebhookKitchenOpened"

@@ -12,7 +12,7 @@ import pytest
 from oas_patch.overlay import apply_overlay
 from ruamel.yaml import YAML
 
-from docs import Page
+from docs import Page, without_html
 from protocols import ROOT
 from trees import copy_repository, printed, run
 
@@ -304,7 +304,7 @@ print(again.to_json())
     [
         "|**speech_rate** | **float** | How fast the voice speaks. | [optional] [at least `0.5`] |",
         "|**class_** | [**ClassEnum**](#enum-classenum) | Class of service. "
-        "| [optional] [in JSON `class`] |",
+        "| [optional] [in JSON `class`] [known: `premium`] |",
         "|**speech_style** | [**SpeechStyleEnum**](#enum-speechstyleenum) | How the voice sounds. "
         "| [optional] [in JSON `speechStyle`] |",
         "|**timing** | [**RealtimeMCPTiming**](RealtimeMCPTiming.md) "
@@ -314,7 +314,7 @@ print(again.to_json())
     ids=["number", "keyword", "camelCase", "reference", "value"],
 )
 def test_new_fields_and_values_are_on_the_page(changed: Run, row: str) -> None:
-    assert row in read(changed, "docs/v1/RealtimeResponse.md").splitlines()
+    assert row in without_html(read(changed, "docs/v1/RealtimeResponse.md")).splitlines()
 
 
 def test_new_event_is_parsed(changed: Run) -> None:
@@ -328,10 +328,10 @@ assert event.new_name == "Trip"
 
 
 def test_new_event_and_schema_are_documented(changed: Run) -> None:
-    index = read(changed, "docs/v1/README.md").replace("<wbr>", "").splitlines()
+    index = without_html(read(changed, "docs/v1/README.md")).splitlines()
     assert "- [RealtimeMCPTiming](RealtimeMCPTiming.md): Times of a response" in index
     link = "[RealtimeServerEventConversationRenamed](RealtimeServerEventConversationRenamed.md)"
-    assert f"|`conversation.renamed` | {link} | server |" in index
+    assert [row for row in index if row.startswith(f"|`conversation.renamed` | {link} | ")]
     page = read(changed, "docs/v1/RealtimeServerEventConversationRenamed.md")
     assert "- **Event**: `conversation.renamed`, sent by the server" in page
     assert "| `conversation.renamed` |" in read(changed, "docs/v1/RealtimeServerEvent.md")
@@ -513,8 +513,7 @@ def test_check_fails_and_changes_nothing(check: Run) -> None:
         f"\nmissing: {MISSING}\n",
         f"\nnot generated: {STRAY}\n",
         '\n-    """The token as text."""\n+    """The token, as text."""\n',
-        "\n-|**token** | **str** | The token as text. |  |\n"
-        "+|**token** | **str** | The token, as text. |  |\n",
+        "**token** | **str** | The token as text. |  |\n+|",
     ],
     ids=["edited file", "edited line", "missing", "stray", "model", "page"],
 )

@@ -57,9 +57,9 @@ class Page:
 
     @cached_property
     def anchors(self) -> set[str]:
-        """What GitHub calls the headings."""
+        """What GitHub calls the headings, and the rows of tables that have an anchor."""
         seen: Counter[str] = Counter()
-        anchors = set()
+        anchors = set(re.findall(r'<a id="([^"]+)"></a>', self.prose))
         for heading in self.headings:
             text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
             anchor = re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
@@ -108,6 +108,11 @@ class Page:
 def found_in(pages: Iterable[Page], find: Callable[[Page], Any]) -> dict[str, Any]:
     """What `find` gives for each page, by the page's name, where that is not empty."""
     return {page.name: found for page in pages if (found := find(page))}
+
+
+def without_html(text: str) -> str:
+    """A text without its anchors and the places where a name may break."""
+    return re.sub(r"</?(?:a|wbr)\b[^>]*>", "", text)
 
 
 @cache

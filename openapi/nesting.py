@@ -1,0 +1,186 @@
+"""Where a class stands in events and requests, and the tree of all that it holds."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from spec import REFERENCE, component, event_unions, members, operations
+
+# A class that stands in more places than this names the first ones.
+MAX_PLACES = 3
+# How often the search follows one class within one event: a recursion has no end.
+MAX_VISITS = 4
+# A class with as many levels below it, or more, shows its tree.
+MIN_LEVELS = 3
+
+
+@dataclass(frozen=True)
+class Root:
+    """An event or a request, with its link and whether a client sends it."""
+
+    link: str
+    is_sent: bool
+    is_event: bool
+    is_older: bool = False
+
+    @property
+    def rank(self) -> int:
+        """How far it stands from what most programs use: events, older events, requests."""
+        if not self.is_event:
+            return 2
+        return 1 if self.is_older else 0
+
+
+class Nesting:
+    """Follows the fields of events and of the bodies of requests."""
+
+    def __init__(self, document: dict[str, Any], public: dict[str, Any]) -> None:
+        self.schemas: dict[str, Any] = document["components"]["schemas"]
+        self.public = public
+        self._places: dict[str, dict[str, list[Root]]] = defaultdict(lambda: defaultdict(list))
+        self._follow_events()
+        self._follow_operations(document)
+
+    def _follow_events(self) -> None:
+        unions = event_unions(self.schemas)
+        for union in sorted(unions, key=lambda name: unions[name] != "client"):
+            for reference in self.schemas[union]["discriminator"]["mapping"].values():
+                name = reference.removeprefix(REFERENCE)
+                event = self.schemas[name]
+                link = f"[`{event['x-event-type']}`]({name}.md)"
+                is_older = event.get("x-older", False)
+                self._follow(name, Root(link, unions[union] == "client", True, is_older))
+
+    def _follow_operations(self, document: dict[str, Any]) -> None:
+        for place, operation in operations(document):
+            method = re.sub(r"\W", "_", operation["operationId"])
+            link = f"[`{place}`]({operation['tags'][0]}Api.md#{method})"
+            sides = [(operation.get("requestBody", {}), True)]
+            for response in operation["responses"].values():
+                sides.append((response, False))
+            for side, is_sent in sides:
+                for content in side.get("content", {}).values():
+                    for _suffix, name in self._classes(content["schema"]):
+                        self._follow(name, Root(link, is_sent, is_event=False))
+
+    def _follow(self, start: str, root: Root) -> None:
+        """Note the place of each class below an event or a body, the shortest paths first."""
+        visits: dict[str, int] = defaultdict(int)
+        waiting = deque([("", start)])
+        while waiting:
+            path, name = waiting.popleft()
+            visits[name] += 1
+            if visits[name] > MAX_VISITS:
+                continue
+            if path:
+                self._places[name][path].append(root)
+            waiting.extend(self._inner(path, name))
+
+    def _inner(self, path: str, name: str) -> Iterator[tuple[str, str]]:
+        """The classes in the fields of a class, or the members of a union, with their paths."""
+        schema = self.schemas[name]
+        for member in members(schema):
+            for suffix, inner in self._classes(member):
+                yield path + suffix, inner
+        for field, child in schema.get("properties", {}).items():
+            for suffix, inner in self._classes(child):
+                yield f"{path}.{field}".lstrip(".") + suffix, inner
+
+    def _classes(self, schema: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        """The classes that a value may be, or hold, with `[]` for the items of a list."""
+        name = component(schema)
+        if name in self.public:
+            yield "", name
+            return
+        if name:
+            yield from self._classes(self.schemas[name])
+        for member in members(schema):
+            yield from self._classes(member)
+        for key, suffix in (("items", "[]"), ("additionalProperties", "{}")):
+            if isinstance(schema.get(key), dict):
+                for deeper, inner in self._classes(schema[key]):
+                    yield suffix + deeper, inner
+
+    def places(self, name: str) -> Iterator[tuple[str, str, list[str]]]:
+        """The paths at which a class stands, one of its fields, and where each path begins.
+
+        Requests count only for what no event has, and older events for what no other has.
+        """
+        inner = ""
+        for child in self.schemas[name].get("properties", {}).values():
+            if "x-constant" not in child:
+                inner = inner or child["x-name"]
+        found = self._best(name)
+        for path, roots in list(found.items())[:MAX_PLACES]:
+            sent = [root.link for root in roots if root.is_sent]
+            received = [root.link for root in roots if not root.is_sent]
+            yield path, inner, [*sent[:1], *received[:1]]
+
+    def _best(self, name: str) -> dict[str, list[Root]]:
+        """The places of a class in what most programs use, of all events and requests it is in."""
+        found = self._places[name]
+        best = min((root.rank for roots in found.values() for root in roots), default=0)
+        kept: dict[str, list[Root]] = {}
+        for path, roots in found.items():
+            used = [root for root in roots if root.rank == best]
+            if used:
+                kept[path] = used
+        return kept
+
+    def tree(self, name: str) -> list[str]:
+        """The lines of a list of all in a class, if a client sends it whole, and it is deep."""
+        if "properties" not in self.schemas[name] or self._levels(name, ()) < MIN_LEVELS:
+            return []
+        for path, roots in self._best(name).items():
+            if re.fullmatch(r"\w+", path) and any(root.is_sent for root in roots):
+                return list(self._branches(name, "", {name}))
+        return []
+
+    def _levels(self, name: str, above: tuple[str, ...]) -> int:
+        """How many models stand below each other, a recursion counted once."""
+        if name in above:
+            return 0
+        deepest = 0
+        for _path, inner in self._inner("", name):
+            deepest = max(deepest, self._levels(inner, (*above, name)))
+        return deepest + ("properties" in self.schemas[name])
+
+    def _branches(self, name: str, indent: str, shown: set[str]) -> Iterator[str]:
+        """A line for each field of a class, and below it those of what it holds.
+
+        What a class has stands once; a second time, its name leads to its page.
+        """
+        for field, child in self.schemas[name]["properties"].items():
+            text = f"[`{field}`]({name}.md#field-{child['x-name'].strip('_')})"
+            if "x-constant" in child:
+                yield f"{indent}- {text}: `{child['enum'][0]}`"
+                continue
+            held = list(self._classes(child))
+            if any(suffix.startswith("[]") for suffix, _ in held):
+                text += ", a list"
+            models = [model for _suffix, inner in held for model in self._models(inner)]
+            if len(models) == 1 and models[0] in shown:
+                text += f": [`{models[0]}`]({models[0]}.md)"
+            yield f"{indent}- {text}"
+            for model in models:
+                deeper = f"{indent}  "
+                if len(models) > 1:
+                    yield f"{deeper}- as [`{model}`]({model}.md)"
+                    deeper += "  "
+                if model not in shown:
+                    shown.add(model)
+                    yield from self._branches(model, deeper, shown)
+
+    def _models(self, name: str) -> list[str]:
+        """The models that a class is, or those of a union."""
+        if "properties" in self.schemas[name]:
+            return [name]
+        found = []
+        for member in members(self.schemas[name]):
+            for _suffix, inner in self._classes(member):
+                found += self._models(inner)
+        return found
