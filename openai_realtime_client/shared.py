@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from openai_realtime_client.core.deviations import Deviation as Deviation
     from openai_realtime_client.core.deviations import deviations as deviations
     from openai_realtime_client.core.encoding import to_dict as to_dict
+    from openai_realtime_client.core.error_details import ErrorDetails as ErrorDetails
+    from openai_realtime_client.core.error_details import error_details as error_details
     from openai_realtime_client.core.errors import ApiConnectionError as ApiConnectionError
     from openai_realtime_client.core.errors import ApiError as ApiError
     from openai_realtime_client.core.errors import BadRequestError as BadRequestError
@@ -97,7 +99,10 @@ else:
             "InvalidKeyError": "openai_realtime_client.core.errors",
             "InvalidModelError": "openai_realtime_client.core.errors",
             "InvalidResponseError": "openai_realtime_client.core.errors",
+            "ErrorDetails": "openai_realtime_client.core.error_details",
+            "error_details": "openai_realtime_client.core.error_details",
             "MessageTooBigError": "openai_realtime_client.core.errors",
+            "MissingDependencyError": "openai_realtime_client.core.errors",
             "NotFoundError": "openai_realtime_client.core.errors",
             "ProtocolRefusedError": "openai_realtime_client.core.errors",
             "RateLimitError": "openai_realtime_client.core.errors",

@@ -1,0 +1,243 @@
+"""What an error of HTTP says: which server or proxy, and why; and that every call ends."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+import trustme
+
+from exposure import KEY
+from http_calls import exchange, failure
+from http_server import HttpServer
+from openai_realtime_client import (
+    ApiConnectionError,
+    Configuration,
+    ForbiddenError,
+    MissingDependencyError,
+)
+from openai_realtime_client.http import rest
+
+# Seconds: how long a call may take, and by when it must have ended on a busy machine.
+TIMEOUT, SOON = 0.5, 5.0
+LOOPBACK = "127.0.0.1"
+
+
+@contextmanager
+def serving(serve: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Give each connection to `serve` and close it then. The value is the port."""
+    with socket.create_server((LOOPBACK, 0)) as listener:
+
+        def run() -> None:
+            with suppress(OSError):
+                while True:
+                    peer, _ = listener.accept()
+                    with peer, suppress(OSError):
+                        serve(peer)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(SOON)
+
+
+# Calls that end
+
+
+def drips(head: bytes, drop: bytes) -> Callable[[socket.socket], None]:
+    def serve(peer: socket.socket) -> None:
+        peer.recv(65536)
+        peer.sendall(head)
+        while True:
+            peer.sendall(drop)
+            time.sleep(0.02)
+
+    return serve
+
+
+@pytest.mark.parametrize(
+    ("head", "drop"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\n", b" "),
+        (b"HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        (b"HTTP/1.1 200 OK\r\nX-A: ", b"a"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    ],
+    ids=["body", "chunks_of_an_error", "header", "interim_responses"],
+)
+def test_response_that_never_ends_is_a_timeout(head: bytes, drop: bytes) -> None:
+    with serving(drips(head, drop)) as port:
+        started = time.monotonic()
+        configuration = Configuration(f"http://{LOOPBACK}:{port}", KEY, timeout=TIMEOUT)
+        error = failure(configuration, ApiConnectionError)
+        assert time.monotonic() - started < SOON
+    assert "timed out" in str(error)
+
+
+def test_name_that_does_not_resolve_in_time_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: released.wait(SOON * 2))
+    started = time.monotonic()
+    error = failure(
+        Configuration("https://service.invalid", KEY, timeout=TIMEOUT), ApiConnectionError
+    )
+    released.set()
+    assert time.monotonic() - started < SOON
+    assert str(error) == (
+        "POST failed: no response from service.invalid:443: timed out after 0.5 s"
+    )
+
+
+def test_dead_address_leaves_time_for_the_next(
+    server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = server.server_port
+    with ExitStack() as stack:
+        # The queue of a socket that accepts nothing is full: it answers no more.
+        hole = stack.enter_context(socket.socket())
+        hole.bind(("127.0.0.2", port))
+        hole.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            with suppress(BlockingIOError):
+                waiting.connect(("127.0.0.2", port))
+        addresses = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))
+            for address in ("127.0.0.2", LOOPBACK)
+        ]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
+        exchange(server, Configuration(f"http://service.invalid:{port}", "", timeout=SOON))
+
+
+# Reasons
+
+
+def test_refused_connection() -> None:
+    with socket.socket() as closed:  # bound, and not listening
+        closed.bind((LOOPBACK, 0))
+        where = f"{LOOPBACK}:{closed.getsockname()[1]}"
+        error = failure(Configuration(f"http://{where}", KEY), ApiConnectionError)
+    assert str(error) == f"POST failed: no response from {where}: [Errno 111] Connection refused"
+
+
+def certificate(authority: trustme.CA, case: str) -> trustme.LeafCert:
+    if case == "expired":
+        return authority.issue_cert(LOOPBACK, not_after=datetime(2020, 1, 1, tzinfo=timezone.utc))
+    return authority.issue_cert("other.example" if case == "other_host" else LOOPBACK)
+
+
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [
+        ("unknown_authority", "certificate verify failed: unable to get local issuer certificate"),
+        ("expired", "certificate verify failed: certificate has expired"),
+        ("other_host", "certificate verify failed: IP address mismatch"),
+    ],
+)
+def test_certificate_that_is_not_accepted(case: str, reason: str, tmp_path: Path) -> None:
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate(authority, case).configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    authorities = None if case == "unknown_authority" else str(tmp_path / "ca.pem")
+    with serving(lambda peer: context.wrap_socket(peer, server_side=True).close()) as port:
+        url = f"https://{LOOPBACK}:{port}"
+        error = failure(Configuration(url, KEY, ca_certs=authorities), ApiConnectionError)
+    assert reason in str(error)
+    assert f"{LOOPBACK}:{port}" in str(error)
+
+
+def test_server_without_tls() -> None:
+    with serving(lambda peer: peer.sendall(b"HTTP/1.1 400 No\r\n\r\n")) as port:
+        error = failure(Configuration(f"https://{LOOPBACK}:{port}", KEY), ApiConnectionError)
+    assert "wrong version number" in str(error)
+
+
+# Proxies
+
+# An address that documentation has: nobody answers there.
+ELSEWHERE = "192.0.2.1"
+
+
+def answering(status: str, asked: list[bytes]) -> Callable[[socket.socket], None]:
+    def serve(peer: socket.socket) -> None:
+        asked.append(peer.recv(65536))
+        peer.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+
+    return serve
+
+
+@pytest.mark.parametrize(
+    "status", ["407 Proxy Authentication Required", "403 Forbidden", "502 Bad Gateway"]
+)
+def test_status_of_a_proxy_that_refuses(status: str) -> None:
+    asked: list[bytes] = []
+    with serving(answering(status, asked)) as port:
+        proxy = f"http://me:p%40ss%C3%A9@{LOOPBACK}:{port}"
+        configuration = Configuration(f"https://{ELSEWHERE}", KEY, proxy=proxy)
+        error = failure(configuration, ApiConnectionError)
+    assert f"{ELSEWHERE}:443: " in str(error)
+    assert f"Tunnel connection failed: {status}" in str(error)
+    assert "proxy" in str(error).lower()
+    # Decoded, and as UTF-8.
+    assert b64encode("me:p@ssé".encode()) in asked[0]
+    assert KEY.encode() not in asked[0]
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_proxy_that_is_not_there(scheme: str) -> None:
+    with socket.socket() as closed:
+        closed.bind((LOOPBACK, 0))
+        proxy = f"http://{LOOPBACK}:{closed.getsockname()[1]}"
+        url = f"{scheme}://{ELSEWHERE}"
+        error = failure(Configuration(url, "", proxy=proxy), ApiConnectionError)
+    assert str(error).endswith(": the proxy failed: [Errno 111] Connection refused")
+
+
+@pytest.mark.parametrize(
+    ("environment", "url", "is_asked"),
+    [
+        ({"HTTPS_PROXY": "{proxy}"}, f"https://{ELSEWHERE}", True),
+        ({"https_proxy": "{proxy}"}, f"https://{ELSEWHERE}", True),
+        ({"HTTP_PROXY": "{proxy}"}, f"http://{ELSEWHERE}", True),
+        ({"HTTP_PROXY": "{proxy}"}, f"https://{LOOPBACK}:1", False),
+        ({"HTTPS_PROXY": "{proxy}"}, f"https://{LOOPBACK}:1", False),
+        ({"HTTPS_PROXY": "{proxy}"}, "https://localhost:1", False),
+        ({"HTTPS_PROXY": "{proxy}", "NO_PROXY": ".invalid"}, "https://service.invalid", False),
+    ],
+    ids=["upper", "lower", "http", "other_scheme", "this_machine", "localhost", "no_proxy"],
+)
+def test_proxy_of_the_environment(
+    environment: dict[str, str], url: str, is_asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bytes] = []
+    with serving(answering("403 No", asked)) as port:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value.format(proxy=f"http://{LOOPBACK}:{port}"))
+        # A request without TLS is not tunnelled: the answer of the proxy is the response.
+        is_response = is_asked and url.startswith("http:")
+        failure(Configuration(url, ""), ForbiddenError if is_response else ApiConnectionError)
+    assert bool(asked) is is_asked
+
+
+def test_proxy_of_the_environment_is_not_asked_with_an_empty_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "no-url")
+    failure(Configuration("https://service.invalid", KEY, proxy=""), ApiConnectionError)
+
+
+@pytest.mark.parametrize("scheme", ["socks5h", "socks5", "socks4"])
+def test_socks_proxy_without_its_package(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rest, "find_spec", lambda _: None)
+    configuration = Configuration("https://service.invalid", KEY, proxy=f"{scheme}://{LOOPBACK}:1")
+    assert "urllib3[socks]" in str(failure(configuration, MissingDependencyError))
