@@ -36,10 +36,10 @@ class Provenance:
                 is_new and place[:-1] in self.reasons
             ):
                 continue
-            # A removal only makes room where another action updates the same part.
-            lasting = [action for action in actions if "update" in action] or actions
-            texts = [" ".join(action["description"].split()) for action in lasting]
-            _node(document, place)["x-wire"] = [UNPUBLISHED, *texts] if is_new else texts
+            texts = [" ".join(action["description"].split()) for action in actions]
+            # A removal that only makes room for an update is none of the readers' business.
+            lasting = [text for text in texts if "next action" not in text] or texts
+            _node(document, place)["x-wire"] = [UNPUBLISHED, *lasting] if is_new else lasting
 
 
 def _facts(document: dict[str, Any]) -> dict[Place, str]:

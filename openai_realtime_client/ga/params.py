@@ -525,10 +525,7 @@ class RealtimeClientEventConversationItemCreateParam(TypedDict, total=False):
     """
 
     event_id: str | None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    If the insertion fails, the resulting `error` event repeats it as `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["conversation.item.create"]]
     """Event type, always `conversation.item.create`."""
     previous_item_id: str | None
@@ -548,10 +545,7 @@ class RealtimeClientEventConversationItemDeleteParam(TypedDict, total=False):
     """
 
     event_id: str | None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    If the deletion fails, the resulting `error` event repeats it as `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["conversation.item.delete"]]
     """Event type, always `conversation.item.delete`."""
     item_id: Required[str]
@@ -566,10 +560,7 @@ class RealtimeClientEventConversationItemRetrieveParam(TypedDict, total=False):
     """
 
     event_id: str | None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    If the request fails, the resulting `error` event repeats it as `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["conversation.item.retrieve"]]
     """Event type, always `conversation.item.retrieve`."""
     item_id: Required[str]
@@ -585,10 +576,7 @@ class RealtimeClientEventConversationItemTruncateParam(TypedDict, total=False):
     """
 
     event_id: str | None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    If the truncation fails, the resulting `error` event repeats it as `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["conversation.item.truncate"]]
     """Event type, always `conversation.item.truncate`."""
     item_id: Required[str]
@@ -611,10 +599,7 @@ class RealtimeClientEventInputAudioBufferAppendParam(TypedDict, total=False):
     """
 
     event_id: str | None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    If the append fails, the resulting `error` event repeats it as `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["input_audio_buffer.append"]]
     """Event type, always `input_audio_buffer.append`."""
     audio: Required[str]
@@ -631,10 +616,7 @@ class RealtimeClientEventInputAudioBufferClearParam(TypedDict, total=False):
     """
 
     event_id: str | None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    If the request fails, the resulting `error` event repeats it as `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["input_audio_buffer.clear"]]
     """Event type, always `input_audio_buffer.clear`."""
 
@@ -648,10 +630,7 @@ class RealtimeClientEventOutputAudioBufferClearParam(TypedDict, total=False):
     """
 
     event_id: str | None
-    """Optional identifier chosen by the client.
-
-    If the request fails, the resulting `error` event repeats it as `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["output_audio_buffer.clear"]]
     """Event type, always `output_audio_buffer.clear`."""
 
@@ -665,10 +644,7 @@ class RealtimeClientEventInputAudioBufferCommitParam(TypedDict, total=False):
     """
 
     event_id: str | None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    If the commit fails, the resulting `error` event repeats it as `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["input_audio_buffer.commit"]]
     """Event type, always `input_audio_buffer.commit`."""
 
@@ -681,10 +657,7 @@ class RealtimeClientEventResponseCancelParam(TypedDict, total=False):
     """
 
     event_id: str | None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    If the cancellation fails, the resulting `error` event repeats it as `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["response.cancel"]]
     """Event type, always `response.cancel`."""
     response_id: str | None
@@ -744,9 +717,9 @@ class RealtimeResponseCreateParamsAudioOutputParam(TypedDict, total=False):
     format: RealtimeAudioFormatsParam | None
     """Encoding wanted for the audio in `response.output_audio.delta` events."""
     voice: VoiceIdsOrCustomVoiceParam | None
-    """Voice that speaks: a built-in name, `alloy` by default, or a custom voice.
+    """Voice that speaks: a built-in name or a custom voice.
 
-    It cannot change once the session has produced audio.
+    If absent, that of the session. It cannot change once the session has produced audio.
     """
 
 
@@ -1052,8 +1025,10 @@ class RealtimeResponseCreateParamsParam(TypedDict, total=False):
     An empty list offers none.
     """
     tool_choice: RealtimeToolChoiceParam | None
-    """Whether and which tool the model calls: `auto` (the default), `none`, `required`, or a
-    particular function or MCP tool.
+    """Whether and which tool the model calls: `auto`, `none`, `required`, or a particular function
+    or MCP tool.
+
+    If absent, the setting of the session applies.
     """
     parallel_tool_calls: bool | None
     """Whether the model may make several tool calls in one response.
@@ -1071,9 +1046,10 @@ class RealtimeResponseCreateParamsParam(TypedDict, total=False):
     it.
     """
     metadata: Mapping[str, str] | None
-    """Key-value pairs to attach, returned in `response.created` and `response.done`.
+    """Key-value pairs to attach, returned in `response.created` and `response.done`, for example to
+    tell parallel responses apart.
 
-    Useful to tell parallel responses apart.
+    At most 16 pairs, with keys of up to 64 and values of up to 512 characters.
     """
     prompt: PromptParam | None
     """Prompt template to use for this response."""
@@ -1095,10 +1071,7 @@ class RealtimeClientEventResponseCreateParam(TypedDict, total=False):
     """
 
     event_id: str | None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    If the request fails, the resulting `error` event repeats it as `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["response.create"]]
     """Event type, always `response.create`."""
     response: RealtimeResponseCreateParamsParam | None
@@ -1151,7 +1124,7 @@ class AudioTranscriptionParam(TypedDict, total=False):
     """How much audio the model hears before it commits to text.
 
     `minimal` gives the fastest and `xhigh` the most accurate transcript, with `low`, `medium`
-    and `high` in between. Applies to streaming transcription models such as `gpt-realtime-whisper`.
+    and `high` in between. Only `gpt-realtime-whisper` in GA sessions takes it.
     """
 
 
@@ -1466,7 +1439,7 @@ class RealtimeTranscriptionSessionCreateRequestGAAudioInputParam(TypedDict, tota
     """How the input is split into turns.
 
     `null` turns detection off, so the client commits the audio itself; `gpt-realtime-whisper`
-    needs it omitted or `null`.
+    and `gpt-live-transcribe` need it omitted or `null`.
     """
 
 
@@ -1513,10 +1486,7 @@ class RealtimeClientEventSessionUpdateParam(TypedDict, total=False):
     """
 
     event_id: str | None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    If the update fails, the resulting `error` event repeats it as `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["session.update"]]
     """Event type, always `session.update`."""
     session: Required[RealtimeSessionUpdateParam]
@@ -1598,10 +1568,7 @@ class RealtimeClientEventTranscriptionSessionUpdateParam(TypedDict, total=False)
     """
 
     event_id: str | None
-    """Optional identifier chosen by the client.
-
-    If the update fails, the resulting `error` event repeats it as `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["transcription_session.update"]]
     """Event type, always `transcription_session.update`."""
     session: Required[RealtimeTranscriptionSessionCreateRequestParam]
@@ -1693,17 +1660,14 @@ class RealtimeTranslationSessionUpdateRequestParam(TypedDict, total=False):
 
 
 class RealtimeTranslationClientEventSessionUpdateParam(TypedDict, total=False):
-    """Sent by the client to change the settings of a translation session.
+    """Client event that changes the settings of a translation session.
 
     The target language, source transcription and noise reduction can change; the session type
     and model cannot. The server answers with `session.updated`, or with `error`.
     """
 
     event_id: str | None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    The server quotes it in the `event_id` of an `error` that this event causes.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["session.update"]]
     """Event type, always `session.update`."""
     session: Required[RealtimeTranslationSessionUpdateRequestParam]
@@ -1711,7 +1675,7 @@ class RealtimeTranslationClientEventSessionUpdateParam(TypedDict, total=False):
 
 
 class RealtimeTranslationClientEventInputAudioBufferAppendParam(TypedDict, total=False):
-    """Sent by the client to stream source audio into a translation session.
+    """Client event that streams source audio into a translation session.
 
     Audio is sent continuously, silence between phrases included, since translation runs on the
     stream without turns or commits. Translated audio and transcript deltas follow as the server
@@ -1719,10 +1683,7 @@ class RealtimeTranslationClientEventInputAudioBufferAppendParam(TypedDict, total
     """
 
     event_id: str | None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    The server quotes it in the `event_id` of an `error` that this event causes.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["session.input_audio_buffer.append"]]
     """Event type, always `session.input_audio_buffer.append`."""
     audio: Required[str]
@@ -1733,7 +1694,7 @@ class RealtimeTranslationClientEventInputAudioBufferAppendParam(TypedDict, total
 
 
 class RealtimeTranslationClientEventSessionCloseParam(TypedDict, total=False):
-    """Sent by the client to end a translation session in an orderly way.
+    """Client event that ends a translation session in an orderly way.
 
     The server translates the audio still pending, sends the remaining output and then
     `session.closed`. The client stops appending audio, keeps reading and closes the connection
@@ -1741,10 +1702,7 @@ class RealtimeTranslationClientEventSessionCloseParam(TypedDict, total=False):
     """
 
     event_id: str | None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    The server quotes it in the `event_id` of an `error` that this event causes.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["session.close"]]
     """Event type, always `session.close`."""
 

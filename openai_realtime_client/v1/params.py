@@ -154,10 +154,7 @@ class RealtimeClientEventConversationItemCreateParam(TypedDict, total=False):
     """
 
     event_id: str | None
-    """Id the client may give this event.
-
-    If the event causes an `error`, the server repeats the id in `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["conversation.item.create"]]
     """Event type, always `conversation.item.create`."""
     previous_item_id: str | None
@@ -178,10 +175,7 @@ class RealtimeClientEventConversationItemDeleteParam(TypedDict, total=False):
     """
 
     event_id: str | None
-    """Id the client may give this event.
-
-    If the event causes an `error`, the server repeats the id in `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["conversation.item.delete"]]
     """Event type, always `conversation.item.delete`."""
     item_id: Required[str]
@@ -197,10 +191,7 @@ class RealtimeClientEventConversationItemRetrieveParam(TypedDict, total=False):
     """
 
     event_id: str | None
-    """Id the client may give this event.
-
-    If the event causes an `error`, the server repeats the id in `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["conversation.item.retrieve"]]
     """Event type, always `conversation.item.retrieve`."""
     item_id: Required[str]
@@ -217,10 +208,7 @@ class RealtimeClientEventConversationItemTruncateParam(TypedDict, total=False):
     """
 
     event_id: str | None
-    """Id the client may give this event.
-
-    If the event causes an `error`, the server repeats the id in `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["conversation.item.truncate"]]
     """Event type, always `conversation.item.truncate`."""
     item_id: Required[str]
@@ -244,10 +232,7 @@ class RealtimeClientEventInputAudioBufferAppendParam(TypedDict, total=False):
     """
 
     event_id: str | None
-    """Id the client may give this event.
-
-    If the event causes an `error`, the server repeats the id in `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["input_audio_buffer.append"]]
     """Event type, always `input_audio_buffer.append`."""
     audio: Required[str]
@@ -266,10 +251,7 @@ class RealtimeClientEventInputAudioBufferClearParam(TypedDict, total=False):
     """
 
     event_id: str | None
-    """Id the client may give this event.
-
-    If the event causes an `error`, the server repeats the id in `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["input_audio_buffer.clear"]]
     """Event type, always `input_audio_buffer.clear`."""
 
@@ -283,10 +265,7 @@ class RealtimeClientEventOutputAudioBufferClearParam(TypedDict, total=False):
     """
 
     event_id: str | None
-    """Id the client may give this event.
-
-    If the event causes an `error`, the server repeats the id in `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["output_audio_buffer.clear"]]
     """Event type, always `output_audio_buffer.clear`."""
 
@@ -301,10 +280,7 @@ class RealtimeClientEventInputAudioBufferCommitParam(TypedDict, total=False):
     """
 
     event_id: str | None
-    """Id the client may give this event.
-
-    If the event causes an `error`, the server repeats the id in `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["input_audio_buffer.commit"]]
     """Event type, always `input_audio_buffer.commit`."""
 
@@ -318,10 +294,7 @@ class RealtimeClientEventResponseCancelParam(TypedDict, total=False):
     """
 
     event_id: str | None
-    """Id the client may give this event.
-
-    If the event causes an `error`, the server repeats the id in `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["response.cancel"]]
     """Event type, always `response.cancel`."""
     response_id: str | None
@@ -511,10 +484,7 @@ class RealtimeClientEventResponseCreateParam(TypedDict, total=False):
     """
 
     event_id: str | None
-    """Id the client may give this event.
-
-    If the event causes an `error`, the server repeats the id in `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["response.create"]]
     """Event type, always `response.create`."""
     response: RealtimeResponseCreateParamsParam | None
@@ -732,10 +702,7 @@ class RealtimeClientEventSessionUpdateParam(TypedDict, total=False):
     """
 
     event_id: str | None
-    """Id the client may give this event.
-
-    If the event causes an `error`, the server repeats the id in `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["session.update"]]
     """Event type, always `session.update`."""
     session: Required[RealtimeSessionCreateRequestParam]
@@ -819,10 +786,7 @@ class RealtimeClientEventTranscriptionSessionUpdateParam(TypedDict, total=False)
     """
 
     event_id: str | None
-    """Id the client may give this event.
-
-    If the event causes an `error`, the server repeats the id in `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Required[Literal["transcription_session.update"]]
     """Event type, always `transcription_session.update`."""
     session: Required[RealtimeTranscriptionSessionCreateRequestParam]

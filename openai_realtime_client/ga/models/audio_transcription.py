@@ -63,7 +63,7 @@ class AudioTranscription(RealtimeModel):
     """How much audio the model hears before it commits to text.
 
     `minimal` gives the fastest and `xhigh` the most accurate transcript, with `low`, `medium`
-    and `high` in between. Applies to streaming transcription models such as `gpt-realtime-whisper`.
+    and `high` in between. Only `gpt-realtime-whisper` in GA sessions takes it.
     """
 
     if TYPE_CHECKING:

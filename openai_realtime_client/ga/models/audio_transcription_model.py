@@ -9,17 +9,17 @@ class AudioTranscriptionModelEnum(OpenEnum):
     """The known values of `AudioTranscriptionModel`."""
 
     WHISPER_1 = "whisper-1"
-    """Deprecated: shuts down on 2027-02-26."""
+    """Deprecated: works until 2027-02-26; use `gpt-transcribe` or `gpt-live-transcribe`."""
     GPT_TRANSCRIBE = "gpt-transcribe"
     GPT_LIVE_TRANSCRIBE = "gpt-live-transcribe"
     GPT_4O_MINI_TRANSCRIBE = "gpt-4o-mini-transcribe"
-    """Deprecated: shuts down on 2027-02-26."""
+    """Deprecated: works until 2027-02-26; use `gpt-transcribe` or `gpt-live-transcribe`."""
     GPT_4O_MINI_TRANSCRIBE_2025_12_15 = "gpt-4o-mini-transcribe-2025-12-15"
-    """Deprecated: shuts down on 2027-02-26."""
+    """Deprecated: works until 2027-02-26; use `gpt-transcribe` or `gpt-live-transcribe`."""
     GPT_4O_TRANSCRIBE = "gpt-4o-transcribe"
-    """Deprecated: shuts down on 2027-02-26."""
+    """Deprecated: works until 2027-02-26; use `gpt-transcribe` or `gpt-live-transcribe`."""
     GPT_4O_TRANSCRIBE_DIARIZE = "gpt-4o-transcribe-diarize"
-    """Deprecated: shuts down on 2027-02-26."""
+    """Deprecated: works until 2027-02-26; use `gpt-transcribe` or `gpt-live-transcribe`."""
     GPT_REALTIME_WHISPER = "gpt-realtime-whisper"
 
 

@@ -23,10 +23,7 @@ class RealtimeClientEventConversationItemCreate(RealtimeModel):
         CONVERSATION_ITEM_CREATE: Final = "conversation.item.create"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    If the insertion fails, the resulting `error` event repeats it as `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["conversation.item.create"], TypeEnum] = "conversation.item.create"
     """Event type, always `conversation.item.create`."""
     previous_item_id: str | None = None

@@ -20,10 +20,7 @@ class RealtimeClientEventConversationItemDelete(RealtimeModel):
         CONVERSATION_ITEM_DELETE: Final = "conversation.item.delete"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    If the deletion fails, the resulting `error` event repeats it as `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["conversation.item.delete"], TypeEnum] = "conversation.item.delete"
     """Event type, always `conversation.item.delete`."""
     item_id: str

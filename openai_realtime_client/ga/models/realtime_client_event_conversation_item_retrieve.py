@@ -21,10 +21,7 @@ class RealtimeClientEventConversationItemRetrieve(RealtimeModel):
         CONVERSATION_ITEM_RETRIEVE: Final = "conversation.item.retrieve"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    If the request fails, the resulting `error` event repeats it as `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["conversation.item.retrieve"], TypeEnum] = "conversation.item.retrieve"
     """Event type, always `conversation.item.retrieve`."""
     item_id: str

@@ -22,10 +22,7 @@ class RealtimeClientEventConversationItemTruncate(RealtimeModel):
         CONVERSATION_ITEM_TRUNCATE: Final = "conversation.item.truncate"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    If the truncation fails, the resulting `error` event repeats it as `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["conversation.item.truncate"], TypeEnum] = "conversation.item.truncate"
     """Event type, always `conversation.item.truncate`."""
     item_id: str

@@ -22,10 +22,7 @@ class RealtimeClientEventInputAudioBufferAppend(RealtimeModel):
         INPUT_AUDIO_BUFFER_APPEND: Final = "input_audio_buffer.append"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    If the append fails, the resulting `error` event repeats it as `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["input_audio_buffer.append"], TypeEnum] = "input_audio_buffer.append"
     """Event type, always `input_audio_buffer.append`."""
     audio: str

@@ -20,9 +20,6 @@ class RealtimeClientEventInputAudioBufferClear(RealtimeModel):
         INPUT_AUDIO_BUFFER_CLEAR: Final = "input_audio_buffer.clear"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    If the request fails, the resulting `error` event repeats it as `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["input_audio_buffer.clear"], TypeEnum] = "input_audio_buffer.clear"
     """Event type, always `input_audio_buffer.clear`."""

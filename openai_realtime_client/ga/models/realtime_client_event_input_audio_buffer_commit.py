@@ -22,9 +22,6 @@ class RealtimeClientEventInputAudioBufferCommit(RealtimeModel):
         INPUT_AUDIO_BUFFER_COMMIT: Final = "input_audio_buffer.commit"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    If the commit fails, the resulting `error` event repeats it as `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["input_audio_buffer.commit"], TypeEnum] = "input_audio_buffer.commit"
     """Event type, always `input_audio_buffer.commit`."""

@@ -20,9 +20,6 @@ class RealtimeClientEventOutputAudioBufferClear(RealtimeModel):
         OUTPUT_AUDIO_BUFFER_CLEAR: Final = "output_audio_buffer.clear"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client.
-
-    If the request fails, the resulting `error` event repeats it as `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["output_audio_buffer.clear"], TypeEnum] = "output_audio_buffer.clear"
     """Event type, always `output_audio_buffer.clear`."""

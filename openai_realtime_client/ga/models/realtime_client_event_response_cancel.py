@@ -21,10 +21,7 @@ class RealtimeClientEventResponseCancel(RealtimeModel):
         RESPONSE_CANCEL: Final = "response.cancel"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    If the cancellation fails, the resulting `error` event repeats it as `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["response.cancel"], TypeEnum] = "response.cancel"
     """Event type, always `response.cancel`."""
     response_id: str | None = None

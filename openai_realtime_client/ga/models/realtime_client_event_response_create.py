@@ -26,10 +26,7 @@ class RealtimeClientEventResponseCreate(RealtimeModel):
         RESPONSE_CREATE: Final = "response.create"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    If the request fails, the resulting `error` event repeats it as `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["response.create"], TypeEnum] = "response.create"
     """Event type, always `response.create`."""
     response: RealtimeResponseCreateParams | None = None

@@ -23,10 +23,7 @@ class RealtimeClientEventSessionUpdate(RealtimeModel):
         SESSION_UPDATE: Final = "session.update"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    If the update fails, the resulting `error` event repeats it as `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["session.update"], TypeEnum] = "session.update"
     """Event type, always `session.update`."""
     session: RealtimeSessionUpdate

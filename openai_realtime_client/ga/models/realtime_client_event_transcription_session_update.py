@@ -23,10 +23,7 @@ class RealtimeClientEventTranscriptionSessionUpdate(RealtimeModel):
         TRANSCRIPTION_SESSION_UPDATE: Final = "transcription_session.update"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client.
-
-    If the update fails, the resulting `error` event repeats it as `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["transcription_session.update"], TypeEnum] = (
         "transcription_session.update"
     )

@@ -61,7 +61,11 @@ class RealtimeResponse(RealtimeModel):
     Empty in `response.created`; items leave out raw audio.
     """
     metadata: dict[str, str] | None = None
-    """Key-value pairs given in `response.create`, returned unchanged. `null` if there were none."""
+    """Key-value pairs given in `response.create`, returned unchanged.
+
+    At most 16 pairs, with keys of up to 64 and values of up to 512 characters; `null` if there
+    were none.
+    """
     audio: RealtimeResponseAudio | None = None
     """Audio settings used for the response."""
     usage: RealtimeResponseUsage | None = None

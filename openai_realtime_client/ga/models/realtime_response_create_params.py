@@ -77,8 +77,10 @@ class RealtimeResponseCreateParams(RealtimeModel):
     An empty list offers none.
     """
     tool_choice: RealtimeToolChoice | None = None
-    """Whether and which tool the model calls: `auto` (the default), `none`, `required`, or a
-    particular function or MCP tool.
+    """Whether and which tool the model calls: `auto`, `none`, `required`, or a particular function
+    or MCP tool.
+
+    If absent, the setting of the session applies.
     """
     parallel_tool_calls: bool | None = None
     """Whether the model may make several tool calls in one response.
@@ -96,9 +98,10 @@ class RealtimeResponseCreateParams(RealtimeModel):
     it.
     """
     metadata: dict[str, str] | None = None
-    """Key-value pairs to attach, returned in `response.created` and `response.done`.
+    """Key-value pairs to attach, returned in `response.created` and `response.done`, for example to
+    tell parallel responses apart.
 
-    Useful to tell parallel responses apart.
+    At most 16 pairs, with keys of up to 64 and values of up to 512 characters.
     """
     prompt: Prompt | None = None
     """Prompt template to use for this response."""

@@ -16,7 +16,7 @@ class RealtimeResponseCreateParamsAudioOutput(RealtimeModel):
     format: RealtimeAudioFormats | None = None
     """Encoding wanted for the audio in `response.output_audio.delta` events."""
     voice: VoiceIdsOrCustomVoice | None = None
-    """Voice that speaks: a built-in name, `alloy` by default, or a custom voice.
+    """Voice that speaks: a built-in name or a custom voice.
 
-    It cannot change once the session has produced audio.
+    If absent, that of the session. It cannot change once the session has produced audio.
     """

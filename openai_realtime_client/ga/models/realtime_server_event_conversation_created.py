@@ -19,10 +19,7 @@ class RealtimeServerEventConversationCreated(RealtimeModel):
         CONVERSATION_CREATED: Final = "conversation.created"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It serves logging and support requests; no other event refers to it.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["conversation.created"], TypeEnum] = "conversation.created"
     """Event type, always `conversation.created`."""
     conversation: RealtimeServerEventConversationCreatedConversation

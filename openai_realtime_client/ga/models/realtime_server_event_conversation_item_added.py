@@ -21,10 +21,7 @@ class RealtimeServerEventConversationItemAdded(RealtimeModel):
         CONVERSATION_ITEM_ADDED: Final = "conversation.item.added"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It serves logging and support requests; no other event refers to it.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["conversation.item.added"], TypeEnum] = "conversation.item.added"
     """Event type, always `conversation.item.added`."""
     previous_item_id: str | None = None

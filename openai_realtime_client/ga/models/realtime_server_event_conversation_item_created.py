@@ -20,10 +20,7 @@ class RealtimeServerEventConversationItemCreated(RealtimeModel):
         CONVERSATION_ITEM_CREATED: Final = "conversation.item.created"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It serves logging and support requests; no other event refers to it.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["conversation.item.created"], TypeEnum] = "conversation.item.created"
     """Event type, always `conversation.item.created`."""
     previous_item_id: str | None = None

@@ -16,10 +16,7 @@ class RealtimeServerEventConversationItemDeleted(RealtimeModel):
         CONVERSATION_ITEM_DELETED: Final = "conversation.item.deleted"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It serves logging and support requests; no other event refers to it.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["conversation.item.deleted"], TypeEnum] = "conversation.item.deleted"
     """Event type, always `conversation.item.deleted`."""
     item_id: str

@@ -21,10 +21,7 @@ class RealtimeServerEventConversationItemDone(RealtimeModel):
         CONVERSATION_ITEM_DONE: Final = "conversation.item.done"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It serves logging and support requests; no other event refers to it.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["conversation.item.done"], TypeEnum] = "conversation.item.done"
     """Event type, always `conversation.item.done`."""
     previous_item_id: str | None = None

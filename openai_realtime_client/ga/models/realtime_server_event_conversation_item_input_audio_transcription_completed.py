@@ -24,10 +24,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionCompleted(Realti
         )
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It serves logging and support requests; no other event refers to it.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["conversation.item.input_audio_transcription.completed"], TypeEnum] = (
         "conversation.item.input_audio_transcription.completed"
     )

@@ -22,10 +22,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionFailed(RealtimeM
         )
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It serves logging and support requests; no other event refers to it.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["conversation.item.input_audio_transcription.failed"], TypeEnum] = (
         "conversation.item.input_audio_transcription.failed"
     )

@@ -14,10 +14,7 @@ class RealtimeServerEventConversationItemRetrieved(RealtimeModel):
         CONVERSATION_ITEM_RETRIEVED: Final = "conversation.item.retrieved"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It serves logging and support requests; no other event refers to it.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["conversation.item.retrieved"], TypeEnum] = (
         "conversation.item.retrieved"
     )

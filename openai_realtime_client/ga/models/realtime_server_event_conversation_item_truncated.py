@@ -17,10 +17,7 @@ class RealtimeServerEventConversationItemTruncated(RealtimeModel):
         CONVERSATION_ITEM_TRUNCATED: Final = "conversation.item.truncated"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It serves logging and support requests; no other event refers to it.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["conversation.item.truncated"], TypeEnum] = (
         "conversation.item.truncated"
     )

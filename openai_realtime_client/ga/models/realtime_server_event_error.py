@@ -20,10 +20,7 @@ class RealtimeServerEventError(RealtimeModel):
         ERROR: Final = "error"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It serves logging and support requests; no other event refers to it.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["error"], TypeEnum] = "error"
     """Event type, always `error`."""
     error: RealtimeServerEventErrorError

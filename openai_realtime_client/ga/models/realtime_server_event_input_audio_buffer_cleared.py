@@ -13,9 +13,6 @@ class RealtimeServerEventInputAudioBufferCleared(RealtimeModel):
         INPUT_AUDIO_BUFFER_CLEARED: Final = "input_audio_buffer.cleared"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It serves logging and support requests; no other event refers to it.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["input_audio_buffer.cleared"], TypeEnum] = "input_audio_buffer.cleared"
     """Event type, always `input_audio_buffer.cleared`."""

@@ -19,10 +19,7 @@ class RealtimeServerEventInputAudioBufferCommitted(RealtimeModel):
         INPUT_AUDIO_BUFFER_COMMITTED: Final = "input_audio_buffer.committed"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It serves logging and support requests; no other event refers to it.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["input_audio_buffer.committed"], TypeEnum] = (
         "input_audio_buffer.committed"
     )

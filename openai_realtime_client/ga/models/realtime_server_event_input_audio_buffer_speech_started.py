@@ -17,10 +17,7 @@ class RealtimeServerEventInputAudioBufferSpeechStarted(RealtimeModel):
         INPUT_AUDIO_BUFFER_SPEECH_STARTED: Final = "input_audio_buffer.speech_started"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It serves logging and support requests; no other event refers to it.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["input_audio_buffer.speech_started"], TypeEnum] = (
         "input_audio_buffer.speech_started"
     )

@@ -17,10 +17,7 @@ class RealtimeServerEventInputAudioBufferTimeoutTriggered(RealtimeModel):
         INPUT_AUDIO_BUFFER_TIMEOUT_TRIGGERED: Final = "input_audio_buffer.timeout_triggered"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It serves logging and support requests; no other event refers to it.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["input_audio_buffer.timeout_triggered"], TypeEnum] = (
         "input_audio_buffer.timeout_triggered"
     )

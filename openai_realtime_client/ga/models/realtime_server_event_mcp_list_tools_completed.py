@@ -16,10 +16,7 @@ class RealtimeServerEventMCPListToolsCompleted(RealtimeModel):
         MCP_LIST_TOOLS_COMPLETED: Final = "mcp_list_tools.completed"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It serves logging and support requests; no other event refers to it.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["mcp_list_tools.completed"], TypeEnum] = "mcp_list_tools.completed"
     """Event type, always `mcp_list_tools.completed`."""
     item_id: str

@@ -16,10 +16,7 @@ class RealtimeServerEventMCPListToolsFailed(RealtimeModel):
         MCP_LIST_TOOLS_FAILED: Final = "mcp_list_tools.failed"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It serves logging and support requests; no other event refers to it.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["mcp_list_tools.failed"], TypeEnum] = "mcp_list_tools.failed"
     """Event type, always `mcp_list_tools.failed`."""
     item_id: str

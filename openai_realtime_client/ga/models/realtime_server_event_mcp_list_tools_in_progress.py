@@ -17,10 +17,7 @@ class RealtimeServerEventMCPListToolsInProgress(RealtimeModel):
         MCP_LIST_TOOLS_IN_PROGRESS: Final = "mcp_list_tools.in_progress"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It serves logging and support requests; no other event refers to it.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["mcp_list_tools.in_progress"], TypeEnum] = "mcp_list_tools.in_progress"
     """Event type, always `mcp_list_tools.in_progress`."""
     item_id: str

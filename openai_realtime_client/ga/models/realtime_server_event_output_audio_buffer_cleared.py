@@ -17,10 +17,7 @@ class RealtimeServerEventOutputAudioBufferCleared(RealtimeModel):
         OUTPUT_AUDIO_BUFFER_CLEARED: Final = "output_audio_buffer.cleared"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It serves logging and support requests; no other event refers to it.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["output_audio_buffer.cleared"], TypeEnum] = (
         "output_audio_buffer.cleared"
     )

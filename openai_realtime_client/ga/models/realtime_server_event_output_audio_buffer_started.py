@@ -17,10 +17,7 @@ class RealtimeServerEventOutputAudioBufferStarted(RealtimeModel):
         OUTPUT_AUDIO_BUFFER_STARTED: Final = "output_audio_buffer.started"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It serves logging and support requests; no other event refers to it.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["output_audio_buffer.started"], TypeEnum] = (
         "output_audio_buffer.started"
     )

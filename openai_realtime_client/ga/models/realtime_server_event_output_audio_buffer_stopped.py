@@ -17,10 +17,7 @@ class RealtimeServerEventOutputAudioBufferStopped(RealtimeModel):
         OUTPUT_AUDIO_BUFFER_STOPPED: Final = "output_audio_buffer.stopped"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It serves logging and support requests; no other event refers to it.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["output_audio_buffer.stopped"], TypeEnum] = (
         "output_audio_buffer.stopped"
     )

@@ -20,10 +20,7 @@ class RealtimeServerEventRateLimitsUpdated(RealtimeModel):
         RATE_LIMITS_UPDATED: Final = "rate_limits.updated"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It serves logging and support requests; no other event refers to it.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["rate_limits.updated"], TypeEnum] = "rate_limits.updated"
     """Event type, always `rate_limits.updated`."""
     rate_limits: list[RealtimeServerEventRateLimitsUpdatedRateLimit]

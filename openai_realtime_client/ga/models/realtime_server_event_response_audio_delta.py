@@ -17,10 +17,7 @@ class RealtimeServerEventResponseAudioDelta(RealtimeModel):
         RESPONSE_OUTPUT_AUDIO_DELTA: Final = "response.output_audio.delta"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It serves logging and support requests; no other event refers to it.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.output_audio.delta"], TypeEnum] = (
         "response.output_audio.delta"
     )

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseAudioDone(RealtimeModel):
-    """Sent by the server when an audio content part has no more audio to come.
+    """Server event sent when an audio content part has no more audio to come.
 
     It follows the last `response.output_audio.delta` of the part and carries no audio itself. A
     response that ends early, for instance through an interruption, triggers it too.
@@ -18,10 +18,7 @@ class RealtimeServerEventResponseAudioDone(RealtimeModel):
         RESPONSE_OUTPUT_AUDIO_DONE: Final = "response.output_audio.done"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.output_audio.done"], TypeEnum] = "response.output_audio.done"
     """Event type, always `response.output_audio.done`."""
     response_id: str

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseAudioTranscriptDelta(RealtimeModel):
-    """Sent by the server for each new piece of transcript of generated speech.
+    """Server event sent for each new piece of transcript of generated speech.
 
     Transcript and audio deltas of one part are interleaved without a fixed alignment, so the
     text can run ahead of the sound. `response.output_audio_transcript.done` closes the sequence
@@ -18,10 +18,7 @@ class RealtimeServerEventResponseAudioTranscriptDelta(RealtimeModel):
         RESPONSE_OUTPUT_AUDIO_TRANSCRIPT_DELTA: Final = "response.output_audio_transcript.delta"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.output_audio_transcript.delta"], TypeEnum] = (
         "response.output_audio_transcript.delta"
     )

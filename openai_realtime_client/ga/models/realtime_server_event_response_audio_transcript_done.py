@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseAudioTranscriptDone(RealtimeModel):
-    """Sent by the server when the transcript of generated speech is complete.
+    """Server event sent when the transcript of generated speech is complete.
 
     It repeats the full text, so earlier `response.output_audio_transcript.delta` events can be
     discarded. A response that ends early, for instance through cancellation, triggers it too, and
@@ -18,10 +18,7 @@ class RealtimeServerEventResponseAudioTranscriptDone(RealtimeModel):
         RESPONSE_OUTPUT_AUDIO_TRANSCRIPT_DONE: Final = "response.output_audio_transcript.done"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.output_audio_transcript.done"], TypeEnum] = (
         "response.output_audio_transcript.done"
     )

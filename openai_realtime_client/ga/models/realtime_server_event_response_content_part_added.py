@@ -10,7 +10,7 @@ from openai_realtime_client.ga.models.realtime_server_event_response_content_par
 
 
 class RealtimeServerEventResponseContentPartAdded(RealtimeModel):
-    """Sent by the server when an assistant message gains a new content part.
+    """Server event sent when an assistant message gains a new content part.
 
     It comes after `response.output_item.added` and before the deltas that fill the part;
     `response.content_part.done` marks its end.
@@ -20,10 +20,7 @@ class RealtimeServerEventResponseContentPartAdded(RealtimeModel):
         RESPONSE_CONTENT_PART_ADDED: Final = "response.content_part.added"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.content_part.added"], TypeEnum] = (
         "response.content_part.added"
     )

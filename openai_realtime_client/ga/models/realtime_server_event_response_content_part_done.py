@@ -13,7 +13,7 @@ from openai_realtime_client.ga.models.realtime_server_event_response_content_par
 
 
 class RealtimeServerEventResponseContentPartDone(RealtimeModel):
-    """Sent by the server when a content part of an assistant message is complete.
+    """Server event sent when a content part of an assistant message is complete.
 
     It follows the `done` event of the text, or of the audio and its transcript, and is sent even
     if the response ends early, for instance through an interruption. `response.output_item.done`
@@ -24,10 +24,7 @@ class RealtimeServerEventResponseContentPartDone(RealtimeModel):
         RESPONSE_CONTENT_PART_DONE: Final = "response.content_part.done"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.content_part.done"], TypeEnum] = "response.content_part.done"
     """Event type, always `response.content_part.done`."""
     response_id: str

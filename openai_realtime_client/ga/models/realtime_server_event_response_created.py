@@ -8,7 +8,7 @@ from openai_realtime_client.ga.models.realtime_response import RealtimeResponse
 
 
 class RealtimeServerEventResponseCreated(RealtimeModel):
-    """Sent by the server when it starts to generate a response.
+    """Server event sent when it starts to generate a response.
 
     It is the first event of a response, whether that was requested with `response.create` or
     started by turn detection. Events for the output items follow, and `response.done` ends the
@@ -19,10 +19,7 @@ class RealtimeServerEventResponseCreated(RealtimeModel):
         RESPONSE_CREATED: Final = "response.created"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.created"], TypeEnum] = "response.created"
     """Event type, always `response.created`."""
     response: RealtimeResponse

@@ -8,7 +8,7 @@ from openai_realtime_client.ga.models.realtime_response import RealtimeResponse
 
 
 class RealtimeServerEventResponseDone(RealtimeModel):
-    """Sent by the server when a response is over, whatever its outcome.
+    """Server event sent when a response is over, whatever its outcome.
 
     It is the last event of the response and is sent for completed, cancelled, failed and
     incomplete responses alike. Function calls found in `output` are usually answered with a
@@ -19,10 +19,7 @@ class RealtimeServerEventResponseDone(RealtimeModel):
         RESPONSE_DONE: Final = "response.done"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.done"], TypeEnum] = "response.done"
     """Event type, always `response.done`."""
     response: RealtimeResponse

@@ -7,9 +7,9 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseFunctionCallArgumentsDelta(RealtimeModel):
-    """Sent by the server as the model writes the arguments of a function call.
+    """Server event sent as the model writes the arguments of a function call.
 
-    The fragments add up to a JSON text that can be parsed only once
+    The pieces add up to a JSON text that can be parsed only once
     `response.function_call_arguments.done` has arrived.
     """
 
@@ -17,10 +17,7 @@ class RealtimeServerEventResponseFunctionCallArgumentsDelta(RealtimeModel):
         RESPONSE_FUNCTION_CALL_ARGUMENTS_DELTA: Final = "response.function_call_arguments.delta"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.function_call_arguments.delta"], TypeEnum] = (
         "response.function_call_arguments.delta"
     )
@@ -37,9 +34,9 @@ class RealtimeServerEventResponseFunctionCallArgumentsDelta(RealtimeModel):
     The `function_call_output` item that answers the call quotes it.
     """
     delta: str
-    """Fragment of the JSON argument text, to be appended to the fragments before it.
+    """Piece of the JSON argument text, to be appended to the pieces before it.
 
-    A single fragment is rarely valid JSON.
+    A single piece is rarely valid JSON.
     """
     obfuscation: str | None = None
     """Random characters that even out the size of deltas.

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseFunctionCallArgumentsDone(RealtimeModel):
-    """Sent by the server when the arguments of a function call are complete.
+    """Server event sent when the arguments of a function call are complete.
 
     A response that ends early triggers it too, and the arguments can then be truncated.
     `response.output_item.done` follows; the client then runs the function and returns a
@@ -18,10 +18,7 @@ class RealtimeServerEventResponseFunctionCallArgumentsDone(RealtimeModel):
         RESPONSE_FUNCTION_CALL_ARGUMENTS_DONE: Final = "response.function_call_arguments.done"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.function_call_arguments.done"], TypeEnum] = (
         "response.function_call_arguments.done"
     )

@@ -7,9 +7,9 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseMCPCallArgumentsDelta(RealtimeModel):
-    """Sent by the server as the model writes the arguments of an MCP tool call.
+    """Server event sent as the model writes the arguments of an MCP tool call.
 
-    The fragments add up to a JSON text that is complete with `response.mcp_call_arguments.done`.
+    The pieces add up to a JSON text that is complete with `response.mcp_call_arguments.done`.
     The server performs the call itself, so the client only observes it.
     """
 
@@ -19,10 +19,7 @@ class RealtimeServerEventResponseMCPCallArgumentsDelta(RealtimeModel):
         RESPONSE_MCP_CALL_ARGUMENTS_DELTA: Final = "response.mcp_call_arguments.delta"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.mcp_call_arguments.delta"], TypeEnum] = (
         "response.mcp_call_arguments.delta"
     )
@@ -34,9 +31,9 @@ class RealtimeServerEventResponseMCPCallArgumentsDelta(RealtimeModel):
     output_index: int
     """Zero-based position of the item in the output list of the response."""
     delta: str
-    """Fragment of the JSON argument text, to be appended to the fragments before it.
+    """Piece of the JSON argument text, to be appended to the pieces before it.
 
-    A single fragment is rarely valid JSON.
+    A single piece is rarely valid JSON.
     """
     obfuscation: str | None = None
     """Marks the delta as obfuscated when it is present.

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseMCPCallArgumentsDone(RealtimeModel):
-    """Sent by the server when the arguments of an MCP tool call are complete.
+    """Server event sent when the arguments of an MCP tool call are complete.
 
     When the server runs the call it sends `response.mcp_call.in_progress`, and later the
     outcome.
@@ -17,10 +17,7 @@ class RealtimeServerEventResponseMCPCallArgumentsDone(RealtimeModel):
         RESPONSE_MCP_CALL_ARGUMENTS_DONE: Final = "response.mcp_call_arguments.done"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.mcp_call_arguments.done"], TypeEnum] = (
         "response.mcp_call_arguments.done"
     )

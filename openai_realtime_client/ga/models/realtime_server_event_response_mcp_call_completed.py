@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseMCPCallCompleted(RealtimeModel):
-    """Sent by the server when an MCP tool call has succeeded.
+    """Server event sent when an MCP tool call has succeeded.
 
     It reports only the change of state; the result is in the `output` of the `mcp_call` item.
     """
@@ -16,10 +16,7 @@ class RealtimeServerEventResponseMCPCallCompleted(RealtimeModel):
         RESPONSE_MCP_CALL_COMPLETED: Final = "response.mcp_call.completed"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.mcp_call.completed"], TypeEnum] = (
         "response.mcp_call.completed"
     )

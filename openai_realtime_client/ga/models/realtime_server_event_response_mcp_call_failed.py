@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseMCPCallFailed(RealtimeModel):
-    """Sent by the server when an MCP tool call has failed.
+    """Server event sent when an MCP tool call has failed.
 
     It reports only the change of state; the reason is in the `error` of the `mcp_call` item.
     """
@@ -16,10 +16,7 @@ class RealtimeServerEventResponseMCPCallFailed(RealtimeModel):
         RESPONSE_MCP_CALL_FAILED: Final = "response.mcp_call.failed"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.mcp_call.failed"], TypeEnum] = "response.mcp_call.failed"
     """Event type, always `response.mcp_call.failed`."""
     output_index: int

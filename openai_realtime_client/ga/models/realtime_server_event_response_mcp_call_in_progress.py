@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseMCPCallInProgress(RealtimeModel):
-    """Sent by the server when it starts to run an MCP tool call.
+    """Server event sent when it starts to run an MCP tool call.
 
     `response.mcp_call.completed` or `response.mcp_call.failed` follows with the outcome.
     """
@@ -16,10 +16,7 @@ class RealtimeServerEventResponseMCPCallInProgress(RealtimeModel):
         RESPONSE_MCP_CALL_IN_PROGRESS: Final = "response.mcp_call.in_progress"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.mcp_call.in_progress"], TypeEnum] = (
         "response.mcp_call.in_progress"
     )

@@ -8,7 +8,7 @@ from openai_realtime_client.ga.models.realtime_conversation_item import Realtime
 
 
 class RealtimeServerEventResponseOutputItemAdded(RealtimeModel):
-    """Sent by the server when a response begins a new output item.
+    """Server event sent when a response begins a new output item.
 
     The item is a message, a function call or an MCP item. Content part or argument events for it
     follow, and `response.output_item.done` closes it.
@@ -18,10 +18,7 @@ class RealtimeServerEventResponseOutputItemAdded(RealtimeModel):
         RESPONSE_OUTPUT_ITEM_ADDED: Final = "response.output_item.added"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.output_item.added"], TypeEnum] = "response.output_item.added"
     """Event type, always `response.output_item.added`."""
     response_id: str

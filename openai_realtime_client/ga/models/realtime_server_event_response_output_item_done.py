@@ -8,7 +8,7 @@ from openai_realtime_client.ga.models.realtime_conversation_item import Realtime
 
 
 class RealtimeServerEventResponseOutputItemDone(RealtimeModel):
-    """Sent by the server when an output item of a response is finished.
+    """Server event sent when an output item of a response is finished.
 
     A response that ends early, for instance through an interruption, triggers it too. The next
     item or `response.done` follows.
@@ -18,10 +18,7 @@ class RealtimeServerEventResponseOutputItemDone(RealtimeModel):
         RESPONSE_OUTPUT_ITEM_DONE: Final = "response.output_item.done"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.output_item.done"], TypeEnum] = "response.output_item.done"
     """Event type, always `response.output_item.done`."""
     response_id: str

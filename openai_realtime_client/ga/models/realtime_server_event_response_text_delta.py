@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseTextDelta(RealtimeModel):
-    """Sent by the server for each new piece of generated text.
+    """Server event sent for each new piece of generated text.
 
     It applies to text output; the words of spoken output come in
     `response.output_audio_transcript.delta`. `response.output_text.done` closes the sequence.
@@ -17,10 +17,7 @@ class RealtimeServerEventResponseTextDelta(RealtimeModel):
         RESPONSE_OUTPUT_TEXT_DELTA: Final = "response.output_text.delta"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.output_text.delta"], TypeEnum] = "response.output_text.delta"
     """Event type, always `response.output_text.delta`."""
     response_id: str

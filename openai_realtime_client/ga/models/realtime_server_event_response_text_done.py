@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseTextDone(RealtimeModel):
-    """Sent by the server when the text of a content part is complete.
+    """Server event sent when the text of a content part is complete.
 
     It repeats the full text, so earlier `response.output_text.delta` events can be discarded. A
     response that ends early, for instance through cancellation, triggers it too, and
@@ -18,10 +18,7 @@ class RealtimeServerEventResponseTextDone(RealtimeModel):
         RESPONSE_OUTPUT_TEXT_DONE: Final = "response.output_text.done"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.output_text.done"], TypeEnum] = "response.output_text.done"
     """Event type, always `response.output_text.done`."""
     response_id: str

@@ -10,7 +10,7 @@ from openai_realtime_client.ga.models.realtime_session_configuration import (
 
 
 class RealtimeServerEventSessionCreated(RealtimeModel):
-    """Sent by the server as the first event of a new connection.
+    """Server event sent as the first event of a new connection.
 
     It reports the configuration the session starts with; the client usually answers with
     `session.update`.
@@ -20,10 +20,7 @@ class RealtimeServerEventSessionCreated(RealtimeModel):
         SESSION_CREATED: Final = "session.created"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["session.created"], TypeEnum] = "session.created"
     """Event type, always `session.created`."""
     session: RealtimeSessionConfiguration

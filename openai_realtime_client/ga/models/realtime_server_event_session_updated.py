@@ -10,7 +10,7 @@ from openai_realtime_client.ga.models.realtime_session_configuration import (
 
 
 class RealtimeServerEventSessionUpdated(RealtimeModel):
-    """Sent by the server after it has applied a `session.update`.
+    """Server event sent after it has applied a `session.update`.
 
     It reports the whole configuration, not only what changed. An update that is rejected
     produces an `error` event instead.
@@ -20,10 +20,7 @@ class RealtimeServerEventSessionUpdated(RealtimeModel):
         SESSION_UPDATED: Final = "session.updated"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["session.updated"], TypeEnum] = "session.updated"
     """Event type, always `session.updated`."""
     session: RealtimeSessionConfiguration

@@ -10,7 +10,7 @@ from openai_realtime_client.ga.models.realtime_transcription_session_create_resp
 
 
 class RealtimeServerEventTranscriptionSessionUpdated(RealtimeModel):
-    """Sent by the server after it has applied a `transcription_session.update`.
+    """Server event sent after it has applied a `transcription_session.update`.
 
     It belongs to the older protocol for transcription sessions; GA transcription sessions report
     `session.updated`. A rejected update produces an `error` event instead.
@@ -20,10 +20,7 @@ class RealtimeServerEventTranscriptionSessionUpdated(RealtimeModel):
         TRANSCRIPTION_SESSION_UPDATED: Final = "transcription_session.updated"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["transcription_session.updated"], TypeEnum] = (
         "transcription_session.updated"
     )

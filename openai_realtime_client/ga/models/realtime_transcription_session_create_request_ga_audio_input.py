@@ -33,5 +33,5 @@ class RealtimeTranscriptionSessionCreateRequestGAAudioInput(RealtimeModel):
     """How the input is split into turns.
 
     `null` turns detection off, so the client commits the audio itself; `gpt-realtime-whisper`
-    needs it omitted or `null`.
+    and `gpt-live-transcribe` need it omitted or `null`.
     """

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeTranslationClientEventInputAudioBufferAppend(RealtimeModel):
-    """Sent by the client to stream source audio into a translation session.
+    """Client event that streams source audio into a translation session.
 
     Audio is sent continuously, silence between phrases included, since translation runs on the
     stream without turns or commits. Translated audio and transcript deltas follow as the server
@@ -22,10 +22,7 @@ class RealtimeTranslationClientEventInputAudioBufferAppend(RealtimeModel):
         SESSION_INPUT_AUDIO_BUFFER_APPEND: Final = "session.input_audio_buffer.append"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    The server quotes it in the `event_id` of an `error` that this event causes.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["session.input_audio_buffer.append"], TypeEnum] = (
         "session.input_audio_buffer.append"
     )

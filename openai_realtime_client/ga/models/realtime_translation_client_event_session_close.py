@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeTranslationClientEventSessionClose(RealtimeModel):
-    """Sent by the client to end a translation session in an orderly way.
+    """Client event that ends a translation session in an orderly way.
 
     The server translates the audio still pending, sends the remaining output and then
     `session.closed`. The client stops appending audio, keeps reading and closes the connection
@@ -22,9 +22,6 @@ class RealtimeTranslationClientEventSessionClose(RealtimeModel):
         SESSION_CLOSE: Final = "session.close"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    The server quotes it in the `event_id` of an `error` that this event causes.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["session.close"], TypeEnum] = "session.close"
     """Event type, always `session.close`."""

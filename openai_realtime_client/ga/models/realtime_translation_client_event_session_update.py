@@ -10,7 +10,7 @@ from openai_realtime_client.ga.models.realtime_translation_session_update_reques
 
 
 class RealtimeTranslationClientEventSessionUpdate(RealtimeModel):
-    """Sent by the client to change the settings of a translation session.
+    """Client event that changes the settings of a translation session.
 
     The target language, source transcription and noise reduction can change; the session type
     and model cannot. The server answers with `session.updated`, or with `error`.
@@ -24,10 +24,7 @@ class RealtimeTranslationClientEventSessionUpdate(RealtimeModel):
         SESSION_UPDATE: Final = "session.update"
 
     event_id: str | None = None
-    """Optional identifier chosen by the client, at most 512 characters.
-
-    The server quotes it in the `event_id` of an `error` that this event causes.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["session.update"], TypeEnum] = "session.update"
     """Event type, always `session.update`."""
     session: RealtimeTranslationSessionUpdateRequest

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeTranslationServerEventSessionClosed(RealtimeModel):
-    """Sent by the server when a translation session has ended.
+    """Server event sent when a translation session has ended.
 
     After a `session.close` it comes once all remaining output has been sent, and the client can
     then close the connection.
@@ -17,9 +17,6 @@ class RealtimeTranslationServerEventSessionClosed(RealtimeModel):
         SESSION_CLOSED: Final = "session.closed"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["session.closed"], TypeEnum] = "session.closed"
     """Event type, always `session.closed`."""

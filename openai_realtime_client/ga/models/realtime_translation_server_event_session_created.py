@@ -8,7 +8,7 @@ from openai_realtime_client.ga.models.realtime_translation_session import Realti
 
 
 class RealtimeTranslationServerEventSessionCreated(RealtimeModel):
-    """Sent by the server as the first event of a translation connection.
+    """Server event sent as the first event of a translation connection.
 
     It reports the configuration the session starts with; the client usually answers with
     `session.update` to set the target language, or starts to send audio.
@@ -18,10 +18,7 @@ class RealtimeTranslationServerEventSessionCreated(RealtimeModel):
         SESSION_CREATED: Final = "session.created"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["session.created"], TypeEnum] = "session.created"
     """Event type, always `session.created`."""
     session: RealtimeTranslationSession

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeTranslationServerEventSessionInputTranscriptDelta(RealtimeModel):
-    """Sent by the server for each new piece of source transcript.
+    """Server event sent for each new piece of source transcript.
 
     It is sent only while `audio.input.transcription` is configured. Deltas only ever append, and
     no event marks the end of an utterance.
@@ -19,10 +19,7 @@ class RealtimeTranslationServerEventSessionInputTranscriptDelta(RealtimeModel):
         SESSION_INPUT_TRANSCRIPT_DELTA: Final = "session.input_transcript.delta"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["session.input_transcript.delta"], TypeEnum] = (
         "session.input_transcript.delta"
     )

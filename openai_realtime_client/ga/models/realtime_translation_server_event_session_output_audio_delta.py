@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant, OpenEnum
 
 
 class RealtimeTranslationServerEventSessionOutputAudioDelta(RealtimeModel):
-    """Sent by the server for each chunk of translated speech.
+    """Server event sent for each chunk of translated speech.
 
     The length of a chunk varies: queue all of it, and play the chunks in order of arrival. They
     continue until the session is closed.
@@ -22,10 +22,7 @@ class RealtimeTranslationServerEventSessionOutputAudioDelta(RealtimeModel):
         PCM16 = "pcm16"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["session.output_audio.delta"], TypeEnum] = "session.output_audio.delta"
     """Event type, always `session.output_audio.delta`."""
     delta: str

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeTranslationServerEventSessionOutputTranscriptDelta(RealtimeModel):
-    """Sent by the server for each new piece of translated text.
+    """Server event sent for each new piece of translated text.
 
     The text corresponds to the translated speech. Deltas only ever append, and no event marks
     the end of an utterance.
@@ -19,10 +19,7 @@ class RealtimeTranslationServerEventSessionOutputTranscriptDelta(RealtimeModel):
         SESSION_OUTPUT_TRANSCRIPT_DELTA: Final = "session.output_transcript.delta"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["session.output_transcript.delta"], TypeEnum] = (
         "session.output_transcript.delta"
     )

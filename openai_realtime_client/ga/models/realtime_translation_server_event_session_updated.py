@@ -8,7 +8,7 @@ from openai_realtime_client.ga.models.realtime_translation_session import Realti
 
 
 class RealtimeTranslationServerEventSessionUpdated(RealtimeModel):
-    """Sent by the server after it has applied a translation `session.update`.
+    """Server event sent after it has applied a translation `session.update`.
 
     It reports the whole configuration, not only what changed. A rejected update produces an
     `error` event instead.
@@ -18,10 +18,7 @@ class RealtimeTranslationServerEventSessionUpdated(RealtimeModel):
         SESSION_UPDATED: Final = "session.updated"
 
     event_id: str
-    """Identifier of this event, assigned by the server.
-
-    It is unique among the events the server sends.
-    """
+    """Id of this event, set by the server."""
     type: Annotated[Literal["session.updated"], TypeEnum] = "session.updated"
     """Event type, always `session.updated`."""
     session: RealtimeTranslationSession

@@ -22,10 +22,7 @@ class RealtimeClientEventConversationItemCreate(RealtimeModel):
         CONVERSATION_ITEM_CREATE: Final = "conversation.item.create"
 
     event_id: str | None = None
-    """Id the client may give this event.
-
-    If the event causes an `error`, the server repeats the id in `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["conversation.item.create"], TypeEnum] = "conversation.item.create"
     """Event type, always `conversation.item.create`."""
     previous_item_id: str | None = None

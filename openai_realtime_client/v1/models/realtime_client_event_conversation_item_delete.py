@@ -19,10 +19,7 @@ class RealtimeClientEventConversationItemDelete(RealtimeModel):
         CONVERSATION_ITEM_DELETE: Final = "conversation.item.delete"
 
     event_id: str | None = None
-    """Id the client may give this event.
-
-    If the event causes an `error`, the server repeats the id in `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["conversation.item.delete"], TypeEnum] = "conversation.item.delete"
     """Event type, always `conversation.item.delete`."""
     item_id: str

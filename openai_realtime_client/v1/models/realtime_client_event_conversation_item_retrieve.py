@@ -20,10 +20,7 @@ class RealtimeClientEventConversationItemRetrieve(RealtimeModel):
         CONVERSATION_ITEM_RETRIEVE: Final = "conversation.item.retrieve"
 
     event_id: str | None = None
-    """Id the client may give this event.
-
-    If the event causes an `error`, the server repeats the id in `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["conversation.item.retrieve"], TypeEnum] = "conversation.item.retrieve"
     """Event type, always `conversation.item.retrieve`."""
     item_id: str

@@ -21,10 +21,7 @@ class RealtimeClientEventConversationItemTruncate(RealtimeModel):
         CONVERSATION_ITEM_TRUNCATE: Final = "conversation.item.truncate"
 
     event_id: str | None = None
-    """Id the client may give this event.
-
-    If the event causes an `error`, the server repeats the id in `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["conversation.item.truncate"], TypeEnum] = "conversation.item.truncate"
     """Event type, always `conversation.item.truncate`."""
     item_id: str

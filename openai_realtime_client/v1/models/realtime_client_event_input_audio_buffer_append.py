@@ -21,10 +21,7 @@ class RealtimeClientEventInputAudioBufferAppend(RealtimeModel):
         INPUT_AUDIO_BUFFER_APPEND: Final = "input_audio_buffer.append"
 
     event_id: str | None = None
-    """Id the client may give this event.
-
-    If the event causes an `error`, the server repeats the id in `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["input_audio_buffer.append"], TypeEnum] = "input_audio_buffer.append"
     """Event type, always `input_audio_buffer.append`."""
     audio: str

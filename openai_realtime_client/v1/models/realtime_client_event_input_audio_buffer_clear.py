@@ -19,9 +19,6 @@ class RealtimeClientEventInputAudioBufferClear(RealtimeModel):
         INPUT_AUDIO_BUFFER_CLEAR: Final = "input_audio_buffer.clear"
 
     event_id: str | None = None
-    """Id the client may give this event.
-
-    If the event causes an `error`, the server repeats the id in `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["input_audio_buffer.clear"], TypeEnum] = "input_audio_buffer.clear"
     """Event type, always `input_audio_buffer.clear`."""

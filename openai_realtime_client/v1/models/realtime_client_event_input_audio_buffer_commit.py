@@ -21,9 +21,6 @@ class RealtimeClientEventInputAudioBufferCommit(RealtimeModel):
         INPUT_AUDIO_BUFFER_COMMIT: Final = "input_audio_buffer.commit"
 
     event_id: str | None = None
-    """Id the client may give this event.
-
-    If the event causes an `error`, the server repeats the id in `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["input_audio_buffer.commit"], TypeEnum] = "input_audio_buffer.commit"
     """Event type, always `input_audio_buffer.commit`."""

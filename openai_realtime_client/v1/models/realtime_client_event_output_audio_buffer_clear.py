@@ -20,9 +20,6 @@ class RealtimeClientEventOutputAudioBufferClear(RealtimeModel):
         OUTPUT_AUDIO_BUFFER_CLEAR: Final = "output_audio_buffer.clear"
 
     event_id: str | None = None
-    """Id the client may give this event.
-
-    If the event causes an `error`, the server repeats the id in `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["output_audio_buffer.clear"], TypeEnum] = "output_audio_buffer.clear"
     """Event type, always `output_audio_buffer.clear`."""

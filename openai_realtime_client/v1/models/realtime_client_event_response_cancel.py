@@ -20,10 +20,7 @@ class RealtimeClientEventResponseCancel(RealtimeModel):
         RESPONSE_CANCEL: Final = "response.cancel"
 
     event_id: str | None = None
-    """Id the client may give this event.
-
-    If the event causes an `error`, the server repeats the id in `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["response.cancel"], TypeEnum] = "response.cancel"
     """Event type, always `response.cancel`."""
     response_id: str | None = None

@@ -24,10 +24,7 @@ class RealtimeClientEventResponseCreate(RealtimeModel):
         RESPONSE_CREATE: Final = "response.create"
 
     event_id: str | None = None
-    """Id the client may give this event.
-
-    If the event causes an `error`, the server repeats the id in `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["response.create"], TypeEnum] = "response.create"
     """Event type, always `response.create`."""
     response: RealtimeResponseCreateParams | None = None

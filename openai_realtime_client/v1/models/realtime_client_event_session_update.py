@@ -24,10 +24,7 @@ class RealtimeClientEventSessionUpdate(RealtimeModel):
         SESSION_UPDATE: Final = "session.update"
 
     event_id: str | None = None
-    """Id the client may give this event.
-
-    If the event causes an `error`, the server repeats the id in `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["session.update"], TypeEnum] = "session.update"
     """Event type, always `session.update`."""
     session: RealtimeSessionCreateRequest

@@ -22,10 +22,7 @@ class RealtimeClientEventTranscriptionSessionUpdate(RealtimeModel):
         TRANSCRIPTION_SESSION_UPDATE: Final = "transcription_session.update"
 
     event_id: str | None = None
-    """Id the client may give this event.
-
-    If the event causes an `error`, the server repeats the id in `error.event_id`.
-    """
+    """Id of this event, which an `error` that it causes repeats."""
     type: Annotated[Literal["transcription_session.update"], TypeEnum] = (
         "transcription_session.update"
     )

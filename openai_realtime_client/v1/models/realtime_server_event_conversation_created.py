@@ -19,7 +19,7 @@ class RealtimeServerEventConversationCreated(RealtimeModel):
         CONVERSATION_CREATED: Final = "conversation.created"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["conversation.created"], TypeEnum] = "conversation.created"
     """Event type, always `conversation.created`."""
     conversation: RealtimeServerEventConversationCreatedConversation

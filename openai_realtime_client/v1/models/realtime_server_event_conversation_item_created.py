@@ -21,7 +21,7 @@ class RealtimeServerEventConversationItemCreated(RealtimeModel):
         CONVERSATION_ITEM_CREATED: Final = "conversation.item.created"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["conversation.item.created"], TypeEnum] = "conversation.item.created"
     """Event type, always `conversation.item.created`."""
     previous_item_id: str | None

@@ -17,7 +17,7 @@ class RealtimeServerEventConversationItemDeleted(RealtimeModel):
         CONVERSATION_ITEM_DELETED: Final = "conversation.item.deleted"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["conversation.item.deleted"], TypeEnum] = "conversation.item.deleted"
     """Event type, always `conversation.item.deleted`."""
     item_id: str

@@ -24,7 +24,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionCompleted(Realti
         )
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["conversation.item.input_audio_transcription.completed"], TypeEnum] = (
         "conversation.item.input_audio_transcription.completed"
     )

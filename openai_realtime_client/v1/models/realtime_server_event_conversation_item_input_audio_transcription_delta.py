@@ -23,7 +23,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionDelta(RealtimeMo
         )
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["conversation.item.input_audio_transcription.delta"], TypeEnum] = (
         "conversation.item.input_audio_transcription.delta"
     )

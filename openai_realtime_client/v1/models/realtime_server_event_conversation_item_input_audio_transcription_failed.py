@@ -22,7 +22,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionFailed(RealtimeM
         )
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["conversation.item.input_audio_transcription.failed"], TypeEnum] = (
         "conversation.item.input_audio_transcription.failed"
     )

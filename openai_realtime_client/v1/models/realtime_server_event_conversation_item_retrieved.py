@@ -17,7 +17,7 @@ class RealtimeServerEventConversationItemRetrieved(RealtimeModel):
         CONVERSATION_ITEM_RETRIEVED: Final = "conversation.item.retrieved"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["conversation.item.retrieved"], TypeEnum] = (
         "conversation.item.retrieved"
     )

@@ -17,7 +17,7 @@ class RealtimeServerEventConversationItemTruncated(RealtimeModel):
         CONVERSATION_ITEM_TRUNCATED: Final = "conversation.item.truncated"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["conversation.item.truncated"], TypeEnum] = (
         "conversation.item.truncated"
     )

@@ -21,7 +21,7 @@ class RealtimeServerEventError(RealtimeModel):
         ERROR: Final = "error"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["error"], TypeEnum] = "error"
     """Event type, always `error`."""
     error: RealtimeServerEventErrorError

@@ -16,6 +16,6 @@ class RealtimeServerEventInputAudioBufferCleared(RealtimeModel):
         INPUT_AUDIO_BUFFER_CLEARED: Final = "input_audio_buffer.cleared"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["input_audio_buffer.cleared"], TypeEnum] = "input_audio_buffer.cleared"
     """Event type, always `input_audio_buffer.cleared`."""

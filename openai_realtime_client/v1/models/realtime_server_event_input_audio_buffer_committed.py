@@ -19,7 +19,7 @@ class RealtimeServerEventInputAudioBufferCommitted(RealtimeModel):
         INPUT_AUDIO_BUFFER_COMMITTED: Final = "input_audio_buffer.committed"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["input_audio_buffer.committed"], TypeEnum] = (
         "input_audio_buffer.committed"
     )

@@ -18,7 +18,7 @@ class RealtimeServerEventInputAudioBufferSpeechStarted(RealtimeModel):
         INPUT_AUDIO_BUFFER_SPEECH_STARTED: Final = "input_audio_buffer.speech_started"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["input_audio_buffer.speech_started"], TypeEnum] = (
         "input_audio_buffer.speech_started"
     )

@@ -18,7 +18,7 @@ class RealtimeServerEventInputAudioBufferSpeechStopped(RealtimeModel):
         INPUT_AUDIO_BUFFER_SPEECH_STOPPED: Final = "input_audio_buffer.speech_stopped"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["input_audio_buffer.speech_stopped"], TypeEnum] = (
         "input_audio_buffer.speech_stopped"
     )

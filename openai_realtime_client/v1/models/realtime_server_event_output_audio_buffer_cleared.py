@@ -17,7 +17,7 @@ class RealtimeServerEventOutputAudioBufferCleared(RealtimeModel):
         OUTPUT_AUDIO_BUFFER_CLEARED: Final = "output_audio_buffer.cleared"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["output_audio_buffer.cleared"], TypeEnum] = (
         "output_audio_buffer.cleared"
     )

@@ -16,7 +16,7 @@ class RealtimeServerEventOutputAudioBufferStarted(RealtimeModel):
         OUTPUT_AUDIO_BUFFER_STARTED: Final = "output_audio_buffer.started"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["output_audio_buffer.started"], TypeEnum] = (
         "output_audio_buffer.started"
     )

@@ -17,7 +17,7 @@ class RealtimeServerEventOutputAudioBufferStopped(RealtimeModel):
         OUTPUT_AUDIO_BUFFER_STOPPED: Final = "output_audio_buffer.stopped"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["output_audio_buffer.stopped"], TypeEnum] = (
         "output_audio_buffer.stopped"
     )

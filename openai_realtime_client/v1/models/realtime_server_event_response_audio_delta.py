@@ -17,7 +17,7 @@ class RealtimeServerEventResponseAudioDelta(RealtimeModel):
         RESPONSE_AUDIO_DELTA: Final = "response.audio.delta"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.audio.delta"], TypeEnum] = "response.audio.delta"
     """Event type, always `response.audio.delta`."""
     response_id: str

@@ -17,7 +17,7 @@ class RealtimeServerEventResponseAudioDone(RealtimeModel):
         RESPONSE_AUDIO_DONE: Final = "response.audio.done"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.audio.done"], TypeEnum] = "response.audio.done"
     """Event type, always `response.audio.done`."""
     response_id: str

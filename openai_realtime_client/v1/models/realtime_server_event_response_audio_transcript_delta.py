@@ -17,7 +17,7 @@ class RealtimeServerEventResponseAudioTranscriptDelta(RealtimeModel):
         RESPONSE_AUDIO_TRANSCRIPT_DELTA: Final = "response.audio_transcript.delta"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.audio_transcript.delta"], TypeEnum] = (
         "response.audio_transcript.delta"
     )

@@ -16,7 +16,7 @@ class RealtimeServerEventResponseAudioTranscriptDone(RealtimeModel):
         RESPONSE_AUDIO_TRANSCRIPT_DONE: Final = "response.audio_transcript.done"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.audio_transcript.done"], TypeEnum] = (
         "response.audio_transcript.done"
     )

@@ -19,7 +19,7 @@ class RealtimeServerEventResponseContentPartAdded(RealtimeModel):
         RESPONSE_CONTENT_PART_ADDED: Final = "response.content_part.added"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.content_part.added"], TypeEnum] = (
         "response.content_part.added"
     )

@@ -19,7 +19,7 @@ class RealtimeServerEventResponseContentPartDone(RealtimeModel):
         RESPONSE_CONTENT_PART_DONE: Final = "response.content_part.done"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.content_part.done"], TypeEnum] = "response.content_part.done"
     """Event type, always `response.content_part.done`."""
     response_id: str

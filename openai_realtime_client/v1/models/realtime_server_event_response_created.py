@@ -18,7 +18,7 @@ class RealtimeServerEventResponseCreated(RealtimeModel):
         RESPONSE_CREATED: Final = "response.created"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.created"], TypeEnum] = "response.created"
     """Event type, always `response.created`."""
     response: RealtimeResponse

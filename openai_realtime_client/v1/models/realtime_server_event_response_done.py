@@ -18,7 +18,7 @@ class RealtimeServerEventResponseDone(RealtimeModel):
         RESPONSE_DONE: Final = "response.done"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.done"], TypeEnum] = "response.done"
     """Event type, always `response.done`."""
     response: RealtimeResponse

@@ -16,7 +16,7 @@ class RealtimeServerEventResponseFunctionCallArgumentsDelta(RealtimeModel):
         RESPONSE_FUNCTION_CALL_ARGUMENTS_DELTA: Final = "response.function_call_arguments.delta"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.function_call_arguments.delta"], TypeEnum] = (
         "response.function_call_arguments.delta"
     )

@@ -18,7 +18,7 @@ class RealtimeServerEventResponseFunctionCallArgumentsDone(RealtimeModel):
         RESPONSE_FUNCTION_CALL_ARGUMENTS_DONE: Final = "response.function_call_arguments.done"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.function_call_arguments.done"], TypeEnum] = (
         "response.function_call_arguments.done"
     )

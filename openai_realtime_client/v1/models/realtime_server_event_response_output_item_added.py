@@ -18,7 +18,7 @@ class RealtimeServerEventResponseOutputItemAdded(RealtimeModel):
         RESPONSE_OUTPUT_ITEM_ADDED: Final = "response.output_item.added"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.output_item.added"], TypeEnum] = "response.output_item.added"
     """Event type, always `response.output_item.added`."""
     response_id: str

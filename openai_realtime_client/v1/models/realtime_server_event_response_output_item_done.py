@@ -17,7 +17,7 @@ class RealtimeServerEventResponseOutputItemDone(RealtimeModel):
         RESPONSE_OUTPUT_ITEM_DONE: Final = "response.output_item.done"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.output_item.done"], TypeEnum] = "response.output_item.done"
     """Event type, always `response.output_item.done`."""
     response_id: str

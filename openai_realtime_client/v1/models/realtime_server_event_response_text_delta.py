@@ -16,7 +16,7 @@ class RealtimeServerEventResponseTextDelta(RealtimeModel):
         RESPONSE_TEXT_DELTA: Final = "response.text.delta"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.text.delta"], TypeEnum] = "response.text.delta"
     """Event type, always `response.text.delta`."""
     response_id: str

@@ -16,7 +16,7 @@ class RealtimeServerEventResponseTextDone(RealtimeModel):
         RESPONSE_TEXT_DONE: Final = "response.text.done"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["response.text.done"], TypeEnum] = "response.text.done"
     """Event type, always `response.text.done`."""
     response_id: str

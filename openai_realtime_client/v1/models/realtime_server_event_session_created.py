@@ -17,7 +17,7 @@ class RealtimeServerEventSessionCreated(RealtimeModel):
         SESSION_CREATED: Final = "session.created"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["session.created"], TypeEnum] = "session.created"
     """Event type, always `session.created`."""
     session: RealtimeSession

@@ -17,7 +17,7 @@ class RealtimeServerEventSessionUpdated(RealtimeModel):
         SESSION_UPDATED: Final = "session.updated"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["session.updated"], TypeEnum] = "session.updated"
     """Event type, always `session.updated`."""
     session: RealtimeSession

@@ -20,7 +20,7 @@ class RealtimeServerEventTranscriptionSessionUpdated(RealtimeModel):
         TRANSCRIPTION_SESSION_UPDATED: Final = "transcription_session.updated"
 
     event_id: str
-    """Id of this event, unique, set by the server."""
+    """Id of this event, set by the server."""
     type: Annotated[Literal["transcription_session.updated"], TypeEnum] = (
         "transcription_session.updated"
     )
