@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from openai_realtime_client.core.errors import RealtimeError as RealtimeError
     from openai_realtime_client.core.errors import ServiceError as ServiceError
     from openai_realtime_client.core.errors import SessionExpiredError as SessionExpiredError
+    from openai_realtime_client.core.errors import ToolError as ToolError
     from openai_realtime_client.core.errors import UnauthorizedError as UnauthorizedError
     from openai_realtime_client.core.errors import (
         UnprocessableEntityError as UnprocessableEntityError,
@@ -110,6 +111,7 @@ else:
             "RealtimeError": "openai_realtime_client.core.errors",
             "ServiceError": "openai_realtime_client.core.errors",
             "SessionExpiredError": "openai_realtime_client.core.errors",
+            "ToolError": "openai_realtime_client.core.errors",
             "UnauthorizedError": "openai_realtime_client.core.errors",
             "UnprocessableEntityError": "openai_realtime_client.core.errors",
         },

@@ -5,20 +5,16 @@ They are dictionaries, whose types each protocol gives.
 
 from __future__ import annotations
 
-import inspect
 from base64 import b64encode
-from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import to_json
+from pydantic_core import to_jsonable_python
 
-from openai_realtime_client.core.json_types import is_object, path_text
+from openai_realtime_client.core.encoding import dumped, invalid_part
 
-__all__ = ["Builders", "FunctionTool"]
+__all__ = ["Builders"]
 
 Create = TypeVar("Create")
-Tool = TypeVar("Tool")
 
 
 class Builders(Generic[Create]):
@@ -57,9 +53,14 @@ class Builders(Generic[Create]):
         Args:
             call_id: The `call_id` of the call.
             output: A string, which is sent as it is, or anything that pydantic dumps as JSON.
+
+        Raises:
+            ValueError: Something in the output cannot be JSON, such as `NaN`. The message has its
+                path.
         """
-        text = output if isinstance(output, str) else to_json(output).decode()
-        return self._item({"type": "function_call_output", "call_id": call_id, "output": text})
+        if not isinstance(output, str):
+            output = _encoded(output)
+        return self._item({"type": "function_call_output", "call_id": call_id, "output": output})
 
     def _message(self, part: dict[str, Any]) -> Create:
         return self._item({"type": "message", "role": "user", "content": [part]})
@@ -70,93 +71,12 @@ class Builders(Generic[Create]):
         return created
 
 
-class FunctionTool(Generic[Create, Tool]):
-    """A Python function that the model may call, in any protocol."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.name = function.__name__
-        self._adapter = TypeAdapter[Any](_evaluated(function))
-        parameters = self._adapter.json_schema()
-        if parameters.get("type") != "object":
-            raise TypeError(f"{self.name}: the model passes arguments by name only")
-        definition: Any = {
-            "type": "function",
-            "name": self.name,
-            "description": inspect.getdoc(function) or "",
-            "parameters": parameters,
-        }
-        self.definition: Tool = definition
-        self._is_async = inspect.iscoroutinefunction(function)
-
-    def run(self, call: Any) -> Create:
-        """Validate the arguments of a call, and call the function.
-
-        Args:
-            call: The item of the call: of a `Conversation`, a model or a dictionary.
-
-        Returns:
-            The event with the output. Of a call of another function, of arguments that do not fit
-            and of exceptions, the model reads `Error: …`.
-
-        Raises:
-            TypeError: The function is a coroutine function, which `run_async` is for.
-        """
-        if self._is_async:
-            raise TypeError(f"{self.name} is a coroutine function: use run_async")
-        try:
-            return self._output(call, self._call(call))
-        except Exception as error:  # Whatever goes wrong, the model waits for the output.
-            return self._output(call, _text(error))
-
-    async def run_async(self, call: Any) -> Create:
-        """Do the same as `run`, also for a coroutine function.
-
-        Args:
-            call: The item of the call, as `run` takes it.
-
-        Returns:
-            The event with the output or the error.
-        """
-        try:
-            output = self._call(call)
-            return self._output(call, await output if self._is_async else output)
-        except Exception as error:
-            return self._output(call, _text(error))
-
-    def _call(self, call: Any) -> Any:
-        if (name := _field(call, "name")) not in (None, self.name):
-            raise LookupError(f"there is no function {name}")
-        return self._adapter.validate_json(_field(call, "arguments") or "{}")
-
-    def _output(self, call: Any, output: object) -> Create:
-        return Builders[Create]().function_output(_field(call, "call_id") or "", output)
-
-
-def _evaluated(function: Callable[..., Any]) -> Any:
-    """The same function, with annotations that are not strings: pydantic evaluates none of methods.
-
-    It is a schema to pydantic, though not to type checkers.
-    """
-
-    def call(**arguments: Any) -> Any:
-        return function(**arguments)
-
-    signature = inspect.signature(function, eval_str=True)
-    given = {each.name: each.annotation for each in signature.parameters.values()}
-    call.__annotations__ = {
-        name: each for name, each in given.items() if each is not signature.empty
-    }
-    call.__signature__ = signature  # type: ignore[attr-defined]
-    return call
-
-
-def _field(call: Any, name: str) -> Any:
-    return call.get(name) if is_object(call) else getattr(call, name, None)
-
-
-def _text(error: Exception) -> str:
-    if not isinstance(error, ValidationError):
-        return f"Error: {str(error) or type(error).__name__}"
-    found = [(path_text(each["loc"]), each["msg"]) for each in error.errors()]
-    texts = [f"{path}: {problem}" if path else problem for path, problem in found]
-    return f"Error: {'; '.join(texts)}"
+def _encoded(output: object) -> str:
+    # As the value of a field, so that a message has a path: `output.temperature`.
+    held = {"output": output}
+    try:
+        plain = to_jsonable_python(held, inf_nan_mode="constants")
+    except Exception:  # What a serializer raises may repeat the value.
+        problem = invalid_part(held) or "output: cannot be encoded as JSON"
+        raise ValueError(problem) from None
+    return dumped(plain).decode()[len('{"output":') : -1]

@@ -771,6 +771,8 @@ class Conversation(SessionState):
         if response.is_out_of_band:
             return
         for call in response.calls:
+            if call.status == "in_progress":
+                call.status = "completed"  # Not every server sends the end of an item.
             is_finished = call.status not in _UNFINISHED
             if call.call_id and is_finished and call.call_id not in self._outputs:
                 self._calls_due[call.call_id] = call

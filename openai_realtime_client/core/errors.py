@@ -5,6 +5,7 @@ Only what a caller can do something about has a class of its own:
     RealtimeError
     ├── InvalidModelError (a ValueError): JSON does not fit a model
     │   └── InvalidEventError: a message is not an event
+    ├── ToolError: raised by a function to tell the model why it failed
     ├── ConnectionSettingsError (a ValueError): wrong arguments; nothing was sent
     ├── MissingDependencyError (an ImportError): a feature needs another package
     ├── RealtimeConnectionError
@@ -69,6 +70,7 @@ __all__ = [
     "RealtimeError",
     "ServiceError",
     "SessionExpiredError",
+    "ToolError",
     "UnauthorizedError",
     "UnprocessableEntityError",
 ]
@@ -99,6 +101,10 @@ class ResponseHeaders(dict[str, str]):
 
 class RealtimeError(Exception):
     """The base of all errors of the package."""
+
+
+class ToolError(RealtimeError):
+    """Raise it in a function to tell the model why the function failed."""
 
 
 class ConnectionSettingsError(RealtimeError, ValueError):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from openai_realtime_client.ga.api.realtime_api import AsyncRealtimeApi as AsyncRealtimeApi
     from openai_realtime_client.ga.api.realtime_api import RealtimeApi as RealtimeApi
     from openai_realtime_client.ga.build import FunctionTool as FunctionTool
+    from openai_realtime_client.ga.build import Tools as Tools
     from openai_realtime_client.ga.build import function_output as function_output
     from openai_realtime_client.ga.build import user_audio as user_audio
     from openai_realtime_client.ga.build import user_image as user_image
@@ -46,6 +47,7 @@ else:
             "function_output": "openai_realtime_client.ga.build",
             "user_image": "openai_realtime_client.ga.build",
             "FunctionTool": "openai_realtime_client.ga.build",
+            "Tools": "openai_realtime_client.ga.build",
             "connect": "openai_realtime_client.ga.connections",
             "connect_sync": "openai_realtime_client.ga.connections",
             "parse_server_event": "openai_realtime_client.ga.events",

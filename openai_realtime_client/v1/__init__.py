@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from openai_realtime_client.v1.api.realtime_api import AsyncRealtimeApi as AsyncRealtimeApi
     from openai_realtime_client.v1.api.realtime_api import RealtimeApi as RealtimeApi
     from openai_realtime_client.v1.build import FunctionTool as FunctionTool
+    from openai_realtime_client.v1.build import Tools as Tools
     from openai_realtime_client.v1.build import function_output as function_output
     from openai_realtime_client.v1.build import user_audio as user_audio
     from openai_realtime_client.v1.build import user_text as user_text
@@ -33,6 +34,7 @@ else:
             "user_audio": "openai_realtime_client.v1.build",
             "function_output": "openai_realtime_client.v1.build",
             "FunctionTool": "openai_realtime_client.v1.build",
+            "Tools": "openai_realtime_client.v1.build",
             "connect": "openai_realtime_client.v1.connections",
             "connect_sync": "openai_realtime_client.v1.connections",
             "parse_server_event": "openai_realtime_client.v1.events",

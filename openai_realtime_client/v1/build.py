@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from openai_realtime_client.conversation import build
+from openai_realtime_client.conversation import build, functions
 
 if TYPE_CHECKING:
     from openai_realtime_client.v1 import params
@@ -18,7 +18,7 @@ function_output = _builders.function_output
 
 
 class FunctionTool(
-    build.FunctionTool[
+    functions.FunctionTool[
         "params.RealtimeClientEventConversationItemCreateParam",
         "params.RealtimeResponseCreateParamsToolParam",
     ]
@@ -31,4 +31,26 @@ class FunctionTool(
     Attributes:
         name: The name of the function.
         definition: The entry of `tools` in a session or response.
+        is_async: Whether it is a coroutine function, which only `run_async` runs.
     """
+
+
+class Tools(
+    functions.Tools[
+        "params.RealtimeClientEventConversationItemCreateParam",
+        "params.RealtimeResponseCreateParamsToolParam",
+    ]
+):
+    """The tools of a session, whose functions `connect(tools=…)` runs.
+
+    The calls of a response run at the same time, coroutine functions on the event loop and others
+    in threads. Each output is sent once, and when all calls of a response have one, a
+    `response.create` follows once no response is active.
+
+    Attributes:
+        params: The `tools` of a session or response.
+        timeout: The maximum duration of a call in seconds, or `None`.
+        follow_up: Whether to ask for a response after the outputs.
+    """
+
+    _tool_class = FunctionTool

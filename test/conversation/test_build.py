@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+import re
+from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import pytest
-from pydantic import Field
 
-from openai_realtime_client import Conversation, deviations, ga, v1
+from openai_realtime_client import deviations, ga, v1
 
 Event = dict[str, Any]
 
@@ -55,131 +55,19 @@ def test_images_are_for_ga() -> None:
     assert not hasattr(v1, "user_image")
 
 
-def get_weather(
-    city: Annotated[str, Field(description="Name of the city.")], day: date | None = None
-) -> Any:
-    """Look up the weather.
-
-    In any city.
-    """
-    if city == "Atlantis":
-        raise LookupError("no such city")
-    return {"city": city, "day": day}
-
-
-@PROTOCOLS
-def test_a_function_is_described_by_its_signature(protocol: Any) -> None:
-    definition = dict(protocol.FunctionTool(get_weather).definition)
-    create = {"type": "response.create", "response": {"tools": [definition]}}
-    assert deviations(protocol.parse_client_event(json.dumps(create))) == []
-    parameters = definition.pop("parameters")
-    assert definition == {
-        "type": "function",
-        "name": "get_weather",
-        "description": "Look up the weather.\n\nIn any city.",
-    }
-    assert parameters["required"] == ["city"]
-    assert parameters["properties"]["city"]["description"] == "Name of the city."
-    assert list(parameters["properties"]) == ["city", "day"]
+@dataclass
+class Reading:
+    celsius: float
 
 
 @pytest.mark.parametrize(
-    ("arguments", "output"),
+    ("output", "problem"),
     [
-        ('{"city": "Oslo"}', '{"city":"Oslo","day":null}'),
-        ('{"city": "Oslo", "day": "2026-01-02"}', '{"city":"Oslo","day":"2026-01-02"}'),
-        ('{"city": "Atlantis"}', "Error: no such city"),
-        ("{}", "Error: city: Missing required argument"),
-        ("", "Error: city: Missing required argument"),
-        ('{"city": "Oslo", "town": 1}', "Error: town: Unexpected keyword argument"),
-        ('{"city": 5}', "Error: city: Input should be a valid string"),
+        pytest.param({"a": [1, float("nan")]}, "output.a[1]: NaN is not JSON", id="nan"),
+        pytest.param(Reading(float("inf")), "output.celsius: Infinity is not JSON", id="infinity"),
+        pytest.param([object()], "output[0]: a value of type object is not JSON", id="object"),
     ],
 )
-def test_calls_are_validated_and_run(arguments: str, output: str) -> None:
-    tool = ga.FunctionTool(get_weather)
-    call: Event = {"id": "i", "type": "function_call", "call_id": "c", "arguments": arguments}
-    expected = ga.function_output("c", output)
-    conversation = Conversation()
-    conversation.add({"type": "conversation.item.done", "item": call})
-    typed = ga.RealtimeConversationItemFunctionCall.from_dict({**call, "name": tool.name})
-    for each in (call, conversation.items[0], typed):
-        assert tool.run(each) == expected
-
-    async def weather(city: str, day: date | None = None) -> Any:
-        return get_weather(city, day)
-
-    assert asyncio.run(ga.FunctionTool(weather).run_async(call)) == expected
-
-
-def test_arguments_that_are_not_json_are_an_error() -> None:
-    event = v1.FunctionTool(get_weather).run({"call_id": "c", "arguments": '{"city":'})
-    item: Any = event["item"]
-    assert item["output"].startswith("Error: Invalid JSON")
-
-
-def test_an_output_that_is_not_json_is_an_error() -> None:
-    def handle() -> object:
-        return object()
-
-    item: Any = ga.FunctionTool(handle).run({"call_id": "c"})["item"]
-    assert item["output"].startswith("Error: Unable to serialize")
-
-
-def test_coroutine_functions_are_awaited() -> None:
-    async def fail() -> str:
-        raise LookupError("not today")
-
-    def work() -> str:
-        return "done"
-
-    with pytest.raises(TypeError, match="fail is a coroutine function: use run_async"):
-        ga.FunctionTool(fail).run({"call_id": "c"})
-    for function, output in [(fail, "Error: not today"), (work, "done")]:
-        event = asyncio.run(ga.FunctionTool(function).run_async({"call_id": "c"}))
-        assert event == ga.function_output("c", output)
-
-
-def test_what_stops_the_program_is_no_error_of_the_function() -> None:
-    def stop() -> None:
-        raise KeyboardInterrupt
-
-    async def cancelled() -> None:
-        raise asyncio.CancelledError
-
-    with pytest.raises(KeyboardInterrupt):
-        ga.FunctionTool(stop).run({"call_id": "c"})
-    with pytest.raises(asyncio.CancelledError):
-        asyncio.run(ga.FunctionTool(cancelled).run_async({"call_id": "c"}))
-
-
-def test_a_call_of_another_function_is_an_error() -> None:
-    call = {"call_id": "c", "name": "get_time", "arguments": '{"city": "Oslo"}'}
-    expected = ga.function_output("c", "Error: there is no function get_time")
-    assert ga.FunctionTool(get_weather).run(call) == expected
-    assert ga.FunctionTool(get_weather).run({**call, "name": "get_weather"}) != expected
-
-
-def test_methods_are_tools() -> None:
-    class Kitchen:
-        def __init__(self) -> None:
-            self.orders: list[tuple[str, date | None]] = []
-
-        def order(self, size: Literal["small", "large"], day: date | None = None) -> int:
-            self.orders.append((size, day))
-            return len(self.orders)
-
-    kitchen = Kitchen()
-    tool = ga.FunctionTool(kitchen.order)
-    arguments = '{"size": "small", "day": "2026-01-02"}'
-    assert tool.run({"call_id": "c", "arguments": arguments}) == ga.function_output("c", 1)
-    assert kitchen.orders == [("small", date(2026, 1, 2))]
-    definition: Any = tool.definition
-    assert list(definition["parameters"]["properties"]) == ["size", "day"]
-
-
-def test_a_tool_takes_arguments_by_name() -> None:
-    def positional(city: str, /) -> str:
-        return city
-
-    with pytest.raises(TypeError, match="positional: the model passes arguments by name only"):
-        ga.FunctionTool(positional)
+def test_an_output_that_is_not_json_is_refused_with_its_path(output: Any, problem: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(problem)):
+        ga.function_output("c", output)

@@ -1,0 +1,375 @@
+"""Python functions that the model may call, without I/O."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import logging
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from threading import Thread
+from typing import Any, Generic, TypeVar, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from openai_realtime_client.conversation.build import Builders
+from openai_realtime_client.core.errors import ToolError
+from openai_realtime_client.core.json_types import is_object, path_text
+from openai_realtime_client.core.model import RealtimeModel
+
+__all__ = ["FunctionTool", "Tools"]
+
+Create = TypeVar("Create")
+Tool = TypeVar("Tool")
+OnError = Callable[[Exception], str]
+
+_logger = logging.getLogger("openai_realtime_client")
+
+# What the service takes as the name of a function.
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# Statuses of calls that the model has not finished.
+_UNFINISHED = ("in_progress", "incomplete", "cancelled", "failed")
+
+
+class FunctionTool(Generic[Create, Tool]):
+    """A Python function that the model may call, in any protocol."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        on_error: OnError | None = None,
+    ) -> None:
+        """Describe a function to the model.
+
+        Args:
+            function: Any callable whose arguments have names, also a coroutine function.
+            name: The name for the model; by default the function's own.
+            description: What the model knows of it; by default the docstring.
+            on_error: Returns what the model is told of an exception of the function. By default
+                that is the text of a `ToolError`, and of others the name of the class.
+
+        Raises:
+            TypeError: The function has arguments without a name, or no name itself.
+        """
+        self.name = name or _name(function)
+        if not _NAME.fullmatch(self.name):
+            raise TypeError(
+                f"{self.name!r} cannot be the name of a tool; pass name= with letters, digits, "
+                f"'_' and '-'"
+            )
+        if description is None:
+            description = _description(function)
+        self.is_async = _is_async(function)
+        self._function = function
+        self._on_error = on_error
+        self._adapter = TypeAdapter[Any](_arguments_of(function, self.name))
+        definition: Any = {
+            "type": "function",
+            "name": self.name,
+            "description": description,
+            "parameters": self._adapter.json_schema(),
+        }
+        self.definition: Tool = definition
+
+    def run(self, call: Any) -> Create:
+        """Validate the arguments of a call, and call the function.
+
+        What fails is logged, with its traceback.
+
+        Args:
+            call: The item of the call: of a `Conversation`, a model or a dictionary.
+
+        Returns:
+            The event with the output. The model reads `Error: …` if the call is of another
+            function or was not finished, if arguments do not fit, or if the function raises.
+
+        Raises:
+            TypeError: The function is a coroutine function, which `run_async` is for.
+        """
+        if self.is_async:
+            raise TypeError(f"{self.name} is a coroutine function: use run_async")
+        try:
+            output = self._bound(call)()
+        except Exception as error:
+            return self.failed(call, error)
+        if inspect.isawaitable(output):
+            if inspect.iscoroutine(output):
+                output.close()
+            raise TypeError(f"{self.name} returned an awaitable: use run_async")
+        return self._returned(call, output)
+
+    async def run_async(self, call: Any) -> Create:
+        """Do the same as `run`, also for a coroutine function.
+
+        Other functions run in a thread of their own. Cancelling does not stop them, but their
+        result is dropped.
+
+        Args:
+            call: The item of the call, as `run` takes it.
+
+        Returns:
+            The event with the output or the error.
+        """
+        try:
+            function = self._bound(call)
+            output = function() if self.is_async else await _in_thread(function)
+            if inspect.isawaitable(output):
+                output = await output
+        except Exception as error:
+            return self.failed(call, error)
+        return self._returned(call, output)
+
+    def failed(self, call: Any, error: Exception) -> Create:
+        """Make the event that tells the model of an exception, which is logged.
+
+        Args:
+            call: The item of the call.
+            error: What the function raised.
+        """
+        if isinstance(error, _CallError):
+            _logger.warning("a call of %s was not run: %s", self.name, error)
+            return self._output(call, f"Error: {error}")
+        _logger.error("function %s failed", self.name, exc_info=error)
+        text = type(error).__name__
+        if self._on_error:
+            return self._output(call, self._on_error(error))
+        if isinstance(error, ToolError):
+            text = str(error)
+        return self._output(call, f"Error: {text}")
+
+    def _bound(self, call: Any) -> Callable[[], Any]:
+        """Return the function with the validated arguments of a call."""
+        name = _field(call, "name")
+        if name not in (None, self.name):
+            raise _CallError(f"there is no function {name}")
+        if _field(call, "status") in _UNFINISHED:
+            raise _CallError("the call is not complete")
+        arguments: Any = _field(call, "arguments") or {}
+        try:
+            if isinstance(arguments, str):
+                bound = self._adapter.validate_json(arguments)
+            else:
+                bound = self._adapter.validate_python(arguments)
+        except ValidationError as error:
+            raise _CallError(_problems(error)) from None
+        return partial(self._function, **bound)
+
+    def _returned(self, call: Any, output: Any) -> Create:
+        try:
+            return self._output(call, output)
+        except ValueError as error:  # It is not JSON, and the message has the path.
+            _logger.error("the output of function %s is not JSON: %s", self.name, error)
+            return self._output(call, f"Error: {error}")
+
+    def _output(self, call: Any, output: object) -> Create:
+        return Builders[Create]().function_output(_field(call, "call_id") or "", output)
+
+
+class Tools(Generic[Create, Tool]):
+    """The tools of a session, whose functions `connect(tools=…)` runs."""
+
+    _tool_class: type[FunctionTool[Any, Any]] = FunctionTool
+
+    def __init__(
+        self,
+        *tools: Any,
+        timeout: float | None = None,
+        on_error: OnError | None = None,
+        follow_up: bool = True,
+    ) -> None:
+        """Collect tools.
+
+        Args:
+            *tools: Functions, `FunctionTool`s, and definitions of tools that are not run here: MCP
+                servers, and functions whose calls the program answers itself.
+            timeout: The maximum duration of a call in seconds.
+            on_error: As for `FunctionTool`, for all functions.
+            follow_up: Whether to ask for a response after the outputs of a response's calls. It
+                may be set at any time; without it, the program sends `response.create`.
+
+        Raises:
+            TypeError: One cannot be a tool.
+            ValueError: Two have the same name.
+        """
+        self.timeout = timeout
+        self.follow_up = follow_up
+        self.params: list[Tool] = []
+        self._functions: dict[str, FunctionTool[Create, Tool]] = {}
+        self._left_to_program: set[str] = set()
+        for tool in tools:
+            self._add(tool, on_error)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self._functions)})"
+
+    def is_run_here(self, call: Any) -> bool:
+        """Return whether a call is answered by `run_async`, and not by the program.
+
+        Args:
+            call: The item of the call.
+        """
+        return _field(call, "name") not in self._left_to_program
+
+    def run(self, call: Any) -> Create:
+        """Call the function of a call, as `FunctionTool.run` does.
+
+        Args:
+            call: The item of the call: of a `Conversation`, a model or a dictionary.
+
+        Returns:
+            The event with the output. An unknown function is an error that the model reads.
+        """
+        tool = self._functions.get(_field(call, "name"))
+        if tool is None:
+            return self._unknown(call)
+        return tool.run(call)
+
+    async def run_async(self, call: Any) -> Create:
+        """Do the same as `run`, for at most `timeout` seconds, also for a coroutine function.
+
+        Args:
+            call: The item of the call.
+
+        Returns:
+            The event with the output. An unknown function is an error that the model reads.
+        """
+        tool = self._functions.get(_field(call, "name"))
+        if tool is None:
+            return self._unknown(call)
+        try:
+            return await asyncio.wait_for(tool.run_async(call), self.timeout)
+        except asyncio.TimeoutError:
+            error = ToolError(f"{tool.name} took longer than {self.timeout:g} s")
+            return tool.failed(call, error)
+
+    def _add(self, tool: Any, on_error: OnError | None) -> None:
+        if is_object(tool) or isinstance(tool, RealtimeModel):
+            self._left_to_program.add(_field(tool, "name"))
+            self.params.append(cast(Tool, tool))
+            return
+        if not isinstance(tool, FunctionTool):
+            tool = self._tool_class(tool, on_error=on_error)
+        function = cast(FunctionTool[Create, Tool], tool)
+        if function.name in self._functions:
+            raise ValueError(f"two tools are called {function.name}")
+        self._functions[function.name] = function
+        self.params.append(function.definition)
+
+    def _unknown(self, call: Any) -> Create:
+        name = _field(call, "name")
+        _logger.warning("the model called a function that is unknown: %.100s", name)
+        call_id = _field(call, "call_id") or ""
+        text = f"Error: there is no function {name}"
+        return Builders[Create]().function_output(call_id, text)
+
+
+class _CallError(Exception):
+    """What is wrong with a call. The model is told."""
+
+
+def _name(function: Any) -> str:
+    while isinstance(function, partial):
+        function = cast(Any, function.func)
+    name = getattr(function, "__name__", None) or type(function).__name__
+    return str(name)
+
+
+def _description(function: Any) -> str:
+    while isinstance(function, partial):  # Its own docstring is that of `functools`.
+        function = cast(Any, function.func)
+    if not inspect.isroutine(function) and not inspect.isclass(function):
+        call = inspect.getdoc(type(function).__call__)
+        return call or inspect.getdoc(function) or ""
+    return inspect.getdoc(function) or ""
+
+
+def _is_async(function: Any) -> bool:
+    """Return whether a callable is a coroutine function, also where it is decorated."""
+    while isinstance(function, partial):
+        function = cast(Any, function.func)
+    if not inspect.isroutine(function):
+        function = getattr(function, "__call__", function)  # noqa: B004
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        inspect.unwrap(function)
+    )
+
+
+def _arguments_of(function: Callable[..., Any], name: str) -> Any:
+    """Return a function with the same arguments, which returns them by name.
+
+    So what is wrong with the arguments is told from what the function raises. Its annotations are
+    evaluated here, because pydantic does not evaluate those of methods.
+    """
+
+    def arguments(**values: Any) -> Any:
+        return values
+
+    signature = inspect.signature(function, eval_str=True)
+    for parameter in signature.parameters.values():
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
+            raise TypeError(
+                f"{name}: the model passes arguments by name only, and {parameter.name} has none"
+            )
+    annotations: dict[str, Any] = {}
+    for parameter in signature.parameters.values():
+        if parameter.annotation is not signature.empty:
+            annotations[parameter.name] = parameter.annotation
+    arguments.__annotations__ = annotations
+    # A schema of what is returned would convert the arguments back.
+    arguments.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        return_annotation=signature.empty
+    )
+    return arguments
+
+
+def _field(call: Any, name: str) -> Any:
+    if is_object(call):
+        return call.get(name)
+    return getattr(call, name, None)
+
+
+def _problems(error: ValidationError) -> str:
+    problems: list[str] = []
+    for detail in error.errors(include_url=False, include_context=False, include_input=False):
+        path = path_text(detail["loc"])
+        if path:
+            problems.append(f"{path}: {detail['msg']}")
+        else:
+            problems.append(detail["msg"])
+    return "; ".join(problems)
+
+
+async def _in_thread(function: Callable[[], Any]) -> Any:
+    """Run a function in a thread that does not keep the program from ending.
+
+    The threads of `asyncio.to_thread` do, and are few.
+    """
+    loop = asyncio.get_running_loop()
+    # The result or the error: a future does not take a `StopIteration` as its exception.
+    done: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def settle(result: Any, error: BaseException | None) -> None:
+        if not done.cancelled():
+            done.set_result((result, error))
+
+    def work() -> None:
+        result, error = None, None
+        try:
+            result = context.run(function)
+        except BaseException as caught:
+            error = caught
+        with suppress(RuntimeError):  # The loop may be closed by now.
+            loop.call_soon_threadsafe(settle, result, error)
+
+    Thread(target=work, name="openai_realtime_client function", daemon=True).start()
+    result, error = await done
+    if error:
+        raise error
+    return result
