@@ -46,6 +46,7 @@ setup(
     ],
     extras_require={
         "websocket": ["websockets>=15"],
+        "audio": ["miniaudio>=1.61"],
     },
     entry_points={
         "console_scripts": ["openai-realtime = openai_realtime_client.cli:main"],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import struct
 from bisect import bisect_left
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files
@@ -14,8 +13,8 @@ from typing import Any
 
 from openai_realtime_client.cli.display import Row
 from openai_realtime_client.conversation.state import Conversation, ConversationItem
+from openai_realtime_client.core import g711
 from openai_realtime_client.core.json_types import at, is_array
-from openai_realtime_client.testing.audio import SAMPLES
 from openai_realtime_client.testing.recording import RecordedEvent
 
 __all__ = ["Page"]
@@ -167,17 +166,14 @@ class Page:
         return [item for each in answer.items if (item := self._conversation.item(each))]
 
     def _rate(self, side: str) -> int:
-        return 8000 if self._formats[side] in SAMPLES else 24000
+        return 8000 if self._formats[side] in g711.SAMPLES else 24000
 
     def _sound(self, side: str, pcm: bytes) -> dict[str, Any]:
         return {"pcm": base64.b64encode(pcm).decode(), "rate": self._rate(side)}
 
     def _decoded(self, side: str, data: bytes) -> bytes:
         """Audio as PCM16."""
-        samples = SAMPLES.get(self._formats[side])
-        if samples is None:
-            return data
-        return struct.pack(f"<{len(data)}h", *(samples[code] for code in data))
+        return g711.decode(data, self._formats[side])
 
     # What the user does
 

@@ -10,74 +10,56 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Literal
 
+from openai_realtime_client.core import g711
+from openai_realtime_client.core.audio import RATES
 from openai_realtime_client.testing.errors import Refusal
 from openai_realtime_client.testing.settings import Event
 
-__all__ = ["CHUNK_MS", "SAMPLES", "InputBuffer", "chunks", "decoded", "duration_ms", "tone"]
+__all__ = ["CHUNK_MS", "InputBuffer", "chunks", "decoded", "duration_ms", "tone"]
 
 CHUNK_MS = 50
 _FRAME_MS = 20
 _APPEND_LIMIT = 15 * 2**20
 
 
-def _ulaw(code: int) -> int:
-    code = ~code
-    size = ((code & 0x0F) << 3) + 0x84 << (code >> 4 & 7)
-    return 0x84 - size if code & 0x80 else size - 0x84
-
-
-def _alaw(code: int) -> int:
-    code ^= 0x55
-    exponent, size = code >> 4 & 7, (code & 0x0F) << 4
-    size = size + 0x108 << exponent - 1 if exponent else size + 8
-    return size if code & 0x80 else -size
-
-
-# The samples that the bytes of G.711 stand for. `audio/pcm` has 16 bits and 24 kHz instead.
-SAMPLES = {
-    "audio/pcmu": [_ulaw(code) for code in range(256)],
-    "audio/pcma": [_alaw(code) for code in range(256)],
-}
-
-
-def _bytes_per_ms(encoding: str) -> int:
-    return 8 if encoding in SAMPLES else 48
-
-
 def duration_ms(data_size: int, encoding: str) -> int:
-    """The duration of `data_size` bytes of audio, in milliseconds.
+    """Return the duration of audio in milliseconds.
 
     `encoding` is the `type` of an audio format: `audio/pcm`, `audio/pcmu` or `audio/pcma`.
     """
     return data_size // _bytes_per_ms(encoding)
 
 
+def _bytes_per_ms(encoding: str) -> int:
+    return RATES[encoding] // 1000
+
+
 @lru_cache
 def tone(encoding: str, duration_ms: int) -> bytes:
-    """A tone of 400 Hz."""
-    rate = 8000 if encoding in SAMPLES else 24000
+    """Return a tone of 400 Hz."""
+    rate = 8000 if encoding in g711.SAMPLES else 24000
     steps = (2 * math.pi * 400 * sample / rate for sample in range(rate // 400))
     period = [round(6000 * math.sin(step)) for step in steps]
-    if encoding in SAMPLES:
-        known = SAMPLES[encoding]
-        data = bytes(min(range(256), key=lambda code: abs(known[code] - each)) for each in period)
-    else:
-        data = struct.pack(f"<{len(period)}h", *period)
+    data = g711.encode(struct.pack(f"<{len(period)}h", *period), encoding)
     size = duration_ms * _bytes_per_ms(encoding)
     return (data * (size // len(data) + 1))[:size]
 
 
 def chunks(data: bytes, encoding: str) -> Iterator[bytes]:
-    """Audio in the chunks in which it is sent, of 50 ms each."""
+    """Yield audio in the chunks in which it is sent, of 50 ms each."""
     size = CHUNK_MS * _bytes_per_ms(encoding)
     for start in range(0, len(data), size):
         yield data[start : start + size]
 
 
 def decoded(data: str) -> bytes:
-    """Decode base64; raises `Refusal` for what is not base64, or too long."""
+    """Decode base64.
+
+    Raises:
+        Refusal: It is not base64, or too long.
+    """
     if len(data) > _APPEND_LIMIT * 4 // 3 + 4:
-        message = "Invalid 'audio': the most is 15 MiB in one event."
+        message = "Invalid 'audio': the maximum is 15 MiB per event."
         raise Refusal("string_above_max_length", message, "audio")
     try:
         return base64.b64decode(data, validate=True)
@@ -149,8 +131,9 @@ class InputBuffer:
 
 def _mean_square(frame: bytes, encoding: str) -> float:
     samples: list[int]
-    if known := SAMPLES.get(encoding):
+    if encoding in g711.SAMPLES:
+        known = g711.SAMPLES[encoding]
         samples = [known[code] for code in frame]
     else:  # a third of the samples tells how loud it is, too
         samples = [*struct.unpack(f"<{len(frame) // 2}h", frame)[::3]]
-    return sum(each * each for each in samples) / len(samples)
+    return sum(sample * sample for sample in samples) / len(samples)
