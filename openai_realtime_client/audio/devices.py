@@ -212,7 +212,7 @@ class Speaker(_Device):
         self._playback = playback
 
     def _open(self) -> None:
-        audio_format = _format(getattr(self._playback, "format", "audio/pcm"))
+        audio_format = _format(self._playback.format)
         self._start("PlaybackDevice", audio_format, self._play(audio_format))
 
     def _play(self, audio_format: AudioFormat) -> Generator[bytes, int]:

@@ -16,8 +16,8 @@ def samples(codes: bytes, encoding: str) -> list[int]:
 @pytest.mark.parametrize(
     ("encoding", "codes", "expected"),
     [
-        ("audio/pcmu", b"\x00\x80\x7f\xff\xd5", [-32124, 32124, 0, 0, 716]),
-        ("audio/pcma", b"\x2a\xaa\x55\xd5\x80", [-32256, 32256, -8, 8, 5504]),
+        ("audio/pcmu", b"\x00\x80\xff\x7f\xfe\x7e", [-32124, 32124, 0, 0, 8, -8]),
+        ("audio/pcma", b"\x2a\xaa\xd5\x55\xd4\x54", [-32256, 32256, 8, -8, 24, -24]),
     ],
 )
 def test_samples_of_codes(encoding: str, codes: bytes, expected: list[int]) -> None:

@@ -230,14 +230,6 @@ def test_silence_and_padding_are_those_of_the_session(server: ReplayServer) -> N
     assert len(heard(server, settings, said)) == 1
 
 
-def test_codes_of_g711() -> None:
-    # The ends of the scale, and what is next to zero, from ITU-T G.711.
-    known = {0x00: -32124, 0x80: 32124, 0xFF: 0, 0x7F: 0, 0xFE: 8, 0x7E: -8}
-    assert {code: audio._ulaw(code) for code in known} == known
-    known = {0x2A: -32256, 0xAA: 32256, 0xD5: 8, 0x55: -8, 0xD4: 24, 0x54: -24}
-    assert {code: audio._alaw(code) for code in known} == known
-
-
 @pytest.mark.parametrize("encoding", ENCODED)
 def test_answers_sound_in_every_format(server: ReplayServer, encoding: str) -> None:
     with client(server) as c:
