@@ -1,41 +1,76 @@
-"""The WebSockets of connections: where `websockets` is not bounded, or drops what it should keep.
+"""One WebSocket for asyncio, on the Sans-I/O protocol of `websockets`.
 
-Both kinds send pings only while the server is silent, end when it stays silent, end in time
-once they are closing, join fragments themselves, and drop events once `close` was called.
+Unlike the connections of `websockets`, every wait is bounded: pings go out only while the server
+is silent and end the connection when it stays silent, and closing ends in time. Messages are
+joined here, because `websockets` limits their fragments in number, not in size.
+
+All that is used of `websockets` is in this module. Its `connect` does proxies, TLS and the timeout
+of opening, and calls `handshake`, `start_keepalive`, `transport` and the callbacks of
+`asyncio.Protocol` here; the rest is its documented Sans-I/O protocol.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import selectors
-import socket
+import logging
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from array import array
+from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, cast
 
-import websockets.asyncio.client
-import websockets.sync.client
-from websockets.exceptions import ConnectionClosed, InvalidStatus, ProtocolError, WebSocketException
-from websockets.frames import Close, Frame, Opcode
-from websockets.http11 import Response
-from websockets.protocol import Event, State
+from openai_realtime_client.core.errors import RealtimeConnectionError
 
-__all__ = ["AsyncSocket", "NoRedirect", "Socket", "check_close"]
+_INSTALL = 'pip install "websockets>=15"'
+try:
+    import websockets.asyncio.client
+    from websockets.client import ClientProtocol
+    from websockets.exceptions import InvalidStatus, ProtocolError, WebSocketException
+    from websockets.frames import Close, Frame, Opcode
+    from websockets.http11 import Response
+    from websockets.protocol import State
+    from websockets.version import version
+except ModuleNotFoundError:
+    raise ImportError(f"connections need websockets: {_INSTALL}") from None
+if int(version.partition(".")[0]) < 15:
+    raise ImportError(f"websockets {version} is too old: {_INSTALL}")
 
-Argument = TypeVar("Argument")
-Result = TypeVar("Result")
+try:
+    import fcntl
+    import termios
+except ImportError:  # Windows has neither.
+    fcntl = termios = None  # type: ignore[assignment]
+
+__all__ = ["FAILURES", "Socket", "check_close", "open_socket"]
+
+_logger = logging.getLogger("openai_realtime_client")
 
 _DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
-_SILENT = "the server did not answer a ping"
 _MAX_REASON = 123
-# Windows has no poll.
-_Selector: Any = getattr(selectors, "PollSelector", selectors.SelectSelector)
-# What asyncio and uvloop buffer between TLS and TCP before they pause.
+# asyncio and uvloop buffer this much between TLS and TCP before they pause writing.
 _TLS_BUFFER = 2**16
+
+
+# What opening raises: UnicodeError is for names that no host can have, ImportError for a SOCKS
+# proxy without python-socks, and on Python 3.10 asyncio has a TimeoutError of its own.
+FAILURES = (OSError, WebSocketException, asyncio.TimeoutError, UnicodeError, ImportError)
+
+
+async def open_socket(url: str, headers: Mapping[str, str], options: Mapping[str, Any]) -> Socket:
+    """Open a WebSocket on the running event loop.
+
+    Args:
+        url: The URL, with its query.
+        headers: Headers of the handshake.
+        options: Other arguments of `websockets.asyncio.client.connect`.
+    """
+    connect: Any = websockets.asyncio.client.connect
+    opening = connect(url, additional_headers=headers, create_connection=Socket, **options)
+    socket: Socket = await opening
+    return socket
 
 
 def check_close(code: int, reason: str) -> None:
@@ -62,342 +97,387 @@ class NoRedirect(WebSocketException):
         self.response = response
 
 
-class _Messages:
-    """Joins the fragments of messages, which `websockets` limits in number, not in size."""
+class Socket(asyncio.Protocol):
+    """A WebSocket on an event loop. `recv_in_thread` may be called from another thread.
 
-    recv_messages: Any
-    lost_because = ""
-    _is_dropping = False
-    _opcode: Opcode | None = None
-    _data: bytearray
+    The arguments are those of `websockets.asyncio.client.ClientConnection`.
+    """
 
-    def drop(self) -> None:
-        """Drop what was and will be received, so that the close frame is always reached."""
-        self._is_dropping = True
-        self.recv_messages.close()
+    transport: asyncio.Transport
 
-    def _take(self, frame: Frame) -> None:
-        if self._opcode or not frame.fin:
-            if self._opcode is None:
-                self._opcode, self._data = frame.opcode, bytearray()
-            self._data += frame.data
-            if not frame.fin:
-                return
-            frame = Frame(self._opcode, bytes(self._data))
-            self._opcode, self._data = None, bytearray()
-        if not self._is_dropping:
-            with suppress(EOFError):  # It is dropping now, or closed.
-                self.recv_messages.put(frame)
+    def __init__(
+        self,
+        protocol: ClientProtocol,
+        *,
+        ping_interval: float | None,
+        ping_timeout: float | None,
+        close_timeout: float | None,
+        max_queue: int | tuple[int | None, int | None] | None,
+        write_limit: int | tuple[int, int | None],
+    ) -> None:
+        self.protocol = protocol
+        self.loop = asyncio.get_running_loop()
+        # Done when the connection has ended.
+        self.over: asyncio.Future[None] = self.loop.create_future()
+        # Why the connection was lost; empty where a close frame says why it ended.
+        self.lost_because = ""
+        self._ping_interval = ping_interval
+        self._ping_timeout = ping_timeout
+        self._close_timeout = close_timeout
+        self._write_limits = _limits(write_limit)
+        self._max_queue, self._min_queue = _limits(max_queue)
+        if self._min_queue is None and self._max_queue is not None:
+            self._min_queue = self._max_queue // 4
+        self._is_tls = False
+        self._is_closing = False
+        self._ending: asyncio.TimerHandle | None = None
+        self._keepalive: asyncio.Task[None] | None = None
+        self._response: asyncio.Future[None] = self.loop.create_future()
+        # Receiving.
+        self._messages: deque[bytes] = deque()
+        self._fragments: bytearray | None = None
+        self._is_paused = False
+        self._is_dropping = False
+        self._heard_at = self.loop.time()
+        self._heard = asyncio.Event()
+        self._receiving = threading.Lock()
+        self._arrived: asyncio.Future[None] | None = None
+        self._arrived_for_thread = threading.Event()
+        # Sending waits for it while the buffers are full.
+        self._writable: asyncio.Future[None] | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether messages can be sent."""
+        return self.protocol.state is State.OPEN and not self.transport.is_closing()
 
-class AsyncSocket(_Messages, websockets.asyncio.client.ClientConnection):
-    """A WebSocket for asyncio."""
+    @property
+    def close_code(self) -> int | None:
+        """The code of the server's close frame, or 1006 where there was none."""
+        return self.protocol.close_code
 
-    _ending: asyncio.TimerHandle | None = None
+    @property
+    def close_frame(self) -> Close | None:
+        """The close frame that ended the connection; `None` where it was lost."""
+        received, sent = self.protocol.close_rcvd, self.protocol.close_sent
+        if received is not None and self.protocol.close_rcvd_then_sent is not False:
+            return received
+        if received is None and self._is_closing and self.lost_because:
+            return None
+        return sent
 
-    def drop(self) -> None:
-        """Drop messages, and read on."""
-        super().drop()
-        self._resume_reading()
+    async def handshake(
+        self, additional_headers: Mapping[str, str] | None, user_agent_header: str | None
+    ) -> None:
+        """Do the opening handshake.
 
-    def end_in_time(self) -> None:
-        """Cut the connection if it has not ended after `close_timeout` seconds."""
-        if self._ending is None and self.close_timeout is not None:
-            self._ending = self.loop.call_later(self.close_timeout, self.transport.abort)
+        Raises:
+            NoRedirect: The server answered with an HTTP status.
+            WebSocketException: The server answered something else.
+        """
+        if not self.over.done():
+            request = self.protocol.connect()
+            request.headers.update(additional_headers or {})
+            if user_agent_header is not None:
+                request.headers.setdefault("User-Agent", user_agent_header)
+            self.protocol.send_request(request)
+            self._flush()
+        await asyncio.wait([self._response, self.over], return_when=asyncio.FIRST_COMPLETED)
+        error = self.protocol.handshake_exc
+        if isinstance(error, InvalidStatus):
+            raise NoRedirect(error.response)
+        if error is not None:
+            raise error
 
-    async def recv(self, decode: bool | None = None) -> Any:
-        """Receive a message, unless messages are dropped."""
-        if not self._is_dropping:
-            return await super().recv(decode)
-        await self.wait_closed()
-        raise self.protocol.close_exc
+    def start_keepalive(self) -> None:
+        """Start to look after a server that is silent."""
+        if self._ping_interval is not None:
+            self._keepalive = self.loop.create_task(self._keep_alive(self._ping_interval))
 
-    async def send_text(self, data: bytes) -> None:
-        """Send a message while the state is open, at half the cost of `send`."""
+    async def send(self, data: bytes) -> bool:
+        """Send a message while `is_open`, and wait while the buffers are full.
+
+        Returns:
+            Whether the connection is still there.
+        """
         self.protocol.send_text(data)
-        try:
-            self.send_data()
-            await self.drain()
-        except Exception:
-            self.transport.abort()
-            await self.wait_closed()
-            raise self.protocol.close_exc from None
+        self._flush()
+        if self._writable is not None:
+            await asyncio.shield(self._writable)
+        return not self.over.done()
 
-    async def handshake(self, *args: Any, **kwargs: Any) -> None:
-        """Do the opening handshake, and follow no redirect."""
+    async def recv(self) -> bytes | None:
+        """Wait for the next message; `None` where there will be no more. Cancelling loses none."""
+        self._begin_receiving()
         try:
-            await super().handshake(*args, **kwargs)
-        except InvalidStatus as error:
-            raise NoRedirect(error.response) from None
+            while not self._messages:
+                if self.over.done():
+                    return None
+                self._arrived = self.loop.create_future()
+                await self._arrived
+            return self._next_message()
+        finally:
+            self._receiving.release()
+
+    def recv_in_thread(self, timeout: float | None) -> bytes | None:
+        """Do the same for another thread than that of the event loop.
+
+        Args:
+            timeout: The most seconds to wait, or `None` for no limit.
+
+        Raises:
+            TimeoutError: None came in time.
+        """
+        self._begin_receiving()
+        try:
+            deadline = None
+            if timeout is not None:
+                deadline = time.monotonic() + timeout
+            while True:
+                try:
+                    return self._next_message()
+                except IndexError:
+                    self._arrived_for_thread.clear()
+                if self._messages:  # It arrived before `clear`.
+                    continue
+                if self.over.done():
+                    return None
+                left = None
+                if deadline is not None:
+                    left = max(deadline - time.monotonic(), 0)
+                if not self._arrived_for_thread.wait(left):
+                    raise TimeoutError("no event came in time")
+        finally:
+            self._receiving.release()
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close, wait for the server to do so, and cut the connection after `close_timeout`."""
+        self._is_closing = True
+        self._drop()
+        self._end_in_time()
+        if self._writable is not None and self._close_timeout is not None:
+            # The close frame waits behind what is being sent. Where it cannot leave this process in
+            # half of the time, there will be no answer in the other half.
+            self.loop.call_later(self._close_timeout / 2, self._cut_if_stuck)
+        if self.protocol.state is State.OPEN:
+            self.protocol.send_close(code, reason)
+            self._flush()
+        await self.wait_over()
+
+    async def wait_over(self) -> None:
+        """Wait for the end of the connection."""
+        await asyncio.shield(self.over)
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        self.transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start."""
-        self._news = asyncio.Event()
-        self._heard = self.loop.time()
-        if transport.get_extra_info("ssl_object"):
-            protocol: Any = self.protocol
-            self._data_to_send = protocol.data_to_send
-            protocol.data_to_send = self._in_writes
-        super().connection_made(transport)
-        messages: Any = self.recv_messages
-        messages.resume = self._resume_reading
-
-    def _resume_reading(self) -> None:
-        # In Python 3.10 there is nothing below TLS any more when the connection is lost.
-        with suppress(AttributeError):
-            self.transport.resume_reading()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
-        if self._ending is not None:
-            self._ending.cancel()
-        super().connection_lost(exc)
-        self.transport.close()  # Python 3.10 warns of a TLS transport that the server has ended.
+        """See `asyncio.Protocol`."""
+        self.transport = cast(asyncio.Transport, transport)
+        self._is_tls = transport.get_extra_info("ssl_object") is not None
+        self.transport.set_write_buffer_limits(*self._write_limits)
 
     def data_received(self, data: bytes) -> None:
-        """Take what the server sent."""
-        self._heard = self.loop.time()
-        self._news.set()
-        super().data_received(data)
+        """See `asyncio.Protocol`."""
+        self._heard_at = self.loop.time()
+        self._heard.set()
+        self.protocol.receive_data(data)
+        self._take_events()
         if self.protocol.close_expected():
-            self.end_in_time()
+            self._end_in_time()
 
     def eof_received(self) -> None:
-        """Take the end of what the server sends."""
-        super().eof_received()
-        self.end_in_time()
+        """See `asyncio.Protocol`."""
+        if self.protocol.close_rcvd is None:
+            self._note_loss("unexpected EOF, no close frame")
+        self.protocol.receive_eof()
+        self._take_events()
+        self._end_in_time()
 
-    def process_event(self, event: Event) -> None:
-        """Take a frame, or the answer to the handshake."""
-        if isinstance(event, Frame) and event.opcode in _DATA:
-            self._take(event)
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.Protocol`."""
+        if self.over.done():
+            return
+        if exc is not None and self.protocol.close_rcvd is None:
+            self._note_loss(_reason_of(exc))
+        self.protocol.receive_eof()
+        for ending in (self._ending, self._keepalive):
+            if ending is not None:
+                ending.cancel()
+        self.over.set_result(None)
+        self._wake_receiver()
+        self.resume_writing()
+        # With TLS that could not be established, asyncio has made no connection.
+        with suppress(AttributeError):
+            self.transport.close()  # Python 3.10 warns of a TLS transport that the server ended.
+
+    def pause_writing(self) -> None:
+        """See `asyncio.Protocol`."""
+        if self._writable is None:
+            self._writable = self.loop.create_future()
+
+    def resume_writing(self) -> None:
+        """See `asyncio.Protocol`."""
+        if self._writable is not None:
+            self._writable.set_result(None)
+            self._writable = None
+
+    def _take_events(self) -> None:
+        events = self.protocol.events_received()
+        self._flush()
+        for event in events:
+            if isinstance(event, Frame):
+                if event.opcode in _DATA:
+                    self._take_frame(event)
+            elif not self._response.done():
+                self._response.set_result(None)
+
+    def _take_frame(self, frame: Frame) -> None:
+        if self._fragments is None and frame.fin:
+            message = bytes(frame.data)
         else:
-            super().process_event(event)
+            if self._fragments is None:
+                self._fragments = bytearray()
+            self._fragments += frame.data
+            if not frame.fin:
+                return
+            message = bytes(self._fragments)
+            self._fragments = None
+        if self._is_dropping:
+            return
+        self._messages.append(message)
+        if self._max_queue is not None and len(self._messages) > self._max_queue:
+            self._pause_reading()
+        self._wake_receiver()
 
-    def _in_writes(self) -> list[Any]:
-        """Split large data: only at the next write does TLS pause for what the last one left."""
-        writes: list[Any] = []
-        for data in self._data_to_send():
-            if len(data) > _TLS_BUFFER:
+    def _begin_receiving(self) -> None:
+        if not self._receiving.acquire(blocking=False):
+            raise RealtimeConnectionError(
+                "another task or thread is receiving: receive in one place, and hand events on"
+            )
+
+    def _next_message(self) -> bytes:
+        message = self._messages.popleft()
+        if self._is_paused and len(self._messages) <= (self._min_queue or 0):
+            self.loop.call_soon_threadsafe(self._resume_reading)
+        return message
+
+    def _wake_receiver(self) -> None:
+        if self._arrived is not None and not self._arrived.done():
+            self._arrived.set_result(None)
+        if not self._arrived_for_thread.is_set():
+            self._arrived_for_thread.set()
+
+    def _pause_reading(self) -> None:
+        if not self._is_paused:
+            self._is_paused = True
+            self.transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._is_paused:
+            self._is_paused = False
+            # In Python 3.10 there is nothing below TLS when the connection was lost.
+            with suppress(AttributeError):
+                self.transport.resume_reading()
+
+    def _drop(self) -> None:
+        """Discard queued and future messages, so that the server's close frame is reached."""
+        self._is_dropping = True
+        self._messages.clear()
+        self._resume_reading()
+
+    def _flush(self) -> None:
+        """Write what the protocol has to send; an empty item stands for the end of the stream."""
+        for data in self.protocol.data_to_send():
+            if self.transport.is_closing():
+                return
+            if not data:
+                if self.transport.can_write_eof():
+                    # uvloop raises RuntimeError for a connection that has just ended.
+                    with suppress(OSError, RuntimeError):
+                        self.transport.write_eof()
+                else:
+                    self.transport.close()
+            elif self._is_tls and len(data) > _TLS_BUFFER:
+                # asyncio's TLS looks at the buffer below it only when the next write begins:
+                # without a second write, it would not pause for this one.
                 view = memoryview(data)
-                writes += [view[:-1], view[-1:]]
+                self.transport.write(view[:-1])
+                self.transport.write(view[-1:])
             else:
-                writes.append(data)
-        return writes
+                self.transport.write(data)
 
-    async def keepalive(self) -> None:
-        """Cut the connection when a server that was silent for `ping_interval` stays silent."""
-        assert self.ping_interval is not None
+    def _end_in_time(self) -> None:
+        """Cut the connection if it has not ended after `close_timeout` seconds."""
+        if self._ending is None and self._close_timeout is not None:
+            self._ending = self.loop.call_later(self._close_timeout, self._cut)
+
+    def _cut_if_stuck(self) -> None:
+        if self._writable is not None:
+            self._cut()
+
+    def _cut(self) -> None:
+        if self.protocol.close_rcvd is None:
+            reason = "the server did not answer the close frame in time"
+            unsent = self._unsent_bytes()
+            if unsent:
+                reason += f"; {unsent} bytes of what was sent had not been passed on"
+            self._note_loss(reason)
+            if self._is_closing:
+                _logger.warning("the connection was cut: %s", self.lost_because)
+        self.transport.abort()
+
+    def _note_loss(self, reason: str) -> None:
+        if not self.lost_because:
+            self.lost_because = reason
+
+    def _unsent_bytes(self) -> int:
+        """Return how many bytes the other end has not acknowledged, as far as can be known."""
+        unsent = self.transport.get_write_buffer_size()
+        tcp = self.transport.get_extra_info("socket")
+        if fcntl is not None and termios is not None and tcp is not None:
+            queued = array("i", [0])
+            # SIOCOUTQ of Linux (man 7 tcp), which has the value of TIOCOUTQ.
+            with suppress(OSError, ValueError):
+                fcntl.ioctl(tcp.fileno(), termios.TIOCOUTQ, queued)
+            unsent += queued[0]
+        return unsent
+
+    async def _keep_alive(self, interval: float) -> None:
+        """Cut the connection when a server that was silent for `interval` stays silent."""
         while self.protocol.state is State.OPEN:
-            left = self._heard + self.ping_interval - self.loop.time()
+            left = self._heard_at + interval - self.loop.time()
             if left > 0:
                 await asyncio.sleep(left)
                 continue
-            if self.recv_messages.paused:  # Nobody reads, so nothing can be heard.
-                self._heard = self.loop.time()
+            if self._is_paused:  # Nobody reads, so nothing can be heard.
+                self._heard_at = self.loop.time()
                 continue
-            self._news.clear()
-            # Not `ping()`, which waits without limit where the server does not read.
+            self._heard.clear()
             self.protocol.send_ping(b"")
-            self.send_data()
+            self._flush()
+            # asyncio has a TimeoutError of its own in Python 3.10.
             with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._news.wait(), self.ping_timeout)
-            if not self._news.is_set():
-                self.lost_because = _SILENT
+                await asyncio.wait_for(self._heard.wait(), self._ping_timeout)
+            if not self._heard.is_set():
+                self._note_loss("the server did not answer a ping")
                 self.transport.abort()
                 return
 
 
-class _LockedTLS:
-    """A TLS socket that one thread reads while others write.
-
-    OpenSSL allows neither during the other. Where a server sends session tickets while the client
-    writes its first bytes, as any server of TLS 1.3 may, a request was lost in one of a thousand
-    handshakes on a busy machine.
-    """
-
-    def __init__(self, ssl_socket: ssl.SSLSocket) -> None:
-        self.ssl_socket = ssl_socket
-        self._lock = threading.Lock()
-        self._timeout = ssl_socket.gettimeout()
-        ssl_socket.setblocking(False)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.ssl_socket, name)
-
-    def settimeout(self, timeout: float | None) -> None:
-        """Limit each wait, in seconds."""
-        self._timeout = timeout
-
-    def recv(self, size: int) -> bytes:
-        """Wait for data, and return at most `size` bytes; none when there will be no more."""
-        return self._call(self.ssl_socket.recv, size)
-
-    def sendall(self, data: bytes) -> None:
-        """Write all of `data`."""
-        view = memoryview(data)
-        while view:
-            view = view[self._call(self.ssl_socket.send, view) :]
-
-    def shutdown(self, how: int) -> None:
-        """End one direction, or both, of the connection below TLS, which can be read on."""
-        socket.socket.shutdown(self.ssl_socket, how)
-
-    def _call(self, function: Callable[[Argument], Result], argument: Argument) -> Result:
-        while True:
-            with self._lock:
-                try:
-                    return function(argument)
-                except ssl.SSLWantReadError:
-                    event = selectors.EVENT_READ
-                except ssl.SSLWantWriteError:
-                    event = selectors.EVENT_WRITE
-            self._wait(event)
-
-    def _wait(self, event: int) -> None:
-        with _Selector() as selector:
-            try:
-                selector.register(self.ssl_socket, event)
-            except ValueError:  # It was closed meanwhile.
-                raise OSError(errno.EBADF, "the connection is closed") from None
-            if not selector.select(self._timeout):
-                raise TimeoutError
+def _limits(limit: Any) -> tuple[Any, Any]:
+    """Return the high and the low limit of a buffer from an argument of `websockets`."""
+    if isinstance(limit, tuple):
+        high, low = cast(tuple[Any, Any], limit)
+        return high, low
+    return limit, None
 
 
-class Socket(_Messages, websockets.sync.client.ClientConnection):
-    """A WebSocket for threads."""
-
-    def __init__(self, sock: socket.socket, protocol: Any, **kwargs: Any) -> None:
-        self._news = threading.Event()
-        self._heard = time.monotonic()
-        self._ending: threading.Timer | None = None
-        self._lock = threading.Lock()
-        self._receive_data = protocol.receive_data
-        protocol.receive_data = self._data_received
-        tcp: Any = _LockedTLS(sock) if isinstance(sock, ssl.SSLSocket) else sock
-        super().__init__(tcp, protocol, **kwargs)
-
-    def end_in_time(self) -> None:
-        """Cut the connection if it has not ended after `close_timeout` seconds."""
-        with self._lock:
-            if self._ending is None and self.close_timeout is not None:
-                self._ending = _timer(self.close_timeout, self.abort)
-
-    def stop_timer(self) -> None:
-        """Forget what `end_in_time` started, because the connection has ended."""
-        with self._lock:
-            if self._ending is not None:
-                self._ending.cancel()
-
-    def abort(self) -> None:
-        """Cut the connection, which wakes every thread that sends or receives."""
-        # TLS to a proxy and TLS inside of it are two layers.
-        tcp: Any = getattr(self.socket, "ssl_socket", self.socket)
-        with suppress(OSError):
-            # Not that of TLS, which forgets at once that it has to encrypt.
-            socket.socket.shutdown(tcp, socket.SHUT_RDWR)
-
-    # Pyright misreads the overloads of `websockets`.
-    def recv(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, timeout: float | None = None, decode: bool | None = None
-    ) -> Any:
-        """Receive a message, unless messages are dropped."""
-        if not self._is_dropping:
-            return super().recv(timeout, decode)
-        self.wait_closed()
-        raise self.protocol.close_exc
-
-    def send_text(self, data: bytes) -> None:
-        """Send a message, at half the cost of `send`."""
-        try:
-            with self.protocol_mutex:
-                if self.protocol.state is State.OPEN:
-                    self.protocol.send_text(data)
-                    self.send_data()
-                    return
-        except OSError:
-            self.abort()
-            self.wait_closed()
-            raise self.protocol.close_exc from None
-        self.send(data, text=True)  # It waits for the end, and raises.
-
-    def handshake(self, *args: Any, **kwargs: Any) -> None:
-        """Do the opening handshake, and follow no redirect."""
-        try:
-            super().handshake(*args, **kwargs)
-        except InvalidStatus as error:
-            raise NoRedirect(error.response) from None
-
-    def send_data(self) -> None:
-        """Write what is to be sent; the caller holds the lock of the protocol."""
-        try:
-            super().send_data()
-        except Exception:
-            raise
-        except BaseException:
-            # Half a frame may be out. Whoever sent next would send the other half's payload.
-            self.abort()
-            raise
-
-    def wait_closed(self, timeout: float | None = None) -> bool:
-        """Wait for the end at most `timeout` seconds; `websockets` has it from version 17 on."""
-        self.recv_events_thread.join(timeout)
-        return not self.recv_events_thread.is_alive()
-
-    def close_socket(self) -> None:
-        """End, and wake whoever waits."""
-        self.stop_timer()
-        self.abort()  # Closing alone does not wake a thread that reads a part of a TLS record.
-        super().close_socket()
-        self._news.set()
-
-    def process_event(self, event: Event) -> None:
-        """Take a frame, or the answer to the handshake."""
-        if isinstance(event, Frame) and event.opcode in _DATA:
-            self._take(event)
-        else:
-            super().process_event(event)
-
-    def keepalive(self) -> None:
-        """Cut the connection when a server that was silent for `ping_interval` stays silent."""
-        assert self.ping_interval is not None
-        left = self.ping_interval
-        while not self.wait_closed(max(left, 0)):
-            left = self._heard + self.ping_interval - time.monotonic()
-            if left > 0:
-                continue
-            if self.recv_messages.paused:  # Nobody reads, so nothing can be heard.
-                self._heard = time.monotonic()
-                continue
-            self._news.clear()
-            # Pinging itself may wait: for a server that does not read, or a thread that sends.
-            watch = None
-            if self.ping_timeout is not None:
-                watch = _timer(self.ping_timeout, self._end_if_silent)
-            try:
-                self.ping(ack_on_close=True)
-                self._news.wait()
-            except ConnectionClosed:
-                return
-            finally:
-                if watch:
-                    watch.cancel()
-
-    def _end_if_silent(self) -> None:
-        if not self._news.is_set():
-            self.lost_because = _SILENT
-            self.abort()
-
-    def _data_received(self, data: bytes) -> None:
-        self._heard = time.monotonic()
-        self._news.set()
-        self._receive_data(data)
-        if self.protocol.close_expected():
-            self.end_in_time()
-
-
-def _timer(seconds: float, function: Any) -> threading.Timer:
-    timer = threading.Timer(seconds, function)
-    timer.daemon = True
-    timer.start()
-    return timer
+def _reason_of(error: Exception) -> str:
+    """Return why a connection was lost, e.g. "Connection reset by peer"."""
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed: {error.reason or type(error).__name__}"
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return type(error).__name__

@@ -275,7 +275,7 @@ class _Session:
         self._cause = f"by {what}: "
         if isinstance(event, str):
             # `send` takes nothing that is not an event.
-            self.connection._send("", event.encode(), None)  # pyright: ignore[reportPrivateUsage]
+            self.connection.send_raw(event)
             self.gets_error(what)
         else:
             event_id = f"check_{event['type']}"

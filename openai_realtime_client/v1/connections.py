@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from openai_realtime_client.realtime.connection import AsyncConnector, Connector
+from openai_realtime_client.realtime.connector import AsyncConnector, Connector
 from openai_realtime_client.realtime.endpoint import Dialect
 from openai_realtime_client.v1 import models
 from openai_realtime_client.v1.events import parse_server_event

@@ -140,8 +140,8 @@ REFUSED = json.dumps({"error": {"message": "Not\x1b[2J today."}})
 @pytest.mark.parametrize(
     ("faults", "message"),
     [
-        (Faults(cut_after=3), "ConnectionLostError: the connection was lost (1006)"),
-        (Faults(cut_after=0), "ConnectionLostError: the connection was lost (1006)"),
+        (Faults(cut_after=3), "ConnectionLostError: the connection was lost (1006: unexpected EOF"),
+        (Faults(cut_after=0), "ConnectionLostError: the connection was lost (1006: unexpected EOF"),
         (
             Faults(close_after=9, close_code=1001, close_reason="b\x1b]0;ye"),
             r"SessionExpiredError: the session expired (1001: b\x1b]0;ye)",
@@ -156,7 +156,7 @@ REFUSED = json.dumps({"error": {"message": "Not\x1b[2J today."}})
             Faults(broken_frame_after=2),
             (
                 "ConnectionClosedError: the session is closed (1002",
-                "ConnectionLostError: the connection was lost (1006)",
+                "ConnectionLostError: the connection was lost (1006: unexpected EOF",
             ),
         ),
         (Faults(delay=20), "no event came within 0.25 s"),

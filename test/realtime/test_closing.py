@@ -8,6 +8,8 @@ import copy
 import json
 import logging
 import pickle
+import socket
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -97,19 +99,26 @@ async def test_a_close_without_a_code_is_normal(kind: Kind) -> None:
         await assert_over(connection, ConnectionClosedError, 1005)
 
 
-@pytest.mark.parametrize("is_abrupt", [False, True])
+EOF = "unexpected EOF, no close frame"
+
+
+@pytest.mark.parametrize("is_abrupt", [False, True], ids=["ended", "reset"])
 @scenario
 async def test_a_cut_connection_is_lost(kind: Kind, is_abrupt: bool) -> None:
     async def handler(connection: ServerConnection) -> None:
         await connection.send('{"type":"x"}')
         await connection.recv()
-        connection.transport.abort() if is_abrupt else connection.transport.close()
+        if is_abrupt:
+            tcp = connection.transport.get_extra_info("socket")
+            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.transport.abort()
 
     async with serving(handler) as url, opened(kind, url) as connection:
         assert (await do(connection.recv)).type == "x"
         await do(connection.send, EVENT)
-        assert_closed(await error_of(ConnectionLostError, rest, connection), 1006)
-        await assert_over(connection, ConnectionLostError, 1006)
+        error = await error_of(ConnectionLostError, rest, connection)
+        assert_closed(error, 1006, "Connection reset by peer" if is_abrupt else EOF)
+        await assert_over(connection, ConnectionLostError, 1006, ANY_REASON)
 
 
 @scenario
@@ -283,7 +292,7 @@ async def test_a_connector_has_one_session_at_a_time(kind: Kind) -> None:
         connector = kind.connect(base_url=server.url, api_key=KEY)
         for _ in range(2):
             async with entered(connector, kind.is_async) as connection:
-                with pytest.raises(RuntimeError, match="open: call `connect` again"):
+                with pytest.raises(RuntimeError, match="already connected"):
                     async with entered(connector, kind.is_async):
                         pass
                 await until(connection, "session.created")

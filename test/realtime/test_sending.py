@@ -6,18 +6,16 @@ import asyncio
 import base64
 import functools
 import json
-import signal
 import threading
 from array import array
-from concurrent.futures import Future, ThreadPoolExecutor
 from types import MappingProxyType
 from typing import Any, get_args
 
 import pytest
-from websockets.frames import Frame, Opcode
+from websockets.frames import Opcode
 
-import openai_realtime_client
 from connections import (
+    ANY_REASON,
     AUDIO,
     CHUNK,
     EVENT,
@@ -36,7 +34,6 @@ from connections import (
     for_programs,
     for_protocols,
     for_threads,
-    in_thread,
     opened,
     scenario,
     serving,
@@ -49,6 +46,7 @@ from openai_realtime_client import (
     InvalidKeyError,
     RealtimeModel,
     ga,
+    v1,
 )
 from peers import answering_pings, peer
 from protocols import PROTOCOLS, Protocol
@@ -89,7 +87,7 @@ def updates(kind: Kind) -> list[tuple[Any, Any]]:
     package = kind.protocol
     session: Any
     if kind.is_beta:
-        session = openai_realtime_client.RealtimeSession(instructions="é", x_new=[1])
+        session = v1.RealtimeSession(instructions="é", x_new=[1])
     else:
         session = ga.RealtimeSessionCreateRequestGA(instructions="é", x_new=[1])
     plain = session.to_dict()
@@ -181,7 +179,6 @@ async def test_audio_arrives_byte_for_byte(kind: Kind, size: int) -> None:
         memoryview(AUDIO),
         memoryview(bytearray(AUDIO))[3:-5],
         memoryview(array("h", AUDIO)),
-        memoryview(array("f", [0.5])),
     ],
     ids=lambda audio: type(audio).__name__,
 )
@@ -241,7 +238,7 @@ async def test_a_server_that_does_not_read_slows_the_sender_down(kind: Kind) -> 
         assert not sending.done()
         other.cut()
         error = await error_of(ConnectionLostError, asyncio.wait_for, sending, 10)
-        assert_closed(error, 1006, "", "x")
+        assert_closed(error, 1006, ANY_REASON, "x")
 
 
 @scenario
@@ -255,8 +252,8 @@ async def test_the_error_counts_the_audio_that_was_sent(kind: Kind) -> None:
         other.cut()
         error = await error_of(ConnectionLostError, asyncio.wait_for, sending, 10)
         assert isinstance(error, ConnectionClosedError)
-        assert_closed(error, 1006, "", "input_audio_buffer.append", error.audio_sent)
-        await assert_over(connection, ConnectionLostError, 1006)
+        assert_closed(error, 1006, ANY_REASON, "input_audio_buffer.append", error.audio_sent)
+        await assert_over(connection, ConnectionLostError, 1006, ANY_REASON)
     assert error.audio_sent % CHUNK == 0
     assert error.audio_sent < len(audio)
     if kind.is_async:
@@ -290,7 +287,7 @@ async def test_what_was_sent_is_on_its_way(kind: Kind) -> None:
         assert before - buffered <= len(taken) <= before + 1
         other.cut()
         error = await error_of(ConnectionLostError, asyncio.wait_for, sending, 10)
-        assert_closed(error, 1006, "", "x")
+        assert_closed(error, 1006, ANY_REASON, "x")
 
 
 @for_asyncio
@@ -305,7 +302,7 @@ async def test_each_of_several_pending_sends_says_so(kind: Kind) -> None:
         other.cut()
         for number, task in enumerate(sending):
             error = await error_of(ConnectionLostError, asyncio.wait_for, task, 10)
-            assert_closed(error, 1006, "", f"x{number}")
+            assert_closed(error, 1006, ANY_REASON, f"x{number}")
 
 
 @for_asyncio
@@ -375,55 +372,3 @@ async def test_no_write_limit_makes_sending_wait(kind: Kind, limit: int) -> None
         for _ in range(5):
             await within(1, connection.send(EVENT))
         await connection.close()
-
-
-@for_threads
-def test_an_interrupted_send_loses_the_connection(kind: Kind) -> None:
-    """Half a frame is out: what was sent after it would be the rest of its payload."""
-    listening: Future[str] = Future()
-    is_over = threading.Event()
-
-    async def serve() -> list[Frame]:
-        async with peer() as other:
-            listening.set_result(other.url)
-            await in_thread(is_over.wait, 4)
-            return other.taken()
-
-    def interrupt() -> None:
-        main = threading.main_thread().ident
-        assert main
-        # OpenSSL goes on after the first.
-        while not is_interrupted.wait(0.2):
-            signal.pthread_kill(main, signal.SIGINT)
-
-    def interrupted(*_: object) -> None:
-        if not is_interrupted.is_set():
-            is_interrupted.set()
-            raise KeyboardInterrupt
-
-    is_interrupted = threading.Event()
-    before = signal.signal(signal.SIGINT, interrupted)
-    with ThreadPoolExecutor(2) as executor:
-        frames = executor.submit(lambda: asyncio.run(serve()))
-        connection = kind.connect(base_url=listening.result(), api_key=KEY).open()
-        interrupting = executor.submit(interrupt)
-        sent = 0
-        try:
-            while True:
-                connection.send({"type": "x", "number": sent, "a": "z" * 2**20})
-                sent += 1
-        except KeyboardInterrupt:
-            pass
-        for _ in range(2):
-            with pytest.raises(ConnectionLostError):
-                connection.send({"type": "x", "number": "after", "a": "z" * 2**21})
-        with pytest.raises(ConnectionLostError):
-            connection.recv(5)
-        is_over.set()
-        connection.close()
-        interrupting.result()
-        signal.signal(signal.SIGINT, before)
-        received = [json.loads(bytes(frame.data))["number"] for frame in frames.result()]
-    # Half of another may have arrived, or all of it.
-    assert received == list(range(len(received)))
-    assert sent <= len(received) <= sent + 1

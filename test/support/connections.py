@@ -285,16 +285,20 @@ async def holding() -> AsyncIterator[tuple[str, asyncio.Event, asyncio.Event]]:
         came.set()
         with contextlib.suppress(OSError):
             await reader.read()
-        left.set()
         writer.close()
+        left.set()
 
     tls = transports.context()
     async with await asyncio.start_server(handler, "127.0.0.1", 0, ssl=tls) as server:
-        yield (
-            f"{transports.scheme('ws')}://127.0.0.1:{server.sockets[0].getsockname()[1]}",
-            came,
-            left,
-        )
+        try:
+            yield (
+                f"{transports.scheme('ws')}://127.0.0.1:{server.sockets[0].getsockname()[1]}",
+                came,
+                left,
+            )
+        finally:
+            if came.is_set():
+                await left.wait()
 
 
 def unused_port() -> int:
@@ -308,7 +312,7 @@ async def refusal(kind: Kind, url: str, **options: Any) -> ConnectionFailedError
     with pytest.raises(ConnectionFailedError) as caught:
         await do(connector.open)
     assert caught.value.__cause__ is None
-    assert caught.value.__context__ is None
+    assert caught.value.__suppress_context__
     return caught.value
 
 

@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 from websockets.exceptions import ConnectionClosed
 
 from openai_realtime_client import deviations, ga, v1
-from openai_realtime_client.realtime.connection import AsyncConnector, Connector
+from openai_realtime_client.realtime.connector import AsyncConnector, Connector
 from openai_realtime_client.testing import Answer, ReplayServer, ReplaySession
 from plain_client import (
     CANCEL,

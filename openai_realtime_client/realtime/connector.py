@@ -1,0 +1,194 @@
+"""Opening sessions: what `connect` and `connect_sync` return."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, Generic, TypeVar
+
+from openai_realtime_client.core.causes import connection_failure
+from openai_realtime_client.core.errors import ConnectionSettingsError
+from openai_realtime_client.realtime.connection import AsyncConnection, Connection
+from openai_realtime_client.realtime.endpoint import Headers, Settings
+from openai_realtime_client.realtime.record import SessionRecord
+from openai_realtime_client.realtime.sockets import FAILURES, open_socket
+from openai_realtime_client.realtime.threads import LoopThread
+
+__all__ = ["AsyncConnector", "Connector"]
+
+ServerEvent = TypeVar("ServerEvent", covariant=True)
+ClientEvent = TypeVar("ClientEvent", contravariant=True)
+
+_logger = logging.getLogger("openai_realtime_client")
+# The debug messages of `websockets` hold headers and payloads.
+_socket_logger = logging.getLogger("openai_realtime_client.websockets")
+_socket_logger.addFilter(lambda record: record.levelno > logging.DEBUG)
+
+# Seconds after which the next address of a host is tried: RFC 8305, section 8.
+_NEXT_ADDRESS_DELAY = 0.25
+
+
+class _Connector(Settings, Generic[ServerEvent, ClientEvent]):
+    """What both kinds of connectors share."""
+
+    _is_entered = False
+
+    @contextmanager
+    def _entering(self) -> Generator[None]:
+        if self._is_entered:
+            raise RuntimeError("already connected; call connect() again for a second session")
+        self._is_entered = True
+        try:
+            yield
+        except BaseException:
+            self._is_entered = False
+            raise
+
+    def _websocket_options(self) -> dict[str, Any]:
+        """Return the arguments of `websockets`, with defaults for base64 in long sessions."""
+        defaults: dict[str, Any] = {
+            # Compression would save 25 % of base64 at many times the CPU cost of all the rest.
+            "compression": None,
+            "logger": _socket_logger,
+            "max_size": 2**26,
+            "ping_interval": 20,
+            "ping_timeout": 20,
+            "close_timeout": 10,
+        }
+        if self._base.is_loopback:
+            defaults["proxy"] = None
+        # uvloop does not know it.
+        elif isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop):
+            defaults["happy_eyeballs_delay"] = _NEXT_ADDRESS_DELAY
+        options = {**defaults, **self._options}
+        # `send` waits until the system has taken the event. With a limit of 0, TLS in asyncio would
+        # pause after every second event until the server says something.
+        options["write_limit"] = options.get("write_limit") or 1
+        return options
+
+    def _start_record(self, headers: Headers) -> SessionRecord | None:
+        return self._record.start(headers.conceal) if self._record else None
+
+    async def _open(self, kind: Any, headers: Headers, record: SessionRecord | None) -> Any:
+        """Open a session on the running loop."""
+        options = self._websocket_options()
+        try:
+            opened = await open_socket(self._url(), headers, options)
+        except FAILURES as error:
+            raise connection_failure(self._base.where, error, headers.conceal) from None
+        except (TypeError, ValueError) as error:  # An option that `websockets` does not take.
+            raise type(error)(str(error)) from None
+        _logger.debug("connected to %s", self._base.host)
+        _give_up_when_stuck(opened.transport.get_extra_info("socket"), options)
+        connection = kind(opened, self._dialect, self._base.host, headers)
+        connection.observe(record, self._conversation)
+        return connection
+
+
+class AsyncConnector(_Connector[ServerEvent, ClientEvent]):
+    """What `connect` gives: `async with` opens a session and closes it, `open` opens one.
+
+    Each time is a new session, with a new key where the key is a function. One block at a time.
+    """
+
+    _connection: AsyncConnection[ServerEvent, ClientEvent]
+
+    async def open(self) -> AsyncConnection[ServerEvent, ClientEvent]:
+        """Open a session, which the caller closes.
+
+        Raises:
+            ConnectionSettingsError: The arguments of `connect` do not make a connection.
+            HandshakeRefusedError: The server answered with an HTTP status.
+            ConnectionFailedError: No server was reached.
+        """
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            raise ConnectionSettingsError(
+                "connect needs a running event loop of asyncio; elsewhere, as with trio, use "
+                "connect_sync in a thread"
+            ) from None
+        self._url()  # It is checked before a function for the key is called.
+        headers = await self._handshake_headers_async()
+        record = None
+        if self._record is not None:
+            record = await asyncio.to_thread(self._start_record, headers)
+        try:
+            connection: AsyncConnection[ServerEvent, ClientEvent]
+            connection = await self._open(AsyncConnection, headers, record)
+        except BaseException:
+            if record is not None:
+                record.close()
+            raise
+        return connection
+
+    async def __aenter__(self) -> AsyncConnection[ServerEvent, ClientEvent]:
+        with self._entering():
+            self._connection = await self.open()
+        return self._connection
+
+    async def __aexit__(self, *_: object) -> None:
+        self._is_entered = False
+        await self._connection.close()
+
+
+class Connector(_Connector[ServerEvent, ClientEvent]):
+    """What `connect_sync` gives: `with` opens a session and closes it, `open` opens one.
+
+    Each time is a new session, with a new key where the key is a function. One block at a time.
+    """
+
+    _connection: Connection[ServerEvent, ClientEvent]
+
+    def open(self) -> Connection[ServerEvent, ClientEvent]:
+        """Open a session, which the caller closes.
+
+        Raises:
+            ConnectionSettingsError: The arguments of `connect` do not make a connection.
+            HandshakeRefusedError: The server answered with an HTTP status.
+            ConnectionFailedError: No server was reached.
+        """
+        self._url()  # It is checked before a function for the key is called.
+        headers = self._handshake_headers()
+        record = self._start_record(headers)
+        thread = LoopThread.enter()
+        try:
+            connection: Connection[ServerEvent, ClientEvent]
+            connection = thread.run(self._open(Connection, headers, record), discard=_abort)
+        except BaseException:
+            thread.leave()
+            if record is not None:
+                record.close()
+            raise
+        connection.run_in(thread)
+        return connection
+
+    def __enter__(self) -> Connection[ServerEvent, ClientEvent]:
+        with self._entering():
+            self._connection = self.open()
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        self._is_entered = False
+        self._connection.close()
+
+
+def _abort(connection: Connection[Any, Any]) -> None:
+    connection._socket.abort()  # pyright: ignore[reportPrivateUsage]
+
+
+def _give_up_when_stuck(tcp: socket.socket | None, options: Mapping[str, Any]) -> None:
+    """Set TCP_USER_TIMEOUT: pings cannot detect a peer that has stopped reading.
+
+    By default, the system would go on trying for a quarter of an hour (man 7 tcp).
+    """
+    interval, timeout = options["ping_interval"], options["ping_timeout"]
+    option: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux has it.
+    if tcp is None or option is None or not interval or not timeout:
+        return
+    if tcp.family in (socket.AF_INET, socket.AF_INET6):
+        with suppress(OSError):  # The server may have ended the connection already.
+            tcp.setsockopt(socket.IPPROTO_TCP, option, int((interval + timeout) * 1000))
