@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
-import textwrap
 from collections.abc import Iterator
 from typing import Any
 
 import names
+import operations
+from docstrings import docstring, method_docstring
 from examples import Examples, literal
 from params import Params
+from python_types import PYTHON_TYPES, type_name
 from simplify import simplified
 from spec import (
     REFERENCE,
@@ -19,7 +20,6 @@ from spec import (
     component,
     event_unions,
     members,
-    operations,
     public_schemas,
     reachable,
     references,
@@ -27,15 +27,8 @@ from spec import (
     target,
     walk,
 )
+from spec import operations as spec_operations
 
-LINE_LENGTH = 100
-PYTHON_TYPES = {
-    "string": "str",
-    "integer": "int",
-    "number": "float",
-    "boolean": "bool",
-    "object": "dict[str, Any]",
-}
 BOUNDS = {
     "minimum": "at least",
     "maximum": "at most",
@@ -45,17 +38,12 @@ BOUNDS = {
     "maxItems": "most",
     "pattern": "matches",
 }
-CALL_ARGUMENTS = [
-    ("headers", "Headers to add for this call."),
-    ("timeout", "Seconds that this call may take, instead of the client's."),
-]
-CALL_RAISES = "ApiError: The service answered with an error, or did not answer."
 
 
 def annotated(
     document: dict[str, Any], package: str, recorded: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """A simplified document with the `x-` extensions that the templates use.
+    """Return a simplified document with the `x-` extensions that the templates use.
 
     Args:
         document: A fragment with its overlay.
@@ -68,10 +56,17 @@ def annotated(
     for _place, schema in list(schemas_in(document)):
         _name_enum_values(schema)
     for name, schema in schemas.items():
-        _annotate_schema(name, schema, schemas)
+        _annotate_schema(name, schema)
     _annotate_imports(schemas)
-    for schema in schemas.values():
+    for name, schema in schemas.items():
+        if members(schema):
+            _annotate_union(name, schema, schemas)
         _annotate_enums(schema, schemas)
+        if "properties" in schema:
+            schema["x-fields"] = [
+                _field(child, schemas, is_required=field in schema.get("required", []))
+                for field, child in schema["properties"].items()
+            ]
     _annotate_events(schemas)
     _annotate_builders(schemas)
     _annotate_operations(document)
@@ -98,41 +93,41 @@ def _name_enum_values(schema: dict[str, Any]) -> None:
     schema["x-enum-varnames"] = names.enum_constants(values)
 
 
-def _annotate_schema(name: str, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
+def _annotate_schema(name: str, schema: dict[str, Any]) -> None:
     _annotate_text(schema)
     _annotate_deprecation(schema)
     indent = "" if members(schema) else "    "
     schema["x-docstring"] = docstring(schema["x-text"], indent)
     schema["x-summary"] = schema["x-text"].partition(". ")[0].rstrip(".")
+    schema["x-module"] = names.module_name(name)
+    nullables, limits, enums = [], [], []
     for field, child in schema.get("properties", {}).items():
         _annotate_field(field, child, is_required=field in schema.get("required", []))
-    nullables = [
-        literal(c["x-name"]) for c in schema.get("properties", {}).values() if c["x-nullable"]
-    ]
+        if child["x-nullable"]:
+            nullables.append(literal(child["x-name"]))
+        bounds = _limits(child)
+        if bounds != (None, None):
+            limits.append(f"{(child['x-name'], *bounds)}, ")
+        if "x-enum-name" in child:
+            enums.append(_nested_enum(child))
     if nullables:
         schema["x-nullables"] = ", ".join(nullables)
-    limits = [
-        f"{(child['x-name'], *bounds)}"
-        for child in schema.get("properties", {}).values()
-        if (bounds := _limits(child)) != (None, None)
-    ]
     if limits:
-        schema["x-limits"] = "".join(f"{each}, " for each in limits)
-    if members(schema):
-        _annotate_union(name, schema, schemas)
+        schema["x-limits"] = "".join(limits)
+    schema["x-enums"] = enums
+    schema["x-enum"] = "enum" in schema
 
 
 def _limits(schema: dict[str, Any]) -> tuple[float | None, float | None]:
-    """The least and the most that a number may be, or that a text or a list may hold."""
-    least, most = (
-        next((schema[key] for key in keys if key in schema), None)
-        for keys in (("minimum", "minLength", "minItems"), ("maximum", "maxLength", "maxItems"))
-    )
-    return least, most
+    """Return the minimum and maximum of a number, or of the length of a text or a list."""
+    found = []
+    for keys in (("minimum", "minLength", "minItems"), ("maximum", "maxLength", "maxItems")):
+        found.append(next((schema[key] for key in keys if key in schema), None))
+    return found[0], found[1]
 
 
 def _annotate_deprecation(node: dict[str, Any]) -> None:
-    """What pages and type checkers say of a deprecated class or method."""
+    """Say what pages and type checkers tell of a deprecated class or method."""
     if node.get("deprecated"):
         node["x-advice"] = node.get("x-deprecated", "the service may remove it")
         node["x-deprecated"] = literal(node["x-advice"])
@@ -150,12 +145,12 @@ def _annotate_field(field: str, schema: dict[str, Any], *, is_required: bool) ->
     _annotate_text(schema)
     schema["x-docstring"] = docstring(schema["x-text"], "    ")
     schema["x-name"] = names.field_name(field)
-    each = schema
-    while each:
-        if "x-enum-varnames" in each:
-            schema["x-enum-name"] = each["x-enum-name"] = names.enum_name(field)
-            schema["x-values"] = _named_values(each)
-        each = each.get("items", {})
+    inner = schema
+    while inner:
+        if "x-enum-varnames" in inner:
+            schema["x-enum-name"] = inner["x-enum-name"] = names.enum_name(field)
+            schema["x-values"] = _named_values(inner)
+        inner = inner.get("items", {})
     schema["x-nullable"] = schema.get("nullable", False)
     if schema["x-name"] != field:
         schema["x-alias"] = literal(field)
@@ -163,7 +158,42 @@ def _annotate_field(field: str, schema: dict[str, Any], *, is_required: bool) ->
     # A discriminator is sent even where the schema lets it be left out.
     if len(values) == 1 and (is_required or field == "type"):
         schema["x-constant"] = literal(values[0])
-    schema["x-notes"] = " ".join(f"[{note}]" for note in _notes(field, schema, is_required))
+    schema["x-notes"] = notes(field, schema, is_required)
+
+
+def _nested_enum(schema: dict[str, Any]) -> dict[str, Any]:
+    """Describe the enum class of a field; a constant is a value with a type of its own."""
+    is_constant = "x-constant" in schema
+    return {
+        "name": schema["x-enum-name"],
+        "base": "Constant" if is_constant else "OpenEnum",
+        "final": ": Final" if is_constant else "",
+        "values": schema["x-values"],
+    }
+
+
+def _field(schema: dict[str, Any], schemas: dict[str, Any], *, is_required: bool) -> dict[str, str]:
+    """Write a field as the body of its class has it, and as an argument of the constructor."""
+    kind = type_name(schema, schemas)
+    constant, alias = schema.get("x-constant"), schema.get("x-alias")
+    accepted = schema.get("x-accepts", kind)
+    if constant:
+        annotation, default = f"Annotated[Literal[{constant}], {kind}]", constant
+        argument = f"Literal[{constant}] = ..."
+    elif is_required:
+        null = " | None" if schema["x-nullable"] else ""
+        annotation, default, argument = kind + null, "", accepted + null
+    else:
+        annotation, default, argument = f"{kind} | None", "None", f"{accepted} | None = ..."
+    if alias:
+        default = f"Field(default={default}, alias={alias})" if default else f"Field(alias={alias})"
+    return {
+        "name": schema["x-name"],
+        "annotation": annotation,
+        "default": f" = {default}" if default else "",
+        "argument": argument,
+        "docstring": schema["x-docstring"],
+    }
 
 
 def _annotate_enums(schema: dict[str, Any], schemas: dict[str, Any]) -> None:
@@ -174,10 +204,12 @@ def _annotate_enums(schema: dict[str, Any], schemas: dict[str, Any]) -> None:
         owner, enum = _enum_in(child, "", schemas)
         if not enum or "x-constant" in child:
             continue
+        enum_class = f"{owner}Enum" if members(schemas.get(owner, {})) else owner
+        alias = names.enum_name(field)
         # A module of a recursion may not have what it imports yet.
-        if owner and not schema["x-cyclic"]:
-            kind = f"{owner}Enum" if members(schemas[owner]) else owner
-            aliases.append({"name": names.enum_name(field), "owner": owner, "enum": kind})
+        if owner and not schema["x-cyclic"] and alias != enum_class:
+            module = names.module_name(owner)
+            aliases.append({"name": alias, "module": module, "enum": enum_class})
         if {"type": "string"} not in members(schemas.get(owner, {})):
             child["x-accepts"] = _accepted(child, enum["enum"])
     schema["x-enum-aliases"] = aliases
@@ -187,23 +219,31 @@ def _annotate_enums(schema: dict[str, Any], schemas: dict[str, Any]) -> None:
 def _enum_in(
     schema: dict[str, Any], owner: str, schemas: dict[str, Any]
 ) -> tuple[str, dict[str, Any]]:
-    """The enum that a value may be, and the component that it belongs to, if any."""
+    """Find the enum that a value may be, and the component that it belongs to, if any."""
     name = component(schema)
     if name:
         return _enum_in(schemas[name], name, schemas)
     if "x-enum-varnames" in schema:
         return owner, schema
-    inner = [schema["items"]] if "items" in schema else members(schema)
-    found = (_enum_in(each, owner, schemas) for each in inner)
-    return next((each for each in found if each[1]), ("", {}))
+    for inner in [schema["items"]] if "items" in schema else members(schema):
+        found = _enum_in(inner, owner, schemas)
+        if found[1]:
+            return found
+    return "", {}
 
 
 def _accepted(schema: dict[str, Any], values: list[str]) -> str:
-    """The type of an argument: what the field holds, or one of the strings."""
+    """Return the type of an argument: what the field holds, or one of the strings."""
     if "items" in schema:
         return f"Sequence[{_accepted(schema['items'], values)}]"
     kind = schema.get("x-enum-name") or next(references(schema))
     return f"{kind} | Literal[{', '.join(map(literal, values))}]"
+
+
+def notes(field: str, schema: dict[str, Any], is_required: bool) -> str:
+    """Return what a page notes of a field or an argument."""
+    found = " ".join(f"[{note}]" for note in _notes(field, schema, is_required))
+    return found.replace("|", "\\|")
 
 
 def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[str]:
@@ -219,7 +259,7 @@ def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[st
         yield f"default `{json.dumps(schema['default'])}`"
     for key, word in BOUNDS.items():
         if key in schema:
-            yield f"{word} `{schema[key]}`".replace("|", "\\|")
+            yield f"{word} `{schema[key]}`"
     if schema.get("deprecated"):
         yield "deprecated"
     if "x-alias" in schema:
@@ -230,34 +270,52 @@ def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) 
     """Describe each member: its Python type, its page or enum, and what distinguishes it."""
     described = [_member(name, member, schemas) for member in members(schema)]
     mapping = schema.get("discriminator", {}).get("mapping", {})
+    targets = {value: ref.removeprefix(REFERENCE) for value, ref in mapping.items()}
     for member in described:
-        values = [v for v, ref in mapping.items() if ref == REFERENCE + member.get("ref", "")]
+        values = [value for value, model in targets.items() if model == member.get("ref")]
         if values:
             member["when"] = ", ".join(f"`{value}`" for value in values)
     schema["x-union"] = True
     schema["x-members"] = described
+    kinds = [member["type"] for member in described]
     enums = [member["type"] for member in described if "enum" in member]
     if mapping:
         field = schema["discriminator"]["propertyName"]
-        pairs = [f"{literal(v)}: {ref.removeprefix(REFERENCE)}" for v, ref in mapping.items()]
         schema["x-field"] = field
-        schema["x-annotation"] = f"Discriminator({literal(field)}, {{{', '.join(pairs)}}})"
-    elif enums and "str" in [member["type"] for member in described]:
+        arguments = literal(field)
+        if _constants(schema, field, schemas) != targets:
+            pairs = [f"{literal(value)}: {model}" for value, model in targets.items()]
+            arguments += f", {{{', '.join(pairs)}}}"
+        schema["x-annotation"] = f"Discriminator({arguments})"
+    elif enums and "str" in kinds:
         # Any string is a value of an open enum; "str" is there for type checkers.
         schema["x-annotation"] = enums[0]
     else:
         schema["x-annotation"] = "Lossless()"
 
 
+def _constants(schema: dict[str, Any], field: str, schemas: dict[str, Any]) -> dict[str, str]:
+    """Return the member of each constant of a field, as the package finds them by itself."""
+    found = {}
+    for member in members(schema):
+        name = component(member)
+        model = schemas.get(name, {})
+        if members(model):
+            found |= dict.fromkeys(_constants(model, field, schemas), name)
+        elif "x-constant" in model.get("properties", {}).get(field, {}):
+            found[model["properties"][field]["enum"][0]] = name
+    return found
+
+
 def _member(union: str, schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
-    if "$ref" in schema:
-        model = schema["$ref"].removeprefix(REFERENCE)
+    model = component(schema)
+    if model:
         is_object = "properties" in schemas[model] or "discriminator" in schemas[model]
         return {"type": model, "ref": model, "when": "an object" if is_object else "a string"}
     if "enum" in schema:
         enum = {"name": f"{union}Enum", "values": _named_values(schema)}
         return {"type": enum["name"], "enum": enum, "when": "a string"}
-    if schema.get("type") == "array":
+    if "items" in schema:
         item = _member(union, schema["items"], schemas)
         return {**item, "type": f"list[{item['type']}]", "when": "an array"}
     kind = schema.get("type", "")
@@ -266,7 +324,8 @@ def _member(union: str, schema: dict[str, Any], schemas: dict[str, Any]) -> dict
             f"components.schemas.{union}: a member is neither a reference nor of one type; "
             "make it a component"
         )
-    return {"type": PYTHON_TYPES[kind], "when": f"{'an' if kind[0] in 'io' else 'a'} {kind}"}
+    article = "an" if kind[0] in "io" else "a"
+    return {"type": type_name(schema, schemas), "when": f"{article} {kind}"}
 
 
 def _named_values(schema: dict[str, Any]) -> list[dict[str, str]]:
@@ -279,31 +338,6 @@ def _named_values(schema: dict[str, Any]) -> list[dict[str, str]]:
     ]
 
 
-def docstring(text: str, indent: str) -> str:
-    """Python source of a docstring: one line if it fits, else a summary and a paragraph."""
-    if len(indent) + len(text) + 2 * len('"""') > LINE_LENGTH:
-        summary, _, rest = text.partition(". ")
-        paragraphs = [f"{summary}.", rest] if rest else [text]
-        text = f"\n\n{indent}".join(wrapped(paragraph, indent) for paragraph in paragraphs)
-        text = f"{text}\n{indent}"
-    return _docstring_literal(text)
-
-
-def _docstring_literal(text: str) -> str:
-    # Written by Python itself, which knows when a quote or a backslash needs an escape.
-    return ast.unparse(ast.Module([ast.Expr(ast.Constant(text))], []))
-
-
-def wrapped(text: str, indent: str, first: str = '"""') -> str:
-    """Break a paragraph into lines, all but the first indented; that comes after `first`."""
-    # Only its length counts; no text begins with this character.
-    blank = "\0" * len(first)
-    lines = textwrap.wrap(
-        blank + text, LINE_LENGTH - len(indent), break_long_words=False, break_on_hyphens=False
-    )
-    return f"\n{indent}".join(lines).removeprefix(blank)
-
-
 def _annotate_imports(schemas: dict[str, Any]) -> None:
     """List what the module of each schema imports: before its class, or after, in a recursion."""
     public = public_schemas({"components": {"schemas": schemas}})
@@ -311,8 +345,9 @@ def _annotate_imports(schemas: dict[str, Any]) -> None:
     for name, schema in public.items():
         late = {each for each in uses[name] if name in reachable([each], uses.__getitem__)}
         schema["x-cyclic"] = bool(late)
-        schema["x-late"] = sorted(late - {name}) if "properties" in schema else []
-        schema["x-imports"] = sorted(uses[name] - {*schema["x-late"], name})
+        late = late - {name} if "properties" in schema else set()
+        schema["x-late"] = names.imports(late)
+        schema["x-imports"] = names.imports(uses[name] - late - {name})
 
 
 def _uses(schema: dict[str, Any], schemas: dict[str, Any], public: dict[str, Any]) -> set[str]:
@@ -380,138 +415,27 @@ def _suffix(union: str) -> str:
 
 
 def _annotate_operations(document: dict[str, Any]) -> None:
-    schemas = document["components"]["schemas"]
-    for _place, operation in operations(document):
+    operations.describe(document)
+    for _place, operation in spec_operations(document):
         _annotate_text(operation)
         _annotate_deprecation(operation)
-        _annotate_form(operation, schemas)
-        for status, response in operation["responses"].items():
-            if status.startswith("2"):
-                operation["x-accept"] = ", ".join(response.get("content", ["application/json"]))
-                operation["x-created"] = "Location" in response.get("headers", {})
-                _annotate_result(operation, response.get("content", {}), schemas)
-        _annotate_method(operation, schemas)
+        for argument in operation["x-arguments"]:
+            is_required = argument["is_required"]
+            argument["notes"] = notes(argument["name"], argument["schema"], is_required)
+        _annotate_method(operation)
 
 
-def _annotate_result(
-    operation: dict[str, Any], content: dict[str, Any], schemas: dict[str, Any]
-) -> None:
-    """Say what a method returns: as Python, for the page, and how it is made from the body."""
-    kind, media = next(iter(content.items()), ("", {}))
-    schema = media.get("schema", {})
-    returns = type_name(schema, schemas) if content else "None"
-    if not content:
-        decode = "lambda _: None"
-    elif returns == "str" and "json" not in kind:
-        decode = "bytes.decode"
-    else:
-        decode = f"decoder({returns})"
-    name = next(iter(sorted(references(schema))), None)
-    link = f"**{returns}**".replace("[", "\\[")
-    operation["x-returns"] = returns
-    operation["x-decode"] = decode
-    if name:
-        page = f"[**{name}**]({name}.md)"
-        link = page if returns == name else link.replace(name, f"**{page}**")
-    operation["x-returns-link"] = link
-
-
-def type_name(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
-    """The Python type of an annotated schema, as the generated class names it."""
-    if "allOf" in schema:
-        return type_name(schema["allOf"][0], schemas)
-    if "$ref" in schema:
-        name = str(schema["$ref"]).removeprefix(REFERENCE)
-        found = schemas[name]
-        is_public = "properties" in found or "enum" in found or members(found)
-        return name if is_public else type_name(found, schemas)
-    if "items" in schema:
-        return f"list[{type_name(schema['items'], schemas)}]"
-    if "x-enum-name" in schema:
-        return str(schema["x-enum-name"])
-    values = schema.get("additionalProperties")
-    if isinstance(values, dict) and values:
-        return f"dict[str, {type_name(values, schemas)}]"
-    if schema.get("type") == "object" or values:
-        return "dict[str, Any]"
-    return PYTHON_TYPES.get(schema.get("type", ""), "Any")
-
-
-def _annotate_method(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+def _annotate_method(operation: dict[str, Any]) -> None:
     """Write the docstrings of the two methods that call an operation."""
-    name = names.method_name(operation["operationId"])
-    arguments = [each[:2] for each in parameters(operation, schemas)] + CALL_ARGUMENTS
     returns = [
         response["description"]
         for status, response in operation["responses"].items()
         if status.startswith("2") and "content" in response
     ]
-    operation["x-docstring"] = _method_docstring(
+    arguments = [(argument["name"], argument["text"]) for argument in operation["x-arguments"]]
+    operation["x-docstring"] = method_docstring(
         f"{operation['summary']}.", operation["x-text"], arguments, returns
     )
-    operation["x-docstring-with-http-info"] = _method_docstring(
-        f"Call `{name}` for its status and headers, too.",
-        "",
-        arguments,
-        [f"Status, headers and body, and in `data` what `{name}` returns."],
-    )
-
-
-def parameters(
-    operation: dict[str, Any], schemas: dict[str, Any]
-) -> Iterator[tuple[str, str, dict[str, Any], bool]]:
-    """Each argument of a method: its name, description, schema, and whether it is required."""
-    for each in operation.get("parameters", []):
-        required = each.get("required", False)
-        yield (
-            names.argument_name(each["name"]),
-            each.get("description", ""),
-            each["schema"],
-            required,
-        )
-    body = operation.get("requestBody", {})
-    content = body.get("content", {})
-    if "multipart/form-data" in content:
-        form = target(content["multipart/form-data"]["schema"], schemas)
-        for field, schema in form["properties"].items():
-            required = field in form.get("required", [])
-            yield names.argument_name(field), schema.get("description", ""), schema, required
-    elif "application/json" in content:
-        schema = content["application/json"]["schema"]
-        name = names.snake_case(schema.get("$ref", "body").removeprefix(REFERENCE))
-        yield name, body.get("description", ""), schema, body.get("required", False)
-
-
-def _method_docstring(
-    summary: str, text: str, arguments: list[tuple[str, str]], returns: list[str]
-) -> str:
-    indent, deep = " " * 8, " " * 12
-    sections = [f"{indent}{wrapped(' '.join(text.split()), indent, '')}"] if text else []
-    listed = [
-        deep + wrapped(" ".join(f"{name}: {description}".split()), " " * 16, "")
-        for name, description in arguments
-    ]
-    sections.append("\n".join([f"{indent}Args:", *listed]))
-    if returns:
-        described = wrapped(" ".join(returns[0].split()), deep, "")
-        sections.append(f"{indent}Returns:\n{deep}{described}")
-    sections.append(f"{indent}Raises:\n{deep}{CALL_RAISES}")
-    return _docstring_literal("\n\n".join([summary, *sections]) + f"\n{indent}")
-
-
-def _annotate_form(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """Give each part of a form its media type, and find the one that can also go bare."""
-    content = operation.get("requestBody", {}).get("content", {})
-    form = content.get("multipart/form-data")
-    if not form:
-        return
-    fields = target(form["schema"], schemas)["properties"]
-    for field, schema in fields.items():
-        schema["x-content-type"] = (
-            form.get("encoding", {}).get(field, {}).get("contentType", "text/plain")
-        )
-        if schema["x-content-type"] in content:
-            operation["x-raw"] = schema["x-content-type"]
 
 
 def _annotate_examples(document: dict[str, Any], writer: Examples) -> None:
@@ -519,6 +443,5 @@ def _annotate_examples(document: dict[str, Any], writer: Examples) -> None:
         example = writer.of_schema(name)
         if example:
             schema["x-example"] = example
-    for _place, operation in operations(document):
-        method = names.method_name(operation["operationId"])
-        operation["x-example"] = writer.of_operation(method, operation)
+    for _place, operation in spec_operations(document):
+        operation["x-example"] = writer.of_operation(operation)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import names
+import operations as plans
 from spec import (
     REFERENCE,
     SpecError,
@@ -44,9 +45,6 @@ UNSUPPORTED = {
     "xml": "only JSON is sent",
 }
 KINDS = {"string", "integer", "number", "boolean", "array", "object"}
-PARAMETERS = {"string", "integer", "number", "boolean"}
-BODIES = {"application/json", "multipart/form-data"}
-METHOD_NAMES = {"self", "headers", "timeout", "body", "api_client"}
 MOST_WORDS_IN_SUMMARY = 8
 MOST_SHOWN = 20
 
@@ -254,15 +252,11 @@ def _check_constants(place: str, schema: dict[str, Any]) -> Problems:
 def _check_document(document: dict[str, Any]) -> Problems:
     if not document.get("info", {}).get("description"):
         yield "info", "no description; the index of the pages begins with it"
-    if not document.get("servers"):
-        yield "servers", "no server, to which requests go"
     yield from names.problems(document)
-    yield from _check_arguments(document)
     yield from _check_descriptions(document)
     yield from _check_events(document)
     yield from _check_recursion(document)
-    for place, operation in operations(document):
-        yield from _check_operation(place, operation, document)
+    yield from plans.problems(document)
     for place, operation in webhooks(document):
         content = operation.get("requestBody", {}).get("content", {})
         reference = content.get("application/json", {}).get("schema", {}).get("$ref", "")
@@ -298,7 +292,7 @@ def _described(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
             yield f"{place} {parameter['name']}", parameter
         if "requestBody" in operation:
             yield f"{place} requestBody", operation["requestBody"]
-        for status, response in operation["responses"].items():
+        for status, response in operation.get("responses", {}).items():
             yield f"{place} {status}", response
 
 
@@ -342,100 +336,3 @@ def _always(schema: Any) -> Iterator[str]:
         reference = child.get("$ref") or child.get("allOf", [{}])[0].get("$ref")
         if reference and not child.get("nullable"):
             yield reference.removeprefix(REFERENCE)
-
-
-# Operations
-
-
-def _check_operation(place: str, operation: dict[str, Any], document: dict[str, Any]) -> Problems:
-    if len(operation["tags"]) > 1:
-        yield place, "several tags; the one tag names the API class"
-    if not re.fullmatch("[A-Z][A-Za-z0-9]*", operation["tags"][0]):
-        yield place, f"the tag {operation['tags'][0]!r} is not a class name"
-    for key in ("callbacks", "servers"):
-        if key in operation:
-            yield place, f"`{key}` of an operation is not supported"
-    yield from _check_parameters(place, operation)
-    yield from _check_body(place, operation, document)
-    yield from _check_answers(place, operation, document)
-
-
-def _check_parameters(place: str, operation: dict[str, Any]) -> Problems:
-    for parameter in operation.get("parameters", []):
-        name = parameter["name"]
-        where = f"{place} {name}"
-        schema = parameter.get("schema", {})
-        if parameter["in"] == "cookie":
-            yield where, "cookies are not sent"
-        elif schema.get("type") not in PARAMETERS:
-            yield where, "a parameter is a string, a number or a boolean"
-        if not re.fullmatch(r"[A-Za-z][\w-]*", name):
-            yield where, "no Python name can be made of it"
-
-
-def _check_body(place: str, operation: dict[str, Any], document: dict[str, Any]) -> Problems:
-    content = operation.get("requestBody", {}).get("content", {})
-    where = f"{place} requestBody"
-    if "requestBody" in operation and not BODIES & set(content):
-        allowed = " and ".join(sorted(BODIES))
-        yield where, f"{', '.join(content) or 'nothing'} cannot be sent; only {allowed}"
-    for kind in BODIES & set(content):
-        reference = content[kind].get("schema", {}).get("$ref", "")
-        schema = document["components"]["schemas"].get(reference.removeprefix(REFERENCE), {})
-        if "properties" not in schema:
-            yield where, "only an object that is a component can be sent"
-        elif kind == "multipart/form-data":
-            others = set(content) - {kind}
-            parts = content[kind].get("encoding", {}).values()
-            bare = {part.get("contentType") for part in parts}
-            for other in sorted(others - bare):
-                yield where, f"{other} is the media type of no part of the form"
-        elif len(content) > 1:
-            yield where, "several media types beside application/json"
-
-
-def _check_answers(place: str, operation: dict[str, Any], document: dict[str, Any]) -> Problems:
-    good = [status for status in operation["responses"] if status.startswith("2")]
-    if len(good) != 1 or not re.fullmatch(r"2\d\d", good[0]):
-        yield place, f"has {len(good)} answers of success, {', '.join(good) or 'none'}; write one"
-        return
-    content = operation["responses"][good[0]].get("content", {})
-    where = f"{place} {good[0]}"
-    if any(
-        not re.match(r"application/(.*\+)?json$|text/plain|application/sdp", kind)
-        for kind in content
-    ):
-        yield where, f"{', '.join(content)} cannot be parsed: only JSON and text"
-        return
-    shapes = [each.get("schema", {}) for each in content.values()]
-    if any(shape != shapes[0] for shape in shapes):
-        yield where, "several media types with different schemas"
-    elif shapes:
-        yield from _check_answer(where, shapes[0], document)
-
-
-def _check_answer(place: str, schema: dict[str, Any], document: dict[str, Any]) -> Problems:
-    reference = schema.get("$ref", "").removeprefix(REFERENCE)
-    if reference:
-        if reference not in public_schemas(document):
-            yield place, f"{reference} is not a class; write its type in its place"
-    elif schema.get("type") == "array" and "items" in schema:
-        yield from _check_answer(place, schema["items"], document)
-    elif isinstance(schema.get("additionalProperties"), dict):
-        yield from _check_answer(place, schema["additionalProperties"], document)
-    elif "properties" in schema or members(schema):
-        yield place, f"an object or union has no name here: {COMPONENT}"
-    elif "enum" in schema:
-        yield place, f"an enum has no name here: {COMPONENT}"
-
-
-def _check_arguments(document: dict[str, Any]) -> Problems:
-    for place, operation in operations(document):
-        body = operation.get("requestBody", {}).get("content", {})
-        schema = body.get("application/json", {}).get("schema", {}).get("$ref", "")
-        taken = {*METHOD_NAMES, names.snake_case(schema.removeprefix(REFERENCE))}
-        for parameter in operation.get("parameters", []):
-            name = names.argument_name(parameter["name"])
-            if name in taken:
-                yield place, f"an argument cannot be called {name}"
-            taken.add(name)

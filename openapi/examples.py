@@ -64,23 +64,17 @@ class Examples:
             return self._union(name)
         return None
 
-    def of_operation(self, method: str, operation: dict[str, Any]) -> str:
-        """A program that calls `method`; it needs a server."""
-        api = f"{operation['tags'][0]}Api"
+    def of_operation(self, operation: dict[str, Any]) -> str:
+        """A program that calls the method of an operation; it needs a server."""
+        api, method = operation["x-api"], operation["x-method"]
         instance = Instance(self.schemas)
-        arguments = [
-            instance.expression(parameter["schema"], parameter["name"])
-            for parameter in operation.get("parameters", [])
-            if parameter.get("required")
-        ]
-        content = operation.get("requestBody", {}).get("content", {})
-        if "application/json" in content:
-            arguments.append(instance.expression(content["application/json"]["schema"], ""))
-        if "multipart/form-data" in content:
-            name = content["multipart/form-data"]["schema"]["$ref"].removeprefix(REFERENCE)
-            properties = self.schemas[name]["properties"]
-            required = self.schemas[name]["required"]
-            arguments += [f"{f}={instance.expression(properties[f], f)}" for f in required]
+        arguments = []
+        for argument in operation["x-arguments"]:
+            name, is_body = argument["name"], argument["in"] == "body"
+            if argument["is_required"] or is_body:
+                value = instance.expression(argument["schema"], argument["wire"])
+                is_positional = argument["is_required"] and argument["in"] != "part"
+                arguments.append(value if is_positional else f"{name}={value}")
         if operation["x-returns"] == "None":
             method += "_with_http_info"
         call = f"{api}(client).{method}({', '.join(arguments)})"
@@ -100,7 +94,7 @@ class Examples:
         """What the example of an operation prints: how it is reached, and what it is if known."""
         name = operation["x-returns"]
         if name == "None":
-            return ".status_code", next(iter(operation["responses"]))
+            return ".status_code", operation["x-status"]
         if operation["x-created"]:
             return ".id", None
         if "properties" not in self.schemas.get(name, {}):

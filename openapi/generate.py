@@ -153,19 +153,27 @@ def configure(protocol: Protocol) -> str:
     """Write what the generator reads; returns the path of its configuration."""
     # JSON is YAML, and the generator wants that ending.
     document = BUILD / f"{protocol.name}.yaml"
-    document.write_text(json.dumps(protocol.document, indent=1), "utf-8")
+    document.write_text(json.dumps(digest(protocol.document), indent=1), "utf-8")
     made = BUILD / protocol.name
     made.mkdir()
     shutil.copy(IGNORE, made)
     config = spec.load(CONFIG)
     config |= {"inputSpec": str(document), "outputDir": str(made), "packageName": protocol.module}
-    config["additionalProperties"]["specName"] = str(protocol.fragment)
+    has_client = "x-host" in protocol.document
+    config["additionalProperties"] |= {
+        "specName": str(protocol.fragment),
+        "hostText": protocol.document["x-page-host"],
+        "clientPackage": protocol.module if has_client else f"{PACKAGE}.http",
+    }
     schemas = protocol.document["components"]["schemas"]
-    has_events = bool(spec.event_unions(schemas))
-    has_builders = any("x-builders" in schema for schema in schemas.values())
-    is_sent = "x-params" in protocol.document
-    modules = {"events": has_events, "connections": has_events, "params": is_sent}
-    modules |= {"build": has_builders}
+    config["modelNameMappings"] = {name: name for name in schemas}
+    modules = {
+        "events": any("x-parses" in schema for schema in schemas.values()),
+        "connections": any("x-connection" in schema for schema in schemas.values()),
+        "params": "x-params" in protocol.document,
+        "build": any("x-builders" in schema for schema in schemas.values()),
+        "client": has_client,
+    }
     for module, is_needed in modules.items():
         config["files"][f"{module}.mustache"]["folder"] = str(protocol.package)
         if not is_needed:
@@ -173,6 +181,49 @@ def configure(protocol: Protocol) -> str:
     written = BUILD / f"{protocol.name}.config.yaml"
     written.write_text(json.dumps(config), "utf-8")
     return str(written)
+
+
+def digest(document: dict[str, Any]) -> dict[str, Any]:
+    """Return an annotated document as templates see it: names and extensions alone.
+
+    What the generator would read of schemas, and name or type in its own way, is left out.
+    """
+    schemas = {}
+    for name, schema in spec.public_schemas(document).items():
+        fields = schema.get("properties", {})
+        # Without a property it would get no file.
+        properties = {
+            child["x-name"]: {"type": "string", **extensions(child)} for child in fields.values()
+        }
+        schemas[name] = {
+            "type": "object",
+            "properties": properties or {"value": {"type": "string"}},
+            **extensions(schema),
+        }
+    paths: dict[str, Any] = {}
+    for place, operation in spec.operations(document):
+        method = place.partition(" ")[0].lower()
+        paths[f"/{len(paths)}"] = {
+            method: {
+                "operationId": operation["x-method"],
+                "tags": [operation["x-api"].removesuffix("Api")],
+                "summary": operation["summary"],
+                "responses": {"default": {"description": ""}},
+                **extensions(operation),
+            }
+        }
+    return {
+        "openapi": "3.0.3",
+        "info": document["info"],
+        "paths": paths,
+        "components": {"schemas": schemas},
+        **extensions(document),
+    }
+
+
+def extensions(node: dict[str, Any]) -> dict[str, Any]:
+    """Return the extensions of a node."""
+    return {key: value for key, value in node.items() if key.startswith("x-")}
 
 
 def collect(protocol: Protocol) -> None:

@@ -115,8 +115,7 @@ def _endpoints(document: dict[str, Any]) -> Iterator[str]:
     if found:
         yield "## HTTP endpoints\n"
     for place, operation in found:
-        method = re.sub(r"\W", "_", operation["operationId"])
-        page = f"{operation['tags'][0]}Api.md#{method}"
+        page = f"{operation['x-api']}.md#{operation['x-method']}"
         yield f"- [`{place}`]({page}): {operation['summary']}"
 
 

@@ -86,6 +86,11 @@ def module_name(class_name: str) -> str:
     return snake_case(class_name)
 
 
+def imports(classes: Iterable[str]) -> list[dict[str, str]]:
+    """Return classes with their modules, as templates import them."""
+    return [{"module": module_name(name), "name": name} for name in sorted(classes)]
+
+
 def enum_name(property_name: str) -> str:
     """Return the enum that is nested in a model for one of its properties."""
     return "".join(word[:1].upper() + word[1:] for word in _words(property_name)) + "Enum"
@@ -128,7 +133,9 @@ def _check_classes(document: dict[str, Any]) -> Problems:
     for name, schema in schemas.items():
         if isinstance(schema, dict) and any("enum" in member for member in members(schema)):
             enums[f"{name}Enum"] = name
-    apis = {api_name(tag) for _, operation in operations(document) for tag in operation["tags"][:1]}
+    apis = set()
+    for _place, operation in operations(document):
+        apis |= {api_name(tag) for tag in operation.get("tags", [])[:1]}
     taken = {*shared.__all__, *MODULE_NAMES, *apis, *(f"Async{api}" for api in apis)}
     alike: dict[str, str] = {}
     for name, schema in schemas.items():
@@ -153,6 +160,10 @@ def _check_methods(document: dict[str, Any]) -> Problems:
     tags: dict[str, str] = {}
     methods: dict[tuple[str, str], str] = {}
     for place, operation in operations(document):
+        missing = [key for key in ("tags", "operationId") if not operation.get(key)]
+        if missing:
+            yield place, f"no {missing[0]}; they name its class and its method"
+            continue
         tag = operation["tags"][0]
         api = api_name(tag)
         method = method_name(operation["operationId"])

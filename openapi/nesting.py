@@ -57,8 +57,7 @@ class Nesting:
 
     def _follow_operations(self, document: dict[str, Any]) -> None:
         for place, operation in operations(document):
-            method = re.sub(r"\W", "_", operation["operationId"])
-            link = f"[`{place}`]({operation['tags'][0]}Api.md#{method})"
+            link = f"[`{place}`]({operation['x-api']}.md#{operation['x-method']})"
             sides = [(operation.get("requestBody", {}), True)]
             for response in operation["responses"].values():
                 sides.append((response, False))

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from annotate import parameters, type_name
 from nesting import Nesting
+from python_types import type_name
 from spec import (
     REFERENCE,
     event_unions,
@@ -203,27 +203,22 @@ class _Pages:
     def _operation(self, operation: dict[str, Any]) -> None:
         operation["x-page-parameters"] = list(self._parameters(operation))
         operation["x-page-text"] = self.links.linked(operation["x-text"], "")
-        for status, response in operation["responses"].items():
-            if status.startswith("2"):
-                operation["x-page-status"] = status
-                operation["x-page-result"] = self.links.linked(
-                    " ".join(response["description"].split()), ""
-                )
-        guides = self.guides.get(f"{operation['tags'][0]}Api")
+        operation["x-page-status"] = operation["x-status"]
+        operation["x-page-result"] = self.links.linked(operation["x-status-text"], "")
+        guides = self.guides.get(operation["x-api"])
         if guides:
             operation["x-page-guides"] = ", ".join(guides)
         if "x-wire" in operation:
             operation["x-page-wire"] = " ".join(self._wire(operation, ""))
 
     def _parameters(self, operation: dict[str, Any]) -> Iterator[dict[str, str]]:
-        for name, description, schema, is_required in parameters(operation, self.schemas):
-            page = page_of(schema, self.public)
-            notes = "" if is_required else "[optional]"
+        for argument in operation["x-arguments"]:
+            page = page_of(argument["schema"], self.public)
             yield {
-                "name": breakable(name),
-                "type": self._type_cell(type_name(schema, self.schemas), page),
-                "text": self.links.linked(" ".join(description.split()), "").replace("|", "\\|"),
-                "notes": notes,
+                "name": breakable(argument["name"]),
+                "type": self._type_cell(type_name(argument["schema"], self.schemas), page),
+                "text": self.links.linked(argument["text"], "").replace("|", "\\|"),
+                "notes": argument["notes"],
             }
 
 
@@ -312,10 +307,9 @@ class Users:
             for used in self._references(members(schema)):
                 self.unions[used].append(name)
         for place, operation in operations(document):
-            page = f"{operation['tags'][0]}Api.md"
-            method = re.sub(r"\W", "_", operation["operationId"])
+            link = f"[`{place}`]({operation['x-api']}.md#{operation['x-method']})"
             for used in self._references(operation):
-                self.calls[used].append(f"[`{place}`]({page}#{method})")
+                self.calls[used].append(link)
 
     def _references(self, node: Any) -> list[str]:
         """The classes that a node refers to, each once. A plain map counts for its values."""

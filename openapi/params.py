@@ -77,9 +77,9 @@ class Params:
         if not all(map(_is_plain, keys)):
             pairs = ", ".join(f"{literal(key)}: {literal(kind)}" for key, kind in keys.items())
             return f'{name}Param = TypedDict("{name}Param", {{{pairs}}}, total=False)'
-        lines = [f"class {name}Param(TypedDict, total=False):", f"    {schema['x-docstring']}", ""]
+        lines = [f"class {name}Param(TypedDict, total=False):", f"    {schema['x-docstring']}"]
         for key, kind in keys.items():
-            lines += [f"    {key}: {kind}", f"    {schema['properties'][key]['x-docstring']}"]
+            lines += ["", f"    {key}: {kind}", f"    {schema['properties'][key]['x-docstring']}"]
         return "\n".join(lines)
 
     def _alias(self, name: str) -> str:

@@ -22,6 +22,7 @@ __all__ = [
     "Headers",
     "HiddenKey",
     "Key",
+    "account_headers",
     "as_mapping",
     "awaited",
     "called",
@@ -130,11 +131,11 @@ def as_mapping(what: str, values: Mapping[str, str] | None) -> dict[str, str]:
     return copy
 
 
-def account_headers() -> dict[str, str]:
+def account_headers(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the headers of the organization and project that the environment names."""
     headers = dict[str, str]()
     for header, variable in _ACCOUNT_HEADERS.items():
-        value = os.environ.get(variable)
+        value = environment.get(variable)
         if value:
             headers[header] = value
     return headers
@@ -270,7 +271,7 @@ class BaseUrl:
         url = urlunsplit(self._parts._replace(path=path, query=urlencode(query)))
         return BaseUrl(url, self._schemes, self._secure)
 
-    def join(self, path: str, query: Mapping[str, str]) -> str:
+    def join(self, path: str, query: Mapping[str, str | list[str]]) -> str:
         """Append a path and a query, which wins over the URL's own parameters of the same name.
 
         The part of `path` that the URL ends in already is not repeated.
@@ -279,7 +280,7 @@ class BaseUrl:
         if path.startswith(_REALTIME_PATH):
             base = base.removesuffix(_REALTIME_PATH)
         kept = urlencode([(name, value) for name, value in self._own_query() if name not in query])
-        added = urlencode(query)
+        added = urlencode(query, doseq=True)
         netloc = self._parts.netloc.rpartition("@")[2]
         joined_query = "&".join(filter(None, [kept, added]))
         return urlunsplit((self.scheme, netloc, base + path, joined_query, ""))
@@ -343,7 +344,7 @@ class BaseUrl:
             own: The caller's headers, which win.
             others: What else is sent, as names and values.
         """
-        headers = Headers({**account_headers(), **defaults}, self.secrets(others))
+        headers = Headers(defaults, self.secrets(others))
         headers = headers.replaced_by(credential.headers(key))
         if self.has_user:
             pair = (self._parts.username, self._parts.password)

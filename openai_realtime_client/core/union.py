@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from openai_realtime_client.core.json_types import is_object
-from openai_realtime_client.core.model import AS_HELD, UnknownModel, lossless
+from openai_realtime_client.core.model import AS_HELD, RealtimeModel, UnknownModel, lossless
 
 __all__ = ["Discriminator", "Lossless"]
 
@@ -27,23 +27,25 @@ class Lossless:
 
 @dataclass(frozen=True, eq=False)
 class Discriminator:
-    """Annotation of a union: `Annotated[A | B | UnknownModel, Discriminator("type", {"a": A})]`.
+    """Annotation of a union: `Annotated[A | B | UnknownModel, Discriminator("type")]`.
 
-    `field` is the discriminator, `members` the member of each of its values. The member is found
-    by that value alone, in one pass. Members that are not objects are tried before. An object
-    with a value outside `members`, or none, becomes the union's `UnknownModel`; one whose value is
-    known but whose fields do not fit is an error, never a wrong sibling.
+    `field` is the discriminator, `members` the member of each of its values, by default that whose
+    constant it is. The member is found by that value alone, in one pass. Members that are not
+    objects are tried before. An object with another value, or none, becomes the union's
+    `UnknownModel`; one whose value is known but whose fields do not fit is an error, never a wrong
+    sibling.
     """
 
     field: str
-    members: dict[str, Any]
+    members: dict[str, Any] | None = None
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        by_value = {k: handler.generate_schema(member) for k, member in self.members.items()}
-        by_class = {each: handler.generate_schema(each) for each in _classes(self.members.values())}
         field = self.field
+        members = _by_constant(source, field) if self.members is None else self.members
+        by_value = {value: handler.generate_schema(member) for value, member in members.items()}
+        by_class = {each: handler.generate_schema(each) for each in _classes(members.values())}
 
         # An instance is found by its class: pydantic's way to read its `type` takes far longer.
         def tag(value: Any) -> Any:
@@ -61,8 +63,8 @@ class Discriminator:
         unknown: list[CoreSchema] = []
         for member in get_args(source):
             if isinstance(member, type) and issubclass(member, UnknownModel):
-                unknown.append(self._guard(handler.generate_schema(member)))
-            elif member not in self.members.values():
+                unknown.append(self._guard(members, handler.generate_schema(member)))
+            elif member not in members.values():
                 plain.append(lossless(handler.generate_schema(member)))
         if not plain and not unknown:
             return tagged
@@ -73,14 +75,28 @@ class Discriminator:
             serialization=None if plain else AS_HELD,
         )
 
-    def _guard(self, unknown: CoreSchema) -> CoreSchema:
+    def _guard(self, members: Mapping[str, Any], unknown: CoreSchema) -> CoreSchema:
         def refuse_known(value: Any) -> Any:
             tag = value.get(self.field) if is_object(value) else None
-            if isinstance(tag, str) and tag in self.members:
+            if isinstance(tag, str) and tag in members:
                 raise PydanticCustomError("known_tag", "the member exists")
             return value
 
         return core_schema.no_info_before_validator_function(refuse_known, unknown)
+
+
+def _by_constant(union: Any, field: str) -> dict[str, Any]:
+    """Return the member of each constant that a field has, also in unions that are members."""
+    found: dict[str, Any] = {}
+    for member in get_args(union):
+        origin = get_origin(member)
+        if origin is Annotated:
+            found |= dict.fromkeys(_by_constant(get_args(member)[0], field), member)
+        elif origin is None and issubclass(member, RealtimeModel):
+            for name, info in member.model_fields.items():
+                if field in (name, info.alias) and isinstance(info.default, str):
+                    found[info.default] = member
+    return found
 
 
 def _classes(members: Iterable[Any]) -> Iterator[type]:

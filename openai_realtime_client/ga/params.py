@@ -130,6 +130,7 @@ class RealtimeConversationItemMessageSystemContentParam(TypedDict, total=False):
 
     type: Literal["input_text"]
     """Kind of the part, always `input_text`."""
+
     text: str
     """The text of the part."""
 
@@ -146,13 +147,16 @@ class RealtimeConversationItemMessageSystemParam(TypedDict, total=False):
 
     The client may choose it when creating the item; otherwise the server assigns one.
     """
+
     object: Literal["realtime.item"] | models.RealtimeConversationItemMessageSystem.ObjectEnum
     """Object kind, always `realtime.item`.
 
     Clients need not send it and the server does not always include it.
     """
+
     type: Required[Literal["message"]]
     """Item type, always `message`."""
+
     status: (
         Literal["completed", "incomplete", "in_progress"]
         | models.RealtimeConversationItemMessageSystem.StatusEnum
@@ -161,8 +165,10 @@ class RealtimeConversationItemMessageSystemParam(TypedDict, total=False):
 
     It has no effect when sent by a client.
     """
+
     role: Required[Literal["system"]]
     """Author of the message, always `system`."""
+
     content: Required[Sequence[RealtimeConversationItemMessageSystemContentParam]]
     """Parts of the message, all of type `input_text`."""
 
@@ -177,16 +183,20 @@ class RealtimeConversationItemMessageUserContentParam(TypedDict, total=False):
     """Kind of the part: `input_text` for text, `input_audio` for speech, `input_image` for a
     picture.
     """
+
     text: str
     """The text. Present for `input_text`."""
+
     audio: str
     """Speech in the session's input format (16-bit PCM at 24 kHz, mono, unless changed), encoded as
     base64.
 
     For `input_audio`; events usually leave it out, and `conversation.item.retrieved` returns it.
     """
+
     image_url: str
     """The image as a `data:` URL with base64 content, in PNG or JPEG. For `input_image`."""
+
     detail: (
         Literal["auto", "low", "high"]
         | models.RealtimeConversationItemMessageUserContent.DetailEnum
@@ -196,6 +206,7 @@ class RealtimeConversationItemMessageUserContentParam(TypedDict, total=False):
     `low` is cheaper, `high` shows more, and the default `auto` currently amounts to `high`. For
     `input_image`.
     """
+
     transcript: str | None
     """Text of the speech, for `input_audio`.
 
@@ -215,13 +226,16 @@ class RealtimeConversationItemMessageUserParam(TypedDict, total=False):
 
     The client may choose it when creating the item; otherwise the server assigns one.
     """
+
     object: Literal["realtime.item"] | models.RealtimeConversationItemMessageUser.ObjectEnum
     """Object kind, always `realtime.item`.
 
     Clients need not send it and the server does not always include it.
     """
+
     type: Required[Literal["message"]]
     """Item type, always `message`."""
+
     status: (
         Literal["completed", "incomplete", "in_progress"]
         | models.RealtimeConversationItemMessageUser.StatusEnum
@@ -230,8 +244,10 @@ class RealtimeConversationItemMessageUserParam(TypedDict, total=False):
 
     It has no effect when sent by a client.
     """
+
     role: Required[Literal["user"]]
     """Author of the message, always `user`."""
+
     content: Required[Sequence[RealtimeConversationItemMessageUserContentParam]]
     """Parts of the message: text, audio and images, in any mix."""
 
@@ -250,13 +266,16 @@ class RealtimeConversationItemMessageAssistantContentParam(TypedDict, total=Fals
 
     Servers also send the older names `text` and `audio`.
     """
+
     text: str
     """Text of the part. Present for `output_text`."""
+
     audio: str
     """Speech in the session's output format, encoded as base64.
 
     Usually absent, since audio travels in `response.output_audio.delta` events.
     """
+
     transcript: str
     """Words of the speech as text. Present for `output_audio`."""
 
@@ -273,13 +292,16 @@ class RealtimeConversationItemMessageAssistantParam(TypedDict, total=False):
 
     The client may choose it when creating the item; otherwise the server assigns one.
     """
+
     object: Literal["realtime.item"] | models.RealtimeConversationItemMessageAssistant.ObjectEnum
     """Object kind, always `realtime.item`.
 
     Clients need not send it and the server does not always include it.
     """
+
     type: Required[Literal["message"]]
     """Item type, always `message`."""
+
     status: (
         Literal["completed", "incomplete", "in_progress"]
         | models.RealtimeConversationItemMessageAssistant.StatusEnum
@@ -289,13 +311,16 @@ class RealtimeConversationItemMessageAssistantParam(TypedDict, total=False):
     It is `in_progress` while being generated, and `incomplete` if cut short, for example by an
     interruption.
     """
+
     role: Required[Literal["assistant"]]
     """Author of the message, always `assistant`."""
+
     content: Required[Sequence[RealtimeConversationItemMessageAssistantContentParam]]
     """Parts of the message: text, or audio with its transcript.
 
     Empty while the message is starting.
     """
+
     phase: str
     """Which part of the model's work the message belongs to, such as `final_answer`.
 
@@ -315,13 +340,16 @@ class RealtimeConversationItemFunctionCallParam(TypedDict, total=False):
 
     The client may choose it when creating the item; otherwise the server assigns one.
     """
+
     object: Literal["realtime.item"] | models.RealtimeConversationItemFunctionCall.ObjectEnum
     """Object kind, always `realtime.item`.
 
     Clients need not send it and the server does not always include it.
     """
+
     type: Required[Literal["function_call"]]
     """Item type, always `function_call`."""
+
     status: (
         Literal["completed", "incomplete", "in_progress"]
         | models.RealtimeConversationItemFunctionCall.StatusEnum
@@ -331,10 +359,13 @@ class RealtimeConversationItemFunctionCallParam(TypedDict, total=False):
     It is `in_progress` while the arguments stream in, and `incomplete` if the response ended
     early.
     """
+
     call_id: str
     """Id of this call, which the matching output repeats. Distinct from the item's `id`."""
+
     name: Required[str]
     """Name of the function to call."""
+
     arguments: Required[str]
     """Arguments of the call, as a JSON object encoded in a string.
 
@@ -354,13 +385,16 @@ class RealtimeConversationItemFunctionCallOutputParam(TypedDict, total=False):
 
     The client may choose it when creating the item; otherwise the server assigns one.
     """
+
     object: Literal["realtime.item"] | models.RealtimeConversationItemFunctionCallOutput.ObjectEnum
     """Object kind, always `realtime.item`.
 
     Clients need not send it and the server does not always include it.
     """
+
     type: Required[Literal["function_call_output"]]
     """Item type, always `function_call_output`."""
+
     status: (
         Literal["completed", "incomplete", "in_progress"]
         | models.RealtimeConversationItemFunctionCallOutput.StatusEnum
@@ -369,8 +403,10 @@ class RealtimeConversationItemFunctionCallOutputParam(TypedDict, total=False):
 
     It has no effect when sent by a client.
     """
+
     call_id: Required[str]
     """Id of the call being answered, taken from the `function_call` item."""
+
     output: Required[str]
     """Result of the function as free text.
 
@@ -386,12 +422,16 @@ class RealtimeMCPApprovalResponseParam(TypedDict, total=False):
 
     type: Required[Literal["mcp_approval_response"]]
     """Item type, always `mcp_approval_response`."""
+
     id: Required[str]
     """Id of this answer, unique in the conversation."""
+
     approval_request_id: Required[str]
     """Id of the `mcp_approval_request` item being answered."""
+
     approve: Required[bool]
     """Whether the call may go ahead. `true` lets it run, `false` refuses it."""
+
     reason: str | None
     """Why the client decided so. `null` or absent if it gives no reason."""
 
@@ -404,10 +444,13 @@ class MCPListToolsToolParam(TypedDict, total=False):
 
     name: Required[str]
     """Name under which the MCP server offers the tool."""
+
     description: str | None
     """What the tool does, in the MCP server's words. `null` or absent if the server gives none."""
+
     input_schema: Required[Mapping[str, Any]]
     """JSON Schema of the tool's arguments."""
+
     annotations: Mapping[str, Any] | None
     """Hints the MCP server attaches to the tool, such as `readOnlyHint`.
 
@@ -424,10 +467,13 @@ class RealtimeMCPListToolsParam(TypedDict, total=False):
 
     type: Required[Literal["mcp_list_tools"]]
     """Item type, always `mcp_list_tools`."""
+
     id: str
     """Id of the item, unique in the conversation."""
+
     server_label: Required[str]
     """Label of the MCP server that was asked."""
+
     tools: Required[Sequence[MCPListToolsToolParam]]
     """The tools on offer. Empty while the list is being fetched, or if there are none."""
 
@@ -440,8 +486,10 @@ class RealtimeMCPProtocolErrorParam(TypedDict, total=False):
 
     type: Required[Literal["protocol_error"]]
     """Error kind, always `protocol_error`."""
+
     code: Required[int]
     """Error code the MCP server reports."""
+
     message: Required[str]
     """What went wrong, in words."""
 
@@ -451,6 +499,7 @@ class RealtimeMCPToolExecutionErrorParam(TypedDict, total=False):
 
     type: Required[Literal["tool_execution_error"]]
     """Error kind, always `tool_execution_error`."""
+
     message: Required[str]
     """What went wrong, in words."""
 
@@ -463,8 +512,10 @@ class RealtimeMCPHTTPErrorParam(TypedDict, total=False):
 
     type: Required[Literal["http_error"]]
     """Error kind, always `http_error`."""
+
     code: Required[int]
     """HTTP status code."""
+
     message: Required[str]
     """What went wrong, in words."""
 
@@ -478,21 +529,28 @@ class RealtimeMCPToolCallParam(TypedDict, total=False):
 
     type: Required[Literal["mcp_call"]]
     """Item type, always `mcp_call`."""
+
     id: Required[str]
     """Id of the call, assigned by the server."""
+
     server_label: Required[str]
     """Label of the MCP server that runs the tool."""
+
     name: Required[str]
     """Name of the tool called."""
+
     arguments: Required[str]
     """Arguments passed to the tool, as JSON encoded in a string."""
+
     approval_request_id: str | None
     """Id of the approval request that preceded the call.
 
     `null` or absent if no approval was needed.
     """
+
     output: str | None
     """Result of the tool as text. `null` or absent while the call runs or if it failed."""
+
     error: RealtimeMCPToolCallErrorParam | None
     """Why the call failed. `null` or absent if it did not."""
 
@@ -506,12 +564,16 @@ class RealtimeMCPApprovalRequestParam(TypedDict, total=False):
 
     type: Required[Literal["mcp_approval_request"]]
     """Item type, always `mcp_approval_request`."""
+
     id: Required[str]
     """Id of the request, assigned by the server. The answer repeats it as `approval_request_id`."""
+
     server_label: Required[str]
     """Label of the MCP server that offers the tool."""
+
     name: Required[str]
     """Name of the tool the model wants to call."""
+
     arguments: Required[str]
     """Arguments the model wants to pass, as JSON encoded in a string."""
 
@@ -526,14 +588,17 @@ class RealtimeClientEventConversationItemCreateParam(TypedDict, total=False):
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["conversation.item.create"]]
     """Event type, always `conversation.item.create`."""
+
     previous_item_id: str | None
     """Id of the item after which the new one goes.
 
     When left out, the item is appended; `root` puts it at the very beginning. An unknown id
     leads to an error and nothing is added.
     """
+
     item: Required[RealtimeConversationItemParam]
     """The item to add. Its `id` may be chosen by the client; otherwise the server assigns one."""
 
@@ -546,8 +611,10 @@ class RealtimeClientEventConversationItemDeleteParam(TypedDict, total=False):
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["conversation.item.delete"]]
     """Event type, always `conversation.item.delete`."""
+
     item_id: Required[str]
     """Id of the item to remove."""
 
@@ -561,8 +628,10 @@ class RealtimeClientEventConversationItemRetrieveParam(TypedDict, total=False):
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["conversation.item.retrieve"]]
     """Event type, always `conversation.item.retrieve`."""
+
     item_id: Required[str]
     """Id of the item to fetch."""
 
@@ -577,12 +646,16 @@ class RealtimeClientEventConversationItemTruncateParam(TypedDict, total=False):
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["conversation.item.truncate"]]
     """Event type, always `conversation.item.truncate`."""
+
     item_id: Required[str]
     """Id of the assistant message to shorten. Other kinds of items cannot be truncated."""
+
     content_index: Required[int]
     """Position of the audio part in the message's `content`. Use 0."""
+
     audio_end_ms: Required[int]
     """How much of the audio to keep, in milliseconds from its start.
 
@@ -600,8 +673,10 @@ class RealtimeClientEventInputAudioBufferAppendParam(TypedDict, total=False):
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["input_audio_buffer.append"]]
     """Event type, always `input_audio_buffer.append`."""
+
     audio: Required[str]
     """Audio in the session's input format, without any file header, encoded as base64.
 
@@ -617,6 +692,7 @@ class RealtimeClientEventInputAudioBufferClearParam(TypedDict, total=False):
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["input_audio_buffer.clear"]]
     """Event type, always `input_audio_buffer.clear`."""
 
@@ -631,6 +707,7 @@ class RealtimeClientEventOutputAudioBufferClearParam(TypedDict, total=False):
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["output_audio_buffer.clear"]]
     """Event type, always `output_audio_buffer.clear`."""
 
@@ -645,6 +722,7 @@ class RealtimeClientEventInputAudioBufferCommitParam(TypedDict, total=False):
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["input_audio_buffer.commit"]]
     """Event type, always `input_audio_buffer.commit`."""
 
@@ -658,8 +736,10 @@ class RealtimeClientEventResponseCancelParam(TypedDict, total=False):
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["response.cancel"]]
     """Event type, always `response.cancel`."""
+
     response_id: str | None
     """Id of the response to stop.
 
@@ -675,6 +755,7 @@ class RealtimeAudioFormatsPcmParam(TypedDict, total=False):
 
     type: Required[Literal["audio/pcm"]]
     """Format name, always `audio/pcm`."""
+
     rate: int
     """Sample rate in Hz, always 24000."""
 
@@ -716,6 +797,7 @@ class RealtimeResponseCreateParamsAudioOutputParam(TypedDict, total=False):
 
     format: RealtimeAudioFormatsParam | None
     """Encoding wanted for the audio in `response.output_audio.delta` events."""
+
     voice: VoiceIdsOrCustomVoiceParam | None
     """Voice that speaks: a built-in name or a custom voice.
 
@@ -738,13 +820,16 @@ class RealtimeFunctionToolParam(TypedDict, total=False):
 
     type: Required[Literal["function"]]
     """Tool type, always `function`."""
+
     name: str
     """Name by which the model calls the function."""
+
     description: str | None
     """Purpose of the function, and advice for the model on using it.
 
     `null` or absent if there is none.
     """
+
     parameters: Mapping[str, Any]
     """JSON Schema of the function's arguments."""
 
@@ -757,6 +842,7 @@ class MCPToolFilterParam(TypedDict, total=False):
 
     tool_names: list[str]
     """Names of the tools to select."""
+
     read_only: bool
     """Whether to select tools that change nothing.
 
@@ -772,6 +858,7 @@ class MCPToolRequireApprovalConfigurationParam(TypedDict, total=False):
 
     always: MCPToolFilterParam
     """Tools whose calls always wait for an `mcp_approval_response` from the client."""
+
     never: MCPToolFilterParam
     """Tools that run without asking the client."""
 
@@ -786,13 +873,16 @@ class MCPToolParam(TypedDict, total=False):
 
     type: Required[Literal["mcp"]]
     """Tool type, always `mcp`."""
+
     server_label: Required[str]
     """Name of this server within the session, chosen by the client.
 
     MCP items and `tool_choice` refer to the server by it.
     """
+
     server_url: str
     """Address of the MCP server. Required unless `connector_id` or `tunnel_id` is given."""
+
     connector_id: (
         Literal[
             "connector_dropbox",
@@ -814,29 +904,35 @@ class MCPToolParam(TypedDict, total=False):
     `authorization`. Deprecated for models released after 1 September 2026: use `server_url` or
     `tunnel_id` with them.
     """
+
     tunnel_id: str
     """Id of a secure MCP tunnel to a server in a private network, in the form `tunnel_` and 32
     lowercase letters or digits.
 
     Takes the place of `server_url` and `connector_id`.
     """
+
     authorization: str
     """OAuth access token sent to the MCP server or connector.
 
     The application runs the OAuth flow and keeps the token fresh.
     """
+
     server_description: str
     """What the server is for, as context for the model."""
+
     headers: Mapping[str, str] | None
     """HTTP headers to add to each request to the MCP server, for example for authentication.
 
     `null` or absent adds none.
     """
+
     allowed_tools: MCPToolAllowedToolsParam | None
     """Which of the server's tools the model sees: a list of names or a filter.
 
     `null` or absent allows all of them.
     """
+
     allowed_callers: (
         Sequence[Literal["direct", "programmatic"] | models.CallableToolAllowedCaller] | None
     )
@@ -844,11 +940,13 @@ class MCPToolParam(TypedDict, total=False):
 
     `null` or absent leaves it to the service's default.
     """
+
     require_approval: MCPToolRequireApprovalParam | None
     """Which tool calls wait for the client's approval: `always`, `never` or a filter per case.
 
     When left out, every call needs approval (`always`).
     """
+
     defer_loading: bool
     """Whether the tools are kept out of the model's context at first.
 
@@ -864,6 +962,7 @@ class ToolChoiceFunctionParam(TypedDict, total=False):
 
     type: Required[Literal["function"]]
     """Kind of tool, always `function`."""
+
     name: Required[str]
     """Name of the function to call, as declared in `tools`."""
 
@@ -876,8 +975,10 @@ class ToolChoiceMCPParam(TypedDict, total=False):
 
     type: Required[Literal["mcp"]]
     """Kind of tool, always `mcp`."""
+
     server_label: Required[str]
     """Label of the MCP server to use, as given in `tools`."""
+
     name: str | None
     """Name of the tool to call on that server.
 
@@ -901,6 +1002,7 @@ class PromptCacheBreakpointConfigParam(TypedDict, total=False):
 
     mode: Required[Literal["explicit"]]
     """Kind of breakpoint, always `explicit`."""
+
     ttl: Literal["30m", "12h"] | models.PromptCacheBreakpointConfig.TtlEnum
     """Shortest time for which the breakpoint is kept. Left out, it is that of the whole request."""
 
@@ -910,8 +1012,10 @@ class InputTextContentParam(TypedDict, total=False):
 
     type: Required[Literal["input_text"]]
     """Content type, always `input_text`."""
+
     text: Required[str]
     """The text itself."""
+
     prompt_cache_breakpoint: PromptCacheBreakpointConfigParam
     """Marks this part as the end of a cacheable prompt prefix.
 
@@ -927,15 +1031,19 @@ class InputImageContentParam(TypedDict, total=False):
 
     type: Required[Literal["input_image"]]
     """Content type, always `input_image`."""
+
     image_url: str | None
     """Address of the image: a full URL, or a `data:` URL with the image in base64.
 
     `null` or absent if `file_id` is used.
     """
+
     file_id: str | None
     """Id of an image uploaded earlier. `null` or absent if `image_url` is used."""
+
     detail: Required[Literal["low", "high", "auto", "original"] | models.ImageDetail]
     """Resolution at which the model sees the image: `low`, `high`, `auto` or `original`."""
+
     prompt_cache_breakpoint: PromptCacheBreakpointConfigParam
     """Marks this part as the end of a cacheable prompt prefix.
 
@@ -951,19 +1059,25 @@ class InputFileContentParam(TypedDict, total=False):
 
     type: Required[Literal["input_file"]]
     """Content type, always `input_file`."""
+
     file_id: str | None
     """Id of a file uploaded earlier. `null` or absent if the file is supplied another way."""
+
     filename: str
     """Name of the file, including its extension. Goes with `file_data`."""
+
     file_data: str
     """Contents of the file, encoded as base64 text."""
+
     prompt_cache_breakpoint: PromptCacheBreakpointConfigParam
     """Marks this part as the end of a cacheable prompt prefix.
 
     Left out, the part carries no explicit breakpoint.
     """
+
     file_url: str
     """URL from which the service fetches the file."""
+
     detail: Literal["auto", "low", "high"] | models.FileInputDetail
     """Quality at which the file is rendered for the model."""
 
@@ -973,8 +1087,10 @@ class PromptParam(TypedDict, total=False):
 
     id: Required[str]
     """Id of the stored template."""
+
     version: str | None
     """Version of the template. `null` or absent leaves the choice of version to the service."""
+
     variables: Mapping[str, ResponsePromptVariableParam] | None
     """Values for the template's placeholders, keyed by variable name.
 
@@ -991,6 +1107,7 @@ class RealtimeConversationItemReferenceParam(TypedDict, total=False):
 
     type: Required[Literal["item_reference"]]
     """Item type, always `item_reference`."""
+
     id: Required[str]
     """Id of the item that is meant."""
 
@@ -1012,47 +1129,58 @@ class RealtimeResponseCreateParamsParam(TypedDict, total=False):
 
     The two cannot be combined.
     """
+
     instructions: str | None
     """System instructions for this response.
 
     They replace the session's `instructions`; when left out, those apply.
     """
+
     audio: RealtimeResponseCreateParamsAudioParam | None
     """Audio settings for this response."""
+
     tools: Sequence[RealtimeToolParam] | None
     """Tools the model may use in this response: functions and MCP servers.
 
     An empty list offers none.
     """
+
     tool_choice: RealtimeToolChoiceParam | None
     """Whether and which tool the model calls: `auto`, `none`, `required`, or a particular function
     or MCP tool.
 
     If absent, the setting of the session applies.
     """
+
     parallel_tool_calls: bool | None
     """Whether the model may make several tool calls in one response.
 
     For reasoning models such as `gpt-realtime-2`.
     """
+
     reasoning: RealtimeReasoningParam | None
     """Reasoning settings for this response. For reasoning models such as `gpt-realtime-2`."""
+
     max_output_tokens: RealtimeMaxOutputTokensParam | None
     """Limit for the output, tool calls included: an integer from 1 to 4096, or `inf`."""
+
     conversation: RealtimeResponseCreateParamsConversationParam | None
     """Conversation the response belongs to.
 
     `auto`, the default, means the session's conversation, and `none` keeps the response out of
     it.
     """
+
     metadata: Mapping[str, str] | None
     """Key-value pairs to attach, returned in `response.created` and `response.done`, for example to
     tell parallel responses apart.
 
     At most 16 pairs, with keys of up to 64 and values of up to 512 characters.
     """
+
     prompt: PromptParam | None
     """Prompt template to use for this response."""
+
     input: Sequence[RealtimeResponseCreateParamsInputItemParam] | None
     """Context for this response, in place of the conversation so far.
 
@@ -1072,8 +1200,10 @@ class RealtimeClientEventResponseCreateParam(TypedDict, total=False):
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["response.create"]]
     """Event type, always `response.create`."""
+
     response: RealtimeResponseCreateParamsParam | None
     """Settings for this response alone, which override those of the session.
 
@@ -1095,22 +1225,26 @@ class AudioTranscriptionParam(TypedDict, total=False):
     `gpt-4o-transcribe-diarize` adds speaker labels; see `AudioTranscriptionModel` for the known
     names.
     """
+
     language: str | None
     """Language spoken in the audio, as an ISO-639-1 code such as `en`.
 
     Stating it improves accuracy and latency; when left out, the model works it out itself. Some
     servers report it as `null`.
     """
+
     languages: list[str]
     """Languages that may occur in the audio, as ISO-639-1 codes; at least one.
 
     For `gpt-transcribe` and `gpt-live-transcribe`.
     """
+
     keywords: list[str]
     """Words or phrases likely to occur, such as names and technical terms.
 
     For `gpt-transcribe` and `gpt-live-transcribe`.
     """
+
     prompt: str | None
     """Hint that steers style or vocabulary of the transcript.
 
@@ -1118,6 +1252,7 @@ class AudioTranscriptionParam(TypedDict, total=False):
     diarizing model, takes free text such as a description of the topic. `gpt-realtime-whisper` does
     not accept it in GA sessions.
     """
+
     delay: (
         Literal["minimal", "low", "medium", "high", "xhigh"] | models.AudioTranscription.DelayEnum
     )
@@ -1137,6 +1272,7 @@ class RealtimeNoiseReductionParam(TypedDict, total=False):
 
     type: Literal["near_field", "far_field"] | models.NoiseReductionType
     """Kind of microphone to tune for: `near_field` or `far_field`."""
+
     strength: float
     """How much noise to suppress; a higher number suppresses more.
 
@@ -1155,29 +1291,35 @@ class RealtimeTurnDetectionServerVadParam(TypedDict, total=False):
 
     type: Required[Literal["server_vad"]]
     """Detection method, always `server_vad`."""
+
     threshold: float
     """Activation level at which audio counts as speech, from 0.0 to 1.0.
 
     The default is 0.5; a higher value needs louder speech and suits noisy places.
     """
+
     prefix_padding_ms: int
     """Audio kept from before the detected start of speech, in milliseconds. The default is 300."""
+
     silence_duration_ms: int
     """Silence that ends a turn, in milliseconds.
 
     The default is 500; a shorter time reacts sooner but may cut in on a pause.
     """
+
     create_response: bool
     """Whether to start a response when the user stops speaking.
 
     The default is `true`; with `false` the client sends `response.create` itself. If
     `interrupt_response` is `false`, no response can start while another is in progress.
     """
+
     interrupt_response: bool
     """Whether speech from the user interrupts a response in progress in the default conversation.
 
     The default is `true`; with `false` the response runs to its end.
     """
+
     idle_timeout_ms: int | None
     """Time without speech after which the server prompts the user by itself, from 5000 to 30000
     milliseconds.
@@ -1196,6 +1338,7 @@ class RealtimeTurnDetectionSemanticVadParam(TypedDict, total=False):
 
     type: Required[Literal["semantic_vad"]]
     """Detection method, always `semantic_vad`."""
+
     eagerness: (
         Literal["low", "medium", "high", "auto"]
         | models.RealtimeTurnDetectionSemanticVad.EagernessEnum
@@ -1205,11 +1348,13 @@ class RealtimeTurnDetectionSemanticVadParam(TypedDict, total=False):
     `low` waits longest (up to 8 seconds), `medium` waits up to 4 seconds and `high` up to 2
     seconds; `auto`, the default, equals `medium`.
     """
+
     create_response: bool
     """Whether to start a response when the user stops speaking.
 
     The default is `true`; with `false` the client sends `response.create` itself.
     """
+
     interrupt_response: bool
     """Whether speech from the user interrupts a response in progress in the default conversation.
 
@@ -1229,17 +1374,20 @@ class RealtimeSessionCreateRequestGAAudioInputParam(TypedDict, total=False):
     `audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711
     mu-law and A-law at 8 kHz.
     """
+
     transcription: AudioTranscriptionParam | None
     """Transcription of the input audio.
 
     It is off unless configured, and `null` turns it off again. A separate model does the work,
     so the text can differ from what the conversation model heard.
     """
+
     noise_reduction: RealtimeNoiseReductionParam | None
     """Noise filter applied to input audio before turn detection and the model.
 
     `null`, the default, means no filtering.
     """
+
     turn_detection: RealtimeTurnDetectionParam | None
     """How the server detects that the user starts and stops speaking.
 
@@ -1256,11 +1404,13 @@ class RealtimeSessionCreateRequestGAAudioOutputParam(TypedDict, total=False):
     `audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711
     mu-law and A-law at 8 kHz.
     """
+
     voice: VoiceIdsOrCustomVoiceParam | None
     """Voice of the spoken output, a built-in name or a custom voice; `alloy` by default.
 
     The first audio the model produces fixes it for the rest of the session.
     """
+
     speed: float | None
     """Pace of the spoken output, from 0.25 to 1.5, where 1 is the default and normal pace.
 
@@ -1279,6 +1429,7 @@ class RealtimeSessionCreateRequestGAAudioParam(TypedDict, total=False):
     """Settings for audio sent to the server: format, transcription, noise reduction and turn
     detection.
     """
+
     output: RealtimeSessionCreateRequestGAAudioOutputParam | None
     """Settings for audio generated by the model: format, voice and speed."""
 
@@ -1291,8 +1442,10 @@ class RealtimeTracingConfigurationParam(TypedDict, total=False):
 
     workflow_name: str
     """Name of the workflow the trace belongs to."""
+
     group_id: str
     """Identifier that ties related traces together. Traces can be filtered and grouped by it."""
+
     metadata: Mapping[str, Any]
     """Arbitrary JSON object to attach to the trace. Traces can be filtered by it."""
 
@@ -1321,11 +1474,13 @@ class RealtimeTruncationRetentionRatioParam(TypedDict, total=False):
 
     type: Required[Literal["retention_ratio"]]
     """Truncation strategy, always `retention_ratio`."""
+
     retention_ratio: Required[float]
     """Fraction of the allowed tokens after the instructions to keep, from 0 to 1.
 
     With 0.8, messages are dropped, oldest first, until 80 percent of the limit is in use.
     """
+
     token_limits: RealtimeTruncationRetentionRatioTokenLimitsParam
     """Token limits of your own for this strategy. When omitted, the limits of the model apply."""
 
@@ -1340,6 +1495,7 @@ class RealtimeSessionCreateRequestGAParam(TypedDict, total=False):
 
     type: Required[Literal["realtime"]]
     """Kind of session, always `realtime`. It tells this shape from a `transcription` session."""
+
     output_modalities: (
         Sequence[
             Literal["text", "audio"] | models.RealtimeSessionCreateRequestGA.OutputModalitiesEnum
@@ -1351,12 +1507,14 @@ class RealtimeSessionCreateRequestGAParam(TypedDict, total=False):
 
     The default is `audio`, which always comes with a transcript.
     """
+
     model: RealtimeSessionModelParam | None
     """Model that serves the session.
 
     It is chosen when the session is created, here or by the `model` parameter of the connection
     URL, and cannot change afterwards.
     """
+
     instructions: str | None
     """System instructions placed before the conversation.
 
@@ -1364,8 +1522,10 @@ class RealtimeSessionCreateRequestGAParam(TypedDict, total=False):
     follows them. When omitted, the server supplies its own default text, visible in
     `session.created`.
     """
+
     audio: RealtimeSessionCreateRequestGAAudioParam | None
     """Settings for incoming and outgoing audio."""
+
     include: (
         Sequence[
             Literal["item.input_audio_transcription.logprobs"]
@@ -1378,40 +1538,48 @@ class RealtimeSessionCreateRequestGAParam(TypedDict, total=False):
     The only value is `item.input_audio_transcription.logprobs`, which adds token log
     probabilities to the input transcription events.
     """
+
     tracing: RealtimeTracingParam | None
     """Tracing of the session: `auto`, a configuration object, or `null` for none.
 
     The default is `null`; the setting is final from the moment tracing is on.
     """
+
     tools: Sequence[RealtimeToolParam] | None
     """Tools the model may use: functions that the client runs and remote MCP servers that the
     service calls.
     """
+
     tool_choice: RealtimeToolChoiceParam | None
     """How the model picks tools: a mode, a particular function or an MCP tool.
 
     The default is `auto`, which leaves the decision to the model.
     """
+
     parallel_tool_calls: bool | None
     """Whether one response may contain several tool calls at once.
 
     It applies to Realtime models with reasoning, such as `gpt-realtime-2`.
     """
+
     reasoning: RealtimeReasoningParam | None
     """Reasoning settings.
 
     They apply only to Realtime models with reasoning, such as `gpt-realtime-2`.
     """
+
     max_output_tokens: RealtimeMaxOutputTokensParam | None
     """Token limit for one response, tool calls included.
 
     An integer from 1 to 4096, or `inf` for the most the model allows; the default is `inf`.
     """
+
     truncation: RealtimeTruncationParam | None
     """What happens when the conversation outgrows the input token limit of the model.
 
     The default is `auto`.
     """
+
     prompt: PromptParam | None
     """Stored prompt template to apply, with its variables. `null` means that none is used."""
 
@@ -1428,13 +1596,16 @@ class RealtimeTranscriptionSessionCreateRequestGAAudioInputParam(TypedDict, tota
     `audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711
     mu-law and A-law at 8 kHz.
     """
+
     transcription: AudioTranscriptionParam | None
     """Transcription model and its hints, such as language and prompt."""
+
     noise_reduction: RealtimeNoiseReductionParam | None
     """Noise filter applied to input audio before turn detection and transcription.
 
     `null`, the default, means no filtering.
     """
+
     turn_detection: RealtimeTurnDetectionParam | None
     """How the input is split into turns.
 
@@ -1461,8 +1632,10 @@ class RealtimeTranscriptionSessionCreateRequestGAParam(TypedDict, total=False):
 
     type: Required[Literal["transcription"]]
     """Kind of session, always `transcription`. It tells this shape from a `realtime` session."""
+
     audio: RealtimeTranscriptionSessionCreateRequestGAAudioParam
     """Settings for incoming audio. A transcription session has no output audio."""
+
     include: (
         Sequence[
             Literal["item.input_audio_transcription.logprobs"]
@@ -1487,8 +1660,10 @@ class RealtimeClientEventSessionUpdateParam(TypedDict, total=False):
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["session.update"]]
     """Event type, always `session.update`."""
+
     session: Required[RealtimeSessionUpdateParam]
     """The settings to change, with the session's own `type`.
 
@@ -1508,13 +1683,16 @@ class RealtimeTranscriptionSessionCreateRequestTurnDetectionParam(TypedDict, tot
     """Detection method, always `server_vad`: the server finds the start and end of speech from the
     audio level.
     """
+
     threshold: float
     """Activation level at which audio counts as speech, from 0.0 to 1.0.
 
     The default is 0.5; a higher value needs louder speech and suits noisy places.
     """
+
     prefix_padding_ms: int
     """Audio kept from before the detected start of speech, in milliseconds. The default is 300."""
+
     silence_duration_ms: int
     """Silence that ends a turn, in milliseconds.
 
@@ -1532,11 +1710,13 @@ class RealtimeTranscriptionSessionCreateRequestParam(TypedDict, total=False):
 
     turn_detection: RealtimeTranscriptionSessionCreateRequestTurnDetectionParam
     """How the input is split into turns. When it is off the client commits the audio itself."""
+
     input_audio_noise_reduction: RealtimeNoiseReductionParam
     """Noise filter applied to input audio before turn detection and transcription.
 
     `null`, the default, means no filtering.
     """
+
     input_audio_format: (
         Literal["pcm16", "g711_ulaw", "g711_alaw"]
         | models.RealtimeTranscriptionSessionCreateRequest.InputAudioFormatEnum
@@ -1546,8 +1726,10 @@ class RealtimeTranscriptionSessionCreateRequestParam(TypedDict, total=False):
     `pcm16` is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and `g711_alaw` are G.711
     at 8 kHz.
     """
+
     input_audio_transcription: AudioTranscriptionParam
     """Transcription model and its hints, such as language and prompt."""
+
     include: Sequence[
         Literal["item.input_audio_transcription.logprobs"]
         | models.RealtimeTranscriptionSessionCreateRequest.IncludeEnum
@@ -1569,8 +1751,10 @@ class RealtimeClientEventTranscriptionSessionUpdateParam(TypedDict, total=False)
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["transcription_session.update"]]
     """Event type, always `transcription_session.update`."""
+
     session: Required[RealtimeTranscriptionSessionCreateRequestParam]
     """The transcription settings to change, in the flat, beta-style form."""
 
@@ -1597,6 +1781,7 @@ class RealtimeTranslationNoiseReductionParam(TypedDict, total=False):
     `near_field` is one close to the mouth, such as a headset; `far_field` is one at a distance,
     such as in a laptop or meeting room.
     """
+
     strength: float
     """How much noise to suppress; a higher number suppresses more.
 
@@ -1617,6 +1802,7 @@ class RealtimeTranslationAudioInputParam(TypedDict, total=False):
     When set, the server sends `session.input_transcript.delta` events; `null` turns it off.
     Translation works from the audio either way.
     """
+
     noise_reduction: RealtimeTranslationNoiseReductionParam | None
     """Noise filter applied to the source audio. `null` turns it off."""
 
@@ -1642,6 +1828,7 @@ class RealtimeTranslationAudioParam(TypedDict, total=False):
 
     input: RealtimeTranslationAudioInputParam
     """Settings for the source audio: optional transcription and noise reduction."""
+
     output: RealtimeTranslationAudioOutputParam
     """Settings for the translated audio, namely its language."""
 
@@ -1668,8 +1855,10 @@ class RealtimeTranslationClientEventSessionUpdateParam(TypedDict, total=False):
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["session.update"]]
     """Event type, always `session.update`."""
+
     session: Required[RealtimeTranslationSessionUpdateRequestParam]
     """Settings to change. Fields left out keep their value."""
 
@@ -1684,8 +1873,10 @@ class RealtimeTranslationClientEventInputAudioBufferAppendParam(TypedDict, total
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["session.input_audio_buffer.append"]]
     """Event type, always `session.input_audio_buffer.append`."""
+
     audio: Required[str]
     """Next chunk of source audio, base64-encoded.
 
@@ -1703,6 +1894,7 @@ class RealtimeTranslationClientEventSessionCloseParam(TypedDict, total=False):
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["session.close"]]
     """Event type, always `session.close`."""
 
@@ -1736,6 +1928,7 @@ class RealtimeClientSecretExpiresAfterParam(TypedDict, total=False):
 
     anchor: Literal["created_at"] | models.RealtimeClientSecretExpiresAfter.AnchorEnum
     """Moment from which the lifetime counts, always `created_at`, the creation of the secret."""
+
     seconds: int
     """Lifetime in seconds, from 10 to 7200 (two hours). The default is 600 (ten minutes)."""
 
@@ -1749,6 +1942,7 @@ class RealtimeCreateClientSecretRequestParam(TypedDict, total=False):
 
     expires_after: RealtimeClientSecretExpiresAfterParam
     """Lifetime of the secret. When left out, it expires 600 seconds after creation."""
+
     session: RealtimeClientSecretSessionParam
     """Settings for sessions opened with the secret, either realtime or transcription.
 
@@ -1765,6 +1959,7 @@ class RealtimeSessionClientSecretParam(TypedDict, total=False):
 
     value: Required[str]
     """The secret itself. A client sends it as the bearer token when it connects."""
+
     expires_at: Required[int]
     """Time after which the secret can no longer be used to connect, in Unix seconds."""
 
@@ -1789,13 +1984,16 @@ class RealtimeTurnDetectionSettingsParam(TypedDict, total=False):
 
     type: str
     """Detection method, normally `server_vad`."""
+
     threshold: float
     """Activation level at which audio counts as speech, from 0.0 to 1.0.
 
     The default is 0.5; a higher value needs louder speech and suits noisy places.
     """
+
     prefix_padding_ms: int
     """Audio kept from before the detected start of speech, in milliseconds. The default is 300."""
+
     silence_duration_ms: int
     """Silence that ends a turn, in milliseconds.
 
@@ -1811,13 +2009,16 @@ class RealtimeSessionCreateRequestToolParam(TypedDict, total=False):
 
     type: Literal["function"]
     """Tool type, always `function`."""
+
     name: str
     """Name of the function, by which the model calls it."""
+
     description: str
     """What the function does and when to call it.
 
     The model reads it to decide whether a call is useful.
     """
+
     parameters: Mapping[str, Any]
     """JSON Schema of the arguments the function takes."""
 
@@ -1834,6 +2035,7 @@ class RealtimeSessionCreateRequestParam(TypedDict, total=False):
 
     The server issues it, although the published shape lists it as required in the request too.
     """
+
     modalities: Sequence[
         Literal["text", "audio"] | models.RealtimeSessionCreateRequest.ModalitiesEnum
     ]
@@ -1841,63 +2043,77 @@ class RealtimeSessionCreateRequestParam(TypedDict, total=False):
 
     `text` alone turns spoken output off.
     """
+
     instructions: str
     """System instructions placed before the conversation.
 
     They steer content, tone and speech; the model is not guaranteed to follow them. When
     omitted, the server uses its own default text.
     """
+
     voice: VoiceIdsOrCustomVoiceParam
     """Voice of the spoken output, a built-in name or a custom voice.
 
     The first audio the model produces fixes it for the rest of the session.
     """
+
     input_audio_format: str
     """Encoding of the audio the client sends: `pcm16`, `g711_ulaw` or `g711_alaw`.
 
     `pcm16` is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and `g711_alaw` are G.711
     at 8 kHz.
     """
+
     output_audio_format: str
     """Encoding of the audio the model produces: `pcm16`, `g711_ulaw` or `g711_alaw`.
 
     `pcm16` is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and `g711_alaw` are G.711
     at 8 kHz.
     """
+
     input_audio_transcription: RealtimeSessionCreateRequestInputAudioTranscriptionParam
     """Transcription of the input audio.
 
     Transcription is off when this is omitted. It runs beside the model and can differ from what
     the model heard.
     """
+
     speed: float
     """Pace of the spoken output, from 0.25 to 1.5, where 1 is the default and normal pace.
 
     Changes are possible between turns, never during a response.
     """
+
     tracing: RealtimeTracingParam
     """Tracing of the session: `auto` or a configuration object.
 
     The setting is final from the moment tracing is on.
     """
+
     turn_detection: RealtimeTurnDetectionSettingsParam
     """How the end of a user turn is detected. The flat shape covers the `server_vad` settings."""
+
     tools: Sequence[RealtimeSessionCreateRequestToolParam]
     """Functions the model may call."""
+
     tool_choice: str
     """How the model picks tools: `auto`, `none`, `required` or the name of a function."""
+
     temperature: float
     """Sampling temperature.
 
     Higher values give more varied output; the GA protocol no longer has this setting.
     """
+
     max_response_output_tokens: RealtimeMaxOutputTokensParam
     """Token limit for one response, tool calls included.
 
     An integer from 1 to 4096, or `inf` for the most the model allows.
     """
+
     truncation: RealtimeTruncationParam
     """What happens when the conversation outgrows the input token limit of the model."""
+
     prompt: PromptParam | None
     """Stored prompt template to apply, with its variables. `null` means that none is used."""
 
@@ -1913,6 +2129,7 @@ class RealtimeTranslationSessionCreateRequestParam(TypedDict, total=False):
 
     It cannot change after the session is created.
     """
+
     audio: RealtimeTranslationAudioParam
     """Settings for the source audio and the translated audio.
 
@@ -1932,6 +2149,7 @@ class RealtimeTranslationClientSecretCreateRequestParam(TypedDict, total=False):
 
     When omitted it lives for 600 seconds.
     """
+
     session: Required[RealtimeTranslationSessionCreateRequestParam]
     """Configuration of the translation session the secret opens."""
 

@@ -8,17 +8,14 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 from typing_extensions import Self
-from urllib3.fields import RequestField
-from urllib3.filepost import encode_multipart_formdata
 
 from openai_realtime_client.core.credentials import Headers
-from openai_realtime_client.core.encoding import dumped
 from openai_realtime_client.core.errors import (
     InvalidModelError,
     InvalidResponseError,
     error_for,
 )
-from openai_realtime_client.core.model import RealtimeModel
+from openai_realtime_client.http.body import Body, Scalar, Values, given
 from openai_realtime_client.http.configuration import Configuration
 from openai_realtime_client.http.response import ApiResponse
 from openai_realtime_client.http.rest import RawResponse, Transport
@@ -35,8 +32,11 @@ class ApiClient:
     A context manager: leaving it closes the connections.
     """
 
+    # A package with another server has its own.
+    _settings: type[Configuration] = Configuration
+
     def __init__(self, configuration: Configuration | None = None) -> None:
-        self.configuration = configuration or Configuration()
+        self.configuration = configuration or self._settings()
         self._transport = Transport(self.configuration)
 
     def __enter__(self) -> Self:
@@ -55,13 +55,16 @@ class ApiClient:
         path: str,
         decode: Callable[[bytes], T],
         *,
-        path_parameters: Mapping[str, str] | None = None,
-        query: Mapping[str, str | int | float | bool | None] | None = None,
-        header_parameters: Mapping[str, str | int | float | bool | None] | None = None,
+        path_parameters: Mapping[str, Scalar] | None = None,
+        query: Values | None = None,
+        header_parameters: Values | None = None,
         headers: Mapping[str, str] | None = None,
-        body: RealtimeModel | Mapping[str, Any] | None = None,
-        parts: Sequence[tuple[str, str, RealtimeModel | Mapping[str, Any] | str | None]] = (),
+        body: Any = None,
+        content_type: str = "application/json",
+        parts: Sequence[tuple[str, str, Any]] = (),
         raw_type: str | None = None,
+        form: Values | None = None,
+        key: tuple[str, str] | None = None,
         accept: str = "application/json",
         timeout: float | None = None,
     ) -> ApiResponse[T]:
@@ -72,12 +75,17 @@ class ApiClient:
             path: The path after the host, with its parameters in braces.
             decode: Makes the result from a success's body; a `ValueError` means it does not fit.
             path_parameters: The value of each parameter of `path`.
-            query: The parameters of the query; `None` leaves one out.
+            query: The parameters of the query; `None` leaves one out, a list is one for each item.
             header_parameters: Headers that are parameters of the operation; `None` leaves one out.
+                `Authorization` takes the place of the key.
             headers: Added for this call, in place of those of the same name.
-            body: Sent as JSON.
+            body: Sent as JSON, or text and bytes as they are.
+            content_type: The media type of `body`.
             parts: A form, each part with name, media type and value.
             raw_type: The media type with which a part that is the only one is sent bare.
+            form: A form to send as `application/x-www-form-urlencoded`.
+            key: Where the key goes instead of a bearer token: `header` or `query`, and its name;
+                both empty for no key.
             accept: The header; no response is refused for its media type.
             timeout: Seconds that the call may take, by default the configuration's.
 
@@ -86,14 +94,20 @@ class ApiClient:
             ConnectionSettingsError: The settings or headers make no safe request. None was sent.
             ValueError: An argument cannot be sent.
         """
-        given = _given(query or {})
-        url = SecretStr(self._url(path, path_parameters or {}, given))
-        content, content_type = _content(body, parts, raw_type)
+        credential, in_query = self.configuration.place_key(key)
+        sent_query = [*given(query or {}), *in_query]
+        url = SecretStr(self._url(path, path_parameters or {}, sent_query))
         defaults = {"Accept": accept, "User-Agent": _USER_AGENT}
-        defaults.update(_given(header_parameters or {}))
-        if content_type:
-            defaults["Content-Type"] = content_type
-        sent = self.configuration.authorize(defaults, Headers(headers), given)
+        if parts:
+            content, media_type = Body.of_parts(parts, raw_type)
+        elif form:
+            content, media_type = Body.of_form(form)
+        else:
+            content, media_type = Body.of(body, content_type)
+        if media_type:
+            defaults["Content-Type"] = media_type
+        own = Headers(dict(given(header_parameters or {}))).replaced_by(Headers(headers))
+        sent = self.configuration.authorize(defaults, own, sent_query, credential)
         response = self._transport.request(method, url, sent, content, timeout)
         if not 200 <= response.status < 300:
             raise error_for(**_concealed(response, sent))
@@ -115,26 +129,17 @@ class ApiClient:
         return ApiResponse(response.status, response.headers, data, response.data)
 
     def _url(
-        self,
-        path: str,
-        path_parameters: Mapping[str, str],
-        query: Mapping[str, str],
+        self, path: str, path_parameters: Mapping[str, Scalar], query: list[tuple[str, str]]
     ) -> str:
-        for name, text in path_parameters.items():
+        for name, text in given(path_parameters):
             # Even quoted, these change the path: urllib3 and servers take them out of it.
             if text in ("", ".", ".."):
                 raise ValueError(f"{name} cannot be {text!r}")
-        parameters = {name: quote(text, safe="") for name, text in path_parameters.items()}
-        return self.configuration.base.join(path.format(**parameters), query)
-
-
-def _given(parameters: Mapping[str, str | int | float | bool | None]) -> dict[str, str]:
-    """Return the parameters that are given, as text."""
-    return {
-        name: str(value).lower() if isinstance(value, bool) else str(value)
-        for name, value in parameters.items()
-        if value is not None
-    }
+            path = path.replace(f"{{{name}}}", quote(text, safe=""))
+        grouped: dict[str, str | list[str]] = {}
+        for name, text in query:
+            grouped[name] = [*grouped.get(name, []), text]
+        return self.configuration.base.join(path, grouped)
 
 
 def _concealed(response: RawResponse, sent: Headers) -> dict[str, Any]:
@@ -145,28 +150,3 @@ def _concealed(response: RawResponse, sent: Headers) -> dict[str, Any]:
         "headers": {name: sent.conceal(value) for name, value in response.headers.items()},
         "body": sent.conceal(response.data.decode("latin-1")).encode("latin-1"),
     }
-
-
-def _content(
-    body: RealtimeModel | Mapping[str, Any] | None,
-    parts: Sequence[tuple[str, str, RealtimeModel | Mapping[str, Any] | str | None]],
-    raw_type: str | None,
-) -> tuple[bytes | None, str | None]:
-    """Return the body of a request and its media type."""
-    if body is not None:
-        return _encode(body), "application/json"
-    fields = [(name, kind, _encode(value)) for name, kind, value in parts if value is not None]
-    if len(fields) == 1 and raw_type:
-        return fields[0][2], raw_type
-    if not fields:
-        return None, None
-    form = [RequestField(name, data) for name, _, data in fields]
-    for field, (_, kind, _) in zip(form, fields, strict=True):
-        field.make_multipart(content_type=kind)
-    return encode_multipart_formdata(form)
-
-
-def _encode(value: RealtimeModel | Mapping[str, Any] | str) -> bytes:
-    if isinstance(value, RealtimeModel):
-        return value.to_json().encode()
-    return value.encode() if isinstance(value, str) else dumped(value)

@@ -8,9 +8,14 @@ from collections.abc import Callable, Mapping
 import urllib3
 from pydantic import SecretStr
 
-from openai_realtime_client.core.credentials import BaseUrl, Credential, Headers, called
+from openai_realtime_client.core.credentials import (
+    BaseUrl,
+    Credential,
+    Headers,
+    account_headers,
+    called,
+)
 
-_DEFAULT_HOST = "https://api.openai.com/v1"
 _SCHEMES = {"http": "http", "https": "https"}
 
 
@@ -36,6 +41,10 @@ class Configuration:
         allow_insecure: Send a key over `http://` to another machine.
     """
 
+    # A package with another server has a class of its own, which sends nothing of OpenAI's there.
+    _default_host = "https://api.openai.com/v1"
+    _environment: Mapping[str, str] = os.environ
+
     def __init__(
         self,
         host: str | None = None,
@@ -49,11 +58,10 @@ class Configuration:
         max_size: int = 2**26,
         allow_insecure: bool = False,
     ) -> None:
-        self.base = BaseUrl(
-            host or os.environ.get("OPENAI_BASE_URL") or _DEFAULT_HOST, _SCHEMES, "https"
-        )
+        host = host or self._environment.get("OPENAI_BASE_URL") or self._default_host
+        self.base = BaseUrl(host, _SCHEMES, "https")
         if access_token is None and not self.base.has_user:
-            access_token = os.environ.get("OPENAI_API_KEY")
+            access_token = self._environment.get("OPENAI_API_KEY")
         self.credential = Credential.of(access_token)
         self.headers = Headers(headers)
         self.timeout = timeout
@@ -71,8 +79,33 @@ class Configuration:
     def __repr__(self) -> str:
         return f"Configuration(host={self.host!r}, timeout={self.timeout!r})"
 
+    def place_key(self, place: tuple[str, str] | None) -> tuple[Credential, list[tuple[str, str]]]:
+        """Return what carries the key: the credential of the headers, or a parameter of the query.
+
+        Args:
+            place: `header` or `query` and a name, or `None` for a bearer token.
+
+        Raises:
+            ConnectionSettingsError: The key would go unencrypted.
+        """
+        if place is None:
+            return self.credential, []
+        where, name = place
+        if where == "header":
+            return Credential(name, "", self.credential.key), []
+        if where == "query":
+            self.base.check(self.credential, Headers(), allow_insecure=self.allow_insecure)
+            key = called(self.credential.key)
+            if key and key.get_secret_value():
+                return Credential.of(None), [(name, key.get_secret_value())]
+        return Credential.of(None), []
+
     def authorize(
-        self, defaults: Mapping[str, str], own: Headers, query: Mapping[str, str]
+        self,
+        defaults: Mapping[str, str],
+        own: Headers,
+        query: list[tuple[str, str]],
+        credential: Credential,
     ) -> Headers:
         """Put together the headers of one request, with the key.
 
@@ -80,6 +113,7 @@ class Configuration:
             defaults: What the client sends by default.
             own: The headers of the one call.
             query: The parameters that the call adds to the URL.
+            credential: The key and its header.
 
         Raises:
             ConnectionSettingsError: These settings or headers make no safe request.
@@ -87,9 +121,10 @@ class Configuration:
         own.check()
         self.headers.check()
         own = self.headers.replaced_by(own)
-        others = list(query.items())
-        self.base.check(self.credential, own, others=others, allow_insecure=self.allow_insecure)
+        self.base.check(credential, own, others=query, allow_insecure=self.allow_insecure)
         key = None
         if not own.has_credential:
-            key = called(self.credential.key)
-        return self.base.authorize(defaults, self.credential, key, own, others)
+            key = called(credential.key)
+        return self.base.authorize(
+            {**account_headers(self._environment), **defaults}, credential, key, own, query
+        )

@@ -17,6 +17,7 @@ from openai_realtime_client.core.credentials import (
     Headers,
     HiddenKey,
     Key,
+    account_headers,
     as_mapping,
     awaited,
     called,
@@ -221,7 +222,7 @@ class Settings:
             raise ConnectionSettingsError(
                 f'there is no key: pass `api_key` or set {variable} (`api_key=""` is for no key)'
             )
-        defaults = dict[str, str]()
+        defaults = account_headers()
         if self._dialect.is_beta:
             defaults["OpenAI-Beta"] = "realtime=v1"
         return self._base.authorize(

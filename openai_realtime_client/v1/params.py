@@ -61,18 +61,22 @@ class RealtimeConversationItemContentParam(TypedDict, total=False):
     text from the assistant, `item_reference` a pointer to an earlier item, for `response.create`
     only. Servers also send `audio` for assistant speech, with its `transcript`.
     """
+
     text: str
     """The text itself, for `input_text` and `text` parts."""
+
     id: str
     """Id of the earlier item that an `item_reference` part points to.
 
     Both items the client created and items the server created can be referred to.
     """
+
     audio: str
     """Base64-encoded audio of an `input_audio` part, in the session's input audio format.
 
     Servers leave it out of most events; `conversation.item.retrieved` can include it.
     """
+
     transcript: str
     """What is said in the audio, as text.
 
@@ -94,6 +98,7 @@ class RealtimeConversationItemParam(TypedDict, total=False):
     A client may choose one, of at most 32 characters, to refer to the item later; otherwise the
     server assigns it.
     """
+
     type: (
         Literal["message", "function_call", "function_call_output"]
         | models.RealtimeConversationItem.TypeEnum
@@ -103,20 +108,24 @@ class RealtimeConversationItemParam(TypedDict, total=False):
     `message` is a turn of text or audio, `function_call` a request by the model to run a
     function, `function_call_output` the result the client returns.
     """
+
     object: Literal["realtime.item"] | models.RealtimeConversationItem.ObjectEnum
     """Object type, always `realtime.item`. Servers set it; clients may leave it out."""
+
     status: Literal["completed", "incomplete"] | models.RealtimeConversationItem.StatusEnum
     """Whether the item is finished.
 
     `completed` means that it is whole, `incomplete` that generation was cut off; servers also
     send `in_progress` while an item is being generated. A client may send it, but it has no effect.
     """
+
     role: Literal["user", "assistant", "system"] | models.RealtimeConversationItem.RoleEnum
     """Who speaks in a `message`.
 
     `user` for the person, `assistant` for the model, `system` for instructions added during the
     conversation. The other kinds of item have no role.
     """
+
     content: Sequence[RealtimeConversationItemContentParam]
     """Parts of a `message`, in order.
 
@@ -124,19 +133,23 @@ class RealtimeConversationItemParam(TypedDict, total=False):
     `input_audio`, an `assistant` message `text`; messages the model speaks hold `audio` parts. The
     other kinds of item have no content.
     """
+
     call_id: str
     """Id that links a function call to its output.
 
     The server sets it on a `function_call`; a `function_call_output` must repeat it, and the
     server checks that a matching call exists in the conversation.
     """
+
     name: str
     """Name of the function the model wants to run, on a `function_call`."""
+
     arguments: str
     """Arguments of a `function_call`, as a string of JSON.
 
     The model writes it, so validate it before use.
     """
+
     output: str
     """What the function returned, on a `function_call_output`.
 
@@ -155,14 +168,17 @@ class RealtimeClientEventConversationItemCreateParam(TypedDict, total=False):
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["conversation.item.create"]]
     """Event type, always `conversation.item.create`."""
+
     previous_item_id: str | None
     """Id of the item after which the new one is placed.
 
     Left out, the item goes to the end of the conversation; `root` puts it at the very beginning.
     An id that is not in the conversation causes an `error` and nothing is inserted.
     """
+
     item: Required[RealtimeConversationItemParam]
     """The item to insert: a message, a function call, or the output of a function call."""
 
@@ -176,8 +192,10 @@ class RealtimeClientEventConversationItemDeleteParam(TypedDict, total=False):
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["conversation.item.delete"]]
     """Event type, always `conversation.item.delete`."""
+
     item_id: Required[str]
     """Id of the item to remove."""
 
@@ -192,8 +210,10 @@ class RealtimeClientEventConversationItemRetrieveParam(TypedDict, total=False):
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["conversation.item.retrieve"]]
     """Event type, always `conversation.item.retrieve`."""
+
     item_id: Required[str]
     """Id of the item to fetch."""
 
@@ -209,12 +229,16 @@ class RealtimeClientEventConversationItemTruncateParam(TypedDict, total=False):
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["conversation.item.truncate"]]
     """Event type, always `conversation.item.truncate`."""
+
     item_id: Required[str]
     """Id of the assistant message to shorten. Items of any other kind cannot be truncated."""
+
     content_index: Required[int]
     """Zero-based position of the audio part in the item's `content` list. Send 0."""
+
     audio_end_ms: Required[int]
     """How much audio to keep, in milliseconds from the start of the part, this point included.
 
@@ -233,8 +257,10 @@ class RealtimeClientEventInputAudioBufferAppendParam(TypedDict, total=False):
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["input_audio_buffer.append"]]
     """Event type, always `input_audio_buffer.append`."""
+
     audio: Required[str]
     """The audio bytes, base64-encoded.
 
@@ -252,6 +278,7 @@ class RealtimeClientEventInputAudioBufferClearParam(TypedDict, total=False):
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["input_audio_buffer.clear"]]
     """Event type, always `input_audio_buffer.clear`."""
 
@@ -266,6 +293,7 @@ class RealtimeClientEventOutputAudioBufferClearParam(TypedDict, total=False):
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["output_audio_buffer.clear"]]
     """Event type, always `output_audio_buffer.clear`."""
 
@@ -281,6 +309,7 @@ class RealtimeClientEventInputAudioBufferCommitParam(TypedDict, total=False):
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["input_audio_buffer.commit"]]
     """Event type, always `input_audio_buffer.commit`."""
 
@@ -295,8 +324,10 @@ class RealtimeClientEventResponseCancelParam(TypedDict, total=False):
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["response.cancel"]]
     """Event type, always `response.cancel`."""
+
     response_id: str | None
     """Id of the response to stop.
 
@@ -313,13 +344,16 @@ class RealtimeResponseCreateParamsToolParam(TypedDict, total=False):
 
     type: Literal["function"]
     """Kind of tool, always `function`."""
+
     name: str
     """Name of the function. The model's calls carry it in `name`."""
+
     description: str
     """What the function does, and when and how the model should use it.
 
     It may also say what to tell the user about the call.
     """
+
     parameters: Mapping[str, Any]
     """JSON Schema of the arguments, an object. The `arguments` of a call are meant to follow it."""
 
@@ -338,6 +372,7 @@ class RealtimeConversationItemWithReferenceParam(TypedDict, total=False):
     For an `item_reference` it is required and names an item that exists in the conversation; for
     any other kind it is optional and may be chosen by the client, with at most 32 characters.
     """
+
     type: (
         Literal["message", "function_call", "function_call_output"]
         | models.RealtimeConversationItemWithReference.TypeEnum
@@ -348,8 +383,10 @@ class RealtimeConversationItemWithReferenceParam(TypedDict, total=False):
     function, `function_call_output` the result the client returns. Servers also accept
     `item_reference`, which stands for an item already in the conversation.
     """
+
     object: Literal["realtime.item"] | models.RealtimeConversationItemWithReference.ObjectEnum
     """Object type, always `realtime.item`. It may be left out."""
+
     status: (
         Literal["completed", "incomplete"] | models.RealtimeConversationItemWithReference.StatusEnum
     )
@@ -357,6 +394,7 @@ class RealtimeConversationItemWithReferenceParam(TypedDict, total=False):
 
     Accepted so that received items can be sent back; it has no effect.
     """
+
     role: (
         Literal["user", "assistant", "system"]
         | models.RealtimeConversationItemWithReference.RoleEnum
@@ -366,6 +404,7 @@ class RealtimeConversationItemWithReferenceParam(TypedDict, total=False):
     `user` for the person, `assistant` for the model, `system` for instructions added during the
     conversation. The other kinds of item have no role.
     """
+
     content: Sequence[RealtimeConversationItemContentParam]
     """Parts of a `message`, in order.
 
@@ -373,19 +412,23 @@ class RealtimeConversationItemWithReferenceParam(TypedDict, total=False):
     `input_audio`, an `assistant` message `text`; messages the model speaks hold `audio` parts. The
     other kinds of item have no content.
     """
+
     call_id: str
     """Id that links a function call to its output.
 
     The server sets it on a `function_call`; a `function_call_output` must repeat it, and the
     server checks that a matching call exists in the conversation.
     """
+
     name: str
     """Name of the function the model wants to run, on a `function_call`."""
+
     arguments: str
     """Arguments of a `function_call`, as a string of JSON.
 
     The model writes it, so validate it before use.
     """
+
     output: str
     """What the function returned, on a `function_call_output`.
 
@@ -409,18 +452,21 @@ class RealtimeResponseCreateParamsParam(TypedDict, total=False):
     `text` alone switches audio off; `text` with `audio` allows speech. Left out, the session's
     value applies.
     """
+
     instructions: str | None
     """System instructions for this response, in place of the session's.
 
     They can shape content, style and manner of speaking; the model is guided by them, not bound.
     Left out, the session's instructions apply.
     """
+
     voice: VoiceIdsSharedParam | None
     """Voice for this response.
 
     It cannot differ from the session's voice once the model has produced audio in the session.
     Left out, the session's voice is used.
     """
+
     output_audio_format: (
         Literal["pcm16", "g711_ulaw", "g711_alaw"]
         | models.RealtimeResponseCreateParams.OutputAudioFormatEnum
@@ -431,34 +477,40 @@ class RealtimeResponseCreateParamsParam(TypedDict, total=False):
     `pcm16` is 16-bit little-endian mono PCM at 24 kHz, `g711_ulaw` and `g711_alaw` are 8 kHz
     telephone codecs. Left out, the session's format is used.
     """
+
     tools: Sequence[RealtimeResponseCreateParamsToolParam] | None
     """Functions the model may call in this response.
 
     Left out, the session's tools are available; an empty list offers none.
     """
+
     tool_choice: str | None
     """How the model picks tools.
 
     `auto` leaves it to the model, `none` forbids calls, `required` demands one; a particular
     function can also be named. Left out, the session's value applies.
     """
+
     temperature: float | None
     """Sampling temperature, from 0.6 to 1.2.
 
     The default is 0.8, which is the value recommended for audio models.
     """
+
     max_response_output_tokens: RealtimeResponseCreateParamsMaxResponseOutputTokensParam | None
     """Limit on the tokens of this response, tool calls included.
 
     An integer from 1 to 4096, or `inf` for no limit below the model's own. Left out, the
     session's limit applies.
     """
+
     conversation: RealtimeResponseCreateParamsConversationParam | None
     """Which conversation the output is added to.
 
     `auto`, the default, is the default conversation; `none` keeps the response out of any
     conversation.
     """
+
     metadata: Mapping[str, str] | None
     """Key-value pairs to attach to the response.
 
@@ -466,6 +518,7 @@ class RealtimeResponseCreateParamsParam(TypedDict, total=False):
     `metadata` of the response, which helps to recognise responses with `conversation` set to
     `none`.
     """
+
     input: Sequence[RealtimeConversationItemWithReferenceParam] | None
     """Items that form the context of this response, in place of the default conversation.
 
@@ -485,8 +538,10 @@ class RealtimeClientEventResponseCreateParam(TypedDict, total=False):
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["response.create"]]
     """Event type, always `response.create`."""
+
     response: RealtimeResponseCreateParamsParam | None
     """Settings for this response alone, overriding those of the session.
 
@@ -508,12 +563,14 @@ class RealtimeSessionInputAudioTranscriptionParam(TypedDict, total=False):
     `gpt-4o-transcribe`, `gpt-4o-mini-transcribe` and `whisper-1` are offered; the plain string
     allows others.
     """
+
     language: str
     """Language of the audio as an ISO-639-1 code, such as `en`.
 
     A correct hint makes results faster and more accurate; left out, the model detects the
     language.
     """
+
     prompt: str
     """Text that guides the transcription.
 
@@ -535,6 +592,7 @@ class RealtimeSessionTurnDetectionParam(TypedDict, total=False):
 
     `server_vad`, the default, goes by silence; `semantic_vad` goes by meaning.
     """
+
     eagerness: (
         Literal["low", "medium", "high", "auto"] | models.RealtimeSessionTurnDetection.EagernessEnum
     )
@@ -543,17 +601,20 @@ class RealtimeSessionTurnDetectionParam(TypedDict, total=False):
     `low` gives the user more time, `high` answers sooner, and `auto`, the default, is the same
     as `medium`.
     """
+
     threshold: float
     """How sure the detector must be that it hears speech, from 0.0 to 1.0, by default 0.5.
 
     Raise it where background noise sets off the detector; soft speech is then missed more
     easily. For `server_vad` only.
     """
+
     prefix_padding_ms: int
     """How much audio before the detected start of speech is kept, in milliseconds, by default 300.
 
     For `server_vad` only.
     """
+
     silence_duration_ms: int
     """How long the silence must last before a turn counts as ended, in milliseconds, by default 500
     (200 for transcription).
@@ -561,12 +622,14 @@ class RealtimeSessionTurnDetectionParam(TypedDict, total=False):
     A small value makes answers prompt, at the risk of interrupting a user who only pauses. For
     `server_vad` only.
     """
+
     create_response: bool
     """Whether the server starts a response when a turn ends, by default `true`.
 
     With `false`, speech events and commits still happen, and the client sends `response.create`
     when it wants an answer. Without effect in transcription sessions.
     """
+
     interrupt_response: bool
     """Whether new user speech stops a response in progress, by default `true`.
 
@@ -606,6 +669,7 @@ class RealtimeSessionCreateRequestParam(TypedDict, total=False):
 
     `text` alone switches audio off; `text` with `audio`, the default, allows speech.
     """
+
     model: (
         Literal[
             "gpt-4o-realtime-preview",
@@ -622,6 +686,7 @@ class RealtimeSessionCreateRequestParam(TypedDict, total=False):
     the large and the small model; the names with a date are fixed snapshots. It cannot be changed
     once the session exists, so `session.update` leaves it out.
     """
+
     instructions: str | None
     """System instructions placed before every model call.
 
@@ -629,11 +694,13 @@ class RealtimeSessionCreateRequestParam(TypedDict, total=False):
     Left out at creation, the server's default instructions apply; an empty string clears them in
     `session.update`.
     """
+
     voice: VoiceIdsSharedParam | None
     """Voice for spoken output.
 
     It can be set or changed only until the model has first produced audio in the session.
     """
+
     input_audio_format: (
         Literal["pcm16", "g711_ulaw", "g711_alaw"]
         | models.RealtimeSessionCreateRequest.InputAudioFormatEnum
@@ -644,6 +711,7 @@ class RealtimeSessionCreateRequestParam(TypedDict, total=False):
     `pcm16`, the default, is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and
     `g711_alaw` are 8 kHz telephone codecs.
     """
+
     output_audio_format: (
         Literal["pcm16", "g711_ulaw", "g711_alaw"]
         | models.RealtimeSessionCreateRequest.OutputAudioFormatEnum
@@ -654,37 +722,44 @@ class RealtimeSessionCreateRequestParam(TypedDict, total=False):
     `pcm16`, the default, is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and
     `g711_alaw` are 8 kHz telephone codecs.
     """
+
     input_audio_transcription: RealtimeSessionInputAudioTranscriptionParam | None
     """Transcription of user audio by a separate model.
 
     Off by default; an object switches it on and `null` off again. The result is only a guide for
     the client: the conversation model hears the audio itself.
     """
+
     turn_detection: RealtimeSessionTurnDetectionParam | None
     """How the server notices that the user starts and stops speaking.
 
     Left out at creation, server VAD with its defaults applies; `null` switches it off, and then
     the client commits audio and asks for responses itself.
     """
+
     input_audio_noise_reduction: RealtimeSessionInputAudioNoiseReductionParam | None
     """Noise filter for incoming audio, applied before turn detection and the model.
 
     `null`, the default, switches it off. It can reduce false detections and help the model to
     understand.
     """
+
     tools: Sequence[RealtimeResponseCreateParamsToolParam] | None
     """Functions the model may call in this session. An empty list removes all of them."""
+
     tool_choice: str | None
     """How the model picks tools.
 
     `auto`, the default, leaves it to the model, `none` forbids calls, `required` demands one; a
     particular function can also be named.
     """
+
     temperature: float | None
     """Sampling temperature, from 0.6 to 1.2, by default 0.8.
 
     For audio models 0.8 is strongly recommended.
     """
+
     max_response_output_tokens: RealtimeResponseCreateParamsMaxResponseOutputTokensParam | None
     """Limit on the tokens of one response, tool calls included.
 
@@ -703,8 +778,10 @@ class RealtimeClientEventSessionUpdateParam(TypedDict, total=False):
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["session.update"]]
     """Event type, always `session.update`."""
+
     session: Required[RealtimeSessionCreateRequestParam]
     """The settings to change. Fields that are left out keep their current value."""
 
@@ -722,12 +799,14 @@ class RealtimeTranscriptionSessionCreateRequestInputAudioTranscriptionParam(Type
     """Model that transcribes: `gpt-4o-transcribe`, the smaller `gpt-4o-mini-transcribe`, or
     `whisper-1`.
     """
+
     language: str
     """Language of the audio as an ISO-639-1 code, such as `en`.
 
     A correct hint makes results faster and more accurate; left out, the model detects the
     language.
     """
+
     prompt: str
     """Text that guides the transcription.
 
@@ -747,6 +826,7 @@ class RealtimeTranscriptionSessionCreateRequestParam(TypedDict, total=False):
         Literal["text", "audio"] | models.RealtimeTranscriptionSessionCreateRequest.ModalitiesEnum
     ]
     """Kinds of output, `text` or `text` with `audio`. `text` alone switches audio off."""
+
     input_audio_format: (
         Literal["pcm16", "g711_ulaw", "g711_alaw"]
         | models.RealtimeTranscriptionSessionCreateRequest.InputAudioFormatEnum
@@ -756,20 +836,24 @@ class RealtimeTranscriptionSessionCreateRequestParam(TypedDict, total=False):
     `pcm16`, the default, is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and
     `g711_alaw` are 8 kHz telephone codecs.
     """
+
     input_audio_transcription: (
         RealtimeTranscriptionSessionCreateRequestInputAudioTranscriptionParam | None
     )
     """Which model transcribes, and hints about the language and vocabulary to expect."""
+
     turn_detection: RealtimeSessionTurnDetectionParam | None
     """How the server splits the audio into turns.
 
     `null` switches it off, and then the client ends each turn with `input_audio_buffer.commit`.
     """
+
     input_audio_noise_reduction: RealtimeSessionInputAudioNoiseReductionParam | None
     """Noise filter for incoming audio, applied before turn detection and transcription.
 
     `null`, the default, switches it off.
     """
+
     include: list[str]
     """Extra data to put into the server's events.
 
@@ -787,8 +871,10 @@ class RealtimeClientEventTranscriptionSessionUpdateParam(TypedDict, total=False)
 
     event_id: str | None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Required[Literal["transcription_session.update"]]
     """Event type, always `transcription_session.update`."""
+
     session: Required[RealtimeTranscriptionSessionCreateRequestParam]
     """The transcription settings to change. Fields that are left out keep their current value."""
 

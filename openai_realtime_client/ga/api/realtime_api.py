@@ -56,8 +56,7 @@ class RealtimeApi:
     def accept_realtime_call(
         self,
         call_id: str,
-        realtime_session_create_request_ga: RealtimeSessionCreateRequestGA
-        | params.RealtimeSessionCreateRequestGAParam,
+        body: RealtimeSessionCreateRequestGA | params.RealtimeSessionCreateRequestGAParam,
         *,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
@@ -71,52 +70,32 @@ class RealtimeApi:
         Args:
             call_id: Id of the ringing SIP call, as delivered in the `realtime.call.incoming`
                 webhook.
-            realtime_session_create_request_ga: Settings of the session that handles the call:
-                model, instructions, voice, tools and so on.
+            body: Settings of the session that handles the call: model, instructions, voice,
+                tools and so on.
             headers: Headers to add for this call.
             timeout: Seconds that this call may take, instead of the client's.
 
         Raises:
             ApiError: The service answered with an error, or did not answer.
         """
-        self.accept_realtime_call_with_http_info(
-            call_id, realtime_session_create_request_ga, headers=headers, timeout=timeout
-        )
+        self.accept_realtime_call_with_http_info(call_id, body, headers=headers, timeout=timeout)
 
     def accept_realtime_call_with_http_info(
         self,
         call_id: str,
-        realtime_session_create_request_ga: RealtimeSessionCreateRequestGA
-        | params.RealtimeSessionCreateRequestGAParam,
+        body: RealtimeSessionCreateRequestGA | params.RealtimeSessionCreateRequestGAParam,
         *,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[None]:
-        """Call `accept_realtime_call` for its status and headers, too.
-
-        Args:
-            call_id: Id of the ringing SIP call, as delivered in the `realtime.call.incoming`
-                webhook.
-            realtime_session_create_request_ga: Settings of the session that handles the call:
-                model, instructions, voice, tools and so on.
-            headers: Headers to add for this call.
-            timeout: Seconds that this call may take, instead of the client's.
-
-        Returns:
-            Status, headers and body, and in `data` what `accept_realtime_call` returns.
-
-        Raises:
-            ApiError: The service answered with an error, or did not answer.
-        """
+        """As `accept_realtime_call`, returning `ApiResponse`."""
         return self.api_client.call(
             "POST",
             "/realtime/calls/{call_id}/accept",
             lambda _: None,
             accept="application/json",
-            path_parameters={
-                "call_id": call_id,
-            },
-            body=realtime_session_create_request_ga,
+            path_parameters={"call_id": call_id},
+            body=body,
             headers=headers,
             timeout=timeout,
         )
@@ -169,31 +148,13 @@ class RealtimeApi:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[str]:
-        """Call `create_realtime_call` for its status and headers, too.
-
-        Args:
-            sdp: SDP offer of the caller's WebRTC peer connection, as a part of type
-                `application/sdp`.
-            session: Settings of the session, as a part of type `application/json`. When left
-                out, those attached to the client secret apply.
-            headers: Headers to add for this call.
-            timeout: Seconds that this call may take, instead of the client's.
-
-        Returns:
-            Status, headers and body, and in `data` what `create_realtime_call` returns.
-
-        Raises:
-            ApiError: The service answered with an error, or did not answer.
-        """
+        """As `create_realtime_call`, returning `ApiResponse`."""
         return self.api_client.call(
             "POST",
             "/realtime/calls",
             bytes.decode,
             accept="application/sdp, text/plain",
-            parts=[
-                ("sdp", "application/sdp", sdp),
-                ("session", "application/json", session),
-            ],
+            parts=[("sdp", "application/sdp", sdp), ("session", "application/json", session)],
             raw_type="application/sdp",
             headers=headers,
             timeout=timeout,
@@ -201,8 +162,7 @@ class RealtimeApi:
 
     def create_realtime_client_secret(
         self,
-        realtime_create_client_secret_request: RealtimeCreateClientSecretRequest
-        | params.RealtimeCreateClientSecretRequestParam,
+        body: RealtimeCreateClientSecretRequest | params.RealtimeCreateClientSecretRequestParam,
         *,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
@@ -215,8 +175,8 @@ class RealtimeApi:
         client may still change them.
 
         Args:
-            realtime_create_client_secret_request: Lifetime of the token and settings of the
-                realtime or transcription session it opens. Both are optional.
+            body: Lifetime of the token and settings of the realtime or transcription session it
+                opens. Both are optional.
             headers: Headers to add for this call.
             timeout: Seconds that this call may take, instead of the client's.
 
@@ -227,46 +187,31 @@ class RealtimeApi:
             ApiError: The service answered with an error, or did not answer.
         """
         response = self.create_realtime_client_secret_with_http_info(
-            realtime_create_client_secret_request, headers=headers, timeout=timeout
+            body, headers=headers, timeout=timeout
         )
         return response.data
 
     def create_realtime_client_secret_with_http_info(
         self,
-        realtime_create_client_secret_request: RealtimeCreateClientSecretRequest
-        | params.RealtimeCreateClientSecretRequestParam,
+        body: RealtimeCreateClientSecretRequest | params.RealtimeCreateClientSecretRequestParam,
         *,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[RealtimeCreateClientSecretResponse]:
-        """Call `create_realtime_client_secret` for its status and headers, too.
-
-        Args:
-            realtime_create_client_secret_request: Lifetime of the token and settings of the
-                realtime or transcription session it opens. Both are optional.
-            headers: Headers to add for this call.
-            timeout: Seconds that this call may take, instead of the client's.
-
-        Returns:
-            Status, headers and body, and in `data` what `create_realtime_client_secret` returns.
-
-        Raises:
-            ApiError: The service answered with an error, or did not answer.
-        """
+        """As `create_realtime_client_secret`, returning `ApiResponse`."""
         return self.api_client.call(
             "POST",
             "/realtime/client_secrets",
             decoder(RealtimeCreateClientSecretResponse),
             accept="application/json",
-            body=realtime_create_client_secret_request,
+            body=body,
             headers=headers,
             timeout=timeout,
         )
 
     def create_realtime_session(
         self,
-        realtime_session_create_request: RealtimeSessionCreateRequest
-        | params.RealtimeSessionCreateRequestParam,
+        body: RealtimeSessionCreateRequest | params.RealtimeSessionCreateRequestParam,
         *,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
@@ -278,7 +223,7 @@ class RealtimeApi:
         takes GA settings and a lifetime.
 
         Args:
-            realtime_session_create_request: Session settings in the flat, beta-style form.
+            body: Session settings in the flat, beta-style form.
             headers: Headers to add for this call.
             timeout: Seconds that this call may take, instead of the client's.
 
@@ -289,44 +234,31 @@ class RealtimeApi:
             ApiError: The service answered with an error, or did not answer.
         """
         response = self.create_realtime_session_with_http_info(
-            realtime_session_create_request, headers=headers, timeout=timeout
+            body, headers=headers, timeout=timeout
         )
         return response.data
 
     def create_realtime_session_with_http_info(
         self,
-        realtime_session_create_request: RealtimeSessionCreateRequest
-        | params.RealtimeSessionCreateRequestParam,
+        body: RealtimeSessionCreateRequest | params.RealtimeSessionCreateRequestParam,
         *,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[RealtimeSessionCreateResponse]:
-        """Call `create_realtime_session` for its status and headers, too.
-
-        Args:
-            realtime_session_create_request: Session settings in the flat, beta-style form.
-            headers: Headers to add for this call.
-            timeout: Seconds that this call may take, instead of the client's.
-
-        Returns:
-            Status, headers and body, and in `data` what `create_realtime_session` returns.
-
-        Raises:
-            ApiError: The service answered with an error, or did not answer.
-        """
+        """As `create_realtime_session`, returning `ApiResponse`."""
         return self.api_client.call(
             "POST",
             "/realtime/sessions",
             decoder(RealtimeSessionCreateResponse),
             accept="application/json",
-            body=realtime_session_create_request,
+            body=body,
             headers=headers,
             timeout=timeout,
         )
 
     def create_realtime_transcription_session(
         self,
-        realtime_transcription_session_create_request: RealtimeTranscriptionSessionCreateRequest
+        body: RealtimeTranscriptionSessionCreateRequest
         | params.RealtimeTranscriptionSessionCreateRequestParam,
         *,
         headers: Mapping[str, str] | None = None,
@@ -339,8 +271,7 @@ class RealtimeApi:
         /realtime/client_secrets` with a session of type `transcription`.
 
         Args:
-            realtime_transcription_session_create_request: Transcription settings in the flat,
-                beta-style form.
+            body: Transcription settings in the flat, beta-style form.
             headers: Headers to add for this call.
             timeout: Seconds that this call may take, instead of the client's.
 
@@ -351,46 +282,32 @@ class RealtimeApi:
             ApiError: The service answered with an error, or did not answer.
         """
         response = self.create_realtime_transcription_session_with_http_info(
-            realtime_transcription_session_create_request, headers=headers, timeout=timeout
+            body, headers=headers, timeout=timeout
         )
         return response.data
 
     def create_realtime_transcription_session_with_http_info(
         self,
-        realtime_transcription_session_create_request: RealtimeTranscriptionSessionCreateRequest
+        body: RealtimeTranscriptionSessionCreateRequest
         | params.RealtimeTranscriptionSessionCreateRequestParam,
         *,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[RealtimeTranscriptionSessionCreateResponse]:
-        """Call `create_realtime_transcription_session` for its status and headers, too.
-
-        Args:
-            realtime_transcription_session_create_request: Transcription settings in the flat,
-                beta-style form.
-            headers: Headers to add for this call.
-            timeout: Seconds that this call may take, instead of the client's.
-
-        Returns:
-            Status, headers and body, and in `data` what `create_realtime_transcription_session`
-            returns.
-
-        Raises:
-            ApiError: The service answered with an error, or did not answer.
-        """
+        """As `create_realtime_transcription_session`, returning `ApiResponse`."""
         return self.api_client.call(
             "POST",
             "/realtime/transcription_sessions",
             decoder(RealtimeTranscriptionSessionCreateResponse),
             accept="application/json",
-            body=realtime_transcription_session_create_request,
+            body=body,
             headers=headers,
             timeout=timeout,
         )
 
     def create_realtime_translation_client_secret(
         self,
-        realtime_translation_client_secret_create_request: RealtimeTranslationClientSecretCreateRequest
+        body: RealtimeTranslationClientSecretCreateRequest
         | params.RealtimeTranslationClientSecretCreateRequestParam,
         *,
         headers: Mapping[str, str] | None = None,
@@ -403,8 +320,7 @@ class RealtimeApi:
         session settings are those of a translation session and must be given.
 
         Args:
-            realtime_translation_client_secret_create_request: Settings of the translation
-                session, and optionally the lifetime of the token.
+            body: Settings of the translation session, and optionally the lifetime of the token.
             headers: Headers to add for this call.
             timeout: Seconds that this call may take, instead of the client's.
 
@@ -415,39 +331,25 @@ class RealtimeApi:
             ApiError: The service answered with an error, or did not answer.
         """
         response = self.create_realtime_translation_client_secret_with_http_info(
-            realtime_translation_client_secret_create_request, headers=headers, timeout=timeout
+            body, headers=headers, timeout=timeout
         )
         return response.data
 
     def create_realtime_translation_client_secret_with_http_info(
         self,
-        realtime_translation_client_secret_create_request: RealtimeTranslationClientSecretCreateRequest
+        body: RealtimeTranslationClientSecretCreateRequest
         | params.RealtimeTranslationClientSecretCreateRequestParam,
         *,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[RealtimeTranslationClientSecretCreateResponse]:
-        """Call `create_realtime_translation_client_secret` for its status and headers, too.
-
-        Args:
-            realtime_translation_client_secret_create_request: Settings of the translation
-                session, and optionally the lifetime of the token.
-            headers: Headers to add for this call.
-            timeout: Seconds that this call may take, instead of the client's.
-
-        Returns:
-            Status, headers and body, and in `data` what `create_realtime_translation_client_secret`
-            returns.
-
-        Raises:
-            ApiError: The service answered with an error, or did not answer.
-        """
+        """As `create_realtime_translation_client_secret`, returning `ApiResponse`."""
         return self.api_client.call(
             "POST",
             "/realtime/translations/client_secrets",
             decoder(RealtimeTranslationClientSecretCreateResponse),
             accept="application/json",
-            body=realtime_translation_client_secret_create_request,
+            body=body,
             headers=headers,
             timeout=timeout,
         )
@@ -482,28 +384,13 @@ class RealtimeApi:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[None]:
-        """Call `hangup_realtime_call` for its status and headers, too.
-
-        Args:
-            call_id: Id of the live call. It comes from the `realtime.call.incoming` webhook for
-                SIP, or from the `Location` header of call creation for WebRTC.
-            headers: Headers to add for this call.
-            timeout: Seconds that this call may take, instead of the client's.
-
-        Returns:
-            Status, headers and body, and in `data` what `hangup_realtime_call` returns.
-
-        Raises:
-            ApiError: The service answered with an error, or did not answer.
-        """
+        """As `hangup_realtime_call`, returning `ApiResponse`."""
         return self.api_client.call(
             "POST",
             "/realtime/calls/{call_id}/hangup",
             lambda _: None,
             accept="application/json",
-            path_parameters={
-                "call_id": call_id,
-            },
+            path_parameters={"call_id": call_id},
             headers=headers,
             timeout=timeout,
         )
@@ -511,8 +398,7 @@ class RealtimeApi:
     def refer_realtime_call(
         self,
         call_id: str,
-        realtime_call_refer_request: RealtimeCallReferRequest
-        | params.RealtimeCallReferRequestParam,
+        body: RealtimeCallReferRequest | params.RealtimeCallReferRequestParam,
         *,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
@@ -525,50 +411,31 @@ class RealtimeApi:
         Args:
             call_id: Id of the answered SIP call, as delivered in the `realtime.call.incoming`
                 webhook.
-            realtime_call_refer_request: Where the caller is to be transferred.
+            body: Where the caller is to be transferred.
             headers: Headers to add for this call.
             timeout: Seconds that this call may take, instead of the client's.
 
         Raises:
             ApiError: The service answered with an error, or did not answer.
         """
-        self.refer_realtime_call_with_http_info(
-            call_id, realtime_call_refer_request, headers=headers, timeout=timeout
-        )
+        self.refer_realtime_call_with_http_info(call_id, body, headers=headers, timeout=timeout)
 
     def refer_realtime_call_with_http_info(
         self,
         call_id: str,
-        realtime_call_refer_request: RealtimeCallReferRequest
-        | params.RealtimeCallReferRequestParam,
+        body: RealtimeCallReferRequest | params.RealtimeCallReferRequestParam,
         *,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[None]:
-        """Call `refer_realtime_call` for its status and headers, too.
-
-        Args:
-            call_id: Id of the answered SIP call, as delivered in the `realtime.call.incoming`
-                webhook.
-            realtime_call_refer_request: Where the caller is to be transferred.
-            headers: Headers to add for this call.
-            timeout: Seconds that this call may take, instead of the client's.
-
-        Returns:
-            Status, headers and body, and in `data` what `refer_realtime_call` returns.
-
-        Raises:
-            ApiError: The service answered with an error, or did not answer.
-        """
+        """As `refer_realtime_call`, returning `ApiResponse`."""
         return self.api_client.call(
             "POST",
             "/realtime/calls/{call_id}/refer",
             lambda _: None,
             accept="application/json",
-            path_parameters={
-                "call_id": call_id,
-            },
-            body=realtime_call_refer_request,
+            path_parameters={"call_id": call_id},
+            body=body,
             headers=headers,
             timeout=timeout,
         )
@@ -576,9 +443,7 @@ class RealtimeApi:
     def reject_realtime_call(
         self,
         call_id: str,
-        realtime_call_reject_request: RealtimeCallRejectRequest
-        | params.RealtimeCallRejectRequestParam
-        | None = None,
+        body: RealtimeCallRejectRequest | params.RealtimeCallRejectRequestParam | None = None,
         *,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
@@ -591,53 +456,32 @@ class RealtimeApi:
         Args:
             call_id: Id of the ringing SIP call, as delivered in the `realtime.call.incoming`
                 webhook.
-            realtime_call_reject_request: Optional choice of the SIP status code. Without a body
-                the call is declined with `603`.
+            body: Optional choice of the SIP status code. Without a body the call is declined
+                with `603`.
             headers: Headers to add for this call.
             timeout: Seconds that this call may take, instead of the client's.
 
         Raises:
             ApiError: The service answered with an error, or did not answer.
         """
-        self.reject_realtime_call_with_http_info(
-            call_id, realtime_call_reject_request, headers=headers, timeout=timeout
-        )
+        self.reject_realtime_call_with_http_info(call_id, body, headers=headers, timeout=timeout)
 
     def reject_realtime_call_with_http_info(
         self,
         call_id: str,
-        realtime_call_reject_request: RealtimeCallRejectRequest
-        | params.RealtimeCallRejectRequestParam
-        | None = None,
+        body: RealtimeCallRejectRequest | params.RealtimeCallRejectRequestParam | None = None,
         *,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[None]:
-        """Call `reject_realtime_call` for its status and headers, too.
-
-        Args:
-            call_id: Id of the ringing SIP call, as delivered in the `realtime.call.incoming`
-                webhook.
-            realtime_call_reject_request: Optional choice of the SIP status code. Without a body
-                the call is declined with `603`.
-            headers: Headers to add for this call.
-            timeout: Seconds that this call may take, instead of the client's.
-
-        Returns:
-            Status, headers and body, and in `data` what `reject_realtime_call` returns.
-
-        Raises:
-            ApiError: The service answered with an error, or did not answer.
-        """
+        """As `reject_realtime_call`, returning `ApiResponse`."""
         return self.api_client.call(
             "POST",
             "/realtime/calls/{call_id}/reject",
             lambda _: None,
             accept="application/json",
-            path_parameters={
-                "call_id": call_id,
-            },
-            body=realtime_call_reject_request,
+            path_parameters={"call_id": call_id},
+            body=body,
             headers=headers,
             timeout=timeout,
         )

@@ -18,10 +18,6 @@ class AudioTranscription(RealtimeModel):
     session allows it, switches transcription off.
     """
 
-    __nullable__ = frozenset({"language", "prompt"})
-
-    __limits__ = (("languages", 1, None),)
-
     class DelayEnum(OpenEnum):
         MINIMAL = "minimal"
         LOW = "low"
@@ -30,28 +26,33 @@ class AudioTranscription(RealtimeModel):
         XHIGH = "xhigh"
 
     ModelEnum = AudioTranscriptionModelEnum
+
     model: AudioTranscriptionModel | None = None
     """Speech recognition model to use.
 
     `gpt-4o-transcribe-diarize` adds speaker labels; see `AudioTranscriptionModel` for the known
     names.
     """
+
     language: str | None = None
     """Language spoken in the audio, as an ISO-639-1 code such as `en`.
 
     Stating it improves accuracy and latency; when left out, the model works it out itself. Some
     servers report it as `null`.
     """
+
     languages: list[str] | None = None
     """Languages that may occur in the audio, as ISO-639-1 codes; at least one.
 
     For `gpt-transcribe` and `gpt-live-transcribe`.
     """
+
     keywords: list[str] | None = None
     """Words or phrases likely to occur, such as names and technical terms.
 
     For `gpt-transcribe` and `gpt-live-transcribe`.
     """
+
     prompt: str | None = None
     """Hint that steers style or vocabulary of the transcript.
 
@@ -59,6 +60,7 @@ class AudioTranscription(RealtimeModel):
     diarizing model, takes free text such as a description of the topic. `gpt-realtime-whisper` does
     not accept it in GA sessions.
     """
+
     delay: DelayEnum | None = None
     """How much audio the model hears before it commits to text.
 
@@ -78,3 +80,6 @@ class AudioTranscription(RealtimeModel):
             prompt: str | None = ...,
             delay: DelayEnum | Literal["minimal", "low", "medium", "high", "xhigh"] | None = ...,
         ) -> None: ...
+
+    __nullable__ = frozenset({"language", "prompt"})
+    __limits__ = (("languages", 1, None),)

@@ -15,22 +15,25 @@ class AudioTranscriptionResponse(RealtimeModel):
     for values that were never set.
     """
 
-    __nullable__ = frozenset({"language", "prompt"})
-
-    __limits__ = (("languages", 1, None),)
-
     ModelEnum = AudioTranscriptionModelEnum
+
     model: AudioTranscriptionModel | None = None
     """Speech recognition model in use."""
+
     language: str | None = None
     """Language the audio is expected to be in, as an ISO-639-1 code.
 
     `null` or absent if the client named none.
     """
+
     languages: list[str] | None = None
     """Languages the audio is expected to contain, as ISO-639-1 codes.
 
     Absent if the client gave no such list.
     """
+
     prompt: str | None = None
     """Hint given to the transcription model. `null` or absent if the client gave none."""
+
+    __nullable__ = frozenset({"language", "prompt"})
+    __limits__ = (("languages", 1, None),)

@@ -16,27 +16,32 @@ class InputFileContent(RealtimeModel):
     Give its contents in one of three ways: `file_id`, `file_data` or `file_url`.
     """
 
-    __nullable__ = frozenset({"file_id"})
-
     class TypeEnum(Constant):
         INPUT_FILE: Final = "input_file"
 
     DetailEnum = FileInputDetail
+
     type: Annotated[Literal["input_file"], TypeEnum] = "input_file"
     """Content type, always `input_file`."""
+
     file_id: str | None = None
     """Id of a file uploaded earlier. `null` or absent if the file is supplied another way."""
+
     filename: str | None = None
     """Name of the file, including its extension. Goes with `file_data`."""
+
     file_data: str | None = None
     """Contents of the file, encoded as base64 text."""
+
     prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
     """Marks this part as the end of a cacheable prompt prefix.
 
     Left out, the part carries no explicit breakpoint.
     """
+
     file_url: str | None = None
     """URL from which the service fetches the file."""
+
     detail: FileInputDetail | None = None
     """Quality at which the file is rendered for the model."""
 
@@ -53,3 +58,5 @@ class InputFileContent(RealtimeModel):
             file_url: str | None = ...,
             detail: FileInputDetail | Literal["auto", "low", "high"] | None = ...,
         ) -> None: ...
+
+    __nullable__ = frozenset({"file_id"})

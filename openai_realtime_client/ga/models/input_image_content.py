@@ -16,23 +16,26 @@ class InputImageContent(RealtimeModel):
     Give either `image_url` or `file_id`.
     """
 
-    __nullable__ = frozenset({"image_url", "file_id"})
-
     class TypeEnum(Constant):
         INPUT_IMAGE: Final = "input_image"
 
     DetailEnum = ImageDetail
+
     type: Annotated[Literal["input_image"], TypeEnum] = "input_image"
     """Content type, always `input_image`."""
+
     image_url: str | None = None
     """Address of the image: a full URL, or a `data:` URL with the image in base64.
 
     `null` or absent if `file_id` is used.
     """
+
     file_id: str | None = None
     """Id of an image uploaded earlier. `null` or absent if `image_url` is used."""
+
     detail: ImageDetail
     """Resolution at which the model sees the image: `low`, `high`, `auto` or `original`."""
+
     prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
     """Marks this part as the end of a cacheable prompt prefix.
 
@@ -50,3 +53,5 @@ class InputImageContent(RealtimeModel):
             detail: ImageDetail | Literal["low", "high", "auto", "original"],
             prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = ...,
         ) -> None: ...
+
+    __nullable__ = frozenset({"image_url", "file_id"})

@@ -17,8 +17,10 @@ class InputTextContent(RealtimeModel):
 
     type: Annotated[Literal["input_text"], TypeEnum] = "input_text"
     """Content type, always `input_text`."""
+
     text: str
     """The text itself."""
+
     prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
     """Marks this part as the end of a cacheable prompt prefix.
 

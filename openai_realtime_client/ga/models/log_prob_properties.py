@@ -13,11 +13,13 @@ class LogProbProperties(RealtimeModel):
 
     token: str
     """The token as text."""
+
     logprob: float
     """Natural logarithm of the probability the model gave this token.
 
     0 means certain; more negative means less likely.
     """
+
     bytes: list[int]
     """UTF-8 bytes of the token, as integers from 0 to 255.
 

@@ -11,16 +11,19 @@ class MCPListToolsTool(RealtimeModel):
     The definition comes from the MCP server and is passed on unchanged.
     """
 
-    __nullable__ = frozenset({"description", "annotations"})
-
     name: str
     """Name under which the MCP server offers the tool."""
+
     description: str | None = None
     """What the tool does, in the MCP server's words. `null` or absent if the server gives none."""
+
     input_schema: dict[str, Any]
     """JSON Schema of the tool's arguments."""
+
     annotations: dict[str, Any] | None = None
     """Hints the MCP server attaches to the tool, such as `readOnlyHint`.
 
     `null` or absent if there are none.
     """
+
+    __nullable__ = frozenset({"description", "annotations"})

@@ -21,10 +21,6 @@ class MCPTool(RealtimeModel):
     `tunnel_id`.
     """
 
-    __nullable__ = frozenset({"headers", "allowed_tools", "allowed_callers", "require_approval"})
-
-    __limits__ = (("allowed_callers", 1, None),)
-
     class TypeEnum(Constant):
         MCP: Final = "mcp"
 
@@ -40,15 +36,19 @@ class MCPTool(RealtimeModel):
 
     AllowedCallersEnum = CallableToolAllowedCaller
     RequireApprovalEnum = MCPToolRequireApprovalEnum
+
     type: Annotated[Literal["mcp"], TypeEnum] = "mcp"
     """Tool type, always `mcp`."""
+
     server_label: str
     """Name of this server within the session, chosen by the client.
 
     MCP items and `tool_choice` refer to the server by it.
     """
+
     server_url: str | None = None
     """Address of the MCP server. Required unless `connector_id` or `tunnel_id` is given."""
+
     connector_id: ConnectorIdEnum | None = None
     """Built-in connector to use instead of a server address.
 
@@ -58,39 +58,47 @@ class MCPTool(RealtimeModel):
     `authorization`. Deprecated for models released after 1 September 2026: use `server_url` or
     `tunnel_id` with them.
     """
+
     tunnel_id: str | None = None
     """Id of a secure MCP tunnel to a server in a private network, in the form `tunnel_` and 32
     lowercase letters or digits.
 
     Takes the place of `server_url` and `connector_id`.
     """
+
     authorization: str | None = None
     """OAuth access token sent to the MCP server or connector.
 
     The application runs the OAuth flow and keeps the token fresh.
     """
+
     server_description: str | None = None
     """What the server is for, as context for the model."""
+
     headers: dict[str, str] | None = None
     """HTTP headers to add to each request to the MCP server, for example for authentication.
 
     `null` or absent adds none.
     """
+
     allowed_tools: MCPToolAllowedTools | None = None
     """Which of the server's tools the model sees: a list of names or a filter.
 
     `null` or absent allows all of them.
     """
+
     allowed_callers: list[CallableToolAllowedCaller] | None = None
     """Who may call the server's tools; at least one of `direct` and `programmatic`.
 
     `null` or absent leaves it to the service's default.
     """
+
     require_approval: MCPToolRequireApproval | None = None
     """Which tool calls wait for the client's approval: `always`, `never` or a filter per case.
 
     When left out, every call needs approval (`always`).
     """
+
     defer_loading: bool | None = None
     """Whether the tools are kept out of the model's context at first.
 
@@ -127,3 +135,6 @@ class MCPTool(RealtimeModel):
             require_approval: MCPToolRequireApproval | Literal["always", "never"] | None = ...,
             defer_loading: bool | None = ...,
         ) -> None: ...
+
+    __nullable__ = frozenset({"headers", "allowed_tools", "allowed_callers", "require_approval"})
+    __limits__ = (("allowed_callers", 1, None),)

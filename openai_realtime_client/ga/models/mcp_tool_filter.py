@@ -12,6 +12,7 @@ class MCPToolFilter(RealtimeModel):
 
     tool_names: list[str] | None = None
     """Names of the tools to select."""
+
     read_only: bool | None = None
     """Whether to select tools that change nothing.
 

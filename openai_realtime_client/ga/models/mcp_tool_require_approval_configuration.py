@@ -13,5 +13,6 @@ class MCPToolRequireApprovalConfiguration(RealtimeModel):
 
     always: MCPToolFilter | None = None
     """Tools whose calls always wait for an `mcp_approval_response` from the client."""
+
     never: MCPToolFilter | None = None
     """Tools that run without asking the client."""

@@ -8,14 +8,16 @@ from openai_realtime_client.ga.models.response_prompt_variable import ResponsePr
 class Prompt(RealtimeModel):
     """A stored prompt template to use, or `null` for none."""
 
-    __nullable__ = frozenset({"version", "variables"})
-
     id: str
     """Id of the stored template."""
+
     version: str | None = None
     """Version of the template. `null` or absent leaves the choice of version to the service."""
+
     variables: dict[str, ResponsePromptVariable] | None = None
     """Values for the template's placeholders, keyed by variable name.
 
     `null` or absent sets none.
     """
+
+    __nullable__ = frozenset({"version", "variables"})

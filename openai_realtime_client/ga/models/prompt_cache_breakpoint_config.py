@@ -22,6 +22,7 @@ class PromptCacheBreakpointConfig(RealtimeModel):
 
     mode: Annotated[Literal["explicit"], ModeEnum] = "explicit"
     """Kind of breakpoint, always `explicit`."""
+
     ttl: TtlEnum | None = None
     """Shortest time for which the breakpoint is kept. Left out, it is that of the whole request."""
 

@@ -10,14 +10,7 @@ from openai_realtime_client.ga.models.realtime_audio_formats_pcmu import Realtim
 
 RealtimeAudioFormats: TypeAlias = Annotated[
     RealtimeAudioFormatsPcm | RealtimeAudioFormatsPcmu | RealtimeAudioFormatsPcma | UnknownModel,
-    Discriminator(
-        "type",
-        {
-            "audio/pcm": RealtimeAudioFormatsPcm,
-            "audio/pcmu": RealtimeAudioFormatsPcmu,
-            "audio/pcma": RealtimeAudioFormatsPcma,
-        },
-    ),
+    Discriminator("type"),
 ]
 """Encoding of raw audio, distinguished by `type`.
 

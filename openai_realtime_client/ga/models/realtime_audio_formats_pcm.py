@@ -17,5 +17,6 @@ class RealtimeAudioFormatsPcm(RealtimeModel):
 
     type: Annotated[Literal["audio/pcm"], TypeEnum] = "audio/pcm"
     """Format name, always `audio/pcm`."""
+
     rate: int | None = None
     """Sample rate in Hz, always 24000."""

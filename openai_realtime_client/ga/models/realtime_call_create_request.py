@@ -15,6 +15,7 @@ class RealtimeCallCreateRequest(RealtimeModel):
 
     sdp: str
     """SDP offer of the caller's WebRTC peer connection, as a part of type `application/sdp`."""
+
     session: RealtimeSessionCreateRequestGA | None = None
     """Settings of the session, as a part of type `application/json`.
 

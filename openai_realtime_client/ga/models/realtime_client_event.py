@@ -55,23 +55,7 @@ RealtimeClientEvent: TypeAlias = Annotated[
     | RealtimeClientEventSessionUpdate
     | RealtimeClientEventTranscriptionSessionUpdate
     | UnknownEvent,
-    Discriminator(
-        "type",
-        {
-            "conversation.item.create": RealtimeClientEventConversationItemCreate,
-            "conversation.item.delete": RealtimeClientEventConversationItemDelete,
-            "conversation.item.retrieve": RealtimeClientEventConversationItemRetrieve,
-            "conversation.item.truncate": RealtimeClientEventConversationItemTruncate,
-            "input_audio_buffer.append": RealtimeClientEventInputAudioBufferAppend,
-            "input_audio_buffer.clear": RealtimeClientEventInputAudioBufferClear,
-            "output_audio_buffer.clear": RealtimeClientEventOutputAudioBufferClear,
-            "input_audio_buffer.commit": RealtimeClientEventInputAudioBufferCommit,
-            "response.cancel": RealtimeClientEventResponseCancel,
-            "response.create": RealtimeClientEventResponseCreate,
-            "session.update": RealtimeClientEventSessionUpdate,
-            "transcription_session.update": RealtimeClientEventTranscriptionSessionUpdate,
-        },
-    ),
+    Discriminator("type"),
 ]
 """Any event a client sends in a realtime or transcription session.
 

@@ -15,22 +15,24 @@ class RealtimeClientEventConversationItemCreate(RealtimeModel):
     `conversation.item.done`, or with `error`. Adding an item does not start a response.
     """
 
-    __nullable__ = frozenset({"event_id", "previous_item_id"})
-
-    __limits__ = (("event_id", None, 512),)
-
     class TypeEnum(Constant):
         CONVERSATION_ITEM_CREATE: Final = "conversation.item.create"
 
     event_id: str | None = None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Annotated[Literal["conversation.item.create"], TypeEnum] = "conversation.item.create"
     """Event type, always `conversation.item.create`."""
+
     previous_item_id: str | None = None
     """Id of the item after which the new one goes.
 
     When left out, the item is appended; `root` puts it at the very beginning. An unknown id
     leads to an error and nothing is added.
     """
+
     item: RealtimeConversationItem
     """The item to add. Its `id` may be chosen by the client; otherwise the server assigns one."""
+
+    __nullable__ = frozenset({"event_id", "previous_item_id"})
+    __limits__ = (("event_id", None, 512),)

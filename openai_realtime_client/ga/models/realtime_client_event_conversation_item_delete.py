@@ -12,16 +12,17 @@ class RealtimeClientEventConversationItemDelete(RealtimeModel):
     The server replies with `conversation.item.deleted`, or with `error` if no such item exists.
     """
 
-    __nullable__ = frozenset({"event_id"})
-
-    __limits__ = (("event_id", None, 512),)
-
     class TypeEnum(Constant):
         CONVERSATION_ITEM_DELETE: Final = "conversation.item.delete"
 
     event_id: str | None = None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Annotated[Literal["conversation.item.delete"], TypeEnum] = "conversation.item.delete"
     """Event type, always `conversation.item.delete`."""
+
     item_id: str
     """Id of the item to remove."""
+
+    __nullable__ = frozenset({"event_id"})
+    __limits__ = (("event_id", None, 512),)

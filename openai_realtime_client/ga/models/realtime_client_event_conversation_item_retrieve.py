@@ -13,16 +13,17 @@ class RealtimeClientEventConversationItemRetrieve(RealtimeModel):
     The server replies with `conversation.item.retrieved`, or with `error` if no such item exists.
     """
 
-    __nullable__ = frozenset({"event_id"})
-
-    __limits__ = (("event_id", None, 512),)
-
     class TypeEnum(Constant):
         CONVERSATION_ITEM_RETRIEVE: Final = "conversation.item.retrieve"
 
     event_id: str | None = None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Annotated[Literal["conversation.item.retrieve"], TypeEnum] = "conversation.item.retrieve"
     """Event type, always `conversation.item.retrieve`."""
+
     item_id: str
     """Id of the item to fetch."""
+
+    __nullable__ = frozenset({"event_id"})
+    __limits__ = (("event_id", None, 512),)

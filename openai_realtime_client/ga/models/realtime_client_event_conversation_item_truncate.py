@@ -14,23 +14,26 @@ class RealtimeClientEventConversationItemTruncate(RealtimeModel):
     context. The server replies with `conversation.item.truncated`, or with `error`.
     """
 
-    __nullable__ = frozenset({"event_id"})
-
-    __limits__ = (("event_id", None, 512),)
-
     class TypeEnum(Constant):
         CONVERSATION_ITEM_TRUNCATE: Final = "conversation.item.truncate"
 
     event_id: str | None = None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Annotated[Literal["conversation.item.truncate"], TypeEnum] = "conversation.item.truncate"
     """Event type, always `conversation.item.truncate`."""
+
     item_id: str
     """Id of the assistant message to shorten. Other kinds of items cannot be truncated."""
+
     content_index: int
     """Position of the audio part in the message's `content`. Use 0."""
+
     audio_end_ms: int
     """How much of the audio to keep, in milliseconds from its start.
 
     A value beyond the length of the audio leads to an error.
     """
+
+    __nullable__ = frozenset({"event_id"})
+    __limits__ = (("event_id", None, 512),)

@@ -14,19 +14,20 @@ class RealtimeClientEventInputAudioBufferAppend(RealtimeModel):
     the audio normally arrives on the media track instead.
     """
 
-    __nullable__ = frozenset({"event_id"})
-
-    __limits__ = (("event_id", None, 512),)
-
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_APPEND: Final = "input_audio_buffer.append"
 
     event_id: str | None = None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Annotated[Literal["input_audio_buffer.append"], TypeEnum] = "input_audio_buffer.append"
     """Event type, always `input_audio_buffer.append`."""
+
     audio: str
     """Audio in the session's input format, without any file header, encoded as base64.
 
     At most 15 MiB per event; smaller chunks let turn detection react sooner.
     """
+
+    __nullable__ = frozenset({"event_id"})
+    __limits__ = (("event_id", None, 512),)

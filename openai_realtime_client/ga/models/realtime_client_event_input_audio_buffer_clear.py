@@ -12,14 +12,14 @@ class RealtimeClientEventInputAudioBufferClear(RealtimeModel):
     The server replies with `input_audio_buffer.cleared`.
     """
 
-    __nullable__ = frozenset({"event_id"})
-
-    __limits__ = (("event_id", None, 512),)
-
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_CLEAR: Final = "input_audio_buffer.clear"
 
     event_id: str | None = None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Annotated[Literal["input_audio_buffer.clear"], TypeEnum] = "input_audio_buffer.clear"
     """Event type, always `input_audio_buffer.clear`."""
+
+    __nullable__ = frozenset({"event_id"})
+    __limits__ = (("event_id", None, 512),)

@@ -14,14 +14,14 @@ class RealtimeClientEventInputAudioBufferCommit(RealtimeModel):
     is on; a response starts only when the client asks for one.
     """
 
-    __nullable__ = frozenset({"event_id"})
-
-    __limits__ = (("event_id", None, 512),)
-
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_COMMIT: Final = "input_audio_buffer.commit"
 
     event_id: str | None = None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Annotated[Literal["input_audio_buffer.commit"], TypeEnum] = "input_audio_buffer.commit"
     """Event type, always `input_audio_buffer.commit`."""
+
+    __nullable__ = frozenset({"event_id"})
+    __limits__ = (("event_id", None, 512),)

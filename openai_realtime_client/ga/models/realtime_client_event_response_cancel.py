@@ -13,19 +13,20 @@ class RealtimeClientEventResponseCancel(RealtimeModel):
     cancel, the server sends `error` and the session goes on.
     """
 
-    __nullable__ = frozenset({"event_id", "response_id"})
-
-    __limits__ = (("event_id", None, 512),)
-
     class TypeEnum(Constant):
         RESPONSE_CANCEL: Final = "response.cancel"
 
     event_id: str | None = None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Annotated[Literal["response.cancel"], TypeEnum] = "response.cancel"
     """Event type, always `response.cancel`."""
+
     response_id: str | None = None
     """Id of the response to stop.
 
     When left out, the response in progress in the default conversation is meant.
     """
+
+    __nullable__ = frozenset({"event_id", "response_id"})
+    __limits__ = (("event_id", None, 512),)

@@ -18,19 +18,20 @@ class RealtimeClientEventResponseCreate(RealtimeModel):
     a time; responses outside it may run in parallel.
     """
 
-    __nullable__ = frozenset({"event_id", "response"})
-
-    __limits__ = (("event_id", None, 512),)
-
     class TypeEnum(Constant):
         RESPONSE_CREATE: Final = "response.create"
 
     event_id: str | None = None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Annotated[Literal["response.create"], TypeEnum] = "response.create"
     """Event type, always `response.create`."""
+
     response: RealtimeResponseCreateParams | None = None
     """Settings for this response alone, which override those of the session.
 
     When left out, the session's settings apply unchanged.
     """
+
+    __nullable__ = frozenset({"event_id", "response"})
+    __limits__ = (("event_id", None, 512),)

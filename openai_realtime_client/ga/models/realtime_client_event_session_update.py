@@ -15,20 +15,21 @@ class RealtimeClientEventSessionUpdate(RealtimeModel):
     changed, nor the voice once audio has been produced.
     """
 
-    __nullable__ = frozenset({"event_id"})
-
-    __limits__ = (("event_id", None, 512),)
-
     class TypeEnum(Constant):
         SESSION_UPDATE: Final = "session.update"
 
     event_id: str | None = None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Annotated[Literal["session.update"], TypeEnum] = "session.update"
     """Event type, always `session.update`."""
+
     session: RealtimeSessionUpdate
     """The settings to change, with the session's own `type`.
 
     To clear a value, send an empty string for `instructions`, an empty list for `tools` and
     `null` for `turn_detection`.
     """
+
+    __nullable__ = frozenset({"event_id"})
+    __limits__ = (("event_id", None, 512),)

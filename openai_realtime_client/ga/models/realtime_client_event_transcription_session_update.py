@@ -17,16 +17,18 @@ class RealtimeClientEventTranscriptionSessionUpdate(RealtimeModel):
     `RealtimeClientEvent`.
     """
 
-    __nullable__ = frozenset({"event_id"})
-
     class TypeEnum(Constant):
         TRANSCRIPTION_SESSION_UPDATE: Final = "transcription_session.update"
 
     event_id: str | None = None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Annotated[Literal["transcription_session.update"], TypeEnum] = (
         "transcription_session.update"
     )
     """Event type, always `transcription_session.update`."""
+
     session: RealtimeTranscriptionSessionCreateRequest
     """The transcription settings to change, in the flat, beta-style form."""
+
+    __nullable__ = frozenset({"event_id"})

@@ -13,13 +13,12 @@ class RealtimeClientSecretExpiresAfter(RealtimeModel):
     goes on after the secret expires.
     """
 
-    __limits__ = (("seconds", 10, 7200),)
-
     class AnchorEnum(OpenEnum):
         CREATED_AT = "created_at"
 
     anchor: AnchorEnum | None = None
     """Moment from which the lifetime counts, always `created_at`, the creation of the secret."""
+
     seconds: int | None = None
     """Lifetime in seconds, from 10 to 7200 (two hours). The default is 600 (ten minutes)."""
 
@@ -31,3 +30,5 @@ class RealtimeClientSecretExpiresAfter(RealtimeModel):
             anchor: AnchorEnum | Literal["created_at"] | None = ...,
             seconds: int | None = ...,
         ) -> None: ...
+
+    __limits__ = (("seconds", 10, 7200),)

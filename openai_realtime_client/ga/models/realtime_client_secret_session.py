@@ -13,13 +13,7 @@ from openai_realtime_client.ga.models.realtime_transcription_session_create_requ
 
 RealtimeClientSecretSession: TypeAlias = Annotated[
     RealtimeSessionCreateRequestGA | RealtimeTranscriptionSessionCreateRequestGA | UnknownModel,
-    Discriminator(
-        "type",
-        {
-            "realtime": RealtimeSessionCreateRequestGA,
-            "transcription": RealtimeTranscriptionSessionCreateRequestGA,
-        },
-    ),
+    Discriminator("type"),
 ]
 """Session settings attached to a client secret.
 

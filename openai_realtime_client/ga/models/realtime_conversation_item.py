@@ -31,18 +31,7 @@ RealtimeConversationItem: TypeAlias = Annotated[
     | RealtimeMCPToolCall
     | RealtimeMCPApprovalRequest
     | UnknownModel,
-    Discriminator(
-        "type",
-        {
-            "message": RealtimeConversationItemMessage,
-            "function_call": RealtimeConversationItemFunctionCall,
-            "function_call_output": RealtimeConversationItemFunctionCallOutput,
-            "mcp_approval_response": RealtimeMCPApprovalResponse,
-            "mcp_list_tools": RealtimeMCPListTools,
-            "mcp_call": RealtimeMCPToolCall,
-            "mcp_approval_request": RealtimeMCPApprovalRequest,
-        },
-    ),
+    Discriminator("type"),
 ]
 """One entry of a conversation.
 

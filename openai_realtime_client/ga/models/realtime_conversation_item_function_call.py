@@ -29,23 +29,29 @@ class RealtimeConversationItemFunctionCall(RealtimeModel):
 
     The client may choose it when creating the item; otherwise the server assigns one.
     """
+
     object: ObjectEnum | None = None
     """Object kind, always `realtime.item`.
 
     Clients need not send it and the server does not always include it.
     """
+
     type: Annotated[Literal["function_call"], TypeEnum] = "function_call"
     """Item type, always `function_call`."""
+
     status: StatusEnum | None = None
     """How far the item has got: `completed`, `in_progress` or `incomplete`.
 
     It is `in_progress` while the arguments stream in, and `incomplete` if the response ended
     early.
     """
+
     call_id: str | None = None
     """Id of this call, which the matching output repeats. Distinct from the item's `id`."""
+
     name: str
     """Name of the function to call."""
+
     arguments: str
     """Arguments of the call, as a JSON object encoded in a string.
 

@@ -29,20 +29,25 @@ class RealtimeConversationItemFunctionCallOutput(RealtimeModel):
 
     The client may choose it when creating the item; otherwise the server assigns one.
     """
+
     object: ObjectEnum | None = None
     """Object kind, always `realtime.item`.
 
     Clients need not send it and the server does not always include it.
     """
+
     type: Annotated[Literal["function_call_output"], TypeEnum] = "function_call_output"
     """Item type, always `function_call_output`."""
+
     status: StatusEnum | None = None
     """How far the item has got: `completed`, `in_progress` or `incomplete`.
 
     It has no effect when sent by a client.
     """
+
     call_id: str
     """Id of the call being answered, taken from the `function_call` item."""
+
     output: str
     """Result of the function as free text.
 

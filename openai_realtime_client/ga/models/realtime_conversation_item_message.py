@@ -19,14 +19,7 @@ RealtimeConversationItemMessage: TypeAlias = Annotated[
     | RealtimeConversationItemMessageUser
     | RealtimeConversationItemMessageAssistant
     | UnknownModel,
-    Discriminator(
-        "role",
-        {
-            "system": RealtimeConversationItemMessageSystem,
-            "user": RealtimeConversationItemMessageUser,
-            "assistant": RealtimeConversationItemMessageAssistant,
-        },
-    ),
+    Discriminator("role"),
 ]
 """A message in the conversation.
 

@@ -35,26 +35,32 @@ class RealtimeConversationItemMessageAssistant(RealtimeModel):
 
     The client may choose it when creating the item; otherwise the server assigns one.
     """
+
     object: ObjectEnum | None = None
     """Object kind, always `realtime.item`.
 
     Clients need not send it and the server does not always include it.
     """
+
     type: Annotated[Literal["message"], TypeEnum] = "message"
     """Item type, always `message`."""
+
     status: StatusEnum | None = None
     """How far the item has got: `completed`, `in_progress` or `incomplete`.
 
     It is `in_progress` while being generated, and `incomplete` if cut short, for example by an
     interruption.
     """
+
     role: Annotated[Literal["assistant"], RoleEnum] = "assistant"
     """Author of the message, always `assistant`."""
+
     content: list[RealtimeConversationItemMessageAssistantContent]
     """Parts of the message: text, or audio with its transcript.
 
     Empty while the message is starting.
     """
+
     phase: str | None = None
     """Which part of the model's work the message belongs to, such as `final_answer`.
 

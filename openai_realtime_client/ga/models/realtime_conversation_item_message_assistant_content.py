@@ -23,13 +23,16 @@ class RealtimeConversationItemMessageAssistantContent(RealtimeModel):
 
     Servers also send the older names `text` and `audio`.
     """
+
     text: str | None = None
     """Text of the part. Present for `output_text`."""
+
     audio: str | None = None
     """Speech in the session's output format, encoded as base64.
 
     Usually absent, since audio travels in `response.output_audio.delta` events.
     """
+
     transcript: str | None = None
     """Words of the speech as text. Present for `output_audio`."""
 

@@ -35,20 +35,25 @@ class RealtimeConversationItemMessageSystem(RealtimeModel):
 
     The client may choose it when creating the item; otherwise the server assigns one.
     """
+
     object: ObjectEnum | None = None
     """Object kind, always `realtime.item`.
 
     Clients need not send it and the server does not always include it.
     """
+
     type: Annotated[Literal["message"], TypeEnum] = "message"
     """Item type, always `message`."""
+
     status: StatusEnum | None = None
     """How far the item has got: `completed`, `in_progress` or `incomplete`.
 
     It has no effect when sent by a client.
     """
+
     role: Annotated[Literal["system"], RoleEnum] = "system"
     """Author of the message, always `system`."""
+
     content: list[RealtimeConversationItemMessageSystemContent]
     """Parts of the message, all of type `input_text`."""
 

@@ -14,5 +14,6 @@ class RealtimeConversationItemMessageSystemContent(RealtimeModel):
 
     type: Annotated[Literal["input_text"], TypeEnum] = "input_text"
     """Kind of the part, always `input_text`."""
+
     text: str | None = None
     """The text of the part."""

@@ -34,20 +34,25 @@ class RealtimeConversationItemMessageUser(RealtimeModel):
 
     The client may choose it when creating the item; otherwise the server assigns one.
     """
+
     object: ObjectEnum | None = None
     """Object kind, always `realtime.item`.
 
     Clients need not send it and the server does not always include it.
     """
+
     type: Annotated[Literal["message"], TypeEnum] = "message"
     """Item type, always `message`."""
+
     status: StatusEnum | None = None
     """How far the item has got: `completed`, `in_progress` or `incomplete`.
 
     It has no effect when sent by a client.
     """
+
     role: Annotated[Literal["user"], RoleEnum] = "user"
     """Author of the message, always `user`."""
+
     content: list[RealtimeConversationItemMessageUserContent]
     """Parts of the message: text, audio and images, in any mix."""
 

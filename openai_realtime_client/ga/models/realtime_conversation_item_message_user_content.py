@@ -9,8 +9,6 @@ from openai_realtime_client.core.open_enum import OpenEnum
 class RealtimeConversationItemMessageUserContent(RealtimeModel):
     """One part of a user message. `type` says which of the other properties carry the content."""
 
-    __nullable__ = frozenset({"transcript"})
-
     class TypeEnum(OpenEnum):
         INPUT_TEXT = "input_text"
         INPUT_AUDIO = "input_audio"
@@ -26,22 +24,27 @@ class RealtimeConversationItemMessageUserContent(RealtimeModel):
     """Kind of the part: `input_text` for text, `input_audio` for speech, `input_image` for a
     picture.
     """
+
     text: str | None = None
     """The text. Present for `input_text`."""
+
     audio: str | None = None
     """Speech in the session's input format (16-bit PCM at 24 kHz, mono, unless changed), encoded as
     base64.
 
     For `input_audio`; events usually leave it out, and `conversation.item.retrieved` returns it.
     """
+
     image_url: str | None = None
     """The image as a `data:` URL with base64 content, in PNG or JPEG. For `input_image`."""
+
     detail: DetailEnum | None = None
     """Resolution at which the model sees the image.
 
     `low` is cheaper, `high` shows more, and the default `auto` currently amounts to `high`. For
     `input_image`.
     """
+
     transcript: str | None = None
     """Text of the speech, for `input_audio`.
 
@@ -63,3 +66,5 @@ class RealtimeConversationItemMessageUserContent(RealtimeModel):
             detail: DetailEnum | Literal["auto", "low", "high"] | None = ...,
             transcript: str | None = ...,
         ) -> None: ...
+
+    __nullable__ = frozenset({"transcript"})

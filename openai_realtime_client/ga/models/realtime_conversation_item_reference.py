@@ -18,5 +18,6 @@ class RealtimeConversationItemReference(RealtimeModel):
 
     type: Annotated[Literal["item_reference"], TypeEnum] = "item_reference"
     """Item type, always `item_reference`."""
+
     id: str
     """Id of the item that is meant."""

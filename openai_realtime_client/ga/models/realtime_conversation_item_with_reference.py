@@ -40,38 +40,47 @@ class RealtimeConversationItemWithReference(RealtimeModel):
     For a new item the client may choose it, or leave it to the server; for a reference it names
     an item that already exists in the conversation.
     """
+
     type: TypeEnum | None = None
     """Kind of item: `message`, `function_call` or `function_call_output`.
 
     Servers also take `item_reference`.
     """
+
     object: ObjectEnum | None = None
     """Object kind, always `realtime.item`.
 
     Clients need not send it and the server does not always include it.
     """
+
     status: StatusEnum | None = None
     """How far the item has got: `completed`, `in_progress` or `incomplete`.
 
     It has no effect when sent by a client.
     """
+
     role: RoleEnum | None = None
     """Author of the message: `user`, `assistant` or `system`. For messages only."""
+
     content: list[RealtimeConversationItemWithReferenceContent] | None = None
     """Parts of the message.
 
     For messages only: `input_text` for system messages, `input_text` and `input_audio` for user
     messages, `text` for assistant messages.
     """
+
     call_id: str | None = None
     """Id that pairs a function call with its output.
 
     For `function_call` and `function_call_output`.
     """
+
     name: str | None = None
     """Name of the function called. For `function_call`."""
+
     arguments: str | None = None
     """Arguments of the call, as JSON encoded in a string. For `function_call`."""
+
     output: str | None = None
     """Result of the function as free text. For `function_call_output`."""
 

@@ -22,12 +22,16 @@ class RealtimeConversationItemWithReferenceContent(RealtimeModel):
     """Kind of the part: `input_text`, `input_audio` or `text`, or `item_reference` for the content
     of an earlier item.
     """
+
     text: str | None = None
     """The text. For `input_text` and `text`."""
+
     id: str | None = None
     """Id of the earlier item, whether the client or the server created it. For `item_reference`."""
+
     audio: str | None = None
     """Speech in the session's input format, encoded as base64. For `input_audio`."""
+
     transcript: str | None = None
     """Text of the speech. For `input_audio`."""
 

@@ -19,6 +19,7 @@ class RealtimeCreateClientSecretRequest(RealtimeModel):
 
     expires_after: RealtimeClientSecretExpiresAfter | None = None
     """Lifetime of the secret. When left out, it expires 600 seconds after creation."""
+
     session: RealtimeClientSecretSession | None = None
     """Settings for sessions opened with the secret, either realtime or transcription.
 

@@ -15,7 +15,9 @@ class RealtimeCreateClientSecretResponse(RealtimeModel):
 
     A client app presents it as a bearer token in place of the API key.
     """
+
     expires_at: int
     """Time at which the secret stops opening sessions, in Unix seconds."""
+
     session: RealtimeSessionConfiguration
     """Session settings in effect for the secret, with defaults filled in."""

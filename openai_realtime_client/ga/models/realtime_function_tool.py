@@ -12,19 +12,22 @@ class RealtimeFunctionTool(RealtimeModel):
     The model only asks for the call, by way of a `function_call` item; the client runs it.
     """
 
-    __nullable__ = frozenset({"description"})
-
     class TypeEnum(Constant):
         FUNCTION: Final = "function"
 
     type: Annotated[Literal["function"], TypeEnum] = "function"
     """Tool type, always `function`."""
+
     name: str | None = None
     """Name by which the model calls the function."""
+
     description: str | None = None
     """Purpose of the function, and advice for the model on using it.
 
     `null` or absent if there is none.
     """
+
     parameters: dict[str, Any] | None = None
     """JSON Schema of the function's arguments."""
+
+    __nullable__ = frozenset({"description"})

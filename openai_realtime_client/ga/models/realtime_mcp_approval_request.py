@@ -18,11 +18,15 @@ class RealtimeMCPApprovalRequest(RealtimeModel):
 
     type: Annotated[Literal["mcp_approval_request"], TypeEnum] = "mcp_approval_request"
     """Item type, always `mcp_approval_request`."""
+
     id: str
     """Id of the request, assigned by the server. The answer repeats it as `approval_request_id`."""
+
     server_label: str
     """Label of the MCP server that offers the tool."""
+
     name: str
     """Name of the tool the model wants to call."""
+
     arguments: str
     """Arguments the model wants to pass, as JSON encoded in a string."""

@@ -12,18 +12,22 @@ class RealtimeMCPApprovalResponse(RealtimeModel):
     The client sends it with `conversation.item.create`.
     """
 
-    __nullable__ = frozenset({"reason"})
-
     class TypeEnum(Constant):
         MCP_APPROVAL_RESPONSE: Final = "mcp_approval_response"
 
     type: Annotated[Literal["mcp_approval_response"], TypeEnum] = "mcp_approval_response"
     """Item type, always `mcp_approval_response`."""
+
     id: str
     """Id of this answer, unique in the conversation."""
+
     approval_request_id: str
     """Id of the `mcp_approval_request` item being answered."""
+
     approve: bool
     """Whether the call may go ahead. `true` lets it run, `false` refuses it."""
+
     reason: str | None = None
     """Why the client decided so. `null` or absent if it gives no reason."""
+
+    __nullable__ = frozenset({"reason"})

@@ -19,9 +19,12 @@ class RealtimeMCPListTools(RealtimeModel):
 
     type: Annotated[Literal["mcp_list_tools"], TypeEnum] = "mcp_list_tools"
     """Item type, always `mcp_list_tools`."""
+
     id: str | None = None
     """Id of the item, unique in the conversation."""
+
     server_label: str
     """Label of the MCP server that was asked."""
+
     tools: list[MCPListToolsTool]
     """The tools on offer. Empty while the list is being fetched, or if there are none."""

@@ -17,7 +17,9 @@ class RealtimeMCPProtocolError(RealtimeModel):
 
     type: Annotated[Literal["protocol_error"], TypeEnum] = "protocol_error"
     """Error kind, always `protocol_error`."""
+
     code: int
     """Error code the MCP server reports."""
+
     message: str
     """What went wrong, in words."""

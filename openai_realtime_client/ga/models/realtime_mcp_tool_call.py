@@ -14,27 +14,34 @@ class RealtimeMCPToolCall(RealtimeModel):
     required. Once the call is over, either `output` or `error` holds its outcome.
     """
 
-    __nullable__ = frozenset({"approval_request_id", "output", "error"})
-
     class TypeEnum(Constant):
         MCP_CALL: Final = "mcp_call"
 
     type: Annotated[Literal["mcp_call"], TypeEnum] = "mcp_call"
     """Item type, always `mcp_call`."""
+
     id: str
     """Id of the call, assigned by the server."""
+
     server_label: str
     """Label of the MCP server that runs the tool."""
+
     name: str
     """Name of the tool called."""
+
     arguments: str
     """Arguments passed to the tool, as JSON encoded in a string."""
+
     approval_request_id: str | None = None
     """Id of the approval request that preceded the call.
 
     `null` or absent if no approval was needed.
     """
+
     output: str | None = None
     """Result of the tool as text. `null` or absent while the call runs or if it failed."""
+
     error: RealtimeMCPToolCallError | None = None
     """Why the call failed. `null` or absent if it did not."""
+
+    __nullable__ = frozenset({"approval_request_id", "output", "error"})

@@ -12,14 +12,7 @@ from openai_realtime_client.ga.models.realtime_mcphttp_error import RealtimeMCPH
 
 RealtimeMCPToolCallError: TypeAlias = Annotated[
     RealtimeMCPProtocolError | RealtimeMCPToolExecutionError | RealtimeMCPHTTPError | UnknownModel,
-    Discriminator(
-        "type",
-        {
-            "protocol_error": RealtimeMCPProtocolError,
-            "tool_execution_error": RealtimeMCPToolExecutionError,
-            "http_error": RealtimeMCPHTTPError,
-        },
-    ),
+    Discriminator("type"),
 ]
 """Why an MCP tool call failed.
 

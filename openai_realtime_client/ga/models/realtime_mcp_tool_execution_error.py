@@ -14,5 +14,6 @@ class RealtimeMCPToolExecutionError(RealtimeModel):
 
     type: Annotated[Literal["tool_execution_error"], TypeEnum] = "tool_execution_error"
     """Error kind, always `tool_execution_error`."""
+
     message: str
     """What went wrong, in words."""

@@ -17,7 +17,9 @@ class RealtimeMCPHTTPError(RealtimeModel):
 
     type: Annotated[Literal["http_error"], TypeEnum] = "http_error"
     """Error kind, always `http_error`."""
+
     code: int
     """HTTP status code."""
+
     message: str
     """What went wrong, in words."""

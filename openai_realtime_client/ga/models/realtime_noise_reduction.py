@@ -14,8 +14,10 @@ class RealtimeNoiseReduction(RealtimeModel):
     """
 
     TypeEnum = NoiseReductionType
+
     type: NoiseReductionType | None = None
     """Kind of microphone to tune for: `near_field` or `far_field`."""
+
     strength: float | None = None
     """How much noise to suppress; a higher number suppresses more.
 

@@ -10,6 +10,7 @@ class RealtimeReasoning(RealtimeModel):
     """Reasoning settings for models that reason, such as `gpt-realtime-2`."""
 
     EffortEnum = RealtimeReasoningEffort
+
     effort: RealtimeReasoningEffort | None = None
     """How much the model thinks before it answers. The default is `low`."""
 

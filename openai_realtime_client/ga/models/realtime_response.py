@@ -23,8 +23,6 @@ class RealtimeResponse(RealtimeModel):
     It appears in `response.created`, still empty, and in `response.done`, complete.
     """
 
-    __nullable__ = frozenset({"status_details", "metadata", "usage"})
-
     class ObjectEnum(OpenEnum):
         REALTIME_RESPONSE = "realtime.response"
 
@@ -40,43 +38,54 @@ class RealtimeResponse(RealtimeModel):
         AUDIO = "audio"
 
     MaxOutputTokensEnum = RealtimeMaxOutputTokensEnum
+
     id: str | None = None
     """Id of the response, assigned by the server, in the form `resp_1234`."""
+
     object: ObjectEnum | None = None
     """Object kind, always `realtime.response`."""
+
     status: StatusEnum | None = None
     """How the response stands.
 
     `in_progress` while running; then `completed`, `cancelled` by the client or by new speech,
     `failed` through an error, or `incomplete` because of a limit or a filter.
     """
+
     status_details: RealtimeResponseStatusDetails | None = None
     """Why the response ended as it did.
 
     `null` or absent while it runs and, as a rule, when it completed.
     """
+
     output: list[RealtimeConversationItem] | None = None
     """Items the response produced, in order.
 
     Empty in `response.created`; items leave out raw audio.
     """
+
     metadata: dict[str, str] | None = None
     """Key-value pairs given in `response.create`, returned unchanged.
 
     At most 16 pairs, with keys of up to 64 and values of up to 512 characters; `null` if there
     were none.
     """
+
     audio: RealtimeResponseAudio | None = None
     """Audio settings used for the response."""
+
     usage: RealtimeResponseUsage | None = None
     """Tokens the response consumed. `null` or absent until it is over."""
+
     conversation_id: str | None = None
     """Id of the conversation the response belongs to.
 
     `null` or absent for a response created with `conversation` set to `none`.
     """
+
     output_modalities: list[OutputModalitiesEnum] | None = None
     """Kinds of output the response produces: `audio`, which comes with a transcript, or `text`."""
+
     max_output_tokens: RealtimeMaxOutputTokens | None = None
     """Limit for the output, tool calls included: an integer from 1 to 4096, or `inf`."""
 
@@ -100,3 +109,5 @@ class RealtimeResponse(RealtimeModel):
             | None = ...,
             max_output_tokens: RealtimeMaxOutputTokens | Literal["inf"] | None = ...,
         ) -> None: ...
+
+    __nullable__ = frozenset({"status_details", "metadata", "usage"})

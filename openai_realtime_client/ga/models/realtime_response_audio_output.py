@@ -10,8 +10,10 @@ class RealtimeResponseAudioOutput(RealtimeModel):
     """Settings of the speech in a response, as the server reports them."""
 
     VoiceEnum = VoiceIdsSharedEnum
+
     format: RealtimeAudioFormats | None = None
     """Encoding of the audio in `response.output_audio.delta` events."""
+
     voice: VoiceIdsShared | None = None
     """Voice that speaks, `alloy` by default.
 

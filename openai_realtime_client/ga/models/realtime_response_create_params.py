@@ -32,25 +32,6 @@ class RealtimeResponseCreateParams(RealtimeModel):
     They override the session's settings for this response and leave the session as it is.
     """
 
-    __nullable__ = frozenset(
-        {
-            "output_modalities",
-            "instructions",
-            "audio",
-            "tools",
-            "tool_choice",
-            "parallel_tool_calls",
-            "reasoning",
-            "max_output_tokens",
-            "conversation",
-            "metadata",
-            "prompt",
-            "input",
-        }
-    )
-
-    __limits__ = (("max_output_tokens", 1, 4096),)
-
     class OutputModalitiesEnum(OpenEnum):
         TEXT = "text"
         AUDIO = "audio"
@@ -58,53 +39,65 @@ class RealtimeResponseCreateParams(RealtimeModel):
     ToolChoiceEnum = ToolChoiceOptions
     MaxOutputTokensEnum = RealtimeMaxOutputTokensEnum
     ConversationEnum = RealtimeResponseCreateParamsConversationEnum
+
     output_modalities: list[OutputModalitiesEnum] | None = None
     """Kinds of output wanted: `audio`, which comes with a transcript, or `text`, which turns speech
     off.
 
     The two cannot be combined.
     """
+
     instructions: str | None = None
     """System instructions for this response.
 
     They replace the session's `instructions`; when left out, those apply.
     """
+
     audio: RealtimeResponseCreateParamsAudio | None = None
     """Audio settings for this response."""
+
     tools: list[RealtimeTool] | None = None
     """Tools the model may use in this response: functions and MCP servers.
 
     An empty list offers none.
     """
+
     tool_choice: RealtimeToolChoice | None = None
     """Whether and which tool the model calls: `auto`, `none`, `required`, or a particular function
     or MCP tool.
 
     If absent, the setting of the session applies.
     """
+
     parallel_tool_calls: bool | None = None
     """Whether the model may make several tool calls in one response.
 
     For reasoning models such as `gpt-realtime-2`.
     """
+
     reasoning: RealtimeReasoning | None = None
     """Reasoning settings for this response. For reasoning models such as `gpt-realtime-2`."""
+
     max_output_tokens: RealtimeMaxOutputTokens | None = None
     """Limit for the output, tool calls included: an integer from 1 to 4096, or `inf`."""
+
     conversation: RealtimeResponseCreateParamsConversation | None = None
     """Conversation the response belongs to.
 
     `auto`, the default, means the session's conversation, and `none` keeps the response out of
     it.
     """
+
     metadata: dict[str, str] | None = None
     """Key-value pairs to attach, returned in `response.created` and `response.done`, for example to
     tell parallel responses apart.
 
     At most 16 pairs, with keys of up to 64 and values of up to 512 characters.
     """
+
     prompt: Prompt | None = None
     """Prompt template to use for this response."""
+
     input: list[RealtimeResponseCreateParamsInputItem] | None = None
     """Context for this response, in place of the conversation so far.
 
@@ -131,3 +124,21 @@ class RealtimeResponseCreateParams(RealtimeModel):
             prompt: Prompt | None = ...,
             input: list[RealtimeResponseCreateParamsInputItem] | None = ...,
         ) -> None: ...
+
+    __nullable__ = frozenset(
+        {
+            "output_modalities",
+            "instructions",
+            "audio",
+            "tools",
+            "tool_choice",
+            "parallel_tool_calls",
+            "reasoning",
+            "max_output_tokens",
+            "conversation",
+            "metadata",
+            "prompt",
+            "input",
+        }
+    )
+    __limits__ = (("max_output_tokens", 1, 4096),)

@@ -10,7 +10,7 @@ from openai_realtime_client.ga.models.realtime_response_create_params_audio_outp
 class RealtimeResponseCreateParamsAudio(RealtimeModel):
     """Audio settings to use for a single response."""
 
-    __nullable__ = frozenset({"output"})
-
     output: RealtimeResponseCreateParamsAudioOutput | None = None
     """Settings of the speech to produce."""
+
+    __nullable__ = frozenset({"output"})

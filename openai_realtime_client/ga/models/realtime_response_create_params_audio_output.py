@@ -10,13 +10,15 @@ from openai_realtime_client.ga.models.voice_ids_shared import VoiceIdsSharedEnum
 class RealtimeResponseCreateParamsAudioOutput(RealtimeModel):
     """Settings of the speech to produce in a single response."""
 
-    __nullable__ = frozenset({"format", "voice"})
-
     VoiceEnum = VoiceIdsSharedEnum
+
     format: RealtimeAudioFormats | None = None
     """Encoding wanted for the audio in `response.output_audio.delta` events."""
+
     voice: VoiceIdsOrCustomVoice | None = None
     """Voice that speaks: a built-in name or a custom voice.
 
     If absent, that of the session. It cannot change once the session has produced audio.
     """
+
+    __nullable__ = frozenset({"format", "voice"})

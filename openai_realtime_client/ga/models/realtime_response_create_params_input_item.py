@@ -11,19 +11,7 @@ from openai_realtime_client.ga.models.realtime_conversation_item_reference impor
 
 RealtimeResponseCreateParamsInputItem: TypeAlias = Annotated[
     RealtimeConversationItem | RealtimeConversationItemReference | UnknownModel,
-    Discriminator(
-        "type",
-        {
-            "message": RealtimeConversationItem,
-            "function_call": RealtimeConversationItem,
-            "function_call_output": RealtimeConversationItem,
-            "mcp_approval_response": RealtimeConversationItem,
-            "mcp_list_tools": RealtimeConversationItem,
-            "mcp_call": RealtimeConversationItem,
-            "mcp_approval_request": RealtimeConversationItem,
-            "item_reference": RealtimeConversationItemReference,
-        },
-    ),
+    Discriminator("type"),
 ]
 """One entry of the `input` of `response.create`: a new item, or with `item_reference` one that the
 conversation has.

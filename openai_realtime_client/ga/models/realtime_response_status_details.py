@@ -28,6 +28,7 @@ class RealtimeResponseStatusDetails(RealtimeModel):
     """Outcome of the response, same as its `status`: `completed`, `cancelled`, `failed` or
     `incomplete`.
     """
+
     reason: ReasonEnum | None = None
     """Cause of an early end.
 
@@ -35,6 +36,7 @@ class RealtimeResponseStatusDetails(RealtimeModel):
     client sent `response.cancel`. For `incomplete`: `max_output_tokens` when the limit was reached,
     `content_filter` when the safety filter stepped in.
     """
+
     error: RealtimeResponseStatusDetailsError | None = None
     """What went wrong. Present if the response is `failed`."""
 

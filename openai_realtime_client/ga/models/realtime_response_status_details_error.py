@@ -9,7 +9,9 @@ class RealtimeResponseStatusDetailsError(RealtimeModel):
 
     type: str | None = None
     """Class of the error."""
+
     code: str | None = None
     """Code of the error within its class, if it has one."""
+
     message: str | None = None
     """What went wrong, for people."""

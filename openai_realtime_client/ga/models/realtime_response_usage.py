@@ -19,11 +19,15 @@ class RealtimeResponseUsage(RealtimeModel):
 
     total_tokens: int | None = None
     """Sum of input and output tokens."""
+
     input_tokens: int | None = None
     """Tokens read by the model: text, audio and images, cached ones included."""
+
     output_tokens: int | None = None
     """Tokens produced by the model: text and audio."""
+
     input_token_details: RealtimeResponseUsageInputTokenDetails | None = None
     """Input tokens by kind."""
+
     output_token_details: RealtimeResponseUsageOutputTokenDetails | None = None
     """Output tokens by kind."""

@@ -12,11 +12,15 @@ class RealtimeResponseUsageInputTokenDetails(RealtimeModel):
 
     cached_tokens: int | None = None
     """Number of input tokens served from the prompt cache."""
+
     text_tokens: int | None = None
     """Number of input tokens that stand for text."""
+
     image_tokens: int | None = None
     """Number of input tokens that stand for images."""
+
     audio_tokens: int | None = None
     """Number of input tokens that stand for audio."""
+
     cached_tokens_details: RealtimeResponseUsageInputTokenDetailsCachedTokensDetails | None = None
     """Cached input tokens by kind."""

@@ -9,7 +9,9 @@ class RealtimeResponseUsageInputTokenDetailsCachedTokensDetails(RealtimeModel):
 
     text_tokens: int | None = None
     """Number of cached tokens that stand for text."""
+
     image_tokens: int | None = None
     """Number of cached tokens that stand for images."""
+
     audio_tokens: int | None = None
     """Number of cached tokens that stand for audio."""

@@ -10,8 +10,10 @@ class RealtimeResponseUsageOutputTokenDetails(RealtimeModel):
     text_tokens: int | None = None
     """Number of output tokens that stand for text, including transcripts and tool call arguments.
     """
+
     audio_tokens: int | None = None
     """Number of output tokens that stand for audio."""
+
     reasoning_tokens: int | None = None
     """Output tokens that the model spent on thinking.
 

@@ -12,5 +12,6 @@ class RealtimeServerEventConversationCreatedConversation(RealtimeModel):
 
     Responses refer to it as `conversation_id`.
     """
+
     object: str | None = None
     """Object kind, always `realtime.conversation`."""

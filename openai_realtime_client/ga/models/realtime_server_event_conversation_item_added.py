@@ -15,22 +15,25 @@ class RealtimeServerEventConversationItemAdded(RealtimeModel):
     when it is complete.
     """
 
-    __nullable__ = frozenset({"previous_item_id"})
-
     class TypeEnum(Constant):
         CONVERSATION_ITEM_ADDED: Final = "conversation.item.added"
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["conversation.item.added"], TypeEnum] = "conversation.item.added"
     """Event type, always `conversation.item.added`."""
+
     previous_item_id: str | None = None
     """Id of the item before this one, which fixes its place in the conversation.
 
     `null` if it comes first.
     """
+
     item: RealtimeConversationItem
     """The item as it stands now.
 
     Generated items start with empty content, and user audio with no transcript.
     """
+
+    __nullable__ = frozenset({"previous_item_id"})

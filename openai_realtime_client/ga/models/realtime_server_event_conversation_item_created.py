@@ -14,19 +14,22 @@ class RealtimeServerEventConversationItemCreated(RealtimeModel):
     compatible servers may still send this event.
     """
 
-    __nullable__ = frozenset({"previous_item_id"})
-
     class TypeEnum(Constant):
         CONVERSATION_ITEM_CREATED: Final = "conversation.item.created"
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["conversation.item.created"], TypeEnum] = "conversation.item.created"
     """Event type, always `conversation.item.created`."""
+
     previous_item_id: str | None = None
     """Id of the item before this one, which fixes its place in the conversation.
 
     `null` if it comes first.
     """
+
     item: RealtimeConversationItem
     """The item that was created."""
+
+    __nullable__ = frozenset({"previous_item_id"})

@@ -17,7 +17,9 @@ class RealtimeServerEventConversationItemDeleted(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["conversation.item.deleted"], TypeEnum] = "conversation.item.deleted"
     """Event type, always `conversation.item.deleted`."""
+
     item_id: str
     """Id of the item that was removed."""

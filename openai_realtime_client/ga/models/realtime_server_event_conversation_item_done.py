@@ -15,22 +15,25 @@ class RealtimeServerEventConversationItemDone(RealtimeModel):
     later.
     """
 
-    __nullable__ = frozenset({"previous_item_id"})
-
     class TypeEnum(Constant):
         CONVERSATION_ITEM_DONE: Final = "conversation.item.done"
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["conversation.item.done"], TypeEnum] = "conversation.item.done"
     """Event type, always `conversation.item.done`."""
+
     previous_item_id: str | None = None
     """Id of the item before this one, which fixes its place in the conversation.
 
     `null` if it comes first.
     """
+
     item: RealtimeConversationItem
     """The item with its content.
 
     Audio parts carry the transcript but leave out the audio itself.
     """
+
+    __nullable__ = frozenset({"previous_item_id"})

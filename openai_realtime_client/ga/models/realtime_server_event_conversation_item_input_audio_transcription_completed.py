@@ -16,8 +16,6 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionCompleted(Realti
     alongside the response, so it can finish ahead of the response's own events or well after them.
     """
 
-    __nullable__ = frozenset({"logprobs"})
-
     class TypeEnum(Constant):
         CONVERSATION_ITEM_INPUT_AUDIO_TRANSCRIPTION_COMPLETED: Final = (
             "conversation.item.input_audio_transcription.completed"
@@ -25,26 +23,35 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionCompleted(Realti
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["conversation.item.input_audio_transcription.completed"], TypeEnum] = (
         "conversation.item.input_audio_transcription.completed"
     )
     """Event type, always `conversation.item.input_audio_transcription.completed`."""
+
     item_id: str
     """Id of the user message whose audio was transcribed."""
+
     content_index: int
     """Position of the audio part within `content` of the item, counted from 0."""
+
     transcript: str
     """The whole text of the audio part."""
+
     languages: list[TranscriptionLanguage] | None = None
     """Languages detected in the audio. Absent if the transcription model does not report them."""
+
     logprobs: list[LogProbProperties] | None = None
     """Log probabilities of the transcript's tokens.
 
     `null` or absent unless the session's `include` asks for them.
     """
+
     usage: TranscriptTextUsage
     """What the transcription cost, in tokens or in seconds of audio depending on the transcription
     model.
 
     It is billed apart from the response.
     """
+
+    __nullable__ = frozenset({"logprobs"})

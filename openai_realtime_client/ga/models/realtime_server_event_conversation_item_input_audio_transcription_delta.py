@@ -14,8 +14,6 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionDelta(RealtimeMo
     whole text at once. The `completed` event closes the series.
     """
 
-    __nullable__ = frozenset({"logprobs"})
-
     class TypeEnum(Constant):
         CONVERSATION_ITEM_INPUT_AUDIO_TRANSCRIPTION_DELTA: Final = (
             "conversation.item.input_audio_transcription.delta"
@@ -23,27 +21,35 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionDelta(RealtimeMo
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["conversation.item.input_audio_transcription.delta"], TypeEnum] = (
         "conversation.item.input_audio_transcription.delta"
     )
     """Event type, always `conversation.item.input_audio_transcription.delta`."""
+
     item_id: str
     """Id of the user message being transcribed.
 
     It may arrive before the item itself is in the conversation.
     """
+
     content_index: int | None = None
     """Position of the audio part within `content` of the item, counted from 0."""
+
     delta: str | None = None
     """Text to append to what has arrived so far."""
+
     logprobs: list[LogProbProperties] | None = None
     """Log probabilities of the tokens in this piece.
 
     `null` or absent unless the session's `include` asks for them.
     """
+
     obfuscation: str | None = None
     """Random characters that even out the size of deltas.
 
     They hide the length of the text from someone who watches the traffic, and have no other
     meaning.
     """
+
+    __nullable__ = frozenset({"logprobs"})

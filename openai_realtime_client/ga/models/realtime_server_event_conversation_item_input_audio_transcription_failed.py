@@ -23,13 +23,17 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionFailed(RealtimeM
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["conversation.item.input_audio_transcription.failed"], TypeEnum] = (
         "conversation.item.input_audio_transcription.failed"
     )
     """Event type, always `conversation.item.input_audio_transcription.failed`."""
+
     item_id: str
     """Id of the user message whose audio could not be transcribed."""
+
     content_index: int
     """Position of the audio part within `content` of the item, counted from 0."""
+
     error: RealtimeServerEventConversationItemInputAudioTranscriptionFailedError
     """What went wrong."""

@@ -7,13 +7,16 @@ from openai_realtime_client.core.model import RealtimeModel
 class RealtimeServerEventConversationItemInputAudioTranscriptionFailedError(RealtimeModel):
     """The error that stopped a transcription."""
 
-    __nullable__ = frozenset({"param"})
-
     type: str | None = None
     """Class of the error, for example `transcription_error`."""
+
     code: str | None = None
     """Code of the error, for example `audio_unintelligible`. Absent if there is none."""
+
     message: str | None = None
     """What went wrong, in words."""
+
     param: str | None = None
     """Setting that caused the error. `null` or absent if none did."""
+
+    __nullable__ = frozenset({"param"})

@@ -20,21 +20,29 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionSegment(Realtime
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["conversation.item.input_audio_transcription.segment"], TypeEnum] = (
         "conversation.item.input_audio_transcription.segment"
     )
     """Event type, always `conversation.item.input_audio_transcription.segment`."""
+
     item_id: str
     """Id of the user message being transcribed."""
+
     content_index: int
     """Position of the audio part within `content` of the item, counted from 0."""
+
     text: str
     """What was said in this segment."""
+
     id: str
     """Id of the segment."""
+
     speaker: str
     """Label of the speaker found by the model. The same label stands for the same voice."""
+
     start: float
     """Start of the segment, in seconds."""
+
     end: float
     """End of the segment, in seconds."""

@@ -15,10 +15,12 @@ class RealtimeServerEventConversationItemRetrieved(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["conversation.item.retrieved"], TypeEnum] = (
         "conversation.item.retrieved"
     )
     """Event type, always `conversation.item.retrieved`."""
+
     item: RealtimeConversationItem
     """The server's copy of the item.
 

@@ -18,13 +18,17 @@ class RealtimeServerEventConversationItemTruncated(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["conversation.item.truncated"], TypeEnum] = (
         "conversation.item.truncated"
     )
     """Event type, always `conversation.item.truncated`."""
+
     item_id: str
     """Id of the assistant message that was shortened."""
+
     content_index: int
     """Position of the shortened audio part in the message's `content`, counted from 0."""
+
     audio_end_ms: int
     """Length of the audio that remains, in milliseconds."""

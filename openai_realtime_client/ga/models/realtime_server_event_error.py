@@ -21,7 +21,9 @@ class RealtimeServerEventError(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["error"], TypeEnum] = "error"
     """Event type, always `error`."""
+
     error: RealtimeServerEventErrorError
     """What went wrong."""

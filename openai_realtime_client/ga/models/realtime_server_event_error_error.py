@@ -7,18 +7,22 @@ from openai_realtime_client.core.model import RealtimeModel
 class RealtimeServerEventErrorError(RealtimeModel):
     """Details of a failure."""
 
-    __nullable__ = frozenset({"code", "param", "event_id"})
-
     type: str
     """Class of the error, for example `invalid_request_error` or `server_error`."""
+
     code: str | None = None
     """Machine-readable code, for example `invalid_event`. `null` if there is none."""
+
     message: str
     """What went wrong, in words."""
+
     param: str | None = None
     """Property of the client event that is at fault. `null` if none is."""
+
     event_id: str | None = None
     """The `event_id` that the client gave the event at fault.
 
     `null` if that event had none, or if no client event was the cause.
     """
+
+    __nullable__ = frozenset({"code", "param", "event_id"})

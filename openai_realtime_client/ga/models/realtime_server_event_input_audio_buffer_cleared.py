@@ -14,5 +14,6 @@ class RealtimeServerEventInputAudioBufferCleared(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["input_audio_buffer.cleared"], TypeEnum] = "input_audio_buffer.cleared"
     """Event type, always `input_audio_buffer.cleared`."""

@@ -13,18 +13,21 @@ class RealtimeServerEventInputAudioBufferCommitted(RealtimeModel):
     `conversation.item.done` for the message follow.
     """
 
-    __nullable__ = frozenset({"previous_item_id"})
-
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_COMMITTED: Final = "input_audio_buffer.committed"
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["input_audio_buffer.committed"], TypeEnum] = (
         "input_audio_buffer.committed"
     )
     """Event type, always `input_audio_buffer.committed`."""
+
     previous_item_id: str | None = None
     """Id of the item after which the user message goes. `null` if it comes first."""
+
     item_id: str
     """Id of the user message that holds the audio."""
+
+    __nullable__ = frozenset({"previous_item_id"})

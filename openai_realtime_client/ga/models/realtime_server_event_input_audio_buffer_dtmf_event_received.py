@@ -19,7 +19,9 @@ class RealtimeServerEventInputAudioBufferDtmfEventReceived(RealtimeModel):
         "input_audio_buffer.dtmf_event_received"
     )
     """Event type, always `input_audio_buffer.dtmf_event_received`."""
+
     event: str
     """The key that was pressed: a digit, `*`, `#` or a letter from `A` to `D`."""
+
     received_at: int
     """Time at which the server received the tone, in Unix seconds."""

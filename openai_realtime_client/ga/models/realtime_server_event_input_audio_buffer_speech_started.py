@@ -18,15 +18,18 @@ class RealtimeServerEventInputAudioBufferSpeechStarted(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["input_audio_buffer.speech_started"], TypeEnum] = (
         "input_audio_buffer.speech_started"
     )
     """Event type, always `input_audio_buffer.speech_started`."""
+
     audio_start_ms: int
     """Where the speech starts, in milliseconds of audio since the start of the session.
 
     It includes the lead-in set by `prefix_padding_ms`, so it marks the first audio the model
     will hear.
     """
+
     item_id: str
     """Id that the user message will have once the speech ends and is committed."""

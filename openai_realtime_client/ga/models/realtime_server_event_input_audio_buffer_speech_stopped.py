@@ -18,16 +18,19 @@ class RealtimeServerEventInputAudioBufferSpeechStopped(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["input_audio_buffer.speech_stopped"], TypeEnum] = (
         "input_audio_buffer.speech_stopped"
     )
     """Event type, always `input_audio_buffer.speech_stopped`."""
+
     audio_end_ms: int
     """Where the speech ends, in milliseconds of audio since the start of the session.
 
     It includes the silence waited for (`silence_duration_ms`), so it marks the last audio the
     model will hear.
     """
+
     item_id: str
     """Id of the user message that holds the speech, the same as in
     `input_audio_buffer.speech_started`.

@@ -18,20 +18,24 @@ class RealtimeServerEventInputAudioBufferTimeoutTriggered(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["input_audio_buffer.timeout_triggered"], TypeEnum] = (
         "input_audio_buffer.timeout_triggered"
     )
     """Event type, always `input_audio_buffer.timeout_triggered`."""
+
     audio_start_ms: int
     """Where the silent stretch starts, in milliseconds of audio since the start of the session.
 
     That is after the playback of the last response.
     """
+
     audio_end_ms: int
     """Where the silent stretch ends, in milliseconds of audio since the start of the session.
 
     That is when the timeout fired; the difference to `audio_start_ms` is about
     `idle_timeout_ms`.
     """
+
     item_id: str
     """Id of the user message that holds the silent audio."""

@@ -17,7 +17,9 @@ class RealtimeServerEventMCPListToolsCompleted(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["mcp_list_tools.completed"], TypeEnum] = "mcp_list_tools.completed"
     """Event type, always `mcp_list_tools.completed`."""
+
     item_id: str
     """Id of the `mcp_list_tools` item that holds the tools."""

@@ -17,7 +17,9 @@ class RealtimeServerEventMCPListToolsFailed(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["mcp_list_tools.failed"], TypeEnum] = "mcp_list_tools.failed"
     """Event type, always `mcp_list_tools.failed`."""
+
     item_id: str
     """Id of the `mcp_list_tools` item for which the request failed."""

@@ -18,7 +18,9 @@ class RealtimeServerEventMCPListToolsInProgress(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["mcp_list_tools.in_progress"], TypeEnum] = "mcp_list_tools.in_progress"
     """Event type, always `mcp_list_tools.in_progress`."""
+
     item_id: str
     """Id of the `mcp_list_tools` item that will hold the tools."""

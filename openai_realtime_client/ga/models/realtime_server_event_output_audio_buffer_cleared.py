@@ -18,9 +18,11 @@ class RealtimeServerEventOutputAudioBufferCleared(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["output_audio_buffer.cleared"], TypeEnum] = (
         "output_audio_buffer.cleared"
     )
     """Event type, always `output_audio_buffer.cleared`."""
+
     response_id: str
     """Id of the response whose audio was dropped."""

@@ -21,7 +21,9 @@ class RealtimeServerEventRateLimitsUpdated(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["rate_limits.updated"], TypeEnum] = "rate_limits.updated"
     """Event type, always `rate_limits.updated`."""
+
     rate_limits: list[RealtimeServerEventRateLimitsUpdatedRateLimit]
     """State of each limit. Often there is only the one for tokens, and the list may be empty."""

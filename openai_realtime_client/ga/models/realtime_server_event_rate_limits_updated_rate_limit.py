@@ -15,10 +15,13 @@ class RealtimeServerEventRateLimitsUpdatedRateLimit(RealtimeModel):
 
     name: NameEnum | None = None
     """What is limited: `requests` or `tokens`."""
+
     limit: int | None = None
     """Most that is allowed in one period, in requests or tokens."""
+
     remaining: int | None = None
     """What is left of the limit, in requests or tokens."""
+
     reset_seconds: float | None = None
     """Time until the limit is fully available again, in seconds."""
 

@@ -18,18 +18,24 @@ class RealtimeServerEventResponseAudioDelta(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.output_audio.delta"], TypeEnum] = (
         "response.output_audio.delta"
     )
     """Event type, always `response.output_audio.delta`."""
+
     response_id: str
     """Identifier of the response that the audio belongs to."""
+
     item_id: str
     """Identifier of the assistant message item being spoken."""
+
     output_index: int
     """Zero-based position of the item in the output list of the response."""
+
     content_index: int
     """Zero-based position of the audio content part in the `content` of the item."""
+
     delta: str
     """Next chunk of speech, base64-encoded.
 

@@ -19,13 +19,18 @@ class RealtimeServerEventResponseAudioDone(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.output_audio.done"], TypeEnum] = "response.output_audio.done"
     """Event type, always `response.output_audio.done`."""
+
     response_id: str
     """Identifier of the response that the finished audio belongs to."""
+
     item_id: str
     """Identifier of the assistant message item whose audio is complete."""
+
     output_index: int
     """Zero-based position of the item in the output list of the response."""
+
     content_index: int
     """Zero-based position of the audio content part in the `content` of the item."""

@@ -19,23 +19,30 @@ class RealtimeServerEventResponseAudioTranscriptDelta(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.output_audio_transcript.delta"], TypeEnum] = (
         "response.output_audio_transcript.delta"
     )
     """Event type, always `response.output_audio_transcript.delta`."""
+
     response_id: str
     """Identifier of the response that the transcript belongs to."""
+
     item_id: str
     """Identifier of the assistant message item being transcribed."""
+
     output_index: int
     """Zero-based position of the item in the output list of the response."""
+
     content_index: int
     """Zero-based position of the audio content part in the `content` of the item."""
+
     delta: str
     """Text to append to the transcript received so far.
 
     Spacing is part of the text, so the pieces are joined without a separator.
     """
+
     obfuscation: str | None = None
     """Random characters that even out the size of deltas.
 

@@ -19,18 +19,24 @@ class RealtimeServerEventResponseAudioTranscriptDone(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.output_audio_transcript.done"], TypeEnum] = (
         "response.output_audio_transcript.done"
     )
     """Event type, always `response.output_audio_transcript.done`."""
+
     response_id: str
     """Identifier of the response that the transcript belongs to."""
+
     item_id: str
     """Identifier of the assistant message item that was transcribed."""
+
     output_index: int
     """Zero-based position of the item in the output list of the response."""
+
     content_index: int
     """Zero-based position of the audio content part in the `content` of the item."""
+
     transcript: str
     """Complete transcript of the audio part.
 

@@ -19,9 +19,12 @@ class RealtimeServerEventResponseCancelled(RealtimeModel):
 
     event_id: str | None = None
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.cancelled"], TypeEnum] = "response.cancelled"
     """Event type, always `response.cancelled`."""
+
     response_id: str | None = None
     """Id of the cancelled response, where the server tells only that."""
+
     response: RealtimeResponse | None = None
     """The cancelled response, where the server tells all of it."""

@@ -21,19 +21,26 @@ class RealtimeServerEventResponseContentPartAdded(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.content_part.added"], TypeEnum] = (
         "response.content_part.added"
     )
     """Event type, always `response.content_part.added`."""
+
     response_id: str
     """Identifier of the response that is producing the part."""
+
     item_id: str
     """Identifier of the assistant message item that receives the part."""
+
     output_index: int
     """Zero-based position of the item in the output list of the response."""
+
     content_index: int
     """Zero-based position the new part takes in the `content` of the item."""
+
     part: RealtimeServerEventResponseContentPartAddedPart
     """The part as it starts out, with empty text or transcript. Later deltas supply its content."""
+
     content: RealtimeServerEventResponseContentPartAddedPart | None = None
     """The same as `part`, from servers that send both. OpenAI's own sends `part` alone."""

@@ -21,13 +21,16 @@ class RealtimeServerEventResponseContentPartAddedPart(RealtimeModel):
 
     The finished item names the same kinds `output_text` and `output_audio`.
     """
+
     text: str | None = None
     """Text of a `text` part. Normally the empty string here; absent for `audio`."""
+
     audio: str | None = None
     """Base64-encoded audio of an `audio` part.
 
     Normally absent, because sound is delivered through `response.output_audio.delta` events.
     """
+
     transcript: str | None = None
     """Transcript of an `audio` part. Normally the empty string here; absent for `text`."""
 

@@ -25,17 +25,24 @@ class RealtimeServerEventResponseContentPartDone(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.content_part.done"], TypeEnum] = "response.content_part.done"
     """Event type, always `response.content_part.done`."""
+
     response_id: str
     """Identifier of the response that produced the part."""
+
     item_id: str
     """Identifier of the assistant message item that contains the part."""
+
     output_index: int
     """Zero-based position of the item in the output list of the response."""
+
     content_index: int
     """Zero-based position of the content part in the `content` of the item."""
+
     part: RealtimeServerEventResponseContentPartDonePart
     """The finished part, with its full text or transcript."""
+
     content: RealtimeServerEventResponseContentPartAddedPart | None = None
     """The same as `part`, from servers that send both. OpenAI's own sends `part` alone."""

@@ -21,14 +21,17 @@ class RealtimeServerEventResponseContentPartDonePart(RealtimeModel):
 
     The finished item names the same kinds `output_text` and `output_audio`.
     """
+
     text: str | None = None
     """Complete text of a `text` part. Absent for `audio`."""
+
     audio: str | None = None
     """Base64-encoded audio of an `audio` part.
 
     Normally absent, because the sound was already delivered through
     `response.output_audio.delta` events.
     """
+
     transcript: str | None = None
     """Complete transcript of an `audio` part. Absent for `text`."""
 

@@ -20,8 +20,10 @@ class RealtimeServerEventResponseCreated(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.created"], TypeEnum] = "response.created"
     """Event type, always `response.created`."""
+
     response: RealtimeResponse
     """The new response, with `status` set to `in_progress` and an empty `output`.
 

@@ -20,8 +20,10 @@ class RealtimeServerEventResponseDone(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.done"], TypeEnum] = "response.done"
     """Event type, always `response.done`."""
+
     response: RealtimeResponse
     """The response in its final state, with `status`, `status_details`, `usage` and every output
     item.

@@ -19,27 +19,34 @@ class RealtimeServerEventResponseFunctionCallArgumentsDone(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.function_call_arguments.done"], TypeEnum] = (
         "response.function_call_arguments.done"
     )
     """Event type, always `response.function_call_arguments.done`."""
+
     response_id: str
     """Identifier of the response that contains the function call."""
+
     item_id: str
     """Identifier of the `function_call` item that was written."""
+
     output_index: int
     """Zero-based position of the item in the output list of the response."""
+
     call_id: str
     """Identifier of the function call.
 
     The client puts it in the `call_id` of the `function_call_output` item that answers the call.
     """
+
     name: str | None = None
     """Name of the function to call.
 
     It matches a function in `tools`; some servers leave it out, and the `function_call` item
     then supplies it.
     """
+
     arguments: str
     """Complete arguments as a JSON text.
 

@@ -13,30 +13,36 @@ class RealtimeServerEventResponseMCPCallArgumentsDelta(RealtimeModel):
     The server performs the call itself, so the client only observes it.
     """
 
-    __nullable__ = frozenset({"obfuscation"})
-
     class TypeEnum(Constant):
         RESPONSE_MCP_CALL_ARGUMENTS_DELTA: Final = "response.mcp_call_arguments.delta"
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.mcp_call_arguments.delta"], TypeEnum] = (
         "response.mcp_call_arguments.delta"
     )
     """Event type, always `response.mcp_call_arguments.delta`."""
+
     response_id: str
     """Identifier of the response that contains the MCP tool call."""
+
     item_id: str
     """Identifier of the `mcp_call` item being written."""
+
     output_index: int
     """Zero-based position of the item in the output list of the response."""
+
     delta: str
     """Piece of the JSON argument text, to be appended to the pieces before it.
 
     A single piece is rarely valid JSON.
     """
+
     obfuscation: str | None = None
     """Marks the delta as obfuscated when it is present.
 
     It carries no content and can be ignored; `null` or absent means that nothing was added.
     """
+
+    __nullable__ = frozenset({"obfuscation"})

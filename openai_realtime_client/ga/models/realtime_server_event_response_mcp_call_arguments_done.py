@@ -18,15 +18,20 @@ class RealtimeServerEventResponseMCPCallArgumentsDone(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.mcp_call_arguments.done"], TypeEnum] = (
         "response.mcp_call_arguments.done"
     )
     """Event type, always `response.mcp_call_arguments.done`."""
+
     response_id: str
     """Identifier of the response that contains the MCP tool call."""
+
     item_id: str
     """Identifier of the `mcp_call` item that was written."""
+
     output_index: int
     """Zero-based position of the item in the output list of the response."""
+
     arguments: str
     """Complete arguments as a JSON text, as passed to the MCP server."""

@@ -17,9 +17,12 @@ class RealtimeServerEventResponseMCPCallFailed(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.mcp_call.failed"], TypeEnum] = "response.mcp_call.failed"
     """Event type, always `response.mcp_call.failed`."""
+
     output_index: int
     """Zero-based position of the item in the output list of the response."""
+
     item_id: str
     """Identifier of the `mcp_call` item that failed."""

@@ -17,11 +17,14 @@ class RealtimeServerEventResponseMCPCallInProgress(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.mcp_call.in_progress"], TypeEnum] = (
         "response.mcp_call.in_progress"
     )
     """Event type, always `response.mcp_call.in_progress`."""
+
     output_index: int
     """Zero-based position of the item in the output list of the response."""
+
     item_id: str
     """Identifier of the `mcp_call` item being run."""

@@ -19,12 +19,16 @@ class RealtimeServerEventResponseOutputItemAdded(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.output_item.added"], TypeEnum] = "response.output_item.added"
     """Event type, always `response.output_item.added`."""
+
     response_id: str
     """Identifier of the response that the item belongs to."""
+
     output_index: int
     """Zero-based position the new item takes in the output list of the response."""
+
     item: RealtimeConversationItem
     """The item as it starts out, usually with `status` set to `in_progress` and no content yet.
 

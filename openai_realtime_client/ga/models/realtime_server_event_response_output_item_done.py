@@ -19,12 +19,16 @@ class RealtimeServerEventResponseOutputItemDone(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.output_item.done"], TypeEnum] = "response.output_item.done"
     """Event type, always `response.output_item.done`."""
+
     response_id: str
     """Identifier of the response that the item belongs to."""
+
     output_index: int
     """Zero-based position of the item in the output list of the response."""
+
     item: RealtimeConversationItem
     """The item in its final state, with all text, transcripts or arguments.
 

@@ -18,21 +18,28 @@ class RealtimeServerEventResponseTextDelta(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.output_text.delta"], TypeEnum] = "response.output_text.delta"
     """Event type, always `response.output_text.delta`."""
+
     response_id: str
     """Identifier of the response that the text belongs to."""
+
     item_id: str
     """Identifier of the assistant message item being written."""
+
     output_index: int
     """Zero-based position of the item in the output list of the response."""
+
     content_index: int
     """Zero-based position of the text content part in the `content` of the item."""
+
     delta: str
     """Text to append to what was received so far.
 
     Spacing is part of the text, so the pieces are joined without a separator.
     """
+
     obfuscation: str | None = None
     """Random characters that even out the size of deltas.
 

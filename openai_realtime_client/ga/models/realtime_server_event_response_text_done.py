@@ -19,16 +19,22 @@ class RealtimeServerEventResponseTextDone(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.output_text.done"], TypeEnum] = "response.output_text.done"
     """Event type, always `response.output_text.done`."""
+
     response_id: str
     """Identifier of the response that the text belongs to."""
+
     item_id: str
     """Identifier of the assistant message item that was written."""
+
     output_index: int
     """Zero-based position of the item in the output list of the response."""
+
     content_index: int
     """Zero-based position of the text content part in the `content` of the item."""
+
     text: str
     """Complete text of the part.
 

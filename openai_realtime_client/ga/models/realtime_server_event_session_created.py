@@ -21,8 +21,10 @@ class RealtimeServerEventSessionCreated(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["session.created"], TypeEnum] = "session.created"
     """Event type, always `session.created`."""
+
     session: RealtimeSessionConfiguration
     """Configuration the session starts with, including server defaults.
 

@@ -21,8 +21,10 @@ class RealtimeServerEventSessionUpdated(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["session.updated"], TypeEnum] = "session.updated"
     """Event type, always `session.updated`."""
+
     session: RealtimeSessionConfiguration
     """Complete configuration in effect from now on.
 

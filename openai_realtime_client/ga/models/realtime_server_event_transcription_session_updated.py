@@ -21,10 +21,12 @@ class RealtimeServerEventTranscriptionSessionUpdated(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["transcription_session.updated"], TypeEnum] = (
         "transcription_session.updated"
     )
     """Event type, always `transcription_session.updated`."""
+
     session: RealtimeTranscriptionSessionCreateResponse
     """Transcription configuration in effect from now on, in the older flat shape.
 

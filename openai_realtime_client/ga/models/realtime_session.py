@@ -29,12 +29,6 @@ class RealtimeSession(RealtimeModel):
     published for reference; GA events carry `RealtimeSessionCreateResponseGA`.
     """
 
-    __nullable__ = frozenset(
-        {"input_audio_transcription", "turn_detection", "tracing", "prompt", "include"}
-    )
-
-    __limits__ = (("speed", 0.25, 1.5),)
-
     class ObjectEnum(OpenEnum):
         REALTIME_SESSION = "realtime.session"
 
@@ -59,89 +53,109 @@ class RealtimeSession(RealtimeModel):
     VoiceEnum = VoiceIdsSharedEnum
     TracingEnum = RealtimeTracingEnum
     MaxResponseOutputTokensEnum = RealtimeMaxOutputTokensEnum
+
     id: str | None = None
     """Identifier of the session, such as `sess_1234`. The server assigns it."""
+
     object: ObjectEnum | None = None
     """Object type, always `realtime.session`."""
+
     modalities: list[ModalitiesEnum] | None = None
     """Kinds of output the model may produce: `text`, `audio` or both.
 
     `text` alone turns spoken output off. The default is both.
     """
+
     model: RealtimeSessionLegacyModel | None = None
     """Model that serves the session. It is fixed when the session is created."""
+
     instructions: str | None = None
     """System instructions placed before the conversation.
 
     They steer content, tone and speech; the model is not guaranteed to follow them. When
     omitted, the server supplies its own default text, visible in `session.created`.
     """
+
     voice: VoiceIdsShared | None = None
     """Voice of the spoken output.
 
     The first audio the model produces fixes it for the rest of the session.
     """
+
     input_audio_format: InputAudioFormatEnum | None = None
     """Encoding of the audio the client sends, `pcm16` by default.
 
     `pcm16` is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and `g711_alaw` are G.711
     at 8 kHz.
     """
+
     output_audio_format: OutputAudioFormatEnum | None = None
     """Encoding of the audio the model produces, `pcm16` by default.
 
     `pcm16` is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and `g711_alaw` are G.711
     at 8 kHz.
     """
+
     input_audio_transcription: AudioTranscriptionResponse | None = None
     """Transcription of the input audio.
 
     `null`, the initial state, means that input is not transcribed. Transcription runs beside the
     model and can differ from what the model heard.
     """
+
     turn_detection: RealtimeTurnDetection | None = None
     """How the end of a user turn is detected.
 
     `null` turns detection off, so the client commits audio and requests responses itself.
     """
+
     input_audio_noise_reduction: RealtimeNoiseReduction | None = None
     """Noise filter applied to input audio before turn detection and the model.
 
     `null`, the default, means no filtering.
     """
+
     speed: float | None = None
     """Pace of the spoken output, from 0.25 to 1.5, where 1 is the default and normal pace.
 
     Changes are possible between turns, never during a response.
     """
+
     tracing: RealtimeTracing | None = None
     """Tracing of the session: `auto`, a configuration object, or `null` for none.
 
     The setting is final from the moment tracing is on.
     """
+
     tools: list[RealtimeFunctionTool] | None = None
     """Functions the model may call. The older shape offers function tools only."""
+
     tool_choice: str | None = None
     """How the model picks tools: `auto` (the default), `none`, `required` or the name of a
     function.
     """
+
     temperature: float | None = None
     """Sampling temperature, 0.8 by default.
 
     Higher values give more varied output. The GA protocol no longer has this setting.
     """
+
     max_response_output_tokens: RealtimeMaxOutputTokens | None = None
     """Token limit for one response, tool calls included.
 
     An integer from 1 to 4096, or `inf` for the most the model allows.
     """
+
     expires_at: int | None = None
     """Time at which the session expires, in Unix seconds."""
+
     prompt: Prompt | None = None
     """Stored prompt template applied to the session, with its variables.
 
     `null` means that none is used.
     """
+
     include: list[IncludeEnum] | None = None
     """Extra fields the server adds to its events.
 
@@ -180,3 +194,8 @@ class RealtimeSession(RealtimeModel):
             include: Sequence[IncludeEnum | Literal["item.input_audio_transcription.logprobs"]]
             | None = ...,
         ) -> None: ...
+
+    __nullable__ = frozenset(
+        {"input_audio_transcription", "turn_detection", "tracing", "prompt", "include"}
+    )
+    __limits__ = (("speed", 0.25, 1.5),)

@@ -13,5 +13,6 @@ class RealtimeSessionClientSecret(RealtimeModel):
 
     value: str
     """The secret itself. A client sends it as the bearer token when it connects."""
+
     expires_at: int
     """Time after which the secret can no longer be used to connect, in Unix seconds."""

@@ -13,13 +13,7 @@ from openai_realtime_client.ga.models.realtime_transcription_session_create_resp
 
 RealtimeSessionConfiguration: TypeAlias = Annotated[
     RealtimeSessionCreateResponseGA | RealtimeTranscriptionSessionCreateResponseGA | UnknownModel,
-    Discriminator(
-        "type",
-        {
-            "realtime": RealtimeSessionCreateResponseGA,
-            "transcription": RealtimeTranscriptionSessionCreateResponseGA,
-        },
-    ),
+    Discriminator("type"),
 ]
 """Session configuration as the server reports it.
 

@@ -38,10 +38,6 @@ class RealtimeSessionCreateRequest(RealtimeModel):
     passes to `/realtime/client_secrets` instead.
     """
 
-    __nullable__ = frozenset({"prompt"})
-
-    __limits__ = (("speed", 0.25, 1.5),)
-
     class ModalitiesEnum(OpenEnum):
         TEXT = "text"
         AUDIO = "audio"
@@ -50,73 +46,89 @@ class RealtimeSessionCreateRequest(RealtimeModel):
     TracingEnum = RealtimeTracingEnum
     MaxResponseOutputTokensEnum = RealtimeMaxOutputTokensEnum
     TruncationEnum = RealtimeTruncationEnum
+
     client_secret: RealtimeSessionClientSecret
     """Short-lived secret for connecting to the session.
 
     The server issues it, although the published shape lists it as required in the request too.
     """
+
     modalities: list[ModalitiesEnum] | None = None
     """Kinds of output the model may produce: `text`, `audio` or both.
 
     `text` alone turns spoken output off.
     """
+
     instructions: str | None = None
     """System instructions placed before the conversation.
 
     They steer content, tone and speech; the model is not guaranteed to follow them. When
     omitted, the server uses its own default text.
     """
+
     voice: VoiceIdsOrCustomVoice | None = None
     """Voice of the spoken output, a built-in name or a custom voice.
 
     The first audio the model produces fixes it for the rest of the session.
     """
+
     input_audio_format: str | None = None
     """Encoding of the audio the client sends: `pcm16`, `g711_ulaw` or `g711_alaw`.
 
     `pcm16` is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and `g711_alaw` are G.711
     at 8 kHz.
     """
+
     output_audio_format: str | None = None
     """Encoding of the audio the model produces: `pcm16`, `g711_ulaw` or `g711_alaw`.
 
     `pcm16` is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and `g711_alaw` are G.711
     at 8 kHz.
     """
+
     input_audio_transcription: RealtimeSessionCreateRequestInputAudioTranscription | None = None
     """Transcription of the input audio.
 
     Transcription is off when this is omitted. It runs beside the model and can differ from what
     the model heard.
     """
+
     speed: float | None = None
     """Pace of the spoken output, from 0.25 to 1.5, where 1 is the default and normal pace.
 
     Changes are possible between turns, never during a response.
     """
+
     tracing: RealtimeTracing | None = None
     """Tracing of the session: `auto` or a configuration object.
 
     The setting is final from the moment tracing is on.
     """
+
     turn_detection: RealtimeTurnDetectionSettings | None = None
     """How the end of a user turn is detected. The flat shape covers the `server_vad` settings."""
+
     tools: list[RealtimeSessionCreateRequestTool] | None = None
     """Functions the model may call."""
+
     tool_choice: str | None = None
     """How the model picks tools: `auto`, `none`, `required` or the name of a function."""
+
     temperature: float | None = None
     """Sampling temperature.
 
     Higher values give more varied output; the GA protocol no longer has this setting.
     """
+
     max_response_output_tokens: RealtimeMaxOutputTokens | None = None
     """Token limit for one response, tool calls included.
 
     An integer from 1 to 4096, or `inf` for the most the model allows.
     """
+
     truncation: RealtimeTruncation | None = None
     """What happens when the conversation outgrows the input token limit of the model."""
+
     prompt: Prompt | None = None
     """Stored prompt template to apply, with its variables. `null` means that none is used."""
 
@@ -143,3 +155,6 @@ class RealtimeSessionCreateRequest(RealtimeModel):
             truncation: RealtimeTruncation | Literal["auto", "disabled"] | None = ...,
             prompt: Prompt | None = ...,
         ) -> None: ...
+
+    __nullable__ = frozenset({"prompt"})
+    __limits__ = (("speed", 0.25, 1.5),)

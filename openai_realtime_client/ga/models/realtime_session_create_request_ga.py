@@ -36,26 +36,6 @@ class RealtimeSessionCreateRequestGA(RealtimeModel):
     be among them.
     """
 
-    __nullable__ = frozenset(
-        {
-            "output_modalities",
-            "model",
-            "instructions",
-            "audio",
-            "include",
-            "tracing",
-            "tools",
-            "tool_choice",
-            "parallel_tool_calls",
-            "reasoning",
-            "max_output_tokens",
-            "truncation",
-            "prompt",
-        }
-    )
-
-    __limits__ = (("max_output_tokens", 1, 4096),)
-
     class TypeEnum(Constant):
         REALTIME: Final = "realtime"
 
@@ -71,20 +51,24 @@ class RealtimeSessionCreateRequestGA(RealtimeModel):
     ToolChoiceEnum = ToolChoiceOptions
     MaxOutputTokensEnum = RealtimeMaxOutputTokensEnum
     TruncationEnum = RealtimeTruncationEnum
+
     type: Annotated[Literal["realtime"], TypeEnum] = "realtime"
     """Kind of session, always `realtime`. It tells this shape from a `transcription` session."""
+
     output_modalities: list[OutputModalitiesEnum] | None = None
     """Kind of output the model produces, either `audio` or `text`; the two cannot be requested
     together.
 
     The default is `audio`, which always comes with a transcript.
     """
+
     model: RealtimeSessionModel | None = None
     """Model that serves the session.
 
     It is chosen when the session is created, here or by the `model` parameter of the connection
     URL, and cannot change afterwards.
     """
+
     instructions: str | None = None
     """System instructions placed before the conversation.
 
@@ -92,48 +76,58 @@ class RealtimeSessionCreateRequestGA(RealtimeModel):
     follows them. When omitted, the server supplies its own default text, visible in
     `session.created`.
     """
+
     audio: RealtimeSessionCreateRequestGAAudio | None = None
     """Settings for incoming and outgoing audio."""
+
     include: list[IncludeEnum] | None = None
     """Extra fields for the server to add to its events.
 
     The only value is `item.input_audio_transcription.logprobs`, which adds token log
     probabilities to the input transcription events.
     """
+
     tracing: RealtimeTracing | None = None
     """Tracing of the session: `auto`, a configuration object, or `null` for none.
 
     The default is `null`; the setting is final from the moment tracing is on.
     """
+
     tools: list[RealtimeTool] | None = None
     """Tools the model may use: functions that the client runs and remote MCP servers that the
     service calls.
     """
+
     tool_choice: RealtimeToolChoice | None = None
     """How the model picks tools: a mode, a particular function or an MCP tool.
 
     The default is `auto`, which leaves the decision to the model.
     """
+
     parallel_tool_calls: bool | None = None
     """Whether one response may contain several tool calls at once.
 
     It applies to Realtime models with reasoning, such as `gpt-realtime-2`.
     """
+
     reasoning: RealtimeReasoning | None = None
     """Reasoning settings.
 
     They apply only to Realtime models with reasoning, such as `gpt-realtime-2`.
     """
+
     max_output_tokens: RealtimeMaxOutputTokens | None = None
     """Token limit for one response, tool calls included.
 
     An integer from 1 to 4096, or `inf` for the most the model allows; the default is `inf`.
     """
+
     truncation: RealtimeTruncation | None = None
     """What happens when the conversation outgrows the input token limit of the model.
 
     The default is `auto`.
     """
+
     prompt: Prompt | None = None
     """Stored prompt template to apply, with its variables. `null` means that none is used."""
 
@@ -159,3 +153,22 @@ class RealtimeSessionCreateRequestGA(RealtimeModel):
             truncation: RealtimeTruncation | Literal["auto", "disabled"] | None = ...,
             prompt: Prompt | None = ...,
         ) -> None: ...
+
+    __nullable__ = frozenset(
+        {
+            "output_modalities",
+            "model",
+            "instructions",
+            "audio",
+            "include",
+            "tracing",
+            "tools",
+            "tool_choice",
+            "parallel_tool_calls",
+            "reasoning",
+            "max_output_tokens",
+            "truncation",
+            "prompt",
+        }
+    )
+    __limits__ = (("max_output_tokens", 1, 4096),)

@@ -14,27 +14,30 @@ class RealtimeSessionCreateRequestGAAudioInput(RealtimeModel):
     They cover its format and what is done with it before it reaches the model.
     """
 
-    __nullable__ = frozenset({"format", "transcription", "noise_reduction", "turn_detection"})
-
     format: RealtimeAudioFormats | None = None
     """Encoding of the input audio.
 
     `audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711
     mu-law and A-law at 8 kHz.
     """
+
     transcription: AudioTranscription | None = None
     """Transcription of the input audio.
 
     It is off unless configured, and `null` turns it off again. A separate model does the work,
     so the text can differ from what the conversation model heard.
     """
+
     noise_reduction: RealtimeNoiseReduction | None = None
     """Noise filter applied to input audio before turn detection and the model.
 
     `null`, the default, means no filtering.
     """
+
     turn_detection: RealtimeTurnDetection | None = None
     """How the server detects that the user starts and stops speaking.
 
     `null` turns detection off, so the client commits audio and sends `response.create` itself.
     """
+
+    __nullable__ = frozenset({"format", "transcription", "noise_reduction", "turn_detection"})

@@ -10,25 +10,27 @@ from openai_realtime_client.ga.models.voice_ids_shared import VoiceIdsSharedEnum
 class RealtimeSessionCreateRequestGAAudioOutput(RealtimeModel):
     """Settings for the audio the model generates. They set its format, voice and pace."""
 
-    __nullable__ = frozenset({"format", "voice", "speed"})
-
-    __limits__ = (("speed", 0.25, 1.5),)
-
     VoiceEnum = VoiceIdsSharedEnum
+
     format: RealtimeAudioFormats | None = None
     """Encoding of the output audio.
 
     `audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711
     mu-law and A-law at 8 kHz.
     """
+
     voice: VoiceIdsOrCustomVoice | None = None
     """Voice of the spoken output, a built-in name or a custom voice; `alloy` by default.
 
     The first audio the model produces fixes it for the rest of the session.
     """
+
     speed: float | None = None
     """Pace of the spoken output, from 0.25 to 1.5, where 1 is the default and normal pace.
 
     Changes are possible between turns, never during a response, and act on the audio after it is
     generated.
     """
+
+    __nullable__ = frozenset({"format", "voice", "speed"})
+    __limits__ = (("speed", 0.25, 1.5),)

@@ -17,12 +17,15 @@ class RealtimeSessionCreateRequestTool(RealtimeModel):
 
     type: Annotated[Literal["function"], TypeEnum] = "function"
     """Tool type, always `function`."""
+
     name: str | None = None
     """Name of the function, by which the model calls it."""
+
     description: str | None = None
     """What the function does and when to call it.
 
     The model reads it to decide whether a call is useful.
     """
+
     parameters: dict[str, Any] | None = None
     """JSON Schema of the arguments the function takes."""

@@ -26,8 +26,6 @@ class RealtimeSessionCreateResponse(RealtimeModel):
     has no `type`, and turn detection also appears at the top level.
     """
 
-    __nullable__ = frozenset({"include"})
-
     class IncludeEnum(OpenEnum):
         ITEM_INPUT_AUDIO_TRANSCRIPTION_LOGPROBS = "item.input_audio_transcription.logprobs"
 
@@ -37,37 +35,50 @@ class RealtimeSessionCreateResponse(RealtimeModel):
 
     TracingEnum = RealtimeTracingEnum
     MaxOutputTokensEnum = RealtimeMaxOutputTokensEnum
+
     id: str | None = None
     """Identifier of the session, such as `sess_1234`. The server assigns it."""
+
     object: str | None = None
     """Object type, `realtime.session`."""
+
     expires_at: int | None = None
     """Time at which the session expires, in Unix seconds."""
+
     include: list[IncludeEnum] | None = None
     """Extra fields the server adds to its events.
 
     The only value is `item.input_audio_transcription.logprobs`, which adds token log
     probabilities to the input transcription events.
     """
+
     model: str | None = None
     """Model that serves the session."""
+
     output_modalities: list[OutputModalitiesEnum] | None = None
     """Kinds of output the model may produce, from `text` and `audio`."""
+
     instructions: str | None = None
     """System instructions in effect, either those of the request or the default of the server."""
+
     audio: RealtimeSessionCreateResponseAudio | None = None
     """Settings for incoming and outgoing audio."""
+
     tracing: RealtimeTracing | None = None
     """Tracing in effect: `auto` or a configuration object.
 
     The server sends `null` when tracing is off.
     """
+
     turn_detection: RealtimeTurnDetectionSettings | None = None
     """Turn detection settings in effect, as reported at the top level."""
+
     tools: list[RealtimeFunctionTool] | None = None
     """Functions the model may call."""
+
     tool_choice: str | None = None
     """How the model picks tools: `auto`, `none`, `required` or the name of a function."""
+
     max_output_tokens: RealtimeMaxOutputTokens | None = None
     """Token limit for one response, tool calls included.
 
@@ -95,3 +106,5 @@ class RealtimeSessionCreateResponse(RealtimeModel):
             tool_choice: str | None = ...,
             max_output_tokens: RealtimeMaxOutputTokens | Literal["inf"] | None = ...,
         ) -> None: ...
+
+    __nullable__ = frozenset({"include"})

@@ -16,17 +16,20 @@ class RealtimeSessionCreateResponseAudioInput(RealtimeModel):
     They show what the server applies to audio from the client.
     """
 
-    __nullable__ = frozenset({"transcription", "noise_reduction"})
-
     format: RealtimeAudioFormats | None = None
     """Encoding of the input audio.
 
     `audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711
     mu-law and A-law at 8 kHz.
     """
+
     transcription: AudioTranscriptionResponse | None = None
     """Transcription of the input audio. Absent or `null` means that it is off."""
+
     noise_reduction: RealtimeNoiseReduction | None = None
     """Noise filter applied to input audio. Absent or `null` means that it is off."""
+
     turn_detection: RealtimeTurnDetectionSettings | None = None
     """How the end of a user turn is detected. Absent or `null` means that detection is off."""
+
+    __nullable__ = frozenset({"transcription", "noise_reduction"})

@@ -13,13 +13,16 @@ class RealtimeSessionCreateResponseAudioOutput(RealtimeModel):
     """
 
     VoiceEnum = VoiceIdsSharedEnum
+
     format: RealtimeAudioFormats | None = None
     """Encoding of the output audio.
 
     `audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711
     mu-law and A-law at 8 kHz.
     """
+
     voice: VoiceIdsShared | None = None
     """Voice of the spoken output."""
+
     speed: float | None = None
     """Pace of the spoken output, from 0.25 to 1.5, where 1 is normal."""

@@ -35,8 +35,6 @@ class RealtimeSessionCreateResponseGA(RealtimeModel):
     secret. Values the client did not set hold the defaults of the server.
     """
 
-    __nullable__ = frozenset({"include", "tracing", "prompt"})
-
     class TypeEnum(Constant):
         REALTIME: Final = "realtime"
 
@@ -55,55 +53,71 @@ class RealtimeSessionCreateResponseGA(RealtimeModel):
     ToolChoiceEnum = ToolChoiceOptions
     MaxOutputTokensEnum = RealtimeMaxOutputTokensEnum
     TruncationEnum = RealtimeTruncationEnum
+
     type: Annotated[Literal["realtime"], TypeEnum] = "realtime"
     """Kind of session, always `realtime`. It tells this shape from a `transcription` session."""
+
     id: str
     """Identifier of the session, such as `sess_1234`. The server assigns it."""
+
     object: Annotated[Literal["realtime.session"], ObjectEnum] = "realtime.session"
     """Object type, always `realtime.session`."""
+
     expires_at: int | None = None
     """Time at which the session expires, in Unix seconds."""
+
     output_modalities: list[OutputModalitiesEnum] | None = None
     """Kind of output the model produces, either `audio` or `text`; never both.
 
     The default is `audio`, which always comes with a transcript.
     """
+
     model: RealtimeSessionModel | None = None
     """Model that serves the session. It does not change during the session."""
+
     instructions: str | None = None
     """System instructions in effect.
 
     Without instructions from the client this is the default text of the server.
     """
+
     audio: RealtimeSessionCreateResponseGAAudio | None = None
     """Settings for incoming and outgoing audio."""
+
     include: list[IncludeEnum] | None = None
     """Extra fields the server adds to its events.
 
     The only value is `item.input_audio_transcription.logprobs`; the server sends `null` when
     nothing was requested.
     """
+
     tracing: RealtimeTracing | None = None
     """Tracing in effect: `auto`, a configuration object, or `null` when it is off."""
+
     tools: list[RealtimeTool] | None = None
     """Functions and MCP servers the model may use."""
+
     tool_choice: RealtimeToolChoice | None = None
     """How the model picks tools: a mode, a particular function or an MCP tool.
 
     The default is `auto`.
     """
+
     reasoning: RealtimeReasoning | None = None
     """Reasoning settings in effect.
 
     Present only for models with reasoning, such as `gpt-realtime-2`.
     """
+
     max_output_tokens: RealtimeMaxOutputTokens | None = None
     """Token limit for one response, tool calls included.
 
     An integer from 1 to 4096, or `inf`, the default, for the most the model allows.
     """
+
     truncation: RealtimeTruncation | None = None
     """What happens when the conversation outgrows the input token limit of the model."""
+
     prompt: Prompt | None = None
     """Stored prompt template in use, with its variables. `null` means that none is used."""
 
@@ -131,3 +145,5 @@ class RealtimeSessionCreateResponseGA(RealtimeModel):
             truncation: RealtimeTruncation | Literal["auto", "disabled"] | None = ...,
             prompt: Prompt | None = ...,
         ) -> None: ...
+
+    __nullable__ = frozenset({"include", "tracing", "prompt"})

@@ -14,20 +14,23 @@ class RealtimeSessionCreateResponseGAAudioInput(RealtimeModel):
     The server sends `null` for features that are off.
     """
 
-    __nullable__ = frozenset({"transcription", "noise_reduction", "turn_detection"})
-
     format: RealtimeAudioFormats | None = None
     """Encoding of the input audio.
 
     `audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711
     mu-law and A-law at 8 kHz.
     """
+
     transcription: AudioTranscriptionResponse | None = None
     """Transcription of the input audio. The server sends `null` when it is off."""
+
     noise_reduction: RealtimeNoiseReduction | None = None
     """Noise filter applied to input audio. `null`, the default, means no filtering."""
+
     turn_detection: RealtimeTurnDetection | None = None
     """How the server detects that the user starts and stops speaking.
 
     `null` means that detection is off and the client controls the turns.
     """
+
+    __nullable__ = frozenset({"transcription", "noise_reduction", "turn_detection"})

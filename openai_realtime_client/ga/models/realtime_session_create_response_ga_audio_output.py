@@ -12,19 +12,22 @@ class RealtimeSessionCreateResponseGAAudioOutput(RealtimeModel):
     They give the format, voice and pace of generated speech.
     """
 
-    __limits__ = (("speed", 0.25, 1.5),)
-
     VoiceEnum = VoiceIdsSharedEnum
+
     format: RealtimeAudioFormats | None = None
     """Encoding of the output audio.
 
     `audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711
     mu-law and A-law at 8 kHz.
     """
+
     voice: VoiceIdsShared | None = None
     """Voice of the spoken output, `alloy` by default.
 
     It stays the same once the model has produced audio.
     """
+
     speed: float | None = None
     """Pace of the spoken output, from 0.25 to 1.5, where 1 is the default and normal pace."""
+
+    __limits__ = (("speed", 0.25, 1.5),)

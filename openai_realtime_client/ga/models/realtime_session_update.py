@@ -13,13 +13,7 @@ from openai_realtime_client.ga.models.realtime_transcription_session_create_requ
 
 RealtimeSessionUpdate: TypeAlias = Annotated[
     RealtimeSessionCreateRequestGA | RealtimeTranscriptionSessionCreateRequestGA | UnknownModel,
-    Discriminator(
-        "type",
-        {
-            "realtime": RealtimeSessionCreateRequestGA,
-            "transcription": RealtimeTranscriptionSessionCreateRequestGA,
-        },
-    ),
+    Discriminator("type"),
 ]
 """Session configuration the client sends in `session.update`.
 

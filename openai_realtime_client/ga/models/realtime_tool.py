@@ -8,8 +8,7 @@ from openai_realtime_client.ga.models.mcp_tool import MCPTool
 from openai_realtime_client.ga.models.realtime_function_tool import RealtimeFunctionTool
 
 RealtimeTool: TypeAlias = Annotated[
-    RealtimeFunctionTool | MCPTool | UnknownModel,
-    Discriminator("type", {"function": RealtimeFunctionTool, "mcp": MCPTool}),
+    RealtimeFunctionTool | MCPTool | UnknownModel, Discriminator("type")
 ]
 """Tool the model may use.
 

@@ -9,8 +9,7 @@ from openai_realtime_client.ga.models.tool_choice_mcp import ToolChoiceMCP
 from openai_realtime_client.ga.models.tool_choice_options import ToolChoiceOptions
 
 RealtimeToolChoice: TypeAlias = Annotated[
-    ToolChoiceOptions | ToolChoiceFunction | ToolChoiceMCP | UnknownModel,
-    Discriminator("type", {"function": ToolChoiceFunction, "mcp": ToolChoiceMCP}),
+    ToolChoiceOptions | ToolChoiceFunction | ToolChoiceMCP | UnknownModel, Discriminator("type")
 ]
 """How the model picks tools.
 

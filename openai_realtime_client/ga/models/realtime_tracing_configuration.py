@@ -13,7 +13,9 @@ class RealtimeTracingConfiguration(RealtimeModel):
 
     workflow_name: str | None = None
     """Name of the workflow the trace belongs to."""
+
     group_id: str | None = None
     """Identifier that ties related traces together. Traces can be filtered and grouped by it."""
+
     metadata: dict[str, Any] | None = None
     """Arbitrary JSON object to attach to the trace. Traces can be filtered by it."""

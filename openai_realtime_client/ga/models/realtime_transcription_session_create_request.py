@@ -29,19 +29,23 @@ class RealtimeTranscriptionSessionCreateRequest(RealtimeModel):
 
     turn_detection: RealtimeTranscriptionSessionCreateRequestTurnDetection | None = None
     """How the input is split into turns. When it is off the client commits the audio itself."""
+
     input_audio_noise_reduction: RealtimeNoiseReduction | None = None
     """Noise filter applied to input audio before turn detection and transcription.
 
     `null`, the default, means no filtering.
     """
+
     input_audio_format: InputAudioFormatEnum | None = None
     """Encoding of the audio the client sends, `pcm16` by default.
 
     `pcm16` is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and `g711_alaw` are G.711
     at 8 kHz.
     """
+
     input_audio_transcription: AudioTranscription | None = None
     """Transcription model and its hints, such as language and prompt."""
+
     include: list[IncludeEnum] | None = None
     """Extra fields for the server to add to its events.
 

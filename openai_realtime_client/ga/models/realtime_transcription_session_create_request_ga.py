@@ -17,8 +17,6 @@ class RealtimeTranscriptionSessionCreateRequestGA(RealtimeModel):
     `session.update` or when creating a client secret.
     """
 
-    __nullable__ = frozenset({"include"})
-
     class TypeEnum(Constant):
         TRANSCRIPTION: Final = "transcription"
 
@@ -27,8 +25,10 @@ class RealtimeTranscriptionSessionCreateRequestGA(RealtimeModel):
 
     type: Annotated[Literal["transcription"], TypeEnum] = "transcription"
     """Kind of session, always `transcription`. It tells this shape from a `realtime` session."""
+
     audio: RealtimeTranscriptionSessionCreateRequestGAAudio | None = None
     """Settings for incoming audio. A transcription session has no output audio."""
+
     include: list[IncludeEnum] | None = None
     """Extra fields for the server to add to its events.
 
@@ -46,3 +46,5 @@ class RealtimeTranscriptionSessionCreateRequestGA(RealtimeModel):
             include: Sequence[IncludeEnum | Literal["item.input_audio_transcription.logprobs"]]
             | None = ...,
         ) -> None: ...
+
+    __nullable__ = frozenset({"include"})

@@ -14,24 +14,27 @@ class RealtimeTranscriptionSessionCreateRequestGAAudioInput(RealtimeModel):
     They cover its format and how it is split and transcribed.
     """
 
-    __nullable__ = frozenset({"transcription", "noise_reduction", "turn_detection"})
-
     format: RealtimeAudioFormats | None = None
     """Encoding of the input audio.
 
     `audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711
     mu-law and A-law at 8 kHz.
     """
+
     transcription: AudioTranscription | None = None
     """Transcription model and its hints, such as language and prompt."""
+
     noise_reduction: RealtimeNoiseReduction | None = None
     """Noise filter applied to input audio before turn detection and transcription.
 
     `null`, the default, means no filtering.
     """
+
     turn_detection: RealtimeTurnDetection | None = None
     """How the input is split into turns.
 
     `null` turns detection off, so the client commits the audio itself; `gpt-realtime-whisper`
     and `gpt-live-transcribe` need it omitted or `null`.
     """
+
+    __nullable__ = frozenset({"transcription", "noise_reduction", "turn_detection"})

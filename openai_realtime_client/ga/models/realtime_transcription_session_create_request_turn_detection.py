@@ -13,8 +13,6 @@ class RealtimeTranscriptionSessionCreateRequestTurnDetection(RealtimeModel):
     interrupt.
     """
 
-    __limits__ = (("threshold", 0, 1),)
-
     class TypeEnum(Constant):
         SERVER_VAD: Final = "server_vad"
 
@@ -22,16 +20,21 @@ class RealtimeTranscriptionSessionCreateRequestTurnDetection(RealtimeModel):
     """Detection method, always `server_vad`: the server finds the start and end of speech from the
     audio level.
     """
+
     threshold: float | None = None
     """Activation level at which audio counts as speech, from 0.0 to 1.0.
 
     The default is 0.5; a higher value needs louder speech and suits noisy places.
     """
+
     prefix_padding_ms: int | None = None
     """Audio kept from before the detected start of speech, in milliseconds. The default is 300."""
+
     silence_duration_ms: int | None = None
     """Silence that ends a turn, in milliseconds.
 
     The default is 500; a shorter time gives transcripts sooner but may split an utterance at a
     pause.
     """
+
+    __limits__ = (("threshold", 0, 1),)

@@ -31,16 +31,20 @@ class RealtimeTranscriptionSessionCreateResponse(RealtimeModel):
     Present when the session is created over HTTP; normally absent in events over a live
     connection.
     """
+
     modalities: list[ModalitiesEnum] | None = None
     """Kinds of output, from `text` and `audio`."""
+
     input_audio_format: str | None = None
     """Encoding of the audio the client sends: `pcm16`, `g711_ulaw` or `g711_alaw`.
 
     `pcm16` is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and `g711_alaw` are G.711
     at 8 kHz.
     """
+
     input_audio_transcription: AudioTranscriptionResponse | None = None
     """Transcription model in use and its hints."""
+
     turn_detection: RealtimeTurnDetectionSettings | None = None
     """How the input is split into turns. Absent or `null` means that detection is off."""
 

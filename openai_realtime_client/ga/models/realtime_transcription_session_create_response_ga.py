@@ -17,8 +17,6 @@ class RealtimeTranscriptionSessionCreateResponseGA(RealtimeModel):
     secret.
     """
 
-    __nullable__ = frozenset({"include"})
-
     class TypeEnum(Constant):
         TRANSCRIPTION: Final = "transcription"
 
@@ -27,18 +25,23 @@ class RealtimeTranscriptionSessionCreateResponseGA(RealtimeModel):
 
     type: Annotated[Literal["transcription"], TypeEnum] = "transcription"
     """Kind of session, always `transcription`. It tells this shape from a `realtime` session."""
+
     id: str
     """Identifier of the session, such as `sess_1234`. The server assigns it."""
+
     object: str
     """Object type, `realtime.transcription_session`."""
+
     expires_at: int | None = None
     """Time at which the session expires, in Unix seconds."""
+
     include: list[IncludeEnum] | None = None
     """Extra fields the server adds to its events.
 
     The only value is `item.input_audio_transcription.logprobs`, which adds token log
     probabilities to the input transcription events.
     """
+
     audio: RealtimeTranscriptionSessionCreateResponseGAAudio | None = None
     """Settings for incoming audio."""
 
@@ -55,3 +58,5 @@ class RealtimeTranscriptionSessionCreateResponseGA(RealtimeModel):
             | None = ...,
             audio: RealtimeTranscriptionSessionCreateResponseGAAudio | None = ...,
         ) -> None: ...
+
+    __nullable__ = frozenset({"include"})

@@ -16,20 +16,23 @@ class RealtimeTranscriptionSessionCreateResponseGAAudioInput(RealtimeModel):
     They show the format and how audio is split and transcribed.
     """
 
-    __nullable__ = frozenset({"transcription", "noise_reduction", "turn_detection"})
-
     format: RealtimeAudioFormats | None = None
     """Encoding of the input audio.
 
     `audio/pcm` is 16-bit, 24 kHz, mono, little-endian; `audio/pcmu` and `audio/pcma` are G.711
     mu-law and A-law at 8 kHz.
     """
+
     transcription: AudioTranscriptionResponse | None = None
     """Transcription model in use and its hints."""
+
     noise_reduction: RealtimeNoiseReduction | None = None
     """Noise filter applied to input audio. Absent or `null` means no filtering."""
+
     turn_detection: RealtimeTurnDetectionSettings | None = None
     """How the input is split into turns.
 
     `null` means that detection is off and the client commits the audio.
     """
+
+    __nullable__ = frozenset({"transcription", "noise_reduction", "turn_detection"})

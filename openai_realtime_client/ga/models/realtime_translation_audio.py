@@ -18,5 +18,6 @@ class RealtimeTranslationAudio(RealtimeModel):
 
     input: RealtimeTranslationAudioInput | None = None
     """Settings for the source audio: optional transcription and noise reduction."""
+
     output: RealtimeTranslationAudioOutput | None = None
     """Settings for the translated audio, namely its language."""

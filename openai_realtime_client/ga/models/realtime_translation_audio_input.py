@@ -16,13 +16,14 @@ class RealtimeTranslationAudioInput(RealtimeModel):
     Both settings are optional and can be changed with `session.update`.
     """
 
-    __nullable__ = frozenset({"transcription", "noise_reduction"})
-
     transcription: RealtimeTranslationTranscription | None = None
     """Transcription of the source speech.
 
     When set, the server sends `session.input_transcript.delta` events; `null` turns it off.
     Translation works from the audio either way.
     """
+
     noise_reduction: RealtimeTranslationNoiseReduction | None = None
     """Noise filter applied to the source audio. `null` turns it off."""
+
+    __nullable__ = frozenset({"transcription", "noise_reduction"})

@@ -19,14 +19,7 @@ RealtimeTranslationClientEvent: TypeAlias = Annotated[
     | RealtimeTranslationClientEventInputAudioBufferAppend
     | RealtimeTranslationClientEventSessionClose
     | UnknownEvent,
-    Discriminator(
-        "type",
-        {
-            "session.update": RealtimeTranslationClientEventSessionUpdate,
-            "session.input_audio_buffer.append": RealtimeTranslationClientEventInputAudioBufferAppend,
-            "session.close": RealtimeTranslationClientEventSessionClose,
-        },
-    ),
+    Discriminator("type"),
 ]
 """Event a client sends in a translation session.
 

@@ -14,21 +14,22 @@ class RealtimeTranslationClientEventInputAudioBufferAppend(RealtimeModel):
     produces them.
     """
 
-    __nullable__ = frozenset({"event_id"})
-
-    __limits__ = (("event_id", None, 512),)
-
     class TypeEnum(Constant):
         SESSION_INPUT_AUDIO_BUFFER_APPEND: Final = "session.input_audio_buffer.append"
 
     event_id: str | None = None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Annotated[Literal["session.input_audio_buffer.append"], TypeEnum] = (
         "session.input_audio_buffer.append"
     )
     """Event type, always `session.input_audio_buffer.append`."""
+
     audio: str
     """Next chunk of source audio, base64-encoded.
 
     The audio is 16-bit PCM at 24 kHz, mono, little-endian.
     """
+
+    __nullable__ = frozenset({"event_id"})
+    __limits__ = (("event_id", None, 512),)

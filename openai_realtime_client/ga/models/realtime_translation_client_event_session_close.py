@@ -14,14 +14,14 @@ class RealtimeTranslationClientEventSessionClose(RealtimeModel):
     after that event; closing earlier can lose output.
     """
 
-    __nullable__ = frozenset({"event_id"})
-
-    __limits__ = (("event_id", None, 512),)
-
     class TypeEnum(Constant):
         SESSION_CLOSE: Final = "session.close"
 
     event_id: str | None = None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Annotated[Literal["session.close"], TypeEnum] = "session.close"
     """Event type, always `session.close`."""
+
+    __nullable__ = frozenset({"event_id"})
+    __limits__ = (("event_id", None, 512),)

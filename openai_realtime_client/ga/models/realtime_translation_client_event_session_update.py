@@ -16,16 +16,17 @@ class RealtimeTranslationClientEventSessionUpdate(RealtimeModel):
     and model cannot. The server answers with `session.updated`, or with `error`.
     """
 
-    __nullable__ = frozenset({"event_id"})
-
-    __limits__ = (("event_id", None, 512),)
-
     class TypeEnum(Constant):
         SESSION_UPDATE: Final = "session.update"
 
     event_id: str | None = None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Annotated[Literal["session.update"], TypeEnum] = "session.update"
     """Event type, always `session.update`."""
+
     session: RealtimeTranslationSessionUpdateRequest
     """Settings to change. Fields left out keep their value."""
+
+    __nullable__ = frozenset({"event_id"})
+    __limits__ = (("event_id", None, 512),)

@@ -22,5 +22,6 @@ class RealtimeTranslationClientSecretCreateRequest(RealtimeModel):
 
     When omitted it lives for 600 seconds.
     """
+
     session: RealtimeTranslationSessionCreateRequest
     """Configuration of the translation session the secret opens."""

@@ -13,12 +13,14 @@ class RealtimeTranslationNoiseReduction(RealtimeModel):
     """
 
     TypeEnum = NoiseReductionType
+
     type: NoiseReductionType
     """Kind of microphone to expect.
 
     `near_field` is one close to the mouth, such as a headset; `far_field` is one at a distance,
     such as in a laptop or meeting room.
     """
+
     strength: float | None = None
     """How much noise to suppress; a higher number suppresses more.
 

@@ -33,18 +33,7 @@ RealtimeTranslationServerEvent: TypeAlias = Annotated[
     | RealtimeTranslationServerEventSessionOutputTranscriptDelta
     | RealtimeTranslationServerEventSessionOutputAudioDelta
     | UnknownEvent,
-    Discriminator(
-        "type",
-        {
-            "error": RealtimeServerEventError,
-            "session.created": RealtimeTranslationServerEventSessionCreated,
-            "session.updated": RealtimeTranslationServerEventSessionUpdated,
-            "session.closed": RealtimeTranslationServerEventSessionClosed,
-            "session.input_transcript.delta": RealtimeTranslationServerEventSessionInputTranscriptDelta,
-            "session.output_transcript.delta": RealtimeTranslationServerEventSessionOutputTranscriptDelta,
-            "session.output_audio.delta": RealtimeTranslationServerEventSessionOutputAudioDelta,
-        },
-    ),
+    Discriminator("type"),
 ]
 """Event the server sends in a translation session.
 

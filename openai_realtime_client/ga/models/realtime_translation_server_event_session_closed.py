@@ -18,5 +18,6 @@ class RealtimeTranslationServerEventSessionClosed(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["session.closed"], TypeEnum] = "session.closed"
     """Event type, always `session.closed`."""

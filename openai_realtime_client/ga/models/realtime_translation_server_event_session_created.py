@@ -19,7 +19,9 @@ class RealtimeTranslationServerEventSessionCreated(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["session.created"], TypeEnum] = "session.created"
     """Event type, always `session.created`."""
+
     session: RealtimeTranslationSession
     """Configuration the translation session starts with."""

@@ -13,22 +13,23 @@ class RealtimeTranslationServerEventSessionInputTranscriptDelta(RealtimeModel):
     no event marks the end of an utterance.
     """
 
-    __nullable__ = frozenset({"elapsed_ms"})
-
     class TypeEnum(Constant):
         SESSION_INPUT_TRANSCRIPT_DELTA: Final = "session.input_transcript.delta"
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["session.input_transcript.delta"], TypeEnum] = (
         "session.input_transcript.delta"
     )
     """Event type, always `session.input_transcript.delta`."""
+
     delta: str
     """Source-language text to append.
 
     Spacing is part of the text, so no separator is added between deltas.
     """
+
     elapsed_ms: int | None = None
     """Position in the stream to which this text belongs, in milliseconds, for alignment with the
     other streams.
@@ -36,3 +37,5 @@ class RealtimeTranslationServerEventSessionInputTranscriptDelta(RealtimeModel):
     It moves in steps of 200 ms, so several deltas can share a value. `null` or absent when the
     server has no timing for it.
     """
+
+    __nullable__ = frozenset({"elapsed_ms"})

@@ -13,8 +13,6 @@ class RealtimeTranslationServerEventSessionOutputAudioDelta(RealtimeModel):
     continue until the session is closed.
     """
 
-    __nullable__ = frozenset({"elapsed_ms"})
-
     class TypeEnum(Constant):
         SESSION_OUTPUT_AUDIO_DELTA: Final = "session.output_audio.delta"
 
@@ -23,19 +21,25 @@ class RealtimeTranslationServerEventSessionOutputAudioDelta(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["session.output_audio.delta"], TypeEnum] = "session.output_audio.delta"
     """Event type, always `session.output_audio.delta`."""
+
     delta: str
     """Translated speech, base64-encoded.
 
     It is 16-bit PCM with the rate and channel count given beside it.
     """
+
     sample_rate: int | None = None
     """Sampling rate of the audio in Hz. The default is 24000."""
+
     channels: int | None = None
     """Number of audio channels. The default is 1, mono."""
+
     format: FormatEnum | None = None
     """Encoding of the audio, always `pcm16`, that is 16-bit PCM."""
+
     elapsed_ms: int | None = None
     """Position in the stream to which this audio belongs, in milliseconds, for alignment with the
     other streams.
@@ -57,3 +61,5 @@ class RealtimeTranslationServerEventSessionOutputAudioDelta(RealtimeModel):
             format: FormatEnum | Literal["pcm16"] | None = ...,
             elapsed_ms: int | None = ...,
         ) -> None: ...
+
+    __nullable__ = frozenset({"elapsed_ms"})

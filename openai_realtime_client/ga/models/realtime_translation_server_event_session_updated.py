@@ -19,7 +19,9 @@ class RealtimeTranslationServerEventSessionUpdated(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["session.updated"], TypeEnum] = "session.updated"
     """Event type, always `session.updated`."""
+
     session: RealtimeTranslationSession
     """Complete translation configuration in effect from now on."""

@@ -19,14 +19,18 @@ class RealtimeTranslationSession(RealtimeModel):
 
     id: str
     """Identifier of the session, such as `sess_1234`. The server assigns it."""
+
     type: Annotated[Literal["translation"], TypeEnum] = "translation"
     """Kind of session, always `translation`."""
+
     expires_at: int
     """Time at which the session expires, in Unix seconds."""
+
     model: str
     """Translation model, such as `gpt-realtime-translate`.
 
     It is fixed when the session is created.
     """
+
     audio: RealtimeTranslationAudio
     """Settings for the source audio and the translated audio."""

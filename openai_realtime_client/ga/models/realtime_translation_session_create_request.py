@@ -16,6 +16,7 @@ class RealtimeTranslationSessionCreateRequest(RealtimeModel):
 
     It cannot change after the session is created.
     """
+
     audio: RealtimeTranslationAudio | None = None
     """Settings for the source audio and the translated audio.
 

@@ -18,8 +18,7 @@ class RealtimeTruncationEnum(OpenEnum):
 
 
 RealtimeTruncation: TypeAlias = Annotated[
-    RealtimeTruncationEnum | RealtimeTruncationRetentionRatio | UnknownModel,
-    Discriminator("type", {"retention_ratio": RealtimeTruncationRetentionRatio}),
+    RealtimeTruncationEnum | RealtimeTruncationRetentionRatio | UnknownModel, Discriminator("type")
 ]
 """What to do when a conversation outgrows the input token limit.
 

@@ -16,17 +16,19 @@ class RealtimeTruncationRetentionRatio(RealtimeModel):
     prompt cache stays usable between turns.
     """
 
-    __limits__ = (("retention_ratio", 0, 1),)
-
     class TypeEnum(Constant):
         RETENTION_RATIO: Final = "retention_ratio"
 
     type: Annotated[Literal["retention_ratio"], TypeEnum] = "retention_ratio"
     """Truncation strategy, always `retention_ratio`."""
+
     retention_ratio: float
     """Fraction of the allowed tokens after the instructions to keep, from 0 to 1.
 
     With 0.8, messages are dropped, oldest first, until 80 percent of the limit is in use.
     """
+
     token_limits: RealtimeTruncationRetentionRatioTokenLimits | None = None
     """Token limits of your own for this strategy. When omitted, the limits of the model apply."""
+
+    __limits__ = (("retention_ratio", 0, 1),)

@@ -10,8 +10,6 @@ class RealtimeTruncationRetentionRatioTokenLimits(RealtimeModel):
     A limit below that of the model makes truncation start earlier and keeps input smaller.
     """
 
-    __limits__ = (("post_instructions", 0, None),)
-
     post_instructions: int | None = None
     """Most tokens the conversation may hold after the instructions, tool definitions counting as
     instructions.
@@ -19,3 +17,5 @@ class RealtimeTruncationRetentionRatioTokenLimits(RealtimeModel):
     Truncation starts when this is exceeded; the value is at least 0 and at most the context
     window of the model less its output limit.
     """
+
+    __limits__ = (("post_instructions", 0, None),)

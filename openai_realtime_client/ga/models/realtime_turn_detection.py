@@ -13,13 +13,7 @@ from openai_realtime_client.ga.models.realtime_turn_detection_server_vad import 
 
 RealtimeTurnDetection: TypeAlias = Annotated[
     RealtimeTurnDetectionServerVad | RealtimeTurnDetectionSemanticVad | UnknownModel,
-    Discriminator(
-        "type",
-        {
-            "server_vad": RealtimeTurnDetectionServerVad,
-            "semantic_vad": RealtimeTurnDetectionSemanticVad,
-        },
-    ),
+    Discriminator("type"),
 ]
 """How the server decides when the user starts and stops speaking.
 

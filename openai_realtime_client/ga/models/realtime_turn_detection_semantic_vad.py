@@ -24,17 +24,20 @@ class RealtimeTurnDetectionSemanticVad(RealtimeModel):
 
     type: Annotated[Literal["semantic_vad"], TypeEnum] = "semantic_vad"
     """Detection method, always `semantic_vad`."""
+
     eagerness: EagernessEnum | None = None
     """How soon to consider a turn finished.
 
     `low` waits longest (up to 8 seconds), `medium` waits up to 4 seconds and `high` up to 2
     seconds; `auto`, the default, equals `medium`.
     """
+
     create_response: bool | None = None
     """Whether to start a response when the user stops speaking.
 
     The default is `true`; with `false` the client sends `response.create` itself.
     """
+
     interrupt_response: bool | None = None
     """Whether speech from the user interrupts a response in progress in the default conversation.
 

@@ -14,41 +14,40 @@ class RealtimeTurnDetectionServerVad(RealtimeModel):
     `input_audio_buffer.speech_stopped`.
     """
 
-    __nullable__ = frozenset({"idle_timeout_ms"})
-
-    __limits__ = (
-        ("threshold", 0, 1),
-        ("idle_timeout_ms", 5000, 30000),
-    )
-
     class TypeEnum(Constant):
         SERVER_VAD: Final = "server_vad"
 
     type: Annotated[Literal["server_vad"], TypeEnum] = "server_vad"
     """Detection method, always `server_vad`."""
+
     threshold: float | None = None
     """Activation level at which audio counts as speech, from 0.0 to 1.0.
 
     The default is 0.5; a higher value needs louder speech and suits noisy places.
     """
+
     prefix_padding_ms: int | None = None
     """Audio kept from before the detected start of speech, in milliseconds. The default is 300."""
+
     silence_duration_ms: int | None = None
     """Silence that ends a turn, in milliseconds.
 
     The default is 500; a shorter time reacts sooner but may cut in on a pause.
     """
+
     create_response: bool | None = None
     """Whether to start a response when the user stops speaking.
 
     The default is `true`; with `false` the client sends `response.create` itself. If
     `interrupt_response` is `false`, no response can start while another is in progress.
     """
+
     interrupt_response: bool | None = None
     """Whether speech from the user interrupts a response in progress in the default conversation.
 
     The default is `true`; with `false` the response runs to its end.
     """
+
     idle_timeout_ms: int | None = None
     """Time without speech after which the server prompts the user by itself, from 5000 to 30000
     milliseconds.
@@ -56,3 +55,9 @@ class RealtimeTurnDetectionServerVad(RealtimeModel):
     It counts from the moment the audio of the last response has finished playing, then sends
     `input_audio_buffer.timeout_triggered` and starts a response. `null` or absent means no timeout.
     """
+
+    __nullable__ = frozenset({"idle_timeout_ms"})
+    __limits__ = (
+        ("threshold", 0, 1),
+        ("idle_timeout_ms", 5000, 30000),
+    )

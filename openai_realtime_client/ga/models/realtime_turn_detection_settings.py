@@ -11,19 +11,22 @@ class RealtimeTurnDetectionSettings(RealtimeModel):
     values of `server_vad` without the response options of `RealtimeTurnDetection`.
     """
 
-    __limits__ = (("threshold", 0, 1),)
-
     type: str | None = None
     """Detection method, normally `server_vad`."""
+
     threshold: float | None = None
     """Activation level at which audio counts as speech, from 0.0 to 1.0.
 
     The default is 0.5; a higher value needs louder speech and suits noisy places.
     """
+
     prefix_padding_ms: int | None = None
     """Audio kept from before the detected start of speech, in milliseconds. The default is 300."""
+
     silence_duration_ms: int | None = None
     """Silence that ends a turn, in milliseconds.
 
     The default is 500; a shorter time reacts sooner but may cut in on a pause.
     """
+
+    __limits__ = (("threshold", 0, 1),)

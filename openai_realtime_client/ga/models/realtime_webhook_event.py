@@ -9,7 +9,6 @@ from openai_realtime_client.ga.models.webhook_realtime_call_incoming import (
 )
 
 RealtimeWebhookEvent: TypeAlias = Annotated[
-    WebhookRealtimeCallIncoming | UnknownEvent,
-    Discriminator("type", {"realtime.call.incoming": WebhookRealtimeCallIncoming}),
+    WebhookRealtimeCallIncoming | UnknownEvent, Discriminator("type")
 ]
 """Any event that the service posts to a webhook."""

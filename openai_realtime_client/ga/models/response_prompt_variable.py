@@ -10,14 +10,7 @@ from openai_realtime_client.ga.models.input_text_content import InputTextContent
 
 ResponsePromptVariable: TypeAlias = Annotated[
     str | InputTextContent | InputImageContent | InputFileContent | UnknownModel,
-    Discriminator(
-        "type",
-        {
-            "input_text": InputTextContent,
-            "input_image": InputImageContent,
-            "input_file": InputFileContent,
-        },
-    ),
+    Discriminator("type"),
 ]
 """Value for one variable of a prompt template.
 

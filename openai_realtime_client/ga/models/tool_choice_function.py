@@ -17,5 +17,6 @@ class ToolChoiceFunction(RealtimeModel):
 
     type: Annotated[Literal["function"], TypeEnum] = "function"
     """Kind of tool, always `function`."""
+
     name: str
     """Name of the function to call, as declared in `tools`."""

@@ -12,17 +12,19 @@ class ToolChoiceMCP(RealtimeModel):
     It can also name one tool of that server.
     """
 
-    __nullable__ = frozenset({"name"})
-
     class TypeEnum(Constant):
         MCP: Final = "mcp"
 
     type: Annotated[Literal["mcp"], TypeEnum] = "mcp"
     """Kind of tool, always `mcp`."""
+
     server_label: str
     """Label of the MCP server to use, as given in `tools`."""
+
     name: str | None = None
     """Name of the tool to call on that server.
 
     `null` or absent leaves the choice of tool to the model.
     """
+
+    __nullable__ = frozenset({"name"})

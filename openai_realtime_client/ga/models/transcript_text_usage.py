@@ -10,10 +10,7 @@ from openai_realtime_client.ga.models.transcript_text_usage_duration import (
 from openai_realtime_client.ga.models.transcript_text_usage_tokens import TranscriptTextUsageTokens
 
 TranscriptTextUsage: TypeAlias = Annotated[
-    TranscriptTextUsageTokens | TranscriptTextUsageDuration | UnknownModel,
-    Discriminator(
-        "type", {"tokens": TranscriptTextUsageTokens, "duration": TranscriptTextUsageDuration}
-    ),
+    TranscriptTextUsageTokens | TranscriptTextUsageDuration | UnknownModel, Discriminator("type")
 ]
 """What a transcription of input audio consumed.
 

@@ -14,5 +14,6 @@ class TranscriptTextUsageDuration(RealtimeModel):
 
     type: Annotated[Literal["duration"], TypeEnum] = "duration"
     """Kind of usage, always `duration`."""
+
     seconds: float
     """Length of the input audio in seconds."""

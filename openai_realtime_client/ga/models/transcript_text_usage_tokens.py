@@ -20,11 +20,15 @@ class TranscriptTextUsageTokens(RealtimeModel):
 
     type: Annotated[Literal["tokens"], TypeEnum] = "tokens"
     """Kind of usage, always `tokens`."""
+
     input_tokens: int
     """Number of input tokens, audio and text together."""
+
     input_token_details: TranscriptTextUsageTokensInputTokenDetails | None = None
     """Split of the input tokens into text and audio."""
+
     output_tokens: int
     """Number of tokens in the transcript produced."""
+
     total_tokens: int
     """Sum of input and output tokens."""

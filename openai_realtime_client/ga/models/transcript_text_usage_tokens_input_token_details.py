@@ -9,5 +9,6 @@ class TranscriptTextUsageTokensInputTokenDetails(RealtimeModel):
 
     text_tokens: int | None = None
     """Number of input tokens that are text."""
+
     audio_tokens: int | None = None
     """Number of input tokens that are audio."""

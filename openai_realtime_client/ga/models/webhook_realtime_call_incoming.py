@@ -23,12 +23,16 @@ class WebhookRealtimeCallIncoming(RealtimeModel):
 
     id: str
     """Id of the webhook event, unlike that of the call."""
+
     object: ObjectEnum | None = None
     """Object kind, always `event`."""
+
     created_at: int
     """Time of the event, in Unix seconds."""
+
     type: Annotated[Literal["realtime.call.incoming"], TypeEnum] = "realtime.call.incoming"
     """Event type, always `realtime.call.incoming`."""
+
     data: WebhookRealtimeCallIncomingData
     """The call."""
 

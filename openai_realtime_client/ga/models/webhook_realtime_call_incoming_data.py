@@ -12,20 +12,20 @@ from openai_realtime_client.ga.models.webhook_realtime_call_incoming_sip_header 
 class WebhookRealtimeCallIncomingData(RealtimeModel):
     """The call that a `realtime.call.incoming` webhook announces."""
 
-    __nullable__ = frozenset({"sip_media_security"})
-
     class SipMediaSecurityEnum(OpenEnum):
         RTP = "rtp"
         SRTP = "srtp"
 
     call_id: str
     """Id of the call, which the call endpoints take in their path."""
+
     sip_headers: list[WebhookRealtimeCallIncomingSipHeader]
     """Headers of the SIP INVITE in their order, repeated ones included, without those that
     authorize.
 
     Whoever calls wrote them, so do not trust what they say.
     """
+
     sip_media_security: SipMediaSecurityEnum | None = None
     """How the audio of the SIP leg is protected, as negotiated: `srtp` is encrypted, `rtp` is not.
 
@@ -41,3 +41,5 @@ class WebhookRealtimeCallIncomingData(RealtimeModel):
             sip_headers: list[WebhookRealtimeCallIncomingSipHeader],
             sip_media_security: SipMediaSecurityEnum | Literal["rtp", "srtp"] | None = ...,
         ) -> None: ...
+
+    __nullable__ = frozenset({"sip_media_security"})

@@ -9,5 +9,6 @@ class WebhookRealtimeCallIncomingSipHeader(RealtimeModel):
 
     name: str
     """Name of the header."""
+
     value: str
     """Value of the header, as it was received."""

@@ -38,8 +38,7 @@ class RealtimeApi:
 
     def create_realtime_session(
         self,
-        realtime_session_create_request: RealtimeSessionCreateRequest
-        | params.RealtimeSessionCreateRequestParam,
+        body: RealtimeSessionCreateRequest | params.RealtimeSessionCreateRequestParam,
         *,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
@@ -52,9 +51,8 @@ class RealtimeApi:
         as a `session.update` event; the answer is the resulting configuration plus the secret.
 
         Args:
-            realtime_session_create_request: Settings for the new session. Whatever is left out
-                takes the server's default, and most of it can still be changed later with
-                `session.update`.
+            body: Settings for the new session. Whatever is left out takes the server's default,
+                and most of it can still be changed later with `session.update`.
             headers: Headers to add for this call.
             timeout: Seconds that this call may take, instead of the client's.
 
@@ -66,46 +64,31 @@ class RealtimeApi:
             ApiError: The service answered with an error, or did not answer.
         """
         response = self.create_realtime_session_with_http_info(
-            realtime_session_create_request, headers=headers, timeout=timeout
+            body, headers=headers, timeout=timeout
         )
         return response.data
 
     def create_realtime_session_with_http_info(
         self,
-        realtime_session_create_request: RealtimeSessionCreateRequest
-        | params.RealtimeSessionCreateRequestParam,
+        body: RealtimeSessionCreateRequest | params.RealtimeSessionCreateRequestParam,
         *,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[RealtimeSessionCreateResponse]:
-        """Call `create_realtime_session` for its status and headers, too.
-
-        Args:
-            realtime_session_create_request: Settings for the new session. Whatever is left out
-                takes the server's default, and most of it can still be changed later with
-                `session.update`.
-            headers: Headers to add for this call.
-            timeout: Seconds that this call may take, instead of the client's.
-
-        Returns:
-            Status, headers and body, and in `data` what `create_realtime_session` returns.
-
-        Raises:
-            ApiError: The service answered with an error, or did not answer.
-        """
+        """As `create_realtime_session`, returning `ApiResponse`."""
         return self.api_client.call(
             "POST",
             "/realtime/sessions",
             decoder(RealtimeSessionCreateResponse),
             accept="application/json",
-            body=realtime_session_create_request,
+            body=body,
             headers=headers,
             timeout=timeout,
         )
 
     def create_realtime_transcription_session(
         self,
-        realtime_transcription_session_create_request: RealtimeTranscriptionSessionCreateRequest
+        body: RealtimeTranscriptionSessionCreateRequest
         | params.RealtimeTranscriptionSessionCreateRequestParam,
         *,
         headers: Mapping[str, str] | None = None,
@@ -120,9 +103,8 @@ class RealtimeApi:
         key.
 
         Args:
-            realtime_transcription_session_create_request: Settings for the new transcription
-                session. Whatever is left out takes the server's default and can be changed later
-                with `transcription_session.update`.
+            body: Settings for the new transcription session. Whatever is left out takes the
+                server's default and can be changed later with `transcription_session.update`.
             headers: Headers to add for this call.
             timeout: Seconds that this call may take, instead of the client's.
 
@@ -134,40 +116,25 @@ class RealtimeApi:
             ApiError: The service answered with an error, or did not answer.
         """
         response = self.create_realtime_transcription_session_with_http_info(
-            realtime_transcription_session_create_request, headers=headers, timeout=timeout
+            body, headers=headers, timeout=timeout
         )
         return response.data
 
     def create_realtime_transcription_session_with_http_info(
         self,
-        realtime_transcription_session_create_request: RealtimeTranscriptionSessionCreateRequest
+        body: RealtimeTranscriptionSessionCreateRequest
         | params.RealtimeTranscriptionSessionCreateRequestParam,
         *,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
     ) -> ApiResponse[RealtimeTranscriptionSessionCreateResponse]:
-        """Call `create_realtime_transcription_session` for its status and headers, too.
-
-        Args:
-            realtime_transcription_session_create_request: Settings for the new transcription
-                session. Whatever is left out takes the server's default and can be changed later
-                with `transcription_session.update`.
-            headers: Headers to add for this call.
-            timeout: Seconds that this call may take, instead of the client's.
-
-        Returns:
-            Status, headers and body, and in `data` what `create_realtime_transcription_session`
-            returns.
-
-        Raises:
-            ApiError: The service answered with an error, or did not answer.
-        """
+        """As `create_realtime_transcription_session`, returning `ApiResponse`."""
         return self.api_client.call(
             "POST",
             "/realtime/transcription_sessions",
             decoder(RealtimeTranscriptionSessionCreateResponse),
             accept="application/json",
-            body=realtime_transcription_session_create_request,
+            body=body,
             headers=headers,
             timeout=timeout,
         )

@@ -16,20 +16,23 @@ class RealtimeClientEventConversationItemCreate(RealtimeModel):
     is generated until `response.create` is sent.
     """
 
-    __nullable__ = frozenset({"event_id", "previous_item_id"})
-
     class TypeEnum(Constant):
         CONVERSATION_ITEM_CREATE: Final = "conversation.item.create"
 
     event_id: str | None = None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Annotated[Literal["conversation.item.create"], TypeEnum] = "conversation.item.create"
     """Event type, always `conversation.item.create`."""
+
     previous_item_id: str | None = None
     """Id of the item after which the new one is placed.
 
     Left out, the item goes to the end of the conversation; `root` puts it at the very beginning.
     An id that is not in the conversation causes an `error` and nothing is inserted.
     """
+
     item: RealtimeConversationItem
     """The item to insert: a message, a function call, or the output of a function call."""
+
+    __nullable__ = frozenset({"event_id", "previous_item_id"})

@@ -13,14 +13,16 @@ class RealtimeClientEventConversationItemDelete(RealtimeModel):
     has no such item.
     """
 
-    __nullable__ = frozenset({"event_id"})
-
     class TypeEnum(Constant):
         CONVERSATION_ITEM_DELETE: Final = "conversation.item.delete"
 
     event_id: str | None = None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Annotated[Literal["conversation.item.delete"], TypeEnum] = "conversation.item.delete"
     """Event type, always `conversation.item.delete`."""
+
     item_id: str
     """Id of the item to remove."""
+
+    __nullable__ = frozenset({"event_id"})

@@ -14,14 +14,16 @@ class RealtimeClientEventConversationItemRetrieve(RealtimeModel):
     the conversation has no such item.
     """
 
-    __nullable__ = frozenset({"event_id"})
-
     class TypeEnum(Constant):
         CONVERSATION_ITEM_RETRIEVE: Final = "conversation.item.retrieve"
 
     event_id: str | None = None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Annotated[Literal["conversation.item.retrieve"], TypeEnum] = "conversation.item.retrieve"
     """Event type, always `conversation.item.retrieve`."""
+
     item_id: str
     """Id of the item to fetch."""
+
+    __nullable__ = frozenset({"event_id"})

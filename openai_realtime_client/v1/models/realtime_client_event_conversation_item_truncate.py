@@ -15,21 +15,25 @@ class RealtimeClientEventConversationItemTruncate(RealtimeModel):
     confirms with `conversation.item.truncated`.
     """
 
-    __nullable__ = frozenset({"event_id"})
-
     class TypeEnum(Constant):
         CONVERSATION_ITEM_TRUNCATE: Final = "conversation.item.truncate"
 
     event_id: str | None = None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Annotated[Literal["conversation.item.truncate"], TypeEnum] = "conversation.item.truncate"
     """Event type, always `conversation.item.truncate`."""
+
     item_id: str
     """Id of the assistant message to shorten. Items of any other kind cannot be truncated."""
+
     content_index: int
     """Zero-based position of the audio part in the item's `content` list. Send 0."""
+
     audio_end_ms: int
     """How much audio to keep, in milliseconds from the start of the part, this point included.
 
     A value beyond the real length of the audio is answered with an `error`.
     """
+
+    __nullable__ = frozenset({"event_id"})

@@ -15,18 +15,20 @@ class RealtimeClientEventInputAudioBufferAppend(RealtimeModel):
     sooner. The server sends no confirmation for this event.
     """
 
-    __nullable__ = frozenset({"event_id"})
-
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_APPEND: Final = "input_audio_buffer.append"
 
     event_id: str | None = None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Annotated[Literal["input_audio_buffer.append"], TypeEnum] = "input_audio_buffer.append"
     """Event type, always `input_audio_buffer.append`."""
+
     audio: str
     """The audio bytes, base64-encoded.
 
     The samples must match the session's `input_audio_format`, and one event may carry at most 15
     MiB.
     """
+
+    __nullable__ = frozenset({"event_id"})

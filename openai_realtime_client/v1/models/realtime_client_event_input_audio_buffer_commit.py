@@ -15,12 +15,13 @@ class RealtimeClientEventInputAudioBufferCommit(RealtimeModel):
     does not start a response.
     """
 
-    __nullable__ = frozenset({"event_id"})
-
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_COMMIT: Final = "input_audio_buffer.commit"
 
     event_id: str | None = None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Annotated[Literal["input_audio_buffer.commit"], TypeEnum] = "input_audio_buffer.commit"
     """Event type, always `input_audio_buffer.commit`."""
+
+    __nullable__ = frozenset({"event_id"})

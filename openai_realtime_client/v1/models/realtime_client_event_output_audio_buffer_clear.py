@@ -14,12 +14,13 @@ class RealtimeClientEventOutputAudioBufferClear(RealtimeModel):
     producing audio.
     """
 
-    __nullable__ = frozenset({"event_id"})
-
     class TypeEnum(Constant):
         OUTPUT_AUDIO_BUFFER_CLEAR: Final = "output_audio_buffer.clear"
 
     event_id: str | None = None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Annotated[Literal["output_audio_buffer.clear"], TypeEnum] = "output_audio_buffer.clear"
     """Event type, always `output_audio_buffer.clear`."""
+
+    __nullable__ = frozenset({"event_id"})

@@ -14,17 +14,19 @@ class RealtimeClientEventResponseCancel(RealtimeModel):
     and the session goes on.
     """
 
-    __nullable__ = frozenset({"event_id", "response_id"})
-
     class TypeEnum(Constant):
         RESPONSE_CANCEL: Final = "response.cancel"
 
     event_id: str | None = None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Annotated[Literal["response.cancel"], TypeEnum] = "response.cancel"
     """Event type, always `response.cancel`."""
+
     response_id: str | None = None
     """Id of the response to stop.
 
     Left out, the response in progress in the default conversation is meant.
     """
+
+    __nullable__ = frozenset({"event_id", "response_id"})

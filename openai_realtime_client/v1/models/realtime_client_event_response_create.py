@@ -18,17 +18,19 @@ class RealtimeClientEventResponseCreate(RealtimeModel):
     at the end.
     """
 
-    __nullable__ = frozenset({"event_id", "response"})
-
     class TypeEnum(Constant):
         RESPONSE_CREATE: Final = "response.create"
 
     event_id: str | None = None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Annotated[Literal["response.create"], TypeEnum] = "response.create"
     """Event type, always `response.create`."""
+
     response: RealtimeResponseCreateParams | None = None
     """Settings for this response alone, overriding those of the session.
 
     Left out, the session's settings and the default conversation are used.
     """
+
+    __nullable__ = frozenset({"event_id", "response"})

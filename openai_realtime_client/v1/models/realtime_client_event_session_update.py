@@ -18,14 +18,16 @@ class RealtimeClientEventSessionUpdate(RealtimeModel):
     The server answers with `session.updated` and the full configuration, or with an `error`.
     """
 
-    __nullable__ = frozenset({"event_id"})
-
     class TypeEnum(Constant):
         SESSION_UPDATE: Final = "session.update"
 
     event_id: str | None = None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Annotated[Literal["session.update"], TypeEnum] = "session.update"
     """Event type, always `session.update`."""
+
     session: RealtimeSessionCreateRequest
     """The settings to change. Fields that are left out keep their current value."""
+
+    __nullable__ = frozenset({"event_id"})

@@ -16,16 +16,18 @@ class RealtimeClientEventTranscriptionSessionUpdate(RealtimeModel):
     an `error`.
     """
 
-    __nullable__ = frozenset({"event_id"})
-
     class TypeEnum(Constant):
         TRANSCRIPTION_SESSION_UPDATE: Final = "transcription_session.update"
 
     event_id: str | None = None
     """Id of this event, which an `error` that it causes repeats."""
+
     type: Annotated[Literal["transcription_session.update"], TypeEnum] = (
         "transcription_session.update"
     )
     """Event type, always `transcription_session.update`."""
+
     session: RealtimeTranscriptionSessionCreateRequest
     """The transcription settings to change. Fields that are left out keep their current value."""
+
+    __nullable__ = frozenset({"event_id"})

@@ -39,26 +39,31 @@ class RealtimeConversationItem(RealtimeModel):
     A client may choose one, of at most 32 characters, to refer to the item later; otherwise the
     server assigns it.
     """
+
     type: TypeEnum | None = None
     """Kind of item.
 
     `message` is a turn of text or audio, `function_call` a request by the model to run a
     function, `function_call_output` the result the client returns.
     """
+
     object: ObjectEnum | None = None
     """Object type, always `realtime.item`. Servers set it; clients may leave it out."""
+
     status: StatusEnum | None = None
     """Whether the item is finished.
 
     `completed` means that it is whole, `incomplete` that generation was cut off; servers also
     send `in_progress` while an item is being generated. A client may send it, but it has no effect.
     """
+
     role: RoleEnum | None = None
     """Who speaks in a `message`.
 
     `user` for the person, `assistant` for the model, `system` for instructions added during the
     conversation. The other kinds of item have no role.
     """
+
     content: list[RealtimeConversationItemContent] | None = None
     """Parts of a `message`, in order.
 
@@ -66,19 +71,23 @@ class RealtimeConversationItem(RealtimeModel):
     `input_audio`, an `assistant` message `text`; messages the model speaks hold `audio` parts. The
     other kinds of item have no content.
     """
+
     call_id: str | None = None
     """Id that links a function call to its output.
 
     The server sets it on a `function_call`; a `function_call_output` must repeat it, and the
     server checks that a matching call exists in the conversation.
     """
+
     name: str | None = None
     """Name of the function the model wants to run, on a `function_call`."""
+
     arguments: str | None = None
     """Arguments of a `function_call`, as a string of JSON.
 
     The model writes it, so validate it before use.
     """
+
     output: str | None = None
     """What the function returned, on a `function_call_output`.
 

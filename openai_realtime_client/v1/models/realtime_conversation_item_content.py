@@ -25,18 +25,22 @@ class RealtimeConversationItemContent(RealtimeModel):
     text from the assistant, `item_reference` a pointer to an earlier item, for `response.create`
     only. Servers also send `audio` for assistant speech, with its `transcript`.
     """
+
     text: str | None = None
     """The text itself, for `input_text` and `text` parts."""
+
     id: str | None = None
     """Id of the earlier item that an `item_reference` part points to.
 
     Both items the client created and items the server created can be referred to.
     """
+
     audio: str | None = None
     """Base64-encoded audio of an `input_audio` part, in the session's input audio format.
 
     Servers leave it out of most events; `conversation.item.retrieved` can include it.
     """
+
     transcript: str | None = None
     """What is said in the audio, as text.
 

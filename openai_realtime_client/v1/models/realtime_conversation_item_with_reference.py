@@ -40,6 +40,7 @@ class RealtimeConversationItemWithReference(RealtimeModel):
     For an `item_reference` it is required and names an item that exists in the conversation; for
     any other kind it is optional and may be chosen by the client, with at most 32 characters.
     """
+
     type: TypeEnum | None = None
     """Kind of input item.
 
@@ -47,19 +48,23 @@ class RealtimeConversationItemWithReference(RealtimeModel):
     function, `function_call_output` the result the client returns. Servers also accept
     `item_reference`, which stands for an item already in the conversation.
     """
+
     object: ObjectEnum | None = None
     """Object type, always `realtime.item`. It may be left out."""
+
     status: StatusEnum | None = None
     """Whether the item is finished, `completed` or `incomplete`.
 
     Accepted so that received items can be sent back; it has no effect.
     """
+
     role: RoleEnum | None = None
     """Who speaks in a `message`.
 
     `user` for the person, `assistant` for the model, `system` for instructions added during the
     conversation. The other kinds of item have no role.
     """
+
     content: list[RealtimeConversationItemContent] | None = None
     """Parts of a `message`, in order.
 
@@ -67,19 +72,23 @@ class RealtimeConversationItemWithReference(RealtimeModel):
     `input_audio`, an `assistant` message `text`; messages the model speaks hold `audio` parts. The
     other kinds of item have no content.
     """
+
     call_id: str | None = None
     """Id that links a function call to its output.
 
     The server sets it on a `function_call`; a `function_call_output` must repeat it, and the
     server checks that a matching call exists in the conversation.
     """
+
     name: str | None = None
     """Name of the function the model wants to run, on a `function_call`."""
+
     arguments: str | None = None
     """Arguments of a `function_call`, as a string of JSON.
 
     The model writes it, so validate it before use.
     """
+
     output: str | None = None
     """What the function returned, on a `function_call_output`.
 

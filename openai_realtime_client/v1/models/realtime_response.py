@@ -23,8 +23,6 @@ class RealtimeResponse(RealtimeModel):
     when output, status and usage are final. Many fields are `null` or absent in between.
     """
 
-    __nullable__ = frozenset({"status_details", "metadata", "usage", "conversation_id"})
-
     class ObjectEnum(OpenEnum):
         REALTIME_RESPONSE = "realtime.response"
 
@@ -54,10 +52,13 @@ class RealtimeResponse(RealtimeModel):
         G711_ALAW = "g711_alaw"
 
     MaxOutputTokensEnum = RealtimeResponseMaxOutputTokensEnum
+
     id: str | None = None
     """Id of the response, unique, set by the server. Other events refer to it as `response_id`."""
+
     object: ObjectEnum | None = None
     """Object type, always `realtime.response`."""
+
     status: StatusEnum | None = None
     """How the response ended.
 
@@ -65,28 +66,33 @@ class RealtimeResponse(RealtimeModel):
     `failed` an error, `incomplete` output cut off by the token limit or a content filter. Servers
     also send `in_progress` while the response is running.
     """
+
     status_details: RealtimeResponseStatusDetails | None = None
     """More about why the response ended as it did.
 
     `null` while it is running, and often when there is nothing to add.
     """
+
     output: list[RealtimeConversationItem] | None = None
     """Items the response produced: messages and function calls, in order.
 
     Empty in `response.created`; audio bytes are not repeated here.
     """
+
     metadata: dict[str, str] | None = None
     """Key-value pairs the client attached with `response.create`, returned unchanged.
 
     At most 16 pairs, with keys of up to 64 and values of up to 512 characters; `null` when none
     were given.
     """
+
     usage: RealtimeResponseUsage | None = None
     """Tokens the response consumed, the basis for billing.
 
     `null` until the response is done. Earlier turns count again as input, because the whole
     conversation is the context of each response.
     """
+
     conversation_id: str | None = None
     """Id of the conversation that receives the output, such as `conv_1234`.
 
@@ -94,27 +100,32 @@ class RealtimeResponse(RealtimeModel):
     conversation, with `none` it is `null`, because the output is added nowhere. A response that
     turn detection (VAD) starts always belongs to the default conversation, and so carries its id.
     """
+
     voice: VoiceEnum | None = None
     """Voice the model spoke with.
 
     One of `alloy`, `ash`, `ballad`, `coral`, `echo`, `sage`, `shimmer` and `verse`.
     """
+
     modalities: list[ModalitiesEnum] | None = None
     """Kinds of output the model was allowed to use.
 
     If both `text` and `audio` are listed, the model chooses one of them, so the answer can be
     text or audio.
     """
+
     output_audio_format: OutputAudioFormatEnum | None = None
     """Encoding of the audio in this response.
 
     `pcm16` is 16-bit PCM at 24 kHz, `g711_ulaw` and `g711_alaw` are 8 kHz telephone codecs.
     """
+
     temperature: float | None = None
     """Sampling temperature in force, from 0.6 to 1.2.
 
     The default is 0.8; lower is more predictable.
     """
+
     max_output_tokens: RealtimeResponseMaxOutputTokens | None = None
     """Token limit in force for the response, tool calls included.
 
@@ -146,3 +157,5 @@ class RealtimeResponse(RealtimeModel):
             temperature: float | None = ...,
             max_output_tokens: RealtimeResponseMaxOutputTokens | Literal["inf"] | None = ...,
         ) -> None: ...
+
+    __nullable__ = frozenset({"status_details", "metadata", "usage", "conversation_id"})

@@ -29,27 +29,6 @@ class RealtimeResponseCreateParams(RealtimeModel):
     `conversation`, `metadata` and `input` exist only here.
     """
 
-    __nullable__ = frozenset(
-        {
-            "modalities",
-            "instructions",
-            "voice",
-            "output_audio_format",
-            "tools",
-            "tool_choice",
-            "temperature",
-            "max_response_output_tokens",
-            "conversation",
-            "metadata",
-            "input",
-        }
-    )
-
-    __limits__ = (
-        ("temperature", 0.6, 1.2),
-        ("max_response_output_tokens", 1, 4096),
-    )
-
     class ModalitiesEnum(OpenEnum):
         TEXT = "text"
         AUDIO = "audio"
@@ -62,58 +41,68 @@ class RealtimeResponseCreateParams(RealtimeModel):
     VoiceEnum = VoiceIdsSharedEnum
     MaxResponseOutputTokensEnum = RealtimeResponseCreateParamsMaxResponseOutputTokensEnum
     ConversationEnum = RealtimeResponseCreateParamsConversationEnum
+
     modalities: list[ModalitiesEnum] | None = None
     """Kinds of output the model may use.
 
     `text` alone switches audio off; `text` with `audio` allows speech. Left out, the session's
     value applies.
     """
+
     instructions: str | None = None
     """System instructions for this response, in place of the session's.
 
     They can shape content, style and manner of speaking; the model is guided by them, not bound.
     Left out, the session's instructions apply.
     """
+
     voice: VoiceIdsShared | None = None
     """Voice for this response.
 
     It cannot differ from the session's voice once the model has produced audio in the session.
     Left out, the session's voice is used.
     """
+
     output_audio_format: OutputAudioFormatEnum | None = None
     """Encoding of the audio to generate.
 
     `pcm16` is 16-bit little-endian mono PCM at 24 kHz, `g711_ulaw` and `g711_alaw` are 8 kHz
     telephone codecs. Left out, the session's format is used.
     """
+
     tools: list[RealtimeResponseCreateParamsTool] | None = None
     """Functions the model may call in this response.
 
     Left out, the session's tools are available; an empty list offers none.
     """
+
     tool_choice: str | None = None
     """How the model picks tools.
 
     `auto` leaves it to the model, `none` forbids calls, `required` demands one; a particular
     function can also be named. Left out, the session's value applies.
     """
+
     temperature: float | None = None
     """Sampling temperature, from 0.6 to 1.2.
 
     The default is 0.8, which is the value recommended for audio models.
     """
+
     max_response_output_tokens: RealtimeResponseCreateParamsMaxResponseOutputTokens | None = None
     """Limit on the tokens of this response, tool calls included.
 
     An integer from 1 to 4096, or `inf` for no limit below the model's own. Left out, the
     session's limit applies.
     """
+
     conversation: RealtimeResponseCreateParamsConversation | None = None
     """Which conversation the output is added to.
 
     `auto`, the default, is the default conversation; `none` keeps the response out of any
     conversation.
     """
+
     metadata: dict[str, str] | None = None
     """Key-value pairs to attach to the response.
 
@@ -121,6 +110,7 @@ class RealtimeResponseCreateParams(RealtimeModel):
     `metadata` of the response, which helps to recognise responses with `conversation` set to
     `none`.
     """
+
     input: list[RealtimeConversationItemWithReference] | None = None
     """Items that form the context of this response, in place of the default conversation.
 
@@ -149,3 +139,23 @@ class RealtimeResponseCreateParams(RealtimeModel):
             metadata: dict[str, str] | None = ...,
             input: list[RealtimeConversationItemWithReference] | None = ...,
         ) -> None: ...
+
+    __nullable__ = frozenset(
+        {
+            "modalities",
+            "instructions",
+            "voice",
+            "output_audio_format",
+            "tools",
+            "tool_choice",
+            "temperature",
+            "max_response_output_tokens",
+            "conversation",
+            "metadata",
+            "input",
+        }
+    )
+    __limits__ = (
+        ("temperature", 0.6, 1.2),
+        ("max_response_output_tokens", 1, 4096),
+    )

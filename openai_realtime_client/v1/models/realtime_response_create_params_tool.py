@@ -18,12 +18,15 @@ class RealtimeResponseCreateParamsTool(RealtimeModel):
 
     type: Annotated[Literal["function"], TypeEnum] = "function"
     """Kind of tool, always `function`."""
+
     name: str | None = None
     """Name of the function. The model's calls carry it in `name`."""
+
     description: str | None = None
     """What the function does, and when and how the model should use it.
 
     It may also say what to tell the user about the call.
     """
+
     parameters: dict[str, Any] | None = None
     """JSON Schema of the arguments, an object. The `arguments` of a call are meant to follow it."""

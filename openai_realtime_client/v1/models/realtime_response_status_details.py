@@ -32,6 +32,7 @@ class RealtimeResponseStatusDetails(RealtimeModel):
 
     It equals `status` of the response.
     """
+
     reason: ReasonEnum | None = None
     """Why the response is `cancelled` or `incomplete`.
 
@@ -39,6 +40,7 @@ class RealtimeResponseStatusDetails(RealtimeModel):
     sent `response.cancel`. Incomplete: `max_output_tokens` if the token limit was reached,
     `content_filter` if a safety filter stopped the output.
     """
+
     error: RealtimeResponseStatusDetailsError | None = None
     """The error that made the response fail. Present only when `type` is `failed`."""
 

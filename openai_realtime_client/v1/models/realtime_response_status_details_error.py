@@ -9,5 +9,6 @@ class RealtimeResponseStatusDetailsError(RealtimeModel):
 
     type: str | None = None
     """Broad class of the error."""
+
     code: str | None = None
     """Specific error code, if the server has one."""

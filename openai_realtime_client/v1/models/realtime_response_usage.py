@@ -19,11 +19,15 @@ class RealtimeResponseUsage(RealtimeModel):
 
     total_tokens: int | None = None
     """All tokens of the response, input plus output."""
+
     input_tokens: int | None = None
     """Tokens the model read: text and audio of the context, cached ones included."""
+
     output_tokens: int | None = None
     """Tokens the model generated, text and audio together."""
+
     input_token_details: RealtimeResponseUsageInputTokenDetails | None = None
     """The input tokens, split by kind."""
+
     output_token_details: RealtimeResponseUsageOutputTokenDetails | None = None
     """The output tokens, split by kind."""

@@ -15,7 +15,9 @@ class RealtimeResponseUsageInputTokenDetails(RealtimeModel):
 
     They are part of `input_tokens`.
     """
+
     text_tokens: int | None = None
     """Input tokens that represent text."""
+
     audio_tokens: int | None = None
     """Input tokens that represent audio."""

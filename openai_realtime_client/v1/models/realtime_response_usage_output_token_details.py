@@ -9,5 +9,6 @@ class RealtimeResponseUsageOutputTokenDetails(RealtimeModel):
 
     text_tokens: int | None = None
     """Generated tokens that represent text."""
+
     audio_tokens: int | None = None
     """Generated tokens that represent audio."""

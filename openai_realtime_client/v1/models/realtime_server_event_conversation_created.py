@@ -20,7 +20,9 @@ class RealtimeServerEventConversationCreated(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["conversation.created"], TypeEnum] = "conversation.created"
     """Event type, always `conversation.created`."""
+
     conversation: RealtimeServerEventConversationCreatedConversation
     """The conversation that was created."""

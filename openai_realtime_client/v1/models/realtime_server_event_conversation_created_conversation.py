@@ -12,5 +12,6 @@ class RealtimeServerEventConversationCreatedConversation(RealtimeModel):
 
     It reappears as `conversation_id` of responses.
     """
+
     object: str | None = None
     """Object type, `realtime.conversation`."""

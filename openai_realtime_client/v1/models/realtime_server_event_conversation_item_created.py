@@ -15,23 +15,26 @@ class RealtimeServerEventConversationItemCreated(RealtimeModel):
     `conversation.item.create`.
     """
 
-    __nullable__ = frozenset({"previous_item_id"})
-
     class TypeEnum(Constant):
         CONVERSATION_ITEM_CREATED: Final = "conversation.item.created"
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["conversation.item.created"], TypeEnum] = "conversation.item.created"
     """Event type, always `conversation.item.created`."""
+
     previous_item_id: str | None
     """Id of the item right before the new one, which tells the order of the conversation.
 
     Servers send `null` for the first item.
     """
+
     item: RealtimeConversationItem
     """The new item.
 
     It may be unfinished, with status `in_progress` and empty content, if a response is
     generating it.
     """
+
+    __nullable__ = frozenset({"previous_item_id"})

@@ -16,8 +16,6 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionCompleted(Realti
     approximates what that model understood.
     """
 
-    __nullable__ = frozenset({"logprobs"})
-
     class TypeEnum(Constant):
         CONVERSATION_ITEM_INPUT_AUDIO_TRANSCRIPTION_COMPLETED: Final = (
             "conversation.item.input_audio_transcription.completed"
@@ -25,24 +23,32 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionCompleted(Realti
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["conversation.item.input_audio_transcription.completed"], TypeEnum] = (
         "conversation.item.input_audio_transcription.completed"
     )
     """Event type, always `conversation.item.input_audio_transcription.completed`."""
+
     item_id: str
     """Id of the user message whose audio was transcribed."""
+
     content_index: int
     """Zero-based position of the audio part in the item's `content` list."""
+
     transcript: str
     """The whole transcript of the audio part."""
+
     logprobs: list[LogProbProperties] | None = None
     """Log probabilities of the tokens of the transcript.
 
     `null` or absent unless the transcription session asks for them in `include`.
     """
+
     usage: dict[str, Any] | None = None
     """What the transcription cost, apart from any response.
 
     Its `type` is `tokens`, with token counts, or `duration`, with `seconds`. Absent from older
     servers.
     """
+
+    __nullable__ = frozenset({"logprobs"})

@@ -15,8 +15,6 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionDelta(RealtimeMo
     sends the text of the whole turn in one piece.
     """
 
-    __nullable__ = frozenset({"logprobs"})
-
     class TypeEnum(Constant):
         CONVERSATION_ITEM_INPUT_AUDIO_TRANSCRIPTION_DELTA: Final = (
             "conversation.item.input_audio_transcription.delta"
@@ -24,18 +22,25 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionDelta(RealtimeMo
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["conversation.item.input_audio_transcription.delta"], TypeEnum] = (
         "conversation.item.input_audio_transcription.delta"
     )
     """Event type, always `conversation.item.input_audio_transcription.delta`."""
+
     item_id: str
     """Id of the user message whose audio is being transcribed."""
+
     content_index: int | None = None
     """Zero-based position of the audio part in the item's `content` list."""
+
     delta: str | None = None
     """Text to append to the transcript so far."""
+
     logprobs: list[LogProbProperties] | None = None
     """Log probabilities of the tokens in this piece.
 
     `null` or absent unless the transcription session asks for them in `include`.
     """
+
+    __nullable__ = frozenset({"logprobs"})

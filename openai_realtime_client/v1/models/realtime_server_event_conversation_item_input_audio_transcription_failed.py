@@ -23,13 +23,17 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionFailed(RealtimeM
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["conversation.item.input_audio_transcription.failed"], TypeEnum] = (
         "conversation.item.input_audio_transcription.failed"
     )
     """Event type, always `conversation.item.input_audio_transcription.failed`."""
+
     item_id: str
     """Id of the user message whose transcription failed."""
+
     content_index: int
     """Zero-based position of the audio part in the item's `content` list."""
+
     error: RealtimeServerEventConversationItemInputAudioTranscriptionFailedError
     """What went wrong with the transcription."""

@@ -7,13 +7,16 @@ from openai_realtime_client.core.model import RealtimeModel
 class RealtimeServerEventConversationItemInputAudioTranscriptionFailedError(RealtimeModel):
     """Details of a failed transcription."""
 
-    __nullable__ = frozenset({"param"})
-
     type: str | None = None
     """Class of the error, such as `transcription_error`."""
+
     code: str | None = None
     """Specific error code, such as `audio_unintelligible`, if there is one."""
+
     message: str | None = None
     """Explanation of the error for people."""
+
     param: str | None = None
     """Parameter the error relates to, if any. Servers send `null` when there is none."""
+
+    __nullable__ = frozenset({"param"})

@@ -18,10 +18,12 @@ class RealtimeServerEventConversationItemRetrieved(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["conversation.item.retrieved"], TypeEnum] = (
         "conversation.item.retrieved"
     )
     """Event type, always `conversation.item.retrieved`."""
+
     item: RealtimeConversationItem
     """The item as the server holds it.
 

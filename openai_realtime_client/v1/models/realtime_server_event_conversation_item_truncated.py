@@ -18,13 +18,17 @@ class RealtimeServerEventConversationItemTruncated(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["conversation.item.truncated"], TypeEnum] = (
         "conversation.item.truncated"
     )
     """Event type, always `conversation.item.truncated`."""
+
     item_id: str
     """Id of the assistant message that was shortened."""
+
     content_index: int
     """Zero-based position of the audio part in the item's `content` list."""
+
     audio_end_ms: int
     """How much audio was kept, in milliseconds from the start of the part."""

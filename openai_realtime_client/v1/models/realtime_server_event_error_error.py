@@ -7,18 +7,22 @@ from openai_realtime_client.core.model import RealtimeModel
 class RealtimeServerEventErrorError(RealtimeModel):
     """Details of a problem that an `error` event reports."""
 
-    __nullable__ = frozenset({"code", "param", "event_id"})
-
     type: str
     """Class of the error, such as `invalid_request_error` or `server_error`."""
+
     code: str | None = None
     """Specific error code, such as `invalid_event`. `null` if there is none."""
+
     message: str
     """Explanation of the error for people."""
+
     param: str | None = None
     """Parameter of the client event the error relates to. `null` if it relates to none."""
+
     event_id: str | None = None
     """The `event_id` of the client event that caused the error.
 
     `null` if no client event did, or if that event had no id.
     """
+
+    __nullable__ = frozenset({"code", "param", "event_id"})

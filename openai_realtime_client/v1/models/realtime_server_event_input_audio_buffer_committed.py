@@ -13,21 +13,24 @@ class RealtimeServerEventInputAudioBufferCommitted(RealtimeModel):
     turn. A `conversation.item.created` event for the message follows.
     """
 
-    __nullable__ = frozenset({"previous_item_id"})
-
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_COMMITTED: Final = "input_audio_buffer.committed"
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["input_audio_buffer.committed"], TypeEnum] = (
         "input_audio_buffer.committed"
     )
     """Event type, always `input_audio_buffer.committed`."""
+
     previous_item_id: str | None
     """Id of the item after which the message is placed.
 
     Servers send `null` if it is the first item of the conversation.
     """
+
     item_id: str
     """Id of the user message that is created from the audio."""
+
+    __nullable__ = frozenset({"previous_item_id"})

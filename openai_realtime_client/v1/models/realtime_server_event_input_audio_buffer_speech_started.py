@@ -19,10 +19,12 @@ class RealtimeServerEventInputAudioBufferSpeechStarted(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["input_audio_buffer.speech_started"], TypeEnum] = (
         "input_audio_buffer.speech_started"
     )
     """Event type, always `input_audio_buffer.speech_started`."""
+
     audio_start_ms: int
     """Where the speech begins, in milliseconds on the timeline of all audio appended in the
     session.
@@ -30,6 +32,7 @@ class RealtimeServerEventInputAudioBufferSpeechStarted(RealtimeModel):
     This is the start of the audio passed to the model, so it lies before the detected onset by
     `prefix_padding_ms`.
     """
+
     item_id: str
     """Id of the user message that will be created when the speech ends.
 

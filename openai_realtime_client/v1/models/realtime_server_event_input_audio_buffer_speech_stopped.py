@@ -19,15 +19,18 @@ class RealtimeServerEventInputAudioBufferSpeechStopped(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["input_audio_buffer.speech_stopped"], TypeEnum] = (
         "input_audio_buffer.speech_stopped"
     )
     """Event type, always `input_audio_buffer.speech_stopped`."""
+
     audio_end_ms: int
     """Where the audio passed to the model ends, in milliseconds on the timeline of all audio
     appended in the session.
 
     The trailing silence of `silence_duration_ms` is included.
     """
+
     item_id: str
     """Id of the user message that is created from the speech."""

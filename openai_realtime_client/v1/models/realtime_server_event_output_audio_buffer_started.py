@@ -17,9 +17,11 @@ class RealtimeServerEventOutputAudioBufferStarted(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["output_audio_buffer.started"], TypeEnum] = (
         "output_audio_buffer.started"
     )
     """Event type, always `output_audio_buffer.started`."""
+
     response_id: str
     """Id of the response that produces the audio."""

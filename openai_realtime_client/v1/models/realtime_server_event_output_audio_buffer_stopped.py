@@ -18,9 +18,11 @@ class RealtimeServerEventOutputAudioBufferStopped(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["output_audio_buffer.stopped"], TypeEnum] = (
         "output_audio_buffer.stopped"
     )
     """Event type, always `output_audio_buffer.stopped`."""
+
     response_id: str
     """Id of the response that produced the audio."""

@@ -15,10 +15,13 @@ class RealtimeServerEventRateLimitsUpdatedRateLimit(RealtimeModel):
 
     name: NameEnum | None = None
     """What is limited. `requests` counts requests, `tokens` counts tokens."""
+
     limit: int | None = None
     """The most the limit allows per period."""
+
     remaining: int | None = None
     """How much is left until the limit resets."""
+
     reset_seconds: float | None = None
     """Time until the limit resets, in seconds."""
 

@@ -18,16 +18,22 @@ class RealtimeServerEventResponseAudioDelta(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.audio.delta"], TypeEnum] = "response.audio.delta"
     """Event type, always `response.audio.delta`."""
+
     response_id: str
     """Id of the response that the audio belongs to."""
+
     item_id: str
     """Id of the output item that the audio belongs to."""
+
     output_index: int
     """Zero-based position of the item in the response's `output` list."""
+
     content_index: int
     """Zero-based position of the part in the item's `content` list."""
+
     delta: str
     """Audio bytes, base64-encoded, in the output audio format of the response.
 

@@ -18,13 +18,18 @@ class RealtimeServerEventResponseAudioDone(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.audio.done"], TypeEnum] = "response.audio.done"
     """Event type, always `response.audio.done`."""
+
     response_id: str
     """Id of the response that the audio belongs to."""
+
     item_id: str
     """Id of the output item that the audio belongs to."""
+
     output_index: int
     """Zero-based position of the item in the response's `output` list."""
+
     content_index: int
     """Zero-based position of the part in the item's `content` list."""

@@ -18,17 +18,23 @@ class RealtimeServerEventResponseAudioTranscriptDelta(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.audio_transcript.delta"], TypeEnum] = (
         "response.audio_transcript.delta"
     )
     """Event type, always `response.audio_transcript.delta`."""
+
     response_id: str
     """Id of the response that is being spoken."""
+
     item_id: str
     """Id of the output item whose audio is transcribed."""
+
     output_index: int
     """Zero-based position of the item in the response's `output` list."""
+
     content_index: int
     """Zero-based position of the part in the item's `content` list."""
+
     delta: str
     """Text to append to the transcript so far."""

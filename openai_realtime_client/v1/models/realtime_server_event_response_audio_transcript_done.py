@@ -17,17 +17,23 @@ class RealtimeServerEventResponseAudioTranscriptDone(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.audio_transcript.done"], TypeEnum] = (
         "response.audio_transcript.done"
     )
     """Event type, always `response.audio_transcript.done`."""
+
     response_id: str
     """Id of the response that was spoken."""
+
     item_id: str
     """Id of the output item whose audio is transcribed."""
+
     output_index: int
     """Zero-based position of the item in the response's `output` list."""
+
     content_index: int
     """Zero-based position of the part in the item's `content` list."""
+
     transcript: str
     """The whole transcript of the part."""

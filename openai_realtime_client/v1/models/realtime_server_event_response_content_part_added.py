@@ -20,17 +20,23 @@ class RealtimeServerEventResponseContentPartAdded(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.content_part.added"], TypeEnum] = (
         "response.content_part.added"
     )
     """Event type, always `response.content_part.added`."""
+
     response_id: str
     """Id of the response that generates the part."""
+
     item_id: str
     """Id of the output item that the part is added to."""
+
     output_index: int
     """Zero-based position of the item in the response's `output` list."""
+
     content_index: int
     """Zero-based position of the part in the item's `content` list."""
+
     part: RealtimeServerEventResponseContentPartAddedPart
     """The new part, usually still empty."""

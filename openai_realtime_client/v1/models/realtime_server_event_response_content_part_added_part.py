@@ -18,13 +18,16 @@ class RealtimeServerEventResponseContentPartAddedPart(RealtimeModel):
 
     type: TypeEnum | None = None
     """Kind of part. `text` is written output, `audio` is speech with a transcript."""
+
     text: str | None = None
     """Text of a `text` part, usually an empty string at this point."""
+
     audio: str | None = None
     """Base64-encoded audio of an `audio` part.
 
     Usually absent, since audio is sent in `response.audio.delta` events.
     """
+
     transcript: str | None = None
     """Transcript of an `audio` part, usually empty at this point."""
 

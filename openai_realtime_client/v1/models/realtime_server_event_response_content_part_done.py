@@ -20,15 +20,21 @@ class RealtimeServerEventResponseContentPartDone(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.content_part.done"], TypeEnum] = "response.content_part.done"
     """Event type, always `response.content_part.done`."""
+
     response_id: str
     """Id of the response that generated the part."""
+
     item_id: str
     """Id of the output item that holds the part."""
+
     output_index: int
     """Zero-based position of the item in the response's `output` list."""
+
     content_index: int
     """Zero-based position of the part in the item's `content` list."""
+
     part: RealtimeServerEventResponseContentPartDonePart
     """The part in its final state."""

@@ -15,13 +15,16 @@ class RealtimeServerEventResponseContentPartDonePart(RealtimeModel):
 
     type: TypeEnum | None = None
     """Kind of part. `text` is written output, `audio` is speech with a transcript."""
+
     text: str | None = None
     """The complete text of a `text` part."""
+
     audio: str | None = None
     """Base64-encoded audio of an `audio` part.
 
     Usually absent, since the audio has been sent in `response.audio.delta` events.
     """
+
     transcript: str | None = None
     """The complete transcript of an `audio` part."""
 

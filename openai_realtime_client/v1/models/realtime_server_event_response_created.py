@@ -19,8 +19,10 @@ class RealtimeServerEventResponseCreated(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.created"], TypeEnum] = "response.created"
     """Event type, always `response.created`."""
+
     response: RealtimeResponse
     """The response at its start: status `in_progress`, no output, and `usage` and `status_details`
     `null`.

@@ -17,17 +17,23 @@ class RealtimeServerEventResponseFunctionCallArgumentsDelta(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.function_call_arguments.delta"], TypeEnum] = (
         "response.function_call_arguments.delta"
     )
     """Event type, always `response.function_call_arguments.delta`."""
+
     response_id: str
     """Id of the response that makes the call."""
+
     item_id: str
     """Id of the output item that is the function call."""
+
     output_index: int
     """Zero-based position of the item in the response's `output` list."""
+
     call_id: str
     """Id of the function call, to be repeated in its `function_call_output`."""
+
     delta: str
     """Text to append to the arguments so far. A piece by itself is not valid JSON."""

@@ -19,18 +19,24 @@ class RealtimeServerEventResponseFunctionCallArgumentsDone(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.function_call_arguments.done"], TypeEnum] = (
         "response.function_call_arguments.done"
     )
     """Event type, always `response.function_call_arguments.done`."""
+
     response_id: str
     """Id of the response that makes the call."""
+
     item_id: str
     """Id of the output item that is the function call."""
+
     output_index: int
     """Zero-based position of the item in the response's `output` list."""
+
     call_id: str
     """Id of the function call, to be repeated in its `function_call_output`."""
+
     arguments: str
     """The whole arguments, as a string of JSON.
 

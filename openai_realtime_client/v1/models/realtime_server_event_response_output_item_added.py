@@ -19,11 +19,15 @@ class RealtimeServerEventResponseOutputItemAdded(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.output_item.added"], TypeEnum] = "response.output_item.added"
     """Event type, always `response.output_item.added`."""
+
     response_id: str
     """Id of the response that generates the item."""
+
     output_index: int
     """Zero-based position of the item in the response's `output` list."""
+
     item: RealtimeConversationItem
     """The new item, usually with status `in_progress` and no content."""

@@ -18,11 +18,15 @@ class RealtimeServerEventResponseOutputItemDone(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.output_item.done"], TypeEnum] = "response.output_item.done"
     """Event type, always `response.output_item.done`."""
+
     response_id: str
     """Id of the response that generated the item."""
+
     output_index: int
     """Zero-based position of the item in the response's `output` list."""
+
     item: RealtimeConversationItem
     """The item in its final state, with status `completed` or `incomplete`."""

@@ -17,15 +17,21 @@ class RealtimeServerEventResponseTextDelta(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.text.delta"], TypeEnum] = "response.text.delta"
     """Event type, always `response.text.delta`."""
+
     response_id: str
     """Id of the response that the text belongs to."""
+
     item_id: str
     """Id of the output item that the text belongs to."""
+
     output_index: int
     """Zero-based position of the item in the response's `output` list."""
+
     content_index: int
     """Zero-based position of the part in the item's `content` list."""
+
     delta: str
     """Text to append to the part so far."""

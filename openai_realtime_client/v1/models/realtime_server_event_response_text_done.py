@@ -17,15 +17,21 @@ class RealtimeServerEventResponseTextDone(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["response.text.done"], TypeEnum] = "response.text.done"
     """Event type, always `response.text.done`."""
+
     response_id: str
     """Id of the response that the text belongs to."""
+
     item_id: str
     """Id of the output item that the text belongs to."""
+
     output_index: int
     """Zero-based position of the item in the response's `output` list."""
+
     content_index: int
     """Zero-based position of the part in the item's `content` list."""
+
     text: str
     """The whole text of the part."""

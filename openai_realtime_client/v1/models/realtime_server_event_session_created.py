@@ -18,7 +18,9 @@ class RealtimeServerEventSessionCreated(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["session.created"], TypeEnum] = "session.created"
     """Event type, always `session.created`."""
+
     session: RealtimeSession
     """The session with its initial settings, server defaults included."""

@@ -18,7 +18,9 @@ class RealtimeServerEventSessionUpdated(RealtimeModel):
 
     event_id: str
     """Id of this event, set by the server."""
+
     type: Annotated[Literal["session.updated"], TypeEnum] = "session.updated"
     """Event type, always `session.updated`."""
+
     session: RealtimeSession
     """The complete settings now in force, not only the changed ones."""

@@ -31,10 +31,6 @@ class RealtimeSession(RealtimeModel):
     server may send `null` for what is switched off.
     """
 
-    __nullable__ = frozenset(
-        {"input_audio_transcription", "turn_detection", "input_audio_noise_reduction"}
-    )
-
     class ModalitiesEnum(OpenEnum):
         TEXT = "text"
         AUDIO = "audio"
@@ -58,13 +54,16 @@ class RealtimeSession(RealtimeModel):
 
     VoiceEnum = VoiceIdsSharedEnum
     MaxResponseOutputTokensEnum = RealtimeResponseCreateParamsMaxResponseOutputTokensEnum
+
     id: str | None = None
     """Id of the session, such as `sess_001`, set by the server."""
+
     modalities: list[ModalitiesEnum] | None = None
     """Kinds of output the model may use.
 
     `text` alone switches audio off; `text` with `audio`, the default, allows speech.
     """
+
     model: ModelEnum | None = None
     """Model the session runs on.
 
@@ -72,59 +71,70 @@ class RealtimeSession(RealtimeModel):
     the large and the small model; the names with a date are fixed snapshots. It stays the same for
     the whole session.
     """
+
     instructions: str | None = None
     """System instructions placed before every model call.
 
     They can set content, form and manner of speaking; the model is guided by them, not bound. If
     the client gave none, the server's default instructions are shown here.
     """
+
     voice: VoiceIdsShared | None = None
     """Voice for spoken output.
 
     Once the model has produced audio in the session, it stays as it is.
     """
+
     input_audio_format: InputAudioFormatEnum | None = None
     """Encoding of the audio the client sends.
 
     `pcm16`, the default, is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and
     `g711_alaw` are 8 kHz telephone codecs.
     """
+
     output_audio_format: OutputAudioFormatEnum | None = None
     """Encoding of the audio the server generates.
 
     `pcm16`, the default, is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and
     `g711_alaw` are 8 kHz telephone codecs.
     """
+
     input_audio_transcription: RealtimeSessionInputAudioTranscription | None = None
     """Transcription of user audio by a separate model.
 
     Off by default; `null` or absent means off. The result is only a guide for the client: the
     conversation model hears the audio itself.
     """
+
     turn_detection: RealtimeSessionTurnDetection | None = None
     """How the server notices that the user starts and stops speaking.
 
     `null` means that it is off, and then the client commits audio and asks for responses itself.
     """
+
     input_audio_noise_reduction: RealtimeSessionInputAudioNoiseReduction | None = None
     """Noise filter for incoming audio, applied before turn detection and the model.
 
     `null`, the default, means that it is off. It can reduce false detections and help the model
     to understand.
     """
+
     tools: list[RealtimeResponseCreateParamsTool] | None = None
     """Functions the model may call in this session. Empty if there are none."""
+
     tool_choice: str | None = None
     """How the model picks tools.
 
     `auto`, the default, leaves it to the model, `none` forbids calls, `required` demands one; a
     particular function can also be named.
     """
+
     temperature: float | None = None
     """Sampling temperature, from 0.6 to 1.2, by default 0.8.
 
     For audio models 0.8 is strongly recommended.
     """
+
     max_response_output_tokens: RealtimeResponseCreateParamsMaxResponseOutputTokens | None = None
     """Limit on the tokens of one response, tool calls included.
 
@@ -165,3 +175,7 @@ class RealtimeSession(RealtimeModel):
             | Literal["inf"]
             | None = ...,
         ) -> None: ...
+
+    __nullable__ = frozenset(
+        {"input_audio_transcription", "turn_detection", "input_audio_noise_reduction"}
+    )

@@ -31,28 +31,6 @@ class RealtimeSessionCreateRequest(RealtimeModel):
     are optional: left out, a field takes its default at creation and keeps its value in an update.
     """
 
-    __nullable__ = frozenset(
-        {
-            "modalities",
-            "instructions",
-            "voice",
-            "input_audio_format",
-            "output_audio_format",
-            "input_audio_transcription",
-            "turn_detection",
-            "input_audio_noise_reduction",
-            "tools",
-            "tool_choice",
-            "temperature",
-            "max_response_output_tokens",
-        }
-    )
-
-    __limits__ = (
-        ("temperature", 0.6, 1.2),
-        ("max_response_output_tokens", 1, 4096),
-    )
-
     class ModalitiesEnum(OpenEnum):
         TEXT = "text"
         AUDIO = "audio"
@@ -76,11 +54,13 @@ class RealtimeSessionCreateRequest(RealtimeModel):
 
     VoiceEnum = VoiceIdsSharedEnum
     MaxResponseOutputTokensEnum = RealtimeResponseCreateParamsMaxResponseOutputTokensEnum
+
     modalities: list[ModalitiesEnum] | None = None
     """Kinds of output the model may use.
 
     `text` alone switches audio off; `text` with `audio`, the default, allows speech.
     """
+
     model: ModelEnum | None = None
     """Model the session runs on.
 
@@ -88,6 +68,7 @@ class RealtimeSessionCreateRequest(RealtimeModel):
     the large and the small model; the names with a date are fixed snapshots. It cannot be changed
     once the session exists, so `session.update` leaves it out.
     """
+
     instructions: str | None = None
     """System instructions placed before every model call.
 
@@ -95,54 +76,64 @@ class RealtimeSessionCreateRequest(RealtimeModel):
     Left out at creation, the server's default instructions apply; an empty string clears them in
     `session.update`.
     """
+
     voice: VoiceIdsShared | None = None
     """Voice for spoken output.
 
     It can be set or changed only until the model has first produced audio in the session.
     """
+
     input_audio_format: InputAudioFormatEnum | None = None
     """Encoding of the audio the client sends.
 
     `pcm16`, the default, is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and
     `g711_alaw` are 8 kHz telephone codecs.
     """
+
     output_audio_format: OutputAudioFormatEnum | None = None
     """Encoding of the audio the server generates.
 
     `pcm16`, the default, is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and
     `g711_alaw` are 8 kHz telephone codecs.
     """
+
     input_audio_transcription: RealtimeSessionInputAudioTranscription | None = None
     """Transcription of user audio by a separate model.
 
     Off by default; an object switches it on and `null` off again. The result is only a guide for
     the client: the conversation model hears the audio itself.
     """
+
     turn_detection: RealtimeSessionTurnDetection | None = None
     """How the server notices that the user starts and stops speaking.
 
     Left out at creation, server VAD with its defaults applies; `null` switches it off, and then
     the client commits audio and asks for responses itself.
     """
+
     input_audio_noise_reduction: RealtimeSessionInputAudioNoiseReduction | None = None
     """Noise filter for incoming audio, applied before turn detection and the model.
 
     `null`, the default, switches it off. It can reduce false detections and help the model to
     understand.
     """
+
     tools: list[RealtimeResponseCreateParamsTool] | None = None
     """Functions the model may call in this session. An empty list removes all of them."""
+
     tool_choice: str | None = None
     """How the model picks tools.
 
     `auto`, the default, leaves it to the model, `none` forbids calls, `required` demands one; a
     particular function can also be named.
     """
+
     temperature: float | None = None
     """Sampling temperature, from 0.6 to 1.2, by default 0.8.
 
     For audio models 0.8 is strongly recommended.
     """
+
     max_response_output_tokens: RealtimeResponseCreateParamsMaxResponseOutputTokens | None = None
     """Limit on the tokens of one response, tool calls included.
 
@@ -182,3 +173,24 @@ class RealtimeSessionCreateRequest(RealtimeModel):
             | Literal["inf"]
             | None = ...,
         ) -> None: ...
+
+    __nullable__ = frozenset(
+        {
+            "modalities",
+            "instructions",
+            "voice",
+            "input_audio_format",
+            "output_audio_format",
+            "input_audio_transcription",
+            "turn_detection",
+            "input_audio_noise_reduction",
+            "tools",
+            "tool_choice",
+            "temperature",
+            "max_response_output_tokens",
+        }
+    )
+    __limits__ = (
+        ("temperature", 0.6, 1.2),
+        ("max_response_output_tokens", 1, 4096),
+    )

@@ -31,53 +31,63 @@ class RealtimeSessionCreateResponse(RealtimeModel):
     the same meaning but no `client_secret`.
     """
 
-    __nullable__ = frozenset({"input_audio_transcription", "turn_detection"})
-
     class ModalitiesEnum(OpenEnum):
         TEXT = "text"
         AUDIO = "audio"
 
     VoiceEnum = VoiceIdsSharedEnum
     MaxResponseOutputTokensEnum = RealtimeResponseCreateParamsMaxResponseOutputTokensEnum
+
     client_secret: RealtimeSessionCreateResponseClientSecret
     """Ephemeral key for connecting to this session. Only the REST endpoint returns it."""
+
     modalities: list[ModalitiesEnum] | None = None
     """Kinds of output the model may use: `text` alone, or `text` with `audio`."""
+
     instructions: str | None = None
     """System instructions placed before every model call.
 
     If the request gave none, the server's default instructions are shown.
     """
+
     voice: VoiceIdsShared | None = None
     """Voice for spoken output.
 
     Once the model has produced audio in the session, it stays as it is.
     """
+
     input_audio_format: str | None = None
     """Encoding of the audio the client sends: `pcm16` (16-bit PCM at 24 kHz, mono, little-endian),
     `g711_ulaw` or `g711_alaw` (both 8 kHz).
     """
+
     output_audio_format: str | None = None
     """Encoding of the audio the server generates: `pcm16` (16-bit PCM at 24 kHz, mono,
     little-endian), `g711_ulaw` or `g711_alaw` (both 8 kHz).
     """
+
     input_audio_transcription: RealtimeSessionCreateResponseInputAudioTranscription | None = None
     """Transcription of user audio by a separate model.
 
     `null` or absent means that it is off. The result is only a guide for the client: the
     conversation model hears the audio itself.
     """
+
     turn_detection: RealtimeSessionCreateResponseTurnDetection | None = None
     """How the server notices that the user starts and stops speaking.
 
     `null` means that it is off, and then the client commits audio and asks for responses itself.
     """
+
     tools: list[RealtimeResponseCreateParamsTool] | None = None
     """Functions the model may call in this session."""
+
     tool_choice: str | None = None
     """How the model picks tools: `auto`, `none`, `required`, or a particular function."""
+
     temperature: float | None = None
     """Sampling temperature, from 0.6 to 1.2, by default 0.8."""
+
     max_response_output_tokens: RealtimeResponseCreateParamsMaxResponseOutputTokens | None = None
     """Limit on the tokens of one response, tool calls included.
 
@@ -105,3 +115,5 @@ class RealtimeSessionCreateResponse(RealtimeModel):
             | Literal["inf"]
             | None = ...,
         ) -> None: ...
+
+    __nullable__ = frozenset({"input_audio_transcription", "turn_detection"})

@@ -13,5 +13,6 @@ class RealtimeSessionCreateResponseClientSecret(RealtimeModel):
 
     value: str
     """The key itself. The client app presents it as its bearer token when it connects."""
+
     expires_at: int
     """When the key expires, in seconds since the Unix epoch. Keys live for about one minute."""

@@ -12,15 +12,18 @@ class RealtimeSessionCreateResponseTurnDetection(RealtimeModel):
 
     type: str | None = None
     """Kind of turn detection. `server_vad`, detection by voice activity on the server."""
+
     threshold: float | None = None
     """How sure the detector must be that it hears speech, from 0.0 to 1.0, by default 0.5.
 
     Raise it where background noise sets off the detector; soft speech is then missed more
     easily.
     """
+
     prefix_padding_ms: int | None = None
     """How much audio before the detected start of speech is kept, in milliseconds, by default 300.
     """
+
     silence_duration_ms: int | None = None
     """How long the silence must last before a turn counts as ended, in milliseconds, by default 500
     (200 for transcription).

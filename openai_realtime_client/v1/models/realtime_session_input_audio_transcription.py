@@ -18,12 +18,14 @@ class RealtimeSessionInputAudioTranscription(RealtimeModel):
     `gpt-4o-transcribe`, `gpt-4o-mini-transcribe` and `whisper-1` are offered; the plain string
     allows others.
     """
+
     language: str | None = None
     """Language of the audio as an ISO-639-1 code, such as `en`.
 
     A correct hint makes results faster and more accurate; left out, the model detects the
     language.
     """
+
     prompt: str | None = None
     """Text that guides the transcription.
 

@@ -14,8 +14,6 @@ class RealtimeSessionTurnDetection(RealtimeModel):
     off, which is more natural but can take more time.
     """
 
-    __limits__ = (("threshold", 0, 1),)
-
     class TypeEnum(OpenEnum):
         SERVER_VAD = "server_vad"
         SEMANTIC_VAD = "semantic_vad"
@@ -31,23 +29,27 @@ class RealtimeSessionTurnDetection(RealtimeModel):
 
     `server_vad`, the default, goes by silence; `semantic_vad` goes by meaning.
     """
+
     eagerness: EagernessEnum | None = None
     """How soon the model takes its turn, for `semantic_vad` only.
 
     `low` gives the user more time, `high` answers sooner, and `auto`, the default, is the same
     as `medium`.
     """
+
     threshold: float | None = None
     """How sure the detector must be that it hears speech, from 0.0 to 1.0, by default 0.5.
 
     Raise it where background noise sets off the detector; soft speech is then missed more
     easily. For `server_vad` only.
     """
+
     prefix_padding_ms: int | None = None
     """How much audio before the detected start of speech is kept, in milliseconds, by default 300.
 
     For `server_vad` only.
     """
+
     silence_duration_ms: int | None = None
     """How long the silence must last before a turn counts as ended, in milliseconds, by default 500
     (200 for transcription).
@@ -55,12 +57,14 @@ class RealtimeSessionTurnDetection(RealtimeModel):
     A small value makes answers prompt, at the risk of interrupting a user who only pauses. For
     `server_vad` only.
     """
+
     create_response: bool | None = None
     """Whether the server starts a response when a turn ends, by default `true`.
 
     With `false`, speech events and commits still happen, and the client sends `response.create`
     when it wants an answer. Without effect in transcription sessions.
     """
+
     interrupt_response: bool | None = None
     """Whether new user speech stops a response in progress, by default `true`.
 
@@ -81,3 +85,5 @@ class RealtimeSessionTurnDetection(RealtimeModel):
             create_response: bool | None = ...,
             interrupt_response: bool | None = ...,
         ) -> None: ...
+
+    __limits__ = (("threshold", 0, 1),)

@@ -23,10 +23,6 @@ class RealtimeTranscriptionSessionCreateRequest(RealtimeModel):
     `transcription_session.update`. All fields are optional.
     """
 
-    __nullable__ = frozenset(
-        {"input_audio_transcription", "turn_detection", "input_audio_noise_reduction"}
-    )
-
     class ModalitiesEnum(OpenEnum):
         TEXT = "text"
         AUDIO = "audio"
@@ -38,26 +34,31 @@ class RealtimeTranscriptionSessionCreateRequest(RealtimeModel):
 
     modalities: list[ModalitiesEnum] | None = None
     """Kinds of output, `text` or `text` with `audio`. `text` alone switches audio off."""
+
     input_audio_format: InputAudioFormatEnum | None = None
     """Encoding of the audio the client sends.
 
     `pcm16`, the default, is 16-bit PCM at 24 kHz, mono, little-endian; `g711_ulaw` and
     `g711_alaw` are 8 kHz telephone codecs.
     """
+
     input_audio_transcription: (
         RealtimeTranscriptionSessionCreateRequestInputAudioTranscription | None
     ) = None
     """Which model transcribes, and hints about the language and vocabulary to expect."""
+
     turn_detection: RealtimeSessionTurnDetection | None = None
     """How the server splits the audio into turns.
 
     `null` switches it off, and then the client ends each turn with `input_audio_buffer.commit`.
     """
+
     input_audio_noise_reduction: RealtimeSessionInputAudioNoiseReduction | None = None
     """Noise filter for incoming audio, applied before turn detection and transcription.
 
     `null`, the default, switches it off.
     """
+
     include: list[str] | None = None
     """Extra data to put into the server's events.
 
@@ -80,3 +81,7 @@ class RealtimeTranscriptionSessionCreateRequest(RealtimeModel):
             input_audio_noise_reduction: RealtimeSessionInputAudioNoiseReduction | None = ...,
             include: list[str] | None = ...,
         ) -> None: ...
+
+    __nullable__ = frozenset(
+        {"input_audio_transcription", "turn_detection", "input_audio_noise_reduction"}
+    )

@@ -21,12 +21,14 @@ class RealtimeTranscriptionSessionCreateRequestInputAudioTranscription(RealtimeM
     """Model that transcribes: `gpt-4o-transcribe`, the smaller `gpt-4o-mini-transcribe`, or
     `whisper-1`.
     """
+
     language: str | None = None
     """Language of the audio as an ISO-639-1 code, such as `en`.
 
     A correct hint makes results faster and more accurate; left out, the model detects the
     language.
     """
+
     prompt: str | None = None
     """Text that guides the transcription.
 

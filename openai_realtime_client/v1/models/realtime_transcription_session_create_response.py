@@ -23,8 +23,6 @@ class RealtimeTranscriptionSessionCreateResponse(RealtimeModel):
     same settings without it.
     """
 
-    __nullable__ = frozenset({"input_audio_transcription", "turn_detection"})
-
     class ModalitiesEnum(OpenEnum):
         TEXT = "text"
         AUDIO = "audio"
@@ -34,16 +32,20 @@ class RealtimeTranscriptionSessionCreateResponse(RealtimeModel):
 
     Only the REST endpoint returns it; servers leave it out of events.
     """
+
     modalities: list[ModalitiesEnum] | None = None
     """Kinds of output, `text` or `text` with `audio`."""
+
     input_audio_format: str | None = None
     """Encoding of the audio the client sends: `pcm16` (16-bit PCM at 24 kHz, mono, little-endian),
     `g711_ulaw` or `g711_alaw` (both 8 kHz).
     """
+
     input_audio_transcription: (
         RealtimeTranscriptionSessionCreateRequestInputAudioTranscription | None
     ) = None
     """Which model transcribes, and hints about the language and vocabulary to expect."""
+
     turn_detection: RealtimeSessionCreateResponseTurnDetection | None = None
     """How the server splits the audio into turns.
 
@@ -63,3 +65,5 @@ class RealtimeTranscriptionSessionCreateResponse(RealtimeModel):
             | None = ...,
             turn_detection: RealtimeSessionCreateResponseTurnDetection | None = ...,
         ) -> None: ...
+
+    __nullable__ = frozenset({"input_audio_transcription", "turn_detection"})

@@ -1,0 +1,107 @@
+"""Bodies of requests: JSON, text, bytes and forms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias, TypeGuard, cast
+from urllib.parse import urlencode
+
+from urllib3.fields import RequestField
+from urllib3.filepost import encode_multipart_formdata
+
+from openai_realtime_client.core.encoding import dumped
+from openai_realtime_client.core.model import RealtimeModel
+
+__all__ = ["Body", "File", "Scalar", "Values", "given"]
+
+Scalar: TypeAlias = str | int | float | bool
+File: TypeAlias = bytes | tuple[str, bytes]
+"""A file of a form: its bytes, or a pair of its name and bytes."""
+
+Values: TypeAlias = Mapping[str, Scalar | Sequence[Scalar] | None]
+
+
+class Body(NamedTuple):
+    """The body of a request and its media type, `None` for no body."""
+
+    content: bytes | None
+    media_type: str | None
+
+    @classmethod
+    def of(cls, value: Any, media_type: str) -> Body:
+        """Encode a value: as JSON, or text and bytes as they are for another media type."""
+        if value is None:
+            return cls(None, None)
+        if "json" in media_type:
+            return cls(_encode_json(value), media_type)
+        return cls(_encode_part(value), media_type)
+
+    @classmethod
+    def of_form(cls, values: Values) -> Body:
+        """Encode a form as `application/x-www-form-urlencoded`."""
+        pairs = given(values)
+        if not pairs:
+            return cls(None, None)
+        return cls(urlencode(pairs).encode(), "application/x-www-form-urlencoded")
+
+    @classmethod
+    def of_parts(cls, parts: Sequence[tuple[str, str, Any]], raw_type: str | None) -> Body:
+        """Encode a form as `multipart/form-data`.
+
+        Args:
+            parts: The name, media type and value of each part. `None` leaves one out, and of a
+                list each item is a part.
+            raw_type: The media type of the part that is sent bare where it is the only one.
+        """
+        items = list[tuple[str, str, Any]]()
+        for name, media_type, value in parts:
+            if isinstance(value, (list, tuple)) and not _is_file(value):
+                items += [(name, media_type, item) for item in cast(list[Any], value)]
+            elif value is not None:
+                items.append((name, media_type, value))
+        if not items:
+            return cls(None, None)
+        if len(items) == 1 and items[0][1] == raw_type:
+            return cls(_encode_part(items[0][2]), raw_type)
+        return cls(*encode_multipart_formdata([_field(*item) for item in items]))
+
+
+def given(values: Values) -> list[tuple[str, str]]:
+    """Return the parameters that are not `None` as text, one for each item of a list."""
+    pairs = list[tuple[str, str]]()
+    for name, value in values.items():
+        items = [value] if isinstance(value, (str, int, float)) or value is None else value
+        pairs += [(name, _text(item)) for item in items if item is not None]
+    return pairs
+
+
+def _text(value: Scalar) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _is_file(value: Any) -> TypeGuard[tuple[str, bytes]]:
+    """Return whether a value is the name and the bytes of a file."""
+    return isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], bytes)  # pyright: ignore
+
+
+def _field(name: str, media_type: str, value: Any) -> RequestField:
+    filename = None
+    if _is_file(value):
+        filename, value = value
+    elif isinstance(value, bytes):
+        filename = name  # Servers take a part for a file only if it has a file name.
+    field = RequestField(name, _encode_part(value), filename)
+    field.make_multipart(content_type=media_type)
+    return field
+
+
+def _encode_part(value: Any) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, (str, int, float)):
+        return _text(value).encode()
+    return _encode_json(value)
+
+
+def _encode_json(value: Any) -> bytes:
+    return value.to_json().encode() if isinstance(value, RealtimeModel) else dumped(value)

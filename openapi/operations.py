@@ -1,0 +1,423 @@
+"""What the methods of operations take, send and return, and which operations are refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import names
+from examples import literal
+from python_types import PYTHON_TYPES, is_class, type_name
+from spec import component, members, operations, references, target
+
+Problems = Iterator[tuple[str, str]]
+
+FORM, URLENCODED = "multipart/form-data", "application/x-www-form-urlencoded"
+JSON = r"application/(.+\+)?json\b"
+TEXT = r"text/(?!event-stream)|application/sdp\b"
+BYTES = r"application/octet-stream\b|(audio|image|video)/"
+SCALARS = {"string", "integer", "number", "boolean"}
+# How OpenAPI writes parameters of each place where nothing else is said.
+STYLES = {"path": "simple", "query": "form", "header": "simple"}
+# The arguments of every method.
+TAKEN = {"self", "headers", "timeout"}
+DEFAULT_HOST = "https://api.openai.com/v1"
+
+
+def describe(document: dict[str, Any]) -> None:
+    """Add to each operation of an annotated document what the templates print of it."""
+    schemas = document["components"]["schemas"]
+    for place, operation in operations(document):
+        arguments = list(_arguments(operation, schemas))
+        arguments.sort(key=lambda argument: not argument["is_required"])
+        operation["x-method"] = names.method_name(operation["operationId"])
+        operation["x-api"] = names.api_name(operation["tags"][0])
+        path = place.partition(" ")[2]
+        operation["x-path"] = literal(path)
+        operation["x-page-path"] = path.replace("|", "\\|")
+        operation["x-arguments"] = arguments
+        operation["x-sent"] = list(_sent(operation, arguments, document))
+        _describe_answer(operation, schemas)
+    host = default_host(document)
+    if host != DEFAULT_HOST and any(operations(document)):
+        document["x-host"] = literal(host)
+    document["x-page-host"] = f"`{host}`" if host else "the server's URL"
+
+
+def default_host(document: dict[str, Any]) -> str:
+    """Return the URL of the first server, or an empty string where the document has none."""
+    servers = document.get("servers") or [{"url": ""}]
+    server: dict[str, Any] = servers[0]
+    url = str(server["url"])
+    for name, variable in server.get("variables", {}).items():
+        url = url.replace(f"{{{name}}}", str(variable["default"]))
+    return url if urlsplit(url).netloc else ""
+
+
+# Arguments
+
+
+def _arguments(operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for parameter in operation.get("parameters", []):
+        schema = {"description": "", **parameter.get("schema", {})}
+        schema["description"] = parameter.get("description", "")
+        yield _argument(
+            parameter["in"], parameter["name"], schema, parameter.get("required", False), schemas
+        )
+    body = operation.get("requestBody", {})
+    media_type, media = _body(operation)
+    if media_type in (FORM, URLENCODED):
+        form = target(media["schema"], schemas)
+        for field, schema in form["properties"].items():
+            argument = _argument("part", field, schema, field in form.get("required", []), schemas)
+            argument["media_type"] = _part_type(schema, media.get("encoding", {}).get(field, {}))
+            yield argument
+    elif media_type:
+        schema = {**media.get("schema", {}), "description": body.get("description", "")}
+        argument = _argument("body", "body", schema, body.get("required", False), schemas)
+        if not re.match(JSON, media_type):
+            argument["annotation"] = "str" if re.match(TEXT, media_type) else "bytes"
+            argument["annotation"] += "" if argument["is_required"] else " | None"
+        yield argument
+
+
+def _argument(
+    where: str, name: str, schema: dict[str, Any], is_required: bool, schemas: dict[str, Any]
+) -> dict[str, Any]:
+    annotation = argument_type(schema, schemas)
+    return {
+        "in": where,
+        "name": names.argument_name(name),
+        "wire": name,
+        "schema": schema,
+        "text": " ".join(schema.get("description", "").split()),
+        "is_required": is_required,
+        "annotation": annotation if is_required else f"{annotation} | None",
+        "default": "" if is_required else " = None",
+    }
+
+
+def argument_type(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
+    """Return the type of an argument: of an object, also the dictionary."""
+    name = component(schema)
+    if name and is_class(schemas[name]):
+        if "enum" in schemas[name]:
+            return f"{name} | Literal[{', '.join(map(literal, schemas[name]['enum']))}]"
+        return f"{name} | params.{name}Param"
+    schema = target(schema, schemas)
+    if members(schema):
+        kinds = dict.fromkeys(argument_type(member, schemas) for member in members(schema))
+        return " | ".join(kinds)
+    if "items" in schema:
+        item = argument_type(schema["items"], schemas)
+        # A `str` is a sequence of strings, too.
+        return f"list[{item}]" if item == "str" else f"Sequence[{item}]"
+    if is_file(schema):
+        return "File"
+    if "enum" in schema:
+        return f"Literal[{', '.join(map(literal, schema['enum']))}]"
+    values = schema.get("additionalProperties")
+    if isinstance(values, dict) and values:
+        return f"Mapping[str, {argument_type(values, schemas)}]"
+    if schema.get("type") == "object" or values:
+        return "Mapping[str, Any]"
+    return PYTHON_TYPES.get(schema.get("type", ""), "Any")
+
+
+def is_file(schema: dict[str, Any]) -> bool:
+    """Return whether a part of a form is a file."""
+    if "contentMediaType" in schema and "contentEncoding" not in schema:
+        return True
+    return bool(schema.get("format") == "binary")
+
+
+def _body(operation: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the media type in which the body is sent, and what stands there."""
+    content = operation.get("requestBody", {}).get("content", {})
+    for pattern in (JSON, FORM, URLENCODED, TEXT, BYTES):
+        for media_type, media in content.items():
+            if re.match(pattern, media_type):
+                return media_type, media
+    return "", {}
+
+
+def _part_type(schema: dict[str, Any], encoding: dict[str, Any]) -> str:
+    """Return the media type of a part of a form."""
+    if "contentType" in encoding:
+        return str(encoding["contentType"]).split(",")[0]
+    while "items" in schema:
+        schema = schema["items"]
+    if component(schema) or schema.get("type") == "object":
+        return "application/json"
+    return "application/octet-stream" if is_file(schema) else "text/plain"
+
+
+def _sent(
+    operation: dict[str, Any], arguments: list[dict[str, Any]], document: dict[str, Any]
+) -> Iterator[str]:
+    """Yield the arguments of `ApiClient.call` that a method gives, as source."""
+    yield f"accept={literal(', '.join(_content(operation)) or 'application/json')}"
+    places = {"path": "path_parameters", "query": "query", "header": "header_parameters"}
+    for where, keyword in places.items():
+        given = [argument for argument in arguments if argument["in"] == where]
+        if given:
+            pairs = ", ".join(f"{literal(each['wire'])}: {each['name']}" for each in given)
+            yield f"{keyword}={{{pairs}}}"
+    media_type, _ = _body(operation)
+    parts = [argument for argument in arguments if argument["in"] == "part"]
+    if parts and media_type == FORM:
+        rows = [f"({literal(p['wire'])}, {literal(p['media_type'])}, {p['name']})" for p in parts]
+        yield f"parts=[{', '.join(rows)}]"
+        bare = {part["media_type"] for part in parts} & set(operation["requestBody"]["content"])
+        if bare:
+            yield f"raw_type={literal(min(bare))}"
+    elif parts:
+        pairs = ", ".join(f"{literal(part['wire'])}: {part['name']}" for part in parts)
+        yield f"form={{{pairs}}}"
+    elif media_type:
+        yield "body=body"
+        if media_type != "application/json":
+            yield f"content_type={literal(media_type)}"
+    key = _key(operation, document)
+    if key is not None:
+        yield f"key={literal(key)}"
+
+
+def _key(operation: dict[str, Any], document: dict[str, Any]) -> tuple[str, str] | None:
+    """Return where the key goes, a header or the query and its name; `None` for a bearer token."""
+    requirements = operation.get("security", document.get("security"))
+    if requirements is None:
+        return None
+    for requirement in requirements:
+        if len(requirement) == 1:
+            key = _key_of(document, next(iter(requirement)))
+            if key != ("", ""):
+                return key
+    return ("", "")
+
+
+def _key_of(document: dict[str, Any], name: str) -> tuple[str, str] | None:
+    scheme = document["components"].get("securitySchemes", {}).get(name, {})
+    if scheme.get("type") == "apiKey" and scheme["in"] in ("header", "query"):
+        return scheme["in"], scheme["name"]
+    if scheme.get("type") in ("oauth2", "openIdConnect"):
+        return None
+    is_bearer = scheme.get("type") == "http" and scheme["scheme"].lower() == "bearer"
+    return None if is_bearer else ("", "")
+
+
+# Answers
+
+
+def _successes(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the answers of success by their status."""
+    responses = operation.get("responses", {})
+    found = {status: answer for status, answer in responses.items() if status.startswith("2")}
+    if not found and "default" in responses:
+        found = {"default": responses["default"]}
+    return found
+
+
+def _content(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the media types of a success that are parsed, JSON before text."""
+    answers: list[dict[str, Any]] = list(_successes(operation).values())
+    content: dict[str, Any] = answers[0].get("content", {}) if answers else {}
+    for pattern in (JSON, TEXT):
+        found = {kind: media for kind, media in content.items() if re.match(pattern, kind)}
+        if found:
+            return found
+    return {}
+
+
+def _describe_answer(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Say what a method returns: as Python, for the page, and how it is made from the body."""
+    status, answer = next(iter(_successes(operation).items()))
+    operation["x-status"] = status
+    operation["x-status-text"] = " ".join(answer.get("description", "").split())
+    operation["x-created"] = "Location" in answer.get("headers", {})
+    media_type, media = next(iter(_content(operation).items()), ("", {}))
+    schema: dict[str, Any] = media.get("schema", {})
+    returns = type_name(schema, schemas) if media_type else "None"
+    if not media_type:
+        decode = "lambda _: None"
+    elif re.match(TEXT, media_type):
+        returns, decode = "str", "bytes.decode"
+    else:
+        decode = f"decoder({returns})"
+    operation["x-returns"] = returns
+    operation["x-decode"] = decode
+    operation["x-imports"] = names.imports(_classes(operation, schemas))
+    if returns != "None":
+        operation["x-result"] = "response.data"
+        if operation["x-created"]:
+            operation["x-result"] = "Created(response.data, response.location_id)"
+    name = next(iter(sorted(references(schema))), None)
+    link = f"**{returns}**".replace("[", "\\[")
+    if name:
+        page = f"[**{name}**]({name}.md)"
+        link = page if returns == name else link.replace(name, f"**{page}**")
+    operation["x-returns-link"] = link
+
+
+def _classes(operation: dict[str, Any], schemas: dict[str, Any]) -> set[str]:
+    """Return the classes that the signature of an operation names."""
+    used = [argument["schema"] for argument in operation["x-arguments"]]
+    used += [media.get("schema", {}) for media in _content(operation).values()]
+    found = set[str]()
+    for schema in used:
+        found |= _named(schema, schemas)
+    return found
+
+
+def _named(schema: dict[str, Any], schemas: dict[str, Any]) -> set[str]:
+    found = set[str]()
+    for name in references(schema):
+        found |= {name} if is_class(schemas[name]) else _named(schemas[name], schemas)
+    return found
+
+
+# Rules
+
+
+def problems(document: dict[str, Any]) -> Problems:
+    """Find what no method can be made of, in a simplified document.
+
+    Yields:
+        The place of each, and the reason.
+    """
+    for path, item in document["paths"].items():
+        if "servers" in item:
+            yield (
+                f"paths.{path}",
+                "`servers` of a path is not supported: all go to the first of all",
+            )
+    for number, server in enumerate(document.get("servers", [])):
+        url = str(server.get("url", ""))
+        if re.search(r"[{}]", re.sub(r"{(\w+)}", "", url)) or set(
+            re.findall(r"{(\w+)}", url)
+        ) - set(server.get("variables", {})):
+            yield f"servers[{number}]", f"{url!r} has a variable without a value"
+    for place, operation in operations(document):
+        for key in ("callbacks", "servers"):
+            if key in operation:
+                yield place, f"`{key}` of an operation is not supported"
+        yield from _check_parameters(place, operation, document)
+        yield from _check_body(place, operation, document)
+        yield from _check_answer(place, operation)
+        yield from _check_security(place, operation, document)
+
+
+def _check_parameters(place: str, operation: dict[str, Any], document: dict[str, Any]) -> Problems:
+    schemas = document["components"]["schemas"]
+    in_path = set(re.findall(r"{(.*?)}", place))
+    for parameter in operation.get("parameters", []):
+        where = f"{place} {parameter['name']}"
+        schema = parameter.get("schema")
+        if parameter["in"] not in STYLES:
+            yield where, "cookies are not sent"
+            continue
+        style = STYLES[parameter["in"]]
+        if parameter.get("style", style) != style:
+            yield where, f"`style: {parameter['style']}` is not supported, only {style!r}"
+        if parameter.get("allowReserved"):
+            yield where, "`allowReserved` is not supported: all but letters and digits is quoted"
+        if schema is None:
+            yield where, "a parameter needs a `schema`"
+        elif parameter["in"] == "query" and "items" in target(schema, schemas):
+            if parameter.get("explode") is False:
+                yield where, "`explode: false`: a list is sent as one parameter for each item"
+            elif not _is_scalar(target(schema, schemas)["items"], schemas):
+                yield where, "the items of a list are strings, numbers or booleans"
+        elif not _is_scalar(schema, schemas):
+            yield where, "a parameter is a string, a number or a boolean; in the query, or a list"
+        if parameter["in"] == "path":
+            in_path.discard(parameter["name"])
+    for name in sorted(in_path):
+        yield place, f"the path has {{{name}}}, which is not a parameter"
+    taken = set(TAKEN)
+    for name in _argument_sources(operation, schemas):
+        argument = names.argument_name(name)
+        if not argument.isidentifier():
+            yield f"{place} {name}", "no Python name can be made of it"
+        elif argument in taken:
+            yield place, f"an argument cannot be called {argument}"
+        taken.add(argument)
+
+
+def _argument_sources(operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[str]:
+    """Yield what the arguments of a method are named after."""
+    for parameter in operation.get("parameters", []):
+        yield parameter["name"]
+    media_type, media = _body(operation)
+    if media_type in (FORM, URLENCODED):
+        yield from target(media.get("schema", {}), schemas).get("properties", {})
+    elif media_type:
+        yield "body"
+
+
+def _is_scalar(schema: dict[str, Any], schemas: dict[str, Any]) -> bool:
+    schema = target(schema, schemas)
+    if members(schema):
+        return all(_is_scalar(member, schemas) for member in members(schema))
+    return schema.get("type") in SCALARS
+
+
+def _check_body(place: str, operation: dict[str, Any], document: dict[str, Any]) -> Problems:
+    if "requestBody" not in operation:
+        return
+    schemas = document["components"]["schemas"]
+    content = operation["requestBody"].get("content", {})
+    where = f"{place} requestBody"
+    media_type, media = _body(operation)
+    if not media_type:
+        yield where, f"{', '.join(content) or 'nothing'} cannot be sent; only JSON, forms and text"
+    elif media_type in (FORM, URLENCODED):
+        fields = target(media.get("schema", {}), schemas).get("properties")
+        if not fields:
+            yield where, "a form is an object with properties"
+            return
+        for field, schema in fields.items():
+            if media_type == URLENCODED or "items" in target(schema, schemas):
+                item = target(schema, schemas).get("items", schema)
+                is_object = component(item) and media_type == FORM
+                if not (_is_scalar(item, schemas) or is_object):
+                    yield f"{where} {field}", "cannot be sent in a form"
+
+
+def _check_answer(place: str, operation: dict[str, Any]) -> Problems:
+    found = _successes(operation)
+    if not found:
+        yield place, "has 0 answers of success, none; write one"
+        return
+    contents = [answer.get("content", {}) for answer in found.values()]
+    if any(content != contents[0] for content in contents):
+        yield place, f"has {len(found)} answers of success, {', '.join(found)}, that differ"
+    where = f"{place} {next(iter(found))}"
+    parsed = _content(operation)
+    if contents[0] and not parsed:
+        yield where, f"{', '.join(contents[0])} cannot be parsed: only JSON and text"
+    schemas = [media.get("schema", {}) for media in parsed.values()]
+    if any(schema != schemas[0] for schema in schemas):
+        yield where, "several media types with different schemas"
+    for schema in schemas[:1]:
+        yield from _check_named(where, schema)
+
+
+def _check_named(place: str, schema: dict[str, Any]) -> Problems:
+    """Refuse a type without a name, which no annotation can say."""
+    if "items" in schema:
+        yield from _check_named(place, schema["items"])
+    elif isinstance(schema.get("additionalProperties"), dict):
+        yield from _check_named(place, schema["additionalProperties"])
+    elif "properties" in schema or len(members(schema)) > 1 or "enum" in schema:
+        yield place, "an object, a union or an enum has no name here: make it a component"
+
+
+def _check_security(place: str, operation: dict[str, Any], document: dict[str, Any]) -> Problems:
+    requirements: Iterable[Any] = operation.get("security", document.get("security")) or []
+    asked = [requirement for requirement in requirements if requirement]
+    if asked and _key(operation, document) == ("", "") and asked == list(requirements):
+        schemes = ", ".join(" and ".join(requirement) for requirement in asked)
+        yield place, f"security {schemes}: only one key is sent, in a header or the query"

@@ -1,0 +1,185 @@
+"""Operations of fragments: which are refused, and what the methods of others send."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import constructs
+import spec
+from simplify import simplified
+from trees import merge, parsed
+
+SMALL = parsed("""
+openapi: 3.1.0
+info: {title: Small, version: '1', description: A small one.}
+servers: [{url: 'https://example.com'}]
+paths:
+  /things:
+    post:
+      tags: [Realtime]
+      operationId: get-thing
+      summary: Get a thing
+      description: Gives it.
+      responses:
+        '200':
+          description: It.
+          content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}
+components:
+  schemas:
+    Thing:
+      type: object
+      description: A thing.
+      properties:
+        one: {type: string, description: One.}
+""")
+POST = "POST /things"
+
+
+def query(schema: str, more: str = "") -> str:
+    return f"{{parameters: [{{in: query, name: a, description: A., schema: {schema}{more}}}]}}"
+
+
+def content(kinds: str) -> str:
+    return f"{{responses: {{'200': {{content: {{application/json: null, {kinds}}}}}}}}}"
+
+
+def body(kinds: str) -> str:
+    return f"{{requestBody: {{description: B., content: {{{kinds}}}}}}}"
+
+
+def form(field: str) -> str:
+    return body(f"multipart/form-data: {{schema: {{type: object, properties: {{{field}}}}}}}")
+
+
+STRING = "{type: string}"
+REFUSED = {
+    "cookie": (
+        "{parameters: [{in: cookie, name: a, description: A., schema: {type: string}}]}",
+        f"{POST} a: cookies are not sent",
+    ),
+    "object_in_query": (query("{type: object}"), f"{POST} a: a parameter is a string, a number or"),
+    "list_in_header": (
+        "{parameters: [{in: header, name: a, description: A., schema: {type: array, items: {}}}]}",
+        f"{POST} a: a parameter is a string, a number or a boolean",
+    ),
+    "list_of_objects": (query("{type: array, items: {type: object}}"), f"{POST} a: the items of"),
+    "list_in_one_parameter": (
+        query("{type: array, items: {type: string}}", ", explode: false"),
+        f"{POST} a: `explode: false`",
+    ),
+    "style": (query(STRING, ", style: deepObject"), f"{POST} a: `style: deepObject` is not"),
+    "allow_reserved": (query(STRING, ", allowReserved: true"), f"{POST} a: `allowReserved` is not"),
+    "parameter_called_timeout": (
+        "{parameters: [{in: query, name: timeout, description: A., schema: {type: string}}]}",
+        f"{POST}: an argument cannot be called timeout",
+    ),
+    "part_called_headers": (form("headers: {type: string}"), f"{POST}: an argument cannot be"),
+    "parameter_called_body_beside_body": (
+        "{parameters: [{in: query, name: body, description: A., schema: {type: string}}],"
+        " requestBody: {description: B., content: {application/json: {}}}}",
+        f"{POST}: an argument cannot be called body",
+    ),
+    "parameters_with_one_name": (
+        "{parameters: [{in: query, name: aB, description: A., schema: {type: string}},"
+        " {in: header, name: A-B, description: A., schema: {type: string}}]}",
+        f"{POST}: an argument cannot be called a_b",
+    ),
+    "parameters_with_one_normalized_name": (
+        "{parameters: [{in: query, name: ﬁle, description: A., schema: {type: string}},"
+        " {in: query, name: file, description: A., schema: {type: string}}]}",
+        f"{POST}: an argument cannot be called file",
+    ),
+    "parameter_without_letters": (
+        "{parameters: [{in: query, name: '$', description: A., schema: {type: string}}]}",
+        f"{POST} $: no Python name can be made of it",
+    ),
+    "answers_that_differ": (
+        "{responses: {'202': {description: Later.}}}",
+        f"{POST}: has 2 answers of success, 200, 202, that differ",
+    ),
+    "no_success": (
+        "{responses: {'200': null, '400': {description: Bad.}}}",
+        f"{POST}: has 0 answers of success, none; write one",
+    ),
+    "binary_answer": (
+        content("audio/wav: {schema: {type: string, format: binary}}"),
+        f"{POST} 200: audio/wav cannot be parsed: only JSON and text",
+    ),
+    "answer_of_events": (
+        content("text/event-stream: {schema: {type: string}}"),
+        f"{POST} 200: text/event-stream cannot be parsed: only JSON and text",
+    ),
+    "xml_body": (body("application/xml: {}"), f"{POST} requestBody: application/xml cannot be"),
+    "form_of_a_list": (
+        body("multipart/form-data: {schema: {type: array, items: {type: string}}}"),
+        f"{POST} requestBody: a form is an object with properties",
+    ),
+    "tag_without_letters": ("{tags: ['-']}", f"{POST}: of the tag '-' no class name can be made"),
+    "callbacks": ("{callbacks: {done: {}}}", f"{POST}: `callbacks` of an operation"),
+    "servers_of_an_operation": (
+        "{servers: [{url: 'https://example.org'}]}",
+        f"{POST}: `servers` of an operation is not supported",
+    ),
+    "operation_id_without_letters": ("{operationId: '-'}", f"{POST}: of the operationId '-' no"),
+}
+REFUSED_DOCUMENTS = {
+    "one_method_twice": (
+        "{paths: {/others: {get: {tags: [Realtime], operationId: getThing, summary: Get,"
+        " description: It., responses: {'200': {description: It.}}}}}}",
+        "GET /others: its method would be called get_thing, like that of POST /things",
+    ),
+    "tags_that_differ_in_case": (
+        "{paths: {/others: {get: {tags: [REALTIME], operationId: other, summary: Get,"
+        " description: It., responses: {'200': {description: It.}}}}}}",
+        "GET /others: the class of the tag 'REALTIME' would have the files of that of 'Realtime'",
+    ),
+    "parameter_that_is_missing": (
+        "{paths: {/things: null, '/things/{id}': {get: {tags: [Realtime], operationId: other,"
+        " summary: Get, description: It., responses: {'200': {description: It.}}}}}}",
+        "GET /things/{id}: the path has {id}, which is not a parameter",
+    ),
+    "servers_of_a_path": (
+        "{paths: {/things: {servers: [{url: 'https://example.org'}]}}}",
+        "paths./things: `servers` of a path is not supported",
+    ),
+    "server_variable_without_value": (
+        "{servers: [{url: 'https://{region}.example.com'}]}",
+        "servers[0]: 'https://{region}.example.com' has a variable without a value",
+    ),
+    "basic_authentication": (
+        "{security: [{login: []}], components: {securitySchemes:"
+        " {login: {type: http, scheme: basic}}}}",
+        f"{POST}: security login: only one key is sent, in a header or the query",
+    ),
+    "two_keys_at_once": (
+        "{security: [{a: [], b: []}], components: {securitySchemes:"
+        " {a: {type: apiKey, in: header, name: A}, b: {type: apiKey, in: header, name: B}}}}",
+        f"{POST}: security a and b: only one key is sent",
+    ),
+    "schema_called_like_the_asynchronous_class": (
+        "{components: {schemas: {AsyncRealtimeApi: {type: object, description: A.,"
+        " properties: {a: {type: string, description: A.}}}}}}",
+        "components.schemas.AsyncRealtimeApi: the package has another thing of this name",
+    ),
+}
+
+
+def problems(change: Any) -> list[str]:
+    """Return what is said of the small document with a change, a line for each problem."""
+    with pytest.raises(spec.SpecError) as caught:
+        constructs.check(simplified(merge(SMALL, change)))
+    return str(caught.value).splitlines()
+
+
+@pytest.mark.parametrize(("change", "expected"), REFUSED.values(), ids=REFUSED)
+def test_refused_operation(change: str, expected: str) -> None:
+    (problem,) = problems({"paths": {"/things": {"post": parsed(change)}}})
+    assert problem.startswith(expected)
+
+
+@pytest.mark.parametrize(("change", "expected"), REFUSED_DOCUMENTS.values(), ids=REFUSED_DOCUMENTS)
+def test_refused_document(change: str, expected: str) -> None:
+    (problem,) = problems(parsed(change))
+    assert problem.startswith(expected)
