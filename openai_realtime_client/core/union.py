@@ -39,11 +39,15 @@ class Discriminator:
     field: str
     members: dict[str, Any] | None = None
 
+    def members_of(self, union: Any) -> dict[str, Any]:
+        """Return the member of each value of the discriminator."""
+        return _by_constant(union, self.field) if self.members is None else self.members
+
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         field = self.field
-        members = _by_constant(source, field) if self.members is None else self.members
+        members = self.members_of(source)
         by_value = {value: handler.generate_schema(member) for value, member in members.items()}
         by_class = {each: handler.generate_schema(each) for each in _classes(members.values())}
 

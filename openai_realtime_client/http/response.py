@@ -108,11 +108,10 @@ def _missing_path(parsed: Any) -> list[str]:
     """Return the path of the first required field if it is null, in a model or the one in it."""
     path = list[str]()
     while isinstance(parsed, RealtimeModel):
-        required = [
-            name for name, field in type(parsed).model_fields.items() if field.is_required()
-        ]
-        if not required:
+        model = type(parsed)
+        required = [name for name, field in model.model_fields.items() if field.is_required()]
+        if not required or required[0] in model.__nullable__:
             return []
-        path.append(type(parsed).model_fields[required[0]].alias or required[0])
+        path.append(model.model_fields[required[0]].alias or required[0])
         parsed = getattr(parsed, required[0])
     return path if parsed is None else []
