@@ -16,11 +16,11 @@ import os
 import subprocess
 import sys
 
-from openai_realtime_client import Conversation, azure, ga
+from openai_realtime_client import azure, error_details, ga
 
 
 def token() -> str:
-    """A token for each connection. For a service azure-identity has them, see the Azure guide."""
+    """Return a token. For a service azure-identity has them, see the Azure guide."""
     command = ["az", "account", "get-access-token", "--resource", "https://ai.azure.com"]
     output = ["--query", "accessToken", "--output", "tsv"]
     return subprocess.check_output([*command, *output], text=True).strip()
@@ -33,21 +33,17 @@ def main(question: str) -> None:
         os.environ["AZURE_OPENAI_DEPLOYMENT"],
         token=None if "AZURE_OPENAI_API_KEY" in os.environ else token,
     )
-    conversation = Conversation()
-    with ga.connect_sync(azure=deployment, conversation=conversation) as connection:
+    with ga.connect_sync(azure=deployment) as connection:
         connection.send(ga.user_text(question))
         connection.send({"type": "response.create", "response": {"output_modalities": ["text"]}})
         for event in connection:
             if event.type == "response.output_text.delta":
                 print(event.delta, end="", flush=True)
-            elif event.type == "error":
-                sys.exit(event.error.message)
-            elif event.type == "response.done":
-                break
-    print()
-    [response] = conversation.responses.values()
-    if response.status != "completed":
-        sys.exit(f"The response is {response.status}.")
+            elif event.type == "response.done" and event.response.status == "completed":
+                print()
+                return
+            elif event.type in ("error", "response.done"):
+                sys.exit(str(error_details(event)))
 
 
 if __name__ == "__main__":

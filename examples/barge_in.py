@@ -13,24 +13,24 @@ import asyncio
 import base64
 import sys
 
-from openai_realtime_client import Conversation, Playback, ga
+from openai_realtime_client import Conversation, Playback, error_details, ga
 
 FRAME = 960  # 20 ms of PCM16 at 24 kHz
 
 
 async def main(question: str, interruption: str) -> None:
     """Ask, interrupt the answer, and print what the conversation is then."""
-    conversation, playback = Conversation(), Playback()
+    conversation = Conversation()
+    playback = Playback(conversation=conversation)
     async with ga.connect("gpt-realtime-2.1", conversation=conversation) as connection:
 
         async def interrupt() -> None:
             while playback.milliseconds < 100:  # as the callback of an audio device does
                 playback.take(FRAME)
                 await asyncio.sleep(0.02)
-            playback.clear()
             if conversation.active:
                 await connection.send({"type": "response.cancel"})
-            if truncate := conversation.heard(playback.item_id, playback.milliseconds):
+            for truncate in conversation.interrupted(playback.clear()):
                 await connection.send(truncate)
             await connection.send(ga.user_text(interruption))
 
@@ -38,10 +38,18 @@ async def main(question: str, interruption: str) -> None:
         await connection.send({"type": "response.create"})
         interrupting = asyncio.create_task(interrupt())
         async for event in connection:
-            if event.type == "error":
-                sys.exit(event.error.message)
-            if event.type == "response.output_audio.delta" and not interrupting.done():
+            if event.type == "response.output_audio.delta":
                 playback.add(event.item_id, base64.b64decode(event.delta))
+            elif event.type == "response.done" and event.response.status in (
+                "failed",
+                "incomplete",
+            ):
+                interrupting.cancel()
+                sys.exit(str(error_details(event)))
+            elif event.type == "error":
+                details = error_details(event)
+                if details.code != "response_cancel_not_active":  # it ended meanwhile
+                    sys.exit(str(details))
             if [item.role for item in conversation.items].count("user") == 2:
                 break
     for item in conversation.items:

@@ -14,7 +14,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from openai_realtime_client import Conversation, ga
+from openai_realtime_client import Conversation, error_details, ga
 
 
 def get_weather(
@@ -38,11 +38,11 @@ async def main(question: str) -> None:
         await connection.send({"type": "response.create"})
         async for event in connection:
             if event.type == "error":
-                sys.exit(event.error.message)
+                sys.exit(str(error_details(event)))
             if event.type == "response.done":
                 response = conversation.responses[event.response.id or ""]
                 if response.status != "completed":
-                    sys.exit(f"The response is {response.status}.")
+                    sys.exit(str(error_details(event)))
                 for call in response.calls:
                     print(f"{call.name}({call.arguments})")
                     await connection.send(tool.run(call))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from uuid import uuid4
 
-from openai_realtime_client import Conversation, ga
+from openai_realtime_client import Conversation, error_details, ga
 
 
 def main(server_url: str, question: str) -> None:
@@ -37,10 +37,12 @@ def main(server_url: str, question: str) -> None:
             elif event.type == "mcp_list_tools.failed":
                 sys.exit("The MCP server gave no tools.")
             elif event.type == "error":
-                sys.exit(event.error.message)
+                sys.exit(str(error_details(event)))
             elif event.type == "response.done":
                 response = conversation.responses[event.response.id or ""]
-                requests = [each for each in response.items if each.type == "mcp_approval_request"]
+                if response.status != "completed":
+                    sys.exit(str(error_details(event)))
+                requests = conversation.approvals_due
                 for request in requests:
                     call = f"{request.server_label}.{request.name}({request.arguments})"
                     answer: ga.RealtimeMCPApprovalResponseParam = {

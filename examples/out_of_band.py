@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 
-from openai_realtime_client import Conversation, ga
+from openai_realtime_client import Conversation, error_details, ga
 
 ANSWER: ga.RealtimeResponseCreateParamsParam = {"output_modalities": ["text"]}
 LABEL: ga.RealtimeResponseCreateParamsParam = {
@@ -32,11 +32,15 @@ def main(message: str) -> None:
         ended = 0
         while ended < 2:
             event = connection.recv()
-            ended += event.type == "response.done"
             if event.type == "error":
-                sys.exit(event.error.message)
+                sys.exit(str(error_details(event)))
+            if event.type == "response.done":
+                if event.response.status != "completed":
+                    sys.exit(str(error_details(event)))
+                ended += 1
     for response in conversation.responses.values():
-        print(f"{'Label' if response.is_out_of_band else 'Answer'}: {response.text}")
+        name = "Label" if response.is_out_of_band else "Answer"
+        print(f"{name}: {response.text}")
     print(f"The conversation has {len(conversation.items)} items.")
 
 

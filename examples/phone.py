@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 from contextlib import suppress
 from typing import Any
 
@@ -19,7 +20,14 @@ import uvicorn
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from fastapi.websockets import WebSocketState
 
-from openai_realtime_client import Conversation, Playback, ga
+from openai_realtime_client import (
+    AsyncConnection,
+    Conversation,
+    Playback,
+    RealtimeConnectionError,
+    error_details,
+    ga,
+)
 
 G711: ga.RealtimeAudioFormatsParam = {"type": "audio/pcmu"}
 SESSION: ga.RealtimeSessionUpdateParam = {
@@ -30,18 +38,22 @@ SESSION: ga.RealtimeSessionUpdateParam = {
     },
 }
 
+Service = AsyncConnection[ga.RealtimeServerEvent, ga.RealtimeClientEventParam]
+
+logger = logging.getLogger("uvicorn.error")
 app = FastAPI()
 
 
 @app.websocket("/stream")
 async def hold(phone: WebSocket) -> None:
     """Hold one call, until either side ends it."""
-    conversation, playback = Conversation(), Playback(bytes_per_second=8_000)
-    stream = interrupted = ""  # the stream's id, and the item that was cut last
+    conversation = Conversation()
+    playback = Playback(conversation=conversation)
+    stream = ""
 
-    async def from_phone() -> None:
+    async def from_phone(service: Service) -> None:
         nonlocal stream
-        with suppress(WebSocketDisconnect):
+        with suppress(WebSocketDisconnect, RealtimeConnectionError):
             while (message := await phone.receive_json())["event"] != "stop":
                 match message:
                     case {"event": "start", "streamSid": stream}:
@@ -50,34 +62,42 @@ async def hold(phone: WebSocket) -> None:
                         await service.send({"type": "input_audio_buffer.append", "audio": audio})
                     case {"event": "mark", "mark": {"name": name}}:
                         item_id, size = name.split()
-                        if item_id != interrupted:  # Marks of what was cleared come back, too.
-                            playback.take(int(size))
+                        playback.take(int(size), item_id)
                     case _:
                         pass
         await service.close()
 
-    async def to_phone(event: str, **more: Any) -> None:
-        await phone.send_json({"event": event, "streamSid": stream, **more})
+    async def to_phone(event: str, **fields: Any) -> None:
+        await phone.send_json({"event": event, "streamSid": stream, **fields})
+
+    async def talk(service: Service) -> None:
+        await service.send({"type": "session.update", "session": SESSION})
+        async for event in service:
+            if event.type == "response.output_audio.delta":
+                audio = base64.b64decode(event.delta)
+                if playback.add(event.item_id, audio):
+                    await to_phone("media", media={"payload": event.delta})
+                    # It comes back when the audio before it was played, or cleared.
+                    await to_phone("mark", mark={"name": f"{event.item_id} {len(audio)}"})
+            elif event.type == "input_audio_buffer.speech_started" and playback:
+                await to_phone("clear")
+                for truncate in conversation.interrupted(playback.clear()):
+                    await service.send(truncate)
+            elif event.type == "error":
+                logger.warning("refused: %s", error_details(event))
+            elif event.type == "response.done" and event.response.status == "failed":
+                logger.warning("no answer: %s", error_details(event))
 
     await phone.accept()
-    async with ga.connect("gpt-realtime-2.1", conversation=conversation) as service:
-        await service.send({"type": "session.update", "session": SESSION})
-        listening = asyncio.create_task(from_phone())
-        try:
-            async for event in service:
-                if event.type == "response.output_audio.delta" and event.item_id != interrupted:
-                    audio = base64.b64decode(event.delta)
-                    playback.add(event.item_id, audio)
-                    await to_phone("media", media={"payload": event.delta})
-                    await to_phone("mark", mark={"name": f"{event.item_id} {len(audio)}"})
-                elif event.type == "input_audio_buffer.speech_started" and playback:
-                    playback.clear()
-                    interrupted = playback.item_id or ""
-                    await to_phone("clear")
-                    if truncate := conversation.heard(interrupted, playback.milliseconds):
-                        await service.send(truncate)
-        finally:
-            listening.cancel()
+    try:
+        async with ga.connect("gpt-realtime-2.1", conversation=conversation) as service:
+            listening = asyncio.create_task(from_phone(service))
+            try:
+                await talk(service)
+            finally:
+                listening.cancel()
+    except RealtimeConnectionError as error:
+        logger.warning("the service ended the call: %s", error)
     if phone.client_state is WebSocketState.CONNECTED:
         await phone.close()
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import wave
 
-from openai_realtime_client import Conversation, ga
+from openai_realtime_client import Conversation, error_details, ga
 
 # Without turn detection the program says when the user has finished, as with a key held down.
 SESSION: ga.RealtimeSessionUpdateParam = {
@@ -38,12 +38,12 @@ def main(question_path: str, answer_path: str) -> None:
         ended = 0  # the answer, and the transcript of the question, in either order
         while ended < 2:
             event = connection.recv()
-            ended += event.type in ENDS
             if event.type == "error":
-                sys.exit(event.error.message)
-    [response] = conversation.responses.values()
-    if response.status != "completed":
-        sys.exit(f"The response is {response.status}.")
+                sys.exit(str(error_details(event)))
+            if event.type == "response.done" and event.response.status != "completed":
+                sys.exit(str(error_details(event)))
+            if event.type in ENDS:
+                ended += 1
     for item in conversation.items:
         is_failed = item.parts[0].transcription_error is not None
         print(f"{item.role}: {'not transcribed' if is_failed else item.transcript}")

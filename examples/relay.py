@@ -77,7 +77,9 @@ def client_secret() -> dict[str, str | int]:
 @app.websocket("/realtime")
 async def relay(browser: WebSocket) -> None:
     """Pass events on until one side ends, and then end the other."""
-    await browser.accept()
+    offered = browser.scope.get("subprotocols", [])
+    # Clients of browsers fail where none of what they offer is selected.
+    await browser.accept("realtime" if "realtime" in offered else None)
     try:
         async with ga.connect("gpt-realtime-2.1") as service:
             await service.send(ga.RealtimeClientEventSessionUpdate(session=SESSION))

@@ -12,7 +12,7 @@ import asyncio
 import sys
 import wave
 
-from openai_realtime_client import Conversation, ga
+from openai_realtime_client import Conversation, error_details, ga
 
 SESSION: ga.RealtimeTranscriptionSessionCreateRequestGAParam = {
     "type": "transcription",
@@ -42,10 +42,8 @@ async def main(path: str) -> None:
             elif event.type == "conversation.item.input_audio_transcription.completed":
                 print(event.transcript)
                 return
-            elif event.type == "conversation.item.input_audio_transcription.failed":
-                sys.exit(event.error.message or "The audio was not transcribed.")
-            elif event.type == "error":
-                sys.exit(event.error.message)
+            elif event.type in ("conversation.item.input_audio_transcription.failed", "error"):
+                sys.exit(str(error_details(event)))
 
 
 if __name__ == "__main__":

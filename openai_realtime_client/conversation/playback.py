@@ -72,16 +72,19 @@ class Playback:
         size = self._format.sample_size
         return any(len(audio) >= size for _, audio in list(self._queue))
 
-    def add(self, item_id: str, audio: bytes) -> None:
+    def add(self, item_id: str, audio: bytes) -> bool:
         """Append audio of an item, unless it was cleared.
 
         Args:
             item_id: The id of the item, such as a delta has it.
             audio: Its bytes, decoded from base64.
+
+        Returns:
+            Whether it was appended, and is to be played.
         """
         with self._lock:
             if not audio or self._is_refused(item_id):
-                return
+                return False
             if self._queue and self._queue[-1][0] != item_id:
                 # Half a sample at the end of an item would shift the samples of the next.
                 last = self._queue[-1][1]
@@ -89,6 +92,7 @@ class Playback:
             if not self._queue or self._queue[-1][0] != item_id:
                 self._queue.append((item_id, bytearray()))
             self._queue[-1][1].extend(audio)
+        return True
 
     def take(self, size: int, item_id: str | None = None) -> bytes:
         """Remove and return the next audio, in whole samples.

@@ -6,8 +6,10 @@ import base64
 import hmac
 import json
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 
+import pytest
 import urllib3
 from websockets.sync.client import ClientConnection
 
@@ -25,8 +27,8 @@ from example_programs import (
     types,
     wires,
 )
-from openai_realtime_client import ApiClient, Configuration, ga
-from openai_realtime_client.testing import ReplayServer
+from openai_realtime_client import ApiClient, Configuration, NotFoundError, ga
+from openai_realtime_client.testing import Answer, Faults, ReplayServer
 from openai_realtime_client.testing.recording import RecordedEvent
 
 # phone.py
@@ -130,6 +132,41 @@ def test_the_session_ends_when_the_caller_hangs_up(server: ReplayServer) -> None
         assert eventually(lambda: server.sessions[0].close_code) == 1000
 
 
+@pytest.mark.parametrize(
+    ("faults", "said"),
+    [
+        (Faults(cut_after=2), "the connection was lost"),
+        (Faults(close_after=1, close_code=1001), "the session expired"),
+        (Faults(refuse=401), "refused with HTTP 401"),
+    ],
+    ids=["cut", "expired", "refused"],
+)
+def test_phone_is_closed_when_the_service_fails(
+    server: ReplayServer, faults: Faults, said: str
+) -> None:
+    server.faults = faults
+    with relaying(server, "phone") as relay, relay.open("/stream") as phone:
+        assert closed(phone) == 1000
+        assert eventually(lambda: [line for line in relay.log if "ended the call" in line])
+    [line] = [line for line in relay.log if "ended the call" in line]
+    assert said in line
+
+
+def test_failed_answer_is_logged_and_the_call_goes_on() -> None:
+    error = {"type": "t", "code": "insufficient_quota", "message": "No more."}
+    with (
+        ReplayServer(api_key=KEY, answers=lambda items: Answer(error=error)) as server,
+        relaying(server, "phone") as relay,
+        relay.open("/stream") as phone,
+    ):
+        phone.send(json.dumps({"event": "start", "streamSid": "MZ1"}))
+        speak(phone, LOUD, 25)
+        speak(phone, SILENT, 50)
+        assert eventually(lambda: any("insufficient_quota" in line for line in relay.log))
+        phone.send(json.dumps({"event": "stop"}))
+        assert closed(phone) == 1000
+
+
 # sip.py
 
 
@@ -137,14 +174,22 @@ SECRET = base64.b64encode(b"the secret of the webhook").decode()
 
 
 def call_webhook(
-    relay: Relay, event: Event, *, secret: str = SECRET, age: int = 0, signature: str | None = None
+    relay: Relay,
+    event: Event,
+    *,
+    webhook_id: str = "wh_1",
+    secret: str = SECRET,
+    age: int = 0,
+    signature: str | None = None,
 ) -> int:
     """Send a signed event as the service does; gives the status of the answer."""
     body, sent = json.dumps(event).encode(), str(int(time.time()) - age)
-    digest = hmac.digest(base64.b64decode(secret), f"wh_1.{sent}.".encode() + body, "sha256")
+    digest = hmac.digest(
+        base64.b64decode(secret), f"{webhook_id}.{sent}.".encode() + body, "sha256"
+    )
     signed = f"v1,{base64.b64encode(digest).decode()}"
     headers = {
-        "webhook-id": "wh_1",
+        "webhook-id": webhook_id,
         "webhook-timestamp": sent,
         "webhook-signature": f"v1,b3RoZXI= {signed}" if signature is None else signature,
     }
@@ -168,11 +213,66 @@ def test_a_call_is_accepted_and_logged() -> None:
             [session] = server.sessions
             assert session.request_path.endswith(f"/realtime?call_id={call_id}")
             assert types(session.received) == ["response.create"]
+            # Delivered again, as when the response was lost.
+            assert call_webhook(relay, incoming(call_id)) == 200
             # A call that is gone is no reason to end.
-            assert call_webhook(relay, incoming("rtc_none")) == 200
+            assert call_webhook(relay, incoming("rtc_none"), webhook_id="wh_2") == 200
             assert eventually(lambda: any("rtc_none ended" in line for line in relay.log))
+            assert not any(f"{call_id} ended" in line for line in relay.log)
+            assert len(server.sessions) == 1
             stack.close()  # The service hangs up.
     check(server)
+
+
+@pytest.fixture
+def call_id(server: ReplayServer) -> str:
+    with ApiClient(Configuration(host=server.url, access_token=KEY)) as client:
+        return ga.RealtimeApi(client).create_realtime_call("v=0").id
+
+
+@pytest.fixture
+def sip(server: ReplayServer) -> Iterator[Relay]:
+    with relaying(server, "sip", OPENAI_WEBHOOK_SECRET=f"whsec_{SECRET}") as relay:
+        yield relay
+
+
+def test_program_ends_at_once_while_a_call_is_held(
+    server: ReplayServer, sip: Relay, call_id: str
+) -> None:
+    assert call_webhook(sip, incoming(call_id)) == 200
+    assert eventually(lambda: any("assistant: " in line for line in sip.log))
+    started = time.monotonic()
+    sip.stop()
+    assert time.monotonic() - started < 3
+
+
+def test_call_whose_session_is_not_there_yet_is_tried_again(
+    server: ReplayServer, sip: Relay, call_id: str
+) -> None:
+    server.faults = Faults(refuse=404)
+    assert call_webhook(sip, incoming(call_id)) == 200
+    time.sleep(0.5)
+    assert server.sessions == []
+    server.faults = Faults()
+    assert eventually(lambda: any("assistant: " in line for line in sip.log))
+
+
+def test_caller_is_not_left_alone(server: ReplayServer, sip: Relay, call_id: str) -> None:
+    server.faults = Faults(refuse=403)
+    assert call_webhook(sip, incoming(call_id)) == 200
+    assert eventually(lambda: any(f"{call_id} ended" in line for line in sip.log))
+    with ApiClient(Configuration(host=server.url, access_token=KEY)) as client:
+        api = ga.RealtimeApi(client)
+        # It was hung up.
+        assert eventually(lambda: is_gone(api, call_id))
+
+
+def is_gone(api: ga.RealtimeApi, call_id: str) -> bool:
+    try:
+        api.refer_realtime_call(call_id, {"target_uri": "tel:+1"})
+    except NotFoundError:
+        return True
+    return False
 
 
 def test_a_webhook_without_a_good_signature_is_refused(server: ReplayServer) -> None:

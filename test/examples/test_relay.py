@@ -84,6 +84,14 @@ def test_the_relay_passes_on_both_ways_at_once(relay: Relay) -> None:
     assert done["response"]["status"] == "cancelled"
 
 
+def test_relay_selects_the_subprotocol_of_browsers(relay: Relay) -> None:
+    offered = ["realtime", "openai-insecure-api-key.ek_test"]
+    with relay.open(subprotocols=offered) as browser:
+        assert browser.subprotocol == "realtime"
+    with relay.open() as browser:
+        assert browser.subprotocol is None
+
+
 def test_each_browser_has_a_session_of_its_own(relay: Relay) -> None:
     with relay.open() as one, relay.open() as other:
         send(one, *say("One."))

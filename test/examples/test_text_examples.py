@@ -24,7 +24,7 @@ from example_programs import (
     types,
     wires,
 )
-from openai_realtime_client.testing import McpTool, ReplayServer
+from openai_realtime_client.testing import Answer, McpTool, ReplayServer
 
 # function_calling.py
 
@@ -103,7 +103,7 @@ def test_function_calling_reports_what_went_wrong(server: ReplayServer) -> None:
     with scripted(recorded(server, {"response.created": lambda _: error})) as other:
         assert failure(other, "function_calling.py", "Hello.") == "Not now."
     with scripted(recorded(server, {"response.done": failed_response})) as other:
-        assert failure(other, "function_calling.py", "Hello.") == "The response is failed."
+        assert failure(other, "function_calling.py", "Hello.") == "the response is failed"
 
 
 # out_of_band.py
@@ -188,6 +188,29 @@ def test_azure_without_a_token_connects_to_nothing(server: ReplayServer, tmp_pat
     assert done.returncode == 1
     assert "Please run az login." in done.stderr
     assert server.sessions == []
+
+
+FAILURE = {"type": "t", "code": "insufficient_quota", "message": "The quota is used up."}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("azure_text.py", ["Hi."]),
+        ("barge_in.py", ["Tell me a story.", "Stop."]),
+        ("function_calling.py", ["Hi."]),
+        ("mcp_approval.py", ["https://example.com/mcp", "Hi."]),
+        ("out_of_band.py", ["Hi."]),
+    ],
+)
+def test_failed_response_ends_the_program_with_its_reason(name: str, arguments: list[str]) -> None:
+    tools = {"tools": [McpTool("news", "Nothing is new.")]}
+    with ReplayServer(
+        api_key=KEY, answers=lambda items: Answer(error=FAILURE), mcp=tools
+    ) as server:
+        more = azure(server, AZURE_OPENAI_API_KEY=KEY) if name == "azure_text.py" else {}
+        said = failure(server, name, *arguments, **more)
+    assert said == "The quota is used up. (insufficient_quota)"
 
 
 # without_key.py

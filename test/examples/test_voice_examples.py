@@ -98,7 +98,7 @@ def test_push_to_talk_reports_what_went_wrong(
     del server.sessions[0]
     with scripted(recorded(server, {"response.done": failed_response})) as other:
         said = failure(other, "push_to_talk.py", question, tmp_path / "answer.wav")
-    assert said == "The response is failed."
+    assert said == "the response is failed"
 
 
 @pytest.mark.parametrize("name", ["push_to_talk.py", "transcription.py"])
