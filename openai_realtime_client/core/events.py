@@ -211,13 +211,24 @@ def _put_back(event: Any, mismatch: Mismatch) -> None:
     *parents, last = mismatch.path
     node = event
     for part in parents:
-        node = _children(node, part)[part]
+        name = _field_name(node, part)
+        node = _children(node, name)[name]
+    last = _field_name(node, last)
     if not mismatch.is_missing:
         _children(node, last)[last] = mismatch.value
     elif isinstance(node, RealtimeModel):
         node.__pydantic_fields_set__.discard(str(last))
     else:
         node.pop(last, None)
+
+
+def _field_name(node: Any, key: str | int) -> str | int:
+    """Return what a model calls the field of a key in JSON: `from_` for `from`."""
+    if isinstance(node, RealtimeModel):
+        for name, field in type(node).model_fields.items():
+            if field.alias == key:
+                return name
+    return key
 
 
 def _children(node: Any, key: str | int) -> Any:

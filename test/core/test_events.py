@@ -8,8 +8,10 @@ from types import MappingProxyType
 from typing import Any, get_args
 
 import pytest
+from pydantic import Field
 
 from openai_realtime_client import RealtimeModel, ga
+from openai_realtime_client.core.events import put_back, validate_leniently
 from openai_realtime_client.v1 import (
     InvalidEventError,
     RealtimeClientEvent,
@@ -81,3 +83,15 @@ def test_a_dictionary_that_is_no_event_is_refused(wrong: dict[str, Any], problem
     with pytest.raises(InvalidEventError) as caught:
         ga.parse_server_event(wrong)
     assert str(caught.value) == problem
+
+
+class Told(RealtimeModel):
+    from_: str = Field(alias="from")
+
+
+@pytest.mark.parametrize("wire", [{"from": 3}, {}], ids=["wrong_value", "missing"])
+def test_value_returns_to_a_field_with_an_alias(wire: dict[str, Any]) -> None:
+    event, mismatches = validate_leniently(Told.model_validate, dict(wire), in_union=False)
+    put_back(event, mismatches)
+    assert event.to_dict() == wire
+    assert event.from_ == wire.get("from")

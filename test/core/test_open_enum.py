@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 import spec
 from openai_realtime_client import OpenEnum
 from openai_realtime_client.v1 import RealtimeResponse
-from protocols import PROTOCOLS, Protocol
+from protocols import PROTOCOLS, REALTIME, Protocol
 
 StatusEnum = RealtimeResponse.StatusEnum
 BRAND_NEW = StatusEnum("brand_new")
@@ -135,7 +135,7 @@ def test_every_enum_is_found_by_the_name_of_its_field(protocol: Protocol) -> Non
         for field, child in schema.get("properties", {}).items()
         if enum_of(child, protocol)
     ]
-    assert len(fields) > 90
+    assert len(fields) > 90 or protocol not in REALTIME
     for name, field, child in fields:
         enum = "".join(word.capitalize() for word in field.split("_")) + "Enum"
         model = getattr(protocol.module, name)

@@ -21,13 +21,7 @@ Parse = Callable[[str | bytes], Any]
 PARSERS: list[Any] = [
     pytest.param(protocol, union, parser, id=f"{protocol.name}-{parser}")
     for protocol in PROTOCOLS
-    for union, parser in (
-        ("RealtimeServerEvent", "parse_server_event"),
-        ("RealtimeClientEvent", "parse_client_event"),
-        ("RealtimeTranslationServerEvent", "parse_translation_server_event"),
-        ("RealtimeTranslationClientEvent", "parse_translation_client_event"),
-    )
-    if hasattr(protocol.module, parser)
+    for union, parser in protocol.parsers.items()
 ]
 
 DONE: dict[str, Any] = {

@@ -33,6 +33,7 @@ from plain_client import (
     item,
     text,
 )
+from protocols import REALTIME
 
 # What the embedded server cannot show, by clause, or by clause and the event's page.
 NOT_SHOWN: set[str | tuple[str, str]] = {
@@ -397,7 +398,11 @@ class Script:
 
 
 SCRIPTS = {"v1": Script("v1"), "ga": Script("ga")}
-EVENT_PAGES = [each for each in PAGES if "\n- **Event**: " in each.text and each.path.stem != "all"]
+EVENT_PAGES = [
+    page
+    for page in PAGES
+    if "\n- **Event**: " in page.text and page.path.parent.name in {each.name for each in REALTIME}
+]
 # What a program does, and a session does not show.
 ADVICE = {
     "nothing",

@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 import pytest
 
 from docs import DOCS, PAGES, Page, found_in, page_at
-from protocols import PROTOCOLS, ROOT, Protocol
+from protocols import PROTOCOLS, REALTIME, ROOT, Protocol
 from spec import load
 
 each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda each: each.name)
@@ -229,7 +229,8 @@ def test_the_tree_of_a_session_leads_to_every_field() -> None:
 def test_each_reason_of_the_overlay_stands_where_it_applies(protocol: Protocol) -> None:
     pages = [page(protocol, name) for name in protocol.public()]
     text = "\n".join(without_links(each.text) for each in pages)
-    actions: list[dict[str, Any]] = load(ROOT / f"openapi/overlays/{protocol.name}.yaml")["actions"]
+    overlay = ROOT / f"openapi/overlays/{protocol.name}.yaml"
+    actions: list[dict[str, Any]] = load(overlay)["actions"] if overlay.exists() else []
     reasons = [" ".join(each["description"].split()).rstrip(".") for each in actions]
     about_schemas = [
         reason
@@ -278,20 +279,24 @@ def test_the_wire_of_a_request_stands_at_its_method() -> None:
 
 @each_protocol
 def test_every_class_says_which_protocols_have_it(protocol: Protocol) -> None:
-    [other] = [each for each in PROTOCOLS if each is not protocol]
-    both = {*protocol.public()} & {*other.public()}
+    others = [other for other in PROTOCOLS if other is not protocol]
     titles = {"v1": "v1", "ga": "GA"}
+    title = titles.get(protocol.name, protocol.name)
     for name in protocol.public():
         [line] = re.findall(r"^- \*\*Available\*\*: (.+)$", page(protocol, name).text, re.MULTILINE)
-        assert line.startswith(f"in {titles[protocol.name]} " + ("and" if name in both else "only"))
-        assert (f"[{titles[other.name]}](../{other.name}/{name}.md)" in line) == (name in both)
+        alike = [other for other in others if name in other.public()]
+        assert line.startswith(f"in {title} " + ("and" if alike else "only"))
+        assert re.findall(r"\]\(\.\./(\w+)/", line.partition(", over")[0]) == [
+            other.name for other in alike
+        ]
         fields = protocol.schemas[name].get("properties", {})
         rows = field_rows(protocol, name) if fields else []
         notes = {bare(row[0]): row[3] for row in rows}
         for field in fields:
-            is_alone = name in both and field not in other.schemas[name].get("properties", {})
+            elsewhere = [other.schemas[name].get("properties", {}) for other in alike]
+            is_alone = bool(alike) and not any(field in fields for fields in elsewhere)
             note = notes.get(field) or notes[f"{field}_"]
-            assert (f"[{titles[protocol.name]} only]" in note) == is_alone
+            assert (f"[{title} only]" in note) == is_alone
 
 
 @each_protocol
@@ -350,7 +355,11 @@ def test_members_of_a_union_have_their_type_first() -> None:
 
 # What each event says of itself
 
-EVENT_PAGES = [each for each in PAGES if "\n- **Event**: " in each.text and each.path.stem != "all"]
+EVENT_PAGES = [
+    page
+    for page in PAGES
+    if "\n- **Event**: " in page.text and page.path.parent.name in {each.name for each in REALTIME}
+]
 
 
 @pytest.mark.parametrize("page", EVENT_PAGES, ids=lambda page: page.name)
@@ -396,7 +405,7 @@ def listed(text: str) -> dict[str, set[str]]:
 def test_llms_txt_and_the_front_page_lead_to_all_guides_and_references() -> None:
     guides = {f"guides/{guide.name}" for guide in (DOCS / "guides").glob("*.md")}
     names = ("README.md", "index.md")
-    references = {f"{each.name}/{name}" for each in PROTOCOLS for name in names}
+    references = {f"{each.name}/{name}" for each in REALTIME for name in names}
     text = (DOCS / "llms.txt").read_text("utf-8")
     found = set(re.findall(r"\]\(([^)]+)\)", text))
     assert found == guides | references | {"../README.md", "README.md"}

@@ -14,9 +14,9 @@ import annotate
 import constructs
 import simplify
 import spec
+from protocols import PROTOCOLS, ROOT
 
-ROOT = Path(__file__).parents[2]
-FRAGMENTS = sorted((ROOT / "openapi").glob("*.yaml"))
+FRAGMENTS = [ROOT / f"openapi/{protocol.name}.yaml" for protocol in PROTOCOLS]
 OVERLAYS = sorted((ROOT / "openapi/overlays").glob("*.yaml"))
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
 MOST_WORDS_IN_SUMMARY = 8

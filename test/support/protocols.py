@@ -13,6 +13,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
+import names
 import simplify
 import spec
 from drawing import Drawing
@@ -62,6 +63,11 @@ class Protocol:
     def module(self) -> ModuleType:
         return importlib.import_module(self.package)
 
+    @cached_property
+    def parsers(self) -> dict[str, str]:
+        """The function of each union of events."""
+        return {union: names.parser_name(union) for union in spec.event_unions(self.schemas)}
+
     def public(self) -> Iterator[str]:
         """The schemas that have a class or union in the package."""
         yield from spec.public_schemas({"components": {"schemas": self.schemas}})
@@ -72,8 +78,12 @@ class Protocol:
         return (drawing.instance(name) for _ in range(count))
 
 
+# All that there are: a test over these holds for a protocol that is one more file in openapi/.
 PROTOCOLS = [
     Protocol(fragment.stem, f"openai_realtime_client.{fragment.stem}")
     for fragment in sorted((ROOT / "openapi").glob("*.yaml"))
+    if "." not in fragment.stem
 ]
+# Those of the Realtime API, whose facts, pages and server are known by name.
+REALTIME = [protocol for protocol in PROTOCOLS if protocol.name in ("v1", "ga")]
 V1, GA = (next(each for each in PROTOCOLS if each.name == name) for name in ("v1", "ga"))
