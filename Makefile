@@ -24,8 +24,8 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
-generate: $(INSTALLED) ## make v1/ and ga/, in the package and in docs/, from openapi/
-	@$(BIN)/python openapi/generate.py
+generate: $(INSTALLED) ## make v1/ and ga/, in the package and in docs/, from openapi/; DRAFT=1 ALL=1
+	@$(BIN)/python openapi/generate.py $(if $(DRAFT),--draft) $(if $(ALL),--all)
 
 upstream: $(INSTALLED) ## compare with what is published; SPEC=file.yaml BASE=old.yaml FORMAT=markdown APPLY=1
 	@$(BIN)/python openapi/upstream.py $(if $(FRAGMENT),--fragment $(FRAGMENT)) \

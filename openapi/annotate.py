@@ -12,11 +12,9 @@ import operations
 from docstrings import docstring, method_docstring
 from examples import Examples, literal
 from params import Params
-from python_types import PYTHON_TYPES, type_name
-from simplify import simplified
+from python_types import type_name
 from spec import (
     REFERENCE,
-    SpecError,
     component,
     event_unions,
     members,
@@ -37,20 +35,25 @@ BOUNDS = {
     "minItems": "fewest",
     "maxItems": "most",
     "pattern": "matches",
+    "x-more-than": "more than",
+    "x-less-than": "less than",
+    "multipleOf": "multiple of",
+    "minProperties": "fewest",
+    "maxProperties": "most",
 }
+FLAGS = {"readOnly": "read-only", "writeOnly": "write-only", "uniqueItems": "no repeats"}
 
 
 def annotated(
     document: dict[str, Any], package: str, recorded: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return a simplified document with the `x-` extensions that the templates use.
+    """Return a prepared document with the `x-` extensions that the templates use.
 
     Args:
-        document: A fragment with its overlay.
+        document: A fragment with its overlay, prepared; it is changed.
         package: What the examples import from.
         recorded: Events as servers send them, by class, for the examples.
     """
-    document = simplified(document)
     schemas = document["components"]["schemas"]
     document["x-has-webhooks"] = bool(document.pop("webhooks", {}))
     for _place, schema in list(schemas_in(document)):
@@ -199,7 +202,8 @@ def _field(schema: dict[str, Any], schemas: dict[str, Any], *, is_required: bool
 def _annotate_enums(schema: dict[str, Any], schemas: dict[str, Any]) -> None:
     """Let a model take strings for its enums, and have each of these as `FieldEnum`."""
     fields = schema.get("properties", {})
-    aliases = []
+    nested = {child["x-enum-name"] for child in fields.values() if "x-enum-name" in child}
+    aliases: list[dict[str, str]] = []
     for field, child in fields.items():
         owner, enum = _enum_in(child, "", schemas)
         if not enum or "x-constant" in child:
@@ -207,7 +211,8 @@ def _annotate_enums(schema: dict[str, Any], schemas: dict[str, Any]) -> None:
         enum_class = f"{owner}Enum" if members(schemas.get(owner, {})) else owner
         alias = names.enum_name(field)
         # A module of a recursion may not have what it imports yet.
-        if owner and not schema["x-cyclic"] and alias != enum_class:
+        taken = {*schemas, *nested, *(other["name"] for other in aliases)}
+        if owner and not schema["x-cyclic"] and alias not in taken:
             module = names.module_name(owner)
             aliases.append({"name": alias, "module": module, "enum": enum_class})
         if {"type": "string"} not in members(schemas.get(owner, {})):
@@ -252,7 +257,7 @@ def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[st
     if schema.get("nullable"):
         yield "nullable"
     if "x-known" in schema:
-        yield f"known: {', '.join(f'`{value}`' for value in schema['x-known'])}"
+        yield f"known: {', '.join(f'`{json.dumps(value)}`' for value in schema['x-known'])}"
     if "x-constant" in schema:
         yield f"always `{schema['enum'][0]}`"
     elif schema.get("default") is not None:
@@ -260,6 +265,9 @@ def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[st
     for key, word in BOUNDS.items():
         if key in schema:
             yield f"{word} `{schema[key]}`"
+    for key, word in FLAGS.items():
+        if schema.get(key):
+            yield word
     if schema.get("deprecated"):
         yield "deprecated"
     if "x-alias" in schema:
@@ -287,6 +295,13 @@ def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) 
             pairs = [f"{literal(value)}: {model}" for value, model in targets.items()]
             arguments += f", {{{', '.join(pairs)}}}"
         schema["x-annotation"] = f"Discriminator({arguments})"
+    elif "x-untagged" in schema:
+        schema["x-annotation"] = "BestFit()"
+        for member in described:
+            required = schemas.get(member.get("ref", ""), {}).get("required", [])
+            if required:
+                fields = " and ".join(f"`{field}`" for field in required)
+                member["when"] = f"an object with {fields}"
     elif enums and "str" in kinds:
         # Any string is a value of an open enum; "str" is there for type checkers.
         schema["x-annotation"] = enums[0]
@@ -310,7 +325,7 @@ def _constants(schema: dict[str, Any], field: str, schemas: dict[str, Any]) -> d
 def _member(union: str, schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
     model = component(schema)
     if model:
-        is_object = "properties" in schemas[model] or "discriminator" in schemas[model]
+        is_object = bool({"properties", "discriminator", "x-untagged"} & schemas[model].keys())
         return {"type": model, "ref": model, "when": "an object" if is_object else "a string"}
     if "enum" in schema:
         enum = {"name": f"{union}Enum", "values": _named_values(schema)}
@@ -318,12 +333,9 @@ def _member(union: str, schema: dict[str, Any], schemas: dict[str, Any]) -> dict
     if "items" in schema:
         item = _member(union, schema["items"], schemas)
         return {**item, "type": f"list[{item['type']}]", "when": "an array"}
-    kind = schema.get("type", "")
-    if kind not in PYTHON_TYPES:
-        raise SpecError(
-            f"components.schemas.{union}: a member is neither a reference nor of one type; "
-            "make it a component"
-        )
+    if "type" not in schema:
+        return {"type": "Any", "when": "any JSON"}
+    kind = schema["type"]
     article = "an" if kind[0] in "io" else "a"
     return {"type": type_name(schema, schemas), "when": f"{article} {kind}"}
 
@@ -361,7 +373,8 @@ def _uses(schema: dict[str, Any], schemas: dict[str, Any], public: dict[str, Any
 def _annotate_events(schemas: dict[str, Any]) -> None:
     directions = event_unions(schemas)
     for name, schema in schemas.items():
-        if "discriminator" in schema:
+        has_map = any(member.get("type") == "object" for member in members(schema))
+        if "discriminator" in schema or ("x-untagged" in schema and not has_map):
             schema["x-unknown"] = "UnknownEvent" if name in directions else "UnknownModel"
     for name, direction in directions.items():
         union = schemas[name]

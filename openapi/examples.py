@@ -167,13 +167,13 @@ class Examples:
         output = f"{value}\nFalse"
         return f"{_block('python', program)}\n\nIt prints:\n\n{_block('text', output)}"
 
-    def _union(self, name: str) -> str:
+    def _union(self, name: str) -> str | None:
         """A field of the union's type, as a dictionary that is parsed."""
         kind, value = self._member(self.schemas[name])
         owners = self._owners(name)
         if not owners:
             # What a request or another union takes: a member, as it is sent.
-            return self._construct(kind)
+            return self._construct(kind) if kind in self.schemas else None
         owner, field, is_list = min(owners, key=lambda each: len(str(self._value(each[0]))))
         fields = self._value(owner) if self.schemas[owner].get("required") else {}
         whole = {**fields, field: [value] if is_list else value}
@@ -194,8 +194,11 @@ class Examples:
                 return name, Instance(self.schemas).value(name) if is_sent else self._value(name)
             if "ref" in member and "x-members" in self.schemas[member["ref"]]:
                 return self._member(self.schemas[member["ref"]])
-        enum = next(member["enum"] for member in schema["x-members"] if "enum" in member)
-        return enum["name"], Instance(self.schemas).json(schema, "")
+        value = Instance(self.schemas).json(schema, "text")
+        enums = [member["enum"] for member in schema["x-members"] if "enum" in member]
+        if enums and isinstance(value, str):
+            return enums[0]["name"], value
+        return type(value).__name__, value
 
     def _owners(self, name: str) -> list[tuple[str, str, bool]]:
         """The classes with a field of a type, that field, and whether it is a list."""
@@ -283,27 +286,35 @@ class Instance:
     def __init__(self, schemas: dict[str, Any]) -> None:
         self.schemas = schemas
         self.imports: set[str] = set()
+        # The classes being built, from the outermost: a recursion ends at them.
+        self._open: list[str] = []
 
     def construct(self, name: str) -> str:
         """A call of the class, without the constants, which it adds itself."""
         self.imports.add(name)
+        self._open.append(name)
         arguments = [
             f"{child['x-name']}={self.expression(child, field)}"
             for field, child in self._fields(name)
             if "x-constant" not in child
         ]
+        self._open.pop()
         return f"{name}({', '.join(arguments)})"
 
     def value(self, name: str) -> dict[str, Any]:
         """The JSON object that `construct` gives."""
-        return {field: self.json(child, field) for field, child in self._fields(name)}
+        self._open.append(name)
+        value = {field: self.json(child, field) for field, child in self._fields(name)}
+        self._open.pop()
+        return value
 
     def expression(self, schema: dict[str, Any], field: str) -> str:
         schema, name = self._target(schema)
         if name and "properties" in schema:
             return self.construct(name)
         if "items" in schema:
-            return f"[{self.expression(schema['items'], field)}]"
+            items = schema["items"]
+            return "[]" if self._is_open(items) else f"[{self.expression(items, field)}]"
         return literal(self.json(schema, field))
 
     def json(self, schema: dict[str, Any], field: str) -> Any:
@@ -313,7 +324,8 @@ class Instance:
         if "enum" in schema:
             return schema.get("example", _first_value(schema))
         if "items" in schema:
-            return [self.json(schema["items"], field)]
+            items = schema["items"]
+            return [] if self._is_open(items) else [self.json(items, field)]
         return _sample(schema, field)
 
     def _fields(self, name: str) -> list[tuple[str, Any]]:
@@ -332,8 +344,15 @@ class Instance:
             if len(chosen) < MOST_FIELDS and "$ref" not in str(child) and field != "event_id":
                 chosen.add(field)
         # An object that only has objects shows the first.
-        chosen = chosen or {next(iter(properties))}
+        first = next(iter(properties))
+        if not chosen and not self._is_open(properties[first]):
+            chosen.add(first)
         return [(field, child) for field, child in properties.items() if field in chosen]
+
+    def _is_open(self, schema: dict[str, Any]) -> bool:
+        """Whether a value would contain the object that is being built."""
+        _schema, name = self._target(schema)
+        return name in self._open
 
     def _target(self, schema: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
         """Follow references, and take the first member of a union."""
@@ -346,7 +365,8 @@ class Instance:
                 schema = schema["allOf"][0]
             elif schema.get("oneOf") or schema.get("anyOf"):
                 members = schema.get("oneOf") or schema["anyOf"]
-                schema, name = next((m for m in members if "enum" in m), members[0]), None
+                closed = [m for m in members if component(m) not in self._open] or members
+                schema, name = next((m for m in closed if "enum" in m), closed[0]), None
             else:
                 return schema, name
 

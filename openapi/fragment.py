@@ -50,7 +50,7 @@ def main() -> int:
 
 def read_published(path: Path) -> dict[str, Any]:
     """Read an OpenAPI 3 document, whose `paths` and `components.schemas` may be missing."""
-    document = spec.load(path)
+    document = spec.load(path, is_published=True)
     if not str(document.get("openapi", "")).startswith("3."):
         raise spec.SpecError(f"{path}: not an OpenAPI 3 document")
     components = document.get("components") or {}

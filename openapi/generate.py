@@ -16,7 +16,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,9 @@ import constructs
 import indexes
 import pages
 import spec
-from simplify import simplified
+import words
+from components import prepared
+from refusals import Refused
 
 SOURCES = Path("openapi")
 PACKAGE = Path("openai_realtime_client")
@@ -44,6 +46,8 @@ class Protocol:
 
     name: str
     document: dict[str, Any]
+    # Of a draft: the places of the words to be written, by sort.
+    missing: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def fragment(self) -> Path:
@@ -83,21 +87,29 @@ class Changes:
 
 
 def main() -> int:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument(
+    parser = argparse.ArgumentParser(description=__doc__)
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument(
         "--check", action="store_true", help="change nothing; exit 1 if the tree is not up to date"
     )
-    check = arguments.parse_args().check
+    mode.add_argument(
+        "--draft", action="store_true", help="accept missing descriptions, and list them"
+    )
+    parser.add_argument("--all", action="store_true", help="list everything that is refused")
+    arguments = parser.parse_args()
     try:
-        protocols = build()
+        protocols = build(is_draft=arguments.draft)
         changes = differences(protocols)
-        if check:
+        if arguments.check:
             return report_check(changes)
         apply(changes)
         report(changes, protocols)
         return 0
     except (spec.SpecError, GenerationError) as error:
-        for line in str(error).splitlines():
+        lines = str(error).splitlines()
+        if isinstance(error, Refused):
+            lines = list(error.lines(is_full=arguments.all))
+        for line in lines:
             print(line if line.startswith("  ") else f"error: {line}", file=sys.stderr)
         print("Nothing was changed.", file=sys.stderr)
         return 1
@@ -106,11 +118,11 @@ def main() -> int:
 # Building
 
 
-def build() -> list[Protocol]:
+def build(*, is_draft: bool = False) -> list[Protocol]:
     """Make the generated files in `build/tree`, ready to be copied."""
     shutil.rmtree(BUILD, ignore_errors=True)
     TREE.mkdir(parents=True)
-    protocols = [read(fragment) for fragment in sorted(SOURCES.glob("*.yaml"))]
+    protocols = [read(fragment, is_draft) for fragment in spec.fragments(SOURCES)]
     pages.describe({protocol.name: protocol.document for protocol in protocols})
     step(f"generating {', '.join(str(protocol.package) for protocol in protocols)}")
     # One process for all, because starting Java takes most of the time.
@@ -126,21 +138,29 @@ def build() -> list[Protocol]:
     return protocols
 
 
-def read(fragment: Path) -> Protocol:
-    """Read a fragment with its overlay."""
+def read(fragment: Path, is_draft: bool = False) -> Protocol:
+    """Read a fragment with its overlay, and check both.
+
+    A draft may lack words: names stand for them, and `Protocol.missing` lists them.
+    """
     overlay = SOURCES / "overlays" / fragment.name
     name = fragment.stem
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise spec.SpecError(f"{fragment}: a protocol's name is a Python module's, such as ga")
     step(f"reading {fragment}" + (f" and {overlay}" if overlay.exists() else ""))
     module = ".".join((PACKAGE / name).parts)
-    document = spec.merged(fragment, overlay)
+    document = spec.merged(fragment, overlay, is_draft=is_draft)
     try:
-        constructs.check(simplified(document))
-        return Protocol(name, annotate.annotated(document, module, recorded_events(name)))
-    except spec.SpecError as error:
-        lines = [f"{fragment}: {line}" for line in str(error).splitlines()]
-        raise spec.SpecError("\n".join(lines)) from None
+        missing = {}
+        if is_draft:
+            missing["values that do not fit, left out"] = spec.leave_out_wrong_values(document)
+        document = prepared(document)
+        if is_draft:
+            missing |= words.fill(document)
+        constructs.check(document, is_draft=is_draft)
+    except Refused as error:
+        raise Refused(error.problems, fragment) from None
+    return Protocol(name, annotate.annotated(document, module, recorded_events(name)), missing)
 
 
 def recorded_events(name: str) -> dict[str, Any]:
@@ -352,6 +372,18 @@ def report(changes: Changes, protocols: list[Protocol]) -> None:
         f"{len(changes.added)} files added, {len(changes.changed)} changed, "
         f"{len(changes.removed)} removed"
     )
+    for protocol in protocols:
+        report_missing(protocol)
+
+
+def report_missing(protocol: Protocol) -> None:
+    """List the words that a draft lacks, by sort."""
+    for sort, places in protocol.missing.items():
+        if not places:
+            continue
+        print(f"{protocol.fragment}: {len(places)} to be written, {sort}:")
+        for place in places:
+            print(f"  {place}")
 
 
 def report_check(changes: Changes) -> int:

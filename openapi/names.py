@@ -26,8 +26,8 @@ RESERVED_FIELDS = {
 # What the modules of models and APIs import.
 MODULE_NAMES = {
     *("Annotated", "Any", "Final", "Literal", "Mapping", "Sequence", "TypeAlias", "TYPE_CHECKING"),
-    *("AsyncApi", "Constant", "Discriminator", "Field", "File", "FunctionTool", "Lossless"),
-    *("None", "True", "False"),
+    *("AsyncApi", "BestFit", "Constant", "Discriminator", "Field", "File", "FunctionTool"),
+    *("Lossless", "None", "True", "False"),
 }
 
 

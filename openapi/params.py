@@ -95,14 +95,19 @@ class Params:
         if name:
             return self._type(self.schemas[name], name)
         if "items" in schema:
-            item = self._type(schema["items"], owner)
+            item = self._held(schema["items"], owner)
             # A `str` is a sequence of strings, too.
-            return f"list[{item}]" if item == "str" else f"Sequence[{item}]"
+            return f"list[{item}]" if item.startswith("str") else f"Sequence[{item}]"
         if "x-enum-varnames" in schema:
             return self._enum(schema, owner)
         if isinstance(schema.get("additionalProperties"), dict):
-            return f"Mapping[str, {self._type(schema['additionalProperties'], owner)}]"
+            return f"Mapping[str, {self._held(schema['additionalProperties'], owner)}]"
         return PYTHON_TYPES.get(schema.get("type", ""), "Any")
+
+    def _held(self, schema: dict[str, Any], owner: str) -> str:
+        """The type of what a list or a map holds, which may be `null`."""
+        held = self._type(schema, owner)
+        return f"{held} | None" if schema.get("nullable") else held
 
     def _enum(self, schema: dict[str, Any], owner: str) -> str:
         values = f"Literal[{', '.join(map(literal, schema['enum']))}]"

@@ -26,12 +26,18 @@ def type_name(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
     if name:
         return name if is_class(schemas[name]) else type_name(schemas[name], schemas)
     if "items" in schema:
-        return f"list[{type_name(schema['items'], schemas)}]"
+        return f"list[{_held_type(schema['items'], schemas)}]"
     if "x-enum-name" in schema:
         return str(schema["x-enum-name"])
     values = schema.get("additionalProperties")
     if isinstance(values, dict) and values:
-        return f"dict[str, {type_name(values, schemas)}]"
+        return f"dict[str, {_held_type(values, schemas)}]"
     if schema.get("type") == "object" or values:
         return "dict[str, Any]"
     return PYTHON_TYPES.get(schema.get("type", ""), "Any")
+
+
+def _held_type(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
+    """Return the type of what a list or a map holds, which may be `null`."""
+    name = type_name(schema, schemas)
+    return f"{name} | None" if schema.get("nullable") and name != "Any" else name

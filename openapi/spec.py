@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
@@ -12,16 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from jsonpath_ng.ext import parse as parse_jsonpath
-from jsonschema import Draft202012Validator, ValidationError
+from jsonschema import Draft202012Validator
 from oas_patch.overlay import apply_overlay
 from oas_patch.validator import load_schema
 from openapi_schema_validator import OAS30Validator, OAS31Validator
-from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.reader import ReaderError
 
 from provenance import Provenance
+from refusals import Problem, Refused, SpecError, dotted, reasons, schema_problems
 
 # Keywords below which the keys are names, and those below which everything is data.
 NAMES = {
@@ -33,28 +34,42 @@ METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
 REFERENCE = "#/components/schemas/"
 
 
-class SpecError(Exception):
-    """An input of the generation is wrong. The message names the file and the place."""
+def fragments(folder: Path = Path("openapi")) -> list[Path]:
+    """Return the fragments in a folder; the schema of the dialect is none."""
+    return [
+        path for path in sorted(folder.glob("*.yaml")) if not path.name.endswith(".schema.yaml")
+    ]
 
 
-def merged(fragment: Path, overlay: Path, *, checked: bool = True) -> dict[str, Any]:
-    """The OpenAPI document of a protocol: `fragment` with `overlay` applied, both checked."""
+def merged(
+    fragment: Path, overlay: Path, *, checked: bool = True, is_draft: bool = False
+) -> dict[str, Any]:
+    """Return the document of a protocol: `fragment` with `overlay` applied, both checked.
+
+    A draft may have wrong values for `default` and `example`: they are left out.
+    """
     document = load(fragment)
-    last = fragment
+    if not overlay.exists():
+        _refuse(problems(document, is_draft=is_draft) if checked else (), fragment)
+        return document
     try:
-        if overlay.exists():
-            last, document = overlay, _overlaid(document, overlay, checked=checked)
-        if checked:
-            _check(document, last)
+        document = _overlaid(document, overlay, checked=checked)
+        _refuse(problems(document, is_draft=is_draft) if checked else (), overlay)
     except SpecError:
-        # What is wrong with the fragment itself comes first; a check takes a second.
-        _check(load(fragment), fragment)
+        # What is wrong with the fragment itself comes first.
+        _refuse(problems(load(fragment), is_draft=is_draft), fragment)
         raise
     return document
 
 
-def load(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file."""
+def _refuse(problems: Iterable[Problem], path: Path) -> None:
+    found = list(problems)
+    if found:
+        raise Refused(found, path)
+
+
+def load(path: Path, *, is_published: bool = False) -> dict[str, Any]:
+    """Return the mapping in a YAML file; what JSON lacks is refused, unless others wrote it."""
     try:
         text = path.read_text("utf-8")
         document = copy.deepcopy(_parsed(text))
@@ -71,6 +86,8 @@ def load(path: Path) -> dict[str, Any]:
         raise SpecError(f"{path}:{line}: not YAML: {error.reason}") from None
     if not isinstance(document, dict):
         raise SpecError(f"{path}: not a mapping")
+    if not is_published:
+        _refuse(_not_json(document, (), set()), path)
     return document
 
 
@@ -79,84 +96,96 @@ def _parsed(text: str) -> Any:
     return YAML(typ="safe").load(text)
 
 
+def _not_json(node: Any, path: tuple[str | int, ...], above: set[int]) -> Iterator[Problem]:
+    """Yield what YAML has and JSON has not: dates, sets, numbers for names, loops."""
+    if id(node) in above:
+        yield Problem(dotted(path), "a YAML alias that contains itself")
+    elif isinstance(node, dict):
+        for key, child in node.items():
+            if isinstance(key, str):
+                yield from _not_json(child, (*path, key), above | {id(node)})
+            else:
+                name = str(key)
+                if key is None or isinstance(key, bool):
+                    name = json.dumps(key)
+                place = dotted(path) or "the document"
+                yield Problem(place, f"the name {name} needs quotes, because it is text")
+    elif isinstance(node, list):
+        for index, child in enumerate(node):
+            yield from _not_json(child, (*path, index), above | {id(node)})
+    elif isinstance(node, float) and not math.isfinite(node):
+        yield Problem(dotted(path), f"{node} is not a number of JSON; text needs quotes")
+    elif node is not None and not isinstance(node, (str, bool, int, float)):
+        kind = type(node).__name__.lower()
+        kind = "date" if "date" in kind or "time" in kind else kind
+        yield Problem(dotted(path), f"a YAML {kind}, which JSON lacks; text needs quotes")
+
+
 # Checking
 
 
-def _check(document: dict[str, Any], path: Path) -> None:
-    """Raise `SpecError` for the first thing wrong with a document; `path` is where it came from."""
-    _check_references(document, path)
-    _check_paths(document, path)
-    is_31 = str(document.get("openapi", "")).startswith("3.1")
-    validator = OpenAPIV31SpecValidator if is_31 else OpenAPIV30SpecValidator
-    for error in validator(document).iter_errors():  # type: ignore[arg-type]
-        # A union of the OpenAPI schema fails as a whole; the deepest reason is what helps.
-        reason = max([error, *error.context], key=lambda each: len(each.absolute_path))
-        message = textwrap.shorten(reason.message, 200)
-        raise SpecError(f"{path}: {_place(reason, document)}: {message}")
-    _check_examples(document, path, OAS31Validator if is_31 else OAS30Validator)
+def problems(document: dict[str, Any], *, is_draft: bool = False) -> list[Problem]:
+    """Return what is wrong with a document before anything is made of it."""
+    found = list(schema_problems(document, "published"))
+    found = found or list(_reference_problems(document))
+    # A value is only compared with a schema whose shape is right.
+    if not found and not is_draft:
+        found = [problem for _schema, _key, problem in _wrong_values(document)]
+    return found
 
 
-def _check_examples(document: dict[str, Any], path: Path, validator: Any) -> None:
-    """The pages show each `example`, so that it has to be a value of its schema."""
-    for place, schema in schemas_in(document):
-        if "example" not in schema:
-            continue
-        example = schema["example"]
-        if "properties" in schema and isinstance(example, dict):
-            for field in example.keys() - schema["properties"].keys():
-                raise SpecError(f"{path}: {place}.example: there is no property {field!r}")
-        whole = {**schema, "components": document["components"]}
-        for error in validator(whole).iter_errors(example):
-            message = textwrap.shorten(error.message, 200)
-            raise SpecError(f"{path}: {place}.example: {message}")
+def leave_out_wrong_values(document: dict[str, Any]) -> list[str]:
+    """Remove each `default` and `example` that is not a value of its schema; return the places."""
+    wrong = list(_wrong_values(document))
+    for schema, key, _problem in wrong:
+        schema.pop(key, None)
+    return list(dict.fromkeys(problem.place for _schema, _key, problem in wrong))
 
 
-def _check_references(document: dict[str, Any], path: Path) -> None:
+def _reference_problems(document: dict[str, Any]) -> Iterator[Problem]:
     for place, node in walk(document):
         references = [node["$ref"]] if "$ref" in node else []
         if isinstance(node.get("discriminator"), dict):
-            mapping = node["discriminator"].get("mapping", {})
-            if not isinstance(mapping, dict):
-                raise SpecError(f"{path}: {place}: the discriminator's mapping is empty")
-            references += mapping.values()
+            references += node["discriminator"].get("mapping", {}).values()
         for reference in references:
             try:
-                resolve(document, reference)
+                resolve(document, _whole(reference))
             except LookupError:
-                raise SpecError(f"{path}: {place}: '{reference}' does not exist") from None
+                yield Problem(place, f"'{reference}' does not exist")
 
 
-def _check_paths(document: dict[str, Any], path: Path) -> None:
-    """What the validator trips over, and what it does not look for."""
-    if not isinstance(document.get("paths"), dict):
-        raise SpecError(f"{path}: no paths")
-    if not isinstance(document.get("components", {}).get("schemas"), dict):
-        raise SpecError(f"{path}: no components.schemas")
-    for name, item in document["paths"].items():
-        if not isinstance(item, dict):
-            raise SpecError(f"{path}: paths.{name}: no operation")
-    seen: dict[str, str] = {}
-    for place, operation in operations(document):
-        identity = operation.get("operationId")
-        if not identity:
-            raise SpecError(f"{path}: {place}: no operationId")
-        if not operation.get("tags"):
-            raise SpecError(f"{path}: {place}: no tags; the first names the API class")
-        if identity in seen:
-            other = seen[identity]
-            raise SpecError(f"{path}: {place}: operationId '{identity}' is that of {other}")
-        seen[identity] = place
-        for status in operation.get("responses", {}):
-            if not isinstance(status, str):
-                where = f"paths.{place.partition(' ')[2]}"
-                raise SpecError(f"{path}: {where}: status {status} needs quotes")
+def _whole(reference: Any) -> Any:
+    """Return a reference in full: a mapping may have the name of a schema alone."""
+    is_name = isinstance(reference, str) and re.fullmatch(r"[\w.-]+", reference)
+    return REFERENCE + reference if is_name else reference
+
+
+def _wrong_values(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, Problem]]:
+    """Yield each `default` and `example` that is not a value of its schema, and why."""
+    is_30 = str(document["openapi"]).startswith("3.0")
+    validator: Any = OAS30Validator if is_30 else OAS31Validator
+    for place, schema in schemas_in(document):
+        whole = {**schema, "components": document["components"]}
+        for key in ("default", "example"):
+            if key not in schema:
+                continue
+            value = schema[key]
+            if key == "example" and "properties" in schema and isinstance(value, dict):
+                for field in value.keys() - schema["properties"].keys():
+                    reason = f"there is no property {field!r}"
+                    yield schema, key, Problem(f"{place}.{key}", reason)
+            error = next(validator(whole).iter_errors(value), None)
+            if error is not None:
+                where = dotted([f"{place}.{key}", *error.absolute_path])
+                shown = textwrap.shorten(json.dumps(error.instance), 60)
+                yield schema, key, Problem(where, f"`{shown}` does not fit its schema")
 
 
 def _overlaid(document: dict[str, Any], path: Path, *, checked: bool) -> dict[str, Any]:
     overlay = load(path)
     for error in Draft202012Validator(load_schema("overlay_schema_1.0.0.yml")).iter_errors(overlay):
-        message = textwrap.shorten(error.message, 200)
-        raise SpecError(f"{path}: {_place(error, overlay)}: {message}")
+        place = dotted(error.absolute_path) or "the document"
+        raise Refused([Problem(place, reason) for reason in reasons(error)], path)
     provenance = Provenance(document)
     for number, action in enumerate(overlay["actions"], 1):
         place = f"{path}: action {number}"
@@ -211,25 +240,6 @@ def _single_targets(target: str) -> Iterator[str]:
         return
     for key in keys[1].split(","):
         yield from _single_targets(f"{target[: keys.start()]}[{key.strip()}]{target[keys.end() :]}")
-
-
-def _place(error: ValidationError, document: dict[str, Any]) -> str:
-    """The dotted place of an error; the validator of OpenAPI tells only that below a schema."""
-    path = list(error.absolute_path)
-    for place, node in walk(document):
-        if _follow(node, path) is error.instance:
-            path = path if node is document else [place, *path]
-            break
-    return ".".join(str(part) for part in path) or "the document"
-
-
-def _follow(node: Any, path: list[Any]) -> Any:
-    for part in path:
-        try:
-            node = node[part]
-        except (LookupError, TypeError):
-            return None
-    return node
 
 
 # Looking things up

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from openai_realtime_client.core.events import UnknownEvent, validate_leniently
@@ -77,7 +77,7 @@ def _unknown_in_items(
     if annotation is Any:
         return
     for key, value in items:
-        if value is None:
+        if value is None and NoneType not in _alternatives(annotation):
             yield (*path, key), Deviation(path_text((*path, key)), "wrong type", None)
         yield from _unknown(value, (*path, key), annotation)
 

@@ -12,7 +12,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.core.model import AS_HELD, RealtimeModel, UnknownModel, lossless
 
-__all__ = ["Discriminator", "Lossless"]
+__all__ = ["BestFit", "Discriminator", "Lossless"]
 
 
 class Lossless:
@@ -103,10 +103,64 @@ def _by_constant(union: Any, field: str) -> dict[str, Any]:
     return found
 
 
+class BestFit:
+    """Annotation of a union of objects that no field tells apart: `Annotated[A | B, BestFit()]`.
+
+    Of the members whose required fields an object has, and whose constants it does not contradict,
+    the one with most of its fields is taken; of several, the first. Where there is none, the
+    object becomes the union's `UnknownModel`, or its dictionary.
+    """
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        models: list[type[RealtimeModel]] = []
+        plain: list[CoreSchema] = []
+        rest: list[CoreSchema] = []
+        for member in get_args(source):
+            found = [c for c in _classes([member]) if issubclass(c, RealtimeModel)]
+            if member is UnknownModel or get_origin(member) is dict:
+                rest.append(lossless(handler.generate_schema(member)))
+            elif found:
+                models += [model for model in found if not issubclass(model, UnknownModel)]
+            else:
+                plain.append(lossless(handler.generate_schema(member)))
+
+        def best(value: Any) -> Any:
+            if not is_object(value):
+                return value.__class__
+            fits = [(_known_fields(model, value), model) for model in models]
+            count, model = max(fits, key=lambda fit: fit[0])
+            return model if count >= 0 else None
+
+        tagged = core_schema.tagged_union_schema(
+            {model: handler.generate_schema(model) for model in models},
+            discriminator=best,
+            serialization=AS_HELD,
+        )
+        return core_schema.union_schema(
+            [*plain, tagged, *rest], mode="left_to_right", serialization=AS_HELD
+        )
+
+
+def _known_fields(model: type[RealtimeModel], value: Mapping[str, Any]) -> int:
+    """Count the fields of an object that a model has; -1 if the object cannot be one."""
+    count = 0
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        if key in value:
+            if value[key] != model.__constants__.get(name, value[key]):
+                return -1
+            count += 1
+        elif field.is_required():
+            return -1
+    return count
+
+
 def _classes(members: Iterable[Any]) -> Iterator[type]:
     """The classes of members, and those of the unions among them."""
     for member in members:
         if isinstance(member, type):
             yield member
-        else:
+        elif get_args(member):
             yield from _classes(get_args(get_args(member)[0]))

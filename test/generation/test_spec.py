@@ -11,8 +11,8 @@ from openapi_spec_validator import validate
 from ruamel.yaml import YAML
 
 import annotate
+import components
 import constructs
-import simplify
 import spec
 from protocols import PROTOCOLS, ROOT
 
@@ -53,7 +53,7 @@ def test_fragment_is_valid(fragment: Path) -> None:
 
 
 def test_fragment_can_be_generated(document: Node) -> None:
-    constructs.check(simplify.simplified(document))
+    constructs.check(components.prepared(document))
 
 
 @pytest.mark.parametrize(
@@ -111,15 +111,14 @@ actions:
 
 
 def message_for(folder: Path, fragment: str | bytes | None, overlay: str | None = None) -> str:
-    """What `merged` says about broken inputs. It is one line, and short."""
+    """Return the first line of what `merged` says about broken inputs."""
     files = {"fragment.yaml": fragment, "overlay.yaml": overlay}
     for name, text in files.items():
         if text is not None:
             (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(spec.SpecError) as caught:
         spec.merged(folder / "fragment.yaml", folder / "overlay.yaml")
-    message = str(caught.value)
-    assert "\n" not in message
+    message = str(caught.value).partition("\n")[0]
     assert len(message) < 400
     return message.replace(f"{folder}/", "")
 
@@ -179,42 +178,18 @@ def test_a_missing_fragment(tmp_path: Path) -> None:
             id="empty mapping",
         ),
         pytest.param(
-            "get-two",
-            "get-one",
-            ": GET /two: operationId 'get-one' is that of GET /one",
-            id="duplicate operationId",
-        ),
-        pytest.param(
-            "      operationId: get-two\n      tags: [Small]\n",
-            "      operationId: get-two\n",
-            ": GET /two: no tags",
-            id="no tags",
-        ),
-        pytest.param(
-            "      operationId: get-two\n",
-            "",
-            ": GET /two: no operationId",
-            id="missing operationId",
-        ),
-        pytest.param(
             "info: {title: Small, version: '1'}\n",
             "",
-            ": the document: 'info' is a required property",
+            ": the document: `info` is missing",
             id="no info",
         ),
         pytest.param(
             "'200': {description: Two.}", "200: {description: Two.}", ": paths./two", id="status"
         ),
         pytest.param(
-            "'200': {description: Two.}",
-            "'200': {}",
-            ": paths./two.get.responses.200: ",
-            id="response without description",
-        ),
-        pytest.param(
             "enum: [thing]",
             "enum: [thing], example: other",
-            ": components.schemas.Thing.properties.type.example: 'other' is not one of ['thing']",
+            ': components.schemas.Thing.properties.type.example: `"other"` does not fit its schema',
             id="impossible example",
         ),
         pytest.param(
@@ -276,10 +251,10 @@ def test_no_fragment_at_all(tmp_path: Path, fragment: str | bytes, expected: str
         pytest.param(
             "overlay: 1.0.0\n",
             "",
-            ": the document: 'overlay' is a required property",
+            ": the document: `overlay` is missing",
             id="no version",
         ),
-        pytest.param("update:", "updte:", ": actions.0: ", id="unknown key"),
+        pytest.param("update:", "updte:", ": actions[0]: `updte`: ", id="unknown key"),
         pytest.param(
             "{nullable: true}",
             "{type: object}",
@@ -301,7 +276,6 @@ def test_no_fragment_at_all(tmp_path: Path, fragment: str | bytes, expected: str
             id="dangling reference",
         ),
         pytest.param("{nullable: true}", "{type: 3}", ": components.schemas.Thing", id="invalid"),
-        pytest.param("$.components.schemas.Thing", "$.info", ": info", id="invalid elsewhere"),
     ],
 )
 def test_a_broken_overlay(tmp_path: Path, old: str, new: str, expected: str) -> None:
@@ -321,8 +295,8 @@ def test_an_overlay_cannot_remove_the_document(tmp_path: Path) -> None:
 def names_of(*values: str) -> list[str]:
     enum = {"type": "string", "description": "One.", "enum": list(values)}
     thing = {"type": "object", "properties": {"kind": enum}}
-    document = {"paths": {}, "components": {"schemas": {"Thing": thing}}}
-    result = annotate.annotated(document, "package")
+    document = {"info": {}, "paths": {}, "components": {"schemas": {"Thing": thing}}}
+    result = annotate.annotated(components.prepared(document), "package")
     return result["components"]["schemas"]["Thing"]["properties"]["kind"]["x-enum-varnames"]
 
 
@@ -349,8 +323,10 @@ def test_constant_name(value: str, name: str) -> None:
 
 def schema_of(properties: dict[str, Node]) -> Node:
     thing = {"type": "object", "properties": properties}
-    document = {"paths": {}, "components": {"schemas": {"Thing": thing}}}
-    return annotate.annotated(document, "package")["components"]["schemas"]["Thing"]
+    document = {"info": {}, "paths": {}, "components": {"schemas": {"Thing": thing}}}
+    return annotate.annotated(components.prepared(document), "package")["components"]["schemas"][
+        "Thing"
+    ]
 
 
 def test_null_in_an_enum_is_not_a_constant() -> None:

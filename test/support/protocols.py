@@ -81,8 +81,7 @@ class Protocol:
 # All that there are: a test over these holds for a protocol that is one more file in openapi/.
 PROTOCOLS = [
     Protocol(fragment.stem, f"openai_realtime_client.{fragment.stem}")
-    for fragment in sorted((ROOT / "openapi").glob("*.yaml"))
-    if "." not in fragment.stem
+    for fragment in spec.fragments(ROOT / "openapi")
 ]
 # Those of the Realtime API, whose facts, pages and server are known by name.
 REALTIME = [protocol for protocol in PROTOCOLS if protocol.name in ("v1", "ga")]

@@ -1,0 +1,344 @@
+"""Make a class of each part that needs a name, and of nothing else.
+
+Objects and unions within other schemas become components, called as openapi-generator calls them;
+components that are no class (text, lists, maps) are copied to where they are used.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from typing import Any
+
+import names
+import unions
+from openai_realtime_client import shared
+from refusals import Problem, Refused
+from simplify import Schema, children, simplified, slots, transformed
+from spec import REFERENCE, component, members, operations
+
+# What is said of the use of a class, and stays where it is used.
+OF_USE = {"default", "deprecated", "example", "nullable", "readOnly", "writeOnly", "x-wire"}
+
+
+def prepared(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a simplified document in which every component is a class, and every class is one."""
+    document = simplified(document)
+    _rename(document)
+    _transform(document, _closed)
+    _transform(document, unions.simplified)
+    _Uses(document).copy_plain()
+    _transform(document, unions.simplified)
+    # What became plain by that: unions with one member left, or with any JSON for a member.
+    _Uses(document).copy_plain()
+    schemas = document["components"]["schemas"]
+    for name in list(schemas):
+        _cut_recursion(name, schemas, ())
+    _Naming(document).run()
+    for name in list(schemas):
+        unions.distinguish(name, schemas)
+    for holder, key, place in slots(document):
+        holder[key] = transformed(holder[key], _without_names, place)
+    return document
+
+
+def _transform(document: dict[str, Any], change: Any) -> None:
+    schemas = document["components"]["schemas"]
+    for holder, key, place in slots(document):
+        holder[key] = transformed(holder[key], lambda s, at: change(s, at, schemas), place)
+
+
+def _closed(schema: Schema, _place: str, _schemas: dict[str, Any]) -> Schema:
+    """Leave out what says of an object's other fields: every model keeps them, of any type."""
+    if "properties" in schema:
+        return {key: value for key, value in schema.items() if key != "additionalProperties"}
+    return schema
+
+
+def _without_names(schema: Schema, _place: str) -> Schema:
+    return {key: value for key, value in schema.items() if key not in ("title", "x-name")}
+
+
+# Names of components
+
+
+def class_name(text: str) -> str:
+    """Return a text as the name of a class, with openapi-generator's `Model` before one of ours."""
+    name = names.class_name(text)
+    return f"Model{name}" if name in shared.__all__ else name
+
+
+def _rename(document: dict[str, Any]) -> None:
+    """Give each component the name of its class."""
+    schemas = document["components"]["schemas"]
+    classes: dict[str, str] = {}
+    for name, schema in schemas.items():
+        own = schema.get("x-name") if isinstance(schema, dict) else None
+        classes[name] = class_name(own or name)
+        if not classes[name]:
+            raise Refused(
+                [Problem(f"components.schemas.{name}", "no class name can be made of it")]
+            )
+    by_name: dict[str, str] = {}
+    for name, new in classes.items():
+        if by_name.setdefault(new, name) != name:
+            reason = f"its class would be called {new}, like that of '{by_name[new]}'"
+            raise Refused([Problem(f"components.schemas.{name}", reason)])
+    changed = {name: new for name, new in classes.items() if name != new}
+    if not changed:
+        return
+
+    def follow(schema: Schema, _place: str) -> Schema:
+        if "$ref" in schema:
+            name = schema["$ref"].removeprefix(REFERENCE)
+            schema["$ref"] = REFERENCE + classes.get(name, name)
+        mapping = schema.get("discriminator", {}).get("mapping", {})
+        for value, reference in mapping.items():
+            name = reference.removeprefix(REFERENCE)
+            mapping[value] = REFERENCE + classes.get(name, name)
+        return schema
+
+    for holder, key, place in slots(document):
+        holder[key] = transformed(holder[key], follow, place)
+    renamed = {classes[name]: schema for name, schema in schemas.items()}
+    for name, new in changed.items():
+        if isinstance(renamed[new], dict):
+            renamed[new]["x-place"] = f"components.schemas.{name}"
+    schemas.clear()
+    schemas.update(renamed)
+
+
+# Components that are no class
+
+
+def is_class(schema: Any) -> bool:
+    """Return whether a component becomes a class: an object, an enum of strings, or a union."""
+    if not isinstance(schema, dict):
+        return False
+    is_enum = "enum" in schema and schema.get("type") == "string"
+    return "properties" in schema or is_enum or bool(members(schema))
+
+
+class _Uses:
+    """Puts what a component says into each use of it, unless it is a class."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+        self.schemas: dict[str, Any] = document["components"]["schemas"]
+        self.plain = {
+            name
+            for name, schema in self.schemas.items()
+            if isinstance(schema, dict) and not is_class(schema)
+        }
+
+    def copy_plain(self) -> None:
+        for name in [name for name in self.schemas if name not in self.plain]:
+            self.schemas[name] = self._replaced(self.schemas[name], ())
+        for holder, key, place in slots(self.document):
+            if holder is not self.schemas:
+                schema = self._replaced(holder[key], ())
+                holder[key] = self._of_parameter(schema, place)
+        for name in self.plain:
+            del self.schemas[name]
+        for schema in self.schemas.values():
+            if isinstance(schema, dict):
+                schema.pop("nullable", None)
+
+    def _of_parameter(self, schema: Any, place: str) -> Any:
+        """Return the schema of a parameter, where an enum is only a list of texts."""
+        target = self.schemas.get(component(schema), {}) if isinstance(schema, dict) else {}
+        if re.search(r"parameters\[\d+\]\.schema$", place) and "enum" in target:
+            return {key: value for key, value in target.items() if not key.startswith("x-")}
+        return schema
+
+    def _replaced(self, schema: Any, within: tuple[str, ...]) -> Any:
+        if not isinstance(schema, dict):
+            return schema
+        name = component(schema)
+        if name in self.plain:
+            if name in within:
+                # A list of itself, however deep: what it holds may be any JSON.
+                return {}
+            found = copy.deepcopy(self.schemas[name])
+            beside = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
+            return {**self._replaced(found, (*within, name)), **beside}
+        if name and self.schemas[name].get("nullable"):
+            beside = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
+            return {**beside, "allOf": [{"$ref": REFERENCE + name}], "nullable": True}
+        for holder, key, _path in children(schema):
+            holder[key] = self._replaced(holder[key], within)
+        return schema
+
+
+def _cut_recursion(name: str, schemas: dict[str, Any], above: tuple[str, ...]) -> None:
+    """Let a union that contains itself, with no object between, hold any JSON there.
+
+    A recursion needs a class: the name of a union stands for what it consists of.
+    """
+    schema = schemas[name]
+    if not isinstance(schema, dict) or not members(schema) or name in above:
+        return
+    above = (*above, name)
+    key = "oneOf" if "oneOf" in schema else "anyOf"
+    schema[key] = [part for part in schema[key] if component(part) not in above]
+    for part in schema[key]:
+        _cut_part(part, schemas, above)
+
+
+def _cut_part(schema: Schema, schemas: dict[str, Any], above: tuple[str, ...]) -> None:
+    if component(schema):
+        _cut_recursion(component(schema), schemas, above)
+        return
+    for holder, key, path in children(schema):
+        if path.startswith(".properties"):
+            continue
+        if isinstance(holder[key], dict) and component(holder[key]) in above:
+            holder[key] = {}
+        elif isinstance(holder[key], dict):
+            _cut_part(holder[key], schemas, above)
+
+
+# Parts
+
+
+class _Naming:
+    """Makes components of objects and unions within schemas, bodies and answers."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+        self.schemas: dict[str, Any] = document["components"]["schemas"]
+        # Inline schemas that have a name already, by what they say.
+        self.named: dict[str, str] = {}
+
+    def run(self) -> None:
+        for name in list(self.schemas):
+            if isinstance(self.schemas[name], dict):
+                self._name_parts(name, f"components.schemas.{name}")
+        for place, operation in operations(self.document):
+            self._name_bodies(place, operation)
+
+    def _name_bodies(self, place: str, operation: dict[str, Any]) -> None:
+        base = names.class_name(operation.get("operationId", place))
+        for content in (operation.get("requestBody") or {}).get("content", {}).values():
+            if "schema" in content:
+                where = f"{place} requestBody"
+                content["schema"] = self._used(content["schema"], f"{base}Request", where)
+        for status, response in (operation.get("responses") or {}).items():
+            name = f"{base}{status.title()}Response"
+            for content in response.get("content", {}).values():
+                if "schema" in content:
+                    where = f"{place} {status}"
+                    content["schema"] = self._used(content["schema"], name, where, has_enum=False)
+
+    def _name_parts(self, name: str, place: str) -> None:
+        schema = self.schemas[name]
+        place = schema.get("x-place", place)
+        self._name_enums(name, schema)
+        for field, child in schema.get("properties", {}).items():
+            part = name + names.class_name(f"_{field}")
+            schema["properties"][field] = self._used(child, part, f"{place}.properties.{field}")
+        for key in ("oneOf", "anyOf"):
+            has_enum = any("enum" in member for member in schema.get(key, []))
+            for index, member in enumerate(schema.get(key, [])):
+                if "enum" not in member:
+                    part = f"{name}{key[:1].upper()}{key[1:]}{index or ''}"
+                    where = f"{place}.{key}[{index}]"
+                    schema[key][index] = self._used(
+                        member, part, where, is_titled=True, has_enum=not has_enum
+                    )
+
+    def _name_enums(self, name: str, schema: Schema) -> None:
+        """Make components of the enums that would hide each other, or another class."""
+        seen: dict[str, str] = {}
+        for field, child in schema.get("properties", {}).items():
+            if not isinstance(child, dict):
+                continue
+            enum = child
+            while isinstance(enum.get("items"), dict):
+                enum = enum["items"]
+            if "enum" not in enum or enum.get("type") != "string":
+                continue
+            nested = names.enum_name(field)
+            is_hidden = nested in self.schemas or nested in seen
+            if is_hidden and len(enum["enum"]) > 1:
+                part = self._component(enum, name + names.class_name(field), f"{name}.{field}")
+                enum.clear()
+                enum.update(part)
+            seen[nested] = field
+
+    def _used(
+        self,
+        schema: Any,
+        name: str,
+        place: str,
+        *,
+        is_titled: bool = False,
+        has_enum: bool = True,
+    ) -> Any:
+        """Return a schema as it is used: a reference where it became a component.
+
+        Args:
+            schema: Any schema.
+            name: What its component is called, unless its `x-name` or `title` says it better.
+            place: Where it stands in the fragment.
+            is_titled: Whether a `title` is the name of a class, and not of a field.
+            has_enum: Whether an enum has its class here, in that of a field or a union.
+        """
+        if not isinstance(schema, dict) or component(schema):
+            return schema
+        if "properties" in schema or members(schema):
+            return self._component(schema, self._name(schema, name, is_titled=is_titled), place)
+        if "enum" in schema and schema.get("type") == "string" and not has_enum:
+            return self._component(schema, self._name(schema, name, is_titled=is_titled), place)
+        if "items" in schema:
+            schema["items"] = self._used(
+                schema["items"], f"{name}Inner", f"{place}.items", is_titled=True, has_enum=has_enum
+            )
+        if isinstance(schema.get("additionalProperties"), dict):
+            schema["additionalProperties"] = self._used(
+                schema["additionalProperties"],
+                f"{name}Value",
+                f"{place}.additionalProperties",
+                is_titled=True,
+                has_enum=False,
+            )
+        return schema
+
+    def _name(self, schema: Schema, name: str, *, is_titled: bool) -> str:
+        if "x-name" in schema:
+            return str(schema["x-name"])
+        title = class_name(schema.get("title", "")) if is_titled else ""
+        if title and (title not in self.schemas or self.named.get(_content(schema)) == title):
+            return title
+        return name
+
+    def _component(self, schema: Schema, name: str, place: str) -> Schema:
+        content = _content(schema)
+        use = {key: value for key, value in schema.items() if key in OF_USE or key == "description"}
+        if content in self.named:
+            name = self.named[content]
+        else:
+            name = self._free(name)
+            self.named[content] = name
+            kept = {key: value for key, value in schema.items() if key not in OF_USE}
+            self.schemas[name] = {**kept, "x-place": place}
+            self._name_parts(name, place)
+        reference = {"$ref": REFERENCE + name}
+        return {"allOf": [reference], **use} if use else reference
+
+    def _free(self, name: str) -> str:
+        """Return a name that no component has, whatever the case: files are called after it."""
+        taken = {other.lower() for other in self.schemas}
+        number = 1
+        free = name
+        while free.lower() in taken:
+            free = f"{name}{number}"
+            number += 1
+        return free
+
+
+def _content(schema: Schema) -> str:
+    """Return what a schema says, whatever it is called and wherever it is used."""
+    said = {k: v for k, v in schema.items() if k not in {*OF_USE, "title", "x-name", "x-place"}}
+    return json.dumps(said, sort_keys=True)

@@ -1,0 +1,138 @@
+"""What is refused of a fragment: a place and a reason in one line each, grouped by reason."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jsonschema import Draft202012Validator, ValidationError
+from ruamel.yaml import YAML
+
+DIALECT = Path(__file__).parent / "dialect.schema.yaml"
+SHOWN_PLACES = 3
+TYPE_NAMES = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "`true` or `false`",
+}
+
+
+class Problem(NamedTuple):
+    """Something in a document that is refused, or that a draft still lacks."""
+
+    place: str
+    reason: str
+    # What only concerns wording comes after what concerns structure.
+    is_style: bool = False
+
+
+class SpecError(Exception):
+    """An input of the generation is wrong. The message names the file and the place."""
+
+
+class Refused(SpecError):
+    """What is wrong with a document; `path` is the file it comes from."""
+
+    def __init__(self, problems: Iterable[Problem], path: Path | str = "") -> None:
+        self.problems = list(dict.fromkeys(problems))
+        self.path = path
+        super().__init__("\n".join(self.lines()))
+
+    def lines(self, *, is_full: bool = False) -> Iterator[str]:
+        """Yield the lines, of many with the same reason only the first, with their number."""
+        groups: dict[tuple[bool, str], list[Problem]] = defaultdict(list)
+        for problem in self.problems:
+            groups[problem.is_style, _without_names(problem.reason)].append(problem)
+        # Sorting is stable: reasons keep the order in which they were found.
+        for _key, problems in sorted(groups.items(), key=lambda item: item[0][0]):
+            shown = problems
+            if not is_full and len(problems) > SHOWN_PLACES + 1:
+                shown = problems[:SHOWN_PLACES]
+            lines = [f"{problem.place}: {problem.reason}" for problem in shown]
+            if len(shown) < len(problems):
+                lines[-1] += f" (and {len(problems) - len(shown)} more; ALL=1 lists them)"
+            for line in lines:
+                yield f"{self.path}: {line}" if self.path else line
+
+
+def _without_names(reason: str) -> str:
+    return re.sub(r"'[^']*'|\[.*?\]|\d+", "…", reason)
+
+
+def schema_problems(document: Any, definition: str = "") -> Iterator[Problem]:
+    """Yield what the dialect, or one definition of it, does not allow in a document."""
+    for error in _validator(definition).iter_errors(document):
+        for reason in reasons(error):
+            yield Problem(_place(error, document), reason)
+
+
+@cache
+def dialect() -> dict[str, Any]:
+    """Return the schema of the dialect."""
+    schema: dict[str, Any] = YAML(typ="safe").load(DIALECT)
+    return schema
+
+
+@cache
+def _validator(definition: str) -> Draft202012Validator:
+    schema = dialect()
+    if definition:
+        schema = {"$ref": f"#/$defs/{definition}", "$defs": schema["$defs"]}
+    return Draft202012Validator(schema)
+
+
+def reasons(error: ValidationError) -> Iterator[str]:
+    """Say for a person what is wrong: as the dialect says it, or else in general."""
+    schema = error.schema
+    if error.validator == "unevaluatedProperties":
+        refused = schema.get("x-refused", {})
+        for key in error.instance.keys() - schema["properties"].keys():
+            reason = refused.get(key, "not a keyword that is read; see openapi/README.md")
+            yield f"`{key}`: {reason}"
+    elif error.validator == "required":
+        for key in error.validator_value:
+            if key not in error.instance:
+                yield schema.get("x-missing", {}).get(key, f"`{key}` is missing")
+    elif error.validator == "minProperties":
+        yield schema.get("x-reason", "nothing in it")
+    elif error.validator == "type":
+        expected = TYPE_NAMES[error.validator_value]
+        yield schema.get("x-reason", f"{_shown(error.instance)} where {expected} is expected")
+    else:
+        yield schema.get("x-reason", f"{_shown(error.instance)} is not allowed here")
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return f"`{text}`" if len(text) <= 40 else f"`{text[:40]} …`"
+
+
+def _place(error: ValidationError, document: Any) -> str:
+    path = list(error.absolute_path)
+    place = dotted(path)
+    if path[:2] == ["components", "schemas"] and len(path) > 2:
+        place = place_of(document, path[2], dotted(path[3:]))
+    return place or "the document"
+
+
+def dotted(path: Iterable[str | int]) -> str:
+    """Return a path as people write it: `components.schemas.Thing.anyOf[0]`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+def place_of(document: Any, name: str, inner: str = "") -> str:
+    """Return the place of a component, or in it, as the fragment has it."""
+    schema = document["components"]["schemas"].get(name)
+    place = f"components.schemas.{name}"
+    if isinstance(schema, dict):
+        place = schema.get("x-place", place)
+    return f"{place}.{inner}" if inner and not inner.startswith("[") else place + inner

@@ -1,0 +1,114 @@
+"""The words of a fragment: which are missing, and what stands for them in a draft."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import names
+from refusals import Problem, place_of
+from spec import operations
+
+MAX_SUMMARY_WORDS = 8
+TO_BE_WRITTEN = "(to be written)"
+# What a fragment under work has in the place of words.
+TODO = "TODO"
+
+
+class Text(NamedTuple):
+    """A place for words: a description, a summary, or the tag of an operation."""
+
+    sort: str
+    place: str
+    node: dict[str, Any]
+    key: str
+    # What the words are about, as a name.
+    name: str
+
+
+def problems(document: dict[str, Any]) -> Iterator[Problem]:
+    """Yield the words that a prepared document lacks, and those of another form than all others."""
+    for text in _texts(document):
+        words = text.node.get(text.key)
+        if _is_missing(words):
+            yield Problem(text.place, f"its {text.key} is missing", is_style=True)
+        elif text.key == "description" and not _is_sentence(words):
+            reason = "its description is not a sentence with a full stop"
+            yield Problem(text.place, reason, is_style=True)
+        elif text.key == "summary" and not _is_summary(words):
+            reason = f"needs a summary of at most {MAX_SUMMARY_WORDS} words, without stop"
+            yield Problem(text.place, reason, is_style=True)
+
+
+def fill(document: dict[str, Any]) -> dict[str, list[str]]:
+    """Put names in the place of missing words.
+
+    Returns:
+        The places of the words to be written, by sort: `properties`, `summaries`, …
+    """
+    missing: dict[str, list[str]] = defaultdict(list)
+    for text in _texts(document):
+        words = text.node.get(text.key)
+        if _is_missing(words):
+            if text.place not in missing[text.sort]:
+                missing[text.sort].append(text.place)
+            if "$ref" in text.node:
+                # Nothing stands beside a reference.
+                text.node["allOf"] = [{"$ref": text.node.pop("$ref")}]
+            text.node[text.key] = _stand_in(text)
+        elif text.key == "description" and not _is_sentence(words):
+            text.node[text.key] = words.rstrip() + "."
+        elif text.key == "summary":
+            text.node[text.key] = words.rstrip(". ")
+    return {sort: places for sort, places in missing.items() if places}
+
+
+def _is_missing(words: Any) -> bool:
+    if isinstance(words, list):
+        return not words
+    return not words or not words.strip() or words.strip().startswith(TODO)
+
+
+def _is_sentence(words: str) -> bool:
+    return words.strip().rstrip("\"')").endswith(".")
+
+
+def _is_summary(words: str) -> bool:
+    return len(words.split()) <= MAX_SUMMARY_WORDS and not words.endswith(".")
+
+
+def _stand_in(text: Text) -> Any:
+    if text.key == "tags":
+        return ["Default"]
+    words = names.snake_case(text.name).replace("_", " ").split()
+    said = " ".join(words) or text.sort
+    said = said[:1].upper() + said[1:]
+    return said if text.key == "summary" else f"{said} {TO_BE_WRITTEN}."
+
+
+def _texts(document: dict[str, Any]) -> Iterator[Text]:
+    """Yield each place that a page shows the words of."""
+    info = document["info"]
+    yield Text("the document", "info", info, "description", info.get("title", ""))
+    for name, schema in document["components"]["schemas"].items():
+        if isinstance(schema, dict):
+            yield Text("schemas", place_of(document, name), schema, "description", name)
+            for field, child in schema.get("properties", {}).items():
+                if isinstance(child, dict):
+                    place = place_of(document, name, f"properties.{field}")
+                    yield Text("properties", place, child, "description", field)
+    for place, operation in operations(document):
+        identity = operation.get("operationId") or re.sub(r"\W+", "_", place)
+        yield Text("tags", place, operation, "tags", "")
+        yield Text("summaries", place, operation, "summary", identity)
+        yield Text("operations", place, operation, "description", identity)
+        for parameter in operation.get("parameters", []):
+            name = parameter["name"]
+            yield Text("parameters", f"{place} {name}", parameter, "description", name)
+        if "requestBody" in operation:
+            where = f"{place} requestBody"
+            yield Text("bodies", where, operation["requestBody"], "description", "body")
+        for status, response in operation.get("responses", {}).items():
+            yield Text("answers", f"{place} {status}", response, "description", f"status_{status}")
