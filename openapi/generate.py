@@ -22,6 +22,7 @@ from typing import Any
 
 import annotate
 import constructs
+import handwritten
 import indexes
 import pages
 import spec
@@ -135,6 +136,7 @@ def build(*, is_draft: bool = False) -> list[Protocol]:
     tidy()
     step("importing every public name")
     try_import(protocols)
+    write_reference(protocols)
     return protocols
 
 
@@ -259,6 +261,19 @@ def write_page(protocol: Protocol, name: str, text: str) -> None:
     """Write a page about a whole protocol."""
     header = f"<!-- {GENERATED} from {protocol.fragment}; do not edit. -->"
     (TREE / protocol.docs / f"{name}.md").write_text(f"{header}\n\n{text}", "utf-8")
+
+
+def write_reference(protocols: list[Protocol]) -> None:
+    """Write the pages about what is written by hand."""
+    header = f"<!-- {GENERATED} from {PACKAGE}/; do not edit. -->"
+    folder = TREE / DOCS / "reference"
+    # Reading the generated packages would take most of the time.
+    source = BUILD / "handwritten"
+    names = {protocol.name for protocol in protocols}
+    shutil.copytree(PACKAGE, source / PACKAGE, ignore=lambda *_: names)
+    handwritten.Reference(source, BUILD / "trial").write(folder, header)
+    for page in folder.glob("*.md"):
+        page.write_text(collapse_blank_lines(page.read_text("utf-8")), "utf-8")
 
 
 def tidy() -> None:

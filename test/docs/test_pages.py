@@ -12,6 +12,8 @@ from typing import Any, get_type_hints
 
 import pytest
 
+import openai_realtime_client.shared
+import openai_realtime_client.testing
 from docs import DOCS, PAGES, Page, found_in, page_at
 from protocols import PROTOCOLS, REALTIME, ROOT, Protocol
 from spec import load
@@ -40,7 +42,7 @@ def section(page: Page, heading: str) -> str:
 def test_the_only_html_is_anchors_and_places_to_break_a_name() -> None:
     def tags(page: Page) -> set[str]:
         text = re.sub(r'`[^`\n]*`|<a id="field-\w+"></a>', "", page.prose)
-        return {*re.findall(r"<(?!!--)[^>\s]*", text)} - {"<wbr"}
+        return {*re.findall(r"<[a-zA-Z/][^>\s]*", text)} - {"<wbr"}
 
     assert found_in(PAGES, tags) == {}
 
@@ -111,7 +113,7 @@ def test_the_spelling() -> None:
 
 
 def test_no_template_shows() -> None:
-    ours = re.compile(r"\{\{[^}]*|TODO|x-[a-z]+-[a-z]+")
+    ours = re.compile(r"\{\{[^}]*|TODO|x-(?!www)[a-z]+-[a-z]+")
     assert found_in(PAGES, lambda page: ours.findall(page.prose)) == {}
 
 
@@ -402,10 +404,37 @@ def listed(text: str) -> dict[str, set[str]]:
     return {entry: set(re.findall(r"\]\((\w+)\.md[#)]", links)) for entry, links in lines}
 
 
+def test_the_reference_describes_every_public_name_written_by_hand() -> None:
+    public = {"connect", "connect_sync", "openai-realtime check"}
+    for module in (openai_realtime_client.shared, openai_realtime_client.testing):
+        for name in dir(module):
+            described = getattr(getattr(module, name), "__module__", "")
+            if re.match("[A-Za-z]", name) and described.startswith("openai_realtime_client."):
+                public.add(name)
+    public -= {"lazy_names"}
+    pages = [page for page in PAGES if page.path.parent == DOCS / "reference"]
+    found = {heading for page in pages for heading in page.headings}
+    assert public - found == set()
+    undescribed = [
+        heading
+        for page in pages
+        for heading, body in re.findall(r"^##+ ([^\n]*)\n(.*?)(?=^##|\Z)", page.text, re.M | re.S)
+        if not re.sub(r"```.*?```", "", body, flags=re.S).strip()
+    ]
+    assert undescribed == []
+
+
+def test_the_reference_shows_the_arguments_of_connect() -> None:
+    text = section(page_at(DOCS / "reference/realtime.md"), "connect")
+    assert "\nclass connect(\n    model: str | None = None,\n    *,\n" in text
+    assert re.search(r"^- \*\*base_url\*\*: .*`OPENAI_BASE_URL`", text, re.MULTILINE)
+
+
 def test_llms_txt_and_the_front_page_lead_to_all_guides_and_references() -> None:
     guides = {f"guides/{guide.name}" for guide in (DOCS / "guides").glob("*.md")}
     names = ("README.md", "index.md")
     references = {f"{each.name}/{name}" for each in REALTIME for name in names}
+    references.add("reference/README.md")
     text = (DOCS / "llms.txt").read_text("utf-8")
     found = set(re.findall(r"\]\(([^)]+)\)", text))
     assert found == guides | references | {"../README.md", "README.md"}

@@ -1,0 +1,351 @@
+"""Write `docs/reference/` from the signatures and docstrings of what is written by hand."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import griffe
+
+PACKAGE = "openai_realtime_client"
+# Where public names are collected: what a module imports from the package is public there.
+EXPORTS = {"shared": f"{PACKAGE}.ga", "audio": f"{PACKAGE}.audio", "testing": f"{PACKAGE}.testing"}
+# What the `connect…` functions of each protocol are made of.
+CONNECTORS = {"AsyncConnector": "connect", "Connector": "connect_sync"}
+# The pages: their rooms of the package, their titles and what they hold.
+PAGES = {
+    "realtime": (
+        "Connections",
+        "`connect`, the connections that it opens, and records.",
+    ),
+    "conversation": ("The conversation", "What the events of sessions amount to; playback."),
+    "http": ("HTTP", "The client of the HTTP API and its configuration."),
+    "errors": ("Errors", "Every exception of the package."),
+    "core": ("Models and events", "What all generated classes share."),
+    "audio": ("Audio devices", "Microphone and loudspeaker."),
+    "testing": (
+        "Testing",
+        "The embedded server, its answers, and a check of any server.",
+    ),
+    "cli": ("The command line", "`openai-realtime`, or `python -m openai_realtime_client`."),
+}
+LINE_LENGTH = 88
+LABELS = {"parameters": "Args", "returns": "Returns", "yields": "Yields", "raises": "Raises"}
+LABELS |= {"attributes": "Attributes", "other parameters": "Args"}
+# Gives the arguments of each command as JSON. The parser is the one that `main` would use.
+COMMANDS = """
+import argparse, json, sys
+sys.path.insert(0, sys.argv[1])
+from openai_realtime_client.cli import main
+
+def arguments(parser):
+    for action in parser._actions:
+        if isinstance(action, (argparse._HelpAction, argparse._SubParsersAction)):
+            continue
+        names = action.option_strings or [action.metavar or action.dest]
+        if action.option_strings and action.nargs != 0:
+            choices = action.choices and "{" + ",".join(action.choices) + "}"
+            names = [f"{name} {action.metavar or choices or action.dest.upper()}" for name in names]
+        text = (action.help or "") % {**vars(action), "prog": parser.prog}
+        yield {"name": ", ".join(names), "text": text}
+
+def shown(parser, *_):
+    commands = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    found = [("", parser), *commands.choices.items()]
+    print(json.dumps([
+        {"name": name, "text": each.description or "", "more": each.epilog or "",
+         "arguments": list(arguments(each))}
+        for name, each in found
+    ]))
+    raise SystemExit
+
+argparse.ArgumentParser.parse_args = shown
+argparse.ArgumentParser.parse_known_args = shown
+main([])
+"""
+
+
+@dataclass
+class _Page:
+    """One page: its entries, by name, each with the module from which users import it."""
+
+    entries: dict[str, tuple[str, griffe.Object]] = field(default_factory=dict)
+
+
+class Reference:
+    """The pages of what is written by hand.
+
+    Args:
+        folder: Where the package stands; that of its generated parts may be missing.
+        complete: Where all of it stands, ready to be imported.
+    """
+
+    def __init__(self, folder: Path, complete: Path) -> None:
+        self.complete = complete
+        self.package = griffe.load(PACKAGE, search_paths=[folder], try_relative_path=False)
+        self.pages = {name: _Page() for name in PAGES}
+        self.anchors: dict[str, str] = {}
+        for module, imported_from in EXPORTS.items():
+            if module in self.package.members:
+                self._collect(self.package[module], imported_from)
+        self._collect_connectors()
+
+    def _collect(self, module: Any, imported_from: str) -> None:
+        """Add each name that a module imports for its users from the package."""
+        for name, member in module.members.items():
+            if not member.is_alias or name.startswith("_"):
+                continue
+            path = member.target_path.split(".")
+            # `lazy` makes the modules themselves work.
+            if path[0] != PACKAGE or len(path) < 4 or path[2] == "lazy":
+                continue
+            self._add(_page_of(path), name, imported_from, self.package[".".join(path[1:])])
+
+    def _collect_connectors(self) -> None:
+        for module in self.package["realtime"].modules.values():
+            for name, public in CONNECTORS.items():
+                if name in module.classes:
+                    self._add("realtime", public, f"{PACKAGE}.ga", module.classes[name])
+
+    def _add(self, page: str, name: str, imported_from: str, found: Any) -> None:
+        self.pages[page].entries[name] = (imported_from, found)
+        self.anchors[name] = f"{page}.md#{name.lower()}"
+
+    def write(self, folder: Path, header: str) -> None:
+        """Write a page for each room that has public names, and their index."""
+        folder.mkdir(parents=True)
+        index = [
+            "# Reference",
+            "",
+            "What is written by hand, from its signatures and docstrings.",
+            "",
+        ]
+        for name, (title, text) in PAGES.items():
+            writer = self._commands() if name == "cli" else self._page(self.pages[name])
+            lines = list(writer)
+            if not lines:
+                continue
+            index.append(f"- [{title}]({name}.md): {text}")
+            for public in sorted(self.pages[name].entries, key=str.lower):
+                index.append(f"  - [`{public}`]({self.anchors[public]})")
+            body = "\n".join([f"# {title}", "", text, "", *lines, "[Reference](README.md)"])
+            (folder / f"{name}.md").write_text(f"{header}\n\n{body}\n", "utf-8")
+        index += ["", "[Documentation](../README.md)"]
+        (folder / "README.md").write_text("\n".join([header, "", *index, ""]), "utf-8")
+
+    def _page(self, page: _Page) -> Iterator[str]:
+        yield from self._tree(page)
+        # The constructors that stand on the page already, with the class that has them.
+        described: dict[str, str] = {}
+        names = sorted(
+            page.entries, key=lambda name: (not name.startswith("connect"), name.lower())
+        )
+        for name in names:
+            imported_from, found = page.entries[name]
+            yield f"## {name}"
+            yield ""
+            code = [f"from {imported_from} import {name}", ""]
+            init = found.all_members.get("__init__") if found.is_class else None
+            constructor = init.canonical_path if init is not None else ""
+            same = described.get(constructor)
+            if name.endswith("Error"):
+                yield from self._text(found, name)
+            elif same:
+                yield from _block("py", [*code, f"class {name}(…)"])
+                yield from self._text(found, name, with_init=False)
+                yield from [f"Its arguments are those of [`{same}`](#{same.lower()}).", ""]
+            else:
+                yield from _block("py", [*code, *_signature(name, found)])
+                yield from self._text(found, name)
+            if init is not None and init.docstring:
+                described[constructor] = name
+            if found.is_class:
+                yield from self._members(name, found)
+
+    def _tree(self, page: _Page) -> Iterator[str]:
+        """The exceptions of a page below their bases, if it has any."""
+        bases: dict[str, list[str]] = {}
+        for name, (_module, found) in page.entries.items():
+            if name.endswith("Error") and found.is_class:
+                base = str(found.bases[0]).rpartition(".")[2] if found.bases else ""
+                bases.setdefault(base, []).append(name)
+
+        def below(base: str, indent: str) -> Iterator[str]:
+            for name in sorted(bases.get(base, [])):
+                text = _summary(page.entries[name][1])
+                yield f"{indent}- [`{name}`](#{name.lower()}): {text}"
+                yield from below(name, indent + "  ")
+
+        if bases:
+            yield from below("Exception", "")
+            yield ""
+
+    def _members(self, name: str, found: Any) -> Iterator[str]:
+        """The public methods and properties of a class, those of its private bases included."""
+        members = dict(found.members)
+        for base in found.mro():
+            is_public = base.name in self.anchors or base.name in CONNECTORS
+            if not is_public and base.path.startswith(PACKAGE):
+                members = {**base.members, **members}
+        described = {item.name for item in _section(found, "attributes")}
+        for member_name, member in members.items():
+            if member_name.startswith("_") or member.is_alias or not member.docstring:
+                continue
+            if member.is_function:
+                yield f"### {name}.{member_name}"
+                yield ""
+                yield from _block("py", _signature(member_name, member))
+                yield from self._text(member, name)
+            elif member_name not in described:
+                annotation = f": {member.annotation}" if member.annotation else ""
+                yield f"### {name}.{member_name}"
+                yield ""
+                yield from _block("py", [f"{member_name}{annotation}"])
+                yield from self._text(member, name)
+
+    def _text(self, found: Any, page_name: str, *, with_init: bool = True) -> Iterator[str]:
+        """A docstring as markdown, with its sections as lists."""
+        documented = [found]
+        if found.is_class and with_init and "__init__" in found.all_members:
+            documented.append(found.all_members["__init__"])
+        sections = []
+        for each in documented:
+            if each.docstring is not None:
+                sections += each.docstring.parse("google")
+        for section in sections:
+            kind = section.kind.value
+            if kind == "text":
+                yield from [self._linked(section.value, page_name), ""]
+            elif kind in LABELS:
+                yield from [f"**{LABELS[kind]}**", ""]
+                for item in section.value:
+                    yield self._linked(_item(item), page_name)
+                yield ""
+            elif kind == "examples":
+                for _kind, text in section.value:
+                    yield from _block("py", [text])
+            else:
+                raise ValueError(f"{found.path}: a docstring has no {kind!r} section here")
+
+    def _linked(self, text: str, page_name: str) -> str:
+        """A text whose public names, in backticks, lead to their entries."""
+
+        def link(match: re.Match[str]) -> str:
+            anchor = self.anchors.get(match[1])
+            if anchor is None or match[1] == page_name:
+                return match[0]
+            return f"[{match[0]}]({anchor})"
+
+        return re.sub(r"(?<!\[)`(\w+)`", link, text)
+
+    def _commands(self) -> Iterator[str]:
+        command = [sys.executable, "-B", "-c", COMMANDS, str(self.complete)]
+        printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        for found in json.loads(printed.replace("%(prog)s", "PROG")):
+            program = f"openai-realtime {found['name']}".rstrip()
+            found["text"] = found["text"].replace("PROG", program)
+            found["more"] = found["more"].replace("PROG", program)
+            yield f"## {program}"
+            yield ""
+            if found["text"]:
+                yield from [_paragraphs(found["text"]), ""]
+            if found["arguments"]:
+                yield from ["| Argument | Description |", "| --- | --- |"]
+                for argument in found["arguments"]:
+                    text = argument["text"].replace("|", "\\|")
+                    yield f"| `{argument['name']}` | {text} |"
+                yield ""
+            if found["more"]:
+                yield from _block("text", [found["more"].strip("\n")])
+
+
+def _page_of(path: list[str]) -> str:
+    if path[1] == "core" and path[2].startswith("error"):
+        return "errors"
+    return path[1]
+
+
+def _order(name: str) -> tuple[bool, str]:
+    """Functions that connect stand first."""
+    return not name.startswith("connect"), name.lower()
+
+
+def _block(language: str, lines: list[str]) -> list[str]:
+    return [f"```{language}", *lines, "```", ""]
+
+
+def _summary(found: Any) -> str:
+    if found.docstring is None:
+        return ""
+    return str(found.docstring.value).partition("\n\n")[0].replace("\n", " ")
+
+
+def _section(found: Any, kind: str) -> list[Any]:
+    if found.docstring is None:
+        return []
+    sections = found.docstring.parse("google")
+    return [item for section in sections if section.kind.value == kind for item in section.value]
+
+
+def _item(item: Any) -> str:
+    """One argument, result or error as a line of a list."""
+    name = getattr(item, "name", "")
+    text = " ".join(item.description.split())
+    annotation = f"`{item.annotation}`" if item.annotation else ""
+    if not name and annotation:
+        return f"- {annotation}: {text}"
+    return f"- **{name}**: {text}" if name else f"- {text}"
+
+
+def _paragraphs(text: str) -> str:
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", text.strip())
+
+
+def _signature(name: str, found: Any) -> list[str]:
+    """The signature of a function, or of a class as it is called, within the length of a line."""
+    if found.is_class and found.bases and str(found.bases[0]).endswith(("TypedDict", "Enum")):
+        return [f"class {name}"]
+    if not (found.is_function or found.is_class):
+        return [name]
+    init = found.all_members.get("__init__") if found.is_class else None
+    # What has an undocumented constructor is made by the package.
+    if init is not None and not init.docstring and "dataclass" not in found.labels:
+        return [f"class {name}"]
+    start = "class " if found.is_class else "def "
+    if "async" in found.labels:
+        start = "async def "
+    result = ""
+    if found.is_function and found.returns is not None:
+        result = f" -> {found.returns}"
+    arguments = list(_arguments(found.parameters))
+    line = f"{start}{name}({', '.join(arguments)}){result}"
+    if len(line) <= LINE_LENGTH:
+        return [line]
+    return [f"{start}{name}(", *(f"    {argument}," for argument in arguments), f"){result}"]
+
+
+def _arguments(parameters: Any) -> Iterator[str]:
+    """Each parameter as it is written, without `self`."""
+    is_keyword_only = False
+    for parameter in parameters:
+        if parameter.name in ("self", "cls"):
+            continue
+        kind = parameter.kind.value
+        if kind == "keyword-only" and not is_keyword_only:
+            is_keyword_only = True
+            yield "*"
+        text = {"variadic positional": "*", "variadic keyword": "**"}.get(kind, "")
+        is_keyword_only = is_keyword_only or text == "*"
+        text += parameter.name
+        if parameter.annotation is not None:
+            text += f": {parameter.annotation}"
+        if parameter.default is not None and not kind.startswith("variadic"):
+            equals = " = " if parameter.annotation is not None else "="
+            text += f"{equals}{parameter.default}"
+        yield text
