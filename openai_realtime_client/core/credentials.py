@@ -83,7 +83,6 @@ class Headers(dict[str, str]):
         Raises:
             ConnectionSettingsError: A header cannot be sent as it is. The message has no value.
         """
-        lower_names = set[str]()
         for name, value in self.items():
             if not _HEADER_NAME.fullmatch(name):
                 raise ConnectionSettingsError(
@@ -93,9 +92,8 @@ class Headers(dict[str, str]):
                 raise ConnectionSettingsError(
                     f"the value of the header {name} has a character that HTTP does not allow"
                 )
-            if name.lower() in lower_names:
-                raise ConnectionSettingsError(f"the header {name} is given twice")
-            lower_names.add(name.lower())
+        if len({name.lower() for name in self}) < len(self):
+            raise ConnectionSettingsError("a header is given twice, in different case")
 
     def replaced_by(self, other: Mapping[str, str]) -> Headers:
         """Return these headers with those of `other`, which win whatever the case of names."""
@@ -120,14 +118,11 @@ def as_mapping(what: str, values: Mapping[str, str] | None) -> dict[str, str]:
     Raises:
         ConnectionSettingsError: `values` is something else. The message has no value.
     """
-    if values is None:
-        return {}
-    if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(values, Mapping | None):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConnectionSettingsError(f"{what} must be a mapping of names to values")
-    copy = dict(values)
-    for name, value in copy.items():
-        if not isinstance(name, str) or not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ConnectionSettingsError(f"{what}: names and values must be strings")
+    copy: dict[Any, Any] = dict(values or {})
+    if not all(isinstance(text, str) for text in (*copy, *copy.values())):
+        raise ConnectionSettingsError(f"{what}: names and values must be strings")
     return copy
 
 
@@ -200,34 +195,36 @@ class BaseUrl:
     """
 
     def __init__(self, url: str, schemes: Mapping[str, str], secure: str) -> None:
-        self._url = SecretStr(url)
+        self._url = SecretStr(str(url))
         self._schemes = schemes
         self._secure = secure
 
     def __repr__(self) -> str:
         """The URL, without the values of its user, password and query."""
-        try:
-            parts = self._parts
-            _, at, server = parts.netloc.rpartition("@")
-        except ValueError:
+        parts = self._parts
+        if not parts.netloc:
             return "an invalid URL"
+        _, at, server = parts.netloc.rpartition("@")
         user = "***@" if at else ""
         query = "?***" if parts.query else ""
         return f"{parts.scheme}://{user}{server}{parts.path}{query}"
 
     @property
     def _parts(self) -> SplitResult:
-        return urlsplit(self._url.get_secret_value())
+        try:
+            return urlsplit(self._url.get_secret_value())
+        except ValueError:  # such as for an address in brackets that do not end
+            return urlsplit("")
 
     @property
     def scheme(self) -> str:
         """The scheme to connect with. Raises `ConnectionSettingsError` for an invalid URL."""
+        scheme = self._schemes.get(self._parts.scheme)
         try:
-            scheme, _ = self._schemes.get(self._parts.scheme), self._parts.port
-            host = self._parts.hostname
-        except (AttributeError, TypeError, ValueError):  # from what is not a str
-            scheme = host = None
-        if not scheme or not host:
+            _ = self._parts.port
+        except ValueError:
+            scheme = None
+        if not scheme or not self.host:
             raise ConnectionSettingsError(
                 f"invalid server URL; expected {self._secure}://HOST[:PORT]/v1"
             )
@@ -260,10 +257,7 @@ class BaseUrl:
     @property
     def has_user(self) -> bool:
         """Whether a user or a password is in the URL."""
-        try:
-            return "@" in self._parts.netloc
-        except (AttributeError, TypeError, ValueError):  # from what is not a str
-            return False
+        return "@" in self._parts.netloc
 
     def replaced(self, path: str, without: Iterable[str]) -> BaseUrl:
         """Return this URL with another path, and without some parameters of its query."""

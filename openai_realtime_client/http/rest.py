@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from threading import Thread
 from time import monotonic, sleep
@@ -32,6 +33,8 @@ from openai_realtime_client.core.errors import (
     wait_seconds,
 )
 from openai_realtime_client.http.configuration import Configuration
+
+Response = urllib3.BaseHTTPResponse
 
 _CHUNK = 2**16
 # Pool size: the default executor of asyncio has at most 32 threads.
@@ -96,13 +99,23 @@ class Transport:
             timeout = self._configuration.timeout
         if self._pool is None:
             self._pool = _pool(self._configuration)
-        pool = self._pool
-        request = _Request(method, url, headers, body, monotonic() + timeout)
+        send = partial(
+            self._pool.request,
+            method,
+            url.get_secret_value(),
+            body=body,
+            headers=dict(headers),
+            # Those of urllib3 would not end in time.
+            retries=False,
+            redirect=False,
+            preload_content=False,
+        )
+        ends = monotonic() + timeout
         result = Future[RawResponse]()
 
         def run() -> None:
             try:
-                result.set_result(self._send(pool, request))
+                result.set_result(self._try(method, send, ends))
             except BaseException as error:
                 result.set_exception(error)
 
@@ -119,37 +132,28 @@ class Transport:
         where = self._configuration.base.where
         raise ApiConnectionError(f"{method} failed: no response from {where}: {text}")
 
-    def _send(self, pool: urllib3.PoolManager, request: _Request) -> RawResponse:
-        """Send a request until it needs no other try. urllib3's own tries would not end in time."""
+    def _try(self, method: str, send: Callable[..., Response], ends: float) -> RawResponse:
+        """Send a request as often as the configuration's `retries` say."""
         retries = urllib3.Retry.from_int(self._configuration.retries, redirect=False)
         while True:
-            seconds = request.ends - monotonic()
+            seconds = ends - monotonic()
             if seconds <= 0:
                 raise TimeoutError
             try:
-                response = pool.request(
-                    request.method,
-                    request.url.get_secret_value(),
-                    body=request.body,
-                    headers=dict(request.headers),
-                    # A third, because an address that is dead must leave time for others.
-                    timeout=urllib3.Timeout(connect=seconds / 3, read=seconds),
-                    retries=False,
-                    redirect=False,
-                    preload_content=False,
-                )
-                received = self._read(response, request.ends)
+                # A third, because an address that is dead must leave time for others.
+                response = send(timeout=urllib3.Timeout(connect=seconds / 3, read=seconds))
+                received = self._read(response, ends)
             except HTTPError as error:
-                retries = retries.increment(request.method, error=error)
+                retries = retries.increment(method, error=error)
                 retries.sleep()
                 continue
             wait = wait_seconds(received.headers)
-            if not retries.is_retry(request.method, received.status, wait is not None):
+            if not retries.is_retry(method, received.status, wait is not None):
                 return received
-            if wait is not None and wait > request.ends - monotonic():
+            if wait is not None and wait > ends - monotonic():
                 return received
             try:
-                retries = retries.increment(request.method, response=response)
+                retries = retries.increment(method, response=response)
             except MaxRetryError:
                 return received
             if wait is None:
@@ -157,7 +161,7 @@ class Transport:
             else:
                 sleep(wait)
 
-    def _read(self, response: urllib3.BaseHTTPResponse, ends: float) -> RawResponse:
+    def _read(self, response: Response, ends: float) -> RawResponse:
         max_size = self._configuration.max_size
         data = bytearray()
         with closing(response):
@@ -181,15 +185,6 @@ class Transport:
         """Close the idle connections."""
         if self._pool:
             self._pool.clear()
-
-
-@dataclass(frozen=True)
-class _Request:
-    method: str
-    url: SecretStr
-    headers: Headers
-    body: bytes | None
-    ends: float
 
 
 class _TlsConnection(HTTPSConnection):
