@@ -221,15 +221,14 @@ class _Naming:
     def _name_bodies(self, place: str, operation: dict[str, Any]) -> None:
         base = names.class_name(operation.get("operationId", place))
         for content in (operation.get("requestBody") or {}).get("content", {}).values():
-            if "schema" in content:
-                where = f"{place} requestBody"
-                content["schema"] = self._used(content["schema"], f"{base}Request", where)
+            schema = content.get("schema", {})
+            content["schema"] = self._used(schema, f"{base}Request", f"{place} requestBody")
         for status, response in (operation.get("responses") or {}).items():
             name = f"{base}{status.title()}Response"
             for content in response.get("content", {}).values():
-                if "schema" in content:
-                    where = f"{place} {status}"
-                    content["schema"] = self._used(content["schema"], name, where, has_enum=False)
+                schema = content.get("schema", {})
+                where = f"{place} {status}"
+                content["schema"] = self._used(schema, name, where, has_enum=False)
 
     def _name_parts(self, name: str, place: str) -> None:
         schema = self.schemas[name]
