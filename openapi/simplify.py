@@ -20,7 +20,7 @@ OWN = {"allOf", "properties", "required", "deprecated", "example", "default", "t
 OF_TYPE = {
     "string": ("format", "minLength", "maxLength", "pattern"),
     "number": ("format", "minimum", "maximum", "x-more-than", "x-less-than", "multipleOf"),
-    "array": ("items", "minItems", "maxItems", "uniqueItems"),
+    "array": ("items", "prefixItems", "minItems", "maxItems", "uniqueItems"),
     "object": ("properties", "required", "additionalProperties", "minProperties", "maxProperties"),
     "boolean": (),
 }
@@ -94,7 +94,7 @@ def children(schema: Schema) -> Iterator[tuple[Any, Any, str]]:
     for key in ("items", "additionalProperties"):
         if key in schema and not (key == "additionalProperties" and schema[key] is False):
             yield schema, key, f".{key}"
-    for key in ("allOf", "anyOf", "oneOf"):
+    for key in ("allOf", "anyOf", "oneOf", "prefixItems"):
         for index in range(len(schema.get(key, []))):
             yield schema[key], index, f".{key}[{index}]"
 
@@ -204,6 +204,8 @@ def _normal(schema: Schema, place: str) -> Schema:
         schema = _with_type(schema)
     if isinstance(schema.get("type"), list):
         schema = _as_union(schema)
+    if "prefixItems" in schema:
+        schema["items"] = _items_of_tuple(schema)
     if schema.get("type") == "array":
         schema.setdefault("items", {})
     if schema.get("properties") == {}:
@@ -222,6 +224,14 @@ def _normal(schema: Schema, place: str) -> Schema:
     while [list(part) for part in schema.get("allOf", [])] == [["allOf"]]:
         schema["allOf"] = schema["allOf"][0]["allOf"]
     return schema
+
+
+def _items_of_tuple(schema: Schema) -> Any:
+    """Return what a list of given items may hold, at whichever place."""
+    parts = schema.pop("prefixItems")
+    rest = schema.get("items", {})
+    is_closed = rest is False or schema.get("maxItems", len(parts) + 1) <= len(parts)
+    return _normal({"anyOf": parts if is_closed else [*parts, rest]}, "")
 
 
 def _rename_exclusive_limits(schema: Schema) -> None:
@@ -254,7 +264,7 @@ def _with_type(schema: Schema) -> Schema:
             types = ["number"]
         if types:
             schema["type"] = types[0] if len(types) == 1 else types
-    elif "items" in schema:
+    elif "items" in schema or "prefixItems" in schema:
         schema["type"] = "array"
     elif "properties" in schema or isinstance(schema.get("additionalProperties"), dict):
         schema["type"] = "object"

@@ -97,6 +97,12 @@ TAKEN_IN = {
         "properties: {a: {allOf: [{@A}], nullable: true}, l: {type: array, items: {allOf: "
         "[{@A}], nullable: true}}}}",
     ),
+    "tuples": (
+        "A: {type: object, properties: {x: {prefixItems: [{type: string}, {type: integer}], "
+        "items: false}, y: {prefixItems: [{type: string}]}}}",
+        "A: {type: object, properties: {x: {type: array, items: {@AXInner}}, y: {type: array, "
+        "items: {}}}}, AXInner: {anyOf: [{type: string}, {type: integer}]}",
+    ),
     "any_json": (
         "A: {type: object, properties: {x: true, y: {items: true}, z: {type: array}}}",
         "A: {type: object, properties: {x: {}, y: {type: array, items: {}}, z: {type: "
@@ -416,10 +422,6 @@ REFUSED = {
     "if": (
         "A: {if: {required: [x]}, properties: {x: {}}}",
         "`if`: write a union of the cases",
-    ),
-    "prefix_items": (
-        "A: {type: object, properties: {x: {prefixItems: [{type: string}]}}}",
-        "`prefixItems`: the items of a list have one type",
     ),
     "pattern_properties": (
         "A: {properties: {x: {}}, patternProperties: {a: {}}}",
