@@ -243,9 +243,9 @@ class _Naming:
                 if "enum" not in member:
                     part = f"{name}{key[:1].upper()}{key[1:]}{index or ''}"
                     where = f"{place}.{key}[{index}]"
-                    schema[key][index] = self._used(
-                        member, part, where, is_titled=True, has_enum=not has_enum
-                    )
+                    used = self._used(member, part, where, is_titled=True, has_enum=not has_enum)
+                    is_part = bool(component(used))
+                    schema[key][index] = {"$ref": REFERENCE + component(used)} if is_part else used
 
     def _name_enums(self, name: str, schema: Schema) -> None:
         """Make components of the enums that would hide each other, or another class."""

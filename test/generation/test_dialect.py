@@ -361,6 +361,13 @@ TAKEN_IN = {
         "{message: #UMessage, call: #C}}}, UMessage: {anyOf: [{@A}, {@B}], discriminator: "
         "{propertyName: role, mapping: {user: #A, system: #B}}}",
     ),
+    "objects_in_a_union": (
+        "A: {type: object, properties: {x: {oneOf: [{type: string}, {type: object, "
+        "description: C., properties: {k: {const: c}}}, {title: The D, type: object, "
+        "properties: {k: {const: d}}}]}}}",
+        "A: {type: object, properties: {x: {@AX}}}, AX: {oneOf: [{type: string}, {@AXOneOf1}, "
+        "{@TheD}], discriminator: {propertyName: k, mapping: {c: #AXOneOf1, d: #TheD}}}",
+    ),
     "string_or_objects": (
         "Cat: {type: object, properties: {kind: {const: cat}, a: {type: string}}}, Dog: "
         "{type: object, properties: {kind: {const: dog}}}, Pet: {anyOf: [{type: string}, "

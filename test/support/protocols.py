@@ -13,8 +13,8 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
+import components
 import names
-import simplify
 import spec
 from drawing import Drawing
 
@@ -56,7 +56,7 @@ class Protocol:
 
     @cached_property
     def schemas(self) -> dict[str, Any]:
-        schemas: dict[str, Any] = simplify.simplified(self.document)["components"]["schemas"]
+        schemas: dict[str, Any] = components.prepared(self.document)["components"]["schemas"]
         return schemas
 
     @cached_property
