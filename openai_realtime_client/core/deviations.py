@@ -50,8 +50,8 @@ def deviations(event: RealtimeModel) -> list[Deviation]:
 def _invalid(event: RealtimeModel) -> Iterator[tuple[Path, Deviation]]:
     _, mismatches = validate_leniently(type(event).model_validate, event.to_dict(), in_union=False)
     paths = {mismatch.path for mismatch in mismatches}
-    for path, is_missing, value in mismatches:
-        if not any(path[:length] in paths for length in range(len(path))):
+    for path, is_missing, is_text, value in mismatches:
+        if not is_text and not any(path[:length] in paths for length in range(len(path))):
             kind = "missing field" if is_missing else "wrong type"
             yield path, Deviation(path_text(path), kind, value)
 

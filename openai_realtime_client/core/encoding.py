@@ -9,15 +9,39 @@ from math import isfinite
 from typing import Any, cast
 
 from pydantic import BaseModel
-from pydantic_core import to_json
+from pydantic_core import from_json
 
-from openai_realtime_client.core.json_types import Path, is_object, path_text
+from openai_realtime_client.core.json_types import Path, is_array, is_object, path_text
 
-__all__ = ["copied", "dumped", "invalid_part", "to_dict"]
-
-_TEXT = {str}
+__all__ = ["dumped", "invalid_part", "parse_json", "plain_model", "to_dict"]
 
 _CONSTANTS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+
+
+def parse_json(data: str | bytes) -> Any:
+    """Parse JSON text, which may hold half of a surrogate pair, as in `"\\ud83d"`.
+
+    Servers in JavaScript, Java and C# split texts between the halves.
+
+    Raises:
+        ValueError: It is not JSON. The message does not repeat it.
+    """
+    try:
+        if isinstance(data, str):
+            data = data.encode()
+        return from_json(data, allow_inf_nan=False)
+    except UnicodeError:
+        raise ValueError("not Unicode") from None
+    except ValueError as error:
+        reason = str(error)
+    if "hex escape" in reason:
+        with suppress(ValueError, RecursionError):
+            return json.loads(data, parse_constant=_refuse)
+    raise ValueError(reason)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def dumped(value: BaseModel | Mapping[str, Any]) -> bytes:
@@ -28,12 +52,10 @@ def dumped(value: BaseModel | Mapping[str, Any]) -> bytes:
             integer of more digits than `sys.get_int_max_str_digits()`, by default 4,300. The
             message has its path, and not the value.
     """
-    data: Any = value  # Pyright would know the class only partially.
     try:
-        if data.__class__ is dict and _TEXT.issuperset(map(type, (*data, *data.values()))):
-            with suppress(ValueError):  # for half a surrogate pair, which `json` escapes
-                return to_json(value)  # Of long text, at a fifth of the cost.
         return _encode(value).encode()
+    except UnicodeEncodeError:
+        return _encode_ascii(value).encode()  # Half a surrogate pair has to be escaped.
     except (TypeError, ValueError, RecursionError) as error:
         problem = invalid_part(value) or f"cannot be encoded as JSON ({type(error).__name__})"
     # Outside the `except`: the error of `json` can repeat the value.
@@ -56,42 +78,47 @@ def to_dict(value: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
     return data
 
 
-def copied(value: Any) -> Any:
-    """Copy a model or dictionary as `to_dict` does, without encoding it.
-
-    Text is shared, which costs far less where there is much of it. What cannot be JSON stays as it
-    is, and so does what is nested too deeply.
-    """
+def plain_model(model: BaseModel) -> dict[str, Any]:
+    """Return what was received or set in a model, as plain JSON values."""
     try:
-        return _copied(value)
-    except RecursionError:
-        return value
+        data: dict[str, Any] = model.__pydantic_serializer__.to_python(
+            model, mode="json", by_alias=True, exclude_unset=True, warnings=False
+        )
+    except UnicodeEncodeError:  # The name of a field has half a surrogate pair.
+        fields = type(model).model_fields
+        data = {}
+        for name, value in model:
+            if name not in fields:
+                data[name] = _walked(value)
+            elif name in model.model_fields_set:
+                data[fields[name].alias or name] = _walked(value)
+    return data
 
 
-def _copied(value: Any) -> Any:
+def _walked(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return plain_model(value)
     if is_object(value):
-        # Most values are text. Calling for each would cost more than this.
-        return {k: each if each.__class__ is str else _copied(each) for k, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_copied(each) for each in cast(list[Any], value)]
-    if value is None or isinstance(value, (str, int, float)):
-        return value
-    try:
-        plain = _plain(value)
-    except TypeError:
-        return value
-    return plain if isinstance(value, BaseModel) else _copied(plain)
+        return {key: _walked(member) for key, member in value.items()}
+    if is_array(value):
+        return [_walked(member) for member in value]
+    if isinstance(value, str):
+        return str(value)  # of an enum
+    return value
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json", by_alias=True, exclude_unset=True, warnings=False)
+        return plain_model(value)
     if isinstance(value, Mapping):
         return dict(cast(Mapping[str, Any], value))
     raise TypeError
 
 
-_encode = json.JSONEncoder(default=_plain, allow_nan=False, separators=(",", ":")).encode
+_encode_ascii = json.JSONEncoder(default=_plain, allow_nan=False, separators=(",", ":")).encode
+_encode = json.JSONEncoder(
+    default=_plain, allow_nan=False, separators=(",", ":"), ensure_ascii=False
+).encode
 
 
 def invalid_part(value: Any, *, constants_only: bool = False) -> str | None:
@@ -115,11 +142,12 @@ def _invalid(value: Any, test: Callable[[Any], str | None]) -> tuple[Path, str] 
     if items is None:
         problem = test(value)
         return ((), problem) if problem else None
-    for key, each in items:
+    for key, member in items:
         # Most values are text. Calling for each would cost more than this.
-        if each.__class__ is str or each is None:
+        if member.__class__ is str or member is None:
             continue
-        if found := _invalid(each, test):
+        found = _invalid(member, test)
+        if found:
             return (key, *found[0]), found[1]
     return None
 
@@ -134,16 +162,21 @@ def _items(value: Any) -> Iterable[tuple[Any, Any]] | None:
         return None
     if isinstance(value, BaseModel):
         fields = type(value).model_fields
-        # Fields and unknown fields, both by their JSON names.
-        return [((fields[n].alias or n) if n in fields else n, each) for n, each in value]
+        items: list[tuple[str, Any]] = []
+        for name, member in value:  # fields and unknown fields, both by their JSON names
+            if name in fields:
+                name = fields[name].alias or name
+            items.append((name, member))
+        return items
     other: Any = value
     # Last, because the test is slow.
     return other.items() if isinstance(value, Mapping) else None
 
 
 def _constant(value: Any) -> str | None:
-    is_number = not isinstance(value, float) or isfinite(value)
-    return None if is_number else f"{_CONSTANTS[str(float(value))]} is not JSON"
+    if not isinstance(value, float) or isfinite(value):
+        return None
+    return f"{_CONSTANTS[str(float(value))]} is not JSON"
 
 
 def _problem(value: Any) -> str | None:

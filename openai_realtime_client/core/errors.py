@@ -76,6 +76,12 @@ __all__ = [
 ]
 
 _MOST_PROBLEMS = 10
+# Where pydantic speaks of Python's types, and of classes.
+_JSON_TERMS = {
+    "model_type": "Input should be an object",
+    "dict_type": "Input should be an object",
+    "list_type": "Input should be a valid array",
+}
 
 
 class ResponseHeaders(dict[str, str]):
@@ -139,7 +145,7 @@ class InvalidModelError(RealtimeError, ValueError):
 
     @classmethod
     def of(cls, name: str, error: ValidationError, data: Any) -> Self:
-        """Translate pydantic's account of parsing `data`."""
+        """Translate pydantic's account of validating `data`, or of parsing it."""
         if isinstance(data, (str, bytes)):
             data = _parsed(data)
         found = problems(error, data, in_union=False)
@@ -154,49 +160,64 @@ def _parsed(data: str | bytes) -> Any:
 
 
 def _text(details: list[Any]) -> str:
-    return details[0]["msg"] if len(details) == 1 else "Input fits no member of the union"
+    if len(details) > 1:
+        return "Input fits no member of the union"
+    message: str = details[0]["msg"]
+    return _JSON_TERMS.get(details[0]["type"], message)
 
 
 class InvalidEventError(InvalidModelError):
     """Text from the wire is not an event, which is a JSON object with a string `type`."""
 
 
-def problems(error: ValidationError, data: Any, *, in_union: bool) -> dict[Path, list[Any]]:
-    """Pydantic's account of parsing `data`, by the place in `data` of what does not fit.
+# Begins the names of union members in pydantic's locations, which so differ from those of fields.
+MEMBER = "\0"
 
-    `in_union`: whether `data` as a whole was parsed as the member of a union.
+
+def problems(error: ValidationError, data: Any, *, in_union: bool) -> dict[Path, list[Any]]:
+    """Return pydantic's account of validating `data`, by the place of what does not fit.
+
+    Args:
+        error: What validating Python objects raised. Locations of JSON do not tell the names of
+            fields from those of union members.
+        data: What was validated.
+        in_union: Whether it was validated as the member of a union with a `type`.
     """
     found: dict[Path, list[Any]] = {}
     for detail in error.errors(include_url=False, include_context=False, include_input=False):
         if detail["type"] != "known_tag":
-            found.setdefault(_path(detail, data, in_union), []).append(detail)
+            location = detail["loc"][in_union:]
+            found.setdefault(_path(location, detail["type"] == "missing", data), []).append(detail)
     # Each member of a union says why it is not meant. The one that is says what is wrong deeper.
     around = {path[:length] for path in found for length in range(len(path))}
     return {path: details for path, details in found.items() if path not in around}
 
 
-def _path(detail: Any, data: Any, in_union: bool) -> Path:
-    """Pydantic's location less the names of union members."""
+def _path(location: Sequence[str | int], is_missing: bool, data: Any) -> Path:
+    """Return pydantic's location without the names of union members."""
     path: list[str | int] = []
-    labels = _labels(data) if in_union else set[Any]()
-    for position, part in enumerate(detail["loc"]):
-        is_missing = detail["type"] == "missing" and position == len(detail["loc"]) - 1
-        if part in labels:
-            labels.remove(part)
-        elif (is_object(data) and (part in data or is_missing)) or (
-            is_array(data) and isinstance(part, int)
-        ):
-            path.append(part)
-            data = None if is_missing else data[part]
-            labels = _labels(data)
+    node: Any = data
+    for part in location:
+        if isinstance(part, str) and part.startswith(MEMBER):
+            continue
+        found = _child(node, part)
+        if found is _NO_CHILD and is_object(node) and not is_missing:
+            continue  # The name of a union member, from parsing JSON.
+        path.append(part)
+        node = found
     return tuple(path)
 
 
-def _labels(data: Any) -> set[Any]:
-    """What pydantic may call `data` as the member of a union."""
-    if not is_object(data):
-        return set()
-    return {value for field in ("type", "role") if isinstance(value := data.get(field), str)}
+_NO_CHILD = object()
+
+
+def _child(node: Any, key: str | int) -> Any:
+    """Return what a JSON object or array holds under a key, or `_NO_CHILD`."""
+    if is_object(node):
+        return node.get(key, _NO_CHILD)
+    if is_array(node) and isinstance(key, int):
+        return node[key]
+    return _NO_CHILD
 
 
 # Close codes, of which the last two stand for a close frame without one, and for no close frame.

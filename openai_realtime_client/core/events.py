@@ -5,16 +5,16 @@ A JSON object with a string `type` never raises: what does not fit the schema st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from itertools import count
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
 
 from pydantic import ValidationError
-from pydantic_core import SchemaValidator, core_schema, from_json
+from pydantic_core import SchemaValidator, core_schema
 
-from openai_realtime_client.core.encoding import dumped
+from openai_realtime_client.core.encoding import dumped, parse_json
 from openai_realtime_client.core.errors import InvalidEventError, problems
 from openai_realtime_client.core.json_types import Path, is_object
 from openai_realtime_client.core.model import RealtimeModel, UnknownModel
@@ -23,8 +23,8 @@ __all__ = ["EventParser", "Mismatch", "UnknownEvent", "put_back", "validate_leni
 
 Event = TypeVar("Event")
 
-# Of one list, that are replaced one by one.
-_MOST_ITEMS = 10
+# Replace at most this many invalid items per list individually.
+_MAX_ITEMS = 10
 
 
 class UnknownEvent(UnknownModel):
@@ -77,11 +77,13 @@ class EventParser(Generic[Event]):
         if isinstance(data, Mapping):
             return self.parse(_text(data))
         wire = _object(data)
-        if self._add(wire["type"]):
+        event_type: str = wire["type"]
+        if self._add(event_type):
             return self.parse(data)
         event, mismatches = validate_leniently(self._validator.validate_python, wire, in_union=True)
         if event is None:
-            return _unknown_event(wire)
+            unvalidated: Event = _unvalidated(self._members.get(event_type, UnknownEvent), wire)
+            return unvalidated
         put_back(event, mismatches)
         return cast(Event, event)
 
@@ -118,6 +120,7 @@ class Mismatch(NamedTuple):
 
     path: Path
     is_missing: bool
+    is_text: bool  # with half of a surrogate pair
     value: Any
 
 
@@ -131,11 +134,9 @@ def _text(event: Mapping[str, Any]) -> bytes:
 
 def _object(data: str | bytes) -> dict[str, Any]:
     try:
-        text = data.encode() if isinstance(data, str) else data
-        wire = from_json(text, allow_inf_nan=False)
+        wire = parse_json(data)
     except ValueError as error:
-        reason = "not Unicode" if isinstance(error, UnicodeError) else error
-        raise InvalidEventError("event", [("", f"Invalid JSON: {reason}")]) from None
+        raise InvalidEventError("event", [("", f"Invalid JSON: {error}")]) from None
     if not is_object(wire):
         raise InvalidEventError("event", [("", "Input should be an object")])
     if not isinstance(wire.get("type"), str):
@@ -164,30 +165,56 @@ def validate_leniently(
             result = validate(wire)
             break
         except ValidationError as error:
-            paths: Iterable[Path] = problems(error, wire, in_union=in_union)
-            # A hostile event can have a million wrong items.
-            if attempt > _MOST_ITEMS:
-                paths = dict.fromkeys(map(_outermost_list, paths))
-            taken = [_replace_by_null(path, wire) for path in paths if path]
-            if not any(taken):
+            taken: list[Mismatch] = []
+            for path, is_text in _mismatched(error, wire, in_union, attempt).items():
+                mismatch = _replace_by_null(path, is_text, wire)
+                if mismatch:
+                    taken.append(mismatch)
+            if not taken:
                 break
-            mismatches += filter(None, taken)
+            mismatches += taken
     put_back(wire, mismatches)
     return result, mismatches
 
 
+def _mismatched(
+    error: ValidationError, wire: dict[str, Any], in_union: bool, attempt: int
+) -> dict[Path, bool]:
+    """Return where to put null, and whether a text stands there that pydantic does not take."""
+    found: dict[Path, bool] = {}
+    for path, details in problems(error, wire, in_union=in_union).items():
+        is_text = {detail["type"] for detail in details} == {"string_unicode"}
+        if attempt > _MAX_ITEMS:
+            # A hostile event can have a million wrong items.
+            path, is_text = _outermost_list(path), False
+        if path:
+            found[path] = is_text
+    return found
+
+
 def _outermost_list(path: Path) -> Path:
-    lists = (path[:at] for at, part in enumerate(path) if isinstance(part, int))
-    return next(lists, path)
+    for length, part in enumerate(path):
+        if isinstance(part, int):
+            return path[:length]
+    return path
 
 
-def _unknown_event(wire: dict[str, Any]) -> UnknownEvent:
-    event = UnknownEvent.model_construct(type=wire.pop("type"))
-    cast(dict[str, Any], event.__pydantic_extra__).update(wire)
+def _unvalidated(model: type[RealtimeModel], wire: dict[str, Any]) -> Any:
+    """Make an event whose fields are as received."""
+    event: Any = model.model_construct()
+    event.__pydantic_fields_set__.clear()
+    names = {field.alias or name: name for name, field in model.model_fields.items()}
+    event.__dict__.update(dict.fromkeys(names.values()))
+    for key, value in wire.items():
+        if key in names:
+            event.__dict__[names[key]] = value
+            event.__pydantic_fields_set__.add(names[key])
+        else:
+            event.__pydantic_extra__[key] = value
     return event
 
 
-def _replace_by_null(path: Path, wire: dict[str, Any]) -> Mismatch | None:
+def _replace_by_null(path: Path, is_text: bool, wire: dict[str, Any]) -> Mismatch | None:
     *parents, last = path
     container: Any = wire
     for part in parents:
@@ -195,10 +222,14 @@ def _replace_by_null(path: Path, wire: dict[str, Any]) -> Mismatch | None:
     is_missing = is_object(container) and last not in container
     if not is_missing and container[last] is None:
         # Even null did not do, so what is around it goes.
-        return _replace_by_null(path[:-1], wire) if parents else None
-    mismatch = Mismatch(path, is_missing, None if is_missing else container[last])
+        if not parents:
+            return None
+        return _replace_by_null(path[:-1], False, wire)
+    value = None
+    if not is_missing:
+        value = container[last]
     container[last] = None
-    return mismatch
+    return Mismatch(path, is_missing, is_text, value)
 
 
 def put_back(event: Any, mismatches: Sequence[Mismatch]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from enum import EnumMeta
 from math import isfinite
@@ -12,22 +11,18 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationErro
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 from typing_extensions import Self
 
-from openai_realtime_client.core.encoding import invalid_part
-from openai_realtime_client.core.errors import InvalidModelError
+from openai_realtime_client.core.encoding import dumped, invalid_part, parse_json, plain_model
+from openai_realtime_client.core.errors import MEMBER, InvalidModelError
 from openai_realtime_client.core.json_types import is_array, is_object
-from openai_realtime_client.core.open_enum import SCALARS
+from openai_realtime_client.core.secrets import without_secrets
 
 __all__ = ["AS_HELD", "RealtimeModel", "UnknownModel", "json_bytes", "lossless"]
 
-# Up to this length of JSON text, searching it is faster than looking at the values.
-_SHORT = 300
-# What JSON lacks, where it is a value.
-_CONSTANT = re.compile(rb"(?:NaN|Infinity)[,}\]]")
 # Characters of a text that a repr shows.
-_MOST_SHOWN = 100
+_MAX_SHOWN = 100
 
-# Dumped by what a value is: a model by its own class, found at once where pydantic's own way would
-# try all that a union may hold, and `true` as such even in a field for integers.
+# Serialize by runtime type instead of trying each union member, and `true` as such even in a field
+# for integers.
 AS_HELD = core_schema.simple_ser_schema("any")
 
 
@@ -59,7 +54,10 @@ def _unconverted(kind: str, schema: Any) -> Any:
     if kind == "dict" and "values_schema" in schema:
         return {**schema, "values_schema": lossless(schema["values_schema"])}
     if kind == "union":
-        return {**schema, "choices": [lossless(choice) for choice in schema["choices"]]}
+        if isinstance(schema["choices"][0], tuple):
+            return schema  # It was made here before.
+        choices = [(lossless(choice), MEMBER) for choice in schema["choices"]]
+        return {**schema, "choices": choices}
     return schema
 
 
@@ -128,18 +126,20 @@ class RealtimeModel(BaseModel):
     # Not annotated, because pydantic would evaluate the annotations again for each generated class.
     # The fields that hold a schema constant (`type` of an event), with that constant.
     __constants__ = dict[str, Any]()
-    # The fields that the schema lets be `null`. All take it; the others deviate with it.
+    # The fields that the schema lets be `null`. All accept it; the others deviate with it.
     __nullable__ = frozenset[str]()
-    # The fields that have limits: the least and the most of a number, or of the length of a text or
-    # a list. What goes beyond them is kept all the same.
+    # The fields that have limits: the minimum and maximum of a number, or of the length of a text
+    # or a list. Values outside the limits are kept.
     __limits__ = tuple[tuple[str, float | None, float | None], ...]()
 
     def __init__(self, /, **data: Any) -> None:
-        # What pydantic's own `__init__` does, without its ways around it.
-        self.__pydantic_validator__.validate_python(self.__constants__ | data, self_instance=self)
+        try:
+            super().__init__(**(self.__constants__ | data))
+        except ValidationError as error:
+            raise InvalidModelError.of(type(self).__name__, error, data) from None
 
     # Pydantic calls an `__init__` without this mark, as one of the user's own, also for each object
-    # that it parses. Parsing would pay for the constants, and add those that the server left out.
+    # that it parses. Parsing would take twice as long, and add constants that the server left out.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
     @classmethod
@@ -173,6 +173,14 @@ class RealtimeModel(BaseModel):
                 )
             super().__setattr__(name, value)
 
+        # What was received is kept although its type is wrong, of which pydantic would warn.
+
+        def model_dump(self, **options: Any) -> dict[str, Any]:  # noqa: D102
+            return super().model_dump(**{"warnings": False, **options})
+
+        def model_dump_json(self, **options: Any) -> str:  # noqa: D102
+            return super().model_dump_json(**{"warnings": False, **options})
+
     @classmethod
     def from_json(cls, data: str | bytes) -> Self:
         """Parse one JSON object.
@@ -185,8 +193,15 @@ class RealtimeModel(BaseModel):
         """
         try:
             return cls.model_validate_json(data)
-        except ValidationError as error:
-            raise InvalidModelError.of(cls.__name__, error, data) from None
+        except ValidationError:
+            pass
+        # Again as plain JSON: for half a surrogate pair, and for errors with unambiguous paths.
+        try:
+            parsed = parse_json(data)
+        except ValueError as error:
+            problem = f"Invalid JSON: {error}"
+            raise InvalidModelError(cls.__name__, [("", problem)]) from None
+        return cls._validated(parsed)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -198,8 +213,12 @@ class RealtimeModel(BaseModel):
         Raises:
             InvalidModelError: Something does not fit; each such field is named.
         """
+        return cls._validated(dict(data))
+
+    @classmethod
+    def _validated(cls, data: Any) -> Self:
         try:
-            model: Self = cls.__pydantic_validator__.validate_python(dict(data))
+            model: Self = cls.__pydantic_validator__.validate_python(data)
         except ValidationError as error:
             raise InvalidModelError.of(cls.__name__, error, data) from None
         return model
@@ -220,10 +239,7 @@ class RealtimeModel(BaseModel):
 
         Numbers that JSON lacks are kept: an infinity, as `json.loads` gives it for `1e400`.
         """
-        data: dict[str, Any] = self.__pydantic_serializer__.to_python(
-            self, mode="json", by_alias=True, exclude_unset=True, warnings=False
-        )
-        return data
+        return plain_model(self)
 
     def __eq__(self, other: object) -> bool:
         """Compare what is sent: `null` differs from an absent field."""
@@ -240,7 +256,7 @@ class RealtimeModel(BaseModel):
         """Show what is sent, and of long text, such as audio, the start and the length."""
         fields = {k: v for k, v in self.__dict__.items() if k in self.__pydantic_fields_set__}
         for name, value in (fields | (self.__pydantic_extra__ or {})).items():
-            yield name, _shown(value)
+            yield name, _shown(name, value)
 
 
 def json_bytes(model: RealtimeModel) -> bytes:
@@ -249,31 +265,32 @@ def json_bytes(model: RealtimeModel) -> bytes:
         data = model.__pydantic_serializer__.to_json(
             model, by_alias=True, exclude_unset=True, warnings=False
         )
-    except ValueError:  # of pydantic
-        raise ValueError(invalid_part(model) or "a value cannot be encoded as JSON") from None
-    # Tests at a fraction of the cost of encoding say that nearly all text is valid.
-    if len(data) > _SHORT and SCALARS.issuperset(map(type, model.__dict__.values())):
-        if not model.__pydantic_extra__:
-            return data
-    # `rfind` takes half as long as `in`, and looking for one letter a tenth.
-    elif (b"N" not in data or data.rfind(b"NaN") < 0) and data.rfind(b"Infinity") < 0:
-        return data
-    # Long text has the letters by chance, and looking at all values takes longer than encoding.
-    if _CONSTANT.search(data) and (problem := invalid_part(model, constants_only=True)):
-        raise ValueError(problem)
+    except ValueError:  # of pydantic, also for half a surrogate pair
+        problem = invalid_part(model)
+        if problem:
+            raise ValueError(problem) from None
+        return dumped(model)
+    # A text may have the letters by chance, so that only the values tell.
+    if b"NaN" in data or b"Infinity" in data:
+        problem = invalid_part(model, constants_only=True)
+        if problem:
+            raise ValueError(problem)
     return data
 
 
 _METHODS = frozenset(name for name in dir(RealtimeModel) if not name.startswith("_"))
 
 
-def _shown(value: Any) -> Any:
-    """A value for a repr: long text is shortened, also in free JSON."""
-    if isinstance(value, str):
-        return _Shortened(value) if len(value) > _MOST_SHOWN else value
+def _shown(name: str, value: Any) -> Any:
+    """Return a value for a repr, with secrets left out and long text shortened."""
+    value = without_secrets(name, value)
+    if isinstance(value, str) and len(value) > _MAX_SHOWN:
+        return _Shortened(value)
     if is_array(value):
-        return [_shown(each) for each in value]
-    return {k: _shown(each) for k, each in value.items()} if is_object(value) else value
+        return [_shown(name, item) for item in value]
+    if is_object(value):
+        return {key: _shown(str(key), item) for key, item in value.items()}
+    return value
 
 
 class _Shortened(str):
@@ -282,7 +299,7 @@ class _Shortened(str):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return f"<{self[:_MOST_SHOWN]!r}… {len(self)} characters>"
+        return f"<{self[:_MAX_SHOWN]!r}… {len(self)} characters>"
 
 
 class UnknownModel(RealtimeModel):

@@ -9,10 +9,7 @@ from pydantic import VERSION, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import Self
 
-__all__ = ["SCALARS", "OpenEnum"]
-
-# Types of values that are valid JSON whatever the value: open enums are added.
-SCALARS: set[type] = {str, bool, int, type(None)}
+__all__ = ["OpenEnum"]
 
 # From 2.14 on, pydantic's compiled table of an enum leaves what it lacks to `_missing_`.
 _ASKS_MISSING = tuple(int(part) for part in VERSION.split(".")[:2]) >= (2, 14)
@@ -37,9 +34,6 @@ class OpenEnum(str, Enum, metaclass=_OpenEnumMeta):
 
     A value that is not a string raises `ValueError`.
     """
-
-    def __init_subclass__(cls) -> None:
-        SCALARS.add(cls)
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:

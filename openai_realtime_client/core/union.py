@@ -9,6 +9,7 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from openai_realtime_client.core.errors import MEMBER
 from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.core.model import AS_HELD, RealtimeModel, UnknownModel, lossless
 
@@ -50,17 +51,26 @@ class Discriminator:
         members = self.members_of(source)
         by_value = {value: handler.generate_schema(member) for value, member in members.items()}
         by_class = {each: handler.generate_schema(each) for each in _classes(members.values())}
+        names = {value: f"{MEMBER}{value}" for value in members}
 
         # An instance is found by its class: pydantic's way to read its `type` takes far longer.
         def tag(value: Any) -> Any:
-            kind: Any = value.__class__
-            if kind is dict or is_object(value):
-                return value.get(field)
-            return kind if kind in by_class else getattr(value, field, None)
+            value_class: Any = value.__class__
+            if value_class in by_class:
+                return value_class
+            found = getattr(value, field, None)
+            if is_object(value):
+                found = value.get(field)
+            if isinstance(found, str):
+                return names.get(found)
+            return None
 
         tagged = core_schema.json_or_python_schema(
             core_schema.tagged_union_schema(by_value, discriminator=field),
-            core_schema.tagged_union_schema({**by_value, **by_class}, discriminator=tag),
+            core_schema.tagged_union_schema(
+                {names[value]: schema for value, schema in by_value.items()} | by_class,
+                discriminator=tag,
+            ),
             serialization=AS_HELD,
         )
         plain: list[CoreSchema] = []
@@ -73,7 +83,7 @@ class Discriminator:
         if not plain and not unknown:
             return tagged
         return core_schema.union_schema(
-            [*plain, tagged, *unknown],
+            [(choice, MEMBER) for choice in (*plain, tagged, *unknown)],
             mode="left_to_right",
             # What is plain is dumped faster by its own schema.
             serialization=None if plain else AS_HELD,
@@ -131,15 +141,21 @@ class BestFit:
                 return value.__class__
             fits = [(_known_fields(model, value), model) for model in models]
             count, model = max(fits, key=lambda fit: fit[0])
-            return model if count >= 0 else None
+            return names[model] if count >= 0 else None
 
+        by_class: dict[Any, CoreSchema] = {
+            model: handler.generate_schema(model) for model in models
+        }
+        names = {model: f"{MEMBER}{model.__name__}" for model in models}
         tagged = core_schema.tagged_union_schema(
-            {model: handler.generate_schema(model) for model in models},
+            by_class | {names[model]: schema for model, schema in by_class.items()},
             discriminator=best,
             serialization=AS_HELD,
         )
         return core_schema.union_schema(
-            [*plain, tagged, *rest], mode="left_to_right", serialization=AS_HELD
+            [(choice, MEMBER) for choice in (*plain, tagged, *rest)],
+            mode="left_to_right",
+            serialization=AS_HELD,
         )
 
 

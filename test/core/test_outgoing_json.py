@@ -176,3 +176,7 @@ def test_a_dictionary_that_holds_models_is_made_plain() -> None:
         to_dict({"session": {"speed": math.nan}})
     with pytest.raises(ValueError, match=r"^parameters\.a: NaN is not JSON$"):
         to_dict(ga.RealtimeFunctionTool(parameters={"a": math.nan}))
+
+
+def test_nested_text_goes_out_as_utf8() -> None:
+    assert dumped({"a": [{"b": "å🎙"}]}) == '{"a":[{"b":"å🎙"}]}'.encode()
