@@ -45,7 +45,8 @@ setup(
         "urllib3>=2.6,<3",
     ],
     extras_require={
-        "websocket": ["websockets>=15"],
+        # Below the next major version, which has to be tried first.
+        "websocket": ["websockets>=15,<18"],
         "audio": ["miniaudio>=1.61"],
     },
     entry_points={

@@ -417,6 +417,7 @@ def _connection(server: str, union: dict[str, Any]) -> dict[str, str]:
         "is_beta": str(union["x-connection"].get("is_beta", False)),
         "server": server,
         "client": server.replace("ServerEvent", "ClientEvent"),
+        "connection": server.replace("ServerEvent", "Connection"),
         "parse": union["x-parses"],
     }
 

@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from openai_realtime_client.ga.build import user_audio as user_audio
     from openai_realtime_client.ga.build import user_image as user_image
     from openai_realtime_client.ga.build import user_text as user_text
+    from openai_realtime_client.ga.connections import (
+        AsyncRealtimeConnection as AsyncRealtimeConnection,
+    )
+    from openai_realtime_client.ga.connections import (
+        AsyncRealtimeTranslationConnection as AsyncRealtimeTranslationConnection,
+    )
+    from openai_realtime_client.ga.connections import RealtimeConnection as RealtimeConnection
+    from openai_realtime_client.ga.connections import (
+        RealtimeTranslationConnection as RealtimeTranslationConnection,
+    )
     from openai_realtime_client.ga.connections import connect as connect
     from openai_realtime_client.ga.connections import connect_sync as connect_sync
     from openai_realtime_client.ga.connections import connect_translation as connect_translation
@@ -48,10 +58,14 @@ else:
             "user_image": "openai_realtime_client.ga.build",
             "FunctionTool": "openai_realtime_client.ga.build",
             "Tools": "openai_realtime_client.ga.build",
+            "AsyncRealtimeConnection": "openai_realtime_client.ga.connections",
+            "RealtimeConnection": "openai_realtime_client.ga.connections",
             "connect": "openai_realtime_client.ga.connections",
             "connect_sync": "openai_realtime_client.ga.connections",
             "parse_server_event": "openai_realtime_client.ga.events",
             "parse_translation_client_event": "openai_realtime_client.ga.events",
+            "AsyncRealtimeTranslationConnection": "openai_realtime_client.ga.connections",
+            "RealtimeTranslationConnection": "openai_realtime_client.ga.connections",
             "connect_translation": "openai_realtime_client.ga.connections",
             "connect_translation_sync": "openai_realtime_client.ga.connections",
             "parse_translation_server_event": "openai_realtime_client.ga.events",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from openai_realtime_client.ga import models
 from openai_realtime_client.ga.events import parse_server_event, parse_translation_server_event
+from openai_realtime_client.realtime.connection import AsyncConnection, Connection
 from openai_realtime_client.realtime.connector import AsyncConnector, Connector
 from openai_realtime_client.realtime.endpoint import Dialect
 
@@ -34,41 +35,65 @@ _dialect_translation: Dialect[models.RealtimeTranslationServerEvent] = Dialect(
 )
 
 
-class connect(AsyncConnector["models.RealtimeServerEvent", "RealtimeClientEventOrParam"]):
+class AsyncRealtimeConnection(
+    AsyncConnection["models.RealtimeServerEvent", "RealtimeClientEventOrParam"]
+):
+    """What `connect` opens: a session for asyncio."""
+
+
+class RealtimeConnection(Connection["models.RealtimeServerEvent", "RealtimeClientEventOrParam"]):
+    """What `connect_sync` opens: a session for threads."""
+
+
+class connect(AsyncConnector[AsyncRealtimeConnection]):
     """Open a session of the GA protocol, for asyncio.
 
     Enter it: `async with connect(…) as connection`.
     """
 
     _dialect = _dialect
+    _opens = AsyncRealtimeConnection
 
 
-class connect_sync(Connector["models.RealtimeServerEvent", "RealtimeClientEventOrParam"]):
+class connect_sync(Connector[RealtimeConnection]):
     """Open a session of the GA protocol, for threads.
 
     Enter it: `with connect_sync(…) as connection`.
     """
 
     _dialect = _dialect
+    _opens = RealtimeConnection
 
 
-class connect_translation(
-    AsyncConnector["models.RealtimeTranslationServerEvent", "RealtimeTranslationClientEventOrParam"]
+class AsyncRealtimeTranslationConnection(
+    AsyncConnection[
+        "models.RealtimeTranslationServerEvent", "RealtimeTranslationClientEventOrParam"
+    ]
 ):
+    """What `connect_translation` opens: a session for asyncio."""
+
+
+class RealtimeTranslationConnection(
+    Connection["models.RealtimeTranslationServerEvent", "RealtimeTranslationClientEventOrParam"]
+):
+    """What `connect_translation_sync` opens: a session for threads."""
+
+
+class connect_translation(AsyncConnector[AsyncRealtimeTranslationConnection]):
     """Open a translation session, for asyncio.
 
     Enter it: `async with connect_translation(…) as connection`.
     """
 
     _dialect = _dialect_translation
+    _opens = AsyncRealtimeTranslationConnection
 
 
-class connect_translation_sync(
-    Connector["models.RealtimeTranslationServerEvent", "RealtimeTranslationClientEventOrParam"]
-):
+class connect_translation_sync(Connector[RealtimeTranslationConnection]):
     """Open a translation session, for threads.
 
     Enter it: `with connect_translation_sync(…) as connection`.
     """
 
     _dialect = _dialect_translation
+    _opens = RealtimeTranslationConnection

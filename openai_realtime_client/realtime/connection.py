@@ -32,7 +32,9 @@ from openai_realtime_client.realtime.sockets import Socket, check_close
 from openai_realtime_client.realtime.threads import LoopEndedError, LoopThread
 
 if TYPE_CHECKING:  # Programs without a conversation need not import it.
+    from openai_realtime_client.conversation.functions import Tools
     from openai_realtime_client.conversation.state import Conversation
+    from openai_realtime_client.realtime.tools import ToolRunner
 
 __all__ = ["AsyncConnection", "Connection"]
 
@@ -50,28 +52,55 @@ _AUDIO_CHUNK = 3 * 2**15
 class _Session(SessionState, Generic[ServerEvent]):
     """Everything but the way in which calls wait. Its coroutines run on the socket's loop."""
 
-    _record: SessionRecord | None = None
-    _conversation: Conversation | None = None
+    _runner: ToolRunner | None = None
     _closing: asyncio.Future[None] | None = None
 
     def __init__(
-        self, socket: Socket, dialect: Dialect[ServerEvent], host: str, headers: Headers
+        self,
+        socket: Socket,
+        dialect: Dialect[ServerEvent],
+        host: str,
+        headers: Headers,
+        *,
+        record: SessionRecord | None = None,
+        conversation: Conversation | None = None,
+        tools: Tools[Any, Any] | None = None,
+        thread: LoopThread | None = None,
     ) -> None:
         self._socket = socket
         self._dialect = dialect
         self._host = host
         self._headers = headers
+        self._record = record
+        self._conversation = conversation
+        self._thread = thread
+        if tools is not None:
+            self._run_tools(tools)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} to {self._host}, session {self.session_id}>"
 
-    def observe(self, record: SessionRecord | None, conversation: Conversation | None) -> None:
-        """Give all events from now on, in both directions, to a record and a conversation."""
-        self._record, self._conversation = record, conversation
+    def _run_tools(self, tools: Tools[Any, Any]) -> None:
+        # Programs without tools need not import these.
+        from openai_realtime_client.conversation.state import Conversation
+        from openai_realtime_client.realtime.tools import ToolRunner
+
+        if self._conversation is None:
+            self._conversation = Conversation()
+        runner = ToolRunner(tools, self._conversation, self._send_event)
+        self._socket.over.add_done_callback(lambda _: runner.stop())
+        self._runner = runner
+
+    def _ended_by(self) -> ConnectionClosedError | None:
+        """Return why the session ended, unless it is open or was closed by this side."""
+        if self._socket.over.done() and self._closing is None:
+            return self._error()
+        return None
 
     def _received(self, data: bytes | None) -> ServerEvent:
         """Parse a message; `None` stands for the end of the session."""
         if data is None:
+            self._end_conversation()
             raise self._error()
         event: Any = self._dialect.parse(data)
         if event.type in SESSION_EVENTS:
@@ -81,6 +110,8 @@ class _Session(SessionState, Generic[ServerEvent]):
             self._record.add("server", event.type, data)
         if self._conversation is not None:
             self._conversation.add(event)
+        if self._runner is not None:
+            self._runner.received(event)
         return event  # type: ignore[no-any-return]
 
     def _error(self, unsent: str | None = None, audio_sent: int = 0) -> ConnectionClosedError:
@@ -104,6 +135,14 @@ class _Session(SessionState, Generic[ServerEvent]):
                 event = {"type": self._dialect.append, "audio": chunk.decode()}
             yield start, data, event
 
+    def _end_conversation(self) -> None:
+        if self._conversation is not None:
+            self._conversation.end_session()
+
+    async def _send_event(self, event: Any) -> None:
+        event_type, data = _encoded(event)
+        await self._send(event_type, data, event)
+
     async def _send(self, event_type: str, data: bytes, event: Any, audio_sent: int = 0) -> None:
         if self._socket.is_open:
             # Before it is sent, so that it stands before what the server answers.
@@ -112,6 +151,8 @@ class _Session(SessionState, Generic[ServerEvent]):
             if self._conversation is not None:
                 self._conversation.add(event)
         await self._send_message(event_type, data, audio_sent)
+        if self._runner is not None:
+            self._runner.sent()
         _logger.debug("sent %.100s, session %s", event_type, self._session_id)
 
     async def _send_message(self, event_type: str, data: bytes, audio_sent: int = 0) -> None:
@@ -127,11 +168,14 @@ class _Session(SessionState, Generic[ServerEvent]):
         await asyncio.shield(self._closing)
 
     async def _close(self, code: int, reason: str) -> None:
+        if self._runner is not None:
+            await self._runner.aclose()
         try:
             await self._socket.close(code, reason)
         except asyncio.CancelledError:  # The event loop ends.
             self._socket.abort()
             raise
+        self._end_conversation()
         _logger.debug("closed with %s, session %s", self._socket.close_code, self.session_id)
 
 
@@ -157,8 +201,7 @@ class AsyncConnection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
             ValueError: A dictionary has no `type`, or is not JSON.
             TypeError: It is neither an event nor a dictionary.
         """
-        event_type, data = _encoded(event)
-        await self._send(event_type, data, event)
+        await self._send_event(event)
 
     async def send_audio(self, audio: bytes | bytearray | memoryview) -> None:
         """Append audio to the input buffer.
@@ -240,10 +283,6 @@ class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
 
     _thread: LoopThread
     _has_left = False
-
-    def run_in(self, thread: LoopThread) -> None:
-        """Take the thread of the event loop, which is left when the session is closed."""
-        self._thread = thread
 
     def send(self, event: ClientEvent) -> None:
         """Send one event.

@@ -5,22 +5,28 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Generator, Mapping
+import time
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from openai_realtime_client.core.causes import connection_failure
-from openai_realtime_client.core.errors import ConnectionSettingsError
+from openai_realtime_client.core.errors import (
+    ConnectionClosedError,
+    ConnectionFailedError,
+    ConnectionSettingsError,
+)
 from openai_realtime_client.realtime.connection import AsyncConnection, Connection
 from openai_realtime_client.realtime.endpoint import Headers, Settings
+from openai_realtime_client.realtime.reconnecting import Backoff
 from openai_realtime_client.realtime.record import SessionRecord
 from openai_realtime_client.realtime.sockets import FAILURES, open_socket
 from openai_realtime_client.realtime.threads import LoopThread
 
 __all__ = ["AsyncConnector", "Connector"]
 
-ServerEvent = TypeVar("ServerEvent", covariant=True)
-ClientEvent = TypeVar("ClientEvent", contravariant=True)
+AsyncOpened = TypeVar("AsyncOpened", bound=AsyncConnection[Any, Any])
+Opened = TypeVar("Opened", bound=Connection[Any, Any])
 
 _logger = logging.getLogger("openai_realtime_client")
 # The debug messages of `websockets` hold headers and payloads.
@@ -31,8 +37,11 @@ _socket_logger.addFilter(lambda record: record.levelno > logging.DEBUG)
 _NEXT_ADDRESS_DELAY = 0.25
 
 
-class _Connector(Settings, Generic[ServerEvent, ClientEvent]):
+class _Connector(Settings):
     """What both kinds of connectors share."""
+
+    # The class of the connections.
+    _opens: ClassVar[Any]
 
     _is_entered = False
 
@@ -72,7 +81,9 @@ class _Connector(Settings, Generic[ServerEvent, ClientEvent]):
     def _start_record(self, headers: Headers) -> SessionRecord | None:
         return self._record.start(headers.conceal) if self._record else None
 
-    async def _open(self, kind: Any, headers: Headers, record: SessionRecord | None) -> Any:
+    async def _open(
+        self, headers: Headers, record: SessionRecord | None, thread: LoopThread | None = None
+    ) -> Any:
         """Open a session on the running loop."""
         options = self._websocket_options()
         try:
@@ -83,20 +94,34 @@ class _Connector(Settings, Generic[ServerEvent, ClientEvent]):
             raise type(error)(str(error)) from None
         _logger.debug("connected to %s", self._base.host)
         _give_up_when_stuck(opened.transport.get_extra_info("socket"), options)
-        connection = kind(opened, self._dialect, self._base.host, headers)
-        connection.observe(record, self._conversation)
-        return connection
+        return self._opens(
+            opened,
+            self._dialect,
+            self._base.host,
+            headers,
+            record=record,
+            conversation=self._conversation,
+            tools=self._tools,
+            thread=thread,
+        )
 
 
-class AsyncConnector(_Connector[ServerEvent, ClientEvent]):
-    """What `connect` gives: `async with` opens a session and closes it, `open` opens one.
+class AsyncConnector(_Connector, Generic[AsyncOpened]):
+    """What `connect` returns: `async with` opens a session and closes it, `open` opens one.
 
     Each time is a new session, with a new key where the key is a function. One block at a time.
+
+    `async for connection in connect(…)` opens a session for each turn of the loop, and closes it at
+    the end of the turn. Between two turns it waits, the longer the more sessions fail in a row, or
+    as long as the server asks for. It raises the errors that will not pass: wrong settings, a
+    certificate that is not trusted, HTTP statuses but 408, 425, 429 and 5xx, and close codes but
+    1000, 1001, 1006 and 1011 to 1013. Catch `ConnectionClosedError` in the loop, and `continue`.
+    Where the loop is left, asyncio closes the session soon; `contextlib.aclosing` waits for that.
     """
 
-    _connection: AsyncConnection[ServerEvent, ClientEvent]
+    _connection: AsyncOpened
 
-    async def open(self) -> AsyncConnection[ServerEvent, ClientEvent]:
+    async def open(self) -> AsyncOpened:
         """Open a session, which the caller closes.
 
         Raises:
@@ -117,15 +142,14 @@ class AsyncConnector(_Connector[ServerEvent, ClientEvent]):
         if self._record is not None:
             record = await asyncio.to_thread(self._start_record, headers)
         try:
-            connection: AsyncConnection[ServerEvent, ClientEvent]
-            connection = await self._open(AsyncConnection, headers, record)
+            connection: AsyncOpened = await self._open(headers, record)
         except BaseException:
             if record is not None:
                 record.close()
             raise
         return connection
 
-    async def __aenter__(self) -> AsyncConnection[ServerEvent, ClientEvent]:
+    async def __aenter__(self) -> AsyncOpened:
         with self._entering():
             self._connection = await self.open()
         return self._connection
@@ -134,16 +158,35 @@ class AsyncConnector(_Connector[ServerEvent, ClientEvent]):
         self._is_entered = False
         await self._connection.close()
 
+    async def __aiter__(self) -> AsyncIterator[AsyncOpened]:
+        backoff = Backoff(self._retries)
+        while True:
+            try:
+                connection = await self.open()
+            except ConnectionFailedError as error:
+                delay = backoff.after(error)
+            else:
+                backoff.opened()
+                try:
+                    yield connection
+                    ended_by = _end_of(connection)
+                finally:
+                    await connection.close()
+                delay = backoff.after(ended_by)
+            await asyncio.sleep(delay)
 
-class Connector(_Connector[ServerEvent, ClientEvent]):
-    """What `connect_sync` gives: `with` opens a session and closes it, `open` opens one.
+
+class Connector(_Connector, Generic[Opened]):
+    """What `connect_sync` returns: `with` opens a session and closes it, `open` opens one.
 
     Each time is a new session, with a new key where the key is a function. One block at a time.
+
+    `for connection in connect_sync(…)` opens a session for each turn of the loop; see `connect`.
     """
 
-    _connection: Connection[ServerEvent, ClientEvent]
+    _connection: Opened
 
-    def open(self) -> Connection[ServerEvent, ClientEvent]:
+    def open(self) -> Opened:
         """Open a session, which the caller closes.
 
         Raises:
@@ -156,17 +199,15 @@ class Connector(_Connector[ServerEvent, ClientEvent]):
         record = self._start_record(headers)
         thread = LoopThread.enter()
         try:
-            connection: Connection[ServerEvent, ClientEvent]
-            connection = thread.run(self._open(Connection, headers, record), discard=_abort)
+            connection: Opened = thread.run(self._open(headers, record, thread), discard=_abort)
         except BaseException:
             thread.leave()
             if record is not None:
                 record.close()
             raise
-        connection.run_in(thread)
         return connection
 
-    def __enter__(self) -> Connection[ServerEvent, ClientEvent]:
+    def __enter__(self) -> Opened:
         with self._entering():
             self._connection = self.open()
         return self._connection
@@ -174,6 +215,29 @@ class Connector(_Connector[ServerEvent, ClientEvent]):
     def __exit__(self, *_: object) -> None:
         self._is_entered = False
         self._connection.close()
+
+    def __iter__(self) -> Iterator[Opened]:
+        backoff = Backoff(self._retries)
+        while True:
+            try:
+                connection = self.open()
+            except ConnectionFailedError as error:
+                delay = backoff.after(error)
+            else:
+                backoff.opened()
+                try:
+                    yield connection
+                    ended_by = _end_of(connection)
+                finally:
+                    connection.close()
+                delay = backoff.after(ended_by)
+            time.sleep(delay)
+
+
+def _end_of(
+    connection: AsyncConnection[Any, Any] | Connection[Any, Any],
+) -> ConnectionClosedError | None:
+    return connection._ended_by()  # pyright: ignore[reportPrivateUsage]
 
 
 def _abort(connection: Connection[Any, Any]) -> None:

@@ -26,6 +26,7 @@ from openai_realtime_client.core.errors import ConnectionSettingsError
 from openai_realtime_client.realtime.record import Record
 
 if TYPE_CHECKING:
+    from openai_realtime_client.conversation.functions import Tools
     from openai_realtime_client.conversation.state import Conversation
 
 __all__ = ["AzureSettings", "Dialect", "Headers", "Key", "Settings", "azure"]
@@ -112,6 +113,8 @@ class Settings:
         websocket_options: Mapping[str, Any] | None = None,
         record: Record | str | PathLike[str] | IO[str] | IO[bytes] | None = None,
         conversation: Conversation | None = None,
+        tools: Tools[Any, Any] | None = None,
+        retries: int | None = None,
     ) -> None:
         """Take the settings of a session. Nothing happens until it is opened.
 
@@ -136,8 +139,11 @@ class Settings:
             record: A path or file object to which all events are written as JSON lines, or a
                 `Record`, which has the options. Opening raises `OSError` for a path that cannot be
                 written.
-            conversation: What all events are added to, received and sent: the state of one
-                session, so make a new one for the next.
+            conversation: What all events are added to, received and sent. It goes on with the next
+                session that it is given to.
+            tools: Functions that are run when the model calls them, and whose outputs are sent.
+            retries: Where `connect` is iterated, the most attempts in a row that may fail. By
+                default there is no limit.
         """
         self._model = model
         self._call_id = call_id
@@ -154,6 +160,8 @@ class Settings:
         self._options = dict(websocket_options or {})
         self._record = None if record is None else Record.of(record)
         self._conversation = conversation
+        self._tools = tools
+        self._retries = retries
 
     def _url(self) -> str:
         """The URL of the WebSocket. Raises `ConnectionSettingsError`."""

@@ -22,21 +22,25 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, cast
 
-from openai_realtime_client.core.errors import RealtimeConnectionError
+from openai_realtime_client.core.errors import MissingDependencyError, RealtimeConnectionError
 
-_INSTALL = 'pip install "websockets>=15"'
 try:
     import websockets.asyncio.client
     from websockets.client import ClientProtocol
-    from websockets.exceptions import InvalidStatus, ProtocolError, WebSocketException
+    from websockets.exceptions import (
+        InvalidProxy,
+        InvalidStatus,
+        InvalidURI,
+        ProtocolError,
+        WebSocketException,
+    )
     from websockets.frames import Close, Frame, Opcode
     from websockets.http11 import Response
     from websockets.protocol import State
-    from websockets.version import version
-except ModuleNotFoundError:
-    raise ImportError(f"connections need websockets: {_INSTALL}") from None
-if int(version.partition(".")[0]) < 15:
-    raise ImportError(f"websockets {version} is too old: {_INSTALL}")
+except ImportError:  # There is none, or one that lacks some of these.
+    raise MissingDependencyError(
+        'connections need websockets: pip install "websockets>=15"'
+    ) from None
 
 try:
     import fcntl
@@ -44,7 +48,7 @@ try:
 except ImportError:  # Windows has neither.
     fcntl = termios = None  # type: ignore[assignment]
 
-__all__ = ["FAILURES", "Socket", "check_close", "open_socket"]
+__all__ = ["FAILURES", "SETTINGS_FAILURES", "Socket", "check_close", "open_socket"]
 
 _logger = logging.getLogger("openai_realtime_client")
 
@@ -57,6 +61,8 @@ _TLS_BUFFER = 2**16
 # What opening raises: UnicodeError is for names that no host can have, ImportError for a SOCKS
 # proxy without python-socks, and on Python 3.10 asyncio has a TimeoutError of its own.
 FAILURES = (OSError, WebSocketException, asyncio.TimeoutError, UnicodeError, ImportError)
+# Those that come again at the next attempt.
+SETTINGS_FAILURES = (InvalidProxy, InvalidURI, UnicodeError, ImportError)
 
 
 async def open_socket(url: str, headers: Mapping[str, str], options: Mapping[str, Any]) -> Socket:

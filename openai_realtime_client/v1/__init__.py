@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from openai_realtime_client.v1.build import function_output as function_output
     from openai_realtime_client.v1.build import user_audio as user_audio
     from openai_realtime_client.v1.build import user_text as user_text
+    from openai_realtime_client.v1.connections import (
+        AsyncRealtimeConnection as AsyncRealtimeConnection,
+    )
+    from openai_realtime_client.v1.connections import RealtimeConnection as RealtimeConnection
     from openai_realtime_client.v1.connections import connect as connect
     from openai_realtime_client.v1.connections import connect_sync as connect_sync
     from openai_realtime_client.v1.events import parse_client_event as parse_client_event
@@ -35,6 +39,8 @@ else:
             "function_output": "openai_realtime_client.v1.build",
             "FunctionTool": "openai_realtime_client.v1.build",
             "Tools": "openai_realtime_client.v1.build",
+            "AsyncRealtimeConnection": "openai_realtime_client.v1.connections",
+            "RealtimeConnection": "openai_realtime_client.v1.connections",
             "connect": "openai_realtime_client.v1.connections",
             "connect_sync": "openai_realtime_client.v1.connections",
             "parse_server_event": "openai_realtime_client.v1.events",

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from openai_realtime_client.realtime.connection import AsyncConnection, Connection
 from openai_realtime_client.realtime.connector import AsyncConnector, Connector
 from openai_realtime_client.realtime.endpoint import Dialect
 from openai_realtime_client.v1 import models
@@ -25,19 +26,31 @@ _dialect: Dialect[models.RealtimeServerEvent] = Dialect(
 )
 
 
-class connect(AsyncConnector["models.RealtimeServerEvent", "RealtimeClientEventOrParam"]):
+class AsyncRealtimeConnection(
+    AsyncConnection["models.RealtimeServerEvent", "RealtimeClientEventOrParam"]
+):
+    """What `connect` opens: a session for asyncio."""
+
+
+class RealtimeConnection(Connection["models.RealtimeServerEvent", "RealtimeClientEventOrParam"]):
+    """What `connect_sync` opens: a session for threads."""
+
+
+class connect(AsyncConnector[AsyncRealtimeConnection]):
     """Open a session of protocol `realtime=v1`, for asyncio.
 
     Enter it: `async with connect(…) as connection`.
     """
 
     _dialect = _dialect
+    _opens = AsyncRealtimeConnection
 
 
-class connect_sync(Connector["models.RealtimeServerEvent", "RealtimeClientEventOrParam"]):
+class connect_sync(Connector[RealtimeConnection]):
     """Open a session of protocol `realtime=v1`, for threads.
 
     Enter it: `with connect_sync(…) as connection`.
     """
 
     _dialect = _dialect
+    _opens = RealtimeConnection
