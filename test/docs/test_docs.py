@@ -76,6 +76,10 @@ def server() -> Iterator[HttpServer]:
     with HttpServer() as server, pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
         monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+        for protocol in PROTOCOLS:
+            # A protocol of another server has a host of its own.
+            host = f"{server.url}/v1"
+            monkeypatch.setattr(protocol.module.Configuration, "_default_host", host)
         yield server
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import inspect
 import re
@@ -156,7 +157,10 @@ NOT_LIMITS |= {"128 KiB"}  # test/realtime/test_sending.py
 
 
 def test_limits_in_guides_are_those_of_the_package_and_the_fragment() -> None:
-    options = ga.connect("m", api_key="k")._websocket_options()
+    async def websocket_options() -> dict[str, Any]:
+        return ga.connect("m", api_key="k")._websocket_options()
+
+    options = asyncio.run(websocket_options())
     audio = GA.schemas["RealtimeClientEventInputAudioBufferAppend"]["properties"]["audio"]
     [append] = set(re.findall(r"(\d+ MiB) per event", audio["description"]))
     commit = page_at(DOCS / "ga/RealtimeClientEventInputAudioBufferCommit.md").text
@@ -322,7 +326,9 @@ def test_links_lead_somewhere(page: str) -> None:
 
 
 def test_programs_use_no_value_that_the_service_shuts_down() -> None:
-    deprecated = re.compile(r"^\| \w+ \| `([^`]+)`, deprecated: shuts down on", re.MULTILINE)
+    deprecated = re.compile(
+        r"^\| \w+ \| `([^`]+)`, deprecated: (?:works until|was to)", re.MULTILINE
+    )
     ended = {
         value
         for page in PAGES
