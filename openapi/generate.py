@@ -236,7 +236,8 @@ def digest(document: dict[str, Any]) -> dict[str, Any]:
         }
     return {
         "openapi": "3.0.3",
-        "info": document["info"],
+        # Java refuses what it does not know, such as `license.identifier`.
+        "info": {key: document["info"][key] for key in ("title", "version", "description")},
         "paths": paths,
         "components": {"schemas": schemas},
         **extensions(document),
