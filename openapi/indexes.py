@@ -21,8 +21,9 @@ OVERVIEW = """\
 INDEX = """\
 # From A to Z
 
-Every field and every enum value of the {title}, with the classes that have it. Every event has
-`type` and `event_id`, which are left out here.
+Every field and every enum value of the {title}, with the classes that have it. `type` and
+`event_id`, which every event has, are left out. The codes of errors stand in
+[Errors by code](../guides/error-codes.md).
 
 ## Fields
 

@@ -31,6 +31,7 @@ FACTS = {
     "x-confirmed-by": "Confirmed by",
     "x-refused-with": "Refused with",
 }
+REFERENCE_PAGE = "../reference/core.md"
 ON_THE_WIRE = "[[on the wire](#on-the-wire)]"
 
 
@@ -69,6 +70,9 @@ class _Pages:
             schema["x-page-used-by"] = list(self._used_by(name, schema))
             schema["x-page-tree"] = self.nesting.tree(name)
             self._fields(name, schema)
+            if "x-unknown" in schema:
+                unknown = schema["x-unknown"]
+                schema["x-page-unknown"] = f"[**{unknown}**]({REFERENCE_PAGE}#{unknown.lower()})"
             for member in schema.get("x-members", []):
                 member["cell"] = self._type_cell(member["type"], member.get("ref"))
         for _place, operation in operations(self.document):

@@ -14,6 +14,7 @@ import openai.resources.realtime.realtime as sdk
 import pytest
 import websockets.asyncio.client
 
+import openai_realtime_client
 from docs import DOCS, GUIDES, PAGES, Page, page_at, run
 from http_server import Answer, HttpServer
 from openai_realtime_client import ApiClient, ga, v1
@@ -130,6 +131,22 @@ def test_the_codes_of_errors_are_those_of_the_pages() -> None:
     assert codes
     text = "".join(page.text for page in PAGES if page.path.parent.name == "ga")
     assert [code for code in codes if f"the code `{code}`" not in text] == []
+
+
+def test_every_code_of_the_embedded_server_stands_in_the_guide() -> None:
+    sources = (ROOT / "openai_realtime_client/testing").glob("*.py")
+    text = "".join(path.read_text("utf-8") for path in sources)
+    codes = set(re.findall(r'Refusal\(\s*"(\w+)"', text)) | {"beta_api_shape_disabled"}
+    assert "item_create_duplicate_id" in codes
+    page = guide_lines("error-codes")
+    assert [code for code in codes if f"`{code}`" not in page] == []
+
+
+def test_every_class_of_http_and_close_errors_stands_in_the_guide() -> None:
+    page = guide_lines("error-codes")
+    bases = (openai_realtime_client.ApiError, openai_realtime_client.ConnectionClosedError)
+    classes = [error for base in bases for error in base.__subclasses__()]
+    assert [error for error in classes if f"| `{error.__name__}` |" not in page] == []
 
 
 # Its program is one of examples/, and `test_the_loop_of_the_guide_is_that_of_the_example` runs it.
