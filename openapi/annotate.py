@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import names
 import operations
+import protocol_events
 from docstrings import docstring, method_docstring
 from examples import Examples, literal
 from params import Params
@@ -16,14 +16,11 @@ from python_types import type_name
 from spec import (
     REFERENCE,
     component,
-    event_unions,
     members,
     public_schemas,
     reachable,
     references,
     schemas_in,
-    target,
-    walk,
 )
 from spec import operations as spec_operations
 
@@ -70,8 +67,7 @@ def annotated(
                 _field(child, schemas, is_required=field in schema.get("required", []))
                 for field, child in schema["properties"].items()
             ]
-    _annotate_events(schemas)
-    _annotate_builders(schemas)
+    protocol_events.describe(document)
     _annotate_operations(document)
     params = Params(document)
     _annotate_examples(document, Examples(schemas, package, recorded or {}, set(params.sent)))
@@ -368,64 +364,6 @@ def _uses(schema: dict[str, Any], schemas: dict[str, Any], public: dict[str, Any
     for name in references(schema):
         found |= {name} if name in public else _uses(schemas[name], schemas, public)
     return found
-
-
-def _annotate_events(schemas: dict[str, Any]) -> None:
-    directions = event_unions(schemas)
-    for name, schema in schemas.items():
-        has_map = any(member.get("type") == "object" for member in members(schema))
-        if "discriminator" in schema or ("x-untagged" in schema and not has_map):
-            schema["x-unknown"] = "UnknownEvent" if name in directions else "UnknownModel"
-    for name, direction in directions.items():
-        union = schemas[name]
-        union["x-parses"] = names.parser_name(name)
-        union["x-direction"] = direction
-        union["x-suffix"] = _suffix(name)
-        if "x-connection" in union:
-            union["x-connection"] |= _connection(name, union)
-        classes = union["discriminator"]["mapping"]
-        by_type = {value: ref.removeprefix(REFERENCE) for value, ref in classes.items()}
-        union["x-classes"] = ", ".join(f"{literal(k)}: {literal(v)}" for k, v in by_type.items())
-        for value, reference in classes.items():
-            event = schemas[reference.removeprefix(REFERENCE)]
-            event["x-event-type"] = value
-            event["x-direction"] = direction
-            event.setdefault("x-parser", union["x-parses"])
-
-
-def _annotate_builders(schemas: dict[str, Any]) -> None:
-    """Say which functions make the event that adds an item, and the class of function tools."""
-    events = {schema.get("x-event-type"): schema for schema in schemas.values()}
-    if not {"conversation.item.create", "response.create"} <= events.keys():
-        return
-    response = target(events["response.create"]["properties"]["response"], schemas)
-    tool = response["properties"]["tools"]["items"]["$ref"]
-    union = schemas[tool.removeprefix(REFERENCE)].get("discriminator", {}).get("mapping", {})
-    functions = ["user_text", "user_audio", "function_output"]
-    if any("input_image" in schema.get("enum", []) for _, schema in walk(schemas)):
-        functions.append("user_image")
-    events["conversation.item.create"]["x-builders"] = {
-        "functions": functions,
-        "tool": union.get("function", tool).removeprefix(REFERENCE),
-    }
-
-
-def _connection(server: str, union: dict[str, Any]) -> dict[str, str]:
-    """What the functions that open a session need besides what the fragment says."""
-    return {
-        "suffix": union["x-suffix"],
-        "is_beta": str(union["x-connection"].get("is_beta", False)),
-        "server": server,
-        "client": server.replace("ServerEvent", "ClientEvent"),
-        "connection": server.replace("ServerEvent", "Connection"),
-        "parse": union["x-parses"],
-    }
-
-
-def _suffix(union: str) -> str:
-    """What the functions for a kind of session have at the end of their names."""
-    kind = re.sub(r"^Realtime|(Client|Server|Webhook)Event$", "", union)
-    return f"_{names.snake_case(kind)}" if kind else ""
 
 
 def _annotate_operations(document: dict[str, Any]) -> None:

@@ -12,15 +12,14 @@ from typing import Any
 
 import names
 import operations as plans
+import protocol_events
 import words
 from refusals import Problem, Refused, place_of, schema_problems
 from spec import (
     REFERENCE,
-    event_unions,
     members,
     operations,
     reachable,
-    walk,
     webhooks,
 )
 from unions import constants
@@ -64,27 +63,6 @@ def _check_properties(document: dict[str, Any]) -> Problems:
                 if value not in child.get("enum", []):
                     where = f"{place}.properties.{field}" if field else place
                     yield where, f"`x-deprecated-values` has {value!r}, which is not in `enum`"
-
-
-def _check_events(document: dict[str, Any]) -> Problems:
-    schemas = document["components"]["schemas"]
-    unions = event_unions(schemas)
-    used = {node["$ref"] for _place, node in walk(document) if "$ref" in node}
-    for name, schema in schemas.items():
-        place = f"components.schemas.{name}"
-        if re.search(r"(Server|Client)Event$", name) and name not in unions and members(schema):
-            yield place, "a union of events has a `discriminator` for `type`"
-        elif name in unions and schema["discriminator"].get("propertyName") != "type":
-            yield place, "events are distinguished by `type`"
-        elif re.search(r"(Server|Client)Event\w", name) and REFERENCE + name not in used:
-            yield place, "an event that is in no union of events"
-        connection = schema.get("x-connection")
-        if connection is not None:
-            missing = {"about", "path", "append"} - set(connection)
-            if missing:
-                yield place, f"`x-connection` lacks {', '.join(sorted(missing))}"
-            if name.replace("ServerEvent", "ClientEvent") not in unions:
-                yield place, "a connection without a union of client events"
 
 
 def _check_recursion(document: dict[str, Any]) -> Problems:
@@ -132,7 +110,7 @@ def _check_identities(document: dict[str, Any]) -> Problems:
 
 RULES = (
     _check_properties,
-    _check_events,
+    protocol_events.problems,
     _check_recursion,
     _check_webhooks,
     names.problems,

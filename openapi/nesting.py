@@ -63,7 +63,7 @@ class Nesting:
                 sides.append((response, False))
             for side, is_sent in sides:
                 for content in side.get("content", {}).values():
-                    for _suffix, name in self._classes(content["schema"]):
+                    for _suffix, name in self._classes(content.get("schema", {})):
                         self._follow(name, Root(link, is_sent, is_event=False))
 
     def _follow(self, start: str, root: Root) -> None:

@@ -129,13 +129,13 @@ class _Pages:
 
     def _functions(self, schema: dict[str, Any]) -> str:
         """What of the package returns a union of events, or takes it."""
-        connect = f"connect{schema.get('x-suffix', '')}"
         parses = f"`{schema['x-parses']}` returns it"
+        if "x-connects" not in schema:
+            return parses
+        connect = f"`{schema['x-connects']}` and `{schema['x-connects']}_sync`"
         if schema["x-direction"] == "server":
-            return f"{parses}, and so does `recv` of what `{connect}` and `{connect}_sync` open"
-        if schema["x-direction"] == "client":
-            return f"{parses}; `send` of what `{connect}` and `{connect}_sync` open takes it"
-        return parses
+            return f"{parses}, and so does `recv` of what {connect} open"
+        return f"{parses}; `send` of what {connect} open takes it"
 
     def _fields(self, name: str, schema: dict[str, Any]) -> None:
         """Write the rows of the table of fields, and what the wire has beside the schema."""
@@ -219,7 +219,7 @@ class _Pages:
         for argument in operation["x-arguments"]:
             page = page_of(argument["schema"], self.public)
             yield {
-                "name": breakable(argument["name"]),
+                "name": argument["name"],
                 "type": self._type_cell(type_name(argument["schema"], self.schemas), page),
                 "text": self.links.linked(argument["text"], "").replace("|", "\\|"),
                 "notes": argument["notes"],
@@ -254,7 +254,7 @@ def breakable(name: str, limit: int = LONGEST_WORD) -> str:
     lines = [""]
     # A word of two letters, such as "In", stands with the next one.
     for word in re.findall(r"[A-Z]+(?![a-z])|(?:[A-Z][a-z](?=[A-Z]))?[A-Z]?[^A-Z_]+_?|_", name):
-        if len(lines[-1]) + len(word) > limit:
+        if lines[-1] and len(lines[-1]) + len(word) > limit:
             lines.append("")
         lines[-1] += word
     return "<wbr>".join(lines)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from examples import literal
-from spec import REFERENCE, component, event_unions, members, operations, references, target
+from spec import REFERENCE, component, event_unions, members, operations, references
 
 PYTHON_TYPES = {
     "string": "str",
@@ -50,11 +50,8 @@ class Params:
     def _roots(self, document: dict[str, Any]) -> Iterator[str]:
         yield from (n for n, side in event_unions(self.schemas).items() if side == "client")
         for _place, operation in operations(document):
-            for kind, body in operation.get("requestBody", {}).get("content", {}).items():
-                schema = body["schema"]
-                if kind == "multipart/form-data":  # each part is an argument
-                    schema = target(schema, self.schemas)["properties"]
-                yield from references(schema)
+            for argument in operation["x-arguments"]:
+                yield from references(argument["schema"])
 
     def _add(self, name: str) -> None:
         schema = self.schemas[name]

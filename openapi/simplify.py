@@ -146,7 +146,10 @@ def _followed(node: Any, document: dict[str, Any], place: str, within: tuple[str
             return _followed({**found, **beside}, document, place, (*within, reference))
         return found
     return {
-        key: value if is_value(key) else _followed(value, document, f"{place}.{key}", within)
+        # The response for all other statuses is called `default`.
+        key: value
+        if is_value(key) and not place.endswith(".responses")
+        else _followed(value, document, f"{place}.{key}", within)
         for key, value in node.items()
     }
 
@@ -176,9 +179,9 @@ def _add_webhook_union(document: dict[str, Any]) -> None:
     if mapping:
         schemas["RealtimeWebhookEvent"] = {
             "description": "Any event that the service posts to a webhook.",
+            "x-events": "webhook",
             "anyOf": [{"$ref": reference} for reference in dict.fromkeys(mapping.values())],
             "discriminator": {"propertyName": "type", "mapping": mapping},
-            "x-events": "webhook",
         }
 
 

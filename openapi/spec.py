@@ -294,13 +294,29 @@ def webhooks(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def event_unions(schemas: dict[str, Any]) -> dict[str, str]:
-    """The unions of events, each with its direction: `server`, `client` or `webhook`."""
+    """Return the unions of events, each with its direction: `server`, `client` or `webhook`.
+
+    The fragment names them by `x-events`, or by the `x-connection` that carries them.
+    """
+    connected = [name for name, schema in schemas.items() if "x-connection" in schema]
+    clients = {connected_client(name, schemas) for name in connected}
     directions = {}
     for name, schema in schemas.items():
-        ending = re.search(r"(Server|Client|Webhook)Event$", name)
-        if ending and "discriminator" in schema:
-            directions[name] = ending[1].lower()
+        direction = schema.get("x-events")
+        if name in connected:
+            direction = "server"
+        elif name in clients:
+            direction = "client"
+        if direction and "discriminator" in schema:
+            directions[name] = direction
     return directions
+
+
+def connected_client(server: str, schemas: dict[str, Any]) -> str:
+    """Return the union of the events that are sent over the connection of another union."""
+    connection = schemas[server]["x-connection"]
+    default = server.replace("Server", "Client")
+    return str(connection.get("client") or ("" if default == server else default))
 
 
 # Walking

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     )
 
 _dialect: Dialect[models.RealtimeServerEvent] = Dialect(
-    path="/realtime", is_beta=False, append="input_audio_buffer.append", parse=parse_server_event
+    path="/realtime",
+    is_beta=False,
+    append="input_audio_buffer.append",
+    parse=parse_server_event,
 )
 _dialect_translation: Dialect[models.RealtimeTranslationServerEvent] = Dialect(
     path="/realtime/translations",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from urllib.parse import quote
 
 from pydantic import SecretStr
 
@@ -51,6 +52,7 @@ class Dialect(Generic[Event]):
     is_beta: bool
     append: str
     parse: Callable[[bytes], Event]
+    base_url: str = _DEFAULT_URL
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,8 @@ class Settings:
     """The arguments of `connect`, checked when a connection is opened."""
 
     _dialect: ClassVar[Dialect[Any]]
+    # Set by a package whose path has parameters.
+    _path_parameters: Mapping[str, str] = {}
 
     def __init__(
         self,
@@ -149,13 +153,15 @@ class Settings:
         self._call_id = call_id
         self._intent = intent
         self._azure = azure
-        url = azure.endpoint if azure else base_url or os.environ.get("OPENAI_BASE_URL")
-        self._base = BaseUrl(url or _DEFAULT_URL, _SCHEMES, "wss")
+        # Another server is sent nothing of OpenAI's.
+        self._environment = os.environ if self._dialect.base_url == _DEFAULT_URL else {}
+        url = azure.endpoint if azure else base_url or self._environment.get("OPENAI_BASE_URL")
+        self._base = BaseUrl(url or self._dialect.base_url, _SCHEMES, "wss")
         self._headers = Headers(headers)
         self._query = as_mapping("query", query)
         self._allow_insecure = allow_insecure
         if api_key is None and not self._base.has_user:
-            api_key = os.environ.get("OPENAI_API_KEY")
+            api_key = self._environment.get("OPENAI_API_KEY")
         self._credential = azure.credential if azure else Credential.of(api_key)
         self._options = dict(websocket_options or {})
         self._record = None if record is None else Record.of(record)
@@ -175,7 +181,13 @@ class Settings:
             others=self._other_values(),
             allow_insecure=self._allow_insecure,
         )
-        return base.join(self._dialect.path, {**self._parameters(), **self._query})
+        path = self._dialect.path
+        for name, value in self._path_parameters.items():
+            # Even quoted, these change the path.
+            if value in ("", ".", ".."):
+                raise ConnectionSettingsError(f"{name} cannot be {value!r}")
+            path = path.replace(f"{{{name}}}", quote(value, safe=""))
+        return base.join(path, {**self._parameters(), **self._query})
 
     def _handshake_headers(self) -> Headers:
         """The headers of a handshake, with the key. Raises `ConnectionSettingsError`."""
@@ -230,7 +242,7 @@ class Settings:
             raise ConnectionSettingsError(
                 f'there is no key: pass `api_key` or set {variable} (`api_key=""` is for no key)'
             )
-        defaults = account_headers()
+        defaults = account_headers(self._environment)
         if self._dialect.is_beta:
             defaults["OpenAI-Beta"] = "realtime=v1"
         return self._base.authorize(

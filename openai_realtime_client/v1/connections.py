@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     )
 
 _dialect: Dialect[models.RealtimeServerEvent] = Dialect(
-    path="/realtime", is_beta=True, append="input_audio_buffer.append", parse=parse_server_event
+    path="/realtime",
+    is_beta=True,
+    append="input_audio_buffer.append",
+    parse=parse_server_event,
 )
 
 

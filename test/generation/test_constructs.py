@@ -38,6 +38,7 @@ components:
   schemas:
     RealtimeServerEvent:
       description: Any event.
+      x-events: server
       oneOf:
         - $ref: '#/components/schemas/RealtimeServerEventHello'
         - $ref: '#/components/schemas/RealtimeServerEventBye'

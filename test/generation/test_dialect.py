@@ -533,8 +533,10 @@ REFUSED = {
         "AB: its class would be called AB, like that of 'a_b'",
     ),
     "event_in_no_union": (
-        "RealtimeServerEventLost: {type: object, properties: {x: {}}}",
-        "RealtimeServerEventLost: an event that is in no union of events",
+        "Cat: {type: object, properties: {type: {const: cat}}}, Dog: {type: object, properties: "
+        "{type: {const: dog}}}, Pet: {x-events: server, oneOf: [{@Cat}, {@Dog}]}, "
+        "PetLost: {type: object, properties: {x: {}}}",
+        "PetLost: an event that is in no union of events",
     ),
 }
 

@@ -340,10 +340,9 @@ def test_new_event_and_schema_are_documented(changed: Run) -> None:
 def test_new_operation(changed: Run) -> None:
     program = """
 from types import SimpleNamespace
-from openai_realtime_client.v1 import RealtimeApi, RealtimeSessionCreateResponse
+from openai_realtime_client.v1 import RealtimeApi
 def call(*arguments, **options):
     assert arguments[:2] == ("GET", "/realtime/sessions/{session_id}")
-    assert arguments[2] == RealtimeSessionCreateResponse.from_json
     assert options["path_parameters"] == {"session_id": "s1"}
     assert options["query"] == {"itemLimit": 3}
     return SimpleNamespace(data="the answer")

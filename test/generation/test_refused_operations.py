@@ -8,7 +8,7 @@ import pytest
 
 import constructs
 import spec
-from simplify import simplified
+from components import prepared
 from trees import merge, parsed
 
 SMALL = parsed("""
@@ -50,7 +50,25 @@ def body(kinds: str) -> str:
 
 
 def form(field: str) -> str:
-    return body(f"multipart/form-data: {{schema: {{type: object, properties: {{{field}}}}}}}")
+    schema = (
+        "{type: object, description: F., properties:"
+        f" {{{field}: {{type: string, description: A.}}}}}}"
+    )
+    return body(f"multipart/form-data: {{schema: {schema}}}")
+
+
+def connection(settings: str) -> str:
+    fields = "properties: {type: {type: string, const: a, description: T.}}"
+    event = f"type: object, description: A., required: [type], {fields}"
+    reference = "'#/components/schemas/Event'"
+    union = (
+        f"description: Any., oneOf: [{{$ref: {reference}}}, {{type: string}}],"
+        f" discriminator: {{propertyName: type, mapping: {{a: {reference}}}}}"
+    )
+    return (
+        f"{{components: {{schemas: {{Event: {{{event}}},"
+        f" Every: {{{union}, x-connection: {settings}}}}}}}}}"
+    )
 
 
 STRING = "{type: string}"
@@ -75,7 +93,7 @@ REFUSED = {
         "{parameters: [{in: query, name: timeout, description: A., schema: {type: string}}]}",
         f"{POST}: an argument cannot be called timeout",
     ),
-    "part_called_headers": (form("headers: {type: string}"), f"{POST}: an argument cannot be"),
+    "part_called_headers": (form("headers"), f"{POST}: an argument cannot be"),
     "parameter_called_body_beside_body": (
         "{parameters: [{in: query, name: body, description: A., schema: {type: string}}],"
         " requestBody: {description: B., content: {application/json: {}}}}",
@@ -158,6 +176,27 @@ REFUSED_DOCUMENTS = {
         " {a: {type: apiKey, in: header, name: A}, b: {type: apiKey, in: header, name: B}}}}",
         f"{POST}: security a and b: only one key is sent",
     ),
+    "events_without_discriminator": (
+        "{components: {schemas: {Every: {description: Any., x-events: server,"
+        " anyOf: [{type: string}, {type: integer}]}}}}",
+        "components.schemas.Every: a union of events has a `discriminator` for `type`",
+    ),
+    "connection_without_client": (
+        connection("{about: Open, path: /a, append: b}"),
+        "components.schemas.Every: `x-connection` needs `client`",
+    ),
+    "connection_without_path": (
+        connection("{about: Open, append: b, client: Every}"),
+        "components.schemas.Every: `x-connection` lacks path",
+    ),
+    "connection_with_a_name_of_its_own": (
+        connection("{about: Open, path: /a, append: b, client: Every, name: open}"),
+        "components.schemas.Every: the `name` of an `x-connection`",
+    ),
+    "connection_with_a_setting_in_its_path": (
+        connection("{about: Open, path: '/{model}', append: b, client: Every}"),
+        "components.schemas.Every: an argument of connect cannot be called model",
+    ),
     "schema_called_like_the_asynchronous_class": (
         "{components: {schemas: {AsyncRealtimeApi: {type: object, description: A.,"
         " properties: {a: {type: string, description: A.}}}}}}",
@@ -169,7 +208,7 @@ REFUSED_DOCUMENTS = {
 def problems(change: Any) -> list[str]:
     """Return what is said of the small document with a change, a line for each problem."""
     with pytest.raises(spec.SpecError) as caught:
-        constructs.check(simplified(merge(SMALL, change)))
+        constructs.check(prepared(merge(SMALL, change)))
     return str(caught.value).splitlines()
 
 

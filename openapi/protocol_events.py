@@ -1,0 +1,159 @@
+"""Unions of events, and the connections that carry them."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import names
+from examples import literal
+from openai_realtime_client.realtime.endpoint import Settings
+from operations import DEFAULT_HOST, default_host
+from spec import (
+    REFERENCE,
+    component,
+    connected_client,
+    event_unions,
+    members,
+    references,
+    target,
+    walk,
+)
+
+Problems = Iterator[tuple[str, str]]
+
+DIRECTIONS = ("server", "client", "webhook")
+REQUIRED = ("about", "path", "append")
+
+
+def describe(document: dict[str, Any]) -> None:
+    """Add to unions of events, and to their members, what the templates print of them."""
+    schemas = document["components"]["schemas"]
+    directions = event_unions(schemas)
+    for name, schema in schemas.items():
+        has_map = any(member.get("type") == "object" for member in members(schema))
+        if "discriminator" in schema or ("x-untagged" in schema and not has_map):
+            schema["x-unknown"] = "UnknownEvent" if name in directions else "UnknownModel"
+    for name, direction in directions.items():
+        union = schemas[name]
+        union["x-parses"] = names.parser_name(name)
+        union["x-direction"] = direction
+        classes = {}
+        for value, reference in union["discriminator"]["mapping"].items():
+            event = schemas[reference.removeprefix(REFERENCE)]
+            event["x-event-type"] = value
+            event["x-direction"] = direction
+            event.setdefault("x-parser", union["x-parses"])
+            classes[value] = reference.removeprefix(REFERENCE)
+        pairs = [f"{literal(value)}: {literal(model)}" for value, model in classes.items()]
+        union["x-classes"] = ", ".join(pairs)
+    for name in directions:
+        if "x-connection" in schemas[name]:
+            _describe_connection(name, document)
+    _describe_builders(schemas)
+
+
+def _describe_connection(server: str, document: dict[str, Any]) -> None:
+    """Complete what a fragment says of a connection."""
+    schemas = document["components"]["schemas"]
+    connection = schemas[server]["x-connection"]
+    client = connected_client(server, schemas)
+    name = connect_name(server, connection)
+    host = default_host(document)
+    connection |= {
+        "name": name,
+        "suffix": name.removeprefix("connect"),
+        "is_beta": str(connection.get("is_beta", False)),
+        "server": server,
+        "client": client,
+        "connection": re.sub(r"(Server)?Events?$", "", server) + "Connection",
+        "parse": schemas[server]["x-parses"],
+        "path": literal(connection["path"]),
+        "append": literal(connection["append"]),
+        "arguments": list(_path_arguments(connection["path"])),
+    }
+    if host != DEFAULT_HOST:
+        connection["base_url"] = literal(re.sub("^http", "ws", host))
+    # The pages of both unions name the functions.
+    schemas[server]["x-connects"] = schemas[client]["x-connects"] = name
+
+
+def connect_name(server: str, connection: dict[str, Any]) -> str:
+    """Return the function that opens a connection, by default after its union of events."""
+    kind = re.sub(r"^Realtime|Server|Events?$", "", server)
+    return str(connection.get("name") or f"connect_{names.snake_case(kind)}".rstrip("_"))
+
+
+def _path_arguments(path: str) -> Iterator[dict[str, str]]:
+    """Yield the arguments of `connect` that go into its path."""
+    for parameter in re.findall(r"{(.*?)}", path):
+        yield {"name": names.argument_name(parameter), "wire": literal(parameter)}
+
+
+def _describe_builders(schemas: dict[str, Any]) -> None:
+    """Say which functions make the event that adds an item, and the class of function tools."""
+    events = {schema.get("x-event-type"): schema for schema in schemas.values()}
+    if not {"conversation.item.create", "response.create"} <= events.keys():
+        return
+    response = target(events["response.create"]["properties"].get("response", {}), schemas)
+    tool = component(response.get("properties", {}).get("tools", {}).get("items", {}))
+    if not tool:
+        return
+    union = schemas[tool].get("discriminator", {}).get("mapping", {})
+    functions = ["user_text", "user_audio", "function_output"]
+    if any("input_image" in schema.get("enum", []) for _, schema in walk(schemas)):
+        functions.append("user_image")
+    events["conversation.item.create"]["x-builders"] = {
+        "functions": functions,
+        "tool": union.get("function", tool).removeprefix(REFERENCE),
+    }
+
+
+def problems(document: dict[str, Any]) -> Problems:
+    """Find what is no union of events, or no connection, although the fragment says so.
+
+    Yields:
+        The place of each, and the reason.
+    """
+    schemas = document["components"]["schemas"]
+    unions = event_unions(schemas)
+    used = set(references(document))
+    connects = []
+    for name, schema in schemas.items():
+        place = f"components.schemas.{name}"
+        connection = schema.get("x-connection")
+        if schema.get("x-events", "server") not in DIRECTIONS:
+            yield place, f"`x-events` is one of {', '.join(DIRECTIONS)}"
+        if name not in used and any(name != union and name.startswith(union) for union in unions):
+            yield place, "an event that is in no union of events"
+        if connection is None and "x-events" not in schema and name not in unions:
+            continue
+        if not members(schema) or schema.get("discriminator", {}).get("propertyName") != "type":
+            yield place, "a union of events has a `discriminator` for `type`"
+        elif connection is not None:
+            connects.append(connect_name(name, connection))
+            yield from _check_connection(place, name, connection, schemas)
+    for name, count in Counter(connects).items():
+        if count > 1:
+            yield "components.schemas", f"{count} connections are called {name}; give each a `name`"
+
+
+def _check_connection(
+    place: str, server: str, connection: dict[str, Any], schemas: dict[str, Any]
+) -> Problems:
+    missing = [key for key in REQUIRED if key not in connection]
+    if missing:
+        yield place, f"`x-connection` lacks {', '.join(missing)}"
+        return
+    if connected_client(server, schemas) not in event_unions(schemas):
+        yield place, "`x-connection` needs `client`, the union of the events that are sent"
+    if not re.fullmatch("connect(_[a-z0-9]+)*", connect_name(server, connection)):
+        yield place, "the `name` of an `x-connection` is connect, or begins with connect_"
+    taken = set(inspect.signature(Settings.__init__).parameters)
+    for argument in _path_arguments(connection["path"]):
+        if argument["name"] in taken or not argument["name"].isidentifier():
+            yield place, f"an argument of connect cannot be called {argument['name']}"
+        taken.add(argument["name"])
