@@ -52,6 +52,10 @@ class RecordedEvent(NamedTuple):
         return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
 
 
+class _NotJsonError(ValueError):
+    pass
+
+
 def read_recording(
     source: str | PathLike[str] | Iterable[str | bytes | RecordedEvent],
 ) -> Iterator[RecordedEvent]:
@@ -59,12 +63,11 @@ def read_recording(
 
     A line is `{"from": "client" or "server", "at_ms": 12, "event": {...}}`, where `at_ms` may be
     absent, or an event alone: then the protocols tell whose it is, and one that no client sends is
-    the server's. Empty lines are skipped, and so is the beginning of a line at the end of a file,
-    which is what a crash of the program that wrote it may leave.
+    the server's. Empty lines are skipped, and so is the beginning of a line that a crash of the
+    program that wrote it left.
 
     Args:
-        source: The path of a file; or its lines as bytes, which the file opened as binary gives;
-            or lines as text, of which none may be unfinished.
+        source: The path of a file, or its lines, as bytes or text.
 
     Raises:
         ValueError: For what is none of these, with the number of the line but nothing of it.
@@ -77,19 +80,26 @@ def read_recording(
     for number, line in enumerate(source, 1):
         if isinstance(line, RecordedEvent):
             yield line._replace(line=number)
-        elif line.strip() and not _is_unfinished(line):
-            yield _read_line(line, number)
+        elif line.strip():
+            try:
+                recorded = _read_line(line, number)
+            except _NotJsonError:
+                if not _is_torn(line):
+                    raise
+            else:
+                yield recorded
 
 
-def _is_unfinished(line: str | bytes) -> bool:
-    """Whether a line of a file ends in the midst of its JSON."""
-    if isinstance(line, str) or line.endswith(b"\n"):
-        return False
-    try:
-        json.loads(line)
-    except (ValueError, RecursionError):
+def _is_torn(line: str | bytes) -> bool:
+    """Return whether a line that is not JSON is the beginning of one, which a crash left.
+
+    It ends the file, or the line end stands behind it with which the next record began.
+    """
+    if isinstance(line, str):
+        line = line.encode(errors="replace") + b"\n"  # An iterable of text may lack line ends.
+    if not line.endswith(b"\n"):
         return True
-    return False
+    return line.startswith(b'{"from":') and not line.rstrip().endswith(b"}")
 
 
 def _read_line(text: str | bytes, number: int) -> RecordedEvent:
@@ -98,11 +108,11 @@ def _read_line(text: str | bytes, number: int) -> RecordedEvent:
             # Some editors put a byte order mark at the beginning.
             text = text.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError:
-            raise ValueError(f"line {number}: not UTF-8") from None
+            raise _NotJsonError(f"line {number}: not UTF-8") from None
     try:
         line: Any = json.loads(text)
     except (ValueError, RecursionError):
-        raise ValueError(f"line {number}: not JSON") from None
+        raise _NotJsonError(f"line {number}: not JSON") from None
     if not is_object(line):
         raise ValueError(f"line {number}: not an object")
     if "from" not in line or "event" not in line:
