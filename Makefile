@@ -65,8 +65,8 @@ types: $(INSTALLED) ## check types, strictly, with mypy and pyright
 docs: $(INSTALLED) ## check the links of the docs and run their examples
 	@$(BIN)/python -m pytest test/docs/test_docs.py test/docs/test_guides.py
 
-demo: $(INSTALLED) ## show a session with an embedded server
-	@$(BIN)/python -m openai_realtime_client demo
+demo: $(INSTALLED) ## talk with an embedded server, from examples/question.wav to answer.wav
+	@$(BIN)/python -m openai_realtime_client talk --embedded --input examples/question.wav --output answer.wav
 
 fuzz: $(INSTALLED) ## fuzz the event parsers; FUZZ holds libFuzzer's options
 	@$(BIN)/python $(PIP) --require-hashes --requirement requirements-fuzz.txt

@@ -1,13 +1,12 @@
-"""The command line: `demo`, `check` and `inspect`."""
+"""The command line: `talk`, `serve`, `check` and `inspect`."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,10 +20,12 @@ SCRIPT = "openai-realtime"
 MODULE = "python -m openai_realtime_client"
 
 # In these texts, %(prog)s is what the user has called, with the command.
-_ABOUT = "Realtime sessions: hold one, check a server, read a recording."
+_ABOUT = "Realtime sessions: talk, serve, check a server, read a recording."
 _EPILOG = """\
 examples:
-  %(prog)s demo
+  %(prog)s talk
+  %(prog)s talk --embedded --text
+  %(prog)s serve --port 8000
   %(prog)s check http://127.0.0.1:8000/v1
   %(prog)s inspect session.jsonl
 
@@ -36,26 +37,36 @@ The key is read from the environment, because all users of a machine see
 command lines. For a server that needs none, set the variable to "".
 """
 
-_DEMO = """\
-Hold a session of the GA protocol, with a text turn, a tool call and a spoken
-answer that is interrupted, and print each event as it passes: -> from the
-client to the server, <- from the server.
+_TALK = """\
+Talk with the model: the microphone goes in, the answer comes out of the
+loudspeaker, and both transcripts appear as they grow. Speaking interrupts;
+Ctrl-C ends. The service bills for the session. At the end come the turns,
+the time from the end of each to the first of its answer, and the tokens.
 
-Without --url, the server is one that comes with the package; it needs no key
-and no network, and what it answers is made up. With --url the server is a real
-one, which may bill for the session.
+Devices need miniaudio: pip install miniaudio. There is no echo cancellation:
+use headphones.
 """
-_DEMO_EPILOG = f"""\
+_TALK_EPILOG = f"""\
 examples:
   %(prog)s
-  %(prog)s --json > session.jsonl
-  %(prog)s --url wss://api.openai.com/v1
+  %(prog)s --text --embedded
+  %(prog)s --input question.wav --output answer.wav --fast
 
 {_KEY}
 exit status:
-  0  the session was held
+  0  the session was held, or ended by Ctrl-C
   1  it failed; one line on standard error says why
   2  wrong usage, or the output cannot be written
+"""
+
+_SERVE = """\
+Serve the embedded server, which needs no key and no network, until Ctrl-C:
+for browsers, JavaScript and any other client. What it answers is made up.
+"""
+_SERVE_EPILOG = """\
+examples:
+  %(prog)s --port 8000 --origin http://localhost:3000
+  %(prog)s --tls cert.pem key.pem
 """
 
 # Of `check`: what it cannot know.
@@ -182,16 +193,33 @@ def _run(
     if args.command is None:
         parser.print_help()
         return 0
-    if getattr(args, "url", None):
+    if args.command == "talk" and args.azure and args.api_key_env == "OPENAI_API_KEY":
+        args.api_key_env = "AZURE_OPENAI_API_KEY"
+    if args.command == "check" or (args.command == "talk" and not args.embedded):
         args.api_key = os.environ.get(args.api_key_env)
         if args.api_key is None:
             hint = 'set the variable, or set it to "" for a server that needs no key'
+            if args.command == "talk":
+                hint = "set the variable, or use --embedded to talk with the embedded server"
             show_error(err, args.prog, f"there is no key in {args.api_key_env}: {hint}")
             return 2
-    # It imports the models, which `--help` does not need.
-    command = importlib.import_module(f"{__name__}.{args.command}")
-    status: int = command.run(args, out, err)
-    return status
+    return _command(args.command)(args, out, err)
+
+
+def _command(name: str) -> Callable[[argparse.Namespace, Screen, Screen], int]:
+    """Import a command, which imports the models that `--help` does not need.
+
+    Each by its literal name, so that PyInstaller finds it.
+    """
+    if name == "talk":
+        from openai_realtime_client.cli.talk import run
+    elif name == "serve":
+        from openai_realtime_client.cli.serve import run
+    elif name == "check":
+        from openai_realtime_client.cli.check import run
+    else:
+        from openai_realtime_client.cli.inspect import run
+    return run
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
@@ -200,17 +228,50 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
-    demo = commands.add_parser(
-        "demo",
-        help="hold a session and print its events; needs no key and no network",
-        description=_DEMO,
-        epilog=_DEMO_EPILOG,
+    talk = commands.add_parser(
+        "talk",
+        usage="%(prog)s [OPTION ...]",
+        help="talk with the model by microphone, file or keyboard",
+        description=_TALK,
+        epilog=_TALK_EPILOG,
     )
-    add = demo.add_argument
-    add("--url", type=_url, help="the base URL of a real service, such as wss://api.openai.com/v1")
-    add("--model", default="gpt-realtime-2.1", help="default: %(default)s")
-    add("--json", action="store_true", help="print a recording, which `inspect` reads")
-    _add_connection(demo)
+    add = talk.add_argument
+    server = talk.add_mutually_exclusive_group()
+    server.add_argument("--embedded", action="store_true", help="with the embedded server; no key")
+    server.add_argument("--url", type=_url, help="the base URL of another server")
+    server.add_argument("--azure", metavar="URL", type=_url, help="an endpoint of Azure OpenAI")
+    source = talk.add_mutually_exclusive_group()
+    source.add_argument("--text", action="store_true", help="type; the answers are text, too")
+    source.add_argument("--input", metavar="WAV", help="speak a file; - is standard input")
+    add("--output", metavar="WAV", help="write the answers to a file")
+    add("--fast", action="store_true", help="files as fast as can be, not at the pace of speech")
+    add("--model", default="gpt-realtime-2.1", help="or Azure's deployment; default: %(default)s")
+    add("--voice", help="the voice of the answers")
+    add("--instructions", help="the instructions of the session")
+    add("--record", metavar="FILE", help="record the session, for `inspect`")
+    add("--events", action="store_true", help="print each event in place of the transcripts")
+    add("--backend", metavar="NAME", help="the audio system, such as alsa; null has no devices")
+    _add_connection(talk)
+
+    serve = commands.add_parser(
+        "serve",
+        usage="%(prog)s [OPTION ...]",
+        help="serve the embedded server on a port",
+        description=_SERVE,
+        epilog=_SERVE_EPILOG,
+    )
+    add = serve.add_argument
+    add("--host", default="127.0.0.1", help="default: %(default)s")
+    add(
+        "--port",
+        type=int,
+        choices=range(65536),
+        metavar="PORT",
+        default=8000,
+        help="0 is a free one; default: %(default)s",
+    )
+    add("--tls", nargs=2, metavar=("CERT", "KEY"), help="serve TLS with these PEM files")
+    add("--origin", action="append", default=[], help="an origin whose web pages may connect")
 
     check = commands.add_parser(
         "check",

@@ -9,6 +9,7 @@ import re
 import shutil
 import unicodedata
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TextIO
 
 from openai_realtime_client.core.json_types import at, is_array, is_object
@@ -17,9 +18,9 @@ __all__ = [
     "OutputError",
     "Row",
     "Screen",
+    "Timeline",
     "as_json",
     "audio_size",
-    "is_streamed",
     "shortened",
     "show_error",
     "show_event",
@@ -75,6 +76,12 @@ class Screen:
             line += self._styled(style, text)
         line += _cut(self._plain(rest), room, self._plain("…"))
         self._write(line.rstrip(" ") + "\n")
+
+    def write(self, part: str | tuple[str, str]) -> None:
+        """Print text as it comes, without ending the line."""
+        if isinstance(part, str):
+            part = ("", part)
+        self._write(self._styled(part[0], self._plain(part[1])))
 
     def json_line(self, value: Any) -> None:
         """Print a JSON value as a line of ASCII."""
@@ -146,6 +153,55 @@ def show_event(screen: Screen, row: Row) -> None:
     )
 
 
+@dataclass
+class _Stream:
+    """Pieces of the same thing that follow each other."""
+
+    at_ms: float | None
+    first: Mapping[str, Any]
+    count: int = 0
+    size: int | None = None
+    text: str = ""
+    is_marked: bool = False
+
+
+class Timeline:
+    """Events as rows. Streams stay open, side by side, until something else happens."""
+
+    def __init__(self, show: Callable[[Row], None]) -> None:
+        self._show = show
+        self._streams: dict[tuple[str, ...], _Stream] = {}
+
+    def add(
+        self, direction: str, wire: Mapping[str, Any], at_ms: float | None, is_marked: bool = False
+    ) -> None:
+        """Show an event, now or, if it is a piece, with the others."""
+        if not wire["type"].endswith((".delta", "audio_buffer.append")):
+            self.end()
+            self._show(Row(at_ms, direction, wire["type"], summarize(wire), is_marked))
+            return
+        ids = (str(wire.get(name)) for name in ("response_id", "item_id", "content_index"))
+        stream = self._streams.setdefault((direction, wire["type"], *ids), _Stream(at_ms, wire))
+        stream.count += 1
+        stream.is_marked |= is_marked
+        size, delta = audio_size(wire), wire.get("delta")
+        if size is not None:
+            stream.size = (stream.size or 0) + size
+        elif isinstance(delta, str) and len(stream.text) < _LONGEST:
+            stream.text += delta[:_LONGEST]
+
+    def end(self) -> None:
+        """Show the streams that are open."""
+        for (direction, event_type, *_), stream in self._streams.items():
+            about = summarize(stream.first)
+            if stream.count > 1 and stream.size is None:
+                about = f'{stream.count}x "{stream.text}"'
+            elif stream.count > 1:
+                about = f"{stream.count}x {stream.size:,} bytes"
+            self._show(Row(stream.at_ms, direction, event_type, about, stream.is_marked))
+        self._streams.clear()
+
+
 def as_json(value: Any, length: int) -> str:
     """A JSON value as text of at most this length."""
     return shortened(json.dumps(value, ensure_ascii=False, default=str), length)
@@ -198,11 +254,6 @@ def _cut(text: str, room: int, ellipsis: str) -> str:
 # Summaries of what events hold. Servers may send anything there.
 
 _About = Callable[[Mapping[str, Any]], str]
-
-
-def is_streamed(kind: str) -> bool:
-    """Whether an event of this type is a piece of something, of which many come."""
-    return kind.endswith((".delta", "audio_buffer.append"))
 
 
 def audio_size(event: Mapping[str, Any]) -> int | None:

@@ -8,22 +8,21 @@ import re
 import sys
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
 from openai_realtime_client.cli.display import (
     Row,
     Screen,
+    Timeline,
     as_json,
     audio_size,
-    is_streamed,
     shortened,
     show_error,
     show_event,
     span_text,
-    summarize,
 )
 from openai_realtime_client.cli.page import Page
 from openai_realtime_client.conversation.usage import Usage
@@ -37,7 +36,7 @@ __all__ = ["run"]
 _MOST_HELD = 50
 _MOST_VALUES = 3
 _VALUE_LENGTH = 60
-_JOINED_LENGTH = 1000
+_MESSAGE_LENGTH = 1000
 _ALWAYS_SHOWN = {"text", "audio", "cached"}
 # The first is what it is where nothing decides.
 _CHOICES = {"ga": ["ga", "ga translation"], "v1": ["v1"], "auto": [*DIALECTS]}
@@ -80,12 +79,12 @@ def _inspect(name: str, args: Namespace, out: Screen) -> bool:
         if page:
             page.rows.append(row)
 
-    counts, timeline = _Counts(), _Timeline(show)
+    counts, timeline = _Counts(), Timeline(show)
     for each in recorded:
         if is_shown and not counts.events:
             out.line(*title, "" if each.at_ms is None else ", times in ms")
         found = counts.add(each, _typed(each, dialect))
-        timeline.add(each, is_marked=bool(found))
+        timeline.add(each.direction, each.event, each.at_ms, is_marked=bool(found))
         if page:
             page.add(each)
     timeline.end()
@@ -238,7 +237,7 @@ class _Counts:
 def _plain(value: Any) -> str:
     if value is None:
         return ""
-    return shortened(value, _JOINED_LENGTH) if isinstance(value, str) else as_json(value, 60)
+    return shortened(value, _MESSAGE_LENGTH) if isinstance(value, str) else as_json(value, 60)
 
 
 def _count(
@@ -251,55 +250,6 @@ def _count(
 
 
 # Showing
-
-
-@dataclass
-class _Stream:
-    """Pieces of the same thing that follow each other."""
-
-    at_ms: float | None
-    first: dict[str, Any]
-    count: int = 0
-    size: int | None = None
-    text: str = ""
-    is_marked: bool = False
-
-
-class _Timeline:
-    """Events as rows. Streams stay open, side by side, until something else happens."""
-
-    def __init__(self, show: Callable[[Row], None]) -> None:
-        self._show = show
-        self._streams: dict[tuple[str, ...], _Stream] = {}
-
-    def add(self, recorded: RecordedEvent, *, is_marked: bool) -> None:
-        """Show an event, now or, if it is a piece, with the others."""
-        wire = recorded.event
-        if not is_streamed(wire["type"]):
-            self.end()
-            about = summarize(wire)
-            self._show(Row(recorded.at_ms, recorded.direction, wire["type"], about, is_marked))
-            return
-        whose = (str(wire.get(name)) for name in ("response_id", "item_id", "content_index"))
-        key = (recorded.direction, wire["type"], *whose)
-        stream = self._streams.setdefault(key, _Stream(recorded.at_ms, wire))
-        stream.count += 1
-        stream.is_marked |= is_marked
-        size, delta = audio_size(wire), wire.get("delta")
-        if size is not None:
-            stream.size = (stream.size or 0) + size
-        elif isinstance(delta, str) and len(stream.text) < _JOINED_LENGTH:
-            stream.text += delta[:_JOINED_LENGTH]
-
-    def end(self) -> None:
-        """Show the streams that are open."""
-        for (direction, kind, *_), stream in self._streams.items():
-            about = summarize(stream.first)
-            if stream.count > 1:
-                shown = f'"{stream.text}"' if stream.size is None else f"{stream.size:,} bytes"
-                about = f"{stream.count}x {shown}"
-            self._show(Row(stream.at_ms, direction, kind, about, stream.is_marked))
-        self._streams.clear()
 
 
 def _show(out: Screen, summary: dict[str, Any]) -> None:

@@ -20,17 +20,20 @@ from command_line import KEY, Cli, Done, recording, voice_turn
         (["frobnicate"], "invalid choice: 'frobnicate'"),
         (["inspect"], "the following arguments are required: FILE"),
         (["inspect", "--protocol", "v2", "x"], "invalid choice: 'v2'"),
-        (["demo", "--url", KEY], "argument --url: not a URL that starts with wss://"),
-        (["demo", "--url", "https://"], "argument --url: not a URL that"),
-        (["demo", "--url", "wss://a:b/v1"], "argument --url: not a URL that"),
-        (["demo", "--url", "wss://[::1/v1"], "argument --url: not a URL that"),
+        (["talk", "--url", KEY], "argument --url: not a URL that starts with wss://"),
+        (["talk", "--url", "https://"], "argument --url: not a URL that"),
+        (["talk", "--url", "wss://a:b/v1"], "argument --url: not a URL that"),
+        (["talk", "--url", "wss://[::1/v1"], "argument --url: not a URL that"),
+        (["talk", "--embedded", "--azure", "https://x"], "not allowed with argument --embedded"),
+        (["serve", "--tls", "cert.pem"], "argument --tls: expected 2 arguments"),
+        (["serve", "--port", "99999"], "argument --port: invalid choice: 99999"),
         (["check"], "the following arguments are required: URL"),
         (["check", KEY], "argument URL: not a URL that"),
         (["check", "ws://localhost", "--protocol", "auto"], "invalid choice: 'auto'"),
-        (["demo", "--timeout", "x"], "argument --timeout: invalid number value: 'x'"),
-        (["demo", "--timeout", "nan"], "argument --timeout: not between 0 and 86400"),
-        (["demo", "--timeout", "0"], "argument --timeout: not between 0 and 86400"),
-        (["demo", "--api-key", KEY], "unrecognized arguments: --api-key"),
+        (["talk", "--timeout", "x"], "argument --timeout: invalid number value: 'x'"),
+        (["talk", "--timeout", "nan"], "argument --timeout: not between 0 and 86400"),
+        (["talk", "--timeout", "0"], "argument --timeout: not between 0 and 86400"),
+        (["talk", "--api-key", KEY], "unrecognized arguments: --api-key"),
     ],
 )
 def test_wrong_usage(cli: Cli, argv: list[str], message: str) -> None:
@@ -40,17 +43,22 @@ def test_wrong_usage(cli: Cli, argv: list[str], message: str) -> None:
     assert message in err
 
 
-@pytest.mark.parametrize("command", [["demo", "--url"], ["check"]])
+@pytest.mark.parametrize(
+    ("command", "hint"),
+    [
+        (["talk", "--text", "--url"], "use --embedded to talk with the embedded server"),
+        (["check"], 'set it to "" for a server that needs no key'),
+    ],
+)
 def test_the_key_is_taken_from_the_environment_and_sent_encrypted(
-    cli: Cli, command: list[str]
+    cli: Cli, command: list[str], hint: str
 ) -> None:
     prog = f"python -m openai_realtime_client {command[0]}"
     options = ["ws://127.0.0.1:1", "--api-key-env", "NOT_THERE"]
     assert cli.run(*command, *options) == Done(
         2,
         "",
-        f"{prog}: there is no key in NOT_THERE: set the variable, "
-        'or set it to "" for a server that needs no key\n',
+        f"{prog}: there is no key in NOT_THERE: set the variable, or {hint}\n",
     )
     cli.monkeypatch.setenv("OPENAI_API_KEY", KEY)
     status, _, err = cli.run(*command, "ws://example.invalid/v1")
@@ -61,7 +69,8 @@ def test_the_key_is_taken_from_the_environment_and_sent_encrypted(
 
 def test_help(cli: Cli) -> None:
     cli.monkeypatch.setenv("COLUMNS", "80")
-    for argv in ([], ["--help"], ["demo", "--help"], ["check", "--help"], ["inspect", "-h"]):
+    commands = [[name, "--help"] for name in ("talk", "serve", "check", "inspect")]
+    for argv in ([], ["--help"], *commands):
         status, out, err = cli.run(*argv)
         assert (status, err) == (0, "")
         assert out.isascii()
@@ -79,7 +88,7 @@ def test_the_name_of_the_program_is_the_one_that_was_called(cli: Cli) -> None:
     ):
         cli.monkeypatch.setattr(sys, "argv", [called])
         assert f"  {prog} check http:" in cli.run().out
-        assert f"\n  {prog} demo --json >" in cli.run("demo", "--help").out
+        assert f"\n  {prog} talk --text" in cli.run("talk", "--help").out
         assert cli.run("inspect", "missing").err.startswith(f"{prog} inspect: missing: ")
 
 
@@ -111,7 +120,12 @@ def test_without_websockets(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (1, b"")
     environment = {**os.environ, "OPENAI_API_KEY": ""}
     url = "ws://127.0.0.1:1"
-    for argv, status in ((["demo"], 1), (["demo", "--url", url], 1), (["check", url, "--json"], 2)):
+    for argv, status in (
+        (["talk", "--embedded"], 1),
+        (["talk", "--url", url], 1),
+        (["serve"], 1),
+        (["check", url, "--json"], 2),
+    ):
         done = subprocess.run(
             [*command, *argv], capture_output=True, timeout=60, text=True, env=environment
         )

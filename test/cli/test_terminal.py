@@ -79,17 +79,6 @@ def test_what_matters_is_whole_in_narrow_terminals(tmp_path: Path) -> None:
     ]
 
 
-def test_the_demo_in_a_terminal() -> None:
-    status, out, _ = in_terminal("demo", columns=80)
-    assert status == 0
-    lines = re.sub(r"\x1b\[\d*m", "", out).splitlines()
-    assert lines != out.splitlines()
-    assert max(len(line) for line in lines if line.startswith(" ")) == 80
-    titles = [line for line in lines if not line.startswith(" ")]
-    assert titles[-2].endswith(" says how much was played")
-    assert titles[-1].startswith("Done: ")
-
-
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_a_terminal_without_unicode(tmp_path: Path, encoding: str) -> None:
     text = server(type="response.output_text.delta", delta="Grüße 日\U0001f600", **IDS)
@@ -122,7 +111,7 @@ def test_text_that_is_not_ascii_stays_as_it_is(cli: Cli) -> None:
 
 def test_a_pipe_that_is_closed(tmp_path: Path) -> None:
     path = recording(tmp_path / "s.jsonl", *voice_turn() * 500)
-    for command in (f"$cli inspect {path}", "$cli demo", "$cli demo --json"):
+    for command in (f"$cli inspect {path}", f"$cli inspect --json {path} {path} {path} {path}"):
         status, out, err = in_shell(f"{command} | head -n 1")
         assert (status, out.count("\n"), err) == (141, 1, "")
     # All of it fits into the buffer, so that only the end can fail.
@@ -133,7 +122,7 @@ def test_a_pipe_that_is_closed(tmp_path: Path) -> None:
 
 def test_an_output_that_is_closed_or_full(tmp_path: Path) -> None:
     path = recording(tmp_path / "s.jsonl", CREATED)
-    for command in ("demo", f"inspect {path}", "--help"):
+    for command in ("talk --embedded --text </dev/null", f"inspect {path}", "--help"):
         # There, argparse prints to standard error.
         assert command == "--help" or in_shell(f"$cli {command} >&-") == Done(0, "", "")
         status, _, err = in_shell(f"$cli {command} >/dev/full")
@@ -147,12 +136,17 @@ def test_an_output_that_is_closed_or_full(tmp_path: Path) -> None:
 
 def test_real_pipes_and_exit_statuses(tmp_path: Path) -> None:
     path = recording(tmp_path / "s.jsonl", *voice_turn())
-    status, out, err = in_shell("$cli demo --json | $cli inspect -")
+    record = tmp_path / "talk.jsonl"
+    in_shell(f"echo Hello | $cli talk --embedded --text --record {record}")
+    status, out, err = in_shell(f"cat {record} | $cli inspect -")
     assert (status, err) == (0, "")
     assert out.endswith("Deviations: none\n")
     assert in_shell(f"$cli inspect {path} > /dev/null").status == 1
     assert in_shell(f"$cli inspect {tmp_path}").status == 2
-    assert in_shell("$cli demo --url http://127.0.0.1:1", env={"OPENAI_API_KEY": "x"}).status == 1
+    assert (
+        in_shell("$cli talk --text --url http://127.0.0.1:1", env={"OPENAI_API_KEY": "x"}).status
+        == 1
+    )
 
 
 def test_events_are_shown_as_they_come_until_ctrl_c() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import fcntl
 import io
 import json
@@ -92,28 +93,55 @@ def in_shell(command: str, **more: Any) -> Done:
     return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
+class Terminal:
+    """The command line in a terminal of so many columns."""
+
+    def __init__(self, *argv: str, columns: int = 100, **env: str) -> None:
+        environment = {**os.environ, **env}
+        environment.pop("COLUMNS")
+        self.printed = ""
+        self._leader, follower = pty.openpty()
+        self.resize(columns)
+        self.child = subprocess.Popen(
+            [*COMMAND, *argv],
+            stdin=follower,
+            stdout=follower,
+            stderr=follower,
+            env=environment,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(follower)
+
+    def resize(self, columns: int) -> None:
+        fcntl.ioctl(self._leader, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+
+    def type(self, text: str) -> None:
+        os.write(self._leader, text.encode())
+
+    def wait_for(self, text: str) -> None:
+        """Read until it has printed a text."""
+        while text not in self.printed:
+            assert self._read(), f"{text!r} is not in {self.printed!r}"
+
+    def end(self) -> Done:
+        """Read to its end; what it has printed, errors included."""
+        while self._read():
+            pass
+        os.close(self._leader)
+        return Done(self.child.wait(60), self.printed, "")
+
+    def _read(self) -> bool:
+        data = b""
+        with contextlib.suppress(OSError):
+            data = os.read(self._leader, 65536)
+        self.printed += data.decode().replace("\r\n", "\n")
+        return bool(data)
+
+
 def in_terminal(*argv: str, columns: int = 100, **env: str) -> Done:
     """Run it in a terminal of so many columns; what it prints there, errors included."""
-    command = ["bash", "-c", f'stty cols {columns}; exec "$@"', "-", *COMMAND, *argv]
-    environment = {**os.environ, **env}
-    environment.pop("COLUMNS")
-    leader, follower = pty.openpty()
-    fcntl.ioctl(leader, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    child = subprocess.Popen(
-        command, stdin=follower, stdout=follower, stderr=follower, env=environment
-    )
-    os.close(follower)
-    printed = b""
-    while True:
-        try:
-            data = os.read(leader, 65536)
-        except OSError:
-            break
-        if not data:
-            break
-        printed += data
-    os.close(leader)
-    return Done(child.wait(60), printed.decode().replace("\r\n", "\n"), "")
+    return Terminal(*argv, columns=columns, **env).end()
 
 
 CREATED = server(

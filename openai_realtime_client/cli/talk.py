@@ -1,0 +1,392 @@
+"""`talk`: a conversation by microphone, file or keyboard, with both transcripts as they grow."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import contextlib
+import os
+import statistics
+import struct
+import sys
+import threading
+import time
+import wave
+from argparse import Namespace
+from base64 import b64decode, b64encode
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from openai_realtime_client import (
+    ConnectionSettingsError,
+    Conversation,
+    InvalidEventError,
+    Playback,
+    RealtimeConnectionError,
+    RealtimeError,
+    azure,
+    ga,
+)
+from openai_realtime_client.cli.display import Screen, Timeline, show_error, show_event, summarize
+from openai_realtime_client.core.audio import PCM
+from openai_realtime_client.core.json_types import at
+
+if TYPE_CHECKING:
+    from openai_realtime_client import AsyncConnection
+    from openai_realtime_client.testing import Answer, ReplayServer
+
+__all__ = ["run"]
+
+_CHUNK_MS = 40
+_RATE = PCM.bytes_per_second // PCM.sample_size
+# So that turn detection finds the end of what a file says.
+_SILENCE = bytes(PCM.size(1200))
+# After a file, or the last line, the session ends when nothing has happened for this long.
+_QUIET = 1.5
+_TRANSCRIPTION = "gpt-4o-mini-transcribe"
+# Another event was faster; the session goes on.
+_HARMLESS = ("response_cancel_not_active", "conversation_already_has_active_response")
+_USER_TEXT = "conversation.item.input_audio_transcription."
+_MODEL_TEXTS = ("response.output_text.", "response.output_audio_transcript.")
+
+
+class _TalkError(Exception):
+    """The session cannot go on."""
+
+
+def run(args: Namespace, out: Screen, err: Screen) -> int:
+    """Hold the session and return the exit status."""
+    talk = _Talk(args, out, err)
+    try:
+        with contextlib.ExitStack() as stack:
+            if args.embedded:
+                args.url = stack.enter_context(_embedded(is_paced=not args.fast)).url
+            asyncio.run(talk.hold())
+    except KeyboardInterrupt:
+        talk.summarize()
+        return 0
+    except ConnectionSettingsError as error:
+        show_error(err, args.prog, str(error))
+        return 2
+    except (RealtimeConnectionError, InvalidEventError) as error:
+        show_error(err, args.prog, f"{type(error).__name__}: {error}")
+        return 1
+    except (_TalkError, RealtimeError, ImportError, OSError) as error:
+        show_error(err, args.prog, str(error))
+        return 1
+    talk.summarize()
+    return 0
+
+
+def _embedded(*, is_paced: bool) -> ReplayServer[Any, Any]:
+    # Imported here because talking with the service does not need it.
+    from openai_realtime_client.testing import ReplayServer
+    from openai_realtime_client.testing.answers import default_answer
+
+    def reply(items: list[dict[str, Any]]) -> Answer:
+        answer = default_answer(items, [], "none")
+        seconds = 0.3 * len((answer.text or "").split())
+        return replace(answer, audio=seconds, real_time=is_paced)
+
+    return ReplayServer(answers=reply, keep_events=False)
+
+
+class _Talk:
+    """The session, its devices or files, and what is printed."""
+
+    _connection: AsyncConnection[Any, Any]
+
+    def __init__(self, args: Namespace, out: Screen, err: Screen) -> None:
+        self._args = args
+        self._out = out
+        self._err = err
+        self._conversation = Conversation()
+        self._playback = Playback(conversation=self._conversation)
+        self._timeline = Timeline(partial(show_event, out))
+        self._is_spoken = bool(args.output) or not args.text
+        self._began = time.monotonic()
+        self._last_event = self._began
+        self._turn_ended: float | None = None
+        self._latencies: list[float] = []
+        # Whose text the open line of the terminal is, and the items of which text was printed.
+        self._line: str | None = None
+        self._printed: set[str] = set()
+
+    async def hold(self) -> None:
+        """Connect and talk until the input has ended."""
+        args = self._args
+        deployment = None
+        if args.azure:
+            deployment = azure(args.azure, args.model, api_key=args.api_key)
+        connecting = ga.connect(
+            None if deployment else args.model,
+            azure=deployment,
+            base_url=None if deployment else args.url,
+            api_key=None if deployment else args.api_key,
+            conversation=self._conversation,
+            record=args.record,
+        )
+        async with connecting as self._connection, contextlib.AsyncExitStack() as stack:
+            await self._configure()
+            work = [self._receive(), self._play(stack), self._listen(stack)]
+            tasks = [asyncio.create_task(each) for each in work]
+            try:
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    def summarize(self) -> None:
+        """Print turns, latencies and tokens."""
+        self._timeline.end()
+        self._end_line()
+        usage = self._conversation.usage
+        turns = len(self._latencies)
+        self._out.line(("bold", "Turns"), f": {turns}")
+        if turns:
+            times = ", ".join(f"{1000 * seconds:.0f}" for seconds in self._latencies)
+            median = 1000 * statistics.median(self._latencies)
+            self._out.line(("bold", "Latency"), f": {median:.0f} ms (median)", rest=f" of {times}")
+        tokens = f": {usage.total} ({usage.input} input, {usage.output} output)"
+        self._out.line(("bold", "Tokens"), tokens)
+
+    async def _configure(self) -> None:
+        audio: dict[str, Any] = {"input": {"transcription": {"model": _TRANSCRIPTION}}}
+        if self._args.voice:
+            audio["output"] = {"voice": self._args.voice}
+        session: dict[str, Any] = {"type": "realtime", "output_modalities": ["text"]}
+        if self._is_spoken:
+            session["output_modalities"] = ["audio"]
+        if self._args.instructions:
+            session["instructions"] = self._args.instructions
+        await self._send({"type": "session.update", "session": {**session, "audio": audio}})
+        async for event in self._connection:
+            self._show("server", event.to_dict())
+            if event.type == "error":
+                raise _TalkError(f"the server refuses the session: {summarize(event.to_dict())}")
+            if event.type == "session.updated":
+                return
+
+    async def _send(self, event: Any) -> None:
+        self._show("client", event)
+        await self._connection.send(event)
+
+    async def _receive(self) -> None:
+        async for event in self._connection:
+            wire = event.to_dict()
+            self._show("server", wire)
+            self._last_event = time.monotonic()
+            if event.type == "input_audio_buffer.speech_started":
+                await self._interrupt()
+            elif event.type == "input_audio_buffer.speech_stopped":
+                self._turn_ended = time.monotonic()
+            elif event.type == "response.output_audio.delta":
+                self._answered()
+                self._playback.add(wire["item_id"], b64decode(wire["delta"]))
+            elif event.type == "response.output_text.delta":
+                self._answered()
+            elif event.type == "error" and at(wire, "error", "code") not in _HARMLESS:
+                self._complain(summarize(wire))
+            elif event.type == "response.done" and at(wire, "response", "status") == "failed":
+                self._turn_ended = None
+                self._complain(summarize(wire))
+        raise _TalkError("the server closed the session")
+
+    def _answered(self) -> None:
+        if self._turn_ended is not None:
+            self._latencies.append(time.monotonic() - self._turn_ended)
+            self._turn_ended = None
+
+    async def _interrupt(self) -> None:
+        """Drop what was not played, and tell the model how much was."""
+        for event in self._conversation.interrupted(self._playback.clear()):
+            await self._send(event)
+            if not self._args.events:
+                self._end_line()
+                seconds = event["audio_end_ms"] / 1000
+                self._out.line(("dim", f"(interrupted after {seconds:.1f} s)"))
+
+    # Input
+
+    async def _listen(self, stack: contextlib.AsyncExitStack) -> None:
+        """Send the input to its end, and wait for the answer to it."""
+        if self._args.text:
+            async for line in _from_thread(_lines):
+                if not sys.stdin.isatty():
+                    await self._finish()  # a pipe has all lines at once
+                await self._say(line)
+        elif self._args.input:
+            started = time.monotonic()
+            async for chunk in _from_thread(lambda: _wav_chunks(self._args.input)):
+                await self._send_audio(chunk)
+                if not self._args.fast:
+                    started += PCM.milliseconds(len(chunk)) / 1000
+                    await asyncio.sleep(started - time.monotonic())
+        else:
+            from openai_realtime_client.audio import Microphone
+
+            microphone = Microphone(chunk_ms=_CHUNK_MS, backend=self._args.backend)
+            async for chunk in await stack.enter_async_context(microphone):
+                await self._send_audio(chunk)
+        await self._finish(_QUIET)
+
+    async def _finish(self, quiet: float = 0.0) -> None:
+        """Wait for the answers to what was said, and for some time without events."""
+        deadline = time.monotonic() + self._args.timeout
+        while not self._is_quiet(quiet):
+            if self._turn_ended is not None and time.monotonic() > deadline:
+                raise _TalkError(f"no answer came within {self._args.timeout:g} s")
+            await asyncio.sleep(0.05)
+
+    def _is_quiet(self, quiet: float) -> bool:
+        if self._turn_ended is not None or self._conversation.active or self._playback:
+            return False
+        return time.monotonic() - self._last_event > quiet
+
+    async def _say(self, line: str) -> None:
+        if not line.strip():
+            return
+        if self._conversation.active:
+            await self._send({"type": "response.cancel"})
+        await self._interrupt()
+        await self._send(ga.user_text(line.strip()))
+        await self._send({"type": "response.create"})
+        self._turn_ended = time.monotonic()
+
+    async def _send_audio(self, chunk: bytes) -> None:
+        if self._args.events:
+            audio = b64encode(chunk).decode()
+            self._show("client", {"type": "input_audio_buffer.append", "audio": audio})
+        await self._connection.send_audio(chunk)
+
+    # Output
+
+    async def _play(self, stack: contextlib.AsyncExitStack) -> None:
+        """Play on the loudspeaker, or write to a file at the pace of one."""
+        if self._args.output:
+            wav = wave.open(self._args.output, "wb")  # noqa: SIM115
+            stack.enter_context(wav)
+            wav.setnchannels(1)
+            wav.setsampwidth(PCM.sample_size)
+            wav.setframerate(_RATE)
+            wav.writeframes(b"")
+            started = time.monotonic()
+            while True:
+                size = PCM.size(_CHUNK_MS)
+                if self._args.fast:
+                    size = PCM.size(60_000)
+                wav.writeframes(self._playback.take(size))
+                started += _CHUNK_MS / 1000
+                await asyncio.sleep(started - time.monotonic())
+        if self._is_spoken:
+            from openai_realtime_client.audio import Speaker
+
+            speaker = Speaker(self._playback, backend=self._args.backend)
+            await stack.enter_async_context(speaker)
+            while True:
+                speaker.check()
+                await asyncio.sleep(0.5)
+        await asyncio.Event().wait()  # nothing is played
+
+    def _show(self, direction: str, wire: dict[str, Any]) -> None:
+        if self._args.events:
+            at_ms = round((time.monotonic() - self._began) * 1000, 1)
+            self._timeline.add(direction, wire, at_ms)
+            return
+        name = str(wire["type"])
+        if name.startswith(_USER_TEXT):
+            self._show_text("you", ("bold", "you: "), wire)
+        elif name.startswith(_MODEL_TEXTS):
+            self._show_text("model", ("green", "model: "), wire)
+
+    def _show_text(self, who: str, prompt: tuple[str, str], wire: dict[str, Any]) -> None:
+        item_id = str(wire.get("item_id"))
+        text = wire.get("delta")
+        if text is None and item_id not in self._printed:
+            text = wire.get("transcript")  # no deltas came before
+        if text:
+            if self._line != who + item_id:
+                self._end_line()
+                self._out.write(prompt)
+            self._line = who + item_id
+            self._printed.add(item_id)
+            self._out.write(str(text))
+        elif self._line == who + item_id:
+            self._end_line()
+
+    def _end_line(self) -> None:
+        if self._line is not None:
+            self._line = None
+            self._out.line()
+
+    def _complain(self, text: str) -> None:
+        self._end_line()
+        show_error(self._err, self._args.prog, text)
+        if "session_expired" in text:
+            raise _TalkError("the session has reached its maximum duration")
+
+
+async def _from_thread(make: Callable[[], Iterator[Any]]) -> AsyncIterator[Any]:
+    """Iterate in a thread over what blocks; Ctrl-C does not wait for it."""
+    loop, queue = asyncio.get_running_loop(), asyncio.Queue[Any]()
+
+    def iterate() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            try:
+                for value in make():
+                    loop.call_soon_threadsafe(queue.put_nowait, value)
+            except (OSError, EOFError, ValueError, wave.Error, ImportError) as error:
+                loop.call_soon_threadsafe(queue.put_nowait, error)
+            loop.call_soon_threadsafe(queue.put_nowait, None)
+
+    threading.Thread(target=iterate, daemon=True).start()
+    while (value := await queue.get()) is not None:
+        if isinstance(value, Exception):
+            raise _TalkError(f"cannot read the input: {value or type(value).__name__}")
+        yield value
+
+
+def _stdin() -> int:
+    if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]
+        raise OSError("standard input is closed")
+    return sys.stdin.fileno()
+
+
+def _lines() -> Iterator[str]:
+    """Yield the lines of standard input, past its buffer, whose lock would block the exit."""
+    descriptor, decode, rest = _stdin(), codecs.getincrementaldecoder("utf-8")("replace"), ""
+    while data := os.read(descriptor, 65536):
+        *lines, rest = (rest + decode.decode(data)).split("\n")
+        yield from lines
+    yield rest
+
+
+def _wav_chunks(name: str) -> Iterator[bytes]:
+    """Yield a WAV file as PCM at 24 kHz, mono, with silence at its end."""
+    with open(_stdin() if name == "-" else name, "rb", closefd=name != "-") as source:
+        head = source.peek(36)[12:36]
+        wanted = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, _RATE, 2 * _RATE, 2, 16)
+        if head != wanted:
+            # Imported here because files that need no conversion do without.
+            import miniaudio  # type: ignore[import-untyped] # pyright: ignore[reportMissingTypeStubs]
+
+            try:
+                sound: Any = miniaudio.decode(source.read(), nchannels=1, sample_rate=_RATE)
+            except miniaudio.DecodeError:
+                raise ValueError(f"{name} is not an audio file") from None
+            yield from _split(bytes(sound.samples))
+        else:
+            with wave.open(source) as wav:
+                yield from iter(lambda: wav.readframes(_RATE * _CHUNK_MS // 1000), b"")
+    yield from _split(_SILENCE)
+
+
+def _split(pcm: bytes) -> Iterator[bytes]:
+    size = PCM.size(_CHUNK_MS)
+    for start in range(0, len(pcm), size):
+        yield pcm[start : start + size]
