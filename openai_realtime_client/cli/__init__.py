@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -50,7 +51,7 @@ _TALK_EPILOG = f"""\
 examples:
   %(prog)s
   %(prog)s --text --embedded
-  %(prog)s --input question.wav --output answer.wav --fast
+  %(prog)s --input question.wav --output a.wav
 
 {_KEY}
 exit status:
@@ -65,7 +66,7 @@ for browsers, JavaScript and any other client. What it answers is made up.
 """
 _SERVE_EPILOG = """\
 examples:
-  %(prog)s --port 8000 --origin http://localhost:3000
+  %(prog)s --origin http://localhost:3000
   %(prog)s --tls cert.pem key.pem
 """
 
@@ -262,14 +263,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     add = serve.add_argument
     add("--host", default="127.0.0.1", help="default: %(default)s")
-    add(
-        "--port",
-        type=int,
-        choices=range(65536),
-        metavar="PORT",
-        default=8000,
-        help="0 is a free one; default: %(default)s",
-    )
+    add("--port", type=_port, default=8000, help="0 is a free one; default: %(default)s")
     add("--tls", nargs=2, metavar=("CERT", "KEY"), help="serve TLS with these PEM files")
     add("--origin", action="append", default=[], help="an origin whose web pages may connect")
 
@@ -330,14 +324,19 @@ def _url(text: str) -> str:
     raise argparse.ArgumentTypeError("not a URL that starts with wss://, https:// or the like")
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port, 0 to 65535")
+    return int(text)
+
+
 def _seconds(text: str) -> float:
-    value = float(text)
+    value = math.nan
+    with contextlib.suppress(ValueError):
+        value = float(text)
     if not 0 < value <= 86400:  # which NaN is not
-        raise argparse.ArgumentTypeError("not between 0 and 86400")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, 0 to 86400")
     return value
-
-
-_seconds.__name__ = "number"  # as the message about a wrong value calls it
 
 
 def _drop_output() -> None:
