@@ -20,7 +20,7 @@ from spec import (
 )
 
 # A browser may break a longer word of a table, so that the descriptions have room on any screen.
-LONGEST_WORD = 11
+LONGEST_WORD = 14
 # A longer constant stands in the description.
 LONGEST_NOTE = 24
 GUIDES = Path("docs/guides")
@@ -144,7 +144,6 @@ class _Pages:
         wire = [{"text": text} for text in self._wire(schema, name)]
         for field, child in fields.items():
             child["x-page-anchor"] = anchor(child["x-name"])
-            child["x-page-name"] = breakable(child["x-name"])
             child["x-page-cell"] = self._description(child, name)
             child["x-page-type"] = self._field_type(child)
             notes = [child["x-notes"]] if child["x-notes"] else []

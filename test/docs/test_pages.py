@@ -21,7 +21,7 @@ from spec import load
 each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda each: each.name)
 
 # The longest words of a row that fit side by side on a page of 1,012 pixels, as seen in a browser.
-WIDEST_ROW = 100
+WIDEST_ROW = 124
 
 
 def page(protocol: Protocol, name: str) -> Page:
@@ -250,7 +250,7 @@ def test_notes_about_the_wire_stand_below_the_table(protocol: Protocol) -> None:
         expected = [f"- {text}" for text in schema.get("x-wire", [])]
         for field, child in schema.get("properties", {}).items():
             row = next(
-                r for r in field_rows(protocol, name) if f'"field-{field.strip("_")}"' in r[0]
+                r for r in field_rows(protocol, name) if f'"field-{field.strip("_")}"' in r[3]
             )
             assert ("[on the wire](#on-the-wire)" in row[3]) == ("x-wire" in child), field
             if "x-wire" in child:
