@@ -52,7 +52,9 @@ def _unconverted(kind: str, schema: Any) -> Any:
         # A list of a million wrong items would take seconds to report.
         return {**schema, "items_schema": lossless(schema["items_schema"]), "fail_fast": True}
     if kind == "dict" and "values_schema" in schema:
-        return {**schema, "values_schema": lossless(schema["values_schema"])}
+        # Keys of JSON are strings. Pydantic would replace half a surrogate pair in them.
+        values = lossless(schema["values_schema"])
+        return {**schema, "values_schema": values, "keys_schema": core_schema.any_schema()}
     if kind == "union":
         if isinstance(schema["choices"][0], tuple):
             return schema  # It was made here before.

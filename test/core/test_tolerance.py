@@ -358,6 +358,7 @@ HALVES = ["\ud83d", "\ude00", "a\ud83db", "\ud83d\ud83d"]
         {"type": "response.done", "response": {"status": "HALF", "output": [{"type": "HALF"}]}},
         {"type": "response.done", "response": {"output": [{"type": "message", "role": "HALF"}]}},
         {"type": "vendor.event", "text": "HALF", "HALF": {"HALF": 1}},
+        {"type": "response.done", "response": {"metadata": {"HALF": "a"}}},
         {"type": "error", "HALF": 1, "error": {"HALF": "HALF"}},
         {"type": "HALF"},
     ],
