@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from openai_realtime_client import Conversation, ga
+from openai_realtime_client import ConnectionClosedError, Conversation, ga
 from openai_realtime_client.core.errors import closed
 from openai_realtime_client.realtime.tools import ToolRunner
+from openai_realtime_client.testing import Answer, Call, Faults, ReplayServer
 
 Event = dict[str, Any]
 
@@ -251,3 +253,102 @@ async def test_events_may_be_received_in_another_thread() -> None:
     await asyncio.to_thread(session.runner.received, event)
     await settled()
     assert session.outputs() == [("a", "done")]
+
+
+# Through a connection
+
+
+def weather(city: str) -> str:
+    """Look up the weather."""
+    return f"Sunny in {city}."
+
+
+CALLS = [Call("weather", {"city": "Oslo"}), Call("work")]
+SETTINGS = {"type": "realtime", "output_modalities": ["text"]}
+
+
+@pytest.mark.parametrize("name", ["asyncio", "threads"])
+def test_a_connection_runs_its_tools(name: str) -> None:
+    tools, conversation = ga.Tools(weather, work), Conversation()
+    settings: Any = {"api_key": "sk-test", "conversation": conversation, "tools": tools}
+    update: Any = {"type": "session.update", "session": {**SETTINGS, "tools": tools.params}}
+
+    def is_last(event: Any) -> bool:
+        assert event.type != "error", event
+        return bool(event.type == "response.output_text.done")
+
+    async def on_asyncio() -> None:
+        async with ga.connect("m", **settings) as connection:
+            await connection.send(update)
+            await connection.send({"type": "response.create"})
+            async for event in connection:
+                if is_last(event):
+                    break
+
+    def in_threads() -> None:
+        with ga.connect_sync("m", **settings) as connection:
+            connection.send(update)
+            connection.send({"type": "response.create"})
+            for event in connection:
+                if is_last(event):
+                    break
+
+    with ReplayServer(answers=[Answer(calls=CALLS), "Sunny."]) as server:
+        settings["base_url"] = server.url
+        if name == "asyncio":
+            asyncio.run(on_asyncio())
+        else:
+            in_threads()
+    outputs = [item.output for item in conversation.items if item.type == "function_call_output"]
+    assert sorted(map(str, outputs)) == ["Sunny in Oslo.", "done"]
+    assert conversation.items[-1].text == "Sunny."
+
+
+@pytest.mark.parametrize("first_cut", [3, 8, 13, 18])
+def test_sessions_may_be_cut_while_functions_run(first_cut: int) -> None:
+    running, conversation = list[str](), Conversation()
+
+    async def slow(number: int = 0) -> str:
+        running.append("")
+        try:
+            await asyncio.sleep(0.001 * number)
+            return "done"
+        finally:
+            running.pop()
+
+    tools = ga.Tools(slow)
+    update: Any = {"type": "session.update", "session": {**SETTINGS, "tools": tools.params}}
+    calls = [Call("slow", {"number": number}) for number in range(3)]
+
+    async def ask(server: ReplayServer) -> None:
+        """Ask, unless that was done before, until the last response comes."""
+        settings: Any = {"base_url": server.url, "conversation": conversation, "tools": tools}
+        async with ga.connect("m", api_key="sk-test", **settings) as connection:
+            await connection.send(update)
+            for event in conversation.history():
+                await connection.send(event)
+            if not conversation.items:
+                await connection.send(ga.user_text("Hi."))
+            await connection.send({"type": "response.create"})
+            async for event in connection:
+                assert event.type != "error", event
+                if event.type == "response.output_text.done":
+                    break
+
+    async def main() -> None:
+        with ReplayServer(answers=[Answer(calls=calls), "Hello."]) as server:
+            for cut in (first_cut, first_cut + 5, first_cut + 15, None):
+                server.faults = Faults(cut_after=cut)
+                with suppress(ConnectionClosedError):
+                    await ask(server)
+                assert (running, conversation.active, conversation.calls_due) == ([], [], [])
+            sent = [[event.to_dict() for event in session.received] for session in server.sessions]
+        for events in sent:
+            items = [event.get("item", {}) for event in events]
+            ids = [item["call_id"] for item in items if item.get("type") == "function_call_output"]
+            assert len(ids) == len(set(ids))
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(main())
+    assert [item.text for item in conversation.items if item.role == "user"] == ["Hi."]
+    assert conversation.items[-1].text == "Hello."
