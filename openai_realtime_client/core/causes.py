@@ -71,8 +71,11 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _wrapped(error: BaseException) -> BaseException | None:
-    # urllib3 has it as `reason` or as an argument, others as the cause.
-    for found in (getattr(error, "reason", None), error.__cause__, *error.args):
+    # urllib3 has it as `reason`, as an argument or, for SOCKS, as the context, others as the cause.
+    places = [getattr(error, "reason", None), error.__cause__, *error.args]
+    if not isinstance(error, OSError):
+        places.append(error.__context__)
+    for found in places:
         if isinstance(found, BaseException):
             return found
     return None
