@@ -25,14 +25,14 @@ def get_weather(
 
 
 async def main(question: str) -> None:
-    """Ask, run what the model calls until it calls nothing more, and print what it says."""
-    conversation, tool = Conversation(), ga.FunctionTool(get_weather)
+    """Ask, show what the model calls, and print what it says when it calls nothing more."""
+    conversation, tools = Conversation(), ga.Tools(get_weather)
     session: ga.RealtimeSessionUpdateParam = {
         "type": "realtime",
         "output_modalities": ["text"],
-        "tools": [tool.definition],
+        "tools": tools.params,
     }
-    async with ga.connect("gpt-realtime-2.1", conversation=conversation) as connection:
+    async with ga.connect("gpt-realtime-2.1", conversation=conversation, tools=tools) as connection:
         await connection.send({"type": "session.update", "session": session})
         await connection.send(ga.user_text(question))
         await connection.send({"type": "response.create"})
@@ -45,11 +45,9 @@ async def main(question: str) -> None:
                     sys.exit(str(error_details(event)))
                 for call in response.calls:
                     print(f"{call.name}({call.arguments})")
-                    await connection.send(tool.run(call))
                 if not response.calls:
                     print(response.text)
                     return
-                await connection.send({"type": "response.create"})
 
 
 if __name__ == "__main__":

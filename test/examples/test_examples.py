@@ -11,6 +11,7 @@ from example_programs import EXAMPLES, failure
 from openai_realtime_client.testing import ReplayServer
 
 FILES = sorted(path.name for path in EXAMPLES.iterdir() if path.is_file())
+NO_ARGUMENTS = ("assistant.py", "assistant_threads.py", "phone.py", "relay.py", "sip.py")
 PROGRAMS = [name for name in FILES if name.endswith(".py")]
 
 
@@ -34,8 +35,6 @@ def test_the_readme_lists_every_example() -> None:
         assert f"\n    {command}" in (EXAMPLES / name).read_text("utf-8").split('"""')[1]
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in PROGRAMS if name not in ("phone.py", "relay.py", "sip.py")]
-)
+@pytest.mark.parametrize("name", [name for name in PROGRAMS if name not in NO_ARGUMENTS])
 def test_the_programs_show_their_usage(server: ReplayServer, name: str) -> None:
     assert failure(server, name).startswith(f"usage: {name} ")

@@ -1,0 +1,75 @@
+"""A voice assistant: microphone and loudspeaker, interruptions, and functions that it calls.
+
+    pip install "openai-realtime-openapi[audio]"
+    python examples/assistant.py
+
+Speak, and end with Ctrl-C. Use headphones: the microphone must not hear the loudspeaker. The key is
+in OPENAI_API_KEY. Without one, put `python examples/without_key.py` in place of `python`, and it
+talks to the embedded server. assistant_threads.py is the same with threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import sys
+from datetime import datetime
+
+from openai_realtime_client import (
+    Conversation,
+    Playback,
+    RealtimeError,
+    error_details,
+    ga,
+)
+from openai_realtime_client.audio import Microphone, Speaker
+
+
+def get_time() -> str:
+    """Tell the time."""
+    return f"{datetime.now():%H:%M}"
+
+
+def get_weather(city: str) -> str:
+    """Tell the weather in a city."""
+    return f"Sunny in {city}, 21 degrees."  # a real program asks a weather service
+
+
+async def main() -> None:
+    """Talk until the session ends."""
+    conversation, tools = Conversation(), ga.Tools(get_time, get_weather)
+    playback = Playback(conversation=conversation)
+    session: ga.RealtimeSessionUpdateParam = {"type": "realtime", "tools": tools.params}
+    async with (
+        ga.connect("gpt-realtime-2.1", conversation=conversation, tools=tools) as connection,
+        Microphone() as microphone,
+        Speaker(playback),
+    ):
+
+        async def listen() -> None:
+            async for audio in microphone:
+                await connection.send_audio(audio)
+
+        await connection.send({"type": "session.update", "session": session})
+        listening = asyncio.create_task(listen())
+        listening.add_done_callback(lambda _: asyncio.ensure_future(connection.close()))
+        async for event in connection:
+            if event.type == "response.output_audio.delta":
+                playback.add(event.item_id, base64.b64decode(event.delta))
+            elif event.type == "input_audio_buffer.speech_started":
+                for truncate in conversation.interrupted(playback.clear()):
+                    await connection.send(truncate)
+            elif event.type == "response.output_audio_transcript.done":
+                print(event.transcript)
+            elif event.type == "error" or (
+                event.type == "response.done" and event.response.status == "failed"
+            ):
+                print(error_details(event))
+        await listening
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
+    except (KeyboardInterrupt, RealtimeError) as error:
+        sys.exit(str(error))
