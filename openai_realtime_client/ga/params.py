@@ -138,7 +138,7 @@ class RealtimeConversationItemMessageSystemContentParam(TypedDict, total=False):
 class RealtimeConversationItemMessageSystemParam(TypedDict, total=False):
     """A message with instructions for the model.
 
-    Clients add it to supply context or guidance in mid-conversation, without changing the
+    Clients add it to supply context or guidance during the conversation, without changing the
     session's `instructions`.
     """
 
@@ -161,7 +161,7 @@ class RealtimeConversationItemMessageSystemParam(TypedDict, total=False):
         Literal["completed", "incomplete", "in_progress"]
         | models.RealtimeConversationItemMessageSystem.StatusEnum
     )
-    """How far the item has got: `completed`, `in_progress` or `incomplete`.
+    """State of the item: `completed`, `in_progress` or `incomplete`.
 
     It has no effect when sent by a client.
     """
@@ -240,7 +240,7 @@ class RealtimeConversationItemMessageUserParam(TypedDict, total=False):
         Literal["completed", "incomplete", "in_progress"]
         | models.RealtimeConversationItemMessageUser.StatusEnum
     )
-    """How far the item has got: `completed`, `in_progress` or `incomplete`.
+    """State of the item: `completed`, `in_progress` or `incomplete`.
 
     It has no effect when sent by a client.
     """
@@ -306,7 +306,7 @@ class RealtimeConversationItemMessageAssistantParam(TypedDict, total=False):
         Literal["completed", "incomplete", "in_progress"]
         | models.RealtimeConversationItemMessageAssistant.StatusEnum
     )
-    """How far the item has got: `completed`, `in_progress` or `incomplete`.
+    """State of the item: `completed`, `in_progress` or `incomplete`.
 
     It is `in_progress` while being generated, and `incomplete` if cut short, for example by an
     interruption.
@@ -354,7 +354,7 @@ class RealtimeConversationItemFunctionCallParam(TypedDict, total=False):
         Literal["completed", "incomplete", "in_progress"]
         | models.RealtimeConversationItemFunctionCall.StatusEnum
     )
-    """How far the item has got: `completed`, `in_progress` or `incomplete`.
+    """State of the item: `completed`, `in_progress` or `incomplete`.
 
     It is `in_progress` while the arguments stream in, and `incomplete` if the response ended
     early.
@@ -399,7 +399,7 @@ class RealtimeConversationItemFunctionCallOutputParam(TypedDict, total=False):
         Literal["completed", "incomplete", "in_progress"]
         | models.RealtimeConversationItemFunctionCallOutput.StatusEnum
     )
-    """How far the item has got: `completed`, `in_progress` or `incomplete`.
+    """State of the item: `completed`, `in_progress` or `incomplete`.
 
     It has no effect when sent by a client.
     """
@@ -581,8 +581,8 @@ class RealtimeMCPApprovalRequestParam(TypedDict, total=False):
 class RealtimeClientEventConversationItemCreateParam(TypedDict, total=False):
     """Client event that puts an item into the conversation.
 
-    It serves to load history, add text or images from the user, return function results and
-    answer MCP approval requests. The server replies with `conversation.item.added` and
+    Use it to load history, add text or images from the user, return function results and answer
+    MCP approval requests. The server replies with `conversation.item.added` and
     `conversation.item.done`, or with `error`. Adding an item does not start a response.
     """
 
@@ -1004,7 +1004,10 @@ class PromptCacheBreakpointConfigParam(TypedDict, total=False):
     """Kind of breakpoint, always `explicit`."""
 
     ttl: Literal["30m", "12h"] | models.PromptCacheBreakpointConfig.TtlEnum
-    """Shortest time for which the breakpoint is kept. Left out, it is that of the whole request."""
+    """Shortest time for which the breakpoint is kept.
+
+    If absent, that of the whole request applies.
+    """
 
 
 class InputTextContentParam(TypedDict, total=False):
@@ -1019,7 +1022,7 @@ class InputTextContentParam(TypedDict, total=False):
     prompt_cache_breakpoint: PromptCacheBreakpointConfigParam
     """Marks this part as the end of a cacheable prompt prefix.
 
-    Left out, the part carries no explicit breakpoint.
+    If absent, the part has no explicit breakpoint.
     """
 
 
@@ -1047,7 +1050,7 @@ class InputImageContentParam(TypedDict, total=False):
     prompt_cache_breakpoint: PromptCacheBreakpointConfigParam
     """Marks this part as the end of a cacheable prompt prefix.
 
-    Left out, the part carries no explicit breakpoint.
+    If absent, the part has no explicit breakpoint.
     """
 
 
@@ -1072,7 +1075,7 @@ class InputFileContentParam(TypedDict, total=False):
     prompt_cache_breakpoint: PromptCacheBreakpointConfigParam
     """Marks this part as the end of a cacheable prompt prefix.
 
-    Left out, the part carries no explicit breakpoint.
+    If absent, the part has no explicit breakpoint.
     """
 
     file_url: str
@@ -1182,7 +1185,7 @@ class RealtimeResponseCreateParamsParam(TypedDict, total=False):
     """Prompt template to use for this response."""
 
     input: Sequence[RealtimeResponseCreateParamsInputItemParam] | None
-    """Context for this response, in place of the conversation so far.
+    """Context for this response, instead of the conversation so far.
 
     It may hold new items and references to earlier ones (`item_reference`). An empty list gives
     the model no context at all; when left out, the conversation is used.
@@ -1229,8 +1232,8 @@ class AudioTranscriptionParam(TypedDict, total=False):
     language: str | None
     """Language spoken in the audio, as an ISO-639-1 code such as `en`.
 
-    Stating it improves accuracy and latency; when left out, the model works it out itself. Some
-    servers report it as `null`.
+    Stating it improves accuracy and latency; when left out, the model detects it. Some servers
+    report it as `null`.
     """
 
     languages: list[str]
@@ -1457,8 +1460,8 @@ class RealtimeTruncationRetentionRatioTokenLimitsParam(TypedDict, total=False):
     """
 
     post_instructions: int
-    """Most tokens the conversation may hold after the instructions, tool definitions counting as
-    instructions.
+    """Maximum number of tokens in the conversation after the instructions; tool definitions count
+    as instructions.
 
     Truncation starts when this is exceeded; the value is at least 0 and at most the context
     window of the model less its output limit.
@@ -1489,12 +1492,12 @@ class RealtimeSessionCreateRequestGAParam(TypedDict, total=False):
     """Configuration of a Realtime session in the GA protocol.
 
     The client passes it in `session.update`, when creating a client secret, and when creating or
-    accepting a call. In `session.update` only the fields present are changed, and the model cannot
-    be among them.
+    accepting a call. In `session.update`, only the fields present are changed; the model cannot be
+    changed.
     """
 
     type: Required[Literal["realtime"]]
-    """Kind of session, always `realtime`. It tells this shape from a `transcription` session."""
+    """Kind of session, always `realtime`. Distinguishes it from a `transcription` session."""
 
     output_modalities: (
         Sequence[
@@ -1542,7 +1545,7 @@ class RealtimeSessionCreateRequestGAParam(TypedDict, total=False):
     tracing: RealtimeTracingParam | None
     """Tracing of the session: `auto`, a configuration object, or `null` for none.
 
-    The default is `null`; the setting is final from the moment tracing is on.
+    The default is `null`; once tracing is on, the setting cannot change.
     """
 
     tools: Sequence[RealtimeToolParam] | None
@@ -1631,7 +1634,7 @@ class RealtimeTranscriptionSessionCreateRequestGAParam(TypedDict, total=False):
     """
 
     type: Required[Literal["transcription"]]
-    """Kind of session, always `transcription`. It tells this shape from a `realtime` session."""
+    """Kind of session, always `transcription`. Distinguishes it from a `realtime` session."""
 
     audio: RealtimeTranscriptionSessionCreateRequestGAAudioParam
     """Settings for incoming audio. A transcription session has no output audio."""
@@ -2087,7 +2090,7 @@ class RealtimeSessionCreateRequestParam(TypedDict, total=False):
     tracing: RealtimeTracingParam
     """Tracing of the session: `auto` or a configuration object.
 
-    The setting is final from the moment tracing is on.
+    Once tracing is on, the setting cannot change.
     """
 
     turn_detection: RealtimeTurnDetectionSettingsParam
@@ -2161,7 +2164,7 @@ RealtimeConversationItemMessageParam: TypeAlias = (
 )
 """A message in the conversation.
 
-`role` tells the members apart: `system` for instructions, `user` for what the user said, wrote
+`role` distinguishes the members: `system` for instructions, `user` for what the user said, wrote
 or showed, and `assistant` for what the model answered.
 """
 
@@ -2171,7 +2174,7 @@ RealtimeMCPToolCallErrorParam: TypeAlias = (
 )
 """Why an MCP tool call failed.
 
-`type` tells the members apart: `protocol_error` from the MCP protocol, `http_error` from the
+`type` distinguishes the members: `protocol_error` from the MCP protocol, `http_error` from the
 transport, and `tool_execution_error` from the tool itself.
 """
 
@@ -2187,7 +2190,7 @@ RealtimeConversationItemParam: TypeAlias = (
 )
 """One entry of a conversation.
 
-`type` tells the members apart: `message`, `function_call`, `function_call_output`, and for MCP
+`type` distinguishes the members: `message`, `function_call`, `function_call_output`, and for MCP
 `mcp_list_tools`, `mcp_call`, `mcp_approval_request` and `mcp_approval_response`. Messages are split
 further by `role`.
 """
@@ -2246,7 +2249,7 @@ It is `always` for every call, `never` for none, or an object that sets a filter
 RealtimeToolParam: TypeAlias = RealtimeFunctionToolParam | MCPToolParam
 """Tool the model may use.
 
-The discriminator is `type`: `function` is a function that the client runs
+`type` distinguishes the members: `function` is a function that the client runs
 (`RealtimeFunctionTool`), `mcp` is a remote MCP server that the service calls by itself (`MCPTool`).
 """
 
@@ -2362,9 +2365,9 @@ RealtimeTurnDetectionParam: TypeAlias = (
 )
 """How the server decides when the user starts and stops speaking.
 
-The discriminator is `type`: `server_vad` (`RealtimeTurnDetectionServerVad`) goes by silence,
-`semantic_vad` (`RealtimeTurnDetectionSemanticVad`) judges from the words whether the user is
-finished. `null` turns detection off, so the client sends `input_audio_buffer.commit` and
+`type` distinguishes the members: `server_vad` (`RealtimeTurnDetectionServerVad`) goes by
+silence, `semantic_vad` (`RealtimeTurnDetectionSemanticVad`) judges from the words whether the user
+is finished. `null` turns detection off, so the client sends `input_audio_buffer.commit` and
 `response.create` itself.
 """
 
@@ -2399,7 +2402,7 @@ RealtimeSessionUpdateParam: TypeAlias = (
 )
 """Session configuration the client sends in `session.update`.
 
-The discriminator is `type`: `realtime` selects `RealtimeSessionCreateRequestGA` and
+`type` distinguishes the members: `realtime` selects `RealtimeSessionCreateRequestGA` and
 `transcription` selects `RealtimeTranscriptionSessionCreateRequestGA`. A session keeps the kind it
 was created with.
 """
@@ -2421,9 +2424,9 @@ RealtimeClientEventParam: TypeAlias = (
 )
 """Any event a client sends in a realtime or transcription session.
 
-They are distinguished by `type`: create, delete, retrieve and truncate conversation items;
-append to, clear and commit the input audio buffer; clear the output audio buffer; create and cancel
-responses; update the session. Translation sessions have events of their own in
+`type` distinguishes them: create, delete, retrieve and truncate conversation items; append to,
+clear and commit the input audio buffer; clear the output audio buffer; create and cancel responses;
+update the session. Translation sessions have events of their own in
 `RealtimeTranslationClientEvent`.
 """
 
@@ -2435,7 +2438,7 @@ RealtimeTranslationClientEventParam: TypeAlias = (
 )
 """Event a client sends in a translation session.
 
-The discriminator is `type`: `session.update` changes settings,
+`type` distinguishes the members: `session.update` changes settings,
 `session.input_audio_buffer.append` sends source audio, `session.close` ends the session. Events of
 ordinary Realtime sessions, such as `response.create`, are not part of this protocol.
 """
@@ -2446,6 +2449,6 @@ RealtimeClientSecretSessionParam: TypeAlias = (
 )
 """Session settings attached to a client secret.
 
-`type` tells the members apart: `realtime` for a conversation with a model, `transcription` for
+`type` distinguishes the members: `realtime` for a conversation with a model, `transcription` for
 speech recognition only.
 """

@@ -411,7 +411,7 @@ class RealtimeApi:
         Args:
             call_id: Id of the answered SIP call, as delivered in the `realtime.call.incoming`
                 webhook.
-            body: Where the caller is to be transferred.
+            body: Where to transfer the caller.
             headers: Headers to add for this call.
             timeout: Seconds that this call may take, instead of the client's.
 

@@ -37,8 +37,8 @@ class AudioTranscription(RealtimeModel):
     language: str | None = None
     """Language spoken in the audio, as an ISO-639-1 code such as `en`.
 
-    Stating it improves accuracy and latency; when left out, the model works it out itself. Some
-    servers report it as `null`.
+    Stating it improves accuracy and latency; when left out, the model detects it. Some servers
+    report it as `null`.
     """
 
     languages: list[str] | None = None

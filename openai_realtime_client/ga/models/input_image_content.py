@@ -39,7 +39,7 @@ class InputImageContent(RealtimeModel):
     prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
     """Marks this part as the end of a cacheable prompt prefix.
 
-    Left out, the part carries no explicit breakpoint.
+    If absent, the part has no explicit breakpoint.
     """
 
     if TYPE_CHECKING:

@@ -24,5 +24,5 @@ class InputTextContent(RealtimeModel):
     prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
     """Marks this part as the end of a cacheable prompt prefix.
 
-    Left out, the part carries no explicit breakpoint.
+    If absent, the part has no explicit breakpoint.
     """

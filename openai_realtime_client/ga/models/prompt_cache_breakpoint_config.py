@@ -24,7 +24,10 @@ class PromptCacheBreakpointConfig(RealtimeModel):
     """Kind of breakpoint, always `explicit`."""
 
     ttl: TtlEnum | None = None
-    """Shortest time for which the breakpoint is kept. Left out, it is that of the whole request."""
+    """Shortest time for which the breakpoint is kept.
+
+    If absent, that of the whole request applies.
+    """
 
     if TYPE_CHECKING:
 

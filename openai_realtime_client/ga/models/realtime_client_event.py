@@ -59,8 +59,8 @@ RealtimeClientEvent: TypeAlias = Annotated[
 ]
 """Any event a client sends in a realtime or transcription session.
 
-They are distinguished by `type`: create, delete, retrieve and truncate conversation items;
-append to, clear and commit the input audio buffer; clear the output audio buffer; create and cancel
-responses; update the session. Translation sessions have events of their own in
+`type` distinguishes them: create, delete, retrieve and truncate conversation items; append to,
+clear and commit the input audio buffer; clear the output audio buffer; create and cancel responses;
+update the session. Translation sessions have events of their own in
 `RealtimeTranslationClientEvent`.
 """

@@ -10,8 +10,8 @@ from openai_realtime_client.ga.models.realtime_conversation_item import Realtime
 class RealtimeClientEventConversationItemCreate(RealtimeModel):
     """Client event that puts an item into the conversation.
 
-    It serves to load history, add text or images from the user, return function results and
-    answer MCP approval requests. The server replies with `conversation.item.added` and
+    Use it to load history, add text or images from the user, return function results and answer
+    MCP approval requests. The server replies with `conversation.item.added` and
     `conversation.item.done`, or with `error`. Adding an item does not start a response.
     """
 

@@ -17,6 +17,6 @@ RealtimeClientSecretSession: TypeAlias = Annotated[
 ]
 """Session settings attached to a client secret.
 
-`type` tells the members apart: `realtime` for a conversation with a model, `transcription` for
+`type` distinguishes the members: `realtime` for a conversation with a model, `transcription` for
 speech recognition only.
 """

@@ -35,7 +35,7 @@ RealtimeConversationItem: TypeAlias = Annotated[
 ]
 """One entry of a conversation.
 
-`type` tells the members apart: `message`, `function_call`, `function_call_output`, and for MCP
+`type` distinguishes the members: `message`, `function_call`, `function_call_output`, and for MCP
 `mcp_list_tools`, `mcp_call`, `mcp_approval_request` and `mcp_approval_response`. Messages are split
 further by `role`.
 """

@@ -40,7 +40,7 @@ class RealtimeConversationItemFunctionCall(RealtimeModel):
     """Item type, always `function_call`."""
 
     status: StatusEnum | None = None
-    """How far the item has got: `completed`, `in_progress` or `incomplete`.
+    """State of the item: `completed`, `in_progress` or `incomplete`.
 
     It is `in_progress` while the arguments stream in, and `incomplete` if the response ended
     early.

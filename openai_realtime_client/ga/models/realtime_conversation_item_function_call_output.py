@@ -40,7 +40,7 @@ class RealtimeConversationItemFunctionCallOutput(RealtimeModel):
     """Item type, always `function_call_output`."""
 
     status: StatusEnum | None = None
-    """How far the item has got: `completed`, `in_progress` or `incomplete`.
+    """State of the item: `completed`, `in_progress` or `incomplete`.
 
     It has no effect when sent by a client.
     """

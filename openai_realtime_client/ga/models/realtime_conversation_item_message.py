@@ -23,6 +23,6 @@ RealtimeConversationItemMessage: TypeAlias = Annotated[
 ]
 """A message in the conversation.
 
-`role` tells the members apart: `system` for instructions, `user` for what the user said, wrote
+`role` distinguishes the members: `system` for instructions, `user` for what the user said, wrote
 or showed, and `assistant` for what the model answered.
 """

@@ -46,7 +46,7 @@ class RealtimeConversationItemMessageAssistant(RealtimeModel):
     """Item type, always `message`."""
 
     status: StatusEnum | None = None
-    """How far the item has got: `completed`, `in_progress` or `incomplete`.
+    """State of the item: `completed`, `in_progress` or `incomplete`.
 
     It is `in_progress` while being generated, and `incomplete` if cut short, for example by an
     interruption.

@@ -12,7 +12,7 @@ from openai_realtime_client.ga.models.realtime_conversation_item_message_system_
 class RealtimeConversationItemMessageSystem(RealtimeModel):
     """A message with instructions for the model.
 
-    Clients add it to supply context or guidance in mid-conversation, without changing the
+    Clients add it to supply context or guidance during the conversation, without changing the
     session's `instructions`.
     """
 
@@ -46,7 +46,7 @@ class RealtimeConversationItemMessageSystem(RealtimeModel):
     """Item type, always `message`."""
 
     status: StatusEnum | None = None
-    """How far the item has got: `completed`, `in_progress` or `incomplete`.
+    """State of the item: `completed`, `in_progress` or `incomplete`.
 
     It has no effect when sent by a client.
     """

@@ -45,7 +45,7 @@ class RealtimeConversationItemMessageUser(RealtimeModel):
     """Item type, always `message`."""
 
     status: StatusEnum | None = None
-    """How far the item has got: `completed`, `in_progress` or `incomplete`.
+    """State of the item: `completed`, `in_progress` or `incomplete`.
 
     It has no effect when sent by a client.
     """

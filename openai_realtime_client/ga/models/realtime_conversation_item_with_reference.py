@@ -54,7 +54,7 @@ class RealtimeConversationItemWithReference(RealtimeModel):
     """
 
     status: StatusEnum | None = None
-    """How far the item has got: `completed`, `in_progress` or `incomplete`.
+    """State of the item: `completed`, `in_progress` or `incomplete`.
 
     It has no effect when sent by a client.
     """

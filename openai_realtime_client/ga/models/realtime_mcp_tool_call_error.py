@@ -16,6 +16,6 @@ RealtimeMCPToolCallError: TypeAlias = Annotated[
 ]
 """Why an MCP tool call failed.
 
-`type` tells the members apart: `protocol_error` from the MCP protocol, `http_error` from the
+`type` distinguishes the members: `protocol_error` from the MCP protocol, `http_error` from the
 transport, and `tool_execution_error` from the tool itself.
 """

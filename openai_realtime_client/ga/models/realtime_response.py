@@ -46,7 +46,7 @@ class RealtimeResponse(RealtimeModel):
     """Object kind, always `realtime.response`."""
 
     status: StatusEnum | None = None
-    """How the response stands.
+    """State of the response.
 
     `in_progress` while running; then `completed`, `cancelled` by the client or by new speech,
     `failed` through an error, or `incomplete` because of a limit or a filter.

@@ -99,7 +99,7 @@ class RealtimeResponseCreateParams(RealtimeModel):
     """Prompt template to use for this response."""
 
     input: list[RealtimeResponseCreateParamsInputItem] | None = None
-    """Context for this response, in place of the conversation so far.
+    """Context for this response, instead of the conversation so far.
 
     It may hold new items and references to earlier ones (`item_reference`). An empty list gives
     the model no context at all; when left out, the conversation is used.

@@ -14,4 +14,4 @@ class RealtimeResponseStatusDetailsError(RealtimeModel):
     """Code of the error within its class, if it has one."""
 
     message: str | None = None
-    """What went wrong, for people."""
+    """Message of the error, for people."""

@@ -14,13 +14,13 @@ class RealtimeResponseUsageInputTokenDetails(RealtimeModel):
     """Number of input tokens served from the prompt cache."""
 
     text_tokens: int | None = None
-    """Number of input tokens that stand for text."""
+    """Number of input tokens for text."""
 
     image_tokens: int | None = None
-    """Number of input tokens that stand for images."""
+    """Number of input tokens for images."""
 
     audio_tokens: int | None = None
-    """Number of input tokens that stand for audio."""
+    """Number of input tokens for audio."""
 
     cached_tokens_details: RealtimeResponseUsageInputTokenDetailsCachedTokensDetails | None = None
     """Cached input tokens by kind."""

@@ -8,10 +8,10 @@ class RealtimeResponseUsageInputTokenDetailsCachedTokensDetails(RealtimeModel):
     """Cached input tokens of a response by kind."""
 
     text_tokens: int | None = None
-    """Number of cached tokens that stand for text."""
+    """Number of cached tokens for text."""
 
     image_tokens: int | None = None
-    """Number of cached tokens that stand for images."""
+    """Number of cached tokens for images."""
 
     audio_tokens: int | None = None
-    """Number of cached tokens that stand for audio."""
+    """Number of cached tokens for audio."""

@@ -8,11 +8,10 @@ class RealtimeResponseUsageOutputTokenDetails(RealtimeModel):
     """Output tokens of a response by kind."""
 
     text_tokens: int | None = None
-    """Number of output tokens that stand for text, including transcripts and tool call arguments.
-    """
+    """Number of output tokens for text, including transcripts and tool call arguments."""
 
     audio_tokens: int | None = None
-    """Number of output tokens that stand for audio."""
+    """Number of output tokens for audio."""
 
     reasoning_tokens: int | None = None
     """Output tokens that the model spent on thinking.

@@ -201,8 +201,8 @@ RealtimeServerEvent: TypeAlias = Annotated[
 ]
 """Any event the server sends in a realtime or transcription session.
 
-`type` tells the members apart; its prefix names the group: `session`, `conversation`,
+`type` distinguishes the members; its prefix names the group: `session`, `conversation`,
 `input_audio_buffer`, `output_audio_buffer`, `response`, `mcp_list_tools` and `rate_limits`, besides
-plain `error`. Servers may add further events, which clients do well to ignore. Translation sessions
+plain `error`. Servers may send further events, which clients should ignore. Translation sessions
 have events of their own in `RealtimeTranslationServerEvent`.
 """

@@ -12,7 +12,7 @@ from openai_realtime_client.ga.models.realtime_server_event_conversation_created
 class RealtimeServerEventConversationCreated(RealtimeModel):
     """Server event for the creation of a conversation.
 
-    It follows `session.created` where it is sent at all, so clients need not wait for it.
+    Not every server sends it after `session.created`, so clients should not wait for it.
     """
 
     class TypeEnum(Constant):

@@ -17,10 +17,10 @@ class RealtimeServerEventErrorError(RealtimeModel):
     """What went wrong, in words."""
 
     param: str | None = None
-    """Property of the client event that is at fault. `null` if none is."""
+    """Property of the client event that caused the error. `null` if none did."""
 
     event_id: str | None = None
-    """The `event_id` that the client gave the event at fault.
+    """The `event_id` that the client gave to the event that caused the error.
 
     `null` if that event had none, or if no client event was the cause.
     """

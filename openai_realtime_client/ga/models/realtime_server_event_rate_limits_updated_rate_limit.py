@@ -17,7 +17,7 @@ class RealtimeServerEventRateLimitsUpdatedRateLimit(RealtimeModel):
     """What is limited: `requests` or `tokens`."""
 
     limit: int | None = None
-    """Most that is allowed in one period, in requests or tokens."""
+    """Maximum per period, in requests or tokens."""
 
     remaining: int | None = None
     """What is left of the limit, in requests or tokens."""

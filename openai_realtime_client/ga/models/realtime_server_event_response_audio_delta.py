@@ -25,10 +25,10 @@ class RealtimeServerEventResponseAudioDelta(RealtimeModel):
     """Event type, always `response.output_audio.delta`."""
 
     response_id: str
-    """Identifier of the response that the audio belongs to."""
+    """Id of the response that the audio belongs to."""
 
     item_id: str
-    """Identifier of the assistant message item being spoken."""
+    """Id of the assistant message item being spoken."""
 
     output_index: int
     """Zero-based position of the item in the output list of the response."""

@@ -24,10 +24,10 @@ class RealtimeServerEventResponseAudioDone(RealtimeModel):
     """Event type, always `response.output_audio.done`."""
 
     response_id: str
-    """Identifier of the response that the finished audio belongs to."""
+    """Id of the response that the finished audio belongs to."""
 
     item_id: str
-    """Identifier of the assistant message item whose audio is complete."""
+    """Id of the assistant message item whose audio is complete."""
 
     output_index: int
     """Zero-based position of the item in the output list of the response."""

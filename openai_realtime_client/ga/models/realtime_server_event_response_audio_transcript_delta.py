@@ -26,10 +26,10 @@ class RealtimeServerEventResponseAudioTranscriptDelta(RealtimeModel):
     """Event type, always `response.output_audio_transcript.delta`."""
 
     response_id: str
-    """Identifier of the response that the transcript belongs to."""
+    """Id of the response that the transcript belongs to."""
 
     item_id: str
-    """Identifier of the assistant message item being transcribed."""
+    """Id of the assistant message item being transcribed."""
 
     output_index: int
     """Zero-based position of the item in the output list of the response."""

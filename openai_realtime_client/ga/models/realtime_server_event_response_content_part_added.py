@@ -28,10 +28,10 @@ class RealtimeServerEventResponseContentPartAdded(RealtimeModel):
     """Event type, always `response.content_part.added`."""
 
     response_id: str
-    """Identifier of the response that is producing the part."""
+    """Id of the response that is producing the part."""
 
     item_id: str
-    """Identifier of the assistant message item that receives the part."""
+    """Id of the assistant message item that receives the part."""
 
     output_index: int
     """Zero-based position of the item in the output list of the response."""

@@ -30,10 +30,10 @@ class RealtimeServerEventResponseContentPartDone(RealtimeModel):
     """Event type, always `response.content_part.done`."""
 
     response_id: str
-    """Identifier of the response that produced the part."""
+    """Id of the response that produced the part."""
 
     item_id: str
-    """Identifier of the assistant message item that contains the part."""
+    """Id of the assistant message item that contains the part."""
 
     output_index: int
     """Zero-based position of the item in the output list of the response."""

@@ -25,19 +25,16 @@ class RealtimeServerEventResponseFunctionCallArgumentsDelta(RealtimeModel):
     """Event type, always `response.function_call_arguments.delta`."""
 
     response_id: str
-    """Identifier of the response that contains the function call."""
+    """Id of the response that contains the function call."""
 
     item_id: str
-    """Identifier of the `function_call` item being written."""
+    """Id of the `function_call` item being written."""
 
     output_index: int
     """Zero-based position of the item in the output list of the response."""
 
     call_id: str
-    """Identifier of the function call.
-
-    The `function_call_output` item that answers the call quotes it.
-    """
+    """Id of the function call. The `function_call_output` item that answers the call quotes it."""
 
     delta: str
     """Piece of the JSON argument text, to be appended to the pieces before it.

@@ -26,16 +26,16 @@ class RealtimeServerEventResponseFunctionCallArgumentsDone(RealtimeModel):
     """Event type, always `response.function_call_arguments.done`."""
 
     response_id: str
-    """Identifier of the response that contains the function call."""
+    """Id of the response that contains the function call."""
 
     item_id: str
-    """Identifier of the `function_call` item that was written."""
+    """Id of the `function_call` item that was written."""
 
     output_index: int
     """Zero-based position of the item in the output list of the response."""
 
     call_id: str
-    """Identifier of the function call.
+    """Id of the function call.
 
     The client puts it in the `call_id` of the `function_call_output` item that answers the call.
     """

@@ -25,10 +25,10 @@ class RealtimeServerEventResponseMCPCallArgumentsDelta(RealtimeModel):
     """Event type, always `response.mcp_call_arguments.delta`."""
 
     response_id: str
-    """Identifier of the response that contains the MCP tool call."""
+    """Id of the response that contains the MCP tool call."""
 
     item_id: str
-    """Identifier of the `mcp_call` item being written."""
+    """Id of the `mcp_call` item being written."""
 
     output_index: int
     """Zero-based position of the item in the output list of the response."""

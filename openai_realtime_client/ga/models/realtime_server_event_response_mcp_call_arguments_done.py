@@ -25,10 +25,10 @@ class RealtimeServerEventResponseMCPCallArgumentsDone(RealtimeModel):
     """Event type, always `response.mcp_call_arguments.done`."""
 
     response_id: str
-    """Identifier of the response that contains the MCP tool call."""
+    """Id of the response that contains the MCP tool call."""
 
     item_id: str
-    """Identifier of the `mcp_call` item that was written."""
+    """Id of the `mcp_call` item that was written."""
 
     output_index: int
     """Zero-based position of the item in the output list of the response."""

@@ -27,4 +27,4 @@ class RealtimeServerEventResponseMCPCallCompleted(RealtimeModel):
     """Zero-based position of the item in the output list of the response."""
 
     item_id: str
-    """Identifier of the `mcp_call` item that completed."""
+    """Id of the `mcp_call` item that completed."""

@@ -25,4 +25,4 @@ class RealtimeServerEventResponseMCPCallFailed(RealtimeModel):
     """Zero-based position of the item in the output list of the response."""
 
     item_id: str
-    """Identifier of the `mcp_call` item that failed."""
+    """Id of the `mcp_call` item that failed."""

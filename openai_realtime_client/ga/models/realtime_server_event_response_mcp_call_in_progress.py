@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseMCPCallInProgress(RealtimeModel):
-    """Server event sent when it starts to run an MCP tool call.
+    """Server event sent when the server starts to run an MCP tool call.
 
     `response.mcp_call.completed` or `response.mcp_call.failed` follows with the outcome.
     """
@@ -27,4 +27,4 @@ class RealtimeServerEventResponseMCPCallInProgress(RealtimeModel):
     """Zero-based position of the item in the output list of the response."""
 
     item_id: str
-    """Identifier of the `mcp_call` item being run."""
+    """Id of the `mcp_call` item being run."""

@@ -24,7 +24,7 @@ class RealtimeServerEventResponseOutputItemAdded(RealtimeModel):
     """Event type, always `response.output_item.added`."""
 
     response_id: str
-    """Identifier of the response that the item belongs to."""
+    """Id of the response that the item belongs to."""
 
     output_index: int
     """Zero-based position the new item takes in the output list of the response."""

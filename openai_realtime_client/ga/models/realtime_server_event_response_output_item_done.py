@@ -24,7 +24,7 @@ class RealtimeServerEventResponseOutputItemDone(RealtimeModel):
     """Event type, always `response.output_item.done`."""
 
     response_id: str
-    """Identifier of the response that the item belongs to."""
+    """Id of the response that the item belongs to."""
 
     output_index: int
     """Zero-based position of the item in the output list of the response."""

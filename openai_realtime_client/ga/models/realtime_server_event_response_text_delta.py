@@ -23,10 +23,10 @@ class RealtimeServerEventResponseTextDelta(RealtimeModel):
     """Event type, always `response.output_text.delta`."""
 
     response_id: str
-    """Identifier of the response that the text belongs to."""
+    """Id of the response that the text belongs to."""
 
     item_id: str
-    """Identifier of the assistant message item being written."""
+    """Id of the assistant message item being written."""
 
     output_index: int
     """Zero-based position of the item in the output list of the response."""

@@ -24,10 +24,10 @@ class RealtimeServerEventResponseTextDone(RealtimeModel):
     """Event type, always `response.output_text.done`."""
 
     response_id: str
-    """Identifier of the response that the text belongs to."""
+    """Id of the response that the text belongs to."""
 
     item_id: str
-    """Identifier of the assistant message item that was written."""
+    """Id of the assistant message item that was written."""
 
     output_index: int
     """Zero-based position of the item in the output list of the response."""

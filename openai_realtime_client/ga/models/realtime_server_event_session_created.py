@@ -28,5 +28,5 @@ class RealtimeServerEventSessionCreated(RealtimeModel):
     session: RealtimeSessionConfiguration
     """Configuration the session starts with, including server defaults.
 
-    Its `type` tells a `realtime` session from a `transcription` one.
+    Its `type` is `realtime` or `transcription`.
     """

@@ -10,7 +10,7 @@ from openai_realtime_client.ga.models.realtime_session_configuration import (
 
 
 class RealtimeServerEventSessionUpdated(RealtimeModel):
-    """Server event sent after it has applied a `session.update`.
+    """Server event sent after the server has applied a `session.update`.
 
     It reports the whole configuration, not only what changed. An update that is rejected
     produces an `error` event instead.
@@ -26,7 +26,4 @@ class RealtimeServerEventSessionUpdated(RealtimeModel):
     """Event type, always `session.updated`."""
 
     session: RealtimeSessionConfiguration
-    """Complete configuration in effect from now on.
-
-    Its `type` tells a `realtime` session from a `transcription` one.
-    """
+    """Complete configuration in effect from now on. Its `type` is `realtime` or `transcription`."""

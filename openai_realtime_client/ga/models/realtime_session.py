@@ -55,7 +55,7 @@ class RealtimeSession(RealtimeModel):
     MaxResponseOutputTokensEnum = RealtimeMaxOutputTokensEnum
 
     id: str | None = None
-    """Identifier of the session, such as `sess_1234`. The server assigns it."""
+    """Id of the session, such as `sess_1234`. The server assigns it."""
 
     object: ObjectEnum | None = None
     """Object type, always `realtime.session`."""
@@ -124,7 +124,7 @@ class RealtimeSession(RealtimeModel):
     tracing: RealtimeTracing | None = None
     """Tracing of the session: `auto`, a configuration object, or `null` for none.
 
-    The setting is final from the moment tracing is on.
+    Once tracing is on, the setting cannot change.
     """
 
     tools: list[RealtimeFunctionTool] | None = None

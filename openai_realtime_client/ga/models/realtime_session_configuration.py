@@ -17,7 +17,7 @@ RealtimeSessionConfiguration: TypeAlias = Annotated[
 ]
 """Session configuration as the server reports it.
 
-The discriminator is `type`: `realtime` selects `RealtimeSessionCreateResponseGA`, a conversation
-with a model, and `transcription` selects `RealtimeTranscriptionSessionCreateResponseGA`, speech to
-text only.
+`type` distinguishes the members: `realtime` selects `RealtimeSessionCreateResponseGA`, a
+conversation with a model, and `transcription` selects
+`RealtimeTranscriptionSessionCreateResponseGA`, speech to text only.
 """

@@ -102,7 +102,7 @@ class RealtimeSessionCreateRequest(RealtimeModel):
     tracing: RealtimeTracing | None = None
     """Tracing of the session: `auto` or a configuration object.
 
-    The setting is final from the moment tracing is on.
+    Once tracing is on, the setting cannot change.
     """
 
     turn_detection: RealtimeTurnDetectionSettings | None = None

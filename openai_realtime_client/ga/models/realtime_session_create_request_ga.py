@@ -32,8 +32,8 @@ class RealtimeSessionCreateRequestGA(RealtimeModel):
     """Configuration of a Realtime session in the GA protocol.
 
     The client passes it in `session.update`, when creating a client secret, and when creating or
-    accepting a call. In `session.update` only the fields present are changed, and the model cannot
-    be among them.
+    accepting a call. In `session.update`, only the fields present are changed; the model cannot be
+    changed.
     """
 
     class TypeEnum(Constant):
@@ -53,7 +53,7 @@ class RealtimeSessionCreateRequestGA(RealtimeModel):
     TruncationEnum = RealtimeTruncationEnum
 
     type: Annotated[Literal["realtime"], TypeEnum] = "realtime"
-    """Kind of session, always `realtime`. It tells this shape from a `transcription` session."""
+    """Kind of session, always `realtime`. Distinguishes it from a `transcription` session."""
 
     output_modalities: list[OutputModalitiesEnum] | None = None
     """Kind of output the model produces, either `audio` or `text`; the two cannot be requested
@@ -90,7 +90,7 @@ class RealtimeSessionCreateRequestGA(RealtimeModel):
     tracing: RealtimeTracing | None = None
     """Tracing of the session: `auto`, a configuration object, or `null` for none.
 
-    The default is `null`; the setting is final from the moment tracing is on.
+    The default is `null`; once tracing is on, the setting cannot change.
     """
 
     tools: list[RealtimeTool] | None = None

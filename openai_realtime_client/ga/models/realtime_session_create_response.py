@@ -20,7 +20,7 @@ from openai_realtime_client.ga.models.realtime_turn_detection_settings import (
 
 
 class RealtimeSessionCreateResponse(RealtimeModel):
-    """Answer of `/realtime/sessions`, the older way to create a session.
+    """Response of `/realtime/sessions`, the older way to create a session.
 
     It stays published beside the GA shape `RealtimeSessionCreateResponseGA`; unlike that one it
     has no `type`, and turn detection also appears at the top level.
@@ -37,7 +37,7 @@ class RealtimeSessionCreateResponse(RealtimeModel):
     MaxOutputTokensEnum = RealtimeMaxOutputTokensEnum
 
     id: str | None = None
-    """Identifier of the session, such as `sess_1234`. The server assigns it."""
+    """Id of the session, such as `sess_1234`. The server assigns it."""
 
     object: str | None = None
     """Object type, `realtime.session`."""

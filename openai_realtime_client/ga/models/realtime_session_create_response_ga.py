@@ -55,10 +55,10 @@ class RealtimeSessionCreateResponseGA(RealtimeModel):
     TruncationEnum = RealtimeTruncationEnum
 
     type: Annotated[Literal["realtime"], TypeEnum] = "realtime"
-    """Kind of session, always `realtime`. It tells this shape from a `transcription` session."""
+    """Kind of session, always `realtime`. Distinguishes it from a `transcription` session."""
 
     id: str
-    """Identifier of the session, such as `sess_1234`. The server assigns it."""
+    """Id of the session, such as `sess_1234`. The server assigns it."""
 
     object: Annotated[Literal["realtime.session"], ObjectEnum] = "realtime.session"
     """Object type, always `realtime.session`."""

@@ -17,7 +17,7 @@ RealtimeSessionUpdate: TypeAlias = Annotated[
 ]
 """Session configuration the client sends in `session.update`.
 
-The discriminator is `type`: `realtime` selects `RealtimeSessionCreateRequestGA` and
+`type` distinguishes the members: `realtime` selects `RealtimeSessionCreateRequestGA` and
 `transcription` selects `RealtimeTranscriptionSessionCreateRequestGA`. A session keeps the kind it
 was created with.
 """

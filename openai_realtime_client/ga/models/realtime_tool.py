@@ -12,6 +12,6 @@ RealtimeTool: TypeAlias = Annotated[
 ]
 """Tool the model may use.
 
-The discriminator is `type`: `function` is a function that the client runs
+`type` distinguishes the members: `function` is a function that the client runs
 (`RealtimeFunctionTool`), `mcp` is a remote MCP server that the service calls by itself (`MCPTool`).
 """

@@ -24,7 +24,7 @@ class RealtimeTranscriptionSessionCreateRequestGA(RealtimeModel):
         ITEM_INPUT_AUDIO_TRANSCRIPTION_LOGPROBS = "item.input_audio_transcription.logprobs"
 
     type: Annotated[Literal["transcription"], TypeEnum] = "transcription"
-    """Kind of session, always `transcription`. It tells this shape from a `realtime` session."""
+    """Kind of session, always `transcription`. Distinguishes it from a `realtime` session."""
 
     audio: RealtimeTranscriptionSessionCreateRequestGAAudio | None = None
     """Settings for incoming audio. A transcription session has no output audio."""

@@ -24,10 +24,10 @@ class RealtimeTranscriptionSessionCreateResponseGA(RealtimeModel):
         ITEM_INPUT_AUDIO_TRANSCRIPTION_LOGPROBS = "item.input_audio_transcription.logprobs"
 
     type: Annotated[Literal["transcription"], TypeEnum] = "transcription"
-    """Kind of session, always `transcription`. It tells this shape from a `realtime` session."""
+    """Kind of session, always `transcription`. Distinguishes it from a `realtime` session."""
 
     id: str
-    """Identifier of the session, such as `sess_1234`. The server assigns it."""
+    """Id of the session, such as `sess_1234`. The server assigns it."""
 
     object: str
     """Object type, `realtime.transcription_session`."""

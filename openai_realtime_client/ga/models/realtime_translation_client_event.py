@@ -23,7 +23,7 @@ RealtimeTranslationClientEvent: TypeAlias = Annotated[
 ]
 """Event a client sends in a translation session.
 
-The discriminator is `type`: `session.update` changes settings,
+`type` distinguishes the members: `session.update` changes settings,
 `session.input_audio_buffer.append` sends source audio, `session.close` ends the session. Events of
 ordinary Realtime sessions, such as `response.create`, are not part of this protocol.
 """

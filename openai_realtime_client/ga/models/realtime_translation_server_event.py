@@ -37,8 +37,8 @@ RealtimeTranslationServerEvent: TypeAlias = Annotated[
 ]
 """Event the server sends in a translation session.
 
-The discriminator is `type`. `error` has the same shape as in ordinary Realtime sessions, while
-`session.created` and `session.updated` carry a `RealtimeTranslationSession`; `session.closed` ends
-the session, and `session.input_transcript.delta`, `session.output_transcript.delta` and
+`type` distinguishes the members. `error` has the same shape as in ordinary Realtime sessions,
+while `session.created` and `session.updated` carry a `RealtimeTranslationSession`; `session.closed`
+ends the session, and `session.input_transcript.delta`, `session.output_transcript.delta` and
 `session.output_audio.delta` stream the source text, the translated text and the translated speech.
 """

@@ -44,7 +44,7 @@ class RealtimeTranslationServerEventSessionOutputAudioDelta(RealtimeModel):
     """Position in the stream to which this audio belongs, in milliseconds, for alignment with the
     other streams.
 
-    It serves timing only and does not identify the event. `null` or absent when the server has
+    Use it for timing only; it does not identify the event. `null` or absent when the server has
     no timing for it.
     """
 

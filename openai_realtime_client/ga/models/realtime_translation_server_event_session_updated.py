@@ -8,7 +8,7 @@ from openai_realtime_client.ga.models.realtime_translation_session import Realti
 
 
 class RealtimeTranslationServerEventSessionUpdated(RealtimeModel):
-    """Server event sent after it has applied a translation `session.update`.
+    """Server event sent after the server has applied a translation `session.update`.
 
     It reports the whole configuration, not only what changed. A rejected update produces an
     `error` event instead.

@@ -18,7 +18,7 @@ class RealtimeTranslationSession(RealtimeModel):
         TRANSLATION: Final = "translation"
 
     id: str
-    """Identifier of the session, such as `sess_1234`. The server assigns it."""
+    """Id of the session, such as `sess_1234`. The server assigns it."""
 
     type: Annotated[Literal["translation"], TypeEnum] = "translation"
     """Kind of session, always `translation`."""

@@ -11,8 +11,8 @@ class RealtimeTruncationRetentionRatioTokenLimits(RealtimeModel):
     """
 
     post_instructions: int | None = None
-    """Most tokens the conversation may hold after the instructions, tool definitions counting as
-    instructions.
+    """Maximum number of tokens in the conversation after the instructions; tool definitions count
+    as instructions.
 
     Truncation starts when this is exceeded; the value is at least 0 and at most the context
     window of the model less its output limit.

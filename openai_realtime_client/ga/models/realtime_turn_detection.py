@@ -17,8 +17,8 @@ RealtimeTurnDetection: TypeAlias = Annotated[
 ]
 """How the server decides when the user starts and stops speaking.
 
-The discriminator is `type`: `server_vad` (`RealtimeTurnDetectionServerVad`) goes by silence,
-`semantic_vad` (`RealtimeTurnDetectionSemanticVad`) judges from the words whether the user is
-finished. `null` turns detection off, so the client sends `input_audio_buffer.commit` and
+`type` distinguishes the members: `server_vad` (`RealtimeTurnDetectionServerVad`) goes by
+silence, `semantic_vad` (`RealtimeTurnDetectionSemanticVad`) judges from the words whether the user
+is finished. `null` turns detection off, so the client sends `input_audio_buffer.commit` and
 `response.create` itself.
 """

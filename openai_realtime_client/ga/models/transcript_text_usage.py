@@ -14,6 +14,6 @@ TranscriptTextUsage: TypeAlias = Annotated[
 ]
 """What a transcription of input audio consumed.
 
-The discriminator is `type`: `tokens` (`TranscriptTextUsageTokens`) for models billed by token,
-`duration` (`TranscriptTextUsageDuration`) for models billed by audio length.
+`type` distinguishes the members: `tokens` (`TranscriptTextUsageTokens`) for models billed by
+token, `duration` (`TranscriptTextUsageDuration`) for models billed by audio length.
 """

@@ -8,7 +8,7 @@ class TranscriptTextUsageTokensInputTokenDetails(RealtimeModel):
     """Split of the input tokens of a transcription by kind."""
 
     text_tokens: int | None = None
-    """Number of input tokens that are text."""
+    """Number of input tokens for text."""
 
     audio_tokens: int | None = None
-    """Number of input tokens that are audio."""
+    """Number of input tokens for audio."""

@@ -22,7 +22,7 @@ class WebhookRealtimeCallIncoming(RealtimeModel):
         REALTIME_CALL_INCOMING: Final = "realtime.call.incoming"
 
     id: str
-    """Id of the webhook event, unlike that of the call."""
+    """Id of the webhook event, not of the call."""
 
     object: ObjectEnum | None = None
     """Object kind, always `event`."""

@@ -23,7 +23,7 @@ class WebhookRealtimeCallIncomingData(RealtimeModel):
     """Headers of the SIP INVITE in their order, repeated ones included, without those that
     authorize.
 
-    Whoever calls wrote them, so do not trust what they say.
+    The caller chooses them, so do not trust them.
     """
 
     sip_media_security: SipMediaSecurityEnum | None = None
