@@ -14,7 +14,7 @@ import annotate
 import components
 import constructs
 import spec
-from protocols import PROTOCOLS, ROOT
+from protocols import PROTOCOLS, REALTIME, ROOT, Protocol
 
 FRAGMENTS = [ROOT / f"openapi/{protocol.name}.yaml" for protocol in PROTOCOLS]
 OVERLAYS = sorted((ROOT / "openapi/overlays").glob("*.yaml"))
@@ -48,8 +48,9 @@ def overlay(request: pytest.FixtureRequest) -> Path:
 # The inputs
 
 
-def test_fragment_is_valid(fragment: Path) -> None:
-    validate(load(fragment))
+@pytest.mark.parametrize("protocol", REALTIME, ids=lambda protocol: protocol.name)
+def test_fragment_is_valid(protocol: Protocol) -> None:
+    validate(load(ROOT / f"openapi/{protocol.name}.yaml"))
 
 
 def test_fragment_can_be_generated(document: Node) -> None:
