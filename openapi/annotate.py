@@ -298,6 +298,8 @@ def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) 
             if required:
                 fields = " and ".join(f"`{field}`" for field in required)
                 member["when"] = f"an object with {fields}"
+    elif enums and "str" in kinds and len(kinds) > 2:
+        schema["x-annotation"] = "BestFit()"
     elif enums and "str" in kinds:
         # Any string is a value of an open enum; "str" is there for type checkers.
         schema["x-annotation"] = enums[0]

@@ -238,12 +238,15 @@ class _Naming:
             part = name + names.class_name(f"_{field}")
             schema["properties"][field] = self._used(child, part, f"{place}.properties.{field}")
         for key in ("oneOf", "anyOf"):
+            text = schema.get("description", "")
             has_enum = any("enum" in member for member in schema.get(key, []))
             for index, member in enumerate(schema.get(key, [])):
                 if "enum" not in member:
                     part = f"{name}{key[:1].upper()}{key[1:]}{index or ''}"
                     where = f"{place}.{key}[{index}]"
-                    used = self._used(member, part, where, is_titled=True, has_enum=not has_enum)
+                    used = self._used(
+                        member, part, where, is_titled=True, has_enum=not has_enum, text=text
+                    )
                     is_part = bool(component(used))
                     schema[key][index] = {"$ref": REFERENCE + component(used)} if is_part else used
 
@@ -274,6 +277,7 @@ class _Naming:
         *,
         is_titled: bool = False,
         has_enum: bool = True,
+        text: str = "",
     ) -> Any:
         """Return a schema as it is used: a reference where it became a component.
 
@@ -283,16 +287,27 @@ class _Naming:
             place: Where it stands in the fragment.
             is_titled: Whether a `title` is the name of a class, and not of a field.
             has_enum: Whether an enum has its class here, in that of a field or a union.
+            text: What describes a part that has no description of its own.
         """
         if not isinstance(schema, dict) or component(schema):
             return schema
+        text = schema.get("description", text)
         if "properties" in schema or members(schema):
-            return self._component(schema, self._name(schema, name, is_titled=is_titled), place)
+            return self._component(
+                schema, self._name(schema, name, is_titled=is_titled), place, text
+            )
         if "enum" in schema and schema.get("type") == "string" and not has_enum:
-            return self._component(schema, self._name(schema, name, is_titled=is_titled), place)
+            return self._component(
+                schema, self._name(schema, name, is_titled=is_titled), place, text
+            )
         if "items" in schema:
             schema["items"] = self._used(
-                schema["items"], f"{name}Inner", f"{place}.items", is_titled=True, has_enum=has_enum
+                schema["items"],
+                f"{name}Inner",
+                f"{place}.items",
+                is_titled=True,
+                has_enum=has_enum,
+                text=text,
             )
         if isinstance(schema.get("additionalProperties"), dict):
             schema["additionalProperties"] = self._used(
@@ -301,6 +316,7 @@ class _Naming:
                 f"{place}.additionalProperties",
                 is_titled=True,
                 has_enum=False,
+                text=text,
             )
         return schema
 
@@ -312,7 +328,7 @@ class _Naming:
             return title
         return name
 
-    def _component(self, schema: Schema, name: str, place: str) -> Schema:
+    def _component(self, schema: Schema, name: str, place: str, text: str = "") -> Schema:
         content = _content(schema)
         use = {key: value for key, value in schema.items() if key in OF_USE or key == "description"}
         if content in self.named:
@@ -321,7 +337,8 @@ class _Naming:
             name = self._free(name)
             self.named[content] = name
             kept = {key: value for key, value in schema.items() if key not in OF_USE}
-            self.schemas[name] = {**kept, "x-place": place}
+            words = {"description": text} if text else {}
+            self.schemas[name] = {**words, **kept, "x-place": place}
             self._name_parts(name, place)
         reference = {"$ref": REFERENCE + name}
         return {"allOf": [reference], **use} if use else reference

@@ -17,9 +17,9 @@ import words
 from refusals import Problem, Refused, place_of, schema_problems
 from spec import (
     REFERENCE,
+    component,
     members,
     operations,
-    reachable,
     webhooks,
 )
 from unions import constants
@@ -68,22 +68,28 @@ def _check_properties(document: dict[str, Any]) -> Problems:
 def _check_recursion(document: dict[str, Any]) -> Problems:
     """A schema may contain itself, but not always: no finite value would fit it."""
     schemas = document["components"]["schemas"]
-    always = {name: set(_always(schema)) for name, schema in schemas.items()}
+    finite: set[str] = set()
+    before = -1
+    while len(finite) > before:
+        before = len(finite)
+        finite |= {name for name, schema in schemas.items() if _can_end(schema, finite)}
     for name in schemas:
-        if name in reachable(always[name], lambda each: always.get(each, ())):
+        if name not in finite:
             yield f"components.schemas.{name}", "every value would contain another one, without end"
 
 
-def _always(schema: Any) -> Iterator[str]:
-    """The schemas that every value of a schema contains one of."""
-    required = [
-        schema["properties"].get(f) for f in schema.get("required", []) if "properties" in schema
-    ]
-    # A union contains itself without end if it is its own member.
-    for child in [*filter(None, required), *members(schema)]:
-        reference = child.get("$ref") or child.get("allOf", [{}])[0].get("$ref")
-        if reference and not child.get("nullable"):
-            yield reference.removeprefix(REFERENCE)
+def _can_end(schema: dict[str, Any], finite: set[str]) -> bool:
+    """Return whether a schema has a value of components that are known to end."""
+    name = component(schema)
+    if name:
+        return name in finite or bool(schema.get("nullable"))
+    if members(schema):
+        return any(_can_end(member, finite) for member in members(schema))
+    if schema.get("minItems", 0) > 0:
+        return _can_end(schema.get("items", {}), finite)
+    properties = schema.get("properties", {})
+    required = [properties[field] for field in schema.get("required", []) if field in properties]
+    return all(_can_end(child, finite) for child in required)
 
 
 def _check_webhooks(document: dict[str, Any]) -> Problems:

@@ -34,6 +34,12 @@ def simplified(schema: Schema, place: str, schemas: dict[str, Any]) -> Schema:
     if any("type" not in part and "$ref" not in part and not _is_object(part) for part in parts):
         return {name: value for name, value in beside.items() if name != "discriminator"}
     parts = list(_combined(parts, schemas, place))
+    kinds = [_kind(part) for part in parts]
+    if len(parts) > 2 and {"string", "enum"} <= set(kinds):
+        # The first that fits is taken: plain text would take the values of the enum.
+        first, last = sorted((kinds.index("string"), kinds.index("enum")))
+        pair = (parts[kinds.index("enum")], parts[kinds.index("string")])
+        parts[first], parts[last] = pair
     if len(parts) == 1 and not ("discriminator" in schema and "$ref" in parts[0]):
         beside.pop("discriminator", None)
         (part,) = parts

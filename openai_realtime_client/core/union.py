@@ -114,11 +114,11 @@ def _by_constant(union: Any, field: str) -> dict[str, Any]:
 
 
 class BestFit:
-    """Annotation of a union of objects that no field tells apart: `Annotated[A | B, BestFit()]`.
+    """Annotation of a union whose members are tried in order: `Annotated[A | B, BestFit()]`.
 
     Of the members whose required fields an object has, and whose constants it does not contradict,
     the one with most of its fields is taken; of several, the first. Where there is none, the
-    object becomes the union's `UnknownModel`, or its dictionary.
+    object becomes the union's `UnknownModel`, or its dictionary. Plain values come before objects.
     """
 
     def __get_pydantic_core_schema__(
@@ -143,17 +143,19 @@ class BestFit:
             count, model = max(fits, key=lambda fit: fit[0])
             return names[model] if count >= 0 else None
 
-        by_class: dict[Any, CoreSchema] = {
-            model: handler.generate_schema(model) for model in models
-        }
         names = {model: f"{MEMBER}{model.__name__}" for model in models}
-        tagged = core_schema.tagged_union_schema(
-            by_class | {names[model]: schema for model, schema in by_class.items()},
-            discriminator=best,
-            serialization=AS_HELD,
-        )
+        if models:
+            by_class: dict[Any, CoreSchema] = {
+                model: handler.generate_schema(model) for model in models
+            }
+            by_name = {names[model]: schema for model, schema in by_class.items()}
+            plain.append(
+                core_schema.tagged_union_schema(
+                    by_class | by_name, discriminator=best, serialization=AS_HELD
+                )
+            )
         return core_schema.union_schema(
-            [(choice, MEMBER) for choice in (*plain, tagged, *rest)],
+            [(choice, MEMBER) for choice in (*plain, *rest)],
             mode="left_to_right",
             serialization=AS_HELD,
         )

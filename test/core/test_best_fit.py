@@ -8,6 +8,7 @@ import pytest
 
 from openai_realtime_client.core.deviations import deviations
 from openai_realtime_client.core.model import RealtimeModel, UnknownModel
+from openai_realtime_client.core.open_enum import OpenEnum
 from openai_realtime_client.core.union import BestFit
 
 
@@ -21,13 +22,19 @@ class Named(RealtimeModel):
     color: str | None = None
 
 
+class SizeEnum(OpenEnum):
+    AUTO = "auto"
+
+
 Shape: TypeAlias = Annotated[Circle | Named | str | UnknownModel, BestFit()]
+Size: TypeAlias = Annotated[SizeEnum | str | int, BestFit()]
 ShapeOrMap: TypeAlias = Annotated[Circle | Named | dict[str, Any], BestFit()]
 
 
 class Drawing(RealtimeModel):
     shape: Shape | None = None
     any_shape: ShapeOrMap | None = None
+    size: Size | None = None
     notes: list[str | None] | None = None
 
 
@@ -56,6 +63,18 @@ def test_instance_is_kept() -> None:
 
 def test_other_object_is_a_dictionary_where_one_is_allowed() -> None:
     assert Drawing.from_dict({"any_shape": {"x": 1}}).any_shape == {"x": 1}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param("auto", SizeEnum, id="known"),
+        pytest.param("new", SizeEnum, id="unknown"),
+        pytest.param(3, int, id="number"),
+    ],
+)
+def test_enum_is_tried_before_text(value: Any, expected: type) -> None:
+    assert type(Drawing.from_dict({"size": value}).size) is expected
 
 
 def test_null_in_a_list_that_allows_it_is_no_deviation() -> None:

@@ -368,6 +368,16 @@ TAKEN_IN = {
         "A: {type: object, properties: {x: {@AX}}}, AX: {oneOf: [{type: string}, {@AXOneOf1}, "
         "{@TheD}], discriminator: {propertyName: k, mapping: {c: #AXOneOf1, d: #TheD}}}",
     ),
+    "enum_before_text": (
+        "A: {type: object, properties: {x: {anyOf: [{type: string}, {enum: [a, b]}, "
+        "{type: integer}]}}}",
+        "AX: {anyOf: [{type: string, enum: [a, b]}, {type: string}, {type: integer}]}",
+    ),
+    "recursion_that_a_union_ends": (
+        "A: {type: object, required: [k, u], properties: {k: {const: a}, u: {@U}}}, B: {type: "
+        "object, properties: {k: {const: b}}}, U: {anyOf: [{@A}, {@B}]}",
+        "U: {anyOf: [{@A}, {@B}], discriminator: {propertyName: k, mapping: {a: #A, b: #B}}}",
+    ),
     "string_or_objects": (
         "Cat: {type: object, properties: {kind: {const: cat}, a: {type: string}}}, Dog: "
         "{type: object, properties: {kind: {const: dog}}}, Pet: {anyOf: [{type: string}, "

@@ -499,7 +499,7 @@ def test_check_fails_and_changes_nothing(check: Run) -> None:
     assert (check.code, check.changes) == (1, set())
     (line,) = check.errors.splitlines()
     assert line.startswith(
-        "error: 4 generated files differ from what openapi/ gives, "
+        "error: 3 generated files differ from what openapi/ gives, "
         "1 are missing, 1 are not generated."
     )
     assert "`make generate`" in line
@@ -531,7 +531,8 @@ def test_broken_fragment_changes_nothing(tmp_path: Path) -> None:
     replace_in(root / FRAGMENT, f"$ref: '#/components/schemas/{OLD_NAME}'", f"$ref: '{GONE}'")
     broken = generate(root)
     assert (broken.code, broken.changes) == (1, set())
-    error, reassurance = broken.errors.splitlines()
-    assert error.startswith(f"error: {FRAGMENT}: components.schemas.")
-    assert error.endswith(f": '{GONE}' does not exist")
+    *errors, reassurance = broken.errors.splitlines()
+    for error in errors:
+        assert error.startswith(f"error: {FRAGMENT}: components.schemas.")
+        assert error.endswith(f": '{GONE}' does not exist")
     assert reassurance == "Nothing was changed."
