@@ -387,8 +387,10 @@ def _annotate_method(operation: dict[str, Any]) -> None:
         if status.startswith("2") and "content" in response
     ]
     arguments = [(argument["name"], argument["text"]) for argument in operation["x-arguments"]]
+    # A published document may have a whole description for a summary.
+    summary, _, rest = " ".join(operation["summary"].split()).partition(". ")
     operation["x-docstring"] = method_docstring(
-        f"{operation['summary']}.", operation["x-text"], arguments, returns
+        f"{summary.removesuffix('.')}.", f"{rest} {operation['x-text']}", arguments, returns
     )
 
 

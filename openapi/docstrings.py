@@ -53,4 +53,5 @@ def method_docstring(
         described = wrapped(" ".join(returns[0].split()), deep, "")
         sections.append(f"{indent}Returns:\n{deep}{described}")
     sections.append(f"{indent}Raises:\n{deep}{CALL_RAISES}")
-    return _docstring_literal("\n\n".join([summary, *sections]) + f"\n{indent}")
+    paragraphs = [wrapped(summary, indent), *sections]
+    return _docstring_literal("\n\n".join(paragraphs) + f"\n{indent}")

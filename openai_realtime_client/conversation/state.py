@@ -79,7 +79,8 @@ class Conversation(SessionState):
     Give it to `connect`, or call `add` with every event in order, those of the server and those
     that were sent. Unknown events change nothing and nothing that a server sends raises. Threads
     may add and read at the same time. It may be copied and pickled, and be given to one session
-    after the other: what a later session adds follows.
+    after the other: what a later session adds follows. It knows the events of v1 and GA alone;
+    those of other protocols change nothing.
 
     Attributes:
         id: The id of the conversation, or `None`.

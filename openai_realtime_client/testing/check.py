@@ -141,7 +141,10 @@ def check_server(
 
     Raises:
         RealtimeConnectionError: No session could be opened at all.
+        ValueError: `protocol` is another: only `ga` and `v1` can be checked.
     """
+    if protocol not in MODELS:
+        raise ValueError(f"cannot check the protocol {protocol!r}; only 'ga' and 'v1'")
     turns = check_turns(url, protocol=protocol, model=model, api_key=api_key, timeout=timeout)
     return [finding for turn in turns for finding in turn.findings]
 

@@ -41,6 +41,11 @@ def kinds(findings: list[Finding]) -> set[tuple[str, str]]:
     return {(each.kind, each.type) for each in findings}
 
 
+def test_another_protocol_cannot_be_checked() -> None:
+    with pytest.raises(ValueError, match="cannot check the protocol 'third'; only 'ga' and 'v1'"):
+        check_server("http://127.0.0.1:9/v1", protocol="third")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_nothing_is_found_in_the_embedded_server(
     good: ReplayServer, protocol: Literal["ga", "v1"]
