@@ -224,6 +224,7 @@ class BaseUrl:
             _ = self._parts.port
         except ValueError:
             scheme = None
+        # `urlsplit` takes nearly any text for a URL.
         if not scheme or not self.host:
             raise ConnectionSettingsError(
                 f"invalid server URL; expected {self._secure}://HOST[:PORT]/v1"
@@ -270,6 +271,7 @@ class BaseUrl:
 
         The part of `path` that the URL ends in already is not repeated.
         """
+        # Users paste the whole URL of an endpoint, too.
         base = self._parts.path.rstrip("/").removesuffix(path)
         if path.startswith(_REALTIME_PATH):
             base = base.removesuffix(_REALTIME_PATH)

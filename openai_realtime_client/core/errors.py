@@ -10,7 +10,7 @@ Only what a caller can do something about has a class of its own:
     ├── MissingDependencyError (an ImportError): a feature needs another package
     ├── RealtimeConnectionError
     │   ├── ConnectionFailedError: no server was reached
-    │   │   └── HandshakeRefusedError: the server answered with an HTTP status
+    │   │   └── HandshakeRefusedError: the server refused with an HTTP status
     │   └── ConnectionClosedError: the session is closed
     │       ├── InvalidKeyError (3000)
     │       ├── ProtocolRefusedError (4000)
@@ -18,7 +18,7 @@ Only what a caller can do something about has a class of its own:
     │       ├── MessageTooBigError (1009)
     │       └── ConnectionLostError (1006)
     └── ApiError: an HTTP call failed
-        ├── ApiConnectionError: there was no complete answer
+        ├── ApiConnectionError: there was no complete response
         ├── InvalidResponseError: a success that is not what is documented
         ├── BadRequestError (400)
         ├── UnauthorizedError (401)
@@ -235,7 +235,7 @@ class ConnectionFailedError(RealtimeConnectionError):
 
 
 class HandshakeRefusedError(ConnectionFailedError):
-    """The server, or a proxy, answered with an HTTP status in place of a WebSocket.
+    """The server, or a proxy, refused with an HTTP status in place of a WebSocket.
 
     `status`, `headers` (found in any case) and `body` are those of the response; `where` names who
     refused, as `HOST:PORT` or as `the proxy to HOST:PORT`.
@@ -275,7 +275,7 @@ class HandshakeRefusedError(ConnectionFailedError):
 
 
 class ConnectionClosedError(RealtimeConnectionError):
-    """The session is closed, by whichever side.
+    """The session is closed, by either side.
 
     `code` and `reason` are those of the close frame, 1006 where there was none. `unsent` is the
     `type` of the event that `send` could not finish, or `None` where the error does not come from
@@ -341,7 +341,7 @@ _BY_CODE: dict[int, type[ConnectionClosedError]] = {
 def closed(
     code: int, reason: str, unsent: str | None = None, audio_sent: int = 0
 ) -> ConnectionClosedError:
-    """The error of the class that `code` asks for."""
+    """Return an error of the class for a close code."""
     return _BY_CODE.get(code, ConnectionClosedError)(code, reason, unsent, audio_sent)
 
 
@@ -381,11 +381,11 @@ class ApiError(RealtimeError):
 
 
 class ApiConnectionError(ApiError):
-    """No answer came, or only part of one: no connection, a timeout, a cut."""
+    """There was no response, or only part of one: no connection, a timeout, a cut."""
 
 
 class InvalidResponseError(ApiError):
-    """The call succeeded, but its answer does not fit what is documented."""
+    """The call succeeded, but its response is too large, or not what is documented."""
 
 
 class BadRequestError(ApiError):
@@ -433,11 +433,12 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 def error_for(status: int, reason: str, headers: Mapping[str, str], body: bytes) -> ApiError:
     """Return the error of a response that is no success. Nothing in it may be secret."""
-    kind = _BY_STATUS.get(status, ServiceError if status >= 500 else ApiError)
+    default = ServiceError if status >= 500 else ApiError
+    error_class = _BY_STATUS.get(status, default)
     error = _error_object(body)
     details = [str(error[key]) for key in ("code", "message") if error.get(key)]
     message = ": ".join([f"{status} {reason}".strip(), *details])
-    return kind(message[:500], status=status, reason=reason, headers=headers, body=body)
+    return error_class(message[:500], status=status, reason=reason, headers=headers, body=body)
 
 
 def wait_seconds(headers: Mapping[str, str]) -> float | None:

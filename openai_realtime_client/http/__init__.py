@@ -1,1 +1,1 @@
-"""The HTTP client, on urllib3: configuration, requests and answers."""
+"""The HTTP client, on urllib3: configuration, requests and responses."""

@@ -69,6 +69,7 @@ def decoder(response_type: Any) -> Callable[[bytes], Any]:
     """
     annotated: Any = Annotated[response_type, Lossless()]
     validator: Any = TypeAdapter[Any](annotated)
+    # The name for messages.
     name = "response"
     if isinstance(response_type, type) and issubclass(response_type, RealtimeModel):
         validator, name = response_type.__pydantic_validator__, response_type.__name__
@@ -97,7 +98,7 @@ def _parse_leniently(validator: Any, body: bytes) -> RealtimeModel | None:
     if not is_object(wire):
         return None
     model, mismatches = validate_leniently(validator.validate_python, wire, in_union=False)
-    # What did not fit is null now.
+    # What did not fit is null until it is put back.
     if not isinstance(model, RealtimeModel) or _missing_path(model):
         return None
     put_back(model, mismatches)

@@ -72,6 +72,7 @@ class Transport:
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
+        # Made for the first request: until then, settings are not checked.
         self._pool: urllib3.PoolManager | None = None
 
     def request(
@@ -119,7 +120,7 @@ class Transport:
             except BaseException as error:
                 result.set_exception(error)
 
-        # In a thread, because nothing else bounds looking up a name, or headers that never end.
+        # In a thread: nothing else bounds looking up a name, or headers that never end.
         Thread(target=run, name=_THREAD_NAME, daemon=True).start()
         try:
             return result.result(timeout)
@@ -150,11 +151,13 @@ class Transport:
             wait = wait_seconds(received.headers)
             if not retries.is_retry(method, received.status, wait is not None):
                 return received
+            # The caller would get a timeout in place of a response that says when to come back.
             if wait is not None and wait > ends - monotonic():
                 return received
             try:
                 retries = retries.increment(method, response=response)
             except MaxRetryError:
+                # The last response says more than that there were too many.
                 return received
             if wait is None:
                 retries.sleep()
@@ -169,6 +172,7 @@ class Transport:
                 # A body may come a byte at a time, without an end.
                 if monotonic() > ends:
                     raise TimeoutError
+                # `read` would wait for a whole chunk.
                 chunk = response.read1(_CHUNK, decode_content=True)
                 if not chunk:
                     break
@@ -223,6 +227,7 @@ def _pool(configuration: Configuration) -> urllib3.PoolManager:
 
 def _environment_proxy(base: BaseUrl) -> SecretStr | None:
     """Return the proxy that `websockets` would take for a session with the same server."""
+    # https://websockets.readthedocs.io/en/stable/topics/proxies.html
     if base.is_loopback or proxy_bypass(base.where):
         return None
     proxies = getproxies()
@@ -250,6 +255,7 @@ def _proxy_pool(url: str, options: dict[str, Any]) -> urllib3.PoolManager:
         return SOCKSProxyManager(url, user or None, password or None, **options)
     headers = dict[str, str]()
     if user or password:
+        # As UTF-8, see RFC 7617, section 2.1. `urllib3.make_headers` encodes as Latin-1.
         credentials = b64encode(f"{user}:{password}".encode()).decode()
         headers["Proxy-Authorization"] = f"Basic {credentials}"
     pool = urllib3.ProxyManager(url, proxy_headers=headers, **options)
