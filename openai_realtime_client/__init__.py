@@ -17,20 +17,21 @@ else:
     _shared_name, __dir__ = _lazy_names(__name__, {}, "openai_realtime_client.shared")
 
     def __getattr__(name):
-        """Return a shared name or a submodule, each imported when it is first used."""
+        """Return a submodule or a shared name, each imported when it is first used."""
+        # Modules first: importing the table of shared names takes longer than a protocol's package.
+        if name.islower() and not name.startswith("_"):
+            from importlib import import_module
+
+            module = f"{__name__}.{name}"
+            try:
+                return import_module(module)
+            except ModuleNotFoundError as missing:
+                if missing.name != module:
+                    raise
         try:
             return _shared_name(name)
-        except AttributeError as caught:
-            error = caught
-        from importlib import import_module
-
-        module = f"{__name__}.{name}"
-        try:
-            return import_module(module)
-        except ModuleNotFoundError as missing:
-            if missing.name != module:
-                raise
-        raise AttributeError(
-            f"{error}; a protocol's names are in its own package: "
-            "from openai_realtime_client import ga (or v1)"
-        ) from None
+        except AttributeError as error:
+            raise AttributeError(
+                f"{error}; a protocol's names are in its own package: "
+                "from openai_realtime_client import ga (or v1)"
+            ) from None
