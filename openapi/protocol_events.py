@@ -10,6 +10,7 @@ from typing import Any
 
 import names
 from examples import literal
+from openai_realtime_client.conversation.build import Builders
 from openai_realtime_client.realtime.endpoint import Settings
 from operations import DEFAULT_HOST, default_host
 from spec import (
@@ -107,8 +108,27 @@ def _describe_builders(schemas: dict[str, Any]) -> None:
     if any("input_image" in schema.get("enum", []) for _, schema in walk(schemas)):
         functions.append("user_image")
     events["conversation.item.create"]["x-builders"] = {
-        "functions": functions,
+        "functions": [_builder(name) for name in functions],
         "tool": union.get("function", tool).removeprefix(REFERENCE),
+    }
+
+
+def _builder(name: str) -> dict[str, str]:
+    """Return a function that calls a builder, with its signature and docstring."""
+    method = getattr(Builders, name)
+    signature, given = [], []
+    for parameter in list(inspect.signature(method).parameters.values())[1:]:
+        is_keyword = parameter.kind is parameter.KEYWORD_ONLY
+        if is_keyword and "*" not in signature:
+            signature.append("*")
+        default = "" if parameter.default is parameter.empty else f" = {literal(parameter.default)}"
+        signature.append(f"{parameter.name}: {parameter.annotation}{default}")
+        given.append(f"{parameter.name}={parameter.name}" if is_keyword else parameter.name)
+    return {
+        "name": name,
+        "signature": ", ".join(signature),
+        "given": ", ".join(given),
+        "docstring": method.__doc__.replace("\n    ", "\n"),
     }
 
 

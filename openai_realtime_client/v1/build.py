@@ -12,9 +12,40 @@ if TYPE_CHECKING:
     from openai_realtime_client.v1 import params
 
 _builders: build.Builders[params.RealtimeClientEventConversationItemCreateParam] = build.Builders()
-user_text = _builders.user_text
-user_audio = _builders.user_audio
-function_output = _builders.function_output
+
+
+def user_text(text: str) -> params.RealtimeClientEventConversationItemCreateParam:
+    """Make the event that adds a message of the user.
+
+    Args:
+        text: What the user says.
+    """
+    return _builders.user_text(text)
+
+
+def user_audio(audio: bytes) -> params.RealtimeClientEventConversationItemCreateParam:
+    """Make the event that adds a spoken message as a whole.
+
+    Args:
+        audio: Its bytes, in the session's input format and without a header.
+    """
+    return _builders.user_audio(audio)
+
+
+def function_output(
+    call_id: str, output: object
+) -> params.RealtimeClientEventConversationItemCreateParam:
+    """Make the event that gives the model what a function returned.
+
+    Args:
+        call_id: The `call_id` of the call.
+        output: A string, which is sent as it is, or anything that pydantic dumps as JSON.
+
+    Raises:
+        ValueError: Something in the output cannot be JSON, such as `NaN`. The message has its
+            path.
+    """
+    return _builders.function_output(call_id, output)
 
 
 class FunctionTool(
