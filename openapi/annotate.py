@@ -97,6 +97,8 @@ def _annotate_schema(name: str, schema: dict[str, Any]) -> None:
     _annotate_deprecation(schema)
     indent = "" if members(schema) else "    "
     schema["x-docstring"] = docstring(schema["x-text"], indent)
+    # Without it, a hover over a call of the class shows the docstring of pydantic's `__init__`.
+    schema["x-init-docstring"] = docstring(schema["x-text"], " " * 12)
     schema["x-summary"] = schema["x-text"].partition(". ")[0].rstrip(".")
     schema["x-module"] = names.module_name(name)
     nullables, limits, enums = [], [], []
@@ -214,7 +216,6 @@ def _annotate_enums(schema: dict[str, Any], schemas: dict[str, Any]) -> None:
         if {"type": "string"} not in members(schemas.get(owner, {})):
             child["x-accepts"] = _accepted(child, enum["enum"])
     schema["x-enum-aliases"] = aliases
-    schema["x-takes-strings"] = any("x-accepts" in child for child in fields.values())
 
 
 def _enum_in(

@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,3 +102,32 @@ def test_a_method_documents_its_arguments(method: Any) -> None:
     assert sorted(documented) == sorted(set(signature.parameters) - {"self"})
     assert ("\nReturns:\n" in text) == (signature.return_annotation not in (None, "None"))
     assert "\nRaises:\n    Api" in text
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=str)
+def test_a_constructor_has_the_docstring_of_its_class(protocol: Any) -> None:
+    """Hovers show it, where they would show that of pydantic's constructor."""
+    folder = Path(protocol.module.__file__).parent / "models"
+    classes = [
+        node
+        for path in folder.glob("*.py")
+        for node in ast.parse(path.read_text("utf-8")).body
+        if isinstance(node, ast.ClassDef) and ast.unparse(node.bases[0]) == "RealtimeModel"
+    ]
+    assert classes
+    for model in classes:
+        constructors = [
+            node
+            for node in ast.walk(model)
+            if isinstance(node, ast.FunctionDef) and node.name == "__init__"
+        ]
+        texts = [" ".join((ast.get_docstring(node) or "").split()) for node in constructors]
+        assert texts == [" ".join((ast.get_docstring(model) or "").split())], model.name
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=str)
+def test_what_builds_an_event_is_a_function(protocol: Any) -> None:
+    for name in ("user_text", "user_audio", "function_output"):
+        function = getattr(protocol.module, name)
+        assert inspect.isfunction(function)
+        assert "\nArgs:\n" in inspect.getdoc(function)

@@ -79,7 +79,13 @@ class AudioTranscription(RealtimeModel):
             keywords: list[str] | None = ...,
             prompt: str | None = ...,
             delay: DelayEnum | Literal["minimal", "low", "medium", "high", "xhigh"] | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Settings for turning input audio into text.
+
+            A separate speech recognition model does the work, so its text may differ from what
+            the realtime model heard; treat it as a guide. Leaving the settings out, or sending
+            `null` where the session allows it, switches transcription off.
+            """
 
     __nullable__ = frozenset({"language", "prompt"})
     __limits__ = (("languages", 1, None),)

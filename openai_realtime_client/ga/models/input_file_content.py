@@ -57,6 +57,10 @@ class InputFileContent(RealtimeModel):
             prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = ...,
             file_url: str | None = ...,
             detail: FileInputDetail | Literal["auto", "low", "high"] | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """A file used as input, here as a prompt template variable.
+
+            Give its contents in one of three ways: `file_id`, `file_data` or `file_url`.
+            """
 
     __nullable__ = frozenset({"file_id"})

@@ -52,6 +52,10 @@ class InputImageContent(RealtimeModel):
             file_id: str | None = ...,
             detail: ImageDetail | Literal["low", "high", "auto", "original"],
             prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """An image used as input, here as a prompt template variable.
+
+            Give either `image_url` or `file_id`.
+            """
 
     __nullable__ = frozenset({"image_url", "file_id"})

@@ -134,7 +134,13 @@ class MCPTool(RealtimeModel):
             | None = ...,
             require_approval: MCPToolRequireApproval | Literal["always", "never"] | None = ...,
             defer_loading: bool | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """A remote MCP server whose tools the model may use.
+
+            The Realtime service talks to the server itself: it lists the tools, calls them and
+            feeds the results to the model. How to reach the server is given by one of `server_url`,
+            `connector_id` or `tunnel_id`.
+            """
 
     __nullable__ = frozenset({"headers", "allowed_tools", "allowed_callers", "require_approval"})
     __limits__ = (("allowed_callers", 1, None),)

@@ -36,4 +36,9 @@ class PromptCacheBreakpointConfig(RealtimeModel):
             *,
             mode: Literal["explicit"] = ...,
             ttl: TtlEnum | Literal["30m", "12h"] | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Explicit end of a cacheable prompt prefix.
+
+            The prompt up to and including the part that carries it can be reused from the prompt
+            cache by later requests.
+            """

@@ -29,6 +29,11 @@ class RealtimeClientSecretExpiresAfter(RealtimeModel):
             *,
             anchor: AnchorEnum | Literal["created_at"] | None = ...,
             seconds: int | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Lifetime of a client secret.
+
+            It limits how long sessions can be opened with the secret; a session that is already
+            open goes on after the secret expires.
+            """
 
     __limits__ = (("seconds", 10, 7200),)

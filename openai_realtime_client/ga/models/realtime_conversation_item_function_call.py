@@ -70,4 +70,9 @@ class RealtimeConversationItemFunctionCall(RealtimeModel):
             call_id: str | None = ...,
             name: str,
             arguments: str,
-        ) -> None: ...
+        ) -> None:
+            """A call of a client-side function by the model.
+
+            The client runs the function and answers with a `function_call_output` item that
+            carries the same `call_id`.
+            """

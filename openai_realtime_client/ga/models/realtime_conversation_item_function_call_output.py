@@ -65,4 +65,9 @@ class RealtimeConversationItemFunctionCallOutput(RealtimeModel):
             status: StatusEnum | Literal["completed", "incomplete", "in_progress"] | None = ...,
             call_id: str,
             output: str,
-        ) -> None: ...
+        ) -> None:
+            """The result of a function call, sent by the client.
+
+            After adding it, the client usually sends `response.create` so that the model goes on
+            with the result.
+            """

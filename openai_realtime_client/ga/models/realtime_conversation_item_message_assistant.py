@@ -79,4 +79,9 @@ class RealtimeConversationItemMessageAssistant(RealtimeModel):
             role: Literal["assistant"] = ...,
             content: list[RealtimeConversationItemMessageAssistantContent],
             phase: str | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """A message from the model.
+
+            The server creates it during a response; a client may also create one, with text
+            only, to load earlier history.
+            """

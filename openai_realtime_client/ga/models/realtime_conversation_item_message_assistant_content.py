@@ -45,4 +45,8 @@ class RealtimeConversationItemMessageAssistantContent(RealtimeModel):
             text: str | None = ...,
             audio: str | None = ...,
             transcript: str | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """One part of an assistant message.
+
+            Text parts carry `text`, audio parts `transcript`; items in events leave `audio` out.
+            """

@@ -68,4 +68,9 @@ class RealtimeConversationItemMessageSystem(RealtimeModel):
             status: StatusEnum | Literal["completed", "incomplete", "in_progress"] | None = ...,
             role: Literal["system"] = ...,
             content: list[RealtimeConversationItemMessageSystemContent],
-        ) -> None: ...
+        ) -> None:
+            """A message with instructions for the model.
+
+            Clients add it to supply context or guidance during the conversation, without
+            changing the session's `instructions`.
+            """

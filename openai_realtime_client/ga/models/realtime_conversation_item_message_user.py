@@ -67,4 +67,9 @@ class RealtimeConversationItemMessageUser(RealtimeModel):
             status: StatusEnum | Literal["completed", "incomplete", "in_progress"] | None = ...,
             role: Literal["user"] = ...,
             content: list[RealtimeConversationItemMessageUserContent],
-        ) -> None: ...
+        ) -> None:
+            """A message from the user.
+
+            It arises from committed input audio, or from a client that sends text, audio or
+            images.
+            """

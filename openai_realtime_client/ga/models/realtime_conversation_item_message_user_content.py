@@ -65,6 +65,10 @@ class RealtimeConversationItemMessageUserContent(RealtimeModel):
             image_url: str | None = ...,
             detail: DetailEnum | Literal["auto", "low", "high"] | None = ...,
             transcript: str | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """One part of a user message.
+
+            `type` says which of the other properties carry the content.
+            """
 
     __nullable__ = frozenset({"transcript"})

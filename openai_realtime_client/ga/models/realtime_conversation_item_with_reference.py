@@ -101,4 +101,10 @@ class RealtimeConversationItemWithReference(RealtimeModel):
             name: str | None = ...,
             arguments: str | None = ...,
             output: str | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """A conversation item that may refer to an earlier one.
+
+            It is a flat form for the `input` of `response.create`: one object holds the
+            properties of messages, function calls and function results, and `type` decides which
+            apply.
+            """

@@ -47,4 +47,8 @@ class RealtimeConversationItemWithReferenceContent(RealtimeModel):
             id: str | None = ...,
             audio: str | None = ...,
             transcript: str | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """One part of a message that may refer to an earlier item.
+
+            `type` says which of the other properties carry the content.
+            """

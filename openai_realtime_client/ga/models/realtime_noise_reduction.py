@@ -32,4 +32,9 @@ class RealtimeNoiseReduction(RealtimeModel):
             *,
             type: NoiseReductionType | Literal["near_field", "far_field"] | None = ...,
             strength: float | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Noise reduction for input audio.
+
+            It is applied before turn detection and before the model hears the audio, which can
+            make both more accurate. `null` in the session settings switches it off.
+            """

@@ -108,6 +108,10 @@ class RealtimeResponse(RealtimeModel):
             output_modalities: Sequence[OutputModalitiesEnum | Literal["text", "audio"]]
             | None = ...,
             max_output_tokens: RealtimeMaxOutputTokens | Literal["inf"] | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """State of one response of the model.
+
+            It appears in `response.created`, still empty, and in `response.done`, complete.
+            """
 
     __nullable__ = frozenset({"status_details", "metadata", "usage"})

@@ -123,7 +123,12 @@ class RealtimeResponseCreateParams(RealtimeModel):
             metadata: dict[str, str] | None = ...,
             prompt: Prompt | None = ...,
             input: list[RealtimeResponseCreateParamsInputItem] | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Settings for a single response.
+
+            They override the session's settings for this response and leave the session as it
+            is.
+            """
 
     __nullable__ = frozenset(
         {

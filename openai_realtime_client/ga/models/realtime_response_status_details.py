@@ -50,4 +50,5 @@ class RealtimeResponseStatusDetails(RealtimeModel):
             | Literal["turn_detected", "client_cancelled", "max_output_tokens", "content_filter"]
             | None = ...,
             error: RealtimeResponseStatusDetailsError | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Why a response ended as it did."""

@@ -34,4 +34,5 @@ class RealtimeServerEventRateLimitsUpdatedRateLimit(RealtimeModel):
             limit: int | None = ...,
             remaining: int | None = ...,
             reset_seconds: float | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """State of one rate limit."""

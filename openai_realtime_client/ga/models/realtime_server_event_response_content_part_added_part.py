@@ -43,4 +43,9 @@ class RealtimeServerEventResponseContentPartAddedPart(RealtimeModel):
             text: str | None = ...,
             audio: str | None = ...,
             transcript: str | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Content part as it looks when it is first added.
+
+            Only its kind is informative at this point; the content arrives in later delta
+            events.
+            """

@@ -44,4 +44,8 @@ class RealtimeServerEventResponseContentPartDonePart(RealtimeModel):
             text: str | None = ...,
             audio: str | None = ...,
             transcript: str | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Content part in its final state.
+
+            A `text` part has `text`, an `audio` part has `transcript`.
+            """

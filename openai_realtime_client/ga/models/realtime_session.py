@@ -193,7 +193,12 @@ class RealtimeSession(RealtimeModel):
             prompt: Prompt | None = ...,
             include: Sequence[IncludeEnum | Literal["item.input_audio_transcription.logprobs"]]
             | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Realtime session in the older, flat shape.
+
+            It predates the nested `audio.input` and `audio.output` of the GA protocol and stays
+            published for reference; GA events carry `RealtimeSessionCreateResponseGA`.
+            """
 
     __nullable__ = frozenset(
         {"input_audio_transcription", "turn_detection", "tracing", "prompt", "include"}

@@ -154,7 +154,12 @@ class RealtimeSessionCreateRequest(RealtimeModel):
             max_response_output_tokens: RealtimeMaxOutputTokens | Literal["inf"] | None = ...,
             truncation: RealtimeTruncation | Literal["auto", "disabled"] | None = ...,
             prompt: Prompt | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Session configuration for `/realtime/sessions` in the older, flat shape.
+
+            It stays published beside the GA shape `RealtimeSessionCreateRequestGA`, which new
+            code passes to `/realtime/client_secrets` instead.
+            """
 
     __nullable__ = frozenset({"prompt"})
     __limits__ = (("speed", 0.25, 1.5),)

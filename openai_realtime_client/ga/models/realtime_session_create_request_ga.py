@@ -152,7 +152,13 @@ class RealtimeSessionCreateRequestGA(RealtimeModel):
             max_output_tokens: RealtimeMaxOutputTokens | Literal["inf"] | None = ...,
             truncation: RealtimeTruncation | Literal["auto", "disabled"] | None = ...,
             prompt: Prompt | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Configuration of a Realtime session in the GA protocol.
+
+            The client passes it in `session.update`, when creating a client secret, and when
+            creating or accepting a call. In `session.update`, only the fields present are changed;
+            the model cannot be changed.
+            """
 
     __nullable__ = frozenset(
         {

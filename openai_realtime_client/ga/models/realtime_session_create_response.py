@@ -105,6 +105,11 @@ class RealtimeSessionCreateResponse(RealtimeModel):
             tools: list[RealtimeFunctionTool] | None = ...,
             tool_choice: str | None = ...,
             max_output_tokens: RealtimeMaxOutputTokens | Literal["inf"] | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Response of `/realtime/sessions`, the older way to create a session.
+
+            It stays published beside the GA shape `RealtimeSessionCreateResponseGA`; unlike that
+            one it has no `type`, and turn detection also appears at the top level.
+            """
 
     __nullable__ = frozenset({"include"})

@@ -144,6 +144,11 @@ class RealtimeSessionCreateResponseGA(RealtimeModel):
             max_output_tokens: RealtimeMaxOutputTokens | Literal["inf"] | None = ...,
             truncation: RealtimeTruncation | Literal["auto", "disabled"] | None = ...,
             prompt: Prompt | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Realtime session as the server reports it in the GA protocol.
+
+            It appears in `session.created` and `session.updated` and in the answer to creating a
+            client secret. Values the client did not set hold the defaults of the server.
+            """
 
     __nullable__ = frozenset({"include", "tracing", "prompt"})

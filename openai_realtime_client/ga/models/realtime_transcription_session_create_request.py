@@ -66,4 +66,10 @@ class RealtimeTranscriptionSessionCreateRequest(RealtimeModel):
             input_audio_transcription: AudioTranscription | None = ...,
             include: Sequence[IncludeEnum | Literal["item.input_audio_transcription.logprobs"]]
             | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Transcription session configuration in the older, flat shape.
+
+            It goes to `/realtime/transcription_sessions` and into
+            `transcription_session.update`. It stays published beside the GA shape
+            `RealtimeTranscriptionSessionCreateRequestGA`.
+            """

@@ -45,6 +45,11 @@ class RealtimeTranscriptionSessionCreateRequestGA(RealtimeModel):
             audio: RealtimeTranscriptionSessionCreateRequestGAAudio | None = ...,
             include: Sequence[IncludeEnum | Literal["item.input_audio_transcription.logprobs"]]
             | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Configuration of a transcription session in the GA protocol.
+
+            Such a session turns speech into text and generates no responses. The client passes
+            it in `session.update` or when creating a client secret.
+            """
 
     __nullable__ = frozenset({"include"})

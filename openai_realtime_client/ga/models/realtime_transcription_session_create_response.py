@@ -58,4 +58,10 @@ class RealtimeTranscriptionSessionCreateResponse(RealtimeModel):
             input_audio_format: str | None = ...,
             input_audio_transcription: AudioTranscriptionResponse | None = ...,
             turn_detection: RealtimeTurnDetectionSettings | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Transcription session as the older, flat protocol reports it.
+
+            It answers `/realtime/transcription_sessions` and appears in
+            `transcription_session.updated`. It stays published beside the GA shape
+            `RealtimeTranscriptionSessionCreateResponseGA`.
+            """

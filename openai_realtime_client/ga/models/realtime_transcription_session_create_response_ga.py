@@ -57,6 +57,11 @@ class RealtimeTranscriptionSessionCreateResponseGA(RealtimeModel):
             include: Sequence[IncludeEnum | Literal["item.input_audio_transcription.logprobs"]]
             | None = ...,
             audio: RealtimeTranscriptionSessionCreateResponseGAAudio | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Transcription session as the server reports it in the GA protocol.
+
+            It appears in `session.created` and `session.updated` and in the answer to creating a
+            client secret.
+            """
 
     __nullable__ = frozenset({"include"})

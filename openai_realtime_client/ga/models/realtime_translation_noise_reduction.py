@@ -35,4 +35,8 @@ class RealtimeTranslationNoiseReduction(RealtimeModel):
             *,
             type: NoiseReductionType | Literal["near_field", "far_field"],
             strength: float | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Noise filter for the source audio of a translation session.
+
+            Its `type` names the kind of microphone to expect.
+            """

@@ -60,6 +60,11 @@ class RealtimeTranslationServerEventSessionOutputAudioDelta(RealtimeModel):
             channels: int | None = ...,
             format: FormatEnum | Literal["pcm16"] | None = ...,
             elapsed_ms: int | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Server event sent for each chunk of translated speech.
+
+            The length of a chunk varies: queue all of it, and play the chunks in order of
+            arrival. They continue until the session is closed.
+            """
 
     __nullable__ = frozenset({"elapsed_ms"})

@@ -53,4 +53,10 @@ class RealtimeTurnDetectionSemanticVad(RealtimeModel):
             eagerness: EagernessEnum | Literal["low", "medium", "high", "auto"] | None = ...,
             create_response: bool | None = ...,
             interrupt_response: bool | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Turn detection that judges whether the user has finished a thought.
+
+            A model estimates from the speech how likely the turn is over and waits longer when
+            the user trails off. This gives fewer false cut-ins than `server_vad`, sometimes with
+            more delay.
+            """

@@ -46,4 +46,8 @@ class WebhookRealtimeCallIncoming(RealtimeModel):
             created_at: int,
             type: Literal["realtime.call.incoming"] = ...,
             data: WebhookRealtimeCallIncomingData,
-        ) -> None: ...
+        ) -> None:
+            """Webhook that announces a SIP call.
+
+            The call rings until it is accepted or rejected over HTTP with its `call_id`.
+            """

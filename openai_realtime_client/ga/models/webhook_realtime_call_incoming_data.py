@@ -40,6 +40,7 @@ class WebhookRealtimeCallIncomingData(RealtimeModel):
             call_id: str,
             sip_headers: list[WebhookRealtimeCallIncomingSipHeader],
             sip_media_security: SipMediaSecurityEnum | Literal["rtp", "srtp"] | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """The call that a `realtime.call.incoming` webhook announces."""
 
     __nullable__ = frozenset({"sip_media_security"})

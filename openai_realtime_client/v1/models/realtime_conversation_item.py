@@ -111,4 +111,9 @@ class RealtimeConversationItem(RealtimeModel):
             name: str | None = ...,
             arguments: str | None = ...,
             output: str | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """One entry of a conversation: a message, a function call or its output.
+
+            Clients add items with `conversation.item.create`, and servers create them from
+            committed audio and from responses. Which properties are filled depends on `type`.
+            """

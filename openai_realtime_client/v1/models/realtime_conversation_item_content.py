@@ -60,4 +60,8 @@ class RealtimeConversationItemContent(RealtimeModel):
             id: str | None = ...,
             audio: str | None = ...,
             transcript: str | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """One part of the content of a message item.
+
+            `type` decides which of the other properties are filled.
+            """

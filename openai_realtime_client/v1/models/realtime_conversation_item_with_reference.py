@@ -112,4 +112,10 @@ class RealtimeConversationItemWithReference(RealtimeModel):
             name: str | None = ...,
             arguments: str | None = ...,
             output: str | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """An item given as input to a single response.
+
+            It is an ordinary item (message, function call, function call output) or a reference
+            to an item of the conversation. Used only in `input` of `response.create`, where the
+            list replaces the conversation as context.
+            """

@@ -156,6 +156,12 @@ class RealtimeResponse(RealtimeModel):
             | None = ...,
             temperature: float | None = ...,
             max_output_tokens: RealtimeResponseMaxOutputTokens | Literal["inf"] | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """One generation by the model, with its settings and results.
+
+            It comes with `response.created`, when most of it is still empty, and with
+            `response.done`, when output, status and usage are final. Many fields are `null` or
+            absent in between.
+            """
 
     __nullable__ = frozenset({"status_details", "metadata", "usage", "conversation_id"})

@@ -138,7 +138,12 @@ class RealtimeResponseCreateParams(RealtimeModel):
             conversation: RealtimeResponseCreateParamsConversation | None = ...,
             metadata: dict[str, str] | None = ...,
             input: list[RealtimeConversationItemWithReference] | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Settings for a single response, sent in `response.create`.
+
+            Every field is optional and overrides the session's value for this response only;
+            `conversation`, `metadata` and `input` exist only here.
+            """
 
     __nullable__ = frozenset(
         {

@@ -54,4 +54,8 @@ class RealtimeResponseStatusDetails(RealtimeModel):
             | Literal["turn_detected", "client_cancelled", "max_output_tokens", "content_filter"]
             | None = ...,
             error: RealtimeResponseStatusDetailsError | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Explanation of the final status of a response.
+
+            Which properties are filled depends on `type`.
+            """

@@ -40,4 +40,8 @@ class RealtimeServerEventResponseContentPartAddedPart(RealtimeModel):
             text: str | None = ...,
             audio: str | None = ...,
             transcript: str | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """A content part at the moment it is added.
+
+            Its text and transcript are usually empty and fill up through deltas.
+            """

@@ -37,4 +37,5 @@ class RealtimeServerEventResponseContentPartDonePart(RealtimeModel):
             text: str | None = ...,
             audio: str | None = ...,
             transcript: str | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """A content part after its last delta. It holds the full text or transcript."""

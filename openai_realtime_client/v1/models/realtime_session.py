@@ -174,7 +174,12 @@ class RealtimeSession(RealtimeModel):
             max_response_output_tokens: RealtimeResponseCreateParamsMaxResponseOutputTokens
             | Literal["inf"]
             | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Settings of a conversation session as the server reports them.
+
+            They come in `session.created` and `session.updated` and are always complete,
+            although a server may send `null` for what is switched off.
+            """
 
     __nullable__ = frozenset(
         {"input_audio_transcription", "turn_detection", "input_audio_noise_reduction"}

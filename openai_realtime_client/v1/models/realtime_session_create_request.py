@@ -172,7 +172,13 @@ class RealtimeSessionCreateRequest(RealtimeModel):
             max_response_output_tokens: RealtimeResponseCreateParamsMaxResponseOutputTokens
             | Literal["inf"]
             | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Settings of a conversation session as the client sends them.
+
+            The same object creates a session over REST and changes one in `session.update`. All
+            fields are optional: left out, a field takes its default at creation and keeps its value
+            in an update.
+            """
 
     __nullable__ = frozenset(
         {

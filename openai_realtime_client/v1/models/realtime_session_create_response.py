@@ -114,6 +114,11 @@ class RealtimeSessionCreateResponse(RealtimeModel):
             max_response_output_tokens: RealtimeResponseCreateParamsMaxResponseOutputTokens
             | Literal["inf"]
             | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """A session created over REST, with its ephemeral key.
+
+            The settings are those in force; what a WebSocket connection reports in
+            `session.created` has the same meaning but no `client_secret`.
+            """
 
     __nullable__ = frozenset({"input_audio_transcription", "turn_detection"})

@@ -29,4 +29,9 @@ class RealtimeSessionInputAudioNoiseReduction(RealtimeModel):
             self,
             *,
             type: TypeEnum | Literal["near_field", "far_field"] | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Noise filter for incoming audio.
+
+            It works on audio added to the input buffer, before turn detection and the model get
+            it.
+            """

@@ -84,6 +84,12 @@ class RealtimeSessionTurnDetection(RealtimeModel):
             silence_duration_ms: int | None = ...,
             create_response: bool | None = ...,
             interrupt_response: bool | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """How the server detects that a user turn begins and ends.
+
+            Server VAD goes by the presence of sound and a stretch of silence. Semantic VAD also
+            has a model judge whether the user has finished the thought, and waits longer if the
+            speech trails off, which is more natural but can take more time.
+            """
 
     __limits__ = (("threshold", 0, 1),)

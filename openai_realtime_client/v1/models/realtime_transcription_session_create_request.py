@@ -80,7 +80,12 @@ class RealtimeTranscriptionSessionCreateRequest(RealtimeModel):
             turn_detection: RealtimeSessionTurnDetection | None = ...,
             input_audio_noise_reduction: RealtimeSessionInputAudioNoiseReduction | None = ...,
             include: list[str] | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Settings of a transcription session as the client sends them.
+
+            The same object creates a session over REST and changes one in
+            `transcription_session.update`. All fields are optional.
+            """
 
     __nullable__ = frozenset(
         {"input_audio_transcription", "turn_detection", "input_audio_noise_reduction"}

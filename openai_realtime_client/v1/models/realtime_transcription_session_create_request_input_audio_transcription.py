@@ -46,4 +46,8 @@ class RealtimeTranscriptionSessionCreateRequestInputAudioTranscription(RealtimeM
             | None = ...,
             language: str | None = ...,
             prompt: str | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Transcription model and hints for a transcription session.
+
+            Requests and created sessions use the same shape.
+            """

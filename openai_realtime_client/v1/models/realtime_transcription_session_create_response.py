@@ -64,6 +64,11 @@ class RealtimeTranscriptionSessionCreateResponse(RealtimeModel):
             input_audio_transcription: RealtimeTranscriptionSessionCreateRequestInputAudioTranscription
             | None = ...,
             turn_detection: RealtimeSessionCreateResponseTurnDetection | None = ...,
-        ) -> None: ...
+        ) -> None:
+            """Settings of a transcription session as the server reports them.
+
+            The REST endpoint returns them with an ephemeral key; `transcription_session.updated`
+            has the same settings without it.
+            """
 
     __nullable__ = frozenset({"input_audio_transcription", "turn_detection"})
