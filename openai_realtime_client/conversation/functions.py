@@ -65,6 +65,7 @@ class FunctionTool(Generic[Create, Tool]):
             )
         if description is None:
             description = _description(function)
+        # A decorator may hide a coroutine function, which `run_async` finds by its result.
         self.is_async = _is_async(function)
         self._function = function
         self._on_error = on_error
@@ -118,7 +119,10 @@ class FunctionTool(Generic[Create, Tool]):
         """
         try:
             function = self._bound(call)
-            output = function() if self.is_async else await _in_thread(function)
+            if self.is_async:
+                output = function()
+            else:  # It may block, and the loop must not.
+                output = await _in_thread(function)
             if inspect.isawaitable(output):
                 output = await output
         except Exception as error:
@@ -244,11 +248,12 @@ class Tools(Generic[Create, Tool]):
             return self._unknown(call)
         try:
             return await asyncio.wait_for(tool.run_async(call), self.timeout)
-        except asyncio.TimeoutError:
+        except asyncio.TimeoutError:  # The built-in one from Python 3.11 on.
             error = ToolError(f"{tool.name} took longer than {self.timeout:g} s")
             return tool.failed(call, error)
 
     def _add(self, tool: Any, on_error: OnError | None) -> None:
+        # A definition without a function: the program, or the server, does the rest.
         if is_object(tool) or isinstance(tool, RealtimeModel):
             self._left_to_program.add(_field(tool, "name"))
             self.params.append(cast(Tool, tool))

@@ -52,6 +52,7 @@ def history_events(
         for call in calls:
             if call.call_id and call.call_id in outputs:
                 groups.append(_pair(call, outputs[call.call_id], output_items.get(call.call_id)))
+    # From the end, so that the latest items are kept.
     kept: list[Item] = []
     tokens = 0
     for group in reversed(groups):
@@ -84,6 +85,7 @@ def _calls(
 def _message(item: ConversationItem, content_type: str) -> Item | None:
     content: list[dict[str, str]] = []
     for part in item.parts.values():
+        # What was not heard at all is not part of the conversation for the user.
         text = part.text or part.transcript
         if text and part.truncated_ms != 0:
             content.append({"type": content_type, "text": text})

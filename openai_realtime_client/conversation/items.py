@@ -208,14 +208,17 @@ class ConversationItem:
 
     def update(self, wire: dict[str, Any], *, is_final: bool) -> None:
         """Take the fields of an item that the server sent, except its content."""
+        # Events of the beginning can come after those of the end.
         is_late = not is_final and self.status not in (None, "in_progress")
         for name in _STRINGS:
             if isinstance(wire.get(name), str) and not (is_late and name == "status"):
                 setattr(self, name, wire[name])
+        # A failed MCP call has an object, or a text in some servers.
         if is_object(wire.get("error")):
             self.error = wire["error"]
         elif isinstance(wire.get("error"), str):
             self.error = {"message": wire["error"]}
+        # The output of a function is a text, or a list of content parts.
         if wire.get("output") is not None:
             self._output = GrowingText()
             self._output.set(wire["output"], is_final=True)

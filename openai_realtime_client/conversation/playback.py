@@ -132,6 +132,7 @@ class Playback:
             what `Conversation.interrupted` makes events of.
         """
         with self._lock:
+            # The item that plays counts even if all of it was taken: more may still arrive.
             sizes: dict[str, int] = {}
             if self._item_id is not None and self._item_id not in self._refused:
                 sizes[self._item_id] = self._taken
@@ -141,6 +142,7 @@ class Playback:
                 self._item_id, self._taken = self._queue[0][0], 0
             self._queue.clear()
             self._refused.update(sizes)
+            # Their next items may not have any audio yet.
             if self._conversation:
                 self._refused_responses.update(item.id for item in self._conversation.active)
         milliseconds = self._format.milliseconds

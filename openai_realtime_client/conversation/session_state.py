@@ -9,9 +9,10 @@ from openai_realtime_client.core.json_types import is_object
 __all__ = ["SESSION_EVENTS", "SessionState"]
 
 SESSION_EVENTS = {
-    f"{session}.{change}"
-    for session in ("session", "transcription_session")
-    for change in ("created", "updated")
+    "session.created",
+    "session.updated",
+    "transcription_session.created",
+    "transcription_session.updated",
 }
 
 
@@ -33,6 +34,10 @@ class SessionState:
 
     def _update_session(self, session: Any) -> None:
         """Take the `session` of one of `SESSION_EVENTS`: a model, a dictionary or `None`."""
-        found = session.get("id") if is_object(session) else getattr(session, "id", None)
-        self._session_id = found if isinstance(found, str) else self._session_id
-        self._session = self._session if session is None else session
+        session_id = getattr(session, "id", None)
+        if is_object(session):
+            session_id = session.get("id")
+        if isinstance(session_id, str):
+            self._session_id = session_id
+        if session is not None:
+            self._session = session

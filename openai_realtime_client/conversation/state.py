@@ -209,6 +209,7 @@ class Conversation(SessionState):
         event_type = fields.get("type")
         if not isinstance(event_type, str):
             return
+        # Events that change nothing do not wait for the lock.
         handler = self._handlers.get(event_type)
         if handler:
             with self._lock:
@@ -357,12 +358,14 @@ class Conversation(SessionState):
         previous_id = event.get("previous_item_id", "")
         index = self._index_after(previous_id, item)
         if item.is_in_conversation:
+            # It was put at the end before anything told its place, or where it belongs.
             if index is None or item.id in self._placed:
                 return
             self._remove(item)
             index = self._index_after(previous_id, item)
         if index is None:
             self._order.append(item)
+            # `null` can be true of the first item of the session alone.
             if previous_id is None and len(self._order) == self._start + 1:
                 self._placed.add(item.id)
         else:
@@ -379,6 +382,7 @@ class Conversation(SessionState):
             return None
         for index in range(len(self._order), 0, -1):
             if self._order[index - 1] is previous:
+                # Behind a restored item, new ones still follow all earlier sessions.
                 return max(index, self._start)
         return None
 
@@ -392,6 +396,7 @@ class Conversation(SessionState):
     def _remove(self, item: ConversationItem) -> None:
         index = self._order.index(item)
         del self._order[index]
+        # Items of earlier sessions can be deleted, too.
         if index < self._start:
             self._start -= 1
         item.is_in_conversation = False
@@ -472,6 +477,7 @@ class Conversation(SessionState):
             self._approvals_due.pop(item.approval_request_id, None)
 
     def _item_added(self, event: Fields) -> None:
+        # Items of responses and of the user's audio are known before, and were not sent as items.
         item_id = str(_object(event.get("item")).get("id"))
         is_known = item_id in self._items
         self._deleted.pop(item_id, None)
@@ -502,7 +508,7 @@ class Conversation(SessionState):
         item_id = event.get("item_id")
         if not isinstance(item_id, str):
             return
-        self._deleted[item_id] = None
+        self._deleted[item_id] = None  # Late events must not bring it back.
         if len(self._deleted) > _MAX_DELETED:
             del self._deleted[next(iter(self._deleted))]
         item = self._items.pop(item_id, None)
@@ -513,6 +519,7 @@ class Conversation(SessionState):
 
     def _item_truncated(self, event: Fields) -> None:
         end_ms = event.get("audio_end_ms")
+        # This event does not make an item, because there is nothing to cut then.
         if isinstance(end_ms, int) and self._known_item(event):
             part = self._part_of(event)
             if part:
@@ -540,6 +547,7 @@ class Conversation(SessionState):
                 part.update(wire, is_final=event["type"].endswith("done"))
 
     def _audio_added(self, event: Fields) -> None:
+        # Called most often, at 1.5 µs: nothing is decoded unless it is kept.
         part = self._part_of(event)
         if part and not part.is_audio_done:
             self._add_audio(part, event.get("delta"))
@@ -577,6 +585,7 @@ class Conversation(SessionState):
             or (isinstance(call_id, str) and known.call_id not in (None, call_id))
         )
         if is_other:
+            # https://github.com/huggingface/speech-to-speech/issues/457
             if not isinstance(call_id, str):
                 return None
             call = self._items.get(call_id)
@@ -589,7 +598,7 @@ class Conversation(SessionState):
             if call is None:
                 return None
             if known is None:
-                call.role = None
+                call.role = None  # Only messages have one.
         call.type = item_type
         call.update({"name": event.get("name"), "call_id": call_id}, is_final=False)
         return call
@@ -630,6 +639,7 @@ class Conversation(SessionState):
                 part.transcription_error = error
 
     def _speech_found(self, event: Fields) -> None:
+        # The item does not exist before the commit, which may never come.
         item_id = event.get("item_id")
         if not isinstance(item_id, str):
             return
@@ -654,6 +664,7 @@ class Conversation(SessionState):
         item.role = item.role or "user"
         item.use_format(self._formats["input"])
         self._place(item, event)
+        # What turn detection found is more exact than what was appended, which includes silence.
         speech = self._speech.pop(item.id, {})
         if len(speech) == 2:
             size = item.format.size(speech["audio_end_ms"] - speech["audio_start_ms"])
@@ -674,6 +685,7 @@ class Conversation(SessionState):
             return None
         response = self.responses.get(response_id)
         if response is None:
+            # Not every server sends `response.created`.
             response = ConversationResponse(response_id)
             self.responses[response_id] = self._active[response_id] = response
         response.format = format_of(wire, "output") or response.format
@@ -686,6 +698,7 @@ class Conversation(SessionState):
     def _conversation_named(self, response: ConversationResponse, conversation_id: Any) -> None:
         """Take a null id for out of band, once the server has named a conversation."""
         if isinstance(conversation_id, str):
+            # Those before, of which `null` told nothing yet, are out of band after all.
             self._names_conversation = True
             for nameless in self._nameless:
                 self._keep_out(nameless)
@@ -697,6 +710,7 @@ class Conversation(SessionState):
 
     def _keep_out(self, response: ConversationResponse) -> None:
         response.is_out_of_band = True
+        # What came before this was known is taken back.
         for item in response.items:
             self._calls_due.pop(item.call_id or "", None)
             self._approvals_due.pop(item.id, None)
@@ -726,6 +740,7 @@ class Conversation(SessionState):
         is_new = len(self.responses) > known
         if response is None or not is_new or isinstance(wire.get("conversation_id"), str):
             return
+        # Without equal metadata it may have been begun by turn detection.
         for request in self._asked_out_of_band:
             if request[1] == (response.metadata or {}):
                 self._asked_out_of_band.remove(request)
@@ -754,6 +769,7 @@ class Conversation(SessionState):
             response.end(wire, "cancelled")
         else:
             response.end(wire, "completed")
+        # The last event names all items, unless a server leaves `output` out.
         output: list[ConversationItem] = []
         for value in _array(wire.get("output")):
             item = self._described_item(value, response, is_final=True)
@@ -765,10 +781,12 @@ class Conversation(SessionState):
             # Not every server sends an event of the conversation for it.
             is_own = self._items.get(item.id) is item and item.id != item.call_id
             self._put_out(item, response, in_order=is_own)
+        # A response may end twice: `response.cancelled` and `response.done`.
         if self._active.pop(response.id, None) and response.status == "completed":
             self._calls_completed(response)
 
     def _calls_completed(self, response: ConversationResponse) -> None:
+        # The server does not take outputs for calls outside of the conversation.
         if response.is_out_of_band:
             return
         for call in response.calls:
@@ -788,8 +806,10 @@ class Conversation(SessionState):
             self._end_session()  # Nobody called `end_session`.
         self._is_begun = self._is_begun or is_created
         self._update_session(event.get("session"))
+        # Only v1 has these fields, and it names the content of the assistant's items differently.
         if settings:
             self._is_v1 = "modalities" in settings or "output_audio_format" in settings
+        # A confirmation may leave out the format that it confirms.
         if self._updates and not is_created:
             self._confirmed_formats |= self._updates.popleft()[1]
         self._confirmed_formats |= _formats_of(settings)
@@ -801,6 +821,7 @@ class Conversation(SessionState):
             self._formats |= changed
 
     def _end_session(self) -> None:
+        # No events will come of these: `active` would never be empty again.
         for response in self._active.values():
             response.status, response.reason = "incomplete", "session_ended"
             for item in response.items:
@@ -816,6 +837,7 @@ class Conversation(SessionState):
     # Translations, whose events name no items
 
     def _translation_item(self, direction: str) -> ConversationItem:
+        # One item for all that was said, and one for its translation.
         item_id = f"{self.session_id}.{direction}"
         item = self._items.get(item_id)
         if item is None:
@@ -843,8 +865,10 @@ class Conversation(SessionState):
     def _create_sent(self, event: Fields) -> None:
         item = _object(event.get("item"))
         item_id, call_id = item.get("id"), item.get("call_id")
+        # Sent by `history`: the server's event of it will have less than what is known.
         if isinstance(item_id, str) and item_id in self._earlier:
             self._restored.add(item_id)
+        # A call is answered from now on, also for servers that send no event of the output.
         if item.get("type") == "function_call_output" and isinstance(call_id, str):
             output = GrowingText()
             output.set(item.get("output"), is_final=True)
@@ -873,6 +897,7 @@ class Conversation(SessionState):
         return None
 
     def _response_create_sent(self, event: Fields) -> None:
+        # Not every server sends a null `conversation_id` for it.
         response = _object(event.get("response"))
         if response.get("conversation") == "none":
             metadata = _object(response.get("metadata"))
@@ -891,6 +916,7 @@ class Conversation(SessionState):
     def _refused(self, event: Fields) -> None:
         error = _object(event.get("error"))
         event_id = error.get("event_id")
+        # Not every server names the event, but this code can only mean a commit, the oldest.
         is_empty = error.get("code") == "input_audio_buffer_commit_empty"
         for commit in self._commits:
             if is_empty or (event_id and commit[0] == event_id):

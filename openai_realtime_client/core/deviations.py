@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
@@ -39,25 +39,33 @@ def deviations(event: RealtimeModel) -> list[Deviation]:
     if isinstance(event, UnknownEvent):
         return [Deviation("", "unknown event", event.type)]
     invalid = dict(_invalid(event))
-    found = list(invalid.values())
+    listed = list(invalid.values())
     for path, deviation in _unknown(event, (), type(event)):
-        # What stands below a value of the wrong type is not described by the schema.
-        if not any(path[:length] in invalid for length in range(len(path) + 1)):
-            found.append(deviation)
-    return found
+        # The schema does not describe what stands below a value of the wrong type.
+        if path not in invalid and not _is_below(path, invalid):
+            listed.append(deviation)
+    return listed
+
+
+def _is_below(path: Path, places: Container[Path]) -> bool:
+    return any(path[:length] in places for length in range(len(path)))
 
 
 def _invalid(event: RealtimeModel) -> Iterator[tuple[Path, Deviation]]:
     _, mismatches = validate_leniently(type(event).model_validate, event.to_dict(), in_union=False)
     paths = {mismatch.path for mismatch in mismatches}
     for path, is_missing, is_text, value in mismatches:
-        if not is_text and not any(path[:length] in paths for length in range(len(path))):
-            kind = "missing field" if is_missing else "wrong type"
-            yield path, Deviation(path_text(path), kind, value)
+        # JSON allows half of a surrogate pair, although pydantic does not.
+        if is_text or _is_below(path, paths):
+            continue
+        if is_missing:
+            yield path, Deviation(path_text(path), "missing field", value)
+        else:
+            yield path, Deviation(path_text(path), "wrong type", value)
 
 
 def _unknown(node: Any, path: Path, annotation: Any) -> Iterator[tuple[Path, Deviation]]:
-    """The unknown fields, values and members at or below a place, and the nulls not foreseen."""
+    """Yield unknown fields, values and members at or below a place, and unexpected nulls."""
     if isinstance(node, UnknownModel):
         yield path, Deviation(path_text(path), "unknown member", node.to_dict())
     elif isinstance(node, RealtimeModel):
@@ -94,16 +102,21 @@ def _unknown_in_model(model: RealtimeModel, path: Path) -> Iterator[tuple[Path, 
 
 
 def _item_type(annotation: Any, container: type) -> Any:
-    """What a list or dictionary holds, by the annotation of the field it is in."""
-    found = (each for each in _alternatives(annotation) if get_origin(each) is container)
-    return next((get_args(each)[-1] for each in found), Any)
+    """Return the type of the items or values, by the annotation of the field."""
+    for alternative in _alternatives(annotation):
+        if get_origin(alternative) is container:
+            return get_args(alternative)[-1]
+    return Any
 
 
 def _alternatives(annotation: Any) -> list[Any]:
-    """The members of a union, of unions in it, and of an annotated one."""
+    """Return the members of a union, of unions in it, and of an annotated one."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _alternatives(arguments[0])
-    if origin in (Union, UnionType):
-        return [each for argument in arguments for each in _alternatives(argument)]
-    return [annotation]
+    if origin not in (Union, UnionType):
+        return [annotation]
+    members: list[Any] = []
+    for argument in arguments:
+        members += _alternatives(argument)
+    return members

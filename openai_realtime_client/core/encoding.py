@@ -128,20 +128,27 @@ def invalid_part(value: Any, *, constants_only: bool = False) -> str | None:
         Its path and what it is, such as `session.speed: NaN is not JSON`, or `None`.
     """
     try:
-        found = _invalid(value, _constant if constants_only else _problem)
+        test = _problem
+        if constants_only:
+            test = _constant
+        found = _invalid(value, test)
     except RecursionError:
         return "nested too deeply to be JSON"
     if found is None:
         return None
     path, problem = found
-    return f"{path_text(path)}: {problem}" if path else problem
+    if not path:
+        return problem
+    return f"{path_text(path)}: {problem}"
 
 
 def _invalid(value: Any, test: Callable[[Any], str | None]) -> tuple[Path, str] | None:
     items = _items(value)
     if items is None:
         problem = test(value)
-        return ((), problem) if problem else None
+        if problem:
+            return (), problem
+        return None
     for key, member in items:
         # Most values are text. Calling for each would cost more than this.
         if member.__class__ is str or member is None:
@@ -153,7 +160,7 @@ def _invalid(value: Any, test: Callable[[Any], str | None]) -> tuple[Path, str] 
 
 
 def _items(value: Any) -> Iterable[tuple[Any, Any]] | None:
-    """The keys and values of a container; `None` for anything else."""
+    """Return the keys and values of a container; `None` for anything else."""
     if is_object(value):
         return value.items()
     if isinstance(value, (list, tuple)):
@@ -169,8 +176,9 @@ def _items(value: Any) -> Iterable[tuple[Any, Any]] | None:
             items.append((name, member))
         return items
     other: Any = value
-    # Last, because the test is slow.
-    return other.items() if isinstance(value, Mapping) else None
+    if isinstance(value, Mapping):  # Last, because this test is slow.
+        return other.items()
+    return None
 
 
 def _constant(value: Any) -> str | None:

@@ -14,25 +14,32 @@ Path = tuple[str | int, ...]
 
 
 def is_object(value: Any) -> TypeIs[dict[Any, Any]]:
-    """Whether `value` is a JSON object."""
+    """Return whether `value` is a JSON object."""
     return isinstance(value, dict)
 
 
 def is_array(value: Any) -> TypeIs[list[Any]]:
-    """Whether `value` is a JSON array."""
+    """Return whether `value` is a JSON array."""
     return isinstance(value, list)
 
 
 def path_text(path: Iterable[str | int]) -> str:
-    """A path as people write it: `output[0].status`."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    """Format a path, e.g. `output[0].status`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{part}"
     return text.removeprefix(".")
 
 
 def at(value: Any, *path: str) -> Any:
-    """The value at a path of keys in JSON objects; `None` where there is none."""
+    """Return the value at a path of keys in JSON objects; `None` where there is none."""
     for name in path:
-        value = value.get(name) if is_object(value) else None
+        if not is_object(value):
+            return None
+        value = value.get(name)
     return value
 
 

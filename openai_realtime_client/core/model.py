@@ -75,18 +75,18 @@ _NUMBER = core_schema.union_schema(
 
 def _finite(value: Any) -> Any:
     """Refuse `NaN` and infinities, which pydantic's parser reads although they are not JSON."""
-    kind: type[object] = value.__class__
-    held: Iterable[Any] = ()
-    if issubclass(kind, dict):
-        held = value.values()
-    elif issubclass(kind, list):
-        held = value
-    elif issubclass(kind, float) and not isfinite(value):
+    value_class: type[object] = value.__class__
+    members: Iterable[Any] = ()
+    if issubclass(value_class, dict):
+        members = value.values()
+    elif issubclass(value_class, list):
+        members = value
+    elif issubclass(value_class, float) and not isfinite(value):
         raise PydanticKnownError("finite_number")
-    for each in held:
-        # Most of what is held is text, and a call would cost more than the look.
-        if not isinstance(each, str):
-            _finite(each)
+    for member in members:
+        # Most members are text, and a call would cost more than this test.
+        if not isinstance(member, str):
+            _finite(member)
     return value
 
 
@@ -237,7 +237,7 @@ class RealtimeModel(BaseModel):
         return json_bytes(self).decode()
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as `to_json`, as a dictionary of plain JSON values.
+        """Return the same as `to_json`, as a dictionary of plain JSON values.
 
         Numbers that JSON lacks are kept: an infinity, as `json.loads` gives it for `1e400`.
         """

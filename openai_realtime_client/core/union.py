@@ -10,7 +10,7 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from openai_realtime_client.core.errors import MEMBER
-from openai_realtime_client.core.json_types import is_object
+from openai_realtime_client.core.json_types import at, is_object
 from openai_realtime_client.core.model import AS_HELD, RealtimeModel, UnknownModel, lossless
 
 __all__ = ["BestFit", "Discriminator", "Lossless"]
@@ -42,16 +42,23 @@ class Discriminator:
 
     def members_of(self, union: Any) -> dict[str, Any]:
         """Return the member of each value of the discriminator."""
-        return _by_constant(union, self.field) if self.members is None else self.members
+        if self.members is None:
+            return _by_constant(union, self.field)
+        return self.members
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         field = self.field
         members = self.members_of(source)
-        by_value = {value: handler.generate_schema(member) for value, member in members.items()}
-        by_class = {each: handler.generate_schema(each) for each in _classes(members.values())}
-        names = {value: f"{MEMBER}{value}" for value in members}
+        by_value: dict[str, CoreSchema] = {}
+        # For Python objects, whose errors have to tell the names of members from those of fields.
+        names: dict[str, str] = {}
+        by_name: dict[Any, CoreSchema] = {}
+        for value, member in members.items():
+            names[value] = f"{MEMBER}{value}"
+            by_value[value] = by_name[names[value]] = handler.generate_schema(member)
+        by_class = {model: handler.generate_schema(model) for model in _classes(members.values())}
 
         # An instance is found by its class: pydantic's way to read its `type` takes far longer.
         def tag(value: Any) -> Any:
@@ -67,10 +74,7 @@ class Discriminator:
 
         tagged = core_schema.json_or_python_schema(
             core_schema.tagged_union_schema(by_value, discriminator=field),
-            core_schema.tagged_union_schema(
-                {names[value]: schema for value, schema in by_value.items()} | by_class,
-                discriminator=tag,
-            ),
+            core_schema.tagged_union_schema(by_name | by_class, discriminator=tag),
             serialization=AS_HELD,
         )
         plain: list[CoreSchema] = []
@@ -91,7 +95,7 @@ class Discriminator:
 
     def _guard(self, members: Mapping[str, Any], unknown: CoreSchema) -> CoreSchema:
         def refuse_known(value: Any) -> Any:
-            tag = value.get(self.field) if is_object(value) else None
+            tag = at(value, self.field)
             if isinstance(tag, str) and tag in members:
                 raise PydanticCustomError("known_tag", "the member exists")
             return value
@@ -176,7 +180,7 @@ def _known_fields(model: type[RealtimeModel], value: Mapping[str, Any]) -> int:
 
 
 def _classes(members: Iterable[Any]) -> Iterator[type]:
-    """The classes of members, and those of the unions among them."""
+    """Yield the classes of members, and those of the unions among them."""
     for member in members:
         if isinstance(member, type):
             yield member
