@@ -51,6 +51,7 @@ setup(
     },
     entry_points={
         "console_scripts": ["openai-realtime = openai_realtime_client.cli:main"],
+        "pyinstaller40": ["hook-dirs = openai_realtime_client.cli.pyinstaller:hook_directories"],
         "pytest11": ["openai_realtime_client = openai_realtime_client.testing.pytest_plugin"],
     },
     keywords=["openai", "realtime", "voice", "speech", "websocket", "openapi"],

@@ -19,7 +19,7 @@ from typing_extensions import Self
 
 from openai_realtime_client.core import g711
 from openai_realtime_client.core.audio import RATES, AudioFormat
-from openai_realtime_client.core.errors import RealtimeError
+from openai_realtime_client.core.errors import MissingDependencyError, RealtimeError
 
 if TYPE_CHECKING:
     from openai_realtime_client.conversation.playback import Playback
@@ -232,9 +232,12 @@ def _format(name: str) -> AudioFormat:
 
 def _import_miniaudio() -> Any:
     try:
+        # PyInstaller does not see what miniaudio's extension module imports.
+        import _cffi_backend  # type: ignore[import-untyped] # noqa: F401 # pyright: ignore
         import miniaudio  # type: ignore[import-untyped] # pyright: ignore[reportMissingTypeStubs]
     except ImportError:
-        raise ImportError("audio devices need miniaudio: pip install miniaudio") from None
+        message = "audio devices need miniaudio: pip install miniaudio"
+        raise MissingDependencyError(message) from None
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_ALSA_HANDLER)
     return miniaudio

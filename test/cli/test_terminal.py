@@ -111,9 +111,8 @@ def test_text_that_is_not_ascii_stays_as_it_is(cli: Cli) -> None:
 
 def test_a_pipe_that_is_closed(tmp_path: Path) -> None:
     path = recording(tmp_path / "s.jsonl", *voice_turn() * 500)
-    for command in (f"$cli inspect {path}", f"$cli inspect --json {path} {path} {path} {path}"):
-        status, out, err = in_shell(f"{command} | head -n 1")
-        assert (status, out.count("\n"), err) == (141, 1, "")
+    status, out, err = in_shell(f"$cli inspect {path} | head -n 1")
+    assert (status, out.count("\n"), err) == (141, 1, "")
     # All of it fits into the buffer, so that only the end can fail.
     for command in ("$cli --help", "$cli inspect --help"):
         status, _, err = in_shell(f"{command} | sleep 0")
