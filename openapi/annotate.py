@@ -180,12 +180,12 @@ def _field(schema: dict[str, Any], schemas: dict[str, Any], *, is_required: bool
     accepted = schema.get("x-accepts", kind)
     if constant:
         annotation, default = f"Annotated[Literal[{constant}], {kind}]", constant
-        argument = f"Literal[{constant}] = ..."
+        argument = f"Literal[{constant}] = {constant}"
     elif is_required:
         null = " | None" if schema["x-nullable"] else ""
         annotation, default, argument = kind + null, "", accepted + null
     else:
-        annotation, default, argument = f"{kind} | None", "None", f"{accepted} | None = ..."
+        annotation, default, argument = f"{kind} | None", "None", f"{accepted} | None = None"
     if alias:
         default = f"Field(default={default}, alias={alias})" if default else f"Field(alias={alias})"
     return {

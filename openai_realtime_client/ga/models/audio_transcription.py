@@ -73,12 +73,12 @@ class AudioTranscription(RealtimeModel):
         def __init__(
             self,
             *,
-            model: AudioTranscriptionModel | None = ...,
-            language: str | None = ...,
-            languages: list[str] | None = ...,
-            keywords: list[str] | None = ...,
-            prompt: str | None = ...,
-            delay: DelayEnum | Literal["minimal", "low", "medium", "high", "xhigh"] | None = ...,
+            model: AudioTranscriptionModel | None = None,
+            language: str | None = None,
+            languages: list[str] | None = None,
+            keywords: list[str] | None = None,
+            prompt: str | None = None,
+            delay: DelayEnum | Literal["minimal", "low", "medium", "high", "xhigh"] | None = None,
         ) -> None:
             """Settings for turning input audio into text.
 

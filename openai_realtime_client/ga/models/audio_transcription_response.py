@@ -41,10 +41,10 @@ class AudioTranscriptionResponse(RealtimeModel):
         def __init__(
             self,
             *,
-            model: AudioTranscriptionModel | None = ...,
-            language: str | None = ...,
-            languages: list[str] | None = ...,
-            prompt: str | None = ...,
+            model: AudioTranscriptionModel | None = None,
+            language: str | None = None,
+            languages: list[str] | None = None,
+            prompt: str | None = None,
         ) -> None:
             """Transcription settings as the server reports them.
 

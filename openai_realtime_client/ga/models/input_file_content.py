@@ -50,13 +50,13 @@ class InputFileContent(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["input_file"] = ...,
-            file_id: str | None = ...,
-            filename: str | None = ...,
-            file_data: str | None = ...,
-            prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = ...,
-            file_url: str | None = ...,
-            detail: FileInputDetail | Literal["auto", "low", "high"] | None = ...,
+            type: Literal["input_file"] = "input_file",
+            file_id: str | None = None,
+            filename: str | None = None,
+            file_data: str | None = None,
+            prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None,
+            file_url: str | None = None,
+            detail: FileInputDetail | Literal["auto", "low", "high"] | None = None,
         ) -> None:
             """A file used as input, here as a prompt template variable.
 

@@ -47,11 +47,11 @@ class InputImageContent(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["input_image"] = ...,
-            image_url: str | None = ...,
-            file_id: str | None = ...,
+            type: Literal["input_image"] = "input_image",
+            image_url: str | None = None,
+            file_id: str | None = None,
             detail: ImageDetail | Literal["low", "high", "auto", "original"],
-            prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = ...,
+            prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None,
         ) -> None:
             """An image used as input, here as a prompt template variable.
 

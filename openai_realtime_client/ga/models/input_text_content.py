@@ -32,8 +32,8 @@ class InputTextContent(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["input_text"] = ...,
+            type: Literal["input_text"] = "input_text",
             text: str,
-            prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = ...,
+            prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None,
         ) -> None:
             """A piece of text used as input, here as a prompt template variable."""

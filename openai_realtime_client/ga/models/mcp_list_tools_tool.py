@@ -32,9 +32,9 @@ class MCPListToolsTool(RealtimeModel):
             self,
             *,
             name: str,
-            description: str | None = ...,
+            description: str | None = None,
             input_schema: dict[str, Any],
-            annotations: dict[str, Any] | None = ...,
+            annotations: dict[str, Any] | None = None,
         ) -> None:
             """A tool that an MCP server offers.
 

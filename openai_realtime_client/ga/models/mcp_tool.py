@@ -110,9 +110,9 @@ class MCPTool(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["mcp"] = ...,
+            type: Literal["mcp"] = "mcp",
             server_label: str,
-            server_url: str | None = ...,
+            server_url: str | None = None,
             connector_id: ConnectorIdEnum
             | Literal[
                 "connector_dropbox",
@@ -124,16 +124,16 @@ class MCPTool(RealtimeModel):
                 "connector_outlookemail",
                 "connector_sharepoint",
             ]
-            | None = ...,
-            tunnel_id: str | None = ...,
-            authorization: str | None = ...,
-            server_description: str | None = ...,
-            headers: dict[str, str] | None = ...,
-            allowed_tools: MCPToolAllowedTools | None = ...,
+            | None = None,
+            tunnel_id: str | None = None,
+            authorization: str | None = None,
+            server_description: str | None = None,
+            headers: dict[str, str] | None = None,
+            allowed_tools: MCPToolAllowedTools | None = None,
             allowed_callers: Sequence[CallableToolAllowedCaller | Literal["direct", "programmatic"]]
-            | None = ...,
-            require_approval: MCPToolRequireApproval | Literal["always", "never"] | None = ...,
-            defer_loading: bool | None = ...,
+            | None = None,
+            require_approval: MCPToolRequireApproval | Literal["always", "never"] | None = None,
+            defer_loading: bool | None = None,
         ) -> None:
             """A remote MCP server whose tools the model may use.
 

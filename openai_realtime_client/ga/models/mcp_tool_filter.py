@@ -25,8 +25,8 @@ class MCPToolFilter(RealtimeModel):
         def __init__(
             self,
             *,
-            tool_names: list[str] | None = ...,
-            read_only: bool | None = ...,
+            tool_names: list[str] | None = None,
+            read_only: bool | None = None,
         ) -> None:
             """Selects tools of an MCP server.
 

@@ -23,8 +23,8 @@ class MCPToolRequireApprovalConfiguration(RealtimeModel):
         def __init__(
             self,
             *,
-            always: MCPToolFilter | None = ...,
-            never: MCPToolFilter | None = ...,
+            always: MCPToolFilter | None = None,
+            never: MCPToolFilter | None = None,
         ) -> None:
             """Approval rules for groups of MCP tools.
 

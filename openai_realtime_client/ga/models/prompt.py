@@ -27,8 +27,8 @@ class Prompt(RealtimeModel):
             self,
             *,
             id: str,
-            version: str | None = ...,
-            variables: dict[str, ResponsePromptVariable] | None = ...,
+            version: str | None = None,
+            variables: dict[str, ResponsePromptVariable] | None = None,
         ) -> None:
             """A stored prompt template to use, or `null` for none."""
 

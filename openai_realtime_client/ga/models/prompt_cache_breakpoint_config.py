@@ -34,8 +34,8 @@ class PromptCacheBreakpointConfig(RealtimeModel):
         def __init__(
             self,
             *,
-            mode: Literal["explicit"] = ...,
-            ttl: TtlEnum | Literal["30m", "12h"] | None = ...,
+            mode: Literal["explicit"] = "explicit",
+            ttl: TtlEnum | Literal["30m", "12h"] | None = None,
         ) -> None:
             """Explicit end of a cacheable prompt prefix.
 

@@ -26,8 +26,8 @@ class RealtimeAudioFormatsPcm(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["audio/pcm"] = ...,
-            rate: int | None = ...,
+            type: Literal["audio/pcm"] = "audio/pcm",
+            rate: int | None = None,
         ) -> None:
             """Uncompressed PCM audio.
 

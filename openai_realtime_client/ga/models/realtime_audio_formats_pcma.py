@@ -24,7 +24,7 @@ class RealtimeAudioFormatsPcma(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["audio/pcma"] = ...,
+            type: Literal["audio/pcma"] = "audio/pcma",
         ) -> None:
             """G.711 A-law audio.
 

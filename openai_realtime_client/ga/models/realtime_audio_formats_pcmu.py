@@ -24,7 +24,7 @@ class RealtimeAudioFormatsPcmu(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["audio/pcmu"] = ...,
+            type: Literal["audio/pcmu"] = "audio/pcmu",
         ) -> None:
             """G.711 mu-law audio.
 

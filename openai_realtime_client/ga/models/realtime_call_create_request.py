@@ -29,7 +29,7 @@ class RealtimeCallCreateRequest(RealtimeModel):
             self,
             *,
             sdp: str,
-            session: RealtimeSessionCreateRequestGA | None = ...,
+            session: RealtimeSessionCreateRequestGA | None = None,
         ) -> None:
             """Request to open a session over WebRTC.
 

@@ -19,6 +19,6 @@ class RealtimeCallRejectRequest(RealtimeModel):
         def __init__(
             self,
             *,
-            status_code: int | None = ...,
+            status_code: int | None = None,
         ) -> None:
             """Options for turning down a SIP call."""

@@ -39,9 +39,9 @@ class RealtimeClientEventConversationItemCreate(RealtimeModel):
         def __init__(
             self,
             *,
-            event_id: str | None = ...,
-            type: Literal["conversation.item.create"] = ...,
-            previous_item_id: str | None = ...,
+            event_id: str | None = None,
+            type: Literal["conversation.item.create"] = "conversation.item.create",
+            previous_item_id: str | None = None,
             item: RealtimeConversationItem,
         ) -> None:
             """Client event that puts an item into the conversation.

@@ -29,8 +29,8 @@ class RealtimeClientEventConversationItemDelete(RealtimeModel):
         def __init__(
             self,
             *,
-            event_id: str | None = ...,
-            type: Literal["conversation.item.delete"] = ...,
+            event_id: str | None = None,
+            type: Literal["conversation.item.delete"] = "conversation.item.delete",
             item_id: str,
         ) -> None:
             """Client event that removes an item from the conversation.

@@ -30,8 +30,8 @@ class RealtimeClientEventConversationItemRetrieve(RealtimeModel):
         def __init__(
             self,
             *,
-            event_id: str | None = ...,
-            type: Literal["conversation.item.retrieve"] = ...,
+            event_id: str | None = None,
+            type: Literal["conversation.item.retrieve"] = "conversation.item.retrieve",
             item_id: str,
         ) -> None:
             """Client event that asks for the server's copy of an item.

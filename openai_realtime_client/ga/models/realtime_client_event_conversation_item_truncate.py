@@ -40,8 +40,8 @@ class RealtimeClientEventConversationItemTruncate(RealtimeModel):
         def __init__(
             self,
             *,
-            event_id: str | None = ...,
-            type: Literal["conversation.item.truncate"] = ...,
+            event_id: str | None = None,
+            type: Literal["conversation.item.truncate"] = "conversation.item.truncate",
             item_id: str,
             content_index: int,
             audio_end_ms: int,

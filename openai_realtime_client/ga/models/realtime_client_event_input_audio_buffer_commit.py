@@ -28,8 +28,8 @@ class RealtimeClientEventInputAudioBufferCommit(RealtimeModel):
         def __init__(
             self,
             *,
-            event_id: str | None = ...,
-            type: Literal["input_audio_buffer.commit"] = ...,
+            event_id: str | None = None,
+            type: Literal["input_audio_buffer.commit"] = "input_audio_buffer.commit",
         ) -> None:
             """Client event that turns the input audio buffer into a user message.
 

@@ -33,9 +33,9 @@ class RealtimeClientEventResponseCancel(RealtimeModel):
         def __init__(
             self,
             *,
-            event_id: str | None = ...,
-            type: Literal["response.cancel"] = ...,
-            response_id: str | None = ...,
+            event_id: str | None = None,
+            type: Literal["response.cancel"] = "response.cancel",
+            response_id: str | None = None,
         ) -> None:
             """Client event that stops a response in progress.
 

@@ -36,8 +36,8 @@ class RealtimeClientEventSessionUpdate(RealtimeModel):
         def __init__(
             self,
             *,
-            event_id: str | None = ...,
-            type: Literal["session.update"] = ...,
+            event_id: str | None = None,
+            type: Literal["session.update"] = "session.update",
             session: RealtimeSessionUpdate,
         ) -> None:
             """Client event that changes the settings of the session.

@@ -27,8 +27,8 @@ class RealtimeClientSecretExpiresAfter(RealtimeModel):
         def __init__(
             self,
             *,
-            anchor: AnchorEnum | Literal["created_at"] | None = ...,
-            seconds: int | None = ...,
+            anchor: AnchorEnum | Literal["created_at"] | None = None,
+            seconds: int | None = None,
         ) -> None:
             """Lifetime of a client secret.
 

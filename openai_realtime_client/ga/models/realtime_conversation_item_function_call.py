@@ -63,11 +63,11 @@ class RealtimeConversationItemFunctionCall(RealtimeModel):
         def __init__(
             self,
             *,
-            id: str | None = ...,
-            object: ObjectEnum | Literal["realtime.item"] | None = ...,
-            type: Literal["function_call"] = ...,
-            status: StatusEnum | Literal["completed", "incomplete", "in_progress"] | None = ...,
-            call_id: str | None = ...,
+            id: str | None = None,
+            object: ObjectEnum | Literal["realtime.item"] | None = None,
+            type: Literal["function_call"] = "function_call",
+            status: StatusEnum | Literal["completed", "incomplete", "in_progress"] | None = None,
+            call_id: str | None = None,
             name: str,
             arguments: str,
         ) -> None:

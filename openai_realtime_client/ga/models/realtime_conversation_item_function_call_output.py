@@ -59,10 +59,10 @@ class RealtimeConversationItemFunctionCallOutput(RealtimeModel):
         def __init__(
             self,
             *,
-            id: str | None = ...,
-            object: ObjectEnum | Literal["realtime.item"] | None = ...,
-            type: Literal["function_call_output"] = ...,
-            status: StatusEnum | Literal["completed", "incomplete", "in_progress"] | None = ...,
+            id: str | None = None,
+            object: ObjectEnum | Literal["realtime.item"] | None = None,
+            type: Literal["function_call_output"] = "function_call_output",
+            status: StatusEnum | Literal["completed", "incomplete", "in_progress"] | None = None,
             call_id: str,
             output: str,
         ) -> None:

@@ -72,13 +72,13 @@ class RealtimeConversationItemMessageAssistant(RealtimeModel):
         def __init__(
             self,
             *,
-            id: str | None = ...,
-            object: ObjectEnum | Literal["realtime.item"] | None = ...,
-            type: Literal["message"] = ...,
-            status: StatusEnum | Literal["completed", "incomplete", "in_progress"] | None = ...,
-            role: Literal["assistant"] = ...,
+            id: str | None = None,
+            object: ObjectEnum | Literal["realtime.item"] | None = None,
+            type: Literal["message"] = "message",
+            status: StatusEnum | Literal["completed", "incomplete", "in_progress"] | None = None,
+            role: Literal["assistant"] = "assistant",
             content: list[RealtimeConversationItemMessageAssistantContent],
-            phase: str | None = ...,
+            phase: str | None = None,
         ) -> None:
             """A message from the model.
 

@@ -41,10 +41,10 @@ class RealtimeConversationItemMessageAssistantContent(RealtimeModel):
         def __init__(
             self,
             *,
-            type: TypeEnum | Literal["output_text", "output_audio", "text", "audio"] | None = ...,
-            text: str | None = ...,
-            audio: str | None = ...,
-            transcript: str | None = ...,
+            type: TypeEnum | Literal["output_text", "output_audio", "text", "audio"] | None = None,
+            text: str | None = None,
+            audio: str | None = None,
+            transcript: str | None = None,
         ) -> None:
             """One part of an assistant message.
 

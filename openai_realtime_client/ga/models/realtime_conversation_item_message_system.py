@@ -62,11 +62,11 @@ class RealtimeConversationItemMessageSystem(RealtimeModel):
         def __init__(
             self,
             *,
-            id: str | None = ...,
-            object: ObjectEnum | Literal["realtime.item"] | None = ...,
-            type: Literal["message"] = ...,
-            status: StatusEnum | Literal["completed", "incomplete", "in_progress"] | None = ...,
-            role: Literal["system"] = ...,
+            id: str | None = None,
+            object: ObjectEnum | Literal["realtime.item"] | None = None,
+            type: Literal["message"] = "message",
+            status: StatusEnum | Literal["completed", "incomplete", "in_progress"] | None = None,
+            role: Literal["system"] = "system",
             content: list[RealtimeConversationItemMessageSystemContent],
         ) -> None:
             """A message with instructions for the model.

@@ -23,7 +23,7 @@ class RealtimeConversationItemMessageSystemContent(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["input_text"] = ...,
-            text: str | None = ...,
+            type: Literal["input_text"] = "input_text",
+            text: str | None = None,
         ) -> None:
             """One text part of a system message."""

@@ -61,11 +61,11 @@ class RealtimeConversationItemMessageUser(RealtimeModel):
         def __init__(
             self,
             *,
-            id: str | None = ...,
-            object: ObjectEnum | Literal["realtime.item"] | None = ...,
-            type: Literal["message"] = ...,
-            status: StatusEnum | Literal["completed", "incomplete", "in_progress"] | None = ...,
-            role: Literal["user"] = ...,
+            id: str | None = None,
+            object: ObjectEnum | Literal["realtime.item"] | None = None,
+            type: Literal["message"] = "message",
+            status: StatusEnum | Literal["completed", "incomplete", "in_progress"] | None = None,
+            role: Literal["user"] = "user",
             content: list[RealtimeConversationItemMessageUserContent],
         ) -> None:
             """A message from the user.

@@ -59,12 +59,12 @@ class RealtimeConversationItemMessageUserContent(RealtimeModel):
             *,
             type: TypeEnum
             | Literal["input_text", "input_audio", "input_image", "audio"]
-            | None = ...,
-            text: str | None = ...,
-            audio: str | None = ...,
-            image_url: str | None = ...,
-            detail: DetailEnum | Literal["auto", "low", "high"] | None = ...,
-            transcript: str | None = ...,
+            | None = None,
+            text: str | None = None,
+            audio: str | None = None,
+            image_url: str | None = None,
+            detail: DetailEnum | Literal["auto", "low", "high"] | None = None,
+            transcript: str | None = None,
         ) -> None:
             """One part of a user message.
 

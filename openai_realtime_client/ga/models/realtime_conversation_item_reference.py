@@ -27,7 +27,7 @@ class RealtimeConversationItemReference(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["item_reference"] = ...,
+            type: Literal["item_reference"] = "item_reference",
             id: str,
         ) -> None:
             """A reference to an item of the conversation.

@@ -42,11 +42,11 @@ class RealtimeConversationItemWithReferenceContent(RealtimeModel):
             *,
             type: TypeEnum
             | Literal["input_audio", "input_text", "item_reference", "text"]
-            | None = ...,
-            text: str | None = ...,
-            id: str | None = ...,
-            audio: str | None = ...,
-            transcript: str | None = ...,
+            | None = None,
+            text: str | None = None,
+            id: str | None = None,
+            audio: str | None = None,
+            transcript: str | None = None,
         ) -> None:
             """One part of a message that may refer to an earlier item.
 

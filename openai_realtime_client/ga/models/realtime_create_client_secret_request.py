@@ -32,8 +32,8 @@ class RealtimeCreateClientSecretRequest(RealtimeModel):
         def __init__(
             self,
             *,
-            expires_after: RealtimeClientSecretExpiresAfter | None = ...,
-            session: RealtimeClientSecretSession | None = ...,
+            expires_after: RealtimeClientSecretExpiresAfter | None = None,
+            session: RealtimeClientSecretSession | None = None,
         ) -> None:
             """Request for a client secret.
 

@@ -35,10 +35,10 @@ class RealtimeFunctionTool(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["function"] = ...,
-            name: str | None = ...,
-            description: str | None = ...,
-            parameters: dict[str, Any] | None = ...,
+            type: Literal["function"] = "function",
+            name: str | None = None,
+            description: str | None = None,
+            parameters: dict[str, Any] | None = None,
         ) -> None:
             """A function on the client's side that the model may call.
 

@@ -36,7 +36,7 @@ class RealtimeMCPApprovalRequest(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["mcp_approval_request"] = ...,
+            type: Literal["mcp_approval_request"] = "mcp_approval_request",
             id: str,
             server_label: str,
             name: str,

@@ -35,11 +35,11 @@ class RealtimeMCPApprovalResponse(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["mcp_approval_response"] = ...,
+            type: Literal["mcp_approval_response"] = "mcp_approval_response",
             id: str,
             approval_request_id: str,
             approve: bool,
-            reason: str | None = ...,
+            reason: str | None = None,
         ) -> None:
             """The client's answer to an MCP approval request.
 

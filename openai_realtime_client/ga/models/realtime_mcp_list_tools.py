@@ -34,8 +34,8 @@ class RealtimeMCPListTools(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["mcp_list_tools"] = ...,
-            id: str | None = ...,
+            type: Literal["mcp_list_tools"] = "mcp_list_tools",
+            id: str | None = None,
             server_label: str,
             tools: list[MCPListToolsTool],
         ) -> None:

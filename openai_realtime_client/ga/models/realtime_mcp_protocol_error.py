@@ -29,7 +29,7 @@ class RealtimeMCPProtocolError(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["protocol_error"] = ...,
+            type: Literal["protocol_error"] = "protocol_error",
             code: int,
             message: str,
         ) -> None:

@@ -49,14 +49,14 @@ class RealtimeMCPToolCall(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["mcp_call"] = ...,
+            type: Literal["mcp_call"] = "mcp_call",
             id: str,
             server_label: str,
             name: str,
             arguments: str,
-            approval_request_id: str | None = ...,
-            output: str | None = ...,
-            error: RealtimeMCPToolCallError | None = ...,
+            approval_request_id: str | None = None,
+            output: str | None = None,
+            error: RealtimeMCPToolCallError | None = None,
         ) -> None:
             """A call of an MCP tool, run by the service.
 

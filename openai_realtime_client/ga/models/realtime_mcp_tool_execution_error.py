@@ -23,7 +23,7 @@ class RealtimeMCPToolExecutionError(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["tool_execution_error"] = ...,
+            type: Literal["tool_execution_error"] = "tool_execution_error",
             message: str,
         ) -> None:
             """Failure inside an MCP tool.

@@ -29,7 +29,7 @@ class RealtimeMCPHTTPError(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["http_error"] = ...,
+            type: Literal["http_error"] = "http_error",
             code: int,
             message: str,
         ) -> None:

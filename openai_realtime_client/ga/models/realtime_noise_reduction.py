@@ -30,8 +30,8 @@ class RealtimeNoiseReduction(RealtimeModel):
         def __init__(
             self,
             *,
-            type: NoiseReductionType | Literal["near_field", "far_field"] | None = ...,
-            strength: float | None = ...,
+            type: NoiseReductionType | Literal["near_field", "far_field"] | None = None,
+            strength: float | None = None,
         ) -> None:
             """Noise reduction for input audio.
 

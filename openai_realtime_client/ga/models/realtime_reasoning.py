@@ -21,6 +21,6 @@ class RealtimeReasoning(RealtimeModel):
             *,
             effort: RealtimeReasoningEffort
             | Literal["minimal", "low", "medium", "high", "xhigh"]
-            | None = ...,
+            | None = None,
         ) -> None:
             """Reasoning settings for models that reason, such as `gpt-realtime-2`."""

@@ -94,20 +94,20 @@ class RealtimeResponse(RealtimeModel):
         def __init__(
             self,
             *,
-            id: str | None = ...,
-            object: ObjectEnum | Literal["realtime.response"] | None = ...,
+            id: str | None = None,
+            object: ObjectEnum | Literal["realtime.response"] | None = None,
             status: StatusEnum
             | Literal["completed", "cancelled", "failed", "incomplete", "in_progress"]
-            | None = ...,
-            status_details: RealtimeResponseStatusDetails | None = ...,
-            output: list[RealtimeConversationItem] | None = ...,
-            metadata: dict[str, str] | None = ...,
-            audio: RealtimeResponseAudio | None = ...,
-            usage: RealtimeResponseUsage | None = ...,
-            conversation_id: str | None = ...,
+            | None = None,
+            status_details: RealtimeResponseStatusDetails | None = None,
+            output: list[RealtimeConversationItem] | None = None,
+            metadata: dict[str, str] | None = None,
+            audio: RealtimeResponseAudio | None = None,
+            usage: RealtimeResponseUsage | None = None,
+            conversation_id: str | None = None,
             output_modalities: Sequence[OutputModalitiesEnum | Literal["text", "audio"]]
-            | None = ...,
-            max_output_tokens: RealtimeMaxOutputTokens | Literal["inf"] | None = ...,
+            | None = None,
+            max_output_tokens: RealtimeMaxOutputTokens | Literal["inf"] | None = None,
         ) -> None:
             """State of one response of the model.
 

@@ -19,6 +19,6 @@ class RealtimeResponseAudio(RealtimeModel):
         def __init__(
             self,
             *,
-            output: RealtimeResponseAudioOutput | None = ...,
+            output: RealtimeResponseAudioOutput | None = None,
         ) -> None:
             """Audio settings of a response, as the server reports them."""

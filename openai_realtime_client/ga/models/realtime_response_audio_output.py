@@ -26,7 +26,7 @@ class RealtimeResponseAudioOutput(RealtimeModel):
         def __init__(
             self,
             *,
-            format: RealtimeAudioFormats | None = ...,
-            voice: VoiceIdsShared | None = ...,
+            format: RealtimeAudioFormats | None = None,
+            voice: VoiceIdsShared | None = None,
         ) -> None:
             """Settings of the speech in a response, as the server reports them."""

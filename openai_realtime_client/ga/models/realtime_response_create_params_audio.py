@@ -19,7 +19,7 @@ class RealtimeResponseCreateParamsAudio(RealtimeModel):
         def __init__(
             self,
             *,
-            output: RealtimeResponseCreateParamsAudioOutput | None = ...,
+            output: RealtimeResponseCreateParamsAudioOutput | None = None,
         ) -> None:
             """Audio settings to use for a single response."""
 

@@ -27,8 +27,8 @@ class RealtimeResponseCreateParamsAudioOutput(RealtimeModel):
         def __init__(
             self,
             *,
-            format: RealtimeAudioFormats | None = ...,
-            voice: VoiceIdsOrCustomVoice | None = ...,
+            format: RealtimeAudioFormats | None = None,
+            voice: VoiceIdsOrCustomVoice | None = None,
         ) -> None:
             """Settings of the speech to produce in a single response."""
 

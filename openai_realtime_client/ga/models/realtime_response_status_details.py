@@ -45,10 +45,12 @@ class RealtimeResponseStatusDetails(RealtimeModel):
         def __init__(
             self,
             *,
-            type: TypeEnum | Literal["completed", "cancelled", "failed", "incomplete"] | None = ...,
+            type: TypeEnum
+            | Literal["completed", "cancelled", "failed", "incomplete"]
+            | None = None,
             reason: ReasonEnum
             | Literal["turn_detected", "client_cancelled", "max_output_tokens", "content_filter"]
-            | None = ...,
-            error: RealtimeResponseStatusDetailsError | None = ...,
+            | None = None,
+            error: RealtimeResponseStatusDetailsError | None = None,
         ) -> None:
             """Why a response ended as it did."""

@@ -22,8 +22,8 @@ class RealtimeResponseStatusDetailsError(RealtimeModel):
         def __init__(
             self,
             *,
-            type: str | None = ...,
-            code: str | None = ...,
-            message: str | None = ...,
+            type: str | None = None,
+            code: str | None = None,
+            message: str | None = None,
         ) -> None:
             """The error that made a response fail."""

@@ -38,11 +38,11 @@ class RealtimeResponseUsage(RealtimeModel):
         def __init__(
             self,
             *,
-            total_tokens: int | None = ...,
-            input_tokens: int | None = ...,
-            output_tokens: int | None = ...,
-            input_token_details: RealtimeResponseUsageInputTokenDetails | None = ...,
-            output_token_details: RealtimeResponseUsageOutputTokenDetails | None = ...,
+            total_tokens: int | None = None,
+            input_tokens: int | None = None,
+            output_tokens: int | None = None,
+            input_token_details: RealtimeResponseUsageInputTokenDetails | None = None,
+            output_token_details: RealtimeResponseUsageOutputTokenDetails | None = None,
         ) -> None:
             """Tokens consumed by a response, which is what billing counts.
 

@@ -31,11 +31,11 @@ class RealtimeResponseUsageInputTokenDetails(RealtimeModel):
         def __init__(
             self,
             *,
-            cached_tokens: int | None = ...,
-            text_tokens: int | None = ...,
-            image_tokens: int | None = ...,
-            audio_tokens: int | None = ...,
+            cached_tokens: int | None = None,
+            text_tokens: int | None = None,
+            image_tokens: int | None = None,
+            audio_tokens: int | None = None,
             cached_tokens_details: RealtimeResponseUsageInputTokenDetailsCachedTokensDetails
-            | None = ...,
+            | None = None,
         ) -> None:
             """Input tokens of a response by kind."""

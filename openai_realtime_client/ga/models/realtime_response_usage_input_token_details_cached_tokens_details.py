@@ -22,8 +22,8 @@ class RealtimeResponseUsageInputTokenDetailsCachedTokensDetails(RealtimeModel):
         def __init__(
             self,
             *,
-            text_tokens: int | None = ...,
-            image_tokens: int | None = ...,
-            audio_tokens: int | None = ...,
+            text_tokens: int | None = None,
+            image_tokens: int | None = None,
+            audio_tokens: int | None = None,
         ) -> None:
             """Cached input tokens of a response by kind."""

@@ -33,7 +33,7 @@ class RealtimeServerEventConversationCreated(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["conversation.created"] = ...,
+            type: Literal["conversation.created"] = "conversation.created",
             conversation: RealtimeServerEventConversationCreatedConversation,
         ) -> None:
             """Server event for the creation of a conversation.

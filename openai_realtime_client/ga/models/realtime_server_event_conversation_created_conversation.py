@@ -22,8 +22,8 @@ class RealtimeServerEventConversationCreatedConversation(RealtimeModel):
         def __init__(
             self,
             *,
-            id: str | None = ...,
-            object: str | None = ...,
+            id: str | None = None,
+            object: str | None = None,
         ) -> None:
             """The conversation of a session.
 

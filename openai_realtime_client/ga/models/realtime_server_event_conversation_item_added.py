@@ -42,8 +42,8 @@ class RealtimeServerEventConversationItemAdded(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["conversation.item.added"] = ...,
-            previous_item_id: str | None = ...,
+            type: Literal["conversation.item.added"] = "conversation.item.added",
+            previous_item_id: str | None = None,
             item: RealtimeConversationItem,
         ) -> None:
             """Server event for an item that has joined the conversation.

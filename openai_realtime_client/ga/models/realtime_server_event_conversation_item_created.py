@@ -38,8 +38,8 @@ class RealtimeServerEventConversationItemCreated(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["conversation.item.created"] = ...,
-            previous_item_id: str | None = ...,
+            type: Literal["conversation.item.created"] = "conversation.item.created",
+            previous_item_id: str | None = None,
             item: RealtimeConversationItem,
         ) -> None:
             """Server event for a new item, as the beta protocol names it.

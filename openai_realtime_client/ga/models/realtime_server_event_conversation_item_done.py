@@ -42,8 +42,8 @@ class RealtimeServerEventConversationItemDone(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["conversation.item.done"] = ...,
-            previous_item_id: str | None = ...,
+            type: Literal["conversation.item.done"] = "conversation.item.done",
+            previous_item_id: str | None = None,
             item: RealtimeConversationItem,
         ) -> None:
             """Server event for a conversation item that is complete.

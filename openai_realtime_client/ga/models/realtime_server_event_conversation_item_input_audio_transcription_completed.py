@@ -60,12 +60,14 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionCompleted(Realti
             self,
             *,
             event_id: str,
-            type: Literal["conversation.item.input_audio_transcription.completed"] = ...,
+            type: Literal[
+                "conversation.item.input_audio_transcription.completed"
+            ] = "conversation.item.input_audio_transcription.completed",
             item_id: str,
             content_index: int,
             transcript: str,
-            languages: list[TranscriptionLanguage] | None = ...,
-            logprobs: list[LogProbProperties] | None = ...,
+            languages: list[TranscriptionLanguage] | None = None,
+            logprobs: list[LogProbProperties] | None = None,
             usage: TranscriptTextUsage,
         ) -> None:
             """Server event with the finished transcript of user audio.

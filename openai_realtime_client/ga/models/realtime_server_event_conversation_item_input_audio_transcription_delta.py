@@ -58,12 +58,14 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionDelta(RealtimeMo
             self,
             *,
             event_id: str,
-            type: Literal["conversation.item.input_audio_transcription.delta"] = ...,
+            type: Literal[
+                "conversation.item.input_audio_transcription.delta"
+            ] = "conversation.item.input_audio_transcription.delta",
             item_id: str,
-            content_index: int | None = ...,
-            delta: str | None = ...,
-            logprobs: list[LogProbProperties] | None = ...,
-            obfuscation: str | None = ...,
+            content_index: int | None = None,
+            delta: str | None = None,
+            logprobs: list[LogProbProperties] | None = None,
+            obfuscation: str | None = None,
         ) -> None:
             """Server event with the next piece of a user audio transcript.
 

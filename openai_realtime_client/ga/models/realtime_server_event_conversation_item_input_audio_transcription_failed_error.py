@@ -25,10 +25,10 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionFailedError(Real
         def __init__(
             self,
             *,
-            type: str | None = ...,
-            code: str | None = ...,
-            message: str | None = ...,
-            param: str | None = ...,
+            type: str | None = None,
+            code: str | None = None,
+            message: str | None = None,
+            param: str | None = None,
         ) -> None:
             """The error that stopped a transcription."""
 

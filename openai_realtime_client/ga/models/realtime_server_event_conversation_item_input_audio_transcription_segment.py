@@ -53,7 +53,9 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionSegment(Realtime
             self,
             *,
             event_id: str,
-            type: Literal["conversation.item.input_audio_transcription.segment"] = ...,
+            type: Literal[
+                "conversation.item.input_audio_transcription.segment"
+            ] = "conversation.item.input_audio_transcription.segment",
             item_id: str,
             content_index: int,
             text: str,

@@ -33,7 +33,7 @@ class RealtimeServerEventConversationItemRetrieved(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["conversation.item.retrieved"] = ...,
+            type: Literal["conversation.item.retrieved"] = "conversation.item.retrieved",
             item: RealtimeConversationItem,
         ) -> None:
             """Server event that answers `conversation.item.retrieve`."""

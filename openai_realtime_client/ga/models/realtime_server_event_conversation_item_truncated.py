@@ -39,7 +39,7 @@ class RealtimeServerEventConversationItemTruncated(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["conversation.item.truncated"] = ...,
+            type: Literal["conversation.item.truncated"] = "conversation.item.truncated",
             item_id: str,
             content_index: int,
             audio_end_ms: int,

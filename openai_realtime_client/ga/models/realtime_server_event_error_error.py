@@ -32,10 +32,10 @@ class RealtimeServerEventErrorError(RealtimeModel):
             self,
             *,
             type: str,
-            code: str | None = ...,
+            code: str | None = None,
             message: str,
-            param: str | None = ...,
-            event_id: str | None = ...,
+            param: str | None = None,
+            event_id: str | None = None,
         ) -> None:
             """Details of a failure."""
 

@@ -24,6 +24,6 @@ class RealtimeServerEventInputAudioBufferCleared(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["input_audio_buffer.cleared"] = ...,
+            type: Literal["input_audio_buffer.cleared"] = "input_audio_buffer.cleared",
         ) -> None:
             """Server event that confirms `input_audio_buffer.clear`. The buffer is now empty."""

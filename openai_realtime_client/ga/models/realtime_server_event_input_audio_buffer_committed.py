@@ -36,8 +36,8 @@ class RealtimeServerEventInputAudioBufferCommitted(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["input_audio_buffer.committed"] = ...,
-            previous_item_id: str | None = ...,
+            type: Literal["input_audio_buffer.committed"] = "input_audio_buffer.committed",
+            previous_item_id: str | None = None,
             item_id: str,
         ) -> None:
             """Server event for input audio that becomes a user message.

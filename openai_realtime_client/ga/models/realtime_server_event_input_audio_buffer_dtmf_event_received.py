@@ -31,7 +31,9 @@ class RealtimeServerEventInputAudioBufferDtmfEventReceived(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["input_audio_buffer.dtmf_event_received"] = ...,
+            type: Literal[
+                "input_audio_buffer.dtmf_event_received"
+            ] = "input_audio_buffer.dtmf_event_received",
             event: str,
             received_at: int,
         ) -> None:

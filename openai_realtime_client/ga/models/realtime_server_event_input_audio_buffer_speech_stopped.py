@@ -42,7 +42,9 @@ class RealtimeServerEventInputAudioBufferSpeechStopped(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["input_audio_buffer.speech_stopped"] = ...,
+            type: Literal[
+                "input_audio_buffer.speech_stopped"
+            ] = "input_audio_buffer.speech_stopped",
             audio_end_ms: int,
             item_id: str,
         ) -> None:

@@ -46,7 +46,9 @@ class RealtimeServerEventInputAudioBufferTimeoutTriggered(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["input_audio_buffer.timeout_triggered"] = ...,
+            type: Literal[
+                "input_audio_buffer.timeout_triggered"
+            ] = "input_audio_buffer.timeout_triggered",
             audio_start_ms: int,
             audio_end_ms: int,
             item_id: str,

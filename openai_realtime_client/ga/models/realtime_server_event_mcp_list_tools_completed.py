@@ -30,7 +30,7 @@ class RealtimeServerEventMCPListToolsCompleted(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["mcp_list_tools.completed"] = ...,
+            type: Literal["mcp_list_tools.completed"] = "mcp_list_tools.completed",
             item_id: str,
         ) -> None:
             """Server event for a tool list that has been fetched from an MCP server.

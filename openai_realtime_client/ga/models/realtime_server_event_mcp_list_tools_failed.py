@@ -30,7 +30,7 @@ class RealtimeServerEventMCPListToolsFailed(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["mcp_list_tools.failed"] = ...,
+            type: Literal["mcp_list_tools.failed"] = "mcp_list_tools.failed",
             item_id: str,
         ) -> None:
             """Server event for a tool list that could not be fetched from an MCP server.

@@ -31,7 +31,7 @@ class RealtimeServerEventMCPListToolsInProgress(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["mcp_list_tools.in_progress"] = ...,
+            type: Literal["mcp_list_tools.in_progress"] = "mcp_list_tools.in_progress",
             item_id: str,
         ) -> None:
             """Server event for a tool list being fetched from an MCP server.

@@ -33,7 +33,7 @@ class RealtimeServerEventOutputAudioBufferCleared(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["output_audio_buffer.cleared"] = ...,
+            type: Literal["output_audio_buffer.cleared"] = "output_audio_buffer.cleared",
             response_id: str,
         ) -> None:
             """Server event for audio playback cut short; WebRTC and SIP only.

@@ -33,7 +33,7 @@ class RealtimeServerEventOutputAudioBufferStarted(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["output_audio_buffer.started"] = ...,
+            type: Literal["output_audio_buffer.started"] = "output_audio_buffer.started",
             response_id: str,
         ) -> None:
             """Server event for the start of audio playback; WebRTC and SIP only.

@@ -33,7 +33,7 @@ class RealtimeServerEventOutputAudioBufferStopped(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["output_audio_buffer.stopped"] = ...,
+            type: Literal["output_audio_buffer.stopped"] = "output_audio_buffer.stopped",
             response_id: str,
         ) -> None:
             """Server event for the end of audio playback; WebRTC and SIP only.

@@ -30,9 +30,9 @@ class RealtimeServerEventRateLimitsUpdatedRateLimit(RealtimeModel):
         def __init__(
             self,
             *,
-            name: NameEnum | Literal["requests", "tokens"] | None = ...,
-            limit: int | None = ...,
-            remaining: int | None = ...,
-            reset_seconds: float | None = ...,
+            name: NameEnum | Literal["requests", "tokens"] | None = None,
+            limit: int | None = None,
+            remaining: int | None = None,
+            reset_seconds: float | None = None,
         ) -> None:
             """State of one rate limit."""

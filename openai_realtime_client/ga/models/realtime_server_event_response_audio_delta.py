@@ -49,7 +49,7 @@ class RealtimeServerEventResponseAudioDelta(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.output_audio.delta"] = ...,
+            type: Literal["response.output_audio.delta"] = "response.output_audio.delta",
             response_id: str,
             item_id: str,
             output_index: int,

@@ -41,7 +41,7 @@ class RealtimeServerEventResponseAudioDone(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.output_audio.done"] = ...,
+            type: Literal["response.output_audio.done"] = "response.output_audio.done",
             response_id: str,
             item_id: str,
             output_index: int,

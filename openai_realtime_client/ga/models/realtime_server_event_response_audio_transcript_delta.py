@@ -56,13 +56,15 @@ class RealtimeServerEventResponseAudioTranscriptDelta(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.output_audio_transcript.delta"] = ...,
+            type: Literal[
+                "response.output_audio_transcript.delta"
+            ] = "response.output_audio_transcript.delta",
             response_id: str,
             item_id: str,
             output_index: int,
             content_index: int,
             delta: str,
-            obfuscation: str | None = ...,
+            obfuscation: str | None = None,
         ) -> None:
             """Server event sent for each new piece of transcript of generated speech.
 

@@ -49,7 +49,9 @@ class RealtimeServerEventResponseAudioTranscriptDone(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.output_audio_transcript.done"] = ...,
+            type: Literal[
+                "response.output_audio_transcript.done"
+            ] = "response.output_audio_transcript.done",
             response_id: str,
             item_id: str,
             output_index: int,

@@ -34,10 +34,10 @@ class RealtimeServerEventResponseCancelled(RealtimeModel):
         def __init__(
             self,
             *,
-            event_id: str | None = ...,
-            type: Literal["response.cancelled"] = ...,
-            response_id: str | None = ...,
-            response: RealtimeResponse | None = ...,
+            event_id: str | None = None,
+            type: Literal["response.cancelled"] = "response.cancelled",
+            response_id: str | None = None,
+            response: RealtimeResponse | None = None,
         ) -> None:
             """Server event that confirms the end of a cancelled response.
 

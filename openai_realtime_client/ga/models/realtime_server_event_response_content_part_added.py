@@ -51,13 +51,13 @@ class RealtimeServerEventResponseContentPartAdded(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.content_part.added"] = ...,
+            type: Literal["response.content_part.added"] = "response.content_part.added",
             response_id: str,
             item_id: str,
             output_index: int,
             content_index: int,
             part: RealtimeServerEventResponseContentPartAddedPart,
-            content: RealtimeServerEventResponseContentPartAddedPart | None = ...,
+            content: RealtimeServerEventResponseContentPartAddedPart | None = None,
         ) -> None:
             """Server event sent when an assistant message gains a new content part.
 

@@ -39,10 +39,10 @@ class RealtimeServerEventResponseContentPartAddedPart(RealtimeModel):
         def __init__(
             self,
             *,
-            type: TypeEnum | Literal["audio", "text"] | None = ...,
-            text: str | None = ...,
-            audio: str | None = ...,
-            transcript: str | None = ...,
+            type: TypeEnum | Literal["audio", "text"] | None = None,
+            text: str | None = None,
+            audio: str | None = None,
+            transcript: str | None = None,
         ) -> None:
             """Content part as it looks when it is first added.
 

@@ -53,13 +53,13 @@ class RealtimeServerEventResponseContentPartDone(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.content_part.done"] = ...,
+            type: Literal["response.content_part.done"] = "response.content_part.done",
             response_id: str,
             item_id: str,
             output_index: int,
             content_index: int,
             part: RealtimeServerEventResponseContentPartDonePart,
-            content: RealtimeServerEventResponseContentPartAddedPart | None = ...,
+            content: RealtimeServerEventResponseContentPartAddedPart | None = None,
         ) -> None:
             """Server event sent when a content part of an assistant message is complete.
 

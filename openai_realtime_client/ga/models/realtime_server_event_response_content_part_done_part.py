@@ -40,10 +40,10 @@ class RealtimeServerEventResponseContentPartDonePart(RealtimeModel):
         def __init__(
             self,
             *,
-            type: TypeEnum | Literal["audio", "text"] | None = ...,
-            text: str | None = ...,
-            audio: str | None = ...,
-            transcript: str | None = ...,
+            type: TypeEnum | Literal["audio", "text"] | None = None,
+            text: str | None = None,
+            audio: str | None = None,
+            transcript: str | None = None,
         ) -> None:
             """Content part in its final state.
 

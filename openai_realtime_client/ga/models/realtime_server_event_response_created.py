@@ -36,7 +36,7 @@ class RealtimeServerEventResponseCreated(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.created"] = ...,
+            type: Literal["response.created"] = "response.created",
             response: RealtimeResponse,
         ) -> None:
             """Server event sent when the server starts to generate a response.

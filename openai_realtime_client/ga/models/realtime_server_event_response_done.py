@@ -37,7 +37,7 @@ class RealtimeServerEventResponseDone(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.done"] = ...,
+            type: Literal["response.done"] = "response.done",
             response: RealtimeResponse,
         ) -> None:
             """Server event sent when a response is over, whatever its outcome.

@@ -55,13 +55,15 @@ class RealtimeServerEventResponseFunctionCallArgumentsDelta(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.function_call_arguments.delta"] = ...,
+            type: Literal[
+                "response.function_call_arguments.delta"
+            ] = "response.function_call_arguments.delta",
             response_id: str,
             item_id: str,
             output_index: int,
             call_id: str,
             delta: str,
-            obfuscation: str | None = ...,
+            obfuscation: str | None = None,
         ) -> None:
             """Server event sent as the model writes the arguments of a function call.
 

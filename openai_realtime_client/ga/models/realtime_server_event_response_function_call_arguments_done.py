@@ -59,12 +59,14 @@ class RealtimeServerEventResponseFunctionCallArgumentsDone(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.function_call_arguments.done"] = ...,
+            type: Literal[
+                "response.function_call_arguments.done"
+            ] = "response.function_call_arguments.done",
             response_id: str,
             item_id: str,
             output_index: int,
             call_id: str,
-            name: str | None = ...,
+            name: str | None = None,
             arguments: str,
         ) -> None:
             """Server event sent when the arguments of a function call are complete.

@@ -51,12 +51,14 @@ class RealtimeServerEventResponseMCPCallArgumentsDelta(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.mcp_call_arguments.delta"] = ...,
+            type: Literal[
+                "response.mcp_call_arguments.delta"
+            ] = "response.mcp_call_arguments.delta",
             response_id: str,
             item_id: str,
             output_index: int,
             delta: str,
-            obfuscation: str | None = ...,
+            obfuscation: str | None = None,
         ) -> None:
             """Server event sent as the model writes the arguments of an MCP tool call.
 

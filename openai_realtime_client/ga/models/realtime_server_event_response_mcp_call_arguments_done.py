@@ -42,7 +42,7 @@ class RealtimeServerEventResponseMCPCallArgumentsDone(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.mcp_call_arguments.done"] = ...,
+            type: Literal["response.mcp_call_arguments.done"] = "response.mcp_call_arguments.done",
             response_id: str,
             item_id: str,
             output_index: int,

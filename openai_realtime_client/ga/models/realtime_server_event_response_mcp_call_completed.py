@@ -35,7 +35,7 @@ class RealtimeServerEventResponseMCPCallCompleted(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.mcp_call.completed"] = ...,
+            type: Literal["response.mcp_call.completed"] = "response.mcp_call.completed",
             output_index: int,
             item_id: str,
         ) -> None:

@@ -33,7 +33,7 @@ class RealtimeServerEventResponseMCPCallFailed(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.mcp_call.failed"] = ...,
+            type: Literal["response.mcp_call.failed"] = "response.mcp_call.failed",
             output_index: int,
             item_id: str,
         ) -> None:

@@ -35,7 +35,7 @@ class RealtimeServerEventResponseMCPCallInProgress(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.mcp_call.in_progress"] = ...,
+            type: Literal["response.mcp_call.in_progress"] = "response.mcp_call.in_progress",
             output_index: int,
             item_id: str,
         ) -> None:

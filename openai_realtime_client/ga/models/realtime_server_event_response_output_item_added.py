@@ -41,7 +41,7 @@ class RealtimeServerEventResponseOutputItemAdded(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.output_item.added"] = ...,
+            type: Literal["response.output_item.added"] = "response.output_item.added",
             response_id: str,
             output_index: int,
             item: RealtimeConversationItem,

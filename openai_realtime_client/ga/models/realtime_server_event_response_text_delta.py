@@ -53,13 +53,13 @@ class RealtimeServerEventResponseTextDelta(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.output_text.delta"] = ...,
+            type: Literal["response.output_text.delta"] = "response.output_text.delta",
             response_id: str,
             item_id: str,
             output_index: int,
             content_index: int,
             delta: str,
-            obfuscation: str | None = ...,
+            obfuscation: str | None = None,
         ) -> None:
             """Server event sent for each new piece of generated text.
 

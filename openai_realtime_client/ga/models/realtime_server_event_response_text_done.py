@@ -47,7 +47,7 @@ class RealtimeServerEventResponseTextDone(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.output_text.done"] = ...,
+            type: Literal["response.output_text.done"] = "response.output_text.done",
             response_id: str,
             item_id: str,
             output_index: int,

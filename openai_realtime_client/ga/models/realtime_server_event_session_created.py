@@ -37,7 +37,7 @@ class RealtimeServerEventSessionCreated(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["session.created"] = ...,
+            type: Literal["session.created"] = "session.created",
             session: RealtimeSessionConfiguration,
         ) -> None:
             """Server event sent as the first event of a new connection.

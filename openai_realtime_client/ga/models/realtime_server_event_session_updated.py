@@ -34,7 +34,7 @@ class RealtimeServerEventSessionUpdated(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["session.updated"] = ...,
+            type: Literal["session.updated"] = "session.updated",
             session: RealtimeSessionConfiguration,
         ) -> None:
             """Server event sent after the server has applied a `session.update`.

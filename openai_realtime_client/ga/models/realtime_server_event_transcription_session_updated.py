@@ -40,7 +40,7 @@ class RealtimeServerEventTranscriptionSessionUpdated(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["transcription_session.updated"] = ...,
+            type: Literal["transcription_session.updated"] = "transcription_session.updated",
             session: RealtimeTranscriptionSessionCreateResponse,
         ) -> None:
             """Server event sent after the server has applied a `transcription_session.update`.

@@ -168,31 +168,31 @@ class RealtimeSession(RealtimeModel):
         def __init__(
             self,
             *,
-            id: str | None = ...,
-            object: ObjectEnum | Literal["realtime.session"] | None = ...,
-            modalities: Sequence[ModalitiesEnum | Literal["text", "audio"]] | None = ...,
-            model: RealtimeSessionLegacyModel | None = ...,
-            instructions: str | None = ...,
-            voice: VoiceIdsShared | None = ...,
+            id: str | None = None,
+            object: ObjectEnum | Literal["realtime.session"] | None = None,
+            modalities: Sequence[ModalitiesEnum | Literal["text", "audio"]] | None = None,
+            model: RealtimeSessionLegacyModel | None = None,
+            instructions: str | None = None,
+            voice: VoiceIdsShared | None = None,
             input_audio_format: InputAudioFormatEnum
             | Literal["pcm16", "g711_ulaw", "g711_alaw"]
-            | None = ...,
+            | None = None,
             output_audio_format: OutputAudioFormatEnum
             | Literal["pcm16", "g711_ulaw", "g711_alaw"]
-            | None = ...,
-            input_audio_transcription: AudioTranscriptionResponse | None = ...,
-            turn_detection: RealtimeTurnDetection | None = ...,
-            input_audio_noise_reduction: RealtimeNoiseReduction | None = ...,
-            speed: float | None = ...,
-            tracing: RealtimeTracing | Literal["auto"] | None = ...,
-            tools: list[RealtimeFunctionTool] | None = ...,
-            tool_choice: str | None = ...,
-            temperature: float | None = ...,
-            max_response_output_tokens: RealtimeMaxOutputTokens | Literal["inf"] | None = ...,
-            expires_at: int | None = ...,
-            prompt: Prompt | None = ...,
+            | None = None,
+            input_audio_transcription: AudioTranscriptionResponse | None = None,
+            turn_detection: RealtimeTurnDetection | None = None,
+            input_audio_noise_reduction: RealtimeNoiseReduction | None = None,
+            speed: float | None = None,
+            tracing: RealtimeTracing | Literal["auto"] | None = None,
+            tools: list[RealtimeFunctionTool] | None = None,
+            tool_choice: str | None = None,
+            temperature: float | None = None,
+            max_response_output_tokens: RealtimeMaxOutputTokens | Literal["inf"] | None = None,
+            expires_at: int | None = None,
+            prompt: Prompt | None = None,
             include: Sequence[IncludeEnum | Literal["item.input_audio_transcription.logprobs"]]
-            | None = ...,
+            | None = None,
         ) -> None:
             """Realtime session in the older, flat shape.
 

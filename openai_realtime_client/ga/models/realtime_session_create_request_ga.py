@@ -136,22 +136,22 @@ class RealtimeSessionCreateRequestGA(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["realtime"] = ...,
+            type: Literal["realtime"] = "realtime",
             output_modalities: Sequence[OutputModalitiesEnum | Literal["text", "audio"]]
-            | None = ...,
-            model: RealtimeSessionModel | None = ...,
-            instructions: str | None = ...,
-            audio: RealtimeSessionCreateRequestGAAudio | None = ...,
+            | None = None,
+            model: RealtimeSessionModel | None = None,
+            instructions: str | None = None,
+            audio: RealtimeSessionCreateRequestGAAudio | None = None,
             include: Sequence[IncludeEnum | Literal["item.input_audio_transcription.logprobs"]]
-            | None = ...,
-            tracing: RealtimeTracing | Literal["auto"] | None = ...,
-            tools: list[RealtimeTool] | None = ...,
-            tool_choice: RealtimeToolChoice | Literal["none", "auto", "required"] | None = ...,
-            parallel_tool_calls: bool | None = ...,
-            reasoning: RealtimeReasoning | None = ...,
-            max_output_tokens: RealtimeMaxOutputTokens | Literal["inf"] | None = ...,
-            truncation: RealtimeTruncation | Literal["auto", "disabled"] | None = ...,
-            prompt: Prompt | None = ...,
+            | None = None,
+            tracing: RealtimeTracing | Literal["auto"] | None = None,
+            tools: list[RealtimeTool] | None = None,
+            tool_choice: RealtimeToolChoice | Literal["none", "auto", "required"] | None = None,
+            parallel_tool_calls: bool | None = None,
+            reasoning: RealtimeReasoning | None = None,
+            max_output_tokens: RealtimeMaxOutputTokens | Literal["inf"] | None = None,
+            truncation: RealtimeTruncation | Literal["auto", "disabled"] | None = None,
+            prompt: Prompt | None = None,
         ) -> None:
             """Configuration of a Realtime session in the GA protocol.
 

@@ -30,8 +30,8 @@ class RealtimeSessionCreateRequestGAAudio(RealtimeModel):
         def __init__(
             self,
             *,
-            input: RealtimeSessionCreateRequestGAAudioInput | None = ...,
-            output: RealtimeSessionCreateRequestGAAudioOutput | None = ...,
+            input: RealtimeSessionCreateRequestGAAudioInput | None = None,
+            output: RealtimeSessionCreateRequestGAAudioOutput | None = None,
         ) -> None:
             """Audio settings of a Realtime session, split by direction.
 

@@ -46,10 +46,10 @@ class RealtimeSessionCreateRequestGAAudioInput(RealtimeModel):
         def __init__(
             self,
             *,
-            format: RealtimeAudioFormats | None = ...,
-            transcription: AudioTranscription | None = ...,
-            noise_reduction: RealtimeNoiseReduction | None = ...,
-            turn_detection: RealtimeTurnDetection | None = ...,
+            format: RealtimeAudioFormats | None = None,
+            transcription: AudioTranscription | None = None,
+            noise_reduction: RealtimeNoiseReduction | None = None,
+            turn_detection: RealtimeTurnDetection | None = None,
         ) -> None:
             """Settings for the audio a client sends to a Realtime session.
 

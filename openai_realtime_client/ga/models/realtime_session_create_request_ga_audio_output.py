@@ -38,9 +38,9 @@ class RealtimeSessionCreateRequestGAAudioOutput(RealtimeModel):
         def __init__(
             self,
             *,
-            format: RealtimeAudioFormats | None = ...,
-            voice: VoiceIdsOrCustomVoice | None = ...,
-            speed: float | None = ...,
+            format: RealtimeAudioFormats | None = None,
+            voice: VoiceIdsOrCustomVoice | None = None,
+            speed: float | None = None,
         ) -> None:
             """Settings for the audio the model generates. They set its format, voice and pace."""
 

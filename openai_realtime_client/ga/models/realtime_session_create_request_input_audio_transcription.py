@@ -20,7 +20,7 @@ class RealtimeSessionCreateRequestInputAudioTranscription(RealtimeModel):
         def __init__(
             self,
             *,
-            model: str | None = ...,
+            model: str | None = None,
         ) -> None:
             """Input transcription setting of the older session request.
 

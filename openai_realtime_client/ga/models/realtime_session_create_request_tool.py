@@ -35,10 +35,10 @@ class RealtimeSessionCreateRequestTool(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["function"] = ...,
-            name: str | None = ...,
-            description: str | None = ...,
-            parameters: dict[str, Any] | None = ...,
+            type: Literal["function"] = "function",
+            name: str | None = None,
+            description: str | None = None,
+            parameters: dict[str, Any] | None = None,
         ) -> None:
             """Function the model may call, as the older session request declares it.
 

@@ -90,21 +90,21 @@ class RealtimeSessionCreateResponse(RealtimeModel):
         def __init__(
             self,
             *,
-            id: str | None = ...,
-            object: str | None = ...,
-            expires_at: int | None = ...,
+            id: str | None = None,
+            object: str | None = None,
+            expires_at: int | None = None,
             include: Sequence[IncludeEnum | Literal["item.input_audio_transcription.logprobs"]]
-            | None = ...,
-            model: str | None = ...,
+            | None = None,
+            model: str | None = None,
             output_modalities: Sequence[OutputModalitiesEnum | Literal["text", "audio"]]
-            | None = ...,
-            instructions: str | None = ...,
-            audio: RealtimeSessionCreateResponseAudio | None = ...,
-            tracing: RealtimeTracing | Literal["auto"] | None = ...,
-            turn_detection: RealtimeTurnDetectionSettings | None = ...,
-            tools: list[RealtimeFunctionTool] | None = ...,
-            tool_choice: str | None = ...,
-            max_output_tokens: RealtimeMaxOutputTokens | Literal["inf"] | None = ...,
+            | None = None,
+            instructions: str | None = None,
+            audio: RealtimeSessionCreateResponseAudio | None = None,
+            tracing: RealtimeTracing | Literal["auto"] | None = None,
+            turn_detection: RealtimeTurnDetectionSettings | None = None,
+            tools: list[RealtimeFunctionTool] | None = None,
+            tool_choice: str | None = None,
+            max_output_tokens: RealtimeMaxOutputTokens | Literal["inf"] | None = None,
         ) -> None:
             """Response of `/realtime/sessions`, the older way to create a session.
 

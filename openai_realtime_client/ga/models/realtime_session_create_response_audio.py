@@ -28,8 +28,8 @@ class RealtimeSessionCreateResponseAudio(RealtimeModel):
         def __init__(
             self,
             *,
-            input: RealtimeSessionCreateResponseAudioInput | None = ...,
-            output: RealtimeSessionCreateResponseAudioOutput | None = ...,
+            input: RealtimeSessionCreateResponseAudioInput | None = None,
+            output: RealtimeSessionCreateResponseAudioOutput | None = None,
         ) -> None:
             """Audio settings in the answer of the older session endpoint.
 

@@ -38,10 +38,10 @@ class RealtimeSessionCreateResponseAudioInput(RealtimeModel):
         def __init__(
             self,
             *,
-            format: RealtimeAudioFormats | None = ...,
-            transcription: AudioTranscriptionResponse | None = ...,
-            noise_reduction: RealtimeNoiseReduction | None = ...,
-            turn_detection: RealtimeTurnDetectionSettings | None = ...,
+            format: RealtimeAudioFormats | None = None,
+            transcription: AudioTranscriptionResponse | None = None,
+            noise_reduction: RealtimeNoiseReduction | None = None,
+            turn_detection: RealtimeTurnDetectionSettings | None = None,
         ) -> None:
             """Input audio settings in the answer of the older session endpoint.
 

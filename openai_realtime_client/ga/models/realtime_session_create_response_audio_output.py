@@ -33,9 +33,9 @@ class RealtimeSessionCreateResponseAudioOutput(RealtimeModel):
         def __init__(
             self,
             *,
-            format: RealtimeAudioFormats | None = ...,
-            voice: VoiceIdsShared | None = ...,
-            speed: float | None = ...,
+            format: RealtimeAudioFormats | None = None,
+            voice: VoiceIdsShared | None = None,
+            speed: float | None = None,
         ) -> None:
             """Output audio settings in the answer of the older session endpoint.
 

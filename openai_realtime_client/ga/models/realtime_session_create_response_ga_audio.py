@@ -28,8 +28,8 @@ class RealtimeSessionCreateResponseGAAudio(RealtimeModel):
         def __init__(
             self,
             *,
-            input: RealtimeSessionCreateResponseGAAudioInput | None = ...,
-            output: RealtimeSessionCreateResponseGAAudioOutput | None = ...,
+            input: RealtimeSessionCreateResponseGAAudioInput | None = None,
+            output: RealtimeSessionCreateResponseGAAudioOutput | None = None,
         ) -> None:
             """Audio settings of a Realtime session as the server reports them.
 

@@ -39,10 +39,10 @@ class RealtimeSessionCreateResponseGAAudioInput(RealtimeModel):
         def __init__(
             self,
             *,
-            format: RealtimeAudioFormats | None = ...,
-            transcription: AudioTranscriptionResponse | None = ...,
-            noise_reduction: RealtimeNoiseReduction | None = ...,
-            turn_detection: RealtimeTurnDetection | None = ...,
+            format: RealtimeAudioFormats | None = None,
+            transcription: AudioTranscriptionResponse | None = None,
+            noise_reduction: RealtimeNoiseReduction | None = None,
+            turn_detection: RealtimeTurnDetection | None = None,
         ) -> None:
             """Input audio settings of a Realtime session as the server reports them.
 

@@ -36,9 +36,9 @@ class RealtimeSessionCreateResponseGAAudioOutput(RealtimeModel):
         def __init__(
             self,
             *,
-            format: RealtimeAudioFormats | None = ...,
-            voice: VoiceIdsShared | None = ...,
-            speed: float | None = ...,
+            format: RealtimeAudioFormats | None = None,
+            voice: VoiceIdsShared | None = None,
+            speed: float | None = None,
         ) -> None:
             """Output audio settings of a Realtime session as the server reports them.
 

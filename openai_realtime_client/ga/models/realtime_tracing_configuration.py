@@ -25,9 +25,9 @@ class RealtimeTracingConfiguration(RealtimeModel):
         def __init__(
             self,
             *,
-            workflow_name: str | None = ...,
-            group_id: str | None = ...,
-            metadata: dict[str, Any] | None = ...,
+            workflow_name: str | None = None,
+            group_id: str | None = None,
+            metadata: dict[str, Any] | None = None,
         ) -> None:
             """Names and metadata to attach to the trace of a session.
 

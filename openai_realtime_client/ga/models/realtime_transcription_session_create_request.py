@@ -58,14 +58,14 @@ class RealtimeTranscriptionSessionCreateRequest(RealtimeModel):
         def __init__(
             self,
             *,
-            turn_detection: RealtimeTranscriptionSessionCreateRequestTurnDetection | None = ...,
-            input_audio_noise_reduction: RealtimeNoiseReduction | None = ...,
+            turn_detection: RealtimeTranscriptionSessionCreateRequestTurnDetection | None = None,
+            input_audio_noise_reduction: RealtimeNoiseReduction | None = None,
             input_audio_format: InputAudioFormatEnum
             | Literal["pcm16", "g711_ulaw", "g711_alaw"]
-            | None = ...,
-            input_audio_transcription: AudioTranscription | None = ...,
+            | None = None,
+            input_audio_transcription: AudioTranscription | None = None,
             include: Sequence[IncludeEnum | Literal["item.input_audio_transcription.logprobs"]]
-            | None = ...,
+            | None = None,
         ) -> None:
             """Transcription session configuration in the older, flat shape.
 

@@ -41,10 +41,10 @@ class RealtimeTranscriptionSessionCreateRequestGA(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["transcription"] = ...,
-            audio: RealtimeTranscriptionSessionCreateRequestGAAudio | None = ...,
+            type: Literal["transcription"] = "transcription",
+            audio: RealtimeTranscriptionSessionCreateRequestGAAudio | None = None,
             include: Sequence[IncludeEnum | Literal["item.input_audio_transcription.logprobs"]]
-            | None = ...,
+            | None = None,
         ) -> None:
             """Configuration of a transcription session in the GA protocol.
 

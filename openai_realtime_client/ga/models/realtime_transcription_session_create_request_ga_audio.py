@@ -21,6 +21,6 @@ class RealtimeTranscriptionSessionCreateRequestGAAudio(RealtimeModel):
         def __init__(
             self,
             *,
-            input: RealtimeTranscriptionSessionCreateRequestGAAudioInput | None = ...,
+            input: RealtimeTranscriptionSessionCreateRequestGAAudioInput | None = None,
         ) -> None:
             """Audio settings of a transcription session. There is only an input side."""

@@ -42,10 +42,10 @@ class RealtimeTranscriptionSessionCreateRequestTurnDetection(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["server_vad"] = ...,
-            threshold: float | None = ...,
-            prefix_padding_ms: int | None = ...,
-            silence_duration_ms: int | None = ...,
+            type: Literal["server_vad"] = "server_vad",
+            threshold: float | None = None,
+            prefix_padding_ms: int | None = None,
+            silence_duration_ms: int | None = None,
         ) -> None:
             """Turn detection setting of the older transcription session request.
 

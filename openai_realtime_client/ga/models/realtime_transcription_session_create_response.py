@@ -53,11 +53,11 @@ class RealtimeTranscriptionSessionCreateResponse(RealtimeModel):
         def __init__(
             self,
             *,
-            client_secret: RealtimeSessionClientSecret | None = ...,
-            modalities: Sequence[ModalitiesEnum | Literal["text", "audio"]] | None = ...,
-            input_audio_format: str | None = ...,
-            input_audio_transcription: AudioTranscriptionResponse | None = ...,
-            turn_detection: RealtimeTurnDetectionSettings | None = ...,
+            client_secret: RealtimeSessionClientSecret | None = None,
+            modalities: Sequence[ModalitiesEnum | Literal["text", "audio"]] | None = None,
+            input_audio_format: str | None = None,
+            input_audio_transcription: AudioTranscriptionResponse | None = None,
+            turn_detection: RealtimeTurnDetectionSettings | None = None,
         ) -> None:
             """Transcription session as the older, flat protocol reports it.
 

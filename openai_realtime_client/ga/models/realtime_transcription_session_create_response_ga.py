@@ -50,13 +50,13 @@ class RealtimeTranscriptionSessionCreateResponseGA(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["transcription"] = ...,
+            type: Literal["transcription"] = "transcription",
             id: str,
             object: str,
-            expires_at: int | None = ...,
+            expires_at: int | None = None,
             include: Sequence[IncludeEnum | Literal["item.input_audio_transcription.logprobs"]]
-            | None = ...,
-            audio: RealtimeTranscriptionSessionCreateResponseGAAudio | None = ...,
+            | None = None,
+            audio: RealtimeTranscriptionSessionCreateResponseGAAudio | None = None,
         ) -> None:
             """Transcription session as the server reports it in the GA protocol.
 

@@ -22,7 +22,7 @@ class RealtimeTranscriptionSessionCreateResponseGAAudio(RealtimeModel):
         def __init__(
             self,
             *,
-            input: RealtimeTranscriptionSessionCreateResponseGAAudioInput | None = ...,
+            input: RealtimeTranscriptionSessionCreateResponseGAAudioInput | None = None,
         ) -> None:
             """Audio settings of a transcription session as the server reports them.
 

@@ -41,10 +41,10 @@ class RealtimeTranscriptionSessionCreateResponseGAAudioInput(RealtimeModel):
         def __init__(
             self,
             *,
-            format: RealtimeAudioFormats | None = ...,
-            transcription: AudioTranscriptionResponse | None = ...,
-            noise_reduction: RealtimeNoiseReduction | None = ...,
-            turn_detection: RealtimeTurnDetectionSettings | None = ...,
+            format: RealtimeAudioFormats | None = None,
+            transcription: AudioTranscriptionResponse | None = None,
+            noise_reduction: RealtimeNoiseReduction | None = None,
+            turn_detection: RealtimeTurnDetectionSettings | None = None,
         ) -> None:
             """Input audio settings of a transcription session as the server reports them.
 

@@ -28,8 +28,8 @@ class RealtimeTranslationAudio(RealtimeModel):
         def __init__(
             self,
             *,
-            input: RealtimeTranslationAudioInput | None = ...,
-            output: RealtimeTranslationAudioOutput | None = ...,
+            input: RealtimeTranslationAudioInput | None = None,
+            output: RealtimeTranslationAudioOutput | None = None,
         ) -> None:
             """Audio settings of a translation session.
 

@@ -32,8 +32,8 @@ class RealtimeTranslationAudioInput(RealtimeModel):
         def __init__(
             self,
             *,
-            transcription: RealtimeTranslationTranscription | None = ...,
-            noise_reduction: RealtimeTranslationNoiseReduction | None = ...,
+            transcription: RealtimeTranslationTranscription | None = None,
+            noise_reduction: RealtimeTranslationNoiseReduction | None = None,
         ) -> None:
             """Settings for the source audio of a translation session.
 

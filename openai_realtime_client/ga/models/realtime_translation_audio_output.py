@@ -22,7 +22,7 @@ class RealtimeTranslationAudioOutput(RealtimeModel):
         def __init__(
             self,
             *,
-            language: str | None = ...,
+            language: str | None = None,
         ) -> None:
             """Settings for the translated output of a translation session.
 

@@ -36,8 +36,10 @@ class RealtimeTranslationClientEventInputAudioBufferAppend(RealtimeModel):
         def __init__(
             self,
             *,
-            event_id: str | None = ...,
-            type: Literal["session.input_audio_buffer.append"] = ...,
+            event_id: str | None = None,
+            type: Literal[
+                "session.input_audio_buffer.append"
+            ] = "session.input_audio_buffer.append",
             audio: str,
         ) -> None:
             """Client event that streams source audio into a translation session.

@@ -28,8 +28,8 @@ class RealtimeTranslationClientEventSessionClose(RealtimeModel):
         def __init__(
             self,
             *,
-            event_id: str | None = ...,
-            type: Literal["session.close"] = ...,
+            event_id: str | None = None,
+            type: Literal["session.close"] = "session.close",
         ) -> None:
             """Client event that ends a translation session in an orderly way.
 

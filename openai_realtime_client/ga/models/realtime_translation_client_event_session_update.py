@@ -33,8 +33,8 @@ class RealtimeTranslationClientEventSessionUpdate(RealtimeModel):
         def __init__(
             self,
             *,
-            event_id: str | None = ...,
-            type: Literal["session.update"] = ...,
+            event_id: str | None = None,
+            type: Literal["session.update"] = "session.update",
             session: RealtimeTranslationSessionUpdateRequest,
         ) -> None:
             """Client event that changes the settings of a translation session.

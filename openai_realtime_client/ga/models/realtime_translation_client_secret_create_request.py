@@ -32,7 +32,7 @@ class RealtimeTranslationClientSecretCreateRequest(RealtimeModel):
         def __init__(
             self,
             *,
-            expires_after: RealtimeClientSecretExpiresAfter | None = ...,
+            expires_after: RealtimeClientSecretExpiresAfter | None = None,
             session: RealtimeTranslationSessionCreateRequest,
         ) -> None:
             """Request for a client secret of a translation session.

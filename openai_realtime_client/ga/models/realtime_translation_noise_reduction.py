@@ -34,7 +34,7 @@ class RealtimeTranslationNoiseReduction(RealtimeModel):
             self,
             *,
             type: NoiseReductionType | Literal["near_field", "far_field"],
-            strength: float | None = ...,
+            strength: float | None = None,
         ) -> None:
             """Noise filter for the source audio of a translation session.
 

@@ -28,7 +28,7 @@ class RealtimeTranslationServerEventSessionClosed(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["session.closed"] = ...,
+            type: Literal["session.closed"] = "session.closed",
         ) -> None:
             """Server event sent when a translation session has ended.
 

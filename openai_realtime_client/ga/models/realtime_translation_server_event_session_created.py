@@ -32,7 +32,7 @@ class RealtimeTranslationServerEventSessionCreated(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["session.created"] = ...,
+            type: Literal["session.created"] = "session.created",
             session: RealtimeTranslationSession,
         ) -> None:
             """Server event sent as the first event of a translation connection.

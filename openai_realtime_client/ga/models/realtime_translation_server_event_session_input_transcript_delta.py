@@ -44,9 +44,9 @@ class RealtimeTranslationServerEventSessionInputTranscriptDelta(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["session.input_transcript.delta"] = ...,
+            type: Literal["session.input_transcript.delta"] = "session.input_transcript.delta",
             delta: str,
-            elapsed_ms: int | None = ...,
+            elapsed_ms: int | None = None,
         ) -> None:
             """Server event sent for each new piece of source transcript.
 

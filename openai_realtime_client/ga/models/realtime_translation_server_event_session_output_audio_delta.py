@@ -54,12 +54,12 @@ class RealtimeTranslationServerEventSessionOutputAudioDelta(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["session.output_audio.delta"] = ...,
+            type: Literal["session.output_audio.delta"] = "session.output_audio.delta",
             delta: str,
-            sample_rate: int | None = ...,
-            channels: int | None = ...,
-            format: FormatEnum | Literal["pcm16"] | None = ...,
-            elapsed_ms: int | None = ...,
+            sample_rate: int | None = None,
+            channels: int | None = None,
+            format: FormatEnum | Literal["pcm16"] | None = None,
+            elapsed_ms: int | None = None,
         ) -> None:
             """Server event sent for each chunk of translated speech.
 

@@ -44,9 +44,9 @@ class RealtimeTranslationServerEventSessionOutputTranscriptDelta(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["session.output_transcript.delta"] = ...,
+            type: Literal["session.output_transcript.delta"] = "session.output_transcript.delta",
             delta: str,
-            elapsed_ms: int | None = ...,
+            elapsed_ms: int | None = None,
         ) -> None:
             """Server event sent for each new piece of translated text.
 

@@ -32,7 +32,7 @@ class RealtimeTranslationServerEventSessionUpdated(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["session.updated"] = ...,
+            type: Literal["session.updated"] = "session.updated",
             session: RealtimeTranslationSession,
         ) -> None:
             """Server event sent after the server has applied a translation `session.update`.

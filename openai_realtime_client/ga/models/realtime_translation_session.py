@@ -41,7 +41,7 @@ class RealtimeTranslationSession(RealtimeModel):
             self,
             *,
             id: str,
-            type: Literal["translation"] = ...,
+            type: Literal["translation"] = "translation",
             expires_at: int,
             model: str,
             audio: RealtimeTranslationAudio,

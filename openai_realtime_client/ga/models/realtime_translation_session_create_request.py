@@ -30,7 +30,7 @@ class RealtimeTranslationSessionCreateRequest(RealtimeModel):
             self,
             *,
             model: str,
-            audio: RealtimeTranslationAudio | None = ...,
+            audio: RealtimeTranslationAudio | None = None,
         ) -> None:
             """Configuration with which to create a translation session.
 

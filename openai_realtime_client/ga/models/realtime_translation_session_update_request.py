@@ -23,7 +23,7 @@ class RealtimeTranslationSessionUpdateRequest(RealtimeModel):
         def __init__(
             self,
             *,
-            audio: RealtimeTranslationAudio | None = ...,
+            audio: RealtimeTranslationAudio | None = None,
         ) -> None:
             """Settings of a translation session that `session.update` can change.
 

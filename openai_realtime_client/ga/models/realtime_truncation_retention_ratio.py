@@ -36,9 +36,9 @@ class RealtimeTruncationRetentionRatio(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["retention_ratio"] = ...,
+            type: Literal["retention_ratio"] = "retention_ratio",
             retention_ratio: float,
-            token_limits: RealtimeTruncationRetentionRatioTokenLimits | None = ...,
+            token_limits: RealtimeTruncationRetentionRatioTokenLimits | None = None,
         ) -> None:
             """Truncation that keeps a fraction of the conversation.
 

@@ -24,7 +24,7 @@ class RealtimeTruncationRetentionRatioTokenLimits(RealtimeModel):
         def __init__(
             self,
             *,
-            post_instructions: int | None = ...,
+            post_instructions: int | None = None,
         ) -> None:
             """Custom token limits for retention-ratio truncation.
 

@@ -49,10 +49,10 @@ class RealtimeTurnDetectionSemanticVad(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["semantic_vad"] = ...,
-            eagerness: EagernessEnum | Literal["low", "medium", "high", "auto"] | None = ...,
-            create_response: bool | None = ...,
-            interrupt_response: bool | None = ...,
+            type: Literal["semantic_vad"] = "semantic_vad",
+            eagerness: EagernessEnum | Literal["low", "medium", "high", "auto"] | None = None,
+            create_response: bool | None = None,
+            interrupt_response: bool | None = None,
         ) -> None:
             """Turn detection that judges whether the user has finished a thought.
 

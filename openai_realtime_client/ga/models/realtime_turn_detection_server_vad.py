@@ -61,13 +61,13 @@ class RealtimeTurnDetectionServerVad(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["server_vad"] = ...,
-            threshold: float | None = ...,
-            prefix_padding_ms: int | None = ...,
-            silence_duration_ms: int | None = ...,
-            create_response: bool | None = ...,
-            interrupt_response: bool | None = ...,
-            idle_timeout_ms: int | None = ...,
+            type: Literal["server_vad"] = "server_vad",
+            threshold: float | None = None,
+            prefix_padding_ms: int | None = None,
+            silence_duration_ms: int | None = None,
+            create_response: bool | None = None,
+            interrupt_response: bool | None = None,
+            idle_timeout_ms: int | None = None,
         ) -> None:
             """Turn detection based on audio level.
 

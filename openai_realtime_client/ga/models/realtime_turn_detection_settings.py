@@ -35,10 +35,10 @@ class RealtimeTurnDetectionSettings(RealtimeModel):
         def __init__(
             self,
             *,
-            type: str | None = ...,
-            threshold: float | None = ...,
-            prefix_padding_ms: int | None = ...,
-            silence_duration_ms: int | None = ...,
+            type: str | None = None,
+            threshold: float | None = None,
+            prefix_padding_ms: int | None = None,
+            silence_duration_ms: int | None = None,
         ) -> None:
             """Turn detection settings in flat form.
 

@@ -26,7 +26,7 @@ class ToolChoiceFunction(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["function"] = ...,
+            type: Literal["function"] = "function",
             name: str,
         ) -> None:
             """Tool choice that makes the model call one function.

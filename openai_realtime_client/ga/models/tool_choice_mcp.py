@@ -32,9 +32,9 @@ class ToolChoiceMCP(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["mcp"] = ...,
+            type: Literal["mcp"] = "mcp",
             server_label: str,
-            name: str | None = ...,
+            name: str | None = None,
         ) -> None:
             """Tool choice that makes the model use an MCP server.
 

@@ -23,7 +23,7 @@ class TranscriptTextUsageDuration(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["duration"] = ...,
+            type: Literal["duration"] = "duration",
             seconds: float,
         ) -> None:
             """Usage of a transcription model that is billed by audio length."""

@@ -38,9 +38,9 @@ class TranscriptTextUsageTokens(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["tokens"] = ...,
+            type: Literal["tokens"] = "tokens",
             input_tokens: int,
-            input_token_details: TranscriptTextUsageTokensInputTokenDetails | None = ...,
+            input_token_details: TranscriptTextUsageTokensInputTokenDetails | None = None,
             output_tokens: int,
             total_tokens: int,
         ) -> None:

@@ -19,7 +19,7 @@ class TranscriptTextUsageTokensInputTokenDetails(RealtimeModel):
         def __init__(
             self,
             *,
-            text_tokens: int | None = ...,
-            audio_tokens: int | None = ...,
+            text_tokens: int | None = None,
+            audio_tokens: int | None = None,
         ) -> None:
             """Split of the input tokens of a transcription by kind."""

@@ -42,9 +42,9 @@ class WebhookRealtimeCallIncoming(RealtimeModel):
             self,
             *,
             id: str,
-            object: ObjectEnum | Literal["event"] | None = ...,
+            object: ObjectEnum | Literal["event"] | None = None,
             created_at: int,
-            type: Literal["realtime.call.incoming"] = ...,
+            type: Literal["realtime.call.incoming"] = "realtime.call.incoming",
             data: WebhookRealtimeCallIncomingData,
         ) -> None:
             """Webhook that announces a SIP call.

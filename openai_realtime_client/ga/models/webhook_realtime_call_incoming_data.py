@@ -39,7 +39,7 @@ class WebhookRealtimeCallIncomingData(RealtimeModel):
             *,
             call_id: str,
             sip_headers: list[WebhookRealtimeCallIncomingSipHeader],
-            sip_media_security: SipMediaSecurityEnum | Literal["rtp", "srtp"] | None = ...,
+            sip_media_security: SipMediaSecurityEnum | Literal["rtp", "srtp"] | None = None,
         ) -> None:
             """The call that a `realtime.call.incoming` webhook announces."""
 

@@ -36,8 +36,8 @@ class RealtimeClientEventInputAudioBufferAppend(RealtimeModel):
         def __init__(
             self,
             *,
-            event_id: str | None = ...,
-            type: Literal["input_audio_buffer.append"] = ...,
+            event_id: str | None = None,
+            type: Literal["input_audio_buffer.append"] = "input_audio_buffer.append",
             audio: str,
         ) -> None:
             """Client event that adds audio to the input buffer.

@@ -27,8 +27,8 @@ class RealtimeClientEventInputAudioBufferClear(RealtimeModel):
         def __init__(
             self,
             *,
-            event_id: str | None = ...,
-            type: Literal["input_audio_buffer.clear"] = ...,
+            event_id: str | None = None,
+            type: Literal["input_audio_buffer.clear"] = "input_audio_buffer.clear",
         ) -> None:
             """Client event that discards all audio in the input buffer.
 

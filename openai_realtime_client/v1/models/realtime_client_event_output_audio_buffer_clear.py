@@ -28,8 +28,8 @@ class RealtimeClientEventOutputAudioBufferClear(RealtimeModel):
         def __init__(
             self,
             *,
-            event_id: str | None = ...,
-            type: Literal["output_audio_buffer.clear"] = ...,
+            event_id: str | None = None,
+            type: Literal["output_audio_buffer.clear"] = "output_audio_buffer.clear",
         ) -> None:
             """Client event that stops the audio being played, WebRTC only.
 

@@ -38,9 +38,9 @@ class RealtimeClientEventResponseCreate(RealtimeModel):
         def __init__(
             self,
             *,
-            event_id: str | None = ...,
-            type: Literal["response.create"] = ...,
-            response: RealtimeResponseCreateParams | None = ...,
+            event_id: str | None = None,
+            type: Literal["response.create"] = "response.create",
+            response: RealtimeResponseCreateParams | None = None,
         ) -> None:
             """Client event that makes the model produce a response.
 

@@ -35,8 +35,8 @@ class RealtimeClientEventTranscriptionSessionUpdate(RealtimeModel):
         def __init__(
             self,
             *,
-            event_id: str | None = ...,
-            type: Literal["transcription_session.update"] = ...,
+            event_id: str | None = None,
+            type: Literal["transcription_session.update"] = "transcription_session.update",
             session: RealtimeTranscriptionSessionCreateRequest,
         ) -> None:
             """Client event that changes the settings of a transcription session.

@@ -99,18 +99,18 @@ class RealtimeConversationItem(RealtimeModel):
         def __init__(
             self,
             *,
-            id: str | None = ...,
+            id: str | None = None,
             type: TypeEnum
             | Literal["message", "function_call", "function_call_output"]
-            | None = ...,
-            object: ObjectEnum | Literal["realtime.item"] | None = ...,
-            status: StatusEnum | Literal["completed", "incomplete"] | None = ...,
-            role: RoleEnum | Literal["user", "assistant", "system"] | None = ...,
-            content: list[RealtimeConversationItemContent] | None = ...,
-            call_id: str | None = ...,
-            name: str | None = ...,
-            arguments: str | None = ...,
-            output: str | None = ...,
+            | None = None,
+            object: ObjectEnum | Literal["realtime.item"] | None = None,
+            status: StatusEnum | Literal["completed", "incomplete"] | None = None,
+            role: RoleEnum | Literal["user", "assistant", "system"] | None = None,
+            content: list[RealtimeConversationItemContent] | None = None,
+            call_id: str | None = None,
+            name: str | None = None,
+            arguments: str | None = None,
+            output: str | None = None,
         ) -> None:
             """One entry of a conversation: a message, a function call or its output.
 

@@ -137,25 +137,25 @@ class RealtimeResponse(RealtimeModel):
         def __init__(
             self,
             *,
-            id: str | None = ...,
-            object: ObjectEnum | Literal["realtime.response"] | None = ...,
+            id: str | None = None,
+            object: ObjectEnum | Literal["realtime.response"] | None = None,
             status: StatusEnum
             | Literal["completed", "cancelled", "failed", "incomplete"]
-            | None = ...,
-            status_details: RealtimeResponseStatusDetails | None = ...,
-            output: list[RealtimeConversationItem] | None = ...,
-            metadata: dict[str, str] | None = ...,
-            usage: RealtimeResponseUsage | None = ...,
-            conversation_id: str | None = ...,
+            | None = None,
+            status_details: RealtimeResponseStatusDetails | None = None,
+            output: list[RealtimeConversationItem] | None = None,
+            metadata: dict[str, str] | None = None,
+            usage: RealtimeResponseUsage | None = None,
+            conversation_id: str | None = None,
             voice: VoiceEnum
             | Literal["alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse"]
-            | None = ...,
-            modalities: Sequence[ModalitiesEnum | Literal["text", "audio"]] | None = ...,
+            | None = None,
+            modalities: Sequence[ModalitiesEnum | Literal["text", "audio"]] | None = None,
             output_audio_format: OutputAudioFormatEnum
             | Literal["pcm16", "g711_ulaw", "g711_alaw"]
-            | None = ...,
-            temperature: float | None = ...,
-            max_output_tokens: RealtimeResponseMaxOutputTokens | Literal["inf"] | None = ...,
+            | None = None,
+            temperature: float | None = None,
+            max_output_tokens: RealtimeResponseMaxOutputTokens | Literal["inf"] | None = None,
         ) -> None:
             """One generation by the model, with its settings and results.
 

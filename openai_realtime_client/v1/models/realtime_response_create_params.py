@@ -123,21 +123,21 @@ class RealtimeResponseCreateParams(RealtimeModel):
         def __init__(
             self,
             *,
-            modalities: Sequence[ModalitiesEnum | Literal["text", "audio"]] | None = ...,
-            instructions: str | None = ...,
-            voice: VoiceIdsShared | None = ...,
+            modalities: Sequence[ModalitiesEnum | Literal["text", "audio"]] | None = None,
+            instructions: str | None = None,
+            voice: VoiceIdsShared | None = None,
             output_audio_format: OutputAudioFormatEnum
             | Literal["pcm16", "g711_ulaw", "g711_alaw"]
-            | None = ...,
-            tools: list[RealtimeResponseCreateParamsTool] | None = ...,
-            tool_choice: str | None = ...,
-            temperature: float | None = ...,
+            | None = None,
+            tools: list[RealtimeResponseCreateParamsTool] | None = None,
+            tool_choice: str | None = None,
+            temperature: float | None = None,
             max_response_output_tokens: RealtimeResponseCreateParamsMaxResponseOutputTokens
             | Literal["inf"]
-            | None = ...,
-            conversation: RealtimeResponseCreateParamsConversation | None = ...,
-            metadata: dict[str, str] | None = ...,
-            input: list[RealtimeConversationItemWithReference] | None = ...,
+            | None = None,
+            conversation: RealtimeResponseCreateParamsConversation | None = None,
+            metadata: dict[str, str] | None = None,
+            input: list[RealtimeConversationItemWithReference] | None = None,
         ) -> None:
             """Settings for a single response, sent in `response.create`.
 

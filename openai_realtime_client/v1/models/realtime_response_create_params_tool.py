@@ -36,10 +36,10 @@ class RealtimeResponseCreateParamsTool(RealtimeModel):
         def __init__(
             self,
             *,
-            type: Literal["function"] = ...,
-            name: str | None = ...,
-            description: str | None = ...,
-            parameters: dict[str, Any] | None = ...,
+            type: Literal["function"] = "function",
+            name: str | None = None,
+            description: str | None = None,
+            parameters: dict[str, Any] | None = None,
         ) -> None:
             """A function that the model may call.
 

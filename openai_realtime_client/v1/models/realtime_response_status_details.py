@@ -49,11 +49,13 @@ class RealtimeResponseStatusDetails(RealtimeModel):
         def __init__(
             self,
             *,
-            type: TypeEnum | Literal["completed", "cancelled", "failed", "incomplete"] | None = ...,
+            type: TypeEnum
+            | Literal["completed", "cancelled", "failed", "incomplete"]
+            | None = None,
             reason: ReasonEnum
             | Literal["turn_detected", "client_cancelled", "max_output_tokens", "content_filter"]
-            | None = ...,
-            error: RealtimeResponseStatusDetailsError | None = ...,
+            | None = None,
+            error: RealtimeResponseStatusDetailsError | None = None,
         ) -> None:
             """Explanation of the final status of a response.
 

@@ -19,7 +19,7 @@ class RealtimeResponseStatusDetailsError(RealtimeModel):
         def __init__(
             self,
             *,
-            type: str | None = ...,
-            code: str | None = ...,
+            type: str | None = None,
+            code: str | None = None,
         ) -> None:
             """The error behind a failed response. Servers may add a `message`."""

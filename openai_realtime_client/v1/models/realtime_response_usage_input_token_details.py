@@ -28,9 +28,9 @@ class RealtimeResponseUsageInputTokenDetails(RealtimeModel):
         def __init__(
             self,
             *,
-            cached_tokens: int | None = ...,
-            text_tokens: int | None = ...,
-            audio_tokens: int | None = ...,
+            cached_tokens: int | None = None,
+            text_tokens: int | None = None,
+            audio_tokens: int | None = None,
         ) -> None:
             """Input tokens of a response, split by kind.
 

@@ -19,8 +19,8 @@ class RealtimeResponseUsageOutputTokenDetails(RealtimeModel):
         def __init__(
             self,
             *,
-            text_tokens: int | None = ...,
-            audio_tokens: int | None = ...,
+            text_tokens: int | None = None,
+            audio_tokens: int | None = None,
         ) -> None:
             """Output tokens of a response, split by kind.
 

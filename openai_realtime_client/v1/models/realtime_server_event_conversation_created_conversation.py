@@ -22,7 +22,7 @@ class RealtimeServerEventConversationCreatedConversation(RealtimeModel):
         def __init__(
             self,
             *,
-            id: str | None = ...,
-            object: str | None = ...,
+            id: str | None = None,
+            object: str | None = None,
         ) -> None:
             """Identity of the conversation that was created."""

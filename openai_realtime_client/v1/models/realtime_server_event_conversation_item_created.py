@@ -43,7 +43,7 @@ class RealtimeServerEventConversationItemCreated(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["conversation.item.created"] = ...,
+            type: Literal["conversation.item.created"] = "conversation.item.created",
             previous_item_id: str | None,
             item: RealtimeConversationItem,
         ) -> None:

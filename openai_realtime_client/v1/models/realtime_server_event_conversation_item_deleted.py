@@ -31,7 +31,7 @@ class RealtimeServerEventConversationItemDeleted(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["conversation.item.deleted"] = ...,
+            type: Literal["conversation.item.deleted"] = "conversation.item.deleted",
             item_id: str,
         ) -> None:
             """Server event that confirms the removal of an item.

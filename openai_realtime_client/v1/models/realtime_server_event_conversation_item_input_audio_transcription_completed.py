@@ -57,12 +57,14 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionCompleted(Realti
             self,
             *,
             event_id: str,
-            type: Literal["conversation.item.input_audio_transcription.completed"] = ...,
+            type: Literal[
+                "conversation.item.input_audio_transcription.completed"
+            ] = "conversation.item.input_audio_transcription.completed",
             item_id: str,
             content_index: int,
             transcript: str,
-            logprobs: list[LogProbProperties] | None = ...,
-            usage: dict[str, Any] | None = ...,
+            logprobs: list[LogProbProperties] | None = None,
+            usage: dict[str, Any] | None = None,
         ) -> None:
             """Server event with the final transcript of one piece of user audio.
 

@@ -49,11 +49,13 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionDelta(RealtimeMo
             self,
             *,
             event_id: str,
-            type: Literal["conversation.item.input_audio_transcription.delta"] = ...,
+            type: Literal[
+                "conversation.item.input_audio_transcription.delta"
+            ] = "conversation.item.input_audio_transcription.delta",
             item_id: str,
-            content_index: int | None = ...,
-            delta: str | None = ...,
-            logprobs: list[LogProbProperties] | None = ...,
+            content_index: int | None = None,
+            delta: str | None = None,
+            logprobs: list[LogProbProperties] | None = None,
         ) -> None:
             """Server event with a further piece of a user audio transcript.
 

@@ -44,7 +44,9 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionFailed(RealtimeM
             self,
             *,
             event_id: str,
-            type: Literal["conversation.item.input_audio_transcription.failed"] = ...,
+            type: Literal[
+                "conversation.item.input_audio_transcription.failed"
+            ] = "conversation.item.input_audio_transcription.failed",
             item_id: str,
             content_index: int,
             error: RealtimeServerEventConversationItemInputAudioTranscriptionFailedError,

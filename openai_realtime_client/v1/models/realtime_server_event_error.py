@@ -35,7 +35,7 @@ class RealtimeServerEventError(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["error"] = ...,
+            type: Literal["error"] = "error",
             error: RealtimeServerEventErrorError,
         ) -> None:
             """Server event that reports a problem.

@@ -27,7 +27,7 @@ class RealtimeServerEventInputAudioBufferCleared(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["input_audio_buffer.cleared"] = ...,
+            type: Literal["input_audio_buffer.cleared"] = "input_audio_buffer.cleared",
         ) -> None:
             """Server event that confirms that the input audio buffer is empty.
 

@@ -39,7 +39,7 @@ class RealtimeServerEventInputAudioBufferCommitted(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["input_audio_buffer.committed"] = ...,
+            type: Literal["input_audio_buffer.committed"] = "input_audio_buffer.committed",
             previous_item_id: str | None,
             item_id: str,
         ) -> None:

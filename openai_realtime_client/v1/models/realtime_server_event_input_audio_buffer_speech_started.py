@@ -46,7 +46,9 @@ class RealtimeServerEventInputAudioBufferSpeechStarted(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["input_audio_buffer.speech_started"] = ...,
+            type: Literal[
+                "input_audio_buffer.speech_started"
+            ] = "input_audio_buffer.speech_started",
             audio_start_ms: int,
             item_id: str,
         ) -> None:

@@ -32,7 +32,7 @@ class RealtimeServerEventOutputAudioBufferStarted(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["output_audio_buffer.started"] = ...,
+            type: Literal["output_audio_buffer.started"] = "output_audio_buffer.started",
             response_id: str,
         ) -> None:
             """Server event that reports that audio began to stream, WebRTC only.

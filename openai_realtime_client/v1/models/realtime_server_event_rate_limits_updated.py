@@ -34,7 +34,7 @@ class RealtimeServerEventRateLimitsUpdated(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["rate_limits.updated"] = ...,
+            type: Literal["rate_limits.updated"] = "rate_limits.updated",
             rate_limits: list[RealtimeServerEventRateLimitsUpdatedRateLimit],
         ) -> None:
             """Server event that reports the state of the rate limits.

@@ -46,7 +46,7 @@ class RealtimeServerEventResponseAudioDelta(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.audio.delta"] = ...,
+            type: Literal["response.audio.delta"] = "response.audio.delta",
             response_id: str,
             item_id: str,
             output_index: int,

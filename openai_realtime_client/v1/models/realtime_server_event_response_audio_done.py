@@ -40,7 +40,7 @@ class RealtimeServerEventResponseAudioDone(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.audio.done"] = ...,
+            type: Literal["response.audio.done"] = "response.audio.done",
             response_id: str,
             item_id: str,
             output_index: int,

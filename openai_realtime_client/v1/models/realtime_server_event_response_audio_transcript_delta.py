@@ -45,7 +45,7 @@ class RealtimeServerEventResponseAudioTranscriptDelta(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.audio_transcript.delta"] = ...,
+            type: Literal["response.audio_transcript.delta"] = "response.audio_transcript.delta",
             response_id: str,
             item_id: str,
             output_index: int,

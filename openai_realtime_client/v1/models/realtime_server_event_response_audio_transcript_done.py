@@ -44,7 +44,7 @@ class RealtimeServerEventResponseAudioTranscriptDone(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.audio_transcript.done"] = ...,
+            type: Literal["response.audio_transcript.done"] = "response.audio_transcript.done",
             response_id: str,
             item_id: str,
             output_index: int,

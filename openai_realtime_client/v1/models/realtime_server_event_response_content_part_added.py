@@ -47,7 +47,7 @@ class RealtimeServerEventResponseContentPartAdded(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.content_part.added"] = ...,
+            type: Literal["response.content_part.added"] = "response.content_part.added",
             response_id: str,
             item_id: str,
             output_index: int,

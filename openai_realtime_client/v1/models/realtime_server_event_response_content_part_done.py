@@ -45,7 +45,7 @@ class RealtimeServerEventResponseContentPartDone(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.content_part.done"] = ...,
+            type: Literal["response.content_part.done"] = "response.content_part.done",
             response_id: str,
             item_id: str,
             output_index: int,

@@ -34,7 +34,7 @@ class RealtimeServerEventResponseCreated(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.created"] = ...,
+            type: Literal["response.created"] = "response.created",
             response: RealtimeResponse,
         ) -> None:
             """Server event that reports that a response has begun.

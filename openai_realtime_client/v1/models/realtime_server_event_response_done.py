@@ -32,7 +32,7 @@ class RealtimeServerEventResponseDone(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.done"] = ...,
+            type: Literal["response.done"] = "response.done",
             response: RealtimeResponse,
         ) -> None:
             """Server event that ends a response.

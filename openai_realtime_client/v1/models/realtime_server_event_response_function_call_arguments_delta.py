@@ -44,7 +44,9 @@ class RealtimeServerEventResponseFunctionCallArgumentsDelta(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.function_call_arguments.delta"] = ...,
+            type: Literal[
+                "response.function_call_arguments.delta"
+            ] = "response.function_call_arguments.delta",
             response_id: str,
             item_id: str,
             output_index: int,

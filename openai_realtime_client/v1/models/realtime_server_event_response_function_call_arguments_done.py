@@ -49,7 +49,9 @@ class RealtimeServerEventResponseFunctionCallArgumentsDone(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.function_call_arguments.done"] = ...,
+            type: Literal[
+                "response.function_call_arguments.done"
+            ] = "response.function_call_arguments.done",
             response_id: str,
             item_id: str,
             output_index: int,

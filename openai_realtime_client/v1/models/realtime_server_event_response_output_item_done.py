@@ -37,7 +37,7 @@ class RealtimeServerEventResponseOutputItemDone(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.output_item.done"] = ...,
+            type: Literal["response.output_item.done"] = "response.output_item.done",
             response_id: str,
             output_index: int,
             item: RealtimeConversationItem,

@@ -42,7 +42,7 @@ class RealtimeServerEventResponseTextDelta(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.text.delta"] = ...,
+            type: Literal["response.text.delta"] = "response.text.delta",
             response_id: str,
             item_id: str,
             output_index: int,

@@ -42,7 +42,7 @@ class RealtimeServerEventResponseTextDone(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["response.text.done"] = ...,
+            type: Literal["response.text.done"] = "response.text.done",
             response_id: str,
             item_id: str,
             output_index: int,

@@ -31,7 +31,7 @@ class RealtimeServerEventSessionCreated(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["session.created"] = ...,
+            type: Literal["session.created"] = "session.created",
             session: RealtimeSession,
         ) -> None:
             """Server event that greets the client on a new connection.

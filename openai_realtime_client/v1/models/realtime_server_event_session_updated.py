@@ -31,7 +31,7 @@ class RealtimeServerEventSessionUpdated(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["session.updated"] = ...,
+            type: Literal["session.updated"] = "session.updated",
             session: RealtimeSession,
         ) -> None:
             """Server event that confirms a change of session settings.

@@ -39,7 +39,7 @@ class RealtimeServerEventTranscriptionSessionUpdated(RealtimeModel):
             self,
             *,
             event_id: str,
-            type: Literal["transcription_session.updated"] = ...,
+            type: Literal["transcription_session.updated"] = "transcription_session.updated",
             session: RealtimeTranscriptionSessionCreateResponse,
         ) -> None:
             """Server event that confirms a change of transcription settings.

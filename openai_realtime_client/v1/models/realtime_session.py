@@ -146,8 +146,8 @@ class RealtimeSession(RealtimeModel):
         def __init__(
             self,
             *,
-            id: str | None = ...,
-            modalities: Sequence[ModalitiesEnum | Literal["text", "audio"]] | None = ...,
+            id: str | None = None,
+            modalities: Sequence[ModalitiesEnum | Literal["text", "audio"]] | None = None,
             model: ModelEnum
             | Literal[
                 "gpt-4o-realtime-preview",
@@ -156,24 +156,24 @@ class RealtimeSession(RealtimeModel):
                 "gpt-4o-mini-realtime-preview",
                 "gpt-4o-mini-realtime-preview-2024-12-17",
             ]
-            | None = ...,
-            instructions: str | None = ...,
-            voice: VoiceIdsShared | None = ...,
+            | None = None,
+            instructions: str | None = None,
+            voice: VoiceIdsShared | None = None,
             input_audio_format: InputAudioFormatEnum
             | Literal["pcm16", "g711_ulaw", "g711_alaw"]
-            | None = ...,
+            | None = None,
             output_audio_format: OutputAudioFormatEnum
             | Literal["pcm16", "g711_ulaw", "g711_alaw"]
-            | None = ...,
-            input_audio_transcription: RealtimeSessionInputAudioTranscription | None = ...,
-            turn_detection: RealtimeSessionTurnDetection | None = ...,
-            input_audio_noise_reduction: RealtimeSessionInputAudioNoiseReduction | None = ...,
-            tools: list[RealtimeResponseCreateParamsTool] | None = ...,
-            tool_choice: str | None = ...,
-            temperature: float | None = ...,
+            | None = None,
+            input_audio_transcription: RealtimeSessionInputAudioTranscription | None = None,
+            turn_detection: RealtimeSessionTurnDetection | None = None,
+            input_audio_noise_reduction: RealtimeSessionInputAudioNoiseReduction | None = None,
+            tools: list[RealtimeResponseCreateParamsTool] | None = None,
+            tool_choice: str | None = None,
+            temperature: float | None = None,
             max_response_output_tokens: RealtimeResponseCreateParamsMaxResponseOutputTokens
             | Literal["inf"]
-            | None = ...,
+            | None = None,
         ) -> None:
             """Settings of a conversation session as the server reports them.
 

@@ -145,7 +145,7 @@ class RealtimeSessionCreateRequest(RealtimeModel):
         def __init__(
             self,
             *,
-            modalities: Sequence[ModalitiesEnum | Literal["text", "audio"]] | None = ...,
+            modalities: Sequence[ModalitiesEnum | Literal["text", "audio"]] | None = None,
             model: ModelEnum
             | Literal[
                 "gpt-4o-realtime-preview",
@@ -154,24 +154,24 @@ class RealtimeSessionCreateRequest(RealtimeModel):
                 "gpt-4o-mini-realtime-preview",
                 "gpt-4o-mini-realtime-preview-2024-12-17",
             ]
-            | None = ...,
-            instructions: str | None = ...,
-            voice: VoiceIdsShared | None = ...,
+            | None = None,
+            instructions: str | None = None,
+            voice: VoiceIdsShared | None = None,
             input_audio_format: InputAudioFormatEnum
             | Literal["pcm16", "g711_ulaw", "g711_alaw"]
-            | None = ...,
+            | None = None,
             output_audio_format: OutputAudioFormatEnum
             | Literal["pcm16", "g711_ulaw", "g711_alaw"]
-            | None = ...,
-            input_audio_transcription: RealtimeSessionInputAudioTranscription | None = ...,
-            turn_detection: RealtimeSessionTurnDetection | None = ...,
-            input_audio_noise_reduction: RealtimeSessionInputAudioNoiseReduction | None = ...,
-            tools: list[RealtimeResponseCreateParamsTool] | None = ...,
-            tool_choice: str | None = ...,
-            temperature: float | None = ...,
+            | None = None,
+            input_audio_transcription: RealtimeSessionInputAudioTranscription | None = None,
+            turn_detection: RealtimeSessionTurnDetection | None = None,
+            input_audio_noise_reduction: RealtimeSessionInputAudioNoiseReduction | None = None,
+            tools: list[RealtimeResponseCreateParamsTool] | None = None,
+            tool_choice: str | None = None,
+            temperature: float | None = None,
             max_response_output_tokens: RealtimeResponseCreateParamsMaxResponseOutputTokens
             | Literal["inf"]
-            | None = ...,
+            | None = None,
         ) -> None:
             """Settings of a conversation session as the client sends them.
 

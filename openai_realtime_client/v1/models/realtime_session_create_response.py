@@ -100,20 +100,20 @@ class RealtimeSessionCreateResponse(RealtimeModel):
             self,
             *,
             client_secret: RealtimeSessionCreateResponseClientSecret,
-            modalities: Sequence[ModalitiesEnum | Literal["text", "audio"]] | None = ...,
-            instructions: str | None = ...,
-            voice: VoiceIdsShared | None = ...,
-            input_audio_format: str | None = ...,
-            output_audio_format: str | None = ...,
+            modalities: Sequence[ModalitiesEnum | Literal["text", "audio"]] | None = None,
+            instructions: str | None = None,
+            voice: VoiceIdsShared | None = None,
+            input_audio_format: str | None = None,
+            output_audio_format: str | None = None,
             input_audio_transcription: RealtimeSessionCreateResponseInputAudioTranscription
-            | None = ...,
-            turn_detection: RealtimeSessionCreateResponseTurnDetection | None = ...,
-            tools: list[RealtimeResponseCreateParamsTool] | None = ...,
-            tool_choice: str | None = ...,
-            temperature: float | None = ...,
+            | None = None,
+            turn_detection: RealtimeSessionCreateResponseTurnDetection | None = None,
+            tools: list[RealtimeResponseCreateParamsTool] | None = None,
+            tool_choice: str | None = None,
+            temperature: float | None = None,
             max_response_output_tokens: RealtimeResponseCreateParamsMaxResponseOutputTokens
             | Literal["inf"]
-            | None = ...,
+            | None = None,
         ) -> None:
             """A session created over REST, with its ephemeral key.
 

@@ -16,6 +16,6 @@ class RealtimeSessionCreateResponseInputAudioTranscription(RealtimeModel):
         def __init__(
             self,
             *,
-            model: str | None = ...,
+            model: str | None = None,
         ) -> None:
             """Transcription settings of a newly created session."""

@@ -37,10 +37,10 @@ class RealtimeSessionCreateResponseTurnDetection(RealtimeModel):
         def __init__(
             self,
             *,
-            type: str | None = ...,
-            threshold: float | None = ...,
-            prefix_padding_ms: int | None = ...,
-            silence_duration_ms: int | None = ...,
+            type: str | None = None,
+            threshold: float | None = None,
+            prefix_padding_ms: int | None = None,
+            silence_duration_ms: int | None = None,
         ) -> None:
             """Turn detection settings of a newly created session.
 

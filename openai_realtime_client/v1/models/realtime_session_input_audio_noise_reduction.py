@@ -28,7 +28,7 @@ class RealtimeSessionInputAudioNoiseReduction(RealtimeModel):
         def __init__(
             self,
             *,
-            type: TypeEnum | Literal["near_field", "far_field"] | None = ...,
+            type: TypeEnum | Literal["near_field", "far_field"] | None = None,
         ) -> None:
             """Noise filter for incoming audio.
 

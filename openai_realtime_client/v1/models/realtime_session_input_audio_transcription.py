@@ -39,9 +39,9 @@ class RealtimeSessionInputAudioTranscription(RealtimeModel):
         def __init__(
             self,
             *,
-            model: str | None = ...,
-            language: str | None = ...,
-            prompt: str | None = ...,
+            model: str | None = None,
+            language: str | None = None,
+            prompt: str | None = None,
         ) -> None:
             """Transcription of user audio in a conversation session.
 

@@ -77,13 +77,13 @@ class RealtimeSessionTurnDetection(RealtimeModel):
         def __init__(
             self,
             *,
-            type: TypeEnum | Literal["server_vad", "semantic_vad"] | None = ...,
-            eagerness: EagernessEnum | Literal["low", "medium", "high", "auto"] | None = ...,
-            threshold: float | None = ...,
-            prefix_padding_ms: int | None = ...,
-            silence_duration_ms: int | None = ...,
-            create_response: bool | None = ...,
-            interrupt_response: bool | None = ...,
+            type: TypeEnum | Literal["server_vad", "semantic_vad"] | None = None,
+            eagerness: EagernessEnum | Literal["low", "medium", "high", "auto"] | None = None,
+            threshold: float | None = None,
+            prefix_padding_ms: int | None = None,
+            silence_duration_ms: int | None = None,
+            create_response: bool | None = None,
+            interrupt_response: bool | None = None,
         ) -> None:
             """How the server detects that a user turn begins and ends.
 

@@ -71,15 +71,15 @@ class RealtimeTranscriptionSessionCreateRequest(RealtimeModel):
         def __init__(
             self,
             *,
-            modalities: Sequence[ModalitiesEnum | Literal["text", "audio"]] | None = ...,
+            modalities: Sequence[ModalitiesEnum | Literal["text", "audio"]] | None = None,
             input_audio_format: InputAudioFormatEnum
             | Literal["pcm16", "g711_ulaw", "g711_alaw"]
-            | None = ...,
+            | None = None,
             input_audio_transcription: RealtimeTranscriptionSessionCreateRequestInputAudioTranscription
-            | None = ...,
-            turn_detection: RealtimeSessionTurnDetection | None = ...,
-            input_audio_noise_reduction: RealtimeSessionInputAudioNoiseReduction | None = ...,
-            include: list[str] | None = ...,
+            | None = None,
+            turn_detection: RealtimeSessionTurnDetection | None = None,
+            input_audio_noise_reduction: RealtimeSessionInputAudioNoiseReduction | None = None,
+            include: list[str] | None = None,
         ) -> None:
             """Settings of a transcription session as the client sends them.
 

@@ -43,9 +43,9 @@ class RealtimeTranscriptionSessionCreateRequestInputAudioTranscription(RealtimeM
             *,
             model: ModelEnum
             | Literal["gpt-4o-transcribe", "gpt-4o-mini-transcribe", "whisper-1"]
-            | None = ...,
-            language: str | None = ...,
-            prompt: str | None = ...,
+            | None = None,
+            language: str | None = None,
+            prompt: str | None = None,
         ) -> None:
             """Transcription model and hints for a transcription session.
 

@@ -58,12 +58,12 @@ class RealtimeTranscriptionSessionCreateResponse(RealtimeModel):
         def __init__(
             self,
             *,
-            client_secret: RealtimeSessionCreateResponseClientSecret | None = ...,
-            modalities: Sequence[ModalitiesEnum | Literal["text", "audio"]] | None = ...,
-            input_audio_format: str | None = ...,
+            client_secret: RealtimeSessionCreateResponseClientSecret | None = None,
+            modalities: Sequence[ModalitiesEnum | Literal["text", "audio"]] | None = None,
+            input_audio_format: str | None = None,
             input_audio_transcription: RealtimeTranscriptionSessionCreateRequestInputAudioTranscription
-            | None = ...,
-            turn_detection: RealtimeSessionCreateResponseTurnDetection | None = ...,
+            | None = None,
+            turn_detection: RealtimeSessionCreateResponseTurnDetection | None = None,
         ) -> None:
             """Settings of a transcription session as the server reports them.
 
