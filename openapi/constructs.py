@@ -15,6 +15,7 @@ import operations as plans
 import protocol_events
 import words
 from refusals import Problem, Refused, place_of, schema_problems
+from simplify import slots
 from spec import (
     REFERENCE,
     component,
@@ -29,7 +30,7 @@ Problems = Iterator[tuple[str, str]]
 
 def check(document: dict[str, Any], *, is_draft: bool = False) -> None:
     """Raise `Refused` with each thing in a prepared document that is refused."""
-    problems = list(schema_problems(document))
+    problems = [*schema_problems(document), *_schemas_of_operations(document)]
     # The other rules take it that each schema is one.
     problems = problems or [Problem(*found) for found in _check_identities(document)]
     if not problems:
@@ -38,6 +39,14 @@ def check(document: dict[str, Any], *, is_draft: bool = False) -> None:
         problems += words.problems(document)
     if problems:
         raise Refused(problems)
+
+
+def _schemas_of_operations(document: dict[str, Any]) -> Iterator[Problem]:
+    for holder, key, place in slots(document):
+        if holder is not document["components"]["schemas"]:
+            for problem in schema_problems(holder[key], "value"):
+                inner = "" if problem.place == "the document" else f".{problem.place}"
+                yield Problem(place + inner, problem.reason)
 
 
 def _placed(found: tuple[str, ...], document: dict[str, Any]) -> Problem:

@@ -104,7 +104,7 @@ def reasons(error: ValidationError) -> Iterator[str]:
     elif error.validator == "minProperties":
         yield schema.get("x-reason", "nothing in it")
     elif error.validator == "type":
-        expected = TYPE_NAMES[error.validator_value]
+        expected = TYPE_NAMES.get(str(error.validator_value), "something else")
         yield schema.get("x-reason", f"{_shown(error.instance)} where {expected} is expected")
     else:
         yield schema.get("x-reason", f"{_shown(error.instance)} is not allowed here")

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from refusals import Problem, Refused, dialect
-from spec import REFERENCE, is_value, members, operations, resolve, walk, webhooks
+from spec import NAMES, REFERENCE, is_value, members, operations, resolve, walk, webhooks
 
 Schema = dict[str, Any]
 
@@ -38,7 +38,8 @@ def simplified(document: dict[str, Any]) -> dict[str, Any]:
     for name, schema in document["components"]["schemas"].items():
         _refuse_circular_alias(name, schema, document)
     for key in document.keys() & {"paths", "webhooks", "components"}:
-        document[key] = _followed(document[key], document, key)
+        is_names = key != "components"
+        document[key] = _followed(document[key], document, key, of_names=is_names)
     document.setdefault("paths", {})
     _gather_parameters(document)
     kept = document["components"].keys() & {"schemas", "securitySchemes"}
@@ -124,7 +125,14 @@ def _refuse_circular_alias(name: str, schema: Any, document: dict[str, Any]) -> 
         schema = resolve(document, schema["$ref"])
 
 
-def _followed(node: Any, document: dict[str, Any], place: str, within: tuple[str, ...] = ()) -> Any:
+def _followed(
+    node: Any,
+    document: dict[str, Any],
+    place: str,
+    within: tuple[str, ...] = (),
+    *,
+    of_names: bool = False,
+) -> Any:
     """Put copies in place of references to anything but a component's schema."""
     if isinstance(node, list):
         return [
@@ -134,7 +142,7 @@ def _followed(node: Any, document: dict[str, Any], place: str, within: tuple[str
     if not isinstance(node, dict):
         return node
     reference = node.get("$ref")
-    if isinstance(reference, str):
+    if isinstance(reference, str) and not of_names:
         is_schema = reference.startswith(REFERENCE) and "/" not in reference[len(REFERENCE) :]
         if is_schema:
             return node
@@ -145,25 +153,29 @@ def _followed(node: Any, document: dict[str, Any], place: str, within: tuple[str
         if isinstance(found, dict):
             return _followed({**found, **beside}, document, place, (*within, reference))
         return found
-    return {
-        # The response for all other statuses is called `default`.
-        key: value
-        if is_value(key) and not place.endswith(".responses")
-        else _followed(value, document, f"{place}.{key}", within)
-        for key, value in node.items()
-    }
+    followed = {}
+    for key, value in node.items():
+        # A property may be called `default`.
+        if of_names or not is_value(key):
+            is_names = not of_names and key in NAMES
+            value = _followed(value, document, f"{place}.{key}", within, of_names=is_names)
+        followed[key] = value
+    return followed
 
 
 def _gather_parameters(document: dict[str, Any]) -> None:
     """Give each operation the parameters of its path."""
-    for item in document["paths"].values():
+    for path, item in document["paths"].items():
         shared = item.pop("parameters", [])
-        for _place, operation in operations({"paths": {"": item}}):
+        for place, operation in operations({"paths": {path: item}}):
             own = operation.get("parameters", [])
             names = [(parameter.get("in"), parameter.get("name")) for parameter in own]
             inherited = [p for p in shared if (p.get("in"), p.get("name")) not in names]
             if inherited:
                 operation["parameters"] = [*copy.deepcopy(inherited), *own]
+            for parameter in operation.get("parameters", []):
+                if not {"name", "in"} <= parameter.keys():
+                    raise Refused([Problem(place, "a reference to what is not a parameter")])
 
 
 def _add_webhook_union(document: dict[str, Any]) -> None:

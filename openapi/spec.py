@@ -347,6 +347,8 @@ def is_value(keyword: Any) -> bool:
 def schemas_in(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every schema in a document, however deep, with its place."""
     for place, node in walk(document):
+        if place.startswith("servers["):
+            continue  # A variable has an enum, too.
         kinds = (isinstance(node.get("type"), str), isinstance(node.get("enum"), list))
         if any(kinds) or "allOf" in node or members(node):
             yield place, node

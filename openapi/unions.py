@@ -213,7 +213,7 @@ def constants(name: str, field: str, schemas: dict[str, Any]) -> list[str]:
     """Return the values that a field has in a class, or in all members of a union; [] if any."""
     found: list[str] = []
     for leaf in leaves(name, schemas):
-        values = schemas[leaf]["properties"].get(field, {})
+        values = schemas[leaf]["properties"].get(field) or {}
         # A constant may be an enum of its own, which several classes share.
         values = schemas.get(component(values), values)
         if values.get("type") != "string" or "enum" not in values:

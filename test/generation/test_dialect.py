@@ -214,6 +214,11 @@ TAKEN_IN = {
         "AEnum: {type: object, properties: {x: {type: string}}}, B: {type: object, "
         "properties: {a: {@BA}}}, BA: {type: string, enum: [c, d]}",
     ),
+    "property_called_like_a_keyword": (
+        "A: {type: object, properties: {default: {$ref: '#/components/schemas/B/properties/x'}}}, "
+        "B: {type: object, properties: {x: {type: integer}}}",
+        "A: {type: object, properties: {default: {type: integer}}}",
+    ),
     # Components that are no class
     "plain_components": (
         "T: {type: string, maxLength: 3}, M: {additionalProperties: {@T}}, N: {type: "
@@ -579,6 +584,9 @@ WRONG_SHAPES = {
         "A: {type: text}",
         "A.type: there is no such type",
     ),
+    "boolean_component": ("A: true", "A: a component is a mapping"),
+    "constant_list": ("A: {properties: {x: {const: [1]}}}", "x.const: a constant is text"),
+    "values_that_are_lists": ("A: {properties: {x: {enum: [[1]]}}}", "x.enum[0]: the values of"),
     "empty_union": (
         "A: {oneOf: []}",
         "A.oneOf: a list of at least one schema is expected",
