@@ -481,7 +481,7 @@ def check(changed: Run) -> Run:
 
 
 def plant_faults(root: Path) -> None:
-    """One of each kind; the changed description is in a model, on its page and on that of all."""
+    """One of each kind; the changed description is in a model, and on its page."""
     with (root / EDITED).open("a", encoding="utf-8") as file:
         file.write("EDITED = True\n")
     (root / MISSING).unlink()
@@ -513,7 +513,7 @@ def test_check_fails_and_changes_nothing(check: Run) -> None:
         f"\nmissing: {MISSING}\n",
         f"\nnot generated: {STRAY}\n",
         '\n-    """The token as text."""\n+    """The token, as text."""\n',
-        "**token** | **str** | The token as text. |  |\n+|",
+        "-|**token** | **str** | The token as text. |  <a id=",
     ],
     ids=["edited file", "edited line", "missing", "stray", "model", "page"],
 )
