@@ -295,6 +295,9 @@ class Socket(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """See `asyncio.Protocol`."""
+        # TLS through a proxy could not be established: asyncio has made no connection.
+        if not hasattr(self, "transport"):
+            return
         if self.protocol.close_rcvd is None:
             self._note_loss("unexpected EOF, no close frame")
         self.protocol.receive_eof()
@@ -314,8 +317,7 @@ class Socket(asyncio.Protocol):
         self.over.set_result(None)
         self._wake_receiver()
         self.resume_writing()
-        # With TLS that could not be established, asyncio has made no connection.
-        with suppress(AttributeError):
+        if hasattr(self, "transport"):
             self.transport.close()  # Python 3.10 warns of a TLS transport that the server ended.
 
     def pause_writing(self) -> None:

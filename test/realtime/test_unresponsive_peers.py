@@ -175,6 +175,27 @@ async def test_close_ends_in_time(
         other.cut()
 
 
+@scenario
+async def test_a_close_that_cuts_what_was_sent_says_so(
+    kind: Kind, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = {"close_timeout": 0.1, "ping_interval": None}
+    async with peer() as other, opened(kind, other.url, options=options) as connection:
+        # More than the peer's system takes, and less than ours does.
+        for _ in range(8):
+            await within(1, do(connection.send_audio, AUDIO[:40_000]))
+        await within(0.1, do(connection.close))
+        error = await error_of(ConnectionLostError, connection.recv)
+        sent = await error_of(ConnectionLostError, connection.send, EVENT)
+        other.cut()
+    said = "the server did not answer the close frame in time; "
+    for each in (error, sent):
+        assert isinstance(each, ConnectionLostError)
+        assert each.reason.startswith(said)
+    [warning] = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert "bytes of what was sent had not been passed on" in warning.getMessage()
+
+
 @for_loops
 @scenario
 async def test_half_a_close_ends_in_time_without_pings(kind: Kind) -> None:
