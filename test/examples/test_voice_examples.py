@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from example_programs import (
+    EXAMPLES,
     TONE,
     Event,
     failed_response,
@@ -46,6 +47,17 @@ def test_push_to_talk_asks_and_is_answered(
     assert audio_input["turn_detection"] is None
     assert session.request_path == "/v1/realtime?model=gpt-realtime-2.1"
     assert session.close_code == 1000
+
+
+def test_spoken_question_that_comes_along_is_answered(server: ReplayServer, tmp_path: Path) -> None:
+    question = EXAMPLES / "question.wav"
+    assert question.stat().st_size <= 100_000
+    with wave.open(str(question), "rb") as file:
+        audio = file.readframes(file.getnframes())
+    lines = output(server, "push_to_talk.py", question, tmp_path / "answer.wav")
+    milliseconds = len(audio) // 48
+    assert lines[1] == f"assistant: You said: Audio of {milliseconds} ms."
+    assert heard(server.sessions[0]) == audio
 
 
 def test_push_to_talk_takes_long_questions(server: ReplayServer, tmp_path: Path) -> None:
