@@ -19,22 +19,22 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from openai_realtime_client import (
+from openai_realtime_client import ga
+from openai_realtime_client.cli.display import Screen, Timeline, show_error, show_event, summarize
+from openai_realtime_client.conversation.playback import Playback
+from openai_realtime_client.conversation.state import Conversation
+from openai_realtime_client.core.audio import PCM
+from openai_realtime_client.core.errors import (
     ConnectionSettingsError,
-    Conversation,
     InvalidEventError,
-    Playback,
     RealtimeConnectionError,
     RealtimeError,
-    azure,
-    ga,
 )
-from openai_realtime_client.cli.display import Screen, Timeline, show_error, show_event, summarize
-from openai_realtime_client.core.audio import PCM
 from openai_realtime_client.core.json_types import at
+from openai_realtime_client.realtime.endpoint import azure
 
 if TYPE_CHECKING:
-    from openai_realtime_client import AsyncConnection
+    from openai_realtime_client.realtime.connection import AsyncConnection
     from openai_realtime_client.testing import Answer, ReplayServer
 
 __all__ = ["run"]
