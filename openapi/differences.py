@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from spec import REFERENCE, members, operations, references, webhooks
+from spec import REFERENCE, component, members, operations, references, webhooks
 
 Schema = dict[str, Any]
 Path = tuple[str, ...]
@@ -73,8 +73,7 @@ def shown(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "nothing"
     if isinstance(value, dict):
-        name = value.get("$ref", "").removeprefix(REFERENCE)
-        return f"({name or value.get('type') or 'any'})"
+        return f"({component(value) or value.get('type') or 'any'})"
     if value is None:
         return "none"
     return str(value)
@@ -109,13 +108,10 @@ class Document:
     def target(self, schema: Schema) -> tuple[str | None, Schema]:
         """Return the schema that is referred to, with its name."""
         name = None
-        while True:
-            parts = schema.get("allOf", [])
-            link = parts[0] if len(parts) == 1 else schema
-            found = link.get("$ref", "").removeprefix(REFERENCE)
-            if found not in self.schemas:
-                return name, schema
-            name, schema = found, self.schemas[found]
+        while component(schema) in self.schemas:
+            name = component(schema)
+            schema = self.schemas[name]
+        return name, schema
 
     def shape(self, schema: Schema) -> Shape:
         """Return what a schema accepts."""
