@@ -864,6 +864,14 @@ def test_restored_items_stay_as_they_are(add: Add) -> None:
     ]
 
 
+def test_new_items_follow_those_that_were_not_restored(add: Add) -> None:
+    conversation = add(session(id="s"), added("a"), added("picture", "a"))
+    conversation.end_session()
+    restore = {"type": "conversation.item.create", "item": added("a")["item"]}
+    add(session(id="t"), restore, added("a"), added("b", "a"), conversation=conversation)
+    assert ids(conversation) == ["a", "picture", "b"]
+
+
 @pytest.mark.parametrize("copy", [copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
 def test_a_copy_goes_on_by_itself(add: Add, copy: Callable[[Any], Conversation]) -> None:
     conversation = add(session(id="s"), *spoken(960))
