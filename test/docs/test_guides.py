@@ -194,7 +194,6 @@ def test_limits_in_guides_are_those_of_the_package_and_the_fragment() -> None:
         ("connecting", f"the service's limit is {append}"),
         ("errors", f"| {append} | the audio of one"),
         ("errors", f"| {least} | the least audio of a commit |"),
-        ("conversation", f"more than {record._MOST_WAITING // 2**20} MiB wait for it"),
         ("conversation", f"wait up to {record._CLOSE_TIMEOUT:g} s for it"),
     ]
     for name in ("ping_interval", "ping_timeout", "close_timeout"):

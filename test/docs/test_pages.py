@@ -103,7 +103,9 @@ COUNTED = "events|members|models|classes|values|voices|fields|formats|guides|met
 
 def test_prose_counts_nothing_that_a_fragment_changes() -> None:
     count = re.compile(rf"\b(?:{NUMBERS}) (?:client |server )?(?:{COUNTED})\b", re.IGNORECASE)
-    assert found_in(PAGES, lambda page: count.findall(page.prose)) == {}
+    # The limits in docstrings are those of the package.
+    pages = [page for page in PAGES if page.path.parent.name != "reference"]
+    assert found_in(pages, lambda page: count.findall(page.prose)) == {}
 
 
 def test_the_spelling() -> None:
