@@ -99,7 +99,7 @@ build: $(INSTALLED) ## build the sdist and the wheel into dist/
 
 pins: $(INSTALLED) ## resolve all pins anew, after a change of setup.py or of a file .in
 	@$(PINS) 3.10 setup.py --extra websocket --extra audio requirements-dev.in -o requirements-dev.txt
-	@$(PINS) 3.10 setup.py --extra websocket --resolution lowest-direct -o requirements-lowest.txt
+	@$(PINS) 3.10 setup.py --extra websocket --extra audio --resolution lowest-direct -o requirements-lowest.txt
 	@$(PINS) 3.10 requirements-fuzz.in -o requirements-fuzz.txt
 	@$(PINS) 3.10 requirements-browser.in -o requirements-browser.txt
 	@$(PINS) 3.11 setup.py --extra websocket test/clients/requirements.in -o test/clients/requirements.txt

@@ -1,6 +1,6 @@
 """A voice assistant: microphone and loudspeaker, interruptions, and functions that it calls.
 
-    pip install "openai-realtime-openapi[audio]"
+    pip install "websockets>=15" miniaudio
     python examples/assistant.py
 
 Speak, and end with Ctrl-C. Use headphones: the microphone must not hear the loudspeaker. The key is

@@ -1,6 +1,6 @@
 """A voice assistant with threads: microphone and loudspeaker, interruptions, and functions.
 
-    pip install "openai-realtime-openapi[audio]"
+    pip install "websockets>=15" miniaudio
     python examples/assistant_threads.py
 
 Speak, and end with Ctrl-C. Use headphones: the microphone must not hear the loudspeaker. The key is
