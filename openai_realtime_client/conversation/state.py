@@ -215,13 +215,18 @@ class Conversation(SessionState):
             with self._lock:
                 handler(fields)
 
-    def end_session(self) -> None:
-        """End what the session left open, once it is closed or lost; `connect` calls it.
+    def end_session(self, session_id: str | None = None) -> None:
+        """End what a session left open, once it is closed or lost; `connect` calls it.
 
         Responses in progress become `incomplete`, with the reason `session_ended`.
+
+        Args:
+            session_id: The session that ended. Nothing changes if another one has begun since. By
+                default the latest.
         """
         with self._lock:
-            self._end_session()
+            if session_id is None or session_id == self._session_id or not self._is_begun:
+                self._end_session()
 
     def heard(self, item_id: str | None, milliseconds: float) -> TruncateEvent | None:
         """Make the event that tells the model how much of an item was heard.
@@ -547,7 +552,7 @@ class Conversation(SessionState):
                 part.update(wire, is_final=event["type"].endswith("done"))
 
     def _audio_added(self, event: Fields) -> None:
-        # Called most often, at 1.5 µs: nothing is decoded unless it is kept.
+        # Called most often: nothing is decoded unless it is kept.
         part = self._part_of(event)
         if part and not part.is_audio_done:
             self._add_audio(part, event.get("delta"))

@@ -54,6 +54,7 @@ class _Session(SessionState, Generic[ServerEvent]):
 
     _runner: ToolRunner | None = None
     _closing: asyncio.Future[None] | None = None
+    _has_ended_conversation = False
 
     def __init__(
         self,
@@ -136,8 +137,11 @@ class _Session(SessionState, Generic[ServerEvent]):
             yield start, data, event
 
     def _end_conversation(self) -> None:
-        if self._conversation is not None:
-            self._conversation.end_session()
+        # A lost connection may be closed when the next session uses the conversation already.
+        if self._conversation is not None and not self._has_ended_conversation:
+            self._has_ended_conversation = True
+            # An empty id is for a session that never began: it must not end one that has.
+            self._conversation.end_session(self._session_id or "")
 
     async def _send_event(self, event: Any) -> None:
         event_type, data = _encoded(event)

@@ -850,6 +850,22 @@ def test_a_session_that_nobody_ended_is_ended_by_the_next(add: Add) -> None:
     assert conversation.items[-1].audio_bytes == 48
 
 
+def test_end_of_earlier_session_keeps_current_one(add: Add) -> None:
+    conversation = add(session(id="s"), added("a"), session(id="t"), *spoken(960))
+    conversation.end_session("s")
+    assert names(conversation.active) == ["r"]
+    conversation.end_session("t")
+    assert conversation.active == []
+
+
+def test_end_of_session_that_never_began_drops_sent_update(add: Add) -> None:
+    conversation = add(session(id="s"))
+    conversation.end_session("s")
+    add(update("g711_ulaw"), conversation=conversation)
+    conversation.end_session("")
+    assert conversation.output_format.type == "audio/pcm"
+
+
 def test_restored_items_stay_as_they_are(add: Add) -> None:
     conversation = add(session(id="s"), *spoken(48_000, truncated(250)), done())
     conversation.end_session()

@@ -65,6 +65,23 @@ async def test_what_is_no_event_is_not_added(kind: Kind) -> None:
         assert conversation.session_id == connection.session_id is not None
 
 
+@for_programs
+@scenario
+async def test_close_after_next_session_began_keeps_its_state(kind: Kind) -> None:
+    conversation = Conversation()
+    async with (
+        ReplayServer() as server,
+        opened(kind, server.url, conversation=conversation) as earlier,
+        opened(kind, server.url, conversation=conversation) as later,
+    ):
+        await until(earlier, "session.created")
+        await until(later, "session.created")
+        await do(later.send, {"type": "response.create"})
+        await until(later, "response.created")
+        await do(earlier.close)
+        assert len(conversation.active) == 1
+
+
 @pytest.fixture
 def _threads_take_turns_often() -> Iterator[None]:
     interval = sys.getswitchinterval()
