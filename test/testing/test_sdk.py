@@ -1,7 +1,7 @@
 """The official SDK, a client that no one here wrote, holds sessions with the embedded server.
 
-What it received is compared with what the server sent, and the reverse, event by event. Then our
-own clients hold the same sessions, and receive the same.
+What it received is compared with what the server sent, and the reverse, event by event; our own
+clients hold the same sessions.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from pydantic import TypeAdapter
 from websockets.exceptions import ConnectionClosed
 
 from openai_realtime_client import deviations, ga, v1
-from openai_realtime_client.realtime.connector import AsyncConnector, Connector
-from openai_realtime_client.testing import Answer, ReplayServer, ReplaySession
+from openai_realtime_client.testing import Answer, ReplayServer
 from plain_client import (
     CANCEL,
     COMMIT,
@@ -43,8 +42,7 @@ from plain_client import (
 pytestmark = pytest.mark.filterwarnings("ignore:connect.. must be used:DeprecationWarning")
 
 KEY = "sk-test-of-the-official-sdk"
-MODEL = "gpt-realtime-2.1"
-V1_MODEL = "gpt-4o-realtime-preview"
+MODELS = {"ga": "gpt-realtime-2.1", "v1": "gpt-4o-realtime-preview"}
 
 # An event to send, or what makes one of what was received; and the type of event to wait for then.
 Step = Event | Callable[[list[Event]], Event] | str
@@ -69,15 +67,20 @@ def truncate(received: list[Event]) -> Event:
 DONE = "rate_limits.updated"
 TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
 TRANSCRIPTION = {"model": "whisper-1"}
+CLEAR = {"type": "input_audio_buffer.clear"}
+ANSWER: list[Step] = [RESPOND, DONE]
+
+
+def about_item(action: str, item_id: str, **more: Any) -> Event:
+    return {"type": f"conversation.item.{action}", "item_id": item_id, **more}
 
 
 def scenes(protocol: str) -> dict[str, list[Step]]:
-    """Sessions by what they are about; those of `v1` have its names for settings and events."""
+    """Return sessions by what they are about, with a protocol's names for settings and events."""
     if protocol == "ga":
         in_text: Event = {"output_modalities": ["text"]}
-        no_turns: Event = {
-            "audio": {"input": {"turn_detection": None, "transcription": TRANSCRIPTION}}
-        }
+        listening = {"turn_detection": None, "transcription": TRANSCRIPTION}
+        no_turns: Event = {"audio": {"input": listening}}
         settings, added = {"type": "realtime"}, "conversation.item.done"
         remembered: Event = {"type": "item_reference", "id": "remembered"}
     else:
@@ -90,71 +93,31 @@ def scenes(protocol: str) -> dict[str, list[Step]]:
     def configure(**more: Any) -> list[Step]:
         return [{"type": "session.update", "session": settings | more}, "session.updated"]
 
+    question = text("What is the weather in London?")
+    errors: list[Step] = [about_item("delete", "nobody", event_id="mine"), "error"]
+    errors += [{**CANCEL, "event_id": "mine_too"}, "error"]
+    errors += [{**COMMIT, "event_id": "empty"}, "error"]
+    items: list[Step] = [named("one", "One."), added]
+    items += [{**named("zero", "Zero."), "previous_item_id": "root"}, added]
+    items += [about_item("retrieve", "one"), "conversation.item.retrieved"]
+    items += [about_item("delete", "zero"), "conversation.item.deleted"]
+    items += [*ANSWER, truncate, "conversation.item.truncated"]
+    items += [append(LOUD), CLEAR, "input_audio_buffer.cleared"]
+    out_of_band: list[Step] = [named("remembered", "Remember this."), added]
+    out_of_band += [{"type": "response.create", "response": {**in_text, **aside}}, DONE, *ANSWER]
+    hello, again = text("Hello there."), named("mine", "And again.")
+    spoken = [append(LOUD), append(LOUD), COMMIT, TRANSCRIBED]
     return {
-        "text": [
-            *configure(**in_text),
-            text("Hello there."),
-            RESPOND,
-            DONE,
-            named("mine", "And again."),
-            RESPOND,
-            DONE,
-        ],
-        "audio": [
-            *configure(**no_turns),
-            append(LOUD),
-            append(LOUD),
-            COMMIT,
-            TRANSCRIBED,
-            RESPOND,
-            DONE,
-        ],
-        "turn detection": [append(LOUD + QUIET * 2), DONE],
-        "tool call": [
+        "text": [*configure(**in_text), hello, *ANSWER, again, *ANSWER],
+        "audio": [*configure(**no_turns), *spoken, *ANSWER],
+        "turn_detection": [append(LOUD + QUIET * 2), DONE],
+        "tool_call": [
             *configure(**in_text, tools=[WEATHER]),
-            text("What is the weather in London?"),
-            RESPOND,
-            DONE,
-            function_output,
-            RESPOND,
-            DONE,
+            *(question, *ANSWER, function_output, *ANSWER),
         ],
-        "error": [
-            {"type": "conversation.item.delete", "item_id": "nobody", "event_id": "mine"},
-            "error",
-            {**CANCEL, "event_id": "mine_too"},
-            "error",
-            {**COMMIT, "event_id": "empty"},
-            "error",
-            text("Hello."),
-            RESPOND,
-            DONE,
-        ],
-        "out of band": [
-            named("remembered", "Remember this."),
-            added,
-            {"type": "response.create", "response": {**in_text, **aside}},
-            DONE,
-            RESPOND,
-            DONE,
-        ],
-        "items": [
-            named("one", "One."),
-            added,
-            {**named("zero", "Zero."), "previous_item_id": "root"},
-            added,
-            {"type": "conversation.item.retrieve", "item_id": "one"},
-            "conversation.item.retrieved",
-            {"type": "conversation.item.delete", "item_id": "zero"},
-            "conversation.item.deleted",
-            RESPOND,
-            DONE,
-            truncate,
-            "conversation.item.truncated",
-            append(LOUD),
-            {"type": "input_audio_buffer.clear"},
-            "input_audio_buffer.cleared",
-        ],
+        "error": [*errors, text("Hello."), *ANSWER],
+        "out_of_band": out_of_band,
+        "items": items,
     }
 
 
@@ -162,12 +125,12 @@ def scenes(protocol: str) -> dict[str, list[Step]]:
 SAID = {
     "text": ["You said: Hello there.", "You said: And again."],
     "audio": ["You said: Audio of 200 ms."],
-    "turn detection": ["You said: Audio of 300 ms."],
-    "tool call": ["The function said: Foggy."],
+    "turn_detection": ["You said: Audio of 300 ms."],
+    "tool_call": ["The function said: Foggy."],
     "error": ["You said: Hello."],
-    "out of band": ["You said: Remember this."] * 2,
+    "out_of_band": ["You said: Remember this."] * 2,
     "items": ["You said: One."],
-    "session update": [],
+    "session_update": [],
 }
 UPDATE = update(
     instructions="Be brief.",
@@ -183,8 +146,8 @@ UPDATE = update(
         "output": {"voice": "marin", "speed": 1.5},
     },
 )
-SCENES = {**scenes("ga"), "session update": [UPDATE, "session.updated"]}
-V1_SCENES = scenes("v1")
+SCENES = {protocol: scenes(protocol) for protocol in ("ga", "v1")}
+SCENES["ga"]["session_update"] = [UPDATE, "session.updated"]
 
 
 class Client:
@@ -228,74 +191,62 @@ def plain(event: Any, adapter: TypeAdapter[Any]) -> Event:
     return wire
 
 
-def sdk(connection: Any, adapter: TypeAdapter[Any]) -> Client:
-    async def recv() -> Event:
-        return plain(await asyncio.wait_for(connection.recv(), 30), adapter)
-
-    return Client(lambda event: call(connection, event), recv)
-
-
-def sdk_sync(connection: Any, adapter: TypeAdapter[Any]) -> Client:
-    async def recv() -> Event:
-        return plain(await asyncio.to_thread(connection.recv), adapter)
-
-    return Client(lambda event: asyncio.to_thread(call, connection, event), recv)
+TYPES: dict[str, TypeAdapter[Any]] = {
+    "ga": TypeAdapter(RealtimeServerEvent),
+    "v1": TypeAdapter(V1ServerEvent),
+}
 
 
-GA_EVENTS: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
-V1_EVENTS: TypeAdapter[Any] = TypeAdapter(V1ServerEvent)
+def options(server: ReplayServer) -> Any:
+    # The beta knows only `wss` where it makes the URL from that of HTTP.
+    websocket = server.url.replace("http", "ws", 1)
+    return {"api_key": KEY, "base_url": server.url, "websocket_base_url": websocket}
 
 
-def websocket_url(server: ReplayServer) -> str:
-    return server.url.replace("http", "ws", 1)
+def sdk_connection(client: Any, protocol: str) -> Any:
+    realtime = client.realtime if protocol == "ga" else client.beta.realtime
+    return realtime.connect(model=MODELS[protocol])
 
 
 @asynccontextmanager
-async def sdk_ga(server: ReplayServer) -> AsyncIterator[Client]:
-    client = AsyncOpenAI(api_key=KEY, base_url=server.url)
-    async with client, client.realtime.connect(model=MODEL) as connection:
-        yield sdk(connection, GA_EVENTS)
+async def sdk(server: ReplayServer, protocol: str) -> AsyncIterator[Client]:
+    client = AsyncOpenAI(**options(server))
+    async with client, sdk_connection(client, protocol) as connection:
+
+        async def recv() -> Event:
+            return plain(await asyncio.wait_for(connection.recv(), 30), TYPES[protocol])
+
+        yield Client(lambda event: call(connection, event), recv)
 
 
 @asynccontextmanager
-async def sdk_ga_sync(server: ReplayServer) -> AsyncIterator[Client]:
-    client = OpenAI(api_key=KEY, base_url=server.url)
-    with client, client.realtime.connect(model=MODEL) as connection:
-        yield sdk_sync(connection, GA_EVENTS)
+async def sdk_sync(server: ReplayServer, protocol: str) -> AsyncIterator[Client]:
+    client = OpenAI(**options(server))
+    with client, sdk_connection(client, protocol) as connection:
 
+        async def recv() -> Event:
+            return plain(await asyncio.to_thread(connection.recv), TYPES[protocol])
 
-# The beta knows only `wss` where it makes the URL from that of HTTP.
-@asynccontextmanager
-async def sdk_v1(server: ReplayServer) -> AsyncIterator[Client]:
-    client = AsyncOpenAI(api_key=KEY, websocket_base_url=websocket_url(server))
-    async with client, client.beta.realtime.connect(model=V1_MODEL) as connection:
-        yield sdk(connection, V1_EVENTS)
+        yield Client(lambda event: asyncio.to_thread(call, connection, event), recv)
 
 
 @asynccontextmanager
-async def sdk_v1_sync(server: ReplayServer) -> AsyncIterator[Client]:
-    client = OpenAI(api_key=KEY, websocket_base_url=websocket_url(server))
-    with client, client.beta.realtime.connect(model=V1_MODEL) as connection:
-        yield sdk_sync(connection, V1_EVENTS)
-
-
-@asynccontextmanager
-async def ours(
-    connector: AsyncConnector[Any, Any], parse: Callable[[str], Any]
-) -> AsyncIterator[Client]:
+async def ours(server: ReplayServer, protocol: str) -> AsyncIterator[Client]:
+    module: Any = PACKAGES[protocol]
+    connector = module.connect(MODELS[protocol], api_key=KEY, base_url=server.url)
     async with connector as connection:
 
         async def recv() -> Event:
             event: Event = (await asyncio.wait_for(connection.recv(), 30)).to_dict()
             return event
 
-        yield Client(lambda event: connection.send(parse(json.dumps(event))), recv)
+        yield Client(lambda e: connection.send(module.parse_client_event(json.dumps(e))), recv)
 
 
 @asynccontextmanager
-async def ours_sync(
-    connector: Connector[Any, Any], parse: Callable[[str], Any]
-) -> AsyncIterator[Client]:
+async def ours_sync(server: ReplayServer, protocol: str) -> AsyncIterator[Client]:
+    module: Any = PACKAGES[protocol]
+    connector = module.connect_sync(MODELS[protocol], api_key=KEY, base_url=server.url)
     with connector as connection:
 
         async def recv() -> Event:
@@ -303,30 +254,14 @@ async def ours_sync(
             return event
 
         def send(event: Event) -> Awaitable[None]:
-            return asyncio.to_thread(connection.send, parse(json.dumps(event)))
+            parsed = module.parse_client_event(json.dumps(event))
+            return asyncio.to_thread(connection.send, parsed)
 
         yield Client(send, recv)
 
 
-def ours_ga(server: ReplayServer) -> AbstractAsyncContextManager[Client]:
-    return ours(ga.connect(MODEL, api_key=KEY, base_url=server.url), ga.parse_client_event)
-
-
-def ours_ga_sync(server: ReplayServer) -> AbstractAsyncContextManager[Client]:
-    connector = ga.connect_sync(MODEL, api_key=KEY, base_url=server.url)
-    return ours_sync(connector, ga.parse_client_event)
-
-
-def ours_v1(server: ReplayServer) -> AbstractAsyncContextManager[Client]:
-    return ours(v1.connect(V1_MODEL, api_key=KEY, base_url=server.url), v1.parse_client_event)
-
-
-def ours_v1_sync(server: ReplayServer) -> AbstractAsyncContextManager[Client]:
-    connector = v1.connect_sync(V1_MODEL, api_key=KEY, base_url=server.url)
-    return ours_sync(connector, v1.parse_client_event)
-
-
-Opened = Callable[[ReplayServer], AbstractAsyncContextManager[Client]]
+Opened = Callable[[ReplayServer, str], AbstractAsyncContextManager[Client]]
+PACKAGES = {"ga": ga, "v1": v1}
 
 
 @pytest.fixture(autouse=True)
@@ -342,13 +277,13 @@ def server() -> Iterator[ReplayServer]:
         yield server
 
 
-def hold(server: ReplayServer, opened: Opened, scene: list[Step]) -> Client:
+def hold(server: ReplayServer, opened: Opened, protocol: str, scene: list[Step]) -> Client:
     """Hold a session, and compare what both sides have sent with what both have received."""
 
     async def play() -> Client:
-        async with opened(server) as client:
+        async with opened(server, protocol) as client:
             await client.until("session.created")
-            if server.sessions[-1].protocol == "v1":
+            if protocol == "v1":
                 await client.until("conversation.created")
             await client.play(scene)
             return client
@@ -357,18 +292,14 @@ def hold(server: ReplayServer, opened: Opened, scene: list[Step]) -> Client:
     session = server.sessions[-1]
     assert [event.to_dict() for event in session.sent] == client.received
     assert [event.to_dict() for event in session.received] == client.sent
-    check_deviations(session)
-    return client
-
-
-def check_deviations(session: ReplaySession) -> None:
     for event in session.received:
         assert deviations(event) == []
     for event in session.sent:
         found = deviations(event)
-        if session.protocol == "v1":
+        if protocol == "v1":
             found = [each for each in found if each.value not in WIRE_ONLY.values()]
         assert found == []
+    return client
 
 
 def said(client: Client) -> list[str]:
@@ -376,103 +307,52 @@ def said(client: Client) -> list[str]:
     return [part.get("text") or part["transcript"] for part in parts]
 
 
-SDK_GA = [sdk_ga, sdk_ga_sync]
-SDK_V1 = [sdk_v1, sdk_v1_sync]
+for_sdk = pytest.mark.parametrize("opened", [sdk, sdk_sync])
+for_protocols = pytest.mark.parametrize("protocol", ["ga", "v1"])
 
 
-@pytest.mark.parametrize("opened", [*SDK_GA, ours_ga, ours_ga_sync])
-@pytest.mark.parametrize("name", SCENES)
-def test_a_session_in_ga(server: ReplayServer, opened: Opened, name: str) -> None:
-    assert said(hold(server, opened, SCENES[name])) == SAID[name]
+@pytest.mark.parametrize("opened", [sdk, sdk_sync, ours, ours_sync])
+@pytest.mark.parametrize(
+    ("protocol", "name"), [(protocol, name) for protocol in SCENES for name in SCENES[protocol]]
+)
+def test_both_sides_receive_all_that_the_other_sends(
+    server: ReplayServer, opened: Opened, protocol: str, name: str
+) -> None:
+    assert said(hold(server, opened, protocol, SCENES[protocol][name])) == SAID[name]
     [session] = server.sessions
-    assert session.protocol == "ga"
-    assert session.request_path == f"/v1/realtime?model={MODEL}"
+    assert session.protocol == protocol
+    assert session.request_path == f"/v1/realtime?model={MODELS[protocol]}"
     assert session.headers["authorization"] == f"Bearer {KEY}"
+    assert ("openai-beta" in session.headers) is (protocol == "v1")
     assert session.close_code == 1000
 
 
-@pytest.mark.parametrize("opened", [*SDK_V1, ours_v1, ours_v1_sync])
-@pytest.mark.parametrize("name", V1_SCENES)
-def test_a_session_in_v1(server: ReplayServer, opened: Opened, name: str) -> None:
-    assert said(hold(server, opened, V1_SCENES[name])) == SAID[name]
-    [session] = server.sessions
-    assert session.protocol == "v1"
-    assert session.request_path == f"/v1/realtime?model={V1_MODEL}"
-    assert session.headers["openai-beta"] == "realtime=v1"
-
-
-@pytest.mark.parametrize("opened", [*SDK_GA, *SDK_V1])
-def test_the_user_of_the_sdk_interrupts(opened: Opened) -> None:
-    delta = "response.audio.delta" if opened in SDK_V1 else "response.output_audio.delta"
+@for_sdk
+@for_protocols
+def test_speech_interrupts_the_answer_to_the_sdk(opened: Opened, protocol: str) -> None:
+    delta = {"ga": "response.output_audio.delta", "v1": "response.audio.delta"}[protocol]
     story = Answer("word " * 1000, audio=60.0, real_time=True)
     with ReplayServer(api_key=KEY, answers=[story]) as server:
-        client = hold(server, opened, [RESPOND, delta, append(LOUD), DONE])
+        client = hold(server, opened, protocol, [RESPOND, delta, append(LOUD), DONE])
     ended = only(client.received, "response.done")["response"]
     assert ended["status_details"] == {"type": "cancelled", "reason": "turn_detected"}
 
 
-# Our clients in its place
-
-
-IDS = ("sess_", "conv_", "event_", "item_", "resp_", "call_")
-
-
-def without_ids(value: Any, known: dict[str, str]) -> Any:
-    """The same with ids numbered as they appear, and without times."""
-    if isinstance(value, dict):
-        # Clients need not keep the order of fields.
-        names = sorted(name for name in value if name != "expires_at")
-        return {name: without_ids(value[name], known) for name in names}
-    if isinstance(value, list):
-        return [without_ids(each, known) for each in value]
-    if isinstance(value, str) and value.startswith(IDS):
-        return known.setdefault(value, f"id {len(known)}")
-    return value
-
-
+@for_sdk
 @pytest.mark.parametrize(
-    ("theirs", "own"), [(sdk_ga, ours_ga), (sdk_ga_sync, ours_ga_sync), (sdk_ga, sdk_ga_sync)]
+    ("protocol", "option", "code"),
+    [
+        pytest.param("ga", {"api_key": "another"}, 3000, id="wrong_key"),
+        pytest.param("v1", {"protocol": "ga"}, 4000, id="v1_is_gone"),
+    ],
 )
-@pytest.mark.parametrize("name", SCENES)
-def test_our_clients_get_what_the_sdk_gets(theirs: Opened, own: Opened, name: str) -> None:
-    mirrored(theirs, own, SCENES[name])
-
-
-@pytest.mark.parametrize(("theirs", "own"), [(sdk_v1, ours_v1), (sdk_v1_sync, ours_v1_sync)])
-@pytest.mark.parametrize("name", V1_SCENES)
-def test_our_clients_get_what_the_sdk_gets_in_v1(theirs: Opened, own: Opened, name: str) -> None:
-    mirrored(theirs, own, V1_SCENES[name])
-
-
-def mirrored(theirs: Opened, own: Opened, scene: list[Step]) -> None:
-    held = []
-    for opened in (theirs, own):
-        with ReplayServer(api_key=KEY) as server:
-            if held:
-                hold(server, opened, [])  # so that the ids of the next session are others
-            client = hold(server, opened, scene)
-        # One numbering for both directions, since each refers to ids of the other.
-        held.append(without_ids([client.received, client.sent], {}))
-    assert held[0] == held[1]
-
-
-# Refusals
-
-
-@pytest.mark.parametrize("opened", SDK_GA)
-def test_the_sdk_learns_of_a_wrong_key(opened: Opened) -> None:
-    with ReplayServer(api_key="another") as server, pytest.raises(ConnectionClosed) as caught:
-        hold(server, opened, [])
+def test_the_sdk_learns_why_it_is_refused(
+    opened: Opened, protocol: str, option: Any, code: int
+) -> None:
+    with ReplayServer(**option) as server, pytest.raises(ConnectionClosed) as caught:
+        hold(server, opened, protocol, [])
     assert caught.value.rcvd
-    assert caught.value.rcvd.code == 3000
-
-
-@pytest.mark.parametrize("opened", SDK_V1)
-def test_the_sdk_learns_that_v1_is_gone(opened: Opened) -> None:
-    with ReplayServer(protocol="ga") as server, pytest.raises(ConnectionClosed) as caught:
-        hold(server, opened, [])
-    assert caught.value.rcvd
-    assert caught.value.rcvd.code == 4000
+    assert caught.value.rcvd.code == code
 
 
 # HTTP
@@ -511,12 +391,11 @@ def test_the_sdk_gets_client_secrets_in_asyncio(server: ReplayServer) -> None:
 
 def test_the_sdk_gets_client_secrets_of_v1(server: ReplayServer) -> None:
     with OpenAI(api_key=KEY, base_url=server.url) as client:
-        session = client.beta.realtime.sessions.create(model=V1_MODEL, voice="ash")
+        session = client.beta.realtime.sessions.create(model=MODELS["v1"], voice="ash")
     assert session.voice == "ash"
     assert session.client_secret.value.startswith("ek_")
-    assert (
-        deviations(v1.RealtimeSessionCreateResponse.from_dict(session.to_dict(mode="json"))) == []
-    )
+    parsed = v1.RealtimeSessionCreateResponse.from_dict(session.to_dict(mode="json"))
+    assert deviations(parsed) == []
 
 
 def test_the_sdk_makes_a_call_and_listens_in(server: ReplayServer) -> None:
