@@ -56,9 +56,7 @@ def test_the_key_is_taken_from_the_environment_and_sent_encrypted(
     prog = f"python -m openai_realtime_client {command[0]}"
     options = ["ws://127.0.0.1:1", "--api-key-env", "NOT_THERE"]
     assert cli.run(*command, *options) == Done(
-        2,
-        "",
-        f"{prog}: there is no key in NOT_THERE: set the variable, or {hint}\n",
+        2, "", f"{prog}: there is no key in NOT_THERE: set the variable, or {hint}\n"
     )
     cli.monkeypatch.setenv("OPENAI_API_KEY", KEY)
     status, _, err = cli.run(*command, "ws://example.invalid/v1")

@@ -27,10 +27,7 @@ from protocols import DRAWN
         ({"type": "session.updated", "session": {"type": "transcription"}}, "transcription"),
         ({"type": "conversation.created", "conversation": {"id": "conv_1"}}, "conv_1"),
         ({"type": "response.create"}, ""),
-        (
-            {"type": "response.create", "response": {"tool_choice": {"name": "f"}}},
-            "tool choice f",
-        ),
+        ({"type": "response.create", "response": {"tool_choice": {"name": "f"}}}, "tool choice f"),
         ({"type": "x", "response": {"id": "resp_1", "tool_choice": "auto"}}, "resp_1"),
         ({"type": "x", "response": {"status": "failed", "tool_choice": "auto"}}, "failed"),
         (
@@ -40,10 +37,7 @@ from protocols import DRAWN
             },
             "cancelled, turn_detected",
         ),
-        (
-            {"type": "x", "item": {"type": "mcp_call", "name": "f", "arguments": "{}"}},
-            "f({})",
-        ),
+        ({"type": "x", "item": {"type": "mcp_call", "name": "f", "arguments": "{}"}}, "f({})"),
         (
             {"type": "x", "item": {"role": "user", "content": [{"text": "a"}, {"audio": AUDIO}]}},
             'user "a" [ of 100 bytes]',

@@ -112,10 +112,7 @@ def test_assistant_hears_calls_a_function_and_speaks(
 def test_microphone_that_goes_away_ends_the_session(
     assistant: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with (
-        ReplayServer(api_key=KEY) as server,
-        talking(assistant, server, monkeypatch) as program,
-    ):
+    with ReplayServer(api_key=KEY) as server, talking(assistant, server, monkeypatch) as program:
         [microphone] = assistant.microphones
         miniaudio.lib.ma_device_stop(microphone._device._device)
         assert eventually(lambda: program.session.close_code) == 1000

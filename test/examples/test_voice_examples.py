@@ -174,11 +174,7 @@ def test_an_interruption_cuts_what_was_not_heard(server: ReplayServer) -> None:
     assert only(session.sent, "conversation.item.truncated")["item_id"] == truncate["item_id"]
     shown = truncate["audio_end_ms"]
     assert 100 <= shown < len(spoken(session)) / 48
-    assert lines == [
-        f"user: {STORY}",
-        f"assistant: {shown} ms of audio",
-        "user: Stop.",
-    ]
+    assert lines == [f"user: {STORY}", f"assistant: {shown} ms of audio", "user: Stop."]
 
 
 def test_an_answer_may_be_interrupted_before_it_is_complete(server: ReplayServer) -> None:

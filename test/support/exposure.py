@@ -32,10 +32,7 @@ def places_in_log(records: Iterable[logging.LogRecord]) -> Iterator[Place]:
 
 
 def assert_hidden(
-    error: BaseException | None,
-    *places: Place,
-    objects: Iterable[object] = (),
-    key: str = KEY,
+    error: BaseException | None, *places: Place, objects: Iterable[object] = (), key: str = KEY
 ) -> None:
     """Assert that neither an error, nor the reprs of objects, nor any of `places` shows the key."""
     found = [*places_of(error), *places, *((type(it).__name__, repr(it)) for it in objects)]

@@ -14,10 +14,7 @@ import urllib3
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from openai_realtime_client import (
-    UnknownEvent,
-    deviations,
-)
+from openai_realtime_client import UnknownEvent, deviations
 from openai_realtime_client.testing import ReplayServer, ReplaySession
 from openai_realtime_client.testing.order import Order
 
@@ -92,11 +89,7 @@ def ws_url(server: ReplayServer, path: str) -> str:
 
 @contextmanager
 def client(
-    server: ReplayServer,
-    path: str | None = None,
-    *,
-    skip: int | None = None,
-    **kwargs: Any,
+    server: ReplayServer, path: str | None = None, *, skip: int | None = None, **kwargs: Any
 ) -> Iterator[Client]:
     """Connect, and read the events with which a session begins."""
     is_v1 = kwargs.get("additional_headers") == BETA

@@ -51,11 +51,7 @@ from plain_client import (
             "invalid_type",
             "session.tools",
         ),
-        (
-            '{"type":"session.update","session":null}',
-            "invalid_type",
-            "session",
-        ),
+        ('{"type":"session.update","session":null}', "invalid_type", "session"),
     ],
 )
 def test_bad_input_is_an_error_and_the_session_goes_on(

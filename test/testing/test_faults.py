@@ -7,15 +7,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from openai_realtime_client import deviations, ga
 from openai_realtime_client.testing import Faults, ReplayServer
-from plain_client import (
-    LOUD,
-    RESPOND,
-    append,
-    checked,
-    client,
-    request,
-    text,
-)
+from plain_client import LOUD, RESPOND, append, checked, client, request, text
 
 # Faults
 

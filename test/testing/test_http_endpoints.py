@@ -17,16 +17,7 @@ from openai_realtime_client import (
 )
 from openai_realtime_client.testing import ReplayServer
 from openai_realtime_client.v1 import RealtimeApi as V1RealtimeApi
-from plain_client import (
-    BETA,
-    KEY,
-    RESPOND,
-    Event,
-    checked,
-    client,
-    request,
-    text,
-)
+from plain_client import BETA, KEY, RESPOND, Event, checked, client, request, text
 
 # Keys
 

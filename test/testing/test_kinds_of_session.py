@@ -10,17 +10,7 @@ from websockets.exceptions import InvalidStatus
 
 from openai_realtime_client import ga
 from openai_realtime_client.testing import ReplayServer
-from plain_client import (
-    BETA,
-    COMMIT,
-    LOUD,
-    QUIET,
-    RESPOND,
-    append,
-    client,
-    text,
-    types,
-)
+from plain_client import BETA, COMMIT, LOUD, QUIET, RESPOND, append, client, text, types
 
 # Other kinds of session
 

@@ -24,13 +24,7 @@ from websockets.asyncio.client import connect as connect_async
 
 from openai_realtime_client import RealtimeConnectionError, ga
 from openai_realtime_client.testing import Faults, ReplayServer
-from plain_client import (
-    RESPOND,
-    client,
-    connected,
-    wait_for_end,
-    ws_url,
-)
+from plain_client import RESPOND, client, connected, wait_for_end, ws_url
 
 pytest_plugins = ["pytester"]
 
@@ -232,8 +226,7 @@ def leave_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "leave",
-    [leave_cut, leave_open, leave_async, leave_cancelled, leave_many, leave_at_once],
+    "leave", [leave_cut, leave_open, leave_async, leave_cancelled, leave_many, leave_at_once]
 )
 def test_nothing_is_left_behind(leave: Callable[[], None]) -> None:
     leave()
@@ -307,9 +300,7 @@ def test_positional_option(realtime_server):
 """
 
 
-def test_the_fixture_is_scripted_by_a_marker(
-    run_tests: Callable[[str], pytest.RunResult],
-) -> None:
+def test_the_fixture_is_scripted_by_a_marker(run_tests: Callable[[str], pytest.RunResult]) -> None:
     result = run_tests(FIXTURES)
     result.assert_outcomes(passed=4, errors=2)
     result.stdout.fnmatch_lines_random(

@@ -154,9 +154,7 @@ class Client:
     """One of the clients: `send` and `recv` take and give plain JSON."""
 
     def __init__(
-        self,
-        send: Callable[[Event], Awaitable[Any]],
-        recv: Callable[[], Awaitable[Event]],
+        self, send: Callable[[Event], Awaitable[Any]], recv: Callable[[], Awaitable[Event]]
     ) -> None:
         self.send = send
         self.recv = recv
