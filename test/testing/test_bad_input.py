@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from openai_realtime_client import ga, v1
@@ -36,16 +38,10 @@ from plain_client import (
         ('{"type":"no.such","event_id":"e"}', "invalid_value", "type"),
         ('{"type":"response.cancel","event_id":5}', "invalid_type", "event_id"),
         ('{"type":"response.cancel","x":1,"event_id":"e"}', "unknown_parameter", "x"),
-        (
-            '{"type":"conversation.item.create","event_id":"e"}',
-            "missing_required_parameter",
-            "item",
-        ),
-        (
-            '{"type":"conversation.item.delete","item_id":1,"event_id":"e"}',
-            "invalid_type",
-            "item_id",
-        ),
+        ('{"type":"conversation.item.create"}', "missing_required_parameter", "item"),
+        ('{"type":"conversation.item.create","item":null}', "invalid_type", "item"),
+        ('{"type":"conversation.item.delete","item_id":1}', "invalid_type", "item_id"),
+        ('{"type":"input_audio_buffer.append","audio":null}', "invalid_type", "audio"),
         (
             '{"type":"session.update","session":{"type":"realtime","tools":{}},"event_id":"e"}',
             "invalid_type",
@@ -128,84 +124,63 @@ def test_null_restores_settings_of_audio(server: ReplayServer) -> None:
     assert after["input"] == {**before["input"], "turn_detection": None}
 
 
-@pytest.mark.parametrize("event", ["input_audio_buffer.append", "conversation.item.create"])
-def test_null_is_refused_where_there_must_be_something(server: ReplayServer, event: str) -> None:
-    name = "audio" if event.endswith("append") else "item"
-    with client(server) as c:
-        error = c.error({"type": event, name: None})
-    assert (error["code"], error["param"]) == ("invalid_type", name)
+def listening(**settings: Any) -> Event:
+    return {"audio": {"input": settings}}
 
 
-DETECTION = {"type": "server_vad"}
+def detecting(**settings: Any) -> Event:
+    return {"turn_detection": {"type": "server_vad", **settings}}
+
+
+BELOW, ABOVE = "integer_below_min_value", "integer_above_max_value"
+FEW, LARGE, SMALL = "array_below_min_length", "decimal_above_max_value", "decimal_below_min_value"
+CALLERS = {"type": "mcp", "server_label": "a", "allowed_callers": []}
 
 
 @pytest.mark.parametrize(
-    ("event", "code", "param"),
+    ("headers", "settings", "code", "param"),
     [
-        (update(output_modalities=["text", "audio"]), "invalid_value", "output_modalities"),
-        (update(output_modalities=[]), "invalid_value", "output_modalities"),
-        (update(max_output_tokens=0), "integer_below_min_value", "max_output_tokens"),
-        (update(max_output_tokens=4097), "integer_above_max_value", "max_output_tokens"),
-        (update(audio={"output": {"speed": 1.6}}), "decimal_above_max_value", "audio.output.speed"),
+        ({}, {"output_modalities": ["text", "audio"]}, "invalid_value", "output_modalities"),
+        ({}, {"output_modalities": []}, "invalid_value", "output_modalities"),
+        ({}, {"max_output_tokens": 0}, BELOW, "max_output_tokens"),
+        ({}, {"max_output_tokens": 4097}, ABOVE, "max_output_tokens"),
+        ({}, {"audio": {"output": {"speed": 1.6}}}, LARGE, "audio.output.speed"),
         (
-            update(audio={"input": {"turn_detection": {**DETECTION, "threshold": 1.1}}}),
-            "decimal_above_max_value",
+            *({}, listening(**detecting(threshold=1.1)), LARGE),
             "audio.input.turn_detection.threshold",
         ),
         (
-            update(audio={"input": {"turn_detection": {**DETECTION, "idle_timeout_ms": 4999}}}),
-            "integer_below_min_value",
+            *({}, listening(**detecting(idle_timeout_ms=4999)), BELOW),
             "audio.input.turn_detection.idle_timeout_ms",
         ),
         (
-            update(audio={"input": {"transcription": {"languages": []}}}),
-            "array_below_min_length",
+            *({}, listening(transcription={"languages": []}), FEW),
             "audio.input.transcription.languages",
         ),
-        (
-            update(tools=[{"type": "mcp", "server_label": "a", "allowed_callers": []}]),
-            "array_below_min_length",
-            "tools[0].allowed_callers",
-        ),
+        ({}, {"tools": [CALLERS]}, FEW, "tools[0].allowed_callers"),
+        (BETA, {"modalities": ["audio"]}, "invalid_value", "modalities"),
+        (BETA, {"temperature": 1.3}, LARGE, "temperature"),
+        (BETA, {"temperature": 0}, BELOW, "temperature"),
+        (BETA, {"max_response_output_tokens": 4097}, ABOVE, "max_response_output_tokens"),
+        (BETA, detecting(threshold=-0.1), SMALL, "turn_detection.threshold"),
     ],
+    ids=lambda value: value if isinstance(value, str) else None,
 )
 def test_what_the_pages_exclude_is_refused(
-    server: ReplayServer, event: Event, code: str, param: str
+    server: ReplayServer, headers: dict[str, str], settings: Event, code: str, param: str
 ) -> None:
-    with client(server) as c:
-        error = c.error(event)
+    kind = {} if headers else {"type": "realtime"}
+    # A tool's own names are not those of the API.
+    tool = {**WEATHER, "parameters": {"speed": 9, "output_modalities": []}}
+    good: Event = {"tools": [tool]}
+    if headers:
+        good["modalities"] = ["audio", "text"]
+    with client(server, additional_headers=headers) as c:
+        error = c.error({"type": "session.update", "session": {**kind, **settings}})
         assert (error["code"], error["param"]) == (code, f"session.{param}")
         error = c.error({**CANCEL, "event_id": "e" * 513})
         assert (error["code"], error["param"]) == ("string_above_max_length", "event_id")
-        # A tool's own names are not those of the API.
-        tool = {**WEATHER, "parameters": {"speed": 9, "output_modalities": []}}
-        assert c.answer(update(tools=[tool]))["type"] == "session.updated"
-
-
-@pytest.mark.parametrize(
-    ("settings", "code", "param"),
-    [
-        ({"modalities": ["audio"]}, "invalid_value", "modalities"),
-        ({"temperature": 1.3}, "decimal_above_max_value", "temperature"),
-        ({"temperature": 0}, "integer_below_min_value", "temperature"),
-        (
-            {"max_response_output_tokens": 4097},
-            "integer_above_max_value",
-            "max_response_output_tokens",
-        ),
-        (
-            {"turn_detection": {"type": "server_vad", "threshold": -0.1}},
-            "decimal_below_min_value",
-            "turn_detection.threshold",
-        ),
-    ],
-)
-def test_what_the_pages_of_v1_exclude_is_refused(
-    server: ReplayServer, settings: Event, code: str, param: str
-) -> None:
-    with client(server, additional_headers=BETA) as c:
-        error = c.error({"type": "session.update", "session": settings})
-        assert (error["code"], error["param"]) == (code, f"session.{param}")
-        both = {"modalities": ["audio", "text"]}
-        updated = c.answer({"type": "session.update", "session": both})
+        updated = c.answer({"type": "session.update", "session": {**kind, **good}})
+    if headers:
         assert updated["session"]["modalities"] == ["text", "audio"]
+    assert updated["type"] == "session.updated"

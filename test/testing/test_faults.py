@@ -12,20 +12,16 @@ from plain_client import LOUD, RESPOND, append, checked, client, request, text
 # Faults
 
 
-def test_a_connection_is_cut() -> None:
-    with checked(faults=Faults(cut_after=3)) as server:
+@pytest.mark.parametrize("count", [0, 3])
+def test_a_connection_is_cut_after_so_many_events(count: int) -> None:
+    with checked(faults=Faults(cut_after=count)) as server:
         with client(server, skip=0) as c:
-            c.send(RESPOND)
-            assert len(c.until("response.output_item.added")) == 3
+            if count:
+                c.send(RESPOND)
+                assert len(c.until("response.output_item.added")) == count
             assert c.closed() == (1006, "")
         assert server.sessions[0].close_code == 1006
-        assert len(server.sessions[0].sent) == 3
-
-
-def test_a_connection_is_cut_before_anything_was_said() -> None:
-    with checked(faults=Faults(cut_after=0)) as server, client(server, skip=0) as c:
-        assert c.closed() == (1006, "")
-        assert server.sessions[0].sent == []
+        assert len(server.sessions[0].sent) == count
 
 
 def test_a_connection_is_closed() -> None:
@@ -71,14 +67,18 @@ def test_a_huge_event_is_too_much_for_a_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "content_type"), [('{"error":{}}', "application/json"), ("Busy.", "text/plain")]
+    ("status", "body", "content_type"),
+    [
+        pytest.param(429, '{"error":{}}', "application/json", id="json"),
+        pytest.param(599, "Busy.", "text/plain", id="text_and_an_unknown_status"),
+    ],
 )
-def test_a_refused_handshake(body: str, content_type: str) -> None:
-    with checked(faults=Faults(refuse=429, refuse_body=body)) as server:
+def test_a_refused_handshake(status: int, body: str, content_type: str) -> None:
+    with checked(faults=Faults(refuse=status, refuse_body=body)) as server:
         with pytest.raises(InvalidStatus) as caught, client(server):
             pass
         response = caught.value.response
-        assert (response.status_code, response.body) == (429, body.encode())
+        assert (response.status_code, response.body) == (status, body.encode())
         assert response.headers["Content-Type"] == content_type
         assert server.sessions == []
         # Only the handshake.
@@ -87,13 +87,6 @@ def test_a_refused_handshake(body: str, content_type: str) -> None:
         server.faults = Faults()
         with client(server) as c:
             c.turn(RESPOND)
-
-
-def test_a_status_that_no_one_knows() -> None:
-    with checked(faults=Faults(refuse=599)) as server:
-        with pytest.raises(InvalidStatus) as caught, client(server):
-            pass
-        assert caught.value.response.status_code == 599
 
 
 def test_faults_are_those_of_new_sessions() -> None:

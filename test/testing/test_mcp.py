@@ -127,34 +127,32 @@ def test_a_call_waits_for_approval(c: Client, approve: bool) -> None:
         assert said["content"][0]["text"] == "The call was not approved."
 
 
+APPROVAL, CALL, NOTHING = "mcp_approval_request", "mcp_call", "message"
+
+
 @pytest.mark.parametrize(
-    ("rule", "tool", "needs"),
+    ("settings", "tool", "item_type"),
     [
-        ("always", "list_events", True),
-        ("never", "list_events", False),
-        ({"never": {"tool_names": ["list_events"]}}, "list_events", False),
-        ({"never": {"read_only": True}}, "list_events", False),
-        ({"never": {"read_only": True}}, "add_event", True),
-        ({"never": {"tool_names": ["add_event"]}}, "list_events", True),
-        ({"always": {"tool_names": ["add_event"]}}, "list_events", True),
+        ({"require_approval": "always"}, "list_events", APPROVAL),
+        ({"require_approval": "never"}, "list_events", CALL),
+        ({"require_approval": {"never": {"tool_names": ["list_events"]}}}, "list_events", CALL),
+        ({"require_approval": {"never": {"read_only": True}}}, "list_events", CALL),
+        ({"require_approval": {"never": {"read_only": True}}}, "add_event", APPROVAL),
+        ({"require_approval": {"never": {"tool_names": ["add_event"]}}}, "list_events", APPROVAL),
+        ({"require_approval": {"always": {"tool_names": ["add_event"]}}}, "list_events", APPROVAL),
+        ({"allowed_tools": ["list_events"]}, "list_events", CALL),
+        ({"allowed_tools": ["add_event"]}, "list_events", NOTHING),
+        ({"allowed_tools": {"read_only": True}}, "list_events", CALL),
+        ({"allowed_tools": []}, "list_events", NOTHING),
     ],
+    ids=repr,
 )
-def test_which_calls_need_approval(c: Client, rule: Any, tool: str, needs: bool) -> None:
-    configured(c, require_approval=rule)
+def test_which_calls_are_offered_and_need_approval(
+    c: Client, settings: Event, tool: str, item_type: str
+) -> None:
+    configured(c, **{"require_approval": "never", **settings})
     events = c.turn(text(f"Use {tool} for Monday."), RESPOND)
-    kind = response(events)["output"][0]["type"]
-    assert kind == ("mcp_approval_request" if needs else "mcp_call")
-
-
-@pytest.mark.parametrize(
-    ("allowed", "is_offered"),
-    [(["list_events"], True), (["add_event"], False), ({"read_only": True}, True), ([], False)],
-)
-def test_which_tools_are_offered(c: Client, allowed: Any, is_offered: bool) -> None:
-    configured(c, require_approval="never", allowed_tools=allowed)
-    events = c.turn(text("List the events on Monday."), RESPOND)
-    kind = response(events)["output"][0]["type"]
-    assert kind == ("mcp_call" if is_offered else "message")
+    assert response(events)["output"][0]["type"] == item_type
 
 
 def test_an_answer_calls_a_tool_that_is_unknown() -> None:

@@ -17,10 +17,11 @@ from http_server import Answer, HttpServer
 from openai_realtime_client import ApiClient, Configuration, NotFoundError, ga, testing
 from openai_realtime_client.testing import RealtimeCall, ReplayServer
 from plain_client import (
+    CANCEL,
     KEY,
     LOUD,
     RESPOND,
-    Client,
+    Event,
     append,
     checked,
     client,
@@ -110,30 +111,25 @@ def test_a_call_is_accepted_with_its_settings(
     assert events[-1]["response_id"] == response_id
 
 
-def speaking(c: Client) -> str:
-    """Let the model speak for long, and give the response's id."""
-    c.turn(RESPOND)
-    c.until("output_audio_buffer.stopped")
-    c.send(RESPOND)
-    return str(c.until("output_audio_buffer.started")[-1]["response_id"])
-
-
-def test_speech_clears_what_plays(server: ReplayServer, call: RealtimeCall, api: Any) -> None:
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param([append(LOUD)], id="speech"),
+        pytest.param([CANCEL, {"type": "output_audio_buffer.clear"}], id="client"),
+    ],
+)
+def test_what_plays_is_cleared(
+    server: ReplayServer, call: RealtimeCall, api: Any, sent: list[Event]
+) -> None:
     api.accept_realtime_call(call.id, ga.RealtimeSessionCreateRequestGA())
     with attached(server, call) as c:
-        response_id = speaking(c)
-        c.send(append(LOUD))
+        c.turn(RESPOND)
+        c.until("output_audio_buffer.stopped")
+        c.send(RESPOND)
+        response_id = c.until("output_audio_buffer.started")[-1]["response_id"]
+        c.send(*sent)
         events = c.until("output_audio_buffer.cleared")
         assert response(events)["status"] == "cancelled"
-        assert events[-1]["response_id"] == response_id
-
-
-def test_a_client_clears_what_plays(server: ReplayServer, call: RealtimeCall, api: Any) -> None:
-    api.accept_realtime_call(call.id, ga.RealtimeSessionCreateRequestGA())
-    with attached(server, call) as c:
-        response_id = speaking(c)
-        c.send({"type": "response.cancel"}, {"type": "output_audio_buffer.clear"})
-        events = c.until("output_audio_buffer.cleared")
         assert events[-1]["response_id"] == response_id
         assert "output_audio_buffer.stopped" not in types(events)
 
