@@ -16,13 +16,7 @@ import protocol_events
 import words
 from refusals import Problem, Refused, place_of, schema_problems
 from simplify import slots
-from spec import (
-    REFERENCE,
-    component,
-    members,
-    operations,
-    webhooks,
-)
+from spec import component, members, only, operations, webhooks
 from unions import constants
 
 Problems = Iterator[tuple[str, str]]
@@ -32,9 +26,13 @@ def check(document: dict[str, Any], *, is_draft: bool = False) -> None:
     """Raise `Refused` with each thing in a prepared document that is refused."""
     problems = [*schema_problems(document), *_schemas_of_operations(document)]
     # The other rules take it that each schema is one.
-    problems = problems or [Problem(*found) for found in _check_identities(document)]
     if not problems:
-        problems += [_placed(found, document) for rule in RULES for found in rule(document)]
+        for place, reason in _check_identities(document):
+            problems.append(Problem(place, reason))
+    if not problems:
+        for rule in RULES:
+            for place, reason in rule(document):
+                problems.append(_placed(place, reason, document))
     if not is_draft:
         problems += words.problems(document)
     if problems:
@@ -45,13 +43,15 @@ def _schemas_of_operations(document: dict[str, Any]) -> Iterator[Problem]:
     for holder, key, place in slots(document):
         if holder is not document["components"]["schemas"]:
             for problem in schema_problems(holder[key], "value"):
-                inner = "" if problem.place == "the document" else f".{problem.place}"
-                yield Problem(place + inner, problem.reason)
+                where = place
+                # Here, the document is the one schema.
+                if problem.place != "the document":
+                    where = f"{place}.{problem.place}"
+                yield Problem(where, problem.reason)
 
 
-def _placed(found: tuple[str, ...], document: dict[str, Any]) -> Problem:
+def _placed(place: str, reason: str, document: dict[str, Any]) -> Problem:
     """Return a problem at the place that a named part has in the fragment."""
-    place, reason = found
     match = re.fullmatch(r"components\.schemas\.(\w+)(.*)", place)
     if match:
         place = place_of(document, match[1], match[2].removeprefix("."))
@@ -70,18 +70,23 @@ def _check_properties(document: dict[str, Any]) -> Problems:
         for field, child in [("", schema), *properties.items()]:
             for value in child.get("x-deprecated-values", {}):
                 if value not in child.get("enum", []):
-                    where = f"{place}.properties.{field}" if field else place
+                    where = place
+                    if field:
+                        where = f"{place}.properties.{field}"
                     yield where, f"`x-deprecated-values` has {value!r}, which is not in `enum`"
 
 
 def _check_recursion(document: dict[str, Any]) -> Problems:
-    """A schema may contain itself, but not always: no finite value would fit it."""
+    """Find schemas that always contain themselves: no finite value would fit them."""
     schemas = document["components"]["schemas"]
     finite: set[str] = set()
     before = -1
+    # Each round finds those that end with the help of what the last one found.
     while len(finite) > before:
         before = len(finite)
-        finite |= {name for name, schema in schemas.items() if _can_end(schema, finite)}
+        for name, schema in schemas.items():
+            if _can_end(schema, finite):
+                finite.add(name)
     for name in schemas:
         if name not in finite:
             yield f"components.schemas.{name}", "every value would contain another one, without end"
@@ -94,18 +99,17 @@ def _can_end(schema: dict[str, Any], finite: set[str]) -> bool:
         return name in finite or bool(schema.get("nullable"))
     if members(schema):
         return any(_can_end(member, finite) for member in members(schema))
+    # An empty list ends a recursion, and so does an optional property.
     if schema.get("minItems", 0) > 0:
         return _can_end(schema.get("items", {}), finite)
-    properties = schema.get("properties", {})
-    required = [properties[field] for field in schema.get("required", []) if field in properties]
-    return all(_can_end(child, finite) for child in required)
+    required = only(schema.get("properties", {}), schema.get("required", []))
+    return all(_can_end(child, finite) for child in required.values())
 
 
 def _check_webhooks(document: dict[str, Any]) -> Problems:
     for place, operation in webhooks(document):
         content = operation.get("requestBody", {}).get("content", {})
-        reference = content.get("application/json", {}).get("schema", {}).get("$ref", "")
-        name = reference.removeprefix(REFERENCE)
+        name = component(content.get("application/json", {}).get("schema", {}))
         if not name or not constants(name, "type", document["components"]["schemas"]):
             yield place, "its body is not a component with a constant `type`"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from spec import REFERENCE, component
+from spec import component, mapped, members, reference
 
 MOST_FIELDS = 3
 
@@ -33,28 +33,32 @@ class Examples:
         self.received: dict[str, Any] = {}
         for name, event in recorded.items():
             if name in schemas:  # The fragment may have dropped it since.
-                self._receive({"$ref": REFERENCE + name}, event)
+                self._receive(reference(name), event)
 
     def _receive(self, schema: dict[str, Any], value: Any) -> None:
         """Remember the fullest value of each schema in what a server sent."""
         name = _model_of(schema, value, self.schemas)
         if isinstance(value, list):
-            for each in value:
-                self._receive(schema.get("items", {}), each)
+            for item in value:
+                self._receive(schema.get("items", {}), item)
         elif name and isinstance(value, dict):
+            # The longest value shows the most fields.
             self.received[name] = max(self.received.get(name, {}), value, key=lambda v: len(str(v)))
             properties = self.schemas[name].get("properties", {})
             for field in value.keys() & properties.keys():
                 self._receive(properties[field], value[field])
 
     def of_schema(self, name: str) -> str | None:
-        """An example in markdown; `None` for a schema without a page."""
+        """Return an example in markdown; `None` for a schema without a page."""
         schema = self.schemas[name]
         if "x-parses" in schema:
             return self._parse_any(name)
         if "x-event-type" in schema:
-            return self._send(name) if schema["x-direction"] == "client" else self._parse(name)
+            if schema["x-direction"] == "client":
+                return self._send(name)
+            return self._parse(name)
         if "properties" in schema:
+            # What a server sends is read; without a recording there is nothing real to read.
             if name in self.sent or name not in self.received:
                 return self._construct(name)
             return self._read(name)
@@ -65,25 +69,27 @@ class Examples:
         return None
 
     def of_operation(self, operation: dict[str, Any]) -> str:
-        """A program that calls the method of an operation; it needs a server."""
+        """Return a program that calls the method of an operation; it needs a server."""
         api, method = operation["x-api"], operation["x-method"]
         instance = Instance(self.schemas)
         arguments = []
         for argument in operation["x-arguments"]:
-            name, is_body = argument["name"], argument["in"] == "body"
-            if argument["is_required"] or is_body:
+            if argument["is_required"] or argument["in"] == "body":
                 value = instance.expression(argument["schema"], argument["wire"])
-                is_positional = argument["is_required"] and argument["in"] != "part"
-                arguments.append(value if is_positional else f"{name}={value}")
+                # The parts of a form have no order of their own, so they are named.
+                if not argument["is_required"] or argument["in"] == "part":
+                    value = f"{argument['name']}={value}"
+                arguments.append(value)
+        # Without a result, the status is all that there is to print.
         if operation["x-returns"] == "None":
             method += "_with_http_info"
         call = f"{api}(client).{method}({', '.join(arguments)})"
-        shown, value = self._result(operation)
+        path, value = self._result(operation)
         program = self._program(
             {"ApiClient", api, *instance.imports},
             "with ApiClient() as client:",
             f"    response = {call}",
-            f"    print(response{shown})",
+            f"    print(response{path})",
         )
         block = _block("python", program)
         if value is None:
@@ -91,7 +97,7 @@ class Examples:
         return f"{block}\n\nIt prints, for example:\n\n{_block('text', str(value))}"
 
     def _result(self, operation: dict[str, Any]) -> tuple[str, Any]:
-        """What the example of an operation prints: how it is reached, and what it is if known."""
+        """Return the path to what the example of an operation prints, and its value if known."""
         name = operation["x-returns"]
         if name == "None":
             return ".status_code", operation["x-status"]
@@ -100,7 +106,7 @@ class Examples:
         if "properties" not in self.schemas.get(name, {}):
             return "", None
         value = self._value(name)
-        return _shown(self.schemas[name], value, self.schemas) or (".to_dict()", value)
+        return self._printed(name, value)
 
     def _send(self, name: str) -> str:
         instance = Instance(self.schemas)
@@ -131,19 +137,24 @@ class Examples:
         return self._from_text(name, "model", f"{name}.from_json(text)", name, self.received[name])
 
     def _from_text(self, imported: str, variable: str, call: str, name: str, value: Any) -> str:
-        path, shown = _shown(self.schemas[name], value, self.schemas) or (".to_dict()", value)
+        path, output = self._printed(name, value)
         program = self._program({imported}, f"{variable} = {call}", f"print({variable}{path})")
         return (
             f"As a server sends it, the `text` of the program:\n\n"
             f"{_block('json', json.dumps(value, indent=2, ensure_ascii=False))}\n\n"
-            f"{_block('python', program)}\n\nIt prints:\n\n{_block('text', str(shown))}"
+            f"{_block('python', program)}\n\nIt prints:\n\n{_block('text', str(output))}"
         )
+
+    def _printed(self, name: str, value: Any) -> tuple[str, Any]:
+        """Return the path to the most telling field of a value, and what stands there."""
+        field = _telling_field(self.schemas[name], value, self.schemas)
+        return field or (".to_dict()", value)
 
     def _parse_any(self, name: str) -> str:
         parser = self.schemas[name]["x-parses"]
-        mapping = self.schemas[name]["discriminator"]["mapping"].values()
-        names = [reference.removeprefix(REFERENCE) for reference in mapping]
-        member = min(names, key=lambda each: len(str(self._value(each))))
+        # The shortest event is enough to show that its class is found.
+        classes = mapped(self.schemas[name]).values()
+        member = min(classes, key=lambda name: len(str(self._value(name))))
         program = self._program(
             {parser}, f"event = {parser}(text)", "print(event.type, type(event).__name__)"
         )
@@ -168,47 +179,57 @@ class Examples:
         return f"{_block('python', program)}\n\nIt prints:\n\n{_block('text', output)}"
 
     def _union(self, name: str) -> str | None:
-        """A field of the union's type, as a dictionary that is parsed."""
-        kind, value = self._member(self.schemas[name])
+        """Return a field of the union's type, as a dictionary that is parsed."""
+        class_name, value = self._member(self.schemas[name])
         owners = self._owners(name)
         if not owners:
             # What a request or another union takes: a member, as it is sent.
-            return self._construct(kind) if kind in self.schemas else None
-        owner, field, is_list = min(owners, key=lambda each: len(str(self._value(each[0]))))
-        fields = self._value(owner) if self.schemas[owner].get("required") else {}
-        whole = {**fields, field: [value] if is_list else value}
-        python = self.schemas[owner]["properties"][field]["x-name"]
+            if class_name in self.schemas:
+                return self._construct(class_name)
+            return None
+        # The owner with the shortest value leaves the field in sight.
+        owner, field, is_list = min(owners, key=lambda place: len(str(self._value(place[0]))))
+        path = self.schemas[owner]["properties"][field]["x-name"]
+        if is_list:
+            path, value = f"{path}[0]", [value]
+        whole = {}
+        if self.schemas[owner].get("required"):
+            whole = dict(self._value(owner))
+        whole[field] = value
         program = self._program(
             {owner},
             f"model = {owner}.from_dict({literal(whole)})",
-            f"print(type(model.{python}{'[0]' if is_list else ''}).__name__)",
+            f"print(type(model.{path}).__name__)",
         )
-        return f"{_block('python', program)}\n\nIt prints:\n\n{_block('text', kind)}"
+        return f"{_block('python', program)}\n\nIt prints:\n\n{_block('text', class_name)}"
 
     def _member(self, schema: dict[str, Any]) -> tuple[str, Any]:
-        """The class of a union's first object, or else enum, and a value of it."""
+        """Return the class of a union's first object, or else enum, and a value of it."""
         for member in schema["x-members"]:
-            if "ref" in member and "properties" in self.schemas[member["ref"]]:
-                name = member["ref"]
-                is_sent = name in self.sent
-                return name, Instance(self.schemas).value(name) if is_sent else self._value(name)
-            if "ref" in member and "x-members" in self.schemas[member["ref"]]:
-                return self._member(self.schemas[member["ref"]])
+            name = member.get("ref", "")
+            model = self.schemas.get(name, {})
+            if "properties" in model:
+                # What a client sends is shown as the page of the member shows it.
+                if name in self.sent:
+                    return name, Instance(self.schemas).value(name)
+                return name, self._value(name)
+            if "x-members" in model:
+                return self._member(model)
         value = Instance(self.schemas).json(schema, "text")
-        enums = [member["enum"] for member in schema["x-members"] if "enum" in member]
-        if enums and isinstance(value, str):
-            return enums[0]["name"], value
+        for member in schema["x-members"]:
+            if "enum" in member and isinstance(value, str):
+                return member["enum"]["name"], value
         return type(value).__name__, value
 
     def _owners(self, name: str) -> list[tuple[str, str, bool]]:
-        """The classes with a field of a type, that field, and whether it is a list."""
-        found = []
+        """Return the classes with a field of a type, that field, and whether it is a list."""
+        owners = []
         for owner, schema in self.schemas.items():
             for field, child in schema.get("properties", {}).items():
                 item = child.get("items", child)
                 if component(item) == name:
-                    found.append((owner, field, "items" in child))
-        return found
+                    owners.append((owner, field, "items" in child))
+        return owners
 
     def _program(self, names: set[str], *lines: str) -> str:
         imports = f"from {self.package} import {', '.join(sorted(names))}"
@@ -220,42 +241,56 @@ def _block(language: str, text: str) -> str:
 
 
 def _model_of(schema: dict[str, Any], value: Any, schemas: dict[str, Any]) -> str | None:
-    """The class of a value: that of its schema, or the member of a union that fits."""
+    """Return the class of a value: that of its schema, or the member of a union that fits."""
     name = component(schema)
     if not name or not isinstance(value, dict):
         return None
     schema = schemas[name]
     mapping = schema.get("discriminator", {}).get("mapping", {})
     if mapping:
-        kind = value.get(schema["discriminator"]["propertyName"])
-        return _model_of({"$ref": mapping[kind]}, value, schemas) if kind in mapping else None
-    members = [component(each) for each in schema.get("oneOf") or schema.get("anyOf") or []]
-    objects = [each for each in members if each and "properties" in schemas[each]]
-    return objects[0] if len(objects) == 1 else None if objects else name
+        tag = value.get(schema["discriminator"]["propertyName"])
+        if tag in mapping:
+            return _model_of({"$ref": mapping[tag]}, value, schemas)
+        return None
+    objects = []
+    for member in map(component, members(schema)):
+        if member and "properties" in schemas[member]:
+            objects.append(member)
+    if not objects:
+        return name
+    if len(objects) == 1:
+        return str(objects[0])
+    # Without a discriminator, the example does not guess between several.
+    return None
 
 
-def _shown(schema: dict[str, Any], value: Any, schemas: dict[str, Any]) -> tuple[str, Any] | None:
-    """What an example prints: how it is reached, and what it is. `None` where all is empty."""
-    described = schema.get("properties", {})
-    found: list[tuple[str, Any]] = []
-    for field, each in value.items():
-        if field not in described or each in (None, [], {}):
+def _telling_field(
+    schema: dict[str, Any], value: Any, schemas: dict[str, Any]
+) -> tuple[str, Any] | None:
+    """Return the path to what an example prints, and its value. `None` where all is empty."""
+    properties = schema.get("properties", {})
+    fields: list[tuple[str, Any]] = []
+    for field, inner in value.items():
+        if field not in properties or inner in (None, [], {}):
             continue
-        path, inner, schema = f".{described[field]['x-name']}", each, described[field]
+        child = properties[field]
+        path = f".{child['x-name']}"
         if isinstance(inner, list):
-            path, inner, schema = f"{path}[0]", inner[0], schema.get("items", {})
+            path, inner, child = f"{path}[0]", inner[0], child.get("items", {})
         if isinstance(inner, dict):
-            name = _model_of(schema, inner, schemas)
-            deeper = _shown(schemas[name], inner, schemas) if name else None
+            name = _model_of(child, inner, schemas)
+            deeper = None
+            if name:
+                deeper = _telling_field(schemas[name], inner, schemas)
             if deeper is None:
                 continue
             path, inner = path + deeper[0], deeper[1]
-        found.append((path, inner))
-    return min(found, key=lambda each: _dullness(each[0]), default=None)
+        fields.append((path, inner))
+    return min(fields, key=lambda field: _dullness(field[0]), default=None)
 
 
 def _dullness(path: str) -> int:
-    """How little a field tells: what was said first, ids and types last."""
+    """Return how little a field tells: what was said first, ids and types last."""
     last = path.rpartition(".")[2].partition("[")[0]
     telling = (
         "transcript",
@@ -269,15 +304,21 @@ def _dullness(path: str) -> int:
     )
     if last in telling:
         return telling.index(last)
-    if last in ("type", "object", "event_id"):
-        return 102 if last == "event_id" else 101
-    return 100 if last.endswith("id") or "index" in last else 50
+    if last == "event_id":
+        return 102
+    if last in ("type", "object"):
+        return 101
+    if last.endswith("id") or "index" in last:
+        return 100
+    return 50
 
 
 def _first_value(schema: dict[str, Any]) -> Any:
-    """The first value of an enum that is not deprecated."""
-    deprecated = schema.get("x-deprecated-values", {})
-    return next((each for each in schema["enum"] if each not in deprecated), schema["enum"][0])
+    """Return the first value of an enum that is not deprecated."""
+    for value in schema["enum"]:
+        if value not in schema.get("x-deprecated-values", {}):
+            return value
+    return schema["enum"][0]
 
 
 class Instance:
@@ -290,34 +331,37 @@ class Instance:
         self._open: list[str] = []
 
     def construct(self, name: str) -> str:
-        """A call of the class, without the constants, which it adds itself."""
+        """Return a call of the class, without the constants, which it adds itself."""
         self.imports.add(name)
         self._open.append(name)
-        arguments = [
-            f"{child['x-name']}={self.expression(child, field)}"
-            for field, child in self._fields(name)
-            if "x-constant" not in child
-        ]
+        arguments = []
+        for field, child in self._fields(name):
+            if "x-constant" not in child:
+                arguments.append(f"{child['x-name']}={self.expression(child, field)}")
         self._open.pop()
         return f"{name}({', '.join(arguments)})"
 
     def value(self, name: str) -> dict[str, Any]:
-        """The JSON object that `construct` gives."""
+        """Return the JSON object that `construct` gives."""
         self._open.append(name)
         value = {field: self.json(child, field) for field, child in self._fields(name)}
         self._open.pop()
         return value
 
     def expression(self, schema: dict[str, Any], field: str) -> str:
+        """Return a value of a schema as Python source; `field` is a text where nothing is known."""
         schema, name = self._target(schema)
         if name and "properties" in schema:
             return self.construct(name)
         if "items" in schema:
             items = schema["items"]
-            return "[]" if self._is_open(items) else f"[{self.expression(items, field)}]"
+            if self._is_open(items):
+                return "[]"
+            return f"[{self.expression(items, field)}]"
         return literal(self.json(schema, field))
 
     def json(self, schema: dict[str, Any], field: str) -> Any:
+        """Return the JSON value that `expression` gives."""
         schema, name = self._target(schema)
         if name and "properties" in schema:
             return self.value(name)
@@ -325,11 +369,13 @@ class Instance:
             return schema.get("example", _first_value(schema))
         if "items" in schema:
             items = schema["items"]
-            return [] if self._is_open(items) else [self.json(items, field)]
+            if self._is_open(items):
+                return []
+            return [self.json(items, field)]
         return _sample(schema, field)
 
     def _fields(self, name: str) -> list[tuple[str, Any]]:
-        """The fields of an `example`, with its values.
+        """Return the fields of an `example`, with its values.
 
         Without one, the constants and required fields; where these are few, the first others, too.
         """
@@ -337,9 +383,16 @@ class Instance:
         required = self.schemas[name].get("required", [])
         example = self.schemas[name].get("example")
         if example:
-            fields = [field for field in example if field != "event_id" or field in required]
-            return [(field, properties[field] | {"example": example[field]}) for field in fields]
-        chosen = {f for f, child in properties.items() if f in required or "x-constant" in child}
+            fields = []
+            for field, value in example.items():
+                # The connection numbers events by itself.
+                if field != "event_id" or field in required:
+                    fields.append((field, properties[field] | {"example": value}))
+            return fields
+        chosen = set(required)
+        for field, child in properties.items():
+            if "x-constant" in child:
+                chosen.add(field)
         for field, child in properties.items():
             if len(chosen) < MOST_FIELDS and "$ref" not in str(child) and field != "event_id":
                 chosen.add(field)
@@ -350,7 +403,7 @@ class Instance:
         return [(field, child) for field, child in properties.items() if field in chosen]
 
     def _is_open(self, schema: dict[str, Any]) -> bool:
-        """Whether a value would contain the object that is being built."""
+        """Return whether a value would contain the object that is being built."""
         _schema, name = self._target(schema)
         return name in self._open
 
@@ -358,17 +411,24 @@ class Instance:
         """Follow references, and take the first member of a union."""
         name = None
         while True:
-            if "$ref" in schema:
-                name = schema["$ref"].removeprefix(REFERENCE)
+            if component(schema):
+                name = component(schema)
                 schema = self.schemas[name]
             elif "allOf" in schema:
                 schema = schema["allOf"][0]
-            elif schema.get("oneOf") or schema.get("anyOf"):
-                members = schema.get("oneOf") or schema["anyOf"]
-                closed = [m for m in members if component(m) not in self._open] or members
-                schema, name = next((m for m in closed if "enum" in m), closed[0]), None
+            elif members(schema):
+                schema, name = self._first_member(members(schema)), None
             else:
                 return schema, name
+
+    def _first_member(self, choices: list[dict[str, Any]]) -> dict[str, Any]:
+        """Return an enum, or else the first member; one that is being built would never end."""
+        closed = [member for member in choices if component(member) not in self._open]
+        closed = closed or choices
+        for member in closed:
+            if "enum" in member:
+                return member
+        return closed[0]
 
 
 def _compact(value: Any) -> str:
@@ -376,22 +436,27 @@ def _compact(value: Any) -> str:
 
 
 def literal(value: Any) -> str:
-    """Python source of a value, with double quotes where there are none in it."""
+    """Return Python source of a value, with double quotes where there are none in it."""
     source = repr(value)
-    # Then each single quote is a delimiter: `repr` writes an apostrophe within double quotes.
-    return source if '"' in source else source.replace("'", '"')
+    if '"' in source:
+        return source
+    # Each single quote is a delimiter: `repr` writes an apostrophe within double quotes.
+    return source.replace("'", '"')
 
 
 def _sample(schema: dict[str, Any], field: str) -> Any:
-    """The `example` of a value, or else one of its type."""
+    """Return the `example` of a value, or else one of its type."""
     for value in (schema.get("example"), *schema.get("x-known", []), schema.get("default")):
         if isinstance(value, (str, int, float, dict)):
             return value
-    kind = schema.get("type")
-    if kind == "boolean":
+    schema_type = schema.get("type")
+    if schema_type == "boolean":
         return True
-    if kind in ("integer", "number"):
+    if schema_type in ("integer", "number"):
         return schema.get("minimum", 0)
-    if kind == "object":
+    if schema_type == "object":
         return {"key": "value"}
-    return f"{field.removesuffix('_id')}_001" if field.endswith("_id") else field
+    # Ids look as those of the service do.
+    if field.endswith("_id"):
+        return f"{field.removesuffix('_id')}_001"
+    return field

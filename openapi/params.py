@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from examples import literal
-from spec import REFERENCE, component, event_unions, members, operations, references
+from spec import component, event_unions, mapped, members, operations, references
 
 PYTHON_TYPES = {
     "string": "str",
@@ -35,20 +35,25 @@ class Params:
             self._add(name)
 
     def source(self) -> str:
-        """The Python source of all, empty if a client sends nothing."""
-        models = [name for name in self.sent if "properties" in self.schemas[name]]
-        unions = [name for name in self.sent if name not in models]
-        return "\n\n\n".join([*map(self._class, models), *map(self._alias, unions)])
+        """Return the Python source of all, empty if a client sends nothing."""
+        classes, aliases = [], []
+        for name in self.sent:
+            if "properties" in self.schemas[name]:
+                classes.append(self._class(name))
+            else:
+                aliases.append(self._alias(name))
+        # An alias is evaluated where it stands, so the classes that it names come first.
+        return "\n\n\n".join([*classes, *aliases])
 
     def _require_discriminator(self, schema: dict[str, Any]) -> None:
-        """A checker cannot tell members of a union apart by a key that may be missing."""
-        discriminator = schema.get("discriminator", {})
-        for reference in discriminator.get("mapping", {}).values():
-            name = reference.removeprefix(REFERENCE)
-            self._always.setdefault(name, set()).add(discriminator["propertyName"])
+        """Note the key of members: a checker cannot tell them apart by one that may be missing."""
+        for name in mapped(schema).values():
+            self._always.setdefault(name, set()).add(schema["discriminator"]["propertyName"])
 
     def _roots(self, document: dict[str, Any]) -> Iterator[str]:
-        yield from (n for n, side in event_unions(self.schemas).items() if side == "client")
+        for name, direction in event_unions(self.schemas).items():
+            if direction == "client":
+                yield name
         for _place, operation in operations(document):
             for argument in operation["x-arguments"]:
                 yield from references(argument["schema"])
@@ -58,8 +63,9 @@ class Params:
         if name in self._seen:
             return
         self._seen.add(name)
-        for each in references({**schema, "discriminator": None, "example": None}):
-            self._add(each)
+        # A mapping repeats the members, and an example may have a key called `$ref`.
+        for part in references({**schema, "discriminator": None, "example": None}):
+            self._add(part)
         if "properties" in schema or members(schema):
             self.sent[name] = None
 
@@ -68,24 +74,26 @@ class Params:
         required = {*schema.get("required", []), *self._always.get(name, ())}
         keys = {}
         for key, child in schema["properties"].items():
-            kind = self._type(child, name)
-            kind += " | None" if child.get("nullable") else ""
-            keys[key] = f"Required[{kind}]" if key in required else kind
+            annotation = self._held(child, name)
+            if key in required:
+                annotation = f"Required[{annotation}]"
+            keys[key] = annotation
+        # A key such as `from` cannot be written as a field.
         if not all(map(_is_plain, keys)):
-            pairs = ", ".join(f"{literal(key)}: {literal(kind)}" for key, kind in keys.items())
-            return f'{name}Param = TypedDict("{name}Param", {{{pairs}}}, total=False)'
+            return f'{name}Param = TypedDict("{name}Param", {literal(keys)}, total=False)'
         lines = [f"class {name}Param(TypedDict, total=False):", f"    {schema['x-docstring']}"]
-        for key, kind in keys.items():
-            lines += ["", f"    {key}: {kind}", f"    {schema['properties'][key]['x-docstring']}"]
+        for key, annotation in keys.items():
+            text = schema["properties"][key]["x-docstring"]
+            lines += ["", f"    {key}: {annotation}", f"    {text}"]
         return "\n".join(lines)
 
     def _alias(self, name: str) -> str:
         schema = self.schemas[name]
-        kinds = " | ".join(self._type(each, name) for each in members(schema))
-        return f"{name}Param: TypeAlias = {kinds}\n{schema['x-docstring']}"
+        types = " | ".join(self._type(member, name) for member in members(schema))
+        return f"{name}Param: TypeAlias = {types}\n{schema['x-docstring']}"
 
     def _type(self, schema: dict[str, Any], owner: str) -> str:
-        """The type of a value. `owner` is the class whose field it is, or the union."""
+        """Return the type of a value. `owner` is the class whose field it is, or the union."""
         name = component(schema)
         if name in self.sent:
             return f"{name}Param"
@@ -94,7 +102,9 @@ class Params:
         if "items" in schema:
             item = self._held(schema["items"], owner)
             # A `str` is a sequence of strings, too.
-            return f"list[{item}]" if item.startswith("str") else f"Sequence[{item}]"
+            if item.startswith("str"):
+                return f"list[{item}]"
+            return f"Sequence[{item}]"
         if "x-enum-varnames" in schema:
             return self._enum(schema, owner)
         if isinstance(schema.get("additionalProperties"), dict):
@@ -102,9 +112,11 @@ class Params:
         return PYTHON_TYPES.get(schema.get("type", ""), "Any")
 
     def _held(self, schema: dict[str, Any], owner: str) -> str:
-        """The type of what a list or a map holds, which may be `null`."""
+        """Return the type of what a field, a list or a map holds, which may be `null`."""
         held = self._type(schema, owner)
-        return f"{held} | None" if schema.get("nullable") else held
+        if schema.get("nullable"):
+            return f"{held} | None"
+        return held
 
     def _enum(self, schema: dict[str, Any], owner: str) -> str:
         values = f"Literal[{', '.join(map(literal, schema['enum']))}]"
@@ -112,10 +124,13 @@ class Params:
             return values
         if "x-enum-name" in schema:
             return f"{values} | models.{owner}.{schema['x-enum-name']}"
-        return f"{values} | models.{owner}{'Enum' if members(self.schemas[owner]) else ''}"
+        # The enum of a union is a class beside it, that of a component is the component.
+        if members(self.schemas[owner]):
+            owner += "Enum"
+        return f"{values} | models.{owner}"
 
 
 def _is_plain(key: str) -> bool:
-    """Whether a key can be written as a field of a class."""
+    """Return whether a key can be written as a field of a class."""
     is_name = key.isidentifier() and not keyword.iskeyword(key)
     return is_name and not key.startswith("__") and key not in NAMES

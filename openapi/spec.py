@@ -50,11 +50,13 @@ def merged(
     """
     document = load(fragment)
     if not overlay.exists():
-        _refuse(problems(document, is_draft=is_draft) if checked else (), fragment)
+        if checked:
+            _refuse(problems(document, is_draft=is_draft), fragment)
         return document
     try:
         document = _overlaid(document, overlay, checked=checked)
-        _refuse(problems(document, is_draft=is_draft) if checked else (), overlay)
+        if checked:
+            _refuse(problems(document, is_draft=is_draft), overlay)
     except SpecError:
         # What is wrong with the fragment itself comes first.
         _refuse(problems(load(fragment), is_draft=is_draft), fragment)
@@ -63,9 +65,9 @@ def merged(
 
 
 def _refuse(problems: Iterable[Problem], path: Path) -> None:
-    found = list(problems)
-    if found:
-        raise Refused(found, path)
+    problems = list(problems)
+    if problems:
+        raise Refused(problems, path)
 
 
 def load(path: Path, *, is_published: bool = False) -> dict[str, Any]:
@@ -79,7 +81,9 @@ def load(path: Path, *, is_published: bool = False) -> dict[str, Any]:
         raise SpecError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from None
     except MarkedYAMLError as error:
         mark = error.problem_mark
-        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        place = ""
+        if mark:  # It counts from 0, editors from 1.
+            place = f":{mark.line + 1}:{mark.column + 1}"
         raise SpecError(f"{path}{place}: not YAML: {error.problem}") from None
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
@@ -116,9 +120,10 @@ def _not_json(node: Any, path: tuple[str | int, ...], above: set[int]) -> Iterat
     elif isinstance(node, float) and not math.isfinite(node):
         yield Problem(dotted(path), f"{node} is not a number of JSON; text needs quotes")
     elif node is not None and not isinstance(node, (str, bool, int, float)):
-        kind = type(node).__name__.lower()
-        kind = "date" if "date" in kind or "time" in kind else kind
-        yield Problem(dotted(path), f"a YAML {kind}, which JSON lacks; text needs quotes")
+        type_name = type(node).__name__.lower()
+        if "date" in type_name or "time" in type_name:
+            type_name = "date"
+        yield Problem(dotted(path), f"a YAML {type_name}, which JSON lacks; text needs quotes")
 
 
 # Checking
@@ -126,12 +131,13 @@ def _not_json(node: Any, path: tuple[str | int, ...], above: set[int]) -> Iterat
 
 def problems(document: dict[str, Any], *, is_draft: bool = False) -> list[Problem]:
     """Return what is wrong with a document before anything is made of it."""
-    found = list(schema_problems(document, "published"))
-    found = found or list(_reference_problems(document))
-    # A value is only compared with a schema whose shape is right.
-    if not found and not is_draft:
-        found = [problem for _schema, _key, problem in _wrong_values(document)]
-    return found
+    problems = list(schema_problems(document, "published"))
+    # References are followed, and values compared, only where the shape of the schemas is right.
+    if not problems:
+        problems = list(_reference_problems(document))
+    if not problems and not is_draft:
+        problems = [problem for _schema, _key, problem in _wrong_values(document)]
+    return problems
 
 
 def leave_out_wrong_values(document: dict[str, Any]) -> list[str]:
@@ -144,7 +150,9 @@ def leave_out_wrong_values(document: dict[str, Any]) -> list[str]:
 
 def _reference_problems(document: dict[str, Any]) -> Iterator[Problem]:
     for place, node in walk(document):
-        references = [node["$ref"]] if "$ref" in node else []
+        references = []
+        if "$ref" in node:
+            references.append(node["$ref"])
         if isinstance(node.get("discriminator"), dict):
             references += node["discriminator"].get("mapping", {}).values()
         for reference in references:
@@ -157,13 +165,17 @@ def _reference_problems(document: dict[str, Any]) -> Iterator[Problem]:
 def _whole(reference: Any) -> Any:
     """Return a reference in full: a mapping may have the name of a schema alone."""
     is_name = isinstance(reference, str) and re.fullmatch(r"[\w.-]+", reference)
-    return REFERENCE + reference if is_name else reference
+    if is_name:
+        return REFERENCE + reference
+    return reference
 
 
 def _wrong_values(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, Problem]]:
     """Yield each `default` and `example` that is not a value of its schema, and why."""
-    is_30 = str(document["openapi"]).startswith("3.0")
-    validator: Any = OAS30Validator if is_30 else OAS31Validator
+    validator: Any = OAS31Validator
+    # In 3.0, `nullable` and `exclusiveMinimum` mean something else than in JSON Schema.
+    if str(document["openapi"]).startswith("3.0"):
+        validator = OAS30Validator
     for place, schema in schemas_in(document):
         whole = {**schema, "components": document["components"]}
         for key in ("default", "example"):
@@ -177,8 +189,8 @@ def _wrong_values(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], st
             error = next(validator(whole).iter_errors(value), None)
             if error is not None:
                 where = dotted([f"{place}.{key}", *error.absolute_path])
-                shown = textwrap.shorten(json.dumps(error.instance), 60)
-                yield schema, key, Problem(where, f"`{shown}` does not fit its schema")
+                text = textwrap.shorten(json.dumps(error.instance), 60)
+                yield schema, key, Problem(where, f"`{text}` does not fit its schema")
 
 
 def _overlaid(document: dict[str, Any], path: Path, *, checked: bool) -> dict[str, Any]:
@@ -220,7 +232,7 @@ def _check_news(document: dict[str, Any], action: dict[str, Any], place: str) ->
 
 
 def _stale(update: Any, value: Any) -> list[str] | None:
-    """Where in `value` stands already what `update` says; `None` if nowhere."""
+    """Return where in `value` stands already what `update` says; `None` if nowhere."""
     if isinstance(update, dict) and isinstance(value, dict):
         for key in update.keys() & value.keys():
             inner = _stale(update[key], value[key])
@@ -228,12 +240,18 @@ def _stale(update: Any, value: Any) -> list[str] | None:
                 return [str(key), *inner]
         return None
     if isinstance(update, list) and isinstance(value, list):
-        return next(([repr(each)] for each in update if each in value), None)
-    return [] if update == value else None
+        # An overlay appends to a list: an item that is there already would stand there twice.
+        for item in update:
+            if item in value:
+                return [repr(item)]
+        return None
+    if update == value:
+        return []
+    return None
 
 
 def _single_targets(target: str) -> Iterator[str]:
-    """A target that names several keys, once for each: all of them must exist."""
+    """Yield a target that names several keys, once for each: all of them must exist."""
     keys = re.search(r"\[('[^']*'(?:,\s*'[^']*')+)\]", target)
     if not keys:
         yield target
@@ -246,39 +264,59 @@ def _single_targets(target: str) -> Iterator[str]:
 
 
 def public_schemas(document: dict[str, Any]) -> dict[str, Any]:
-    """The schemas of a simplified document that become classes or unions.
+    """Return the schemas of a simplified document that become classes or unions.
 
     Plain maps (`Metadata`) become `dict`.
     """
-    return {
-        name: schema
-        for name, schema in document["components"]["schemas"].items()
-        if "properties" in schema or "enum" in schema or members(schema)
-    }
+    public = {}
+    for name, schema in document["components"]["schemas"].items():
+        if "properties" in schema or "enum" in schema or members(schema):
+            public[name] = schema
+    return public
 
 
 def members(schema: dict[str, Any]) -> list[dict[str, Any]]:
-    """The members of a union schema."""
+    """Return the members of a union schema."""
     members: list[dict[str, Any]] = schema.get("oneOf") or schema.get("anyOf") or []
     return members
 
 
+def union_key(schema: dict[str, Any]) -> str:
+    """Return the keyword below which the members of a union stand."""
+    if "oneOf" in schema:
+        return "oneOf"
+    return "anyOf"
+
+
+def without(node: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """Return a copy of a mapping without some of its keys."""
+    return {key: value for key, value in node.items() if key not in keys}
+
+
+def only(node: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """Return what a mapping has of some keys, in the order of these."""
+    return {key: node[key] for key in keys if key in node}
+
+
 def kind(schema: dict[str, Any]) -> str:
-    """`model`, `enum` or `union`."""
-    return "union" if members(schema) else "model" if "properties" in schema else "enum"
+    """Return `model`, `enum` or `union`."""
+    if members(schema):
+        return "union"
+    if "properties" in schema:
+        return "model"
+    return "enum"
 
 
 def count_enums(schema: dict[str, Any]) -> int:
-    """The enum classes that a schema leads to."""
-    nested = [
-        child.get("items", child)
-        for child in [*schema.get("properties", {}).values(), *members(schema)]
-    ]
-    return sum("enum" in each for each in [schema, *nested])
+    """Return how many enum classes a schema leads to."""
+    number = int("enum" in schema)
+    for child in [*schema.get("properties", {}).values(), *members(schema)]:
+        number += "enum" in child.get("items", child)
+    return number
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every operation, with its method and path."""
+    """Yield every operation, with its method and path."""
     for path, item in document.get("paths", {}).items():
         for method in METHODS:
             if method in item:
@@ -286,7 +324,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
 
 
 def webhooks(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every request that the service makes, with its place."""
+    """Yield every request that the service makes, with its place."""
     for name, item in document.get("webhooks", {}).items():
         for method in METHODS:
             if method in item:
@@ -316,14 +354,19 @@ def connected_client(server: str, schemas: dict[str, Any]) -> str:
     """Return the union of the events that are sent over the connection of another union."""
     connection = schemas[server]["x-connection"]
     default = server.replace("Server", "Client")
-    return str(connection.get("client") or ("" if default == server else default))
+    if connection.get("client"):
+        return str(connection["client"])
+    # Without `Server` in its name, the union would be taken for its own client.
+    if default == server:
+        return ""
+    return default
 
 
 # Walking
 
 
 def walk(node: Any, place: str = "", *, of_names: bool = False) -> Iterator[tuple[str, Any]]:
-    """Every mapping in a document whose keys are keywords, with its dotted place.
+    """Yield every mapping in a document whose keys are keywords, with its dotted place.
 
     A property may be called `const` or `$ref`: the keys of `properties` and the like are names.
     """
@@ -332,7 +375,7 @@ def walk(node: Any, place: str = "", *, of_names: bool = False) -> Iterator[tupl
             yield place or "the document", node
         for key, child in node.items():
             if of_names or not is_value(key):
-                inner = f"{place}.{key}" if place else str(key)
+                inner = dotted(filter(None, (place, str(key))))
                 yield from walk(child, inner, of_names=not of_names and key in NAMES)
     elif isinstance(node, list):
         for index, child in enumerate(node):
@@ -340,57 +383,79 @@ def walk(node: Any, place: str = "", *, of_names: bool = False) -> Iterator[tupl
 
 
 def is_value(keyword: Any) -> bool:
-    """Whether what stands under a keyword is data."""
+    """Return whether what stands under a keyword is data."""
     return keyword in VALUES or str(keyword).startswith("x-")
 
 
 def schemas_in(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every schema in a document, however deep, with its place."""
+    """Yield every schema in a document, however deep, with its place."""
     for place, node in walk(document):
         if place.startswith("servers["):
             continue  # A variable has an enum, too.
-        kinds = (isinstance(node.get("type"), str), isinstance(node.get("enum"), list))
-        if any(kinds) or "allOf" in node or members(node):
+        is_typed = isinstance(node.get("type"), str) or isinstance(node.get("enum"), list)
+        if is_typed or "allOf" in node or members(node):
             yield place, node
 
 
 def resolve(document: dict[str, Any], reference: Any) -> Any:
+    """Return what stands where a reference within the document points.
+
+    Raises:
+        LookupError: Nothing stands there, or the reference leads out of the document.
+    """
     node: Any = document
     if not str(reference).startswith("#/"):
         raise LookupError(reference)
     for part in reference[2:].split("/"):
         if not isinstance(node, dict):
             raise LookupError(reference)
+        # The escapes of RFC 6901, JSON Pointer: in this order, or `~01` becomes a slash.
         node = node[part.replace("~1", "/").replace("~0", "~")]
     return node
 
 
 def references(node: Any) -> Iterator[str]:
-    """The components to which a node refers, in order and as often as it does."""
-    for _place, each in walk(node):
-        if isinstance(each.get("$ref"), str):
-            yield each["$ref"].removeprefix(REFERENCE)
+    """Yield the components to which a node refers, in order and as often as it does."""
+    for _place, inner in walk(node):
+        if isinstance(inner.get("$ref"), str):
+            yield component(inner)
 
 
 def reachable(names: Iterable[str], uses: Callable[[str], Iterable[str]]) -> set[str]:
-    """Names, and all that they lead to; `uses` gives what one leads to directly."""
+    """Return names, and all that they lead to; `uses` gives what one leads to directly."""
     seen, left = set[str](), set(names)
     while left:
         name = left.pop()
         seen.add(name)
-        left.update(each for each in uses(name) if each not in seen)
+        left |= set(uses(name)) - seen
     return seen
 
 
 def component(schema: dict[str, Any]) -> str:
-    """The name of the component that a schema is, or an empty string."""
-    for each in (schema, *schema.get("allOf", [])):
-        if "$ref" in each:
-            return str(each["$ref"]).removeprefix(REFERENCE)
+    """Return the name of the component that a schema is, or an empty string."""
+    for part in (schema, *schema.get("allOf", [])):
+        if "$ref" in part:
+            return component_name(part["$ref"])
     return ""
 
 
+def component_name(reference: Any) -> str:
+    """Return the name of the component to which a reference leads."""
+    return str(reference).removeprefix(REFERENCE)
+
+
+def reference(name: str) -> dict[str, Any]:
+    """Return a schema that refers to a component."""
+    return {"$ref": REFERENCE + name}
+
+
+def mapped(schema: dict[str, Any]) -> dict[str, str]:
+    """Return the component of each value of a union's discriminator."""
+    mapping: dict[str, str] = schema.get("discriminator", {}).get("mapping", {})
+    return {value: component_name(reference) for value, reference in mapping.items()}
+
+
 def target(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
-    """The component that a schema refers to, or itself."""
-    found: dict[str, Any] = schemas.get(component(schema), schema)
-    return found
+    """Return the component that a schema refers to, or itself."""
+    schema = schemas.get(component(schema), schema)
+    return schema

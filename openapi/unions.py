@@ -8,7 +8,7 @@ from typing import Any
 
 from refusals import Problem, Refused, place_of
 from simplify import Schema
-from spec import REFERENCE, component, members
+from spec import component, mapped, members, reference, target, union_key, without
 
 SCALARS = ("string", "integer", "number", "boolean")
 
@@ -25,46 +25,49 @@ def simplified(schema: Schema, place: str, schemas: dict[str, Any]) -> Schema:
         raise Refused([Problem(place, "both `oneOf` and `anyOf`; write one union")])
     if "properties" in schema:
         raise Refused([Problem(place, "a union with properties; write them in each member")])
-    key = "oneOf" if "oneOf" in schema else "anyOf"
-    beside = {name: value for name, value in schema.items() if name != key}
+    key = union_key(schema)
+    beside = without(schema, key)
     own = place.removeprefix("components.schemas.")
     parts = list(_flat(schema[key], schemas, own))
     if any(part.get("nullable") for part in parts):
         beside["nullable"] = True
-    if any("type" not in part and "$ref" not in part and not _is_object(part) for part in parts):
-        return {name: value for name, value in beside.items() if name != "discriminator"}
+    for part in parts:
+        if "type" not in part and "$ref" not in part and not _is_object(part):
+            return without(beside, "discriminator")
     parts = list(_combined(parts, schemas, place))
-    kinds = [_kind(part) for part in parts]
-    if len(parts) > 2 and {"string", "enum"} <= set(kinds):
+    sorts = [_sort(part) for part in parts]
+    if len(parts) > 2 and {"string", "enum"} <= set(sorts):
         # The first that fits is taken: plain text would take the values of the enum.
-        first, last = sorted((kinds.index("string"), kinds.index("enum")))
-        pair = (parts[kinds.index("enum")], parts[kinds.index("string")])
-        parts[first], parts[last] = pair
-    if len(parts) == 1 and not ("discriminator" in schema and "$ref" in parts[0]):
-        beside.pop("discriminator", None)
-        (part,) = parts
-        return {**({"allOf": [part]} if "$ref" in part and beside else part), **beside}
-    return {**beside, key: parts}
+        text, enum = sorts.index("string"), sorts.index("enum")
+        if text < enum:
+            parts[text], parts[enum] = parts[enum], parts[text]
+    if len(parts) != 1 or ("discriminator" in schema and "$ref" in parts[0]):
+        return {**beside, key: parts}
+    (part,) = parts
+    beside.pop("discriminator", None)
+    # A reference has nothing beside it, in OpenAPI 3.0.
+    if "$ref" in part and beside:
+        part = {"allOf": [part]}
+    return {**part, **beside}
 
 
 def _flat(parts: Iterable[Any], schemas: dict[str, Any], own: str) -> Iterator[Schema]:
     """Yield the members of a union and of those within it, without text and repetition."""
-    seen = {REFERENCE + own}
+    # A union within itself adds nothing.
+    seen = {reference(own)["$ref"]}
     for part in parts:
         if not isinstance(part, dict):
             yield part
             continue
         name = component(part)
+        inner: list[Schema] = [part]
         if name:
-            reference = {"$ref": REFERENCE + name}
+            inner = [reference(name)]
             if part.get("nullable"):
-                reference["nullable"] = True
-            found: list[Schema] = [reference]
+                inner[0]["nullable"] = True
         elif members(part) and "discriminator" not in part:
-            found = list(_flat(members(part), schemas, own))
-        else:
-            found = [part]
-        for member in found:
+            inner = list(_flat(members(part), schemas, own))
+        for member in inner:
             text = member.get("$ref") or json.dumps(_structure(member), sort_keys=True)
             if text not in seen:
                 seen.add(text)
@@ -72,8 +75,8 @@ def _flat(parts: Iterable[Any], schemas: dict[str, Any], own: str) -> Iterator[S
 
 
 def _structure(schema: Schema) -> Schema:
-    text = ("title", "description", "example", "default", "x-name")
-    return {key: value for key, value in schema.items() if key not in text}
+    """Return a schema without what does not change which values fit it."""
+    return without(schema, "title", "description", "example", "default", "x-name")
 
 
 def _is_object(schema: Schema) -> bool:
@@ -82,45 +85,48 @@ def _is_object(schema: Schema) -> bool:
 
 def _combined(parts: list[Schema], schemas: dict[str, Any], place: str) -> Iterator[Schema]:
     """Yield members, those of one plain type combined where the first of them stood."""
-    parts = [dict(part) for part in parts]
-    for part in parts:
-        part.pop("nullable", None)
+    # The union as a whole is nullable, which its members need not repeat.
+    parts = [without(part, "nullable") for part in parts]
     parts = list(_without_clashes(parts, schemas))
-    done = set[str]()
+    groups: dict[str, list[Schema]] = {}
     for part in parts:
-        kind = _kind(part)
-        if kind == "object" or "$ref" in part:
+        groups.setdefault(_sort(part), []).append(part)
+    for part in parts:
+        sort = _sort(part)
+        if sort in ("object", "reference"):
             yield part
-            continue
-        if kind in done:
-            continue
-        done.add(kind)
-        yield _one([other for other in parts if _kind(other) == kind], kind, place)
+        elif part is groups[sort][0]:
+            yield _one(groups[sort], sort, place)
 
 
 def _without_clashes(parts: list[Schema], schemas: dict[str, Any]) -> Iterator[Schema]:
     """Yield members with the content of references to strings, where there are several of these."""
-    stringy = [part for part in parts if _is_stringy(part, schemas)]
-    enums = [part for part in stringy if _kind(part, schemas) != "string"]
-    has_number = any(_kind(part) == "number" for part in parts)
+    texts = [part for part in parts if _is_text(part, schemas)]
+    has_number = "number" in map(_sort, parts)
     for part in parts:
-        if _kind(part) == "integer" and has_number:
+        # In JSON, an integer is a number, too.
+        if _sort(part) == "integer" and has_number:
             continue
-        if "$ref" in part and part in enums and len(stringy) > 1:
-            target = schemas[component(part)]
-            yield from (dict(member) for member in members(target) or [{**target}])
+        if "$ref" in part and part in texts and len(texts) > 1:
+            enum = target(part, schemas)
+            for member in members(enum) or [enum]:
+                yield dict(member)
         else:
             yield part
 
 
-def _is_stringy(part: Schema, schemas: dict[str, Any]) -> bool:
-    target = schemas.get(component(part), part)
-    parts = members(target) or [target]
-    is_plain = not any("$ref" in member or "properties" in member for member in parts)
-    return is_plain and any(member.get("type") == "string" for member in parts)
+def _is_text(part: Schema, schemas: dict[str, Any]) -> bool:
+    """Return whether a string may be a value, and no object can be."""
+    schema = target(part, schemas)
+    has_string = False
+    for member in members(schema) or [schema]:
+        if "$ref" in member or "properties" in member:
+            return False
+        has_string |= member.get("type") == "string"
+    return has_string
 
 
-def _kind(part: Schema, schemas: dict[str, Any] | None = None) -> str:
+def _sort(part: Schema) -> str:
     """Return what distinguishes a member of a union: its type, and whether it is an enum."""
     if "$ref" in part:
         return "reference"
@@ -133,28 +139,39 @@ def _kind(part: Schema, schemas: dict[str, Any] | None = None) -> str:
     return str(part.get("type"))
 
 
-def _one(parts: list[Schema], kind: str, place: str) -> Schema:
-    """Return one member for all of a type."""
+def _one(parts: list[Schema], sort: str, place: str) -> Schema:
+    """Return one member for all of a sort."""
     first = _structure(parts[0])
-    if kind == "string":
+    if sort == "string":
         return {"type": "string"}
-    if kind == "enum":
-        values = [value for part in parts for value in part["enum"]]
-        names = [name for part in parts for name in part.get("x-enum-varnames", [])]
-        first["enum"] = list(dict.fromkeys(values))
-        if len(names) != len(first["enum"]):
-            first.pop("x-enum-varnames", None)
-        else:
-            first["x-enum-varnames"] = names
-        return first
-    key = {"array": "items", "map": "additionalProperties"}.get(kind)
+    if sort == "enum":
+        return _one_enum(parts)
+    key = {"array": "items", "map": "additionalProperties"}.get(sort)
     if key is None or len(parts) == 1:
         return first
-    held = [part.get(key, {}) for part in parts]
-    if any(not isinstance(each, dict) or not each for each in held):
-        return {"type": first["type"], key: {}}
-    inner: Schema = {"anyOf": held}
-    return {"type": first["type"], key: simplified(inner, f"{place}.{key}", {})}
+    held = []
+    for part in parts:
+        item = part.get(key, {})
+        # One that holds anything makes the others superfluous.
+        if not isinstance(item, dict) or not item:
+            return {"type": first["type"], key: {}}
+        held.append(item)
+    return {"type": first["type"], key: simplified({"anyOf": held}, f"{place}.{key}", {})}
+
+
+def _one_enum(parts: list[Schema]) -> Schema:
+    """Return an enum with the values of all; names of values stay where each has one."""
+    enum = _structure(parts[0])
+    values: dict[str, None] = {}
+    names: list[str] = []
+    for part in parts:
+        values |= dict.fromkeys(part["enum"])
+        names += part.get("x-enum-varnames", [])
+    enum["enum"] = list(values)
+    enum.pop("x-enum-varnames", None)
+    if len(names) == len(values):
+        enum["x-enum-varnames"] = names
+    return enum
 
 
 # What distinguishes the members
@@ -171,10 +188,11 @@ def distinguish(name: str, schemas: dict[str, Any]) -> None:
     if not isinstance(schema, dict) or not members(schema):
         return
     objects = [part for part in _references(schema) if leaves(part, schemas)]
-    has_map = any(_kind(part) == "map" for part in members(schema))
+    has_map = "map" in map(_sort, members(schema))
     explicit = schema.pop("discriminator", None)
     if not objects or (len(objects) == 1 and not explicit and not has_map):
         return
+    # A map may have any key, also that of a discriminator.
     if has_map:
         _mark_untagged(schema, schemas)
         return
@@ -183,18 +201,20 @@ def distinguish(name: str, schemas: dict[str, Any]) -> None:
         fields = [explicit["propertyName"]]
     else:
         fields = list(schemas[leaves(objects[0], schemas)[0]]["properties"])
-    found = {field: _groups(objects, field, schemas) for field in fields}
-    whole = (field for field in fields if len(found[field]) == len(objects))
-    part = (field for field in fields if len(found[field]) > 1)
-    field = next(whole, None) or next(part, None)
-    if field is None:
+    groups = {field: _groups(objects, field, schemas) for field in fields}
+    # A property that tells all members apart comes before one that tells some.
+    whole = [field for field in fields if len(groups[field]) == len(objects)]
+    part = [field for field in fields if len(groups[field]) > 1]
+    if not whole and not part:
         _mark_untagged(schema, schemas)
         return
-    known = explicit.get("mapping", {}) if explicit else {}
-    _set_discriminator(name, field, found[field], known, schemas)
+    field = (whole or part)[0]
+    known = (explicit or {}).get("mapping", {})
+    _set_discriminator(name, field, groups[field], known, schemas)
 
 
 def _references(schema: Schema) -> list[str]:
+    """Return the components that are members of a union."""
     return [component(part) for part in members(schema) if "$ref" in part]
 
 
@@ -205,21 +225,22 @@ def leaves(name: str, schemas: dict[str, Any], within: tuple[str, ...] = ()) -> 
         return [name]
     if name in within:
         return []
-    inner = (leaves(part, schemas, (*within, name)) for part in _references(schema))
-    return [leaf for found in inner for leaf in found]
+    inner = []
+    for part in _references(schema):
+        inner += leaves(part, schemas, (*within, name))
+    return inner
 
 
 def constants(name: str, field: str, schemas: dict[str, Any]) -> list[str]:
     """Return the values that a field has in a class, or in all members of a union; [] if any."""
-    found: list[str] = []
+    values: list[str] = []
     for leaf in leaves(name, schemas):
-        values = schemas[leaf]["properties"].get(field) or {}
         # A constant may be an enum of its own, which several classes share.
-        values = schemas.get(component(values), values)
-        if values.get("type") != "string" or "enum" not in values:
+        child = target(schemas[leaf]["properties"].get(field) or {}, schemas)
+        if child.get("type") != "string" or "enum" not in child:
             return []
-        found += values["enum"]
-    return list(dict.fromkeys(found))
+        values += child["enum"]
+    return list(dict.fromkeys(values))
 
 
 def _groups(
@@ -232,10 +253,11 @@ def _groups(
         if not values:
             return []
         names, shared = [name], values
-        for group in [group for group in groups if set(group[1]) & set(values)]:
-            groups.remove(group)
-            names = [*group[0], *names]
-            shared = [*group[1], *(value for value in shared if value not in group[1])]
+        for group in list(groups):
+            if set(group[1]) & set(values):
+                groups.remove(group)
+                names = [*group[0], *names]
+                shared = list(dict.fromkeys([*group[1], *shared]))
         groups.append((names, shared))
     return groups
 
@@ -249,27 +271,34 @@ def _set_discriminator(
 ) -> None:
     """Write a discriminator, its values in the order of a mapping, if there is one."""
     schema = schemas[name]
-    key = "oneOf" if "oneOf" in schema else "anyOf"
+    key = union_key(schema)
     targets: dict[str, str] = {}
+    parts: list[Schema] = []
     for names, values in groups:
-        target = names[0] if len(names) == 1 else _inner(name, names, values, schemas)
-        targets.update(dict.fromkeys(values, REFERENCE + target))
+        model = names[0]
+        if len(names) > 1:
+            model = _inner(name, names, values, schemas)
+        parts.append(reference(model))
+        targets.update(dict.fromkeys(values, parts[-1]["$ref"]))
     plain = [part for part in schema[key] if not _is_object_reference(part, schemas)]
+    # Members that became a union of their own stand in it, and no longer here.
     if len(groups) < len(schema[key]) - len(plain):
-        schema[key] = [{"$ref": target} for target in dict.fromkeys(targets.values())] + plain
+        schema[key] = parts + plain
     mapping = {value: targets[value] for value in (*known, *targets)}
     schema["discriminator"] = {"propertyName": field, "mapping": mapping}
 
 
 def _inner(name: str, names: list[str], values: list[str], schemas: dict[str, Any]) -> str:
     """Make a union of the members that share a value."""
-    inner = name + "".join(word[:1].upper() + word[1:] for word in values[0].split("_"))
-    inner = "".join(letter for letter in inner if letter.isalnum())
+    inner = name
+    for word in values[0].split("_"):
+        inner += word[:1].upper() + word[1:]
+    inner = "".join(filter(str.isalnum, inner))
     if inner in schemas:
         inner += "Union"
     schemas[inner] = {
         "description": schemas[name].get("description", ""),
-        "anyOf": [{"$ref": REFERENCE + each} for each in names],
+        "anyOf": list(map(reference, names)),
         "x-place": place_of({"components": {"schemas": schemas}}, name),
     }
     distinguish(inner, schemas)
@@ -286,39 +315,46 @@ def _add_constants(
     """Check a mapping, and give members the constant that it, or their name, has for them."""
     place = place_of({"components": {"schemas": schemas}}, name)
     field = discriminator["propertyName"]
-    mapped: dict[str, list[str]] = {}
-    for value, reference in discriminator.get("mapping", {}).items():
-        target = reference.removeprefix(REFERENCE)
-        if target not in objects:
-            raise Refused([Problem(place, f"`mapping` leads to {target}, which is not a member")])
-        mapped.setdefault(target, []).append(value)
-    for target in objects:
-        values = constants(target, field, schemas)
-        wanted = mapped.get(target, [])
-        if not values and "properties" in schemas[target]:
-            child = schemas[target]["properties"].get(field)
+    wanted: dict[str, list[str]] = {}
+    for value, name in mapped({"discriminator": discriminator}).items():
+        if name not in objects:
+            raise Refused([Problem(place, f"`mapping` leads to {name}, which is not a member")])
+        wanted.setdefault(name, []).append(value)
+    for name in objects:
+        values = constants(name, field, schemas)
+        if not values and "properties" in schemas[name]:
+            child = schemas[name]["properties"].get(field)
             if child is None:
-                reason = f"its member {target} has no property {field!r}, the discriminator"
+                reason = f"its member {name} has no property {field!r}, the discriminator"
                 raise Refused([Problem(place, reason)])
             child.pop("allOf", None)
-            child |= {"type": "string", "enum": wanted or [target]}
-        elif not set(wanted) <= set(values):
-            has = f"is {values}" if values else "has no constant"
-            wrong = next(value for value in wanted if value not in values)
-            reason = f"`mapping` has {wrong!r} for {target}, whose {field} {has}"
-            raise Refused([Problem(place, reason)])
+            # Without a mapping, OpenAPI takes the name of the schema for the value.
+            child |= {"type": "string", "enum": wanted.get(name, [name])}
+            continue
+        for value in wanted.get(name, []):
+            if value not in values:
+                constant = "has no constant"
+                if values:
+                    constant = f"is {values}"
+                reason = f"`mapping` has {value!r} for {name}, whose {field} {constant}"
+                raise Refused([Problem(place, reason)])
 
 
 def _mark_untagged(schema: Schema, schemas: dict[str, Any]) -> None:
-    key = "oneOf" if "oneOf" in schema else "anyOf"
+    """Order members from the most to the least specific, and mark their union."""
 
     def specificity(part: Schema) -> tuple[int, int, int]:
-        if not _is_object_reference(part, schemas):
-            # Plain values are found by their type; a map takes what no class does.
-            return (-1, 0, 0) if _kind(part) == "map" else (0, 0, 0)
-        found = [schemas[leaf] for leaf in leaves(component(part), schemas)]
-        required = max(len(leaf.get("required", [])) for leaf in found)
-        return (1, required, max(len(leaf["properties"]) for leaf in found))
+        # Plain values are found by their type; a map takes what no class does.
+        if _sort(part) == "map":
+            return (-1, 0, 0)
+        required, properties = 0, 0
+        models = []
+        if "$ref" in part:
+            models = leaves(component(part), schemas)
+        for leaf in models:
+            required = max(required, len(schemas[leaf].get("required", [])))
+            properties = max(properties, len(schemas[leaf]["properties"]))
+        return (int(bool(models)), required, properties)
 
-    schema[key] = sorted(schema[key], key=specificity, reverse=True)
+    schema[union_key(schema)].sort(key=specificity, reverse=True)
     schema["x-untagged"] = True
