@@ -20,7 +20,7 @@ __all__ = ["main"]
 SCRIPT = "openai-realtime"
 MODULE = "python -m openai_realtime_client"
 
-# In these texts, %(prog)s is what the user has called, with the command.
+# argparse replaces %(prog)s by the program and the command, as the user called it.
 _ABOUT = "Realtime sessions: talk, serve, check a server, read a recording."
 _EPILOG = """\
 examples:
@@ -70,7 +70,7 @@ examples:
   %(prog)s --tls cert.pem key.pem
 """
 
-# Of `check`: what it cannot know.
+# Printed by `check` after its findings, too: they are no certificate.
 REFERENCE = """\
 The reference is the published schema, recordings and the embedded server. Not
 checked: what a model says, turn detection, transcription, rate limits, timing.
@@ -171,7 +171,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     out, err = Screen(sys.stdout), Screen(sys.stderr)
     prog = SCRIPT if Path(sys.argv[0]).stem == SCRIPT else MODULE
     try:
-        status = _run(_parser(prog), argv, out, err)
+        status = _run_command(_build_parser(prog), argv, out, err)
         out.flush()
     except KeyboardInterrupt:
         return 130
@@ -184,13 +184,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def _run(
+def _run_command(
     parser: argparse.ArgumentParser, argv: Sequence[str] | None, out: Screen, err: Screen
 ) -> int:
     try:
         args = parser.parse_args(argv)
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 0
+        # argparse exits after --help and wrong usage; `main` returns the status instead.
+        if isinstance(stop.code, int):
+            return stop.code
+        return 0
     if args.command is None:
         parser.print_help()
         return 0
@@ -204,10 +207,10 @@ def _run(
                 hint = "set the variable, or use --embedded to talk with the embedded server"
             show_error(err, args.prog, f"there is no key in {args.api_key_env}: {hint}")
             return 2
-    return _command(args.command)(args, out, err)
+    return _import_command(args.command)(args, out, err)
 
 
-def _command(name: str) -> Callable[[argparse.Namespace, Screen, Screen], int]:
+def _import_command(name: str) -> Callable[[argparse.Namespace, Screen, Screen], int]:
     """Import a command, which imports the models that `--help` does not need.
 
     Each by its literal name, so that PyInstaller finds it.
@@ -223,7 +226,7 @@ def _command(name: str) -> Callable[[argparse.Namespace, Screen, Screen], int]:
     return run
 
 
-def _parser(prog: str) -> argparse.ArgumentParser:
+def _build_parser(prog: str) -> argparse.ArgumentParser:
     parser = _Parser(prog=prog, description=_ABOUT, epilog=_EPILOG)
     version = f"openai-realtime-openapi {__version__}"
     parser.add_argument("--version", action="version", version=version)
@@ -239,8 +242,10 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     add = talk.add_argument
     server = talk.add_mutually_exclusive_group()
     server.add_argument("--embedded", action="store_true", help="with the embedded server; no key")
-    server.add_argument("--url", type=_url, help="the base URL of another server")
-    server.add_argument("--azure", metavar="URL", type=_url, help="an endpoint of Azure OpenAI")
+    server.add_argument("--url", type=_parse_url, help="the base URL of another server")
+    server.add_argument(
+        "--azure", metavar="URL", type=_parse_url, help="an endpoint of Azure OpenAI"
+    )
     source = talk.add_mutually_exclusive_group()
     source.add_argument("--text", action="store_true", help="type; the answers are text, too")
     source.add_argument("--input", metavar="WAV", help="speak a file; - is standard input")
@@ -263,7 +268,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     add = serve.add_argument
     add("--host", default="127.0.0.1", help="default: %(default)s")
-    add("--port", type=_port, default=8000, help="0 is a free one; default: %(default)s")
+    add("--port", type=_parse_port, default=8000, help="0 is a free one; default: %(default)s")
     add("--tls", nargs=2, metavar=("CERT", "KEY"), help="serve TLS with these PEM files")
     add("--origin", action="append", default=[], help="an origin whose web pages may connect")
 
@@ -274,7 +279,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         epilog=_CHECK_EPILOG,
     )
     add = check.add_argument
-    add("url", metavar="URL", type=_url, help="the base URL of the server")
+    add("url", metavar="URL", type=_parse_url, help="the base URL of the server")
     add("--protocol", choices=("ga", "v1"), default="ga", help="default: %(default)s")
     add("--model", help="default: gpt-realtime-2.1 or gpt-4o-realtime-preview")
     add("--json", action="store_true", help="print the findings as JSON")
@@ -309,13 +314,13 @@ def _add_connection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
-        type=_seconds,
+        type=_parse_seconds,
         default=30.0,
         help="how long to wait for each event (default: %(default)g)",
     )
 
 
-def _url(text: str) -> str:
+def _parse_url(text: str) -> str:
     with contextlib.suppress(ValueError):
         parts = urlsplit(text)
         if parts.scheme in ("ws", "wss", "http", "https") and parts.hostname and parts.port != 0:
@@ -324,23 +329,26 @@ def _url(text: str) -> str:
     raise argparse.ArgumentTypeError("not a URL that starts with wss://, https:// or the like")
 
 
-def _port(text: str) -> int:
+def _parse_port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port, 0 to 65535")
     return int(text)
 
 
-def _seconds(text: str) -> float:
+def _parse_seconds(text: str) -> float:
     value = math.nan
     with contextlib.suppress(ValueError):
         value = float(text)
-    if not 0 < value <= 86400:  # which NaN is not
+    if not 0 < value <= 86400:  # also for NaN, which compares as false
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, 0 to 86400")
     return value
 
 
 def _drop_output() -> None:
-    """Drop what is still in buffers, so that Python reports no error when it ends."""
+    """Discard buffered output, so that Python reports no error when it ends.
+
+    This is what https://docs.python.org/3/library/signal.html#note-on-sigpipe recommends.
+    """
     with contextlib.suppress(AttributeError, OSError, ValueError):
         stdout = sys.stdout.fileno()
         nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -1,4 +1,4 @@
-"""`check`: scripted turns against a server, and a line for each thing that is wrong with it."""
+"""`check`: play scripted turns against a server and print a line for each fault."""
 
 from __future__ import annotations
 
@@ -18,33 +18,36 @@ _COLOURS = {"deviation": "yellow", "missing": "yellow", "twice": "yellow", "out 
 
 def run(args: Namespace, out: Screen, err: Screen) -> int:
     """Check the server and return the exit status."""
-    found: list[Finding] = []
+    findings: list[Finding] = []
     url: str = args.url
     if not args.json:
         out.line(("bold", "Check"), f": {urlsplit(url).hostname}, protocol {args.protocol}")
     options = {name: getattr(args, name) for name in ("protocol", "model", "api_key", "timeout")}
     try:
         for turn in check_turns(url, **options):
-            found += turn.findings
+            findings += turn.findings
             if not args.json:
                 out.line(("bold", turn.name), ("dim", f": {turn.events} events"))
                 for finding in turn.findings:
-                    _show(out, finding)
+                    _show_finding(out, finding)
     except (ConnectionSettingsError, RealtimeConnectionError, ImportError) as error:
         show_error(err, args.prog, str(error))
         return 2
     if args.json:
-        for finding in found:
+        for finding in findings:
             out.json_line(asdict(finding))
     else:
-        out.line(("bold", "Findings"), f": {len(found) or 'none'}")
+        out.line(("bold", "Findings"), f": {len(findings) or 'none'}")
         out.line(("dim", " ".join(REFERENCE.split())))
-    return int(bool(found))
+    return int(bool(findings))
 
 
-def _show(out: Screen, finding: Finding) -> None:
+def _show_finding(out: Screen, finding: Finding) -> None:
+    event = ""
+    if finding.event:
+        event = f" | {summarize(finding.event)}"
     out.line(
         (_COLOURS.get(finding.kind, "red"), f"  {finding.kind:<13}"),
         f"{finding.type}: {finding.about}",
-        rest=f" | {summarize(finding.event)}" if finding.event else "",
+        rest=event,
     )

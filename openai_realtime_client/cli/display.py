@@ -1,4 +1,4 @@
-"""How events look in a terminal, and what keeps their text from doing things to it."""
+"""Format events for a terminal and escape control characters."""
 
 from __future__ import annotations
 
@@ -29,20 +29,23 @@ __all__ = [
 ]
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
-# What a terminal without Unicode gets.
+# Replacements where the encoding of the stream lacks a character.
 _ASCII = {"→": "->", "←": "<-", "…": "..."}
-# Written as they are although they are formatting: scripts and emoji are joined with them.
+# Zero-width (non-)joiners are format characters, but scripts and emoji need them:
+# https://www.unicode.org/reports/tr31/#Layout_and_Format_Control_Characters
 _JOINERS = "\u200c\u200d"
 _NOT_ASCII = re.compile(r"[^\x20-\x7e]")
+# Files and pipes have no width; COLUMNS overrides it.
 _WIDTH_OF_FILES = 120
-# As long as most types, and in narrow terminals as many.
+# Columns of an event type: room for nearly all types, or for most in a narrow terminal.
 _TYPE_WIDTH = 38
 _NARROW_TYPE_WIDTH = 27
 _WIDE = 100
-_LONG = 300
-_LONGEST = 1000
-# Characters in a column: a letter can have a few combining marks, and an emoji a few parts.
-_MOST_IN_COLUMN = 8
+# Servers may send text of any length: these bound a value and a line before it is cut to the width.
+_MAX_VALUE_LENGTH = 300
+_MAX_LINE_LENGTH = 1000
+# A letter can have a few combining marks, and an emoji a few parts.
+_MAX_CHARS_PER_COLUMN = 8
 
 
 class OutputError(Exception):
@@ -70,33 +73,37 @@ class Screen:
         room = self.width
         line = ""
         for part in parts:
-            style, text = ("", part) if isinstance(part, str) else part
-            text = self._plain(shortened(text, _LONGEST))
+            if isinstance(part, str):
+                part = ("", part)
+            style, text = part
+            text = self._escape(shortened(text, _MAX_LINE_LENGTH))
             room -= _columns(text)
             line += self._styled(style, text)
-        line += _cut(self._plain(rest), room, self._plain("…"))
+        line += _cut_to_columns(self._escape(rest), room, self._escape("…"))
         self._write(line.rstrip(" ") + "\n")
 
     def write(self, part: str | tuple[str, str]) -> None:
         """Print text as it comes, without ending the line."""
         if isinstance(part, str):
             part = ("", part)
-        self._write(self._styled(part[0], self._plain(part[1])))
+        self._write(self._styled(part[0], self._escape(part[1])))
 
     def json_line(self, value: Any) -> None:
         """Print a JSON value as a line of ASCII."""
+        # JSON leaves DEL as it is, which is a control character for terminals.
         self._write(json.dumps(value).replace("\x7f", r"\u007f") + "\n")
 
     def flush(self) -> None:
         """Write what is in buffers, such as a help text."""
         self._write("")
 
-    def _plain(self, text: str) -> str:
-        """The text as it can be printed here."""
-        return _NOT_ASCII.sub(self._char, text)
+    def _escape(self, text: str) -> str:
+        """Return the text with what the stream cannot print replaced."""
+        return _NOT_ASCII.sub(self._escape_char, text)
 
-    def _char(self, match: re.Match[str]) -> str:
+    def _escape_char(self, match: re.Match[str]) -> str:
         char = match[0]
+        # Of the separators only plain spaces are printable to Python.
         if unicodedata.category(char) == "Zs":
             return " "
         if char.isprintable() or char in _JOINERS:
@@ -115,6 +122,7 @@ class Screen:
             return
         try:
             self._stream.write(text)
+            # Lines appear as they come, and a closed pipe is noticed here, not when Python ends.
             self._stream.flush()
         except OSError as error:
             raise OutputError(f"cannot write the output: {error.strerror}") from error
@@ -127,7 +135,7 @@ def show_error(err: Screen, prog: str, text: str) -> None:
 
 
 class Row(NamedTuple):
-    """An event in a timeline: when, who sent it, its `type`, what it says; a mark is a `!`."""
+    """An event in a timeline: when, who sent it, its `type`, a summary; a mark is a `!`."""
 
     at_ms: float | None
     direction: str
@@ -138,15 +146,24 @@ class Row(NamedTuple):
 
 def show_event(screen: Screen, row: Row) -> None:
     """Print an event as a line."""
-    arrow, colour = ("→", "cyan") if row.direction == "client" else ("←", "green")
+    arrow, colour = "←", "green"
+    if row.direction == "client":
+        arrow, colour = "→", "cyan"
     if row.kind == "error" or row.kind.endswith(".failed"):
         colour = "red"
-    time = "" if row.at_ms is None else f"{row.at_ms:.0f}"
-    column = _TYPE_WIDTH if screen.width >= _WIDE else _NARROW_TYPE_WIDTH
+    time = ""
+    if row.at_ms is not None:
+        time = f"{row.at_ms:.0f}"
+    mark: str | tuple[str, str] = " "
+    if row.is_marked:
+        mark = ("yellow", "!")
+    column = _TYPE_WIDTH
+    if screen.width < _WIDE:
+        column = _NARROW_TYPE_WIDTH
     screen.line(
         ("dim", f"{time:>7} "),
         (colour, arrow),
-        ("yellow", "!") if row.is_marked else " ",
+        mark,
         (colour, row.kind),
         " " * max(1, column + 1 - len(row.kind)),
         rest=row.about,
@@ -155,7 +172,7 @@ def show_event(screen: Screen, row: Row) -> None:
 
 @dataclass
 class _Stream:
-    """Pieces of the same thing that follow each other."""
+    """Consecutive deltas of one text or audio."""
 
     at_ms: float | None
     first: Mapping[str, Any]
@@ -175,7 +192,7 @@ class Timeline:
     def add(
         self, direction: str, wire: Mapping[str, Any], at_ms: float | None, is_marked: bool = False
     ) -> None:
-        """Show an event, now or, if it is a piece, with the others."""
+        """Show an event, or collect it if it is a delta."""
         if not wire["type"].endswith((".delta", "audio_buffer.append")):
             self.end()
             self._show(Row(at_ms, direction, wire["type"], summarize(wire), is_marked))
@@ -184,14 +201,15 @@ class Timeline:
         stream = self._streams.setdefault((direction, wire["type"], *ids), _Stream(at_ms, wire))
         stream.count += 1
         stream.is_marked |= is_marked
-        size, delta = audio_size(wire), wire.get("delta")
+        size = audio_size(wire)
+        delta = wire.get("delta")
         if size is not None:
             stream.size = (stream.size or 0) + size
-        elif isinstance(delta, str) and len(stream.text) < _LONGEST:
-            stream.text += delta[:_LONGEST]
+        elif isinstance(delta, str) and len(stream.text) < _MAX_LINE_LENGTH:
+            stream.text += delta[:_MAX_LINE_LENGTH]
 
     def end(self) -> None:
-        """Show the streams that are open."""
+        """Show the open streams, a row for each."""
         for (direction, event_type, *_), stream in self._streams.items():
             about = summarize(stream.first)
             if stream.count > 1 and stream.size is None:
@@ -203,21 +221,26 @@ class Timeline:
 
 
 def as_json(value: Any, length: int) -> str:
-    """A JSON value as text of at most this length."""
+    """Return a JSON value as text of at most `length` characters."""
     return shortened(json.dumps(value, ensure_ascii=False, default=str), length)
 
 
 def span_text(duration_ms: float) -> str:
-    """How long something took, as people say it."""
-    return f"{duration_ms:.0f} ms" if duration_ms < 10_000 else f"{duration_ms / 1000:,.1f} s"
+    """Format a duration, given in milliseconds."""
+    if duration_ms < 10_000:
+        return f"{duration_ms:.0f} ms"
+    return f"{duration_ms / 1000:,.1f} s"
 
 
 def shortened(text: str, length: int) -> str:
-    """A text of at most this length."""
-    return text if len(text) <= length else text[: length - 1] + "…"
+    """Return a text of at most `length` characters."""
+    if len(text) <= length:
+        return text
+    return text[: length - 1] + "…"
 
 
 def _is_coloured(stream: TextIO) -> bool:
+    # See https://no-color.org and https://force-color.org.
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):
@@ -234,51 +257,56 @@ def _columns(text: str) -> int:
 def _char_columns(char: str) -> int:
     if unicodedata.category(char) in ("Mn", "Me") or char in _JOINERS:
         return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+    # Wide and fullwidth characters: https://www.unicode.org/reports/tr11/
+    if unicodedata.east_asian_width(char) in "WF":
+        return 2
+    return 1
 
 
-def _cut(text: str, room: int, ellipsis: str) -> str:
-    if _columns(text) <= room and len(text) <= _MOST_IN_COLUMN * room:
+def _cut_to_columns(text: str, room: int, ellipsis: str) -> str:
+    if _columns(text) <= room and len(text) <= _MAX_CHARS_PER_COLUMN * room:
         return text
     room -= len(ellipsis)
     end = 0
     # Marks have no width of their own, so that any number of them would fit.
-    for char in text[: max(0, _MOST_IN_COLUMN * room)]:
+    for char in text[: max(0, _MAX_CHARS_PER_COLUMN * room)]:
         room -= _char_columns(char)
         if room < 0:
             break
         end += 1
-    return text[:end] + ellipsis if end else ""
+    if not end:
+        return ""
+    return text[:end] + ellipsis
 
 
-# Summaries of what events hold. Servers may send anything there.
+# Summaries of events. Recordings and servers may have any JSON value in any field.
 
 _About = Callable[[Mapping[str, Any]], str]
 
 
 def audio_size(event: Mapping[str, Any]) -> int | None:
-    """How many bytes of audio an event brings, `None` if it is not about audio."""
-    kind = event["type"]
-    if kind.endswith("audio.delta"):
+    """Return the number of bytes of audio in an event; `None` if it has no audio."""
+    event_type = event["type"]
+    if event_type.endswith("audio.delta"):
         return _decoded_size(event.get("delta"))
-    if kind.endswith("audio_buffer.append"):
+    if event_type.endswith("audio_buffer.append"):
         return _decoded_size(event.get("audio"))
     return None
 
 
 def summarize(event: Mapping[str, Any]) -> str:
-    """What matters of an event, in a line. It may be any JSON object with a `type`."""
+    """Summarize an event, which may be any JSON object with a `type`, in a line."""
     size = audio_size(event)
     if size is not None:
         return f"{size:,} bytes"
     for key, about in _OBJECTS.items():
         if event.get(key) is not None:
-            return _joined(*_each(event[key], about))
+            return _joined(*_summarize_all(event[key], about))
     if event.get("delta") is not None:
         return _quoted(event["delta"])
-    item_id = _text(event.get("item_id"))
+    item_id = _short_text(event.get("item_id"))
     if event.get("part") is not None:
-        return _joined(*_each(event["part"], _part), item_id)
+        return _joined(*_summarize_all(event["part"], _part), item_id)
     for key in ("transcript", "text"):
         if event.get(key) is not None:
             return _joined(_quoted(event[key]), item_id)
@@ -287,130 +315,163 @@ def summarize(event: Mapping[str, Any]) -> str:
     return _rest(event)
 
 
-def _each(values: Any, about: _About) -> list[str]:
-    """The entries of a list as texts, or the one value in its place."""
+def _summarize_all(values: Any, about: _About) -> list[str]:
+    """Summarize the entries of a list, or the one value in its place."""
     if values is None:
         return []
-    entries = values if is_array(values) else [values]
-    return [about(entry) if is_object(entry) else _text(entry) for entry in entries]
+    if not is_array(values):
+        values = [values]
+    texts: list[str] = []
+    for entry in values:
+        if is_object(entry):
+            texts.append(about(entry))
+        else:
+            texts.append(_short_text(entry))
+    return texts
 
 
 def _joined(*parts: str) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _text(value: Any) -> str:
-    """Something short: an id, a name, a status; or what stands in its place."""
+def _short_text(value: Any) -> str:
+    """Return an id, a name or a status, or JSON if it is not a string."""
     if value is None:
         return ""
-    return shortened(value, _LONG) if isinstance(value, str) else as_json(value, _LONG)
+    if isinstance(value, str):
+        return shortened(value, _MAX_VALUE_LENGTH)
+    return as_json(value, _MAX_VALUE_LENGTH)
 
 
 def _quoted(value: Any) -> str:
-    return f'"{shortened(value, _LONG)}"' if isinstance(value, str) else _text(value)
+    if isinstance(value, str):
+        return f'"{shortened(value, _MAX_VALUE_LENGTH)}"'
+    return _short_text(value)
 
 
 def _decoded_size(value: Any) -> int | None:
     if not isinstance(value, str):
         return None
+    # Four characters of base64 are three bytes, less one per "=": RFC 4648, section 4.
     return max(0, len(value) * 3 // 4 - value[-2:].count("="))
 
 
 def _error(error: Mapping[str, Any]) -> str:
-    code = _text(error.get("code") or error.get("type"))
-    return ": ".join(filter(None, (code, _text(error.get("message")))))
+    code = _short_text(error.get("code") or error.get("type"))
+    message = _short_text(error.get("message"))
+    if code and message:
+        return f"{code}: {message}"
+    return code or message
 
 
 def _session(session: Mapping[str, Any]) -> str:
-    kind, tools = session.get("type"), _each(session.get("tools"), _name)
-    shown = _joined(
-        "" if kind == "realtime" else _text(kind),
-        _text(session.get("model")),
-        "+".join(_each(session.get("output_modalities") or session.get("modalities"), _rest)),
-        f"tools {' '.join(tools)}" if tools else "",
-        _text(session.get("id")),
+    session_type = _short_text(session.get("type"))
+    if session_type == "realtime":
+        session_type = ""  # the usual one
+    modalities = session.get("output_modalities") or session.get("modalities")
+    tools = ""
+    names = _summarize_all(session.get("tools"), _name)
+    if names:
+        tools = f"tools {' '.join(names)}"
+    text = _joined(
+        session_type,
+        _short_text(session.get("model")),
+        "+".join(_summarize_all(modalities, _rest)),
+        tools,
+        _short_text(session.get("id")),
     )
     # An update may be about other settings.
-    return shown or _rest(session)
+    return text or _rest(session)
 
 
 def _name(tool: Mapping[str, Any]) -> str:
-    return _text(tool.get("name") or tool.get("type"))
+    return _short_text(tool.get("name") or tool.get("type"))
 
 
 def _response(response: Mapping[str, Any]) -> str:
-    # That of `response.create`, which has no status; in others it repeats the session's.
-    is_asked = "status" not in response and "id" not in response
-    choice = _each(response.get("tool_choice"), _name) if is_asked else []
+    choice: list[str] = []
+    # Without a status it is the request, whose choice is its own; later ones repeat the session's.
+    if "status" not in response and "id" not in response:
+        choice = _summarize_all(response.get("tool_choice"), _name)
     reason = at(response, "status_details", "error") or at(response, "status_details", "reason")
     return _joined(
-        _text(response.get("status")),
+        _short_text(response.get("status")),
         *(f"tool choice {name}" for name in choice),
-        *_each(reason, _error),
-        *_each(response.get("usage"), _usage),
-        *_each(response.get("output"), _said),
-        _text(response.get("id")),
+        *_summarize_all(reason, _error),
+        *_summarize_all(response.get("usage"), _usage),
+        *_summarize_all(response.get("output"), _content),
+        _short_text(response.get("id")),
     )
 
 
 def _usage(usage: Mapping[str, Any]) -> str:
-    return f"{_text(usage.get('input_tokens'))}+{_text(usage.get('output_tokens'))} tokens"
-
-
-def _entry(item: Mapping[str, Any]) -> str:
-    """An item of a conversation: who, what, whether it is complete, and its id."""
-    said, who, status = _said(item), _text(item.get("role")), item.get("status")
-    return _joined(
-        said if said == who else f"{who} {said}".strip(),
-        "" if status == "completed" else _text(status),
-        _text(item.get("id")),
+    return (
+        f"{_short_text(usage.get('input_tokens'))}+{_short_text(usage.get('output_tokens'))} tokens"
     )
 
 
-def _said(item: Mapping[str, Any]) -> str:
-    """What an item holds, or who it is by."""
-    kind = item.get("type")
-    if kind in ("function_call", "mcp_call"):
+def _item(item: Mapping[str, Any]) -> str:
+    """Summarize an item: its role, content, status unless completed, and id."""
+    content = _content(item)
+    role = _short_text(item.get("role"))
+    if content != role:  # which is what an item without content has
+        content = f"{role} {content}".strip()
+    status = _short_text(item.get("status"))
+    if status == "completed":
+        status = ""
+    return _joined(content, status, _short_text(item.get("id")))
+
+
+def _content(item: Mapping[str, Any]) -> str:
+    """Summarize what an item holds, or else give its role or type."""
+    item_type = item.get("type")
+    if item_type in ("function_call", "mcp_call"):
         return _call(item)
-    if kind == "function_call_output":
-        return f"output {_text(item.get('output'))}"
-    return " ".join(_each(item.get("content"), _part)) or _text(item.get("role") or kind)
+    if item_type == "function_call_output":
+        return f"output {_short_text(item.get('output'))}"
+    content = " ".join(_summarize_all(item.get("content"), _part))
+    return content or _short_text(item.get("role") or item_type)
 
 
 def _call(call: Mapping[str, Any]) -> str:
-    return f"{_text(call.get('name'))}({_text(call.get('arguments'))})"
+    return f"{_short_text(call.get('name'))}({_short_text(call.get('arguments'))})"
 
 
 def _part(part: Mapping[str, Any]) -> str:
-    said = part.get("text") or part.get("transcript")
-    if said:
-        return _quoted(said)
+    text = part.get("text") or part.get("transcript")
+    if text:
+        return _quoted(text)
+    part_type = _short_text(part.get("type"))
     size = _decoded_size(part.get("audio"))
-    return f"[{_text(part.get('type'))}{f' of {size:,} bytes' if size else ''}]"
+    if size:
+        return f"[{part_type} of {size:,} bytes]"
+    return f"[{part_type}]"
 
 
 def _limit(limit: Mapping[str, Any]) -> str:
-    name, remaining, most = (_text(limit.get(key)) for key in ("name", "remaining", "limit"))
-    return f"{name} {remaining} of {most}"
+    name, remaining, maximum = (
+        _short_text(limit.get(key)) for key in ("name", "remaining", "limit")
+    )
+    return f"{name} {remaining} of {maximum}"
 
 
 def _rest(value: Mapping[str, Any]) -> str:
-    """All the fields, where none is known to matter."""
+    """Show all fields of an object of which none is known to matter."""
     hidden = {"type", "event_id", "output_index", "content_index"}
     if value.get("item_id"):
         hidden.add("response_id")
-    found = {k: v for k, v in value.items() if k not in hidden and v is not None}
-    if len(found) == 1 and next(iter(found)).endswith("_id"):
-        return _text(*found.values())
-    return " ".join(f"{key}={_text(value)}" for key, value in found.items())
+    fields = {k: v for k, v in value.items() if k not in hidden and v is not None}
+    if len(fields) == 1 and next(iter(fields)).endswith("_id"):
+        return _short_text(*fields.values())
+    return " ".join(f"{key}={_short_text(value)}" for key, value in fields.items())
 
 
-# By the field that matters most, in this order.
+# The first of these fields that an event has is the one to summarize.
 _OBJECTS: dict[str, _About] = {
     "error": _error,
     "session": _session,
     "response": _response,
-    "item": _entry,
-    "conversation": lambda conversation: _text(conversation.get("id")),
+    "item": _item,
+    "conversation": lambda conversation: _short_text(conversation.get("id")),
     "rate_limits": _limit,
 }

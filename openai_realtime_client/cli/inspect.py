@@ -1,4 +1,4 @@
-"""`inspect`: recorded sessions as a timeline, and what they amount to."""
+"""`inspect`: show recorded sessions as a timeline and a summary."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from openai_realtime_client.cli.display import (
@@ -33,18 +33,20 @@ from openai_realtime_client.testing.recording import DIALECTS, RecordedEvent, re
 
 __all__ = ["run"]
 
-_MOST_HELD = 50
-_MOST_VALUES = 3
+# Events to read before deciding on a protocol; the help text names the limits, too.
+_MAX_UNDECIDED = 50
+_MAX_VALUES = 3
 _VALUE_LENGTH = 60
 _MESSAGE_LENGTH = 1000
+# Numbers of tokens to show even if they are zero.
 _ALWAYS_SHOWN = {"text", "audio", "cached"}
-# The first is what it is where nothing decides.
+# Dialects to try for a value of --protocol; the first is the default.
 _CHOICES = {"ga": ["ga", "ga translation"], "v1": ["v1"], "auto": [*DIALECTS]}
 _INDEX = re.compile(r"\[\d+\]")
 
 
 class _UnreadableError(Exception):
-    """A file, or a line of it, is not a recording. The message does not repeat what is in it."""
+    """A file, or a line of it, is not a recording. The message repeats none of its content."""
 
 
 def run(args: Namespace, out: Screen, err: Screen) -> int:
@@ -57,7 +59,7 @@ def run(args: Namespace, out: Screen, err: Screen) -> int:
         if number and not args.json:
             out.line()
         try:
-            has_deviations = _inspect(name, args, out)
+            has_deviations = _inspect_file(name, args, out)
         except _UnreadableError as error:
             show_error(err, args.prog, f"{name}: {error}")
             status = 2
@@ -66,57 +68,66 @@ def run(args: Namespace, out: Screen, err: Screen) -> int:
     return status
 
 
-def _inspect(name: str, args: Namespace, out: Screen) -> bool:
-    """Show one file; whether there are deviations in it."""
-    dialect, recorded = _decide(_read(name), _CHOICES[args.protocol])
-    title = ("bold", "standard input" if name == "-" else name), f": protocol {dialect}"
-    is_shown = not (args.json or args.quiet)
-    page = Page() if args.html else None
+def _inspect_file(name: str, args: Namespace, out: Screen) -> bool:
+    """Show one file and return whether it has deviations."""
+    dialect, recording = _decide_dialect(_read_events(name), _CHOICES[args.protocol])
+    file = name
+    if name == "-":
+        file = "standard input"
+    title = ("bold", file), f": protocol {dialect}"
+    has_timeline = not (args.json or args.quiet)
+    page = None
+    if args.html:
+        page = Page()
 
     def show(row: Row) -> None:
-        if is_shown:
+        if has_timeline:
             show_event(out, row)
         if page:
             page.rows.append(row)
 
-    counts, timeline = _Counts(), Timeline(show)
-    for each in recorded:
-        if is_shown and not counts.events:
-            out.line(*title, "" if each.at_ms is None else ", times in ms")
-        found = counts.add(each, _typed(each, dialect))
-        timeline.add(each.direction, each.event, each.at_ms, is_marked=bool(found))
+    counts = _Counts()
+    timeline = Timeline(show)
+    for recorded in recording:
+        # Printed here, because only the first event tells whether there are times.
+        if has_timeline and not counts.events:
+            unit = ", times in ms"
+            if recorded.at_ms is None:
+                unit = ""
+            out.line(*title, unit)
+        is_marked = counts.add(recorded, _parse_event(recorded, dialect))
+        timeline.add(recorded.direction, recorded.event, recorded.at_ms, is_marked)
         if page:
-            page.add(each)
+            page.add(recorded)
     timeline.end()
     if not counts.events:
         raise _UnreadableError("there are no events in it")
-    summary = {"file": title[0][1], "protocol": dialect, **counts.to_dict()}
+    summary = {"file": file, "protocol": dialect, **counts.to_dict()}
     if args.json:
         out.json_line(summary)
     else:
         if args.quiet:
             out.line(*title)
-        _show(out, summary)
+        _show_summary(out, summary)
     if page:
-        _write(page, args.html, summary)
+        try:
+            page.write(args.html, summary)
+        except (OSError, ValueError) as error:
+            raise _UnreadableError(f"cannot write {args.html}: {_reason(error)}") from None
     return bool(counts.deviations)
-
-
-def _write(page: Page, path: str, summary: dict[str, Any]) -> None:
-    try:
-        page.write(path, summary)
-    except (OSError, ValueError) as error:
-        raise _UnreadableError(f"cannot write {path}: {_reason(error)}") from None
 
 
 # Reading
 
 
-def _read(name: str) -> Iterator[RecordedEvent]:
+def _read_events(name: str) -> Iterator[RecordedEvent]:
     if name == "-" and sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]
         raise _UnreadableError("standard input is closed")
     try:
-        yield from read_recording(sys.stdin.buffer if name == "-" else name)
+        if name == "-":
+            yield from read_recording(sys.stdin.buffer)
+        else:
+            yield from read_recording(name)
     except (OSError, ValueError) as error:
         raise _UnreadableError(_reason(error)) from None
 
@@ -125,60 +136,68 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _typed(recorded: RecordedEvent, dialect: str) -> RealtimeModel:
+def _parse_event(recorded: RecordedEvent, dialect: str) -> RealtimeModel:
     try:
         return DIALECTS[dialect][recorded.direction](json.dumps(recorded.event))
     except InvalidEventError as error:
-        # Where in the event it is does not help: lines have more in them.
+        # A position within the event misleads: the line has more than the event.
         about = error.problems[0][1].partition(" at line ")[0]
     except RecursionError:
         about = "nested too deeply"
     raise _UnreadableError(f"line {recorded.line}: no event: {about}")
 
 
-def _decide(
-    recorded: Iterator[RecordedEvent], dialects: list[str]
+def _decide_dialect(
+    recording: Iterator[RecordedEvent], dialects: list[str]
 ) -> tuple[str, Iterator[RecordedEvent]]:
-    """The dialect of a recording, and all of its events."""
-    held: list[RecordedEvent] = []
-    found = dialects[0] if len(dialects) == 1 else None
-    while not found and len(held) < _MOST_HELD and (each := next(recorded, None)):
-        held.append(each)
-        found = _best(each, dialects)
-    return found or dialects[0], chain(held, recorded)
+    """Return the dialect of a recording, and all of its events."""
+    if len(dialects) == 1:
+        return dialects[0], recording
+    # Most events are the same in all dialects, so that the first rarely decides.
+    undecided: list[RecordedEvent] = []
+    for recorded in islice(recording, _MAX_UNDECIDED):
+        undecided.append(recorded)
+        dialect = _best_dialect(recorded, dialects)
+        if dialect:
+            return dialect, chain(undecided, recording)
+    return dialects[0], chain(undecided, recording)
 
 
-def _best(recorded: RecordedEvent, dialects: list[str]) -> str | None:
-    """The dialect that an event departs from less than from all others."""
-    departures = [_departures(_typed(recorded, dialect)) for dialect in dialects]
-    least = min(departures)
-    return dialects[departures.index(least)] if departures.count(least) == 1 else None
+def _best_dialect(recorded: RecordedEvent, dialects: list[str]) -> str | None:
+    """Return the dialect from which an event departs less than from all others."""
+    departures = [_count_departures(_parse_event(recorded, dialect)) for dialect in dialects]
+    minimum = min(departures)
+    if departures.count(minimum) > 1:
+        return None
+    return dialects[departures.index(minimum)]
 
 
-def _departures(event: RealtimeModel) -> float:
-    # More than of any event that is known, however much of it may deviate.
-    return math.inf if isinstance(event, UnknownEvent) else len(deviations(event))
+def _count_departures(event: RealtimeModel) -> float:
+    # A known event with many deviations still fits better than an unknown one.
+    if isinstance(event, UnknownEvent):
+        return math.inf
+    return len(deviations(event))
 
 
 # Counting
 
 
 class _Counts:
-    """What a session amounts to."""
+    """The numbers of events, bytes, tokens, errors and deviations of a session."""
 
     def __init__(self) -> None:
         self.events = 0
         self._types: Counter[tuple[str, str]] = Counter()
         self._audio_bytes = {"client": 0, "server": 0}
         self._usage = Usage()
-        # Each as it stands in the JSON, by what makes two of them one.
+        # Entries of the JSON, by the values in which equal ones agree.
         self._errors: dict[tuple[str, ...], dict[str, Any]] = {}
         self.deviations: dict[tuple[str, ...], dict[str, Any]] = {}
         self._first_ms = math.inf
         self._last_ms = -math.inf
 
-    def add(self, recorded: RecordedEvent, event: RealtimeModel) -> list[Deviation]:
-        """Count an event in; gives its deviations."""
+    def add(self, recorded: RecordedEvent, event: RealtimeModel) -> bool:
+        """Count an event and return whether it has deviations."""
         wire, direction = recorded.event, recorded.direction
         self.events += 1
         self._types[direction, wire["type"]] += 1
@@ -189,43 +208,52 @@ class _Counts:
         if wire["type"] == "response.done":
             self._usage += Usage.of(at(wire, "response", "usage"))
         self._add_error(wire, recorded.line)
-        found = deviations(event)
-        for each in found:
-            self._add_deviation(recorded, each)
-        return found
+        event_deviations = deviations(event)
+        for deviation in event_deviations:
+            self._add_deviation(recorded, deviation)
+        return bool(event_deviations)
 
     def _add_error(self, wire: dict[str, Any], line: int) -> None:
         error = wire.get("error") or at(wire, "response", "status_details", "error")
         if is_object(error):
-            what = {name: _plain(error.get(name)) for name in ("type", "code", "message")}
-            _count(self._errors, {"event": wire["type"], **what}, line)
+            fields = {name: _error_text(error.get(name)) for name in ("type", "code", "message")}
+            _count_entry(self._errors, {"event": wire["type"], **fields}, line)
 
     def _add_deviation(self, recorded: RecordedEvent, deviation: Deviation) -> None:
-        what = {
+        fields = {
             "from": recorded.direction,
             "type": recorded.event["type"],
             "path": _INDEX.sub("[*]", deviation.path),
             "kind": deviation.kind,
         }
-        values: list[str] = _count(self.deviations, what, recorded.line).setdefault("values", [])
+        entry = _count_entry(self.deviations, fields, recorded.line)
+        values: list[str] = entry.setdefault("values", [])
         value = as_json(deviation.value, _VALUE_LENGTH)
+        # A missing field has no value, and that of an unknown event is the whole event.
         has_value = deviation.kind not in ("missing field", "unknown event")
-        if has_value and len(values) < _MOST_VALUES and value not in values:
+        if has_value and len(values) < _MAX_VALUES and value not in values:
             values.append(value)
 
     def to_dict(self) -> dict[str, Any]:
-        """What `--json` prints. Of the types, the client's come first, and the most frequent."""
-        types = sorted(self._types.items(), key=lambda each: (each[0][0], -each[1], each[0][1]))
-        duration_ms = self._last_ms - self._first_ms
+        """Return what `--json` prints.
+
+        Of the types, the client's come first, then the most frequent.
+        """
+        types: list[dict[str, Any]] = [
+            {"from": direction, "type": event_type, "count": count}
+            for (direction, event_type), count in self._types.items()
+        ]
+        types.sort(key=lambda entry: (entry["from"], -entry["count"], entry["type"]))
+        duration_ms = None
+        if self._last_ms >= self._first_ms:  # otherwise no event had a time
+            duration_ms = round(self._last_ms - self._first_ms, 1)
         tokens = asdict(self._usage)
+        # Only transcription is counted in seconds, and responses have none.
         del tokens["seconds"]
         return {
             "events": self.events,
-            "duration_ms": round(duration_ms, 1) if duration_ms >= 0 else None,
-            "types": [
-                {"from": direction, "type": kind, "count": count}
-                for (direction, kind), count in types
-            ],
+            "duration_ms": duration_ms,
+            "types": types,
             "audio_bytes": self._audio_bytes,
             "responses": self._types["server", "response.done"],
             "tokens": tokens,
@@ -234,17 +262,19 @@ class _Counts:
         }
 
 
-def _plain(value: Any) -> str:
+def _error_text(value: Any) -> str:
     if value is None:
         return ""
-    return shortened(value, _MESSAGE_LENGTH) if isinstance(value, str) else as_json(value, 60)
+    if isinstance(value, str):
+        return shortened(value, _MESSAGE_LENGTH)
+    return as_json(value, _VALUE_LENGTH)
 
 
-def _count(
-    found: dict[tuple[str, ...], dict[str, Any]], what: dict[str, str], line: int
+def _count_entry(
+    entries: dict[tuple[str, ...], dict[str, Any]], fields: dict[str, str], line: int
 ) -> dict[str, Any]:
-    """Count something that may have been there before, on an earlier line."""
-    entry = found.setdefault((*what.values(),), {**what, "count": 0, "line": line})
+    """Count an error or deviation, which may have been on an earlier line, too."""
+    entry = entries.setdefault((*fields.values(),), {**fields, "count": 0, "line": line})
     entry["count"] += 1
     return entry
 
@@ -252,54 +282,64 @@ def _count(
 # Showing
 
 
-def _show(out: Screen, summary: dict[str, Any]) -> None:
+def _show_summary(out: Screen, summary: dict[str, Any]) -> None:
     """Print what `--json` prints, for people."""
-    duration_ms = summary["duration_ms"]
-    time = "" if duration_ms is None else f" in {span_text(duration_ms)}"
+    time = ""
+    if summary["duration_ms"] is not None:
+        time = f" in {span_text(summary['duration_ms'])}"
     out.line(("bold", "Events"), f": {summary['events']:,}{time}")
-    for each in summary["types"]:
-        out.line(f"{each['count']:>7,} ", *_sent(each))
+    for entry in summary["types"]:
+        out.line(f"{entry['count']:>7,} ", *_format_sender(entry))
     if any(summary["audio_bytes"].values()):
         sizes = "→ {client:,} bytes, ← {server:,} bytes".format(**summary["audio_bytes"])
         out.line(("bold", "Audio"), f": {sizes}")
     if summary["responses"]:
         _show_tokens(out, summary["responses"], summary["tokens"])
     _show_total(out, "Errors", summary["errors"])
-    for each in summary["errors"]:
-        code = ("red", each["code"] or each["type"])
-        out.line(f"{each['count']:>7,} ", code, f": {each['message']}")
-        out.line(("dim", f"{'':8}{each['event']}, {_where(each)}"))
+    for entry in summary["errors"]:
+        code = ("red", entry["code"] or entry["type"])
+        out.line(f"{entry['count']:>7,} ", code, f": {entry['message']}")
+        out.line(("dim", f"{'':8}{entry['event']}, {_format_line(entry)}"))
     _show_total(out, "Deviations", summary["deviations"])
-    for each in summary["deviations"]:
-        place = (" at ", ("yellow", each["path"])) if each["path"] else ()
-        out.line(f"{each['count']:>7,} ", *_sent(each), *place)
-        values = f": {', '.join(each['values'])}" if each["values"] else ""
-        out.line(f"{'':10}{each['kind']}, {_where(each)}", rest=values)
+    for entry in summary["deviations"]:
+        parts: list[str | tuple[str, str]] = [*_format_sender(entry)]
+        if entry["path"]:
+            parts += [" at ", ("yellow", entry["path"])]
+        out.line(f"{entry['count']:>7,} ", *parts)
+        values = ""
+        if entry["values"]:
+            values = f": {', '.join(entry['values'])}"
+        out.line(f"{'':10}{entry['kind']}, {_format_line(entry)}", rest=values)
 
 
 def _show_tokens(out: Screen, responses: int, tokens: dict[str, int]) -> None:
-    among = "1 response" if responses == 1 else f"{responses:,} responses"
-    out.line(("bold", "Tokens"), f": {tokens['total']:,} in {among}")
+    number = f"{responses:,} responses"
+    if responses == 1:
+        number = "1 response"
+    out.line(("bold", "Tokens"), f": {tokens['total']:,} in {number}")
     for side in ("input", "output"):
-        kinds = {
-            name.removeprefix(f"{side}_").replace("_", " "): count
-            for name, count in tokens.items()
-            if name.startswith(f"{side}_")
-        }
-        shown = [
-            f"{name} {count:,}" for name, count in kinds.items() if count or name in _ALWAYS_SHOWN
-        ]
-        out.line(f"{tokens[side]:>7,} {side}: {', '.join(shown)}")
+        texts: list[str] = []
+        for name, count in tokens.items():
+            # Such as "cached audio" of input_cached_audio.
+            label = name.removeprefix(f"{side}_").replace("_", " ")
+            if label != name.replace("_", " ") and (count or label in _ALWAYS_SHOWN):
+                texts.append(f"{label} {count:,}")
+        out.line(f"{tokens[side]:>7,} {side}: {', '.join(texts)}")
 
 
-def _show_total(out: Screen, title: str, found: list[dict[str, Any]]) -> None:
-    out.line(("bold", title), f": {sum(each['count'] for each in found) or 'none'}")
+def _show_total(out: Screen, title: str, entries: list[dict[str, Any]]) -> None:
+    total = sum(entry["count"] for entry in entries)
+    out.line(("bold", title), f": {total or 'none'}")
 
 
-def _sent(what: dict[str, Any]) -> tuple[tuple[str, str], str]:
-    arrow = ("cyan", "→") if what["from"] == "client" else ("green", "←")
-    return arrow, f" {what['type']}"
+def _format_sender(entry: dict[str, Any]) -> tuple[tuple[str, str], str]:
+    arrow = ("green", "←")
+    if entry["from"] == "client":
+        arrow = ("cyan", "→")
+    return arrow, f" {entry['type']}"
 
 
-def _where(found: dict[str, Any]) -> str:
-    return f"line {found['line']}" if found["count"] == 1 else f"first on line {found['line']}"
+def _format_line(entry: dict[str, Any]) -> str:
+    if entry["count"] == 1:
+        return f"line {entry['line']}"
+    return f"first on line {entry['line']}"

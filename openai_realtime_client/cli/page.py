@@ -1,4 +1,4 @@
-"""`inspect --html`: a session as one page, with its turns and their audio."""
+"""`inspect --html`: write a page of a session, with its turns and their audio."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from openai_realtime_client.testing.recording import RecordedEvent
 
 __all__ = ["Page"]
 
-# What was said stays on the page.
+# The page keeps what was deleted or truncated, which `Conversation` would remove.
 _IGNORED = ("conversation.item.deleted", "conversation.item.truncated")
-# The names that v1 has for the formats of GA.
+# Names of audio formats in v1, and in GA, which `g711` uses.
 _G711 = {"g711_ulaw": "audio/pcmu", "g711_alaw": "audio/pcma"}
 
 
 @dataclass
-class _Said:
-    """What the user said, with times in milliseconds since the session began, or `None`."""
+class _UserInput:
+    """A message of the user; times are in milliseconds since the session began, or `None`."""
 
     text: str = ""
     pcm: bytes = b""
@@ -49,9 +49,9 @@ class _Answer:
 
 @dataclass
 class _Turn:
-    """What the user says, and what comes of it until the user says something else."""
+    """Consecutive inputs of the user, and the responses up to the next input."""
 
-    user: list[_Said] = field(default_factory=list[_Said])
+    user: list[_UserInput] = field(default_factory=list[_UserInput])
     answers: list[_Answer] = field(default_factory=list[_Answer])
 
 
@@ -67,16 +67,16 @@ class Page:
         self._conversation = Conversation(keep_audio=True)
         self._turns: list[_Turn] = []
         self._answers: dict[str, _Answer] = {}
-        # By the id of the item: what the user said, and how much was heard of the assistant.
-        self._spoken: dict[str, _Said] = {}
+        # By the id of the item: the user's input, and how much of the assistant was played.
+        self._spoken: dict[str, _UserInput] = {}
         self._played_ms: dict[str, int] = {}
-        # What functions returned and when, by the id of the call.
+        # Outputs of functions and their times, by the id of the call.
         self._outputs: dict[str, tuple[str, float | None]] = {}
         self._formats = {"input": "audio/pcm", "output": "audio/pcm"}
-        # All audio of the user, where the part that is not committed begins, and when it had
-        # which size.
+        # All audio of the user, and where its uncommitted part begins.
         self._heard = bytearray()
         self._committed = 0
+        # The total size after each append, which is sorted for bisection, and when it was.
         self._sizes: list[int] = []
         self._times: list[float | None] = []
         self._first_ms: float | None = None
@@ -98,174 +98,218 @@ class Page:
 
     def add(self, recorded: RecordedEvent) -> None:
         """Follow an event."""
-        wire, at_ms = recorded.event, recorded.at_ms
+        wire = recorded.event
         self._now = None
-        if at_ms is not None:
-            self._first_ms = at_ms if self._first_ms is None else self._first_ms
-            self._now = round(at_ms - self._first_ms, 1)
+        if recorded.at_ms is not None:
+            if self._first_ms is None:
+                self._first_ms = recorded.at_ms
+            self._now = round(recorded.at_ms - self._first_ms, 1)
         if wire["type"] not in _IGNORED:
             self._conversation.add(wire)
-        if follow := self._followed.get(wire["type"]):
+        follow = self._followed.get(wire["type"])
+        answer = self._answers.get(str(wire.get("response_id")))
+        if follow:
             follow(wire)
-        elif answer := self._answers.get(str(wire.get("response_id"))):
-            self._answered(answer, wire)
+        elif answer:
+            self._follow_answer(answer, wire)
 
     def write(self, path: str, summary: dict[str, Any]) -> None:
         """Write the page: the template with all data in it."""
-        for item_id, said in self._spoken.items():
-            if item := self._conversation.item(item_id):
-                said.text = item.transcript
-        turns = [self._turn(turn) for turn in self._turns]
+        # Transcripts may come long after the turn.
+        for item_id, user_input in self._spoken.items():
+            item = self._conversation.item(item_id)
+            if item:
+                user_input.text = item.transcript
+        turns = [self._turn_json(turn) for turn in self._turns]
         rows = [row._asdict() for row in self.rows]
         template = (files("openai_realtime_client.cli") / "page.html").read_text("utf-8")
-        # In a script, only `<` could end what is data.
+        # Only `<` could end the script element that has the data:
+        # https://html.spec.whatwg.org/multipage/scripting.html#restrictions-for-contents-of-script-elements
         data = json.dumps({"summary": summary, "turns": turns, "events": rows})
         Path(path).write_text(template.replace("{}", data.replace("<", "\\u003c"), 1), "utf-8")
 
-    # As JSON, with audio as base64 and its samples a second
+    # As JSON, with audio as base64
 
-    def _turn(self, turn: _Turn) -> dict[str, Any]:
-        ends = [each.end for each in turn.user if each.end is not None]
-        answers = [self._answer(each) for each in turn.answers]
-        firsts = [each["first"] for each in answers if each["first"] is not None]
-        return {
-            "user": [{**asdict(each), **self._sound("input", each.pcm)} for each in turn.user],
-            "calls": [call for answer in turn.answers for call in self._calls(answer)],
-            "answers": answers,
-            "latency": round(firsts[0] - ends[-1], 1) if ends and firsts else None,
-        }
+    def _turn_json(self, turn: _Turn) -> dict[str, Any]:
+        user: list[dict[str, Any]] = []
+        end = None
+        for user_input in turn.user:
+            user.append({**asdict(user_input), **self._audio_json("input", user_input.pcm)})
+            if user_input.end is not None:
+                end = user_input.end
+        calls: list[dict[str, Any]] = []
+        answers: list[dict[str, Any]] = []
+        first = None
+        for answer in turn.answers:
+            calls += self._calls_json(answer)
+            answers.append(self._answer_json(answer))
+            if first is None:
+                first = answers[-1]["first"]
+        latency = None
+        if end is not None and first is not None:
+            latency = round(first - end, 1)
+        return {"user": user, "calls": calls, "answers": answers, "latency": latency}
 
-    def _answer(self, answer: _Answer) -> dict[str, Any]:
-        items = self._items(answer)
-        audio = b"".join(part.audio for item in items for part in item.parts.values())
-        played = [self._played_ms[item.id] for item in items if item.id in self._played_ms]
+    def _answer_json(self, answer: _Answer) -> dict[str, Any]:
+        text, audio, played_ms = "", b"", None
+        for item in self._items_of(answer):
+            text += item.transcript or item.text
+            for part in item.parts.values():
+                audio += part.audio
+            played_ms = self._played_ms.get(item.id, played_ms)
+        first = answer.heard
+        if first is None:
+            first = answer.read
+        status, tokens = "", 0
         response = self._conversation.responses.get(answer.id)
+        if response:
+            status, tokens = response.status, response.usage.total
         return {
-            "text": "".join(item.transcript or item.text for item in items),
-            **self._sound("output", self._decoded("output", audio)),
+            "text": text,
+            **self._audio_json("output", self._decode_audio("output", audio)),
             "start": answer.start,
-            "first": answer.read if answer.heard is None else answer.heard,
+            "first": first,
             "end": answer.end,
-            "played_ms": played[-1] if played else None,
-            "status": response.status if response else "",
-            "tokens": response.usage.total if response else 0,
-            "calls_function": bool(self._calls(answer)),
+            "played_ms": played_ms,
+            "status": status,
+            "tokens": tokens,
+            "calls_function": bool(self._calls_json(answer)),
         }
 
-    def _calls(self, answer: _Answer) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        for item in self._items(answer):
+    def _calls_json(self, answer: _Answer) -> list[dict[str, Any]]:
+        calls: list[dict[str, Any]] = []
+        for item in self._items_of(answer):
             if item.type == "function_call":
                 output, end = self._outputs.get(item.call_id or "", (None, None))
-                times = {"start": answer.items[item.id], "end": end}
                 call = {"name": item.name or "", "arguments": item.arguments, "output": output}
-                found.append({**call, **times})
-        return found
+                calls.append({**call, "start": answer.items[item.id], "end": end})
+        return calls
 
-    def _items(self, answer: _Answer) -> list[ConversationItem]:
-        return [item for each in answer.items if (item := self._conversation.item(each))]
+    def _items_of(self, answer: _Answer) -> list[ConversationItem]:
+        items = [self._conversation.item(item_id) for item_id in answer.items]
+        return [item for item in items if item]
 
-    def _rate(self, side: str) -> int:
-        return 8000 if self._formats[side] in g711.SAMPLES else 24000
+    def _sample_rate(self, side: str) -> int:
+        if self._formats[side] in g711.SAMPLES:
+            return 8000
+        return 24000
 
-    def _sound(self, side: str, pcm: bytes) -> dict[str, Any]:
-        return {"pcm": base64.b64encode(pcm).decode(), "rate": self._rate(side)}
+    def _audio_json(self, side: str, pcm: bytes) -> dict[str, Any]:
+        return {"pcm": base64.b64encode(pcm).decode(), "rate": self._sample_rate(side)}
 
-    def _decoded(self, side: str, data: bytes) -> bytes:
-        """Audio as PCM16."""
+    def _decode_audio(self, side: str, data: bytes) -> bytes:
+        """Return audio in the format of the session as PCM16."""
         return g711.decode(data, self._formats[side])
 
-    # What the user does
+    # Events about the user
 
-    def _turn_of_user(self) -> _Turn:
-        """The turn that has no answer yet, or a new one."""
+    def _open_turn(self) -> _Turn:
+        """Return the turn without an answer, or begin one."""
         if not self._turns or self._turns[-1].answers:
             self._turns.append(_Turn())
         return self._turns[-1]
 
     def _append(self, wire: dict[str, Any]) -> None:
-        self._heard += self._decoded("input", _bytes(wire.get("audio")))
+        self._heard += self._decode_audio("input", _decode_base64(wire.get("audio")))
         self._sizes.append(len(self._heard))
         self._times.append(self._now)
 
     def _time_at(self, size: int) -> float | None:
-        """When so much audio had been appended."""
+        """Return when this much audio had been appended."""
         index = bisect_left(self._sizes, size)
-        return self._times[index] if index < len(self._times) else self._now
+        if index == len(self._times):
+            return self._now
+        return self._times[index]
 
     def _clear(self, wire: dict[str, Any]) -> None:
         self._committed = len(self._heard)
 
     def _commit(self, wire: dict[str, Any]) -> None:
-        """The client ends a turn: it is all that was appended since the last."""
-        start, pcm = self._time_at(self._committed + 1), bytes(self._heard[self._committed :])
-        self._turn_of_user().user.append(_Said(pcm=pcm, start=start, end=self._now))
+        """Add a turn without turn detection: all audio since the last one."""
+        # One byte on, because the first byte of a turn came with the append after the last turn.
+        start = self._time_at(self._committed + 1)
+        pcm = bytes(self._heard[self._committed :])
+        self._open_turn().user.append(_UserInput(pcm=pcm, start=start, end=self._now))
         self._committed = len(self._heard)
 
     def _started(self, wire: dict[str, Any]) -> None:
-        self._committed = self._bytes_of(wire.get("audio_start_ms"))
-        said = _Said(start=self._time_at(self._committed + 1))
-        self._spoken[str(wire.get("item_id"))] = said
-        self._turn_of_user().user.append(said)
+        self._committed = self._size_at(wire.get("audio_start_ms"))
+        user_input = _UserInput(start=self._time_at(self._committed + 1))
+        self._spoken[str(wire.get("item_id"))] = user_input
+        self._open_turn().user.append(user_input)
 
     def _stopped(self, wire: dict[str, Any]) -> None:
-        if said := self._spoken.get(str(wire.get("item_id"))):
-            end = self._bytes_of(wire.get("audio_end_ms"))
-            said.pcm, said.end = bytes(self._heard[self._committed : end]), self._time_at(end)
+        user_input = self._spoken.get(str(wire.get("item_id")))
+        if user_input:
+            end = self._size_at(wire.get("audio_end_ms"))
+            user_input.pcm = bytes(self._heard[self._committed : end])
+            user_input.end = self._time_at(end)
             self._committed = end
 
     def _committed_by_server(self, wire: dict[str, Any]) -> None:
-        """Gives the audio that the client has committed the id of its item."""
+        """Note the id of the item that the client's commit created."""
+        # With turn detection, the id is known since speech_started.
         if self._turns and self._turns[-1].user:
             self._spoken.setdefault(str(wire.get("item_id")), self._turns[-1].user[-1])
 
-    def _bytes_of(self, ms: Any) -> int:
-        is_time = isinstance(ms, (int, float)) and 0 <= ms < 1e9
-        return int(ms) * (self._rate("input") // 500) if is_time else 0
+    def _size_at(self, ms: Any) -> int:
+        """Return the size in bytes of PCM16 this long; 0 for an absurd time."""
+        if not isinstance(ms, (int, float)) or not 0 <= ms < 1e9:
+            return 0
+        return int(ms) * (self._sample_rate("input") // 500)
 
     def _create(self, wire: dict[str, Any]) -> None:
         item = wire.get("item")
         if at(item, "type") == "function_call_output":
-            self._outputs[str(at(item, "call_id"))] = _text(at(item, "output")), self._now
+            output = _string_or_empty(at(item, "output"))
+            self._outputs[str(at(item, "call_id"))] = output, self._now
         elif at(item, "role") == "user":
+            texts: list[str] = []
+            data = b""
             content = at(item, "content")
-            parts = content if is_array(content) else []
-            text = " ".join(filter(None, (_text(at(part, "text")) for part in parts)))
-            data = b"".join(_bytes(at(part, "audio")) for part in parts)
-            said = _Said(text, self._decoded("input", data), self._now, self._now)
-            self._turn_of_user().user.append(said)
+            for part in content if is_array(content) else ():
+                texts.append(_string_or_empty(at(part, "text")))
+                data += _decode_base64(at(part, "audio"))
+            text = " ".join(filter(None, texts))
+            pcm = self._decode_audio("input", data)
+            self._open_turn().user.append(_UserInput(text, pcm, self._now, self._now))
 
-    # What the server does
+    # Events of the server
 
     def _configured(self, wire: dict[str, Any]) -> None:
         session = wire.get("session")
         for side in self._formats:
             format_of = at(session, "audio", side, "format")
+            # The latter is v1's.
             name = at(format_of, "type") or at(session, f"{side}_audio_format")
             if isinstance(name, str):
                 self._formats[side] = _G711.get(name, name)
 
     def _begun(self, wire: dict[str, Any]) -> None:
-        last = self._turns[-1].answers[-1:] if self._turns else []
-        if not self._turns or (last and not self._calls(last[0])):
+        # A response after one that called functions is of the same turn.
+        begins_turn = not self._turns
+        if self._turns and self._turns[-1].answers:
+            begins_turn = not self._calls_json(self._turns[-1].answers[-1])
+        if begins_turn:
             self._turns.append(_Turn())
         answer = _Answer(str(at(wire, "response", "id")), self._now)
         self._turns[-1].answers.append(answer)
         self._answers[answer.id] = answer
 
-    def _answered(self, answer: _Answer, wire: dict[str, Any]) -> None:
-        item_id = _text(wire.get("item_id")) or _text(at(wire, "item", "id"))
+    def _follow_answer(self, answer: _Answer, wire: dict[str, Any]) -> None:
+        item_id = _string_or_empty(wire.get("item_id")) or _string_or_empty(at(wire, "item", "id"))
         answer.items.setdefault(item_id, None)
-        kind: str = wire["type"]
-        if kind.endswith("audio.delta") and answer.heard is None:
+        event_type: str = wire["type"]
+        if event_type.endswith("audio.delta") and answer.heard is None:
             answer.heard = self._now
-        elif kind.endswith("text.delta") and answer.read is None:
+        elif event_type.endswith("text.delta") and answer.read is None:
             answer.read = self._now
-        elif kind == "response.output_item.done":
+        elif event_type == "response.output_item.done":
             answer.items[item_id] = self._now
 
     def _done(self, wire: dict[str, Any]) -> None:
-        if answer := self._answers.get(str(at(wire, "response", "id"))):
+        answer = self._answers.get(str(at(wire, "response", "id")))
+        if answer:
             answer.end = self._now
 
     def _truncated(self, wire: dict[str, Any]) -> None:
@@ -273,13 +317,15 @@ class Page:
             self._played_ms[str(wire.get("item_id"))] = wire["audio_end_ms"]
 
 
-def _bytes(text: Any) -> bytes:
-    """What base64 encodes; nothing for what is not base64."""
+def _decode_base64(text: Any) -> bytes:
+    """Return the decoded bytes; nothing for invalid base64."""
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError, TypeError):
         return b""
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+def _string_or_empty(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return ""

@@ -41,12 +41,12 @@ __all__ = ["run"]
 
 _CHUNK_MS = 40
 _RATE = PCM.bytes_per_second // PCM.sample_size
-# So that turn detection finds the end of what a file says.
+# Turn detection needs silence to notice that the speech of a file has ended.
 _SILENCE = bytes(PCM.size(1200))
 # After a file, or the last line, the session ends when nothing has happened for this long.
 _QUIET = 1.5
 _TRANSCRIPTION = "gpt-4o-mini-transcribe"
-# Another event was faster; the session goes on.
+# The response ended or began while the event was on its way; the session goes on.
 _HARMLESS = ("response_cancel_not_active", "conversation_already_has_active_response")
 _USER_TEXT = "conversation.item.input_audio_transcription."
 _MODEL_TEXTS = ("response.output_text.", "response.output_audio_transcript.")
@@ -62,7 +62,7 @@ def run(args: Namespace, out: Screen, err: Screen) -> int:
     try:
         with contextlib.ExitStack() as stack:
             if args.embedded:
-                args.url = stack.enter_context(_embedded(is_paced=not args.fast)).url
+                args.url = stack.enter_context(_embedded_server(is_paced=not args.fast)).url
             asyncio.run(talk.hold())
     except KeyboardInterrupt:
         talk.summarize()
@@ -80,7 +80,7 @@ def run(args: Namespace, out: Screen, err: Screen) -> int:
     return 0
 
 
-def _embedded(*, is_paced: bool) -> ReplayServer[Any, Any]:
+def _embedded_server(*, is_paced: bool) -> ReplayServer[Any, Any]:
     # Imported here because talking with the service does not need it.
     from openai_realtime_client.testing import ReplayServer
     from openai_realtime_client.testing.answers import default_answer
@@ -110,29 +110,26 @@ class _Talk:
         self._last_event = self._began
         self._turn_ended: float | None = None
         self._latencies: list[float] = []
-        # Whose text the open line of the terminal is, and the items of which text was printed.
+        # The speaker and the item of the terminal's open line, and all items that were printed.
         self._line: str | None = None
         self._printed: set[str] = set()
 
     async def hold(self) -> None:
         """Connect and talk until the input has ended."""
         args = self._args
-        deployment = None
+        endpoint: dict[str, Any] = {}
         if args.azure:
-            deployment = azure(args.azure, args.model, api_key=args.api_key)
-        connecting = ga.connect(
-            None if deployment else args.model,
-            azure=deployment,
-            base_url=None if deployment else args.url,
-            api_key=None if deployment else args.api_key,
-            conversation=self._conversation,
-            record=args.record,
-        )
+            # The deployment, which has the model, the URL and the key.
+            endpoint["azure"] = azure(args.azure, args.model, api_key=args.api_key)
+        else:
+            endpoint.update(model=args.model, base_url=args.url, api_key=args.api_key)
+        connecting = ga.connect(**endpoint, conversation=self._conversation, record=args.record)
         async with connecting as self._connection, contextlib.AsyncExitStack() as stack:
             await self._configure()
             work = [self._receive(), self._play(stack), self._listen(stack)]
-            tasks = [asyncio.create_task(each) for each in work]
+            tasks = [asyncio.create_task(coroutine) for coroutine in work]
             try:
+                # Only listening ends in time; the others end by an error.
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     task.result()
@@ -164,48 +161,48 @@ class _Talk:
             session["output_modalities"] = ["audio"]
         if self._args.instructions:
             session["instructions"] = self._args.instructions
-        await self._send({"type": "session.update", "session": {**session, "audio": audio}})
+        await self._send_event({"type": "session.update", "session": {**session, "audio": audio}})
         async for event in self._connection:
-            self._show("server", event.to_dict())
+            self._show_event("server", event.to_dict())
             if event.type == "error":
                 raise _TalkError(f"the server refuses the session: {summarize(event.to_dict())}")
             if event.type == "session.updated":
                 return
 
-    async def _send(self, event: Any) -> None:
-        self._show("client", event)
+    async def _send_event(self, event: Any) -> None:
+        self._show_event("client", event)
         await self._connection.send(event)
 
     async def _receive(self) -> None:
         async for event in self._connection:
             wire = event.to_dict()
-            self._show("server", wire)
+            self._show_event("server", wire)
             self._last_event = time.monotonic()
             if event.type == "input_audio_buffer.speech_started":
                 await self._interrupt()
             elif event.type == "input_audio_buffer.speech_stopped":
                 self._turn_ended = time.monotonic()
             elif event.type == "response.output_audio.delta":
-                self._answered()
+                self._measure_latency()
                 self._playback.add(wire["item_id"], b64decode(wire["delta"]))
             elif event.type == "response.output_text.delta":
-                self._answered()
+                self._measure_latency()
             elif event.type == "error" and at(wire, "error", "code") not in _HARMLESS:
-                self._complain(summarize(wire))
+                self._show_problem(summarize(wire))
             elif event.type == "response.done" and at(wire, "response", "status") == "failed":
                 self._turn_ended = None
-                self._complain(summarize(wire))
+                self._show_problem(summarize(wire))
         raise _TalkError("the server closed the session")
 
-    def _answered(self) -> None:
+    def _measure_latency(self) -> None:
         if self._turn_ended is not None:
             self._latencies.append(time.monotonic() - self._turn_ended)
             self._turn_ended = None
 
     async def _interrupt(self) -> None:
-        """Drop what was not played, and tell the model how much was."""
+        """Drop unplayed audio, and tell the model how much was played."""
         for event in self._conversation.interrupted(self._playback.clear()):
-            await self._send(event)
+            await self._send_event(event)
             if not self._args.events:
                 self._end_line()
                 seconds = event["audio_end_ms"] / 1000
@@ -216,13 +213,14 @@ class _Talk:
     async def _listen(self, stack: contextlib.AsyncExitStack) -> None:
         """Send the input to its end, and wait for the answer to it."""
         if self._args.text:
-            async for line in _from_thread(_lines):
+            async for line in _from_thread(_read_lines):
                 if not sys.stdin.isatty():
-                    await self._finish()  # a pipe has all lines at once
-                await self._say(line)
+                    # A pipe has all lines at once, and a line would interrupt the last answer.
+                    await self._finish()
+                await self._send_text(line)
         elif self._args.input:
             started = time.monotonic()
-            async for chunk in _from_thread(lambda: _wav_chunks(self._args.input)):
+            async for chunk in _from_thread(lambda: _read_wav(self._args.input)):
                 await self._send_audio(chunk)
                 if not self._args.fast:
                     started += PCM.milliseconds(len(chunk)) / 1000
@@ -236,7 +234,7 @@ class _Talk:
         await self._finish(_QUIET)
 
     async def _finish(self, quiet: float = 0.0) -> None:
-        """Wait for the answers to what was said, and for some time without events."""
+        """Wait for pending answers, and then for `quiet` seconds without events."""
         deadline = time.monotonic() + self._args.timeout
         while not self._is_quiet(quiet):
             if self._turn_ended is not None and time.monotonic() > deadline:
@@ -248,20 +246,20 @@ class _Talk:
             return False
         return time.monotonic() - self._last_event > quiet
 
-    async def _say(self, line: str) -> None:
+    async def _send_text(self, line: str) -> None:
         if not line.strip():
             return
         if self._conversation.active:
-            await self._send({"type": "response.cancel"})
+            await self._send_event({"type": "response.cancel"})
         await self._interrupt()
-        await self._send(ga.user_text(line.strip()))
-        await self._send({"type": "response.create"})
+        await self._send_event(ga.user_text(line.strip()))
+        await self._send_event({"type": "response.create"})
         self._turn_ended = time.monotonic()
 
     async def _send_audio(self, chunk: bytes) -> None:
         if self._args.events:
             audio = b64encode(chunk).decode()
-            self._show("client", {"type": "input_audio_buffer.append", "audio": audio})
+            self._show_event("client", {"type": "input_audio_buffer.append", "audio": audio})
         await self._connection.send_audio(chunk)
 
     # Output
@@ -274,6 +272,7 @@ class _Talk:
             wav.setnchannels(1)
             wav.setsampwidth(PCM.sample_size)
             wav.setframerate(_RATE)
+            # Write the header now: without any audio the file is still valid.
             wav.writeframes(b"")
             started = time.monotonic()
             while True:
@@ -293,7 +292,7 @@ class _Talk:
                 await asyncio.sleep(0.5)
         await asyncio.Event().wait()  # nothing is played
 
-    def _show(self, direction: str, wire: dict[str, Any]) -> None:
+    def _show_event(self, direction: str, wire: dict[str, Any]) -> None:
         if self._args.events:
             at_ms = round((time.monotonic() - self._began) * 1000, 1)
             self._timeline.add(direction, wire, at_ms)
@@ -324,7 +323,7 @@ class _Talk:
             self._line = None
             self._out.line()
 
-    def _complain(self, text: str) -> None:
+    def _show_problem(self, text: str) -> None:
         self._end_line()
         show_error(self._err, self._args.prog, text)
         if "session_expired" in text:
@@ -332,8 +331,9 @@ class _Talk:
 
 
 async def _from_thread(make: Callable[[], Iterator[Any]]) -> AsyncIterator[Any]:
-    """Iterate in a thread over what blocks; Ctrl-C does not wait for it."""
-    loop, queue = asyncio.get_running_loop(), asyncio.Queue[Any]()
+    """Iterate in a thread over a blocking iterator."""
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[Any] = asyncio.Queue()
 
     def iterate() -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed
@@ -344,34 +344,44 @@ async def _from_thread(make: Callable[[], Iterator[Any]]) -> AsyncIterator[Any]:
                 loop.call_soon_threadsafe(queue.put_nowait, error)
             loop.call_soon_threadsafe(queue.put_nowait, None)
 
+    # A daemon: asyncio.to_thread would wait at exit for a read that nobody ends.
     threading.Thread(target=iterate, daemon=True).start()
-    while (value := await queue.get()) is not None:
+    while True:
+        value = await queue.get()
+        if value is None:
+            return
         if isinstance(value, Exception):
             raise _TalkError(f"cannot read the input: {value or type(value).__name__}")
         yield value
 
 
-def _stdin() -> int:
+def _stdin_descriptor() -> int:
     if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]
         raise OSError("standard input is closed")
     return sys.stdin.fileno()
 
 
-def _lines() -> Iterator[str]:
+def _read_lines() -> Iterator[str]:
     """Yield the lines of standard input, past its buffer, whose lock would block the exit."""
-    descriptor, decode, rest = _stdin(), codecs.getincrementaldecoder("utf-8")("replace"), ""
-    while data := os.read(descriptor, 65536):
-        *lines, rest = (rest + decode.decode(data)).split("\n")
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    rest = ""
+    for data in iter(partial(os.read, _stdin_descriptor(), 65536), b""):
+        *lines, rest = (rest + decoder.decode(data)).split("\n")
         yield from lines
     yield rest
 
 
-def _wav_chunks(name: str) -> Iterator[bytes]:
+def _read_wav(name: str) -> Iterator[bytes]:
     """Yield a WAV file as PCM at 24 kHz, mono, with silence at its end."""
-    with open(_stdin() if name == "-" else name, "rb", closefd=name != "-") as source:
-        head = source.peek(36)[12:36]
-        wanted = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, _RATE, 2 * _RATE, 2, 16)
-        if head != wanted:
+    file: str | int = name
+    if name == "-":
+        file = _stdin_descriptor()
+    with open(file, "rb", closefd=name != "-") as source:
+        # The format chunk, as in http://soundfile.sapp.org/doc/WaveFormat/. It is peeked at, since
+        # standard input cannot seek.
+        format_chunk = source.peek(36)[12:36]
+        expected = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, _RATE, 2 * _RATE, 2, 16)
+        if format_chunk != expected:
             # Imported here because files that need no conversion do without.
             import miniaudio  # type: ignore[import-untyped] # pyright: ignore[reportMissingTypeStubs]
 
@@ -379,14 +389,14 @@ def _wav_chunks(name: str) -> Iterator[bytes]:
                 sound: Any = miniaudio.decode(source.read(), nchannels=1, sample_rate=_RATE)
             except miniaudio.DecodeError:
                 raise ValueError(f"{name} is not an audio file") from None
-            yield from _split(bytes(sound.samples))
+            yield from _split_chunks(bytes(sound.samples))
         else:
             with wave.open(source) as wav:
                 yield from iter(lambda: wav.readframes(_RATE * _CHUNK_MS // 1000), b"")
-    yield from _split(_SILENCE)
+    yield from _split_chunks(_SILENCE)
 
 
-def _split(pcm: bytes) -> Iterator[bytes]:
+def _split_chunks(pcm: bytes) -> Iterator[bytes]:
     size = PCM.size(_CHUNK_MS)
     for start in range(0, len(pcm), size):
         yield pcm[start : start + size]
