@@ -1,4 +1,4 @@
-"""What made a connection fail, in words that hold no URL and no key."""
+"""Descriptions of failed connections that hold no URL and no key."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def connection_failure(
 
 
 def failure_text(error: BaseException) -> str:
-    """Say what an error means, by the innermost error that has a text.
+    """Describe an error by the innermost error that has a text.
 
     Libraries wrap what the system or OpenSSL says into errors whose texts are about themselves, and
     may hold a URL with a key.
@@ -45,7 +45,7 @@ def failure_text(error: BaseException) -> str:
     text = ""
     is_of_proxy = False
     for cause in _causes(error):
-        # What `websockets` says of a URL or a proxy that is invalid stands in `msg` without it.
+        # For an invalid URL or proxy, `websockets` has a text without it in `msg`.
         text = str(getattr(cause, "msg", None) or cause) or text
         is_of_proxy = is_of_proxy or _is_of_proxy(cause)
     text = _SOURCE_LINE.sub("", text)[:_MAX_TEXT] or type(error).__name__
@@ -66,8 +66,10 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         if cause is None:
             return
         yield cause
-        # What a timeout wraps is only how the library noticed.
-        cause = None if isinstance(cause, TimeoutError) else _wrapped(cause)
+        # A timeout wraps only how the library noticed it.
+        if isinstance(cause, TimeoutError):
+            return
+        cause = _wrapped(cause)
 
 
 def _wrapped(error: BaseException) -> BaseException | None:
@@ -75,7 +77,7 @@ def _wrapped(error: BaseException) -> BaseException | None:
     places = [getattr(error, "reason", None), error.__cause__, *error.args]
     if not isinstance(error, OSError):
         places.append(error.__context__)
-    for found in places:
-        if isinstance(found, BaseException):
-            return found
+    for wrapped in places:
+        if isinstance(wrapped, BaseException):
+            return wrapped
     return None

@@ -1,4 +1,4 @@
-"""What the schema does not know of an event."""
+"""Departures of an event from its schema."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def deviations(event: RealtimeModel) -> list[Deviation]:
     """List what the schema does not know of an event, or of any model: how its API has changed.
 
     Args:
-        event: What was received, or made.
+        event: An event or a model, received or made.
 
     Returns:
         The departures from the schema; empty for an event that fits. A list with more than ten

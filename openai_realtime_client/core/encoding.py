@@ -127,22 +127,23 @@ def invalid_part(value: Any, *, constants_only: bool = False) -> str | None:
     Returns:
         Its path and what it is, such as `session.speed: NaN is not JSON`, or `None`.
     """
+    test = _problem
+    if constants_only:
+        test = _constant
     try:
-        test = _problem
-        if constants_only:
-            test = _constant
-        found = _invalid(value, test)
+        invalid = _invalid(value, test)
     except RecursionError:
         return "nested too deeply to be JSON"
-    if found is None:
+    if invalid is None:
         return None
-    path, problem = found
+    path, problem = invalid
     if not path:
         return problem
     return f"{path_text(path)}: {problem}"
 
 
 def _invalid(value: Any, test: Callable[[Any], str | None]) -> tuple[Path, str] | None:
+    """Return the path and the problem of the first value in `value` that fails the test."""
     items = _items(value)
     if items is None:
         problem = test(value)
@@ -153,9 +154,10 @@ def _invalid(value: Any, test: Callable[[Any], str | None]) -> tuple[Path, str] 
         # Most values are text. Calling for each would cost more than this.
         if member.__class__ is str or member is None:
             continue
-        found = _invalid(member, test)
-        if found:
-            return (key, *found[0]), found[1]
+        invalid = _invalid(member, test)
+        if invalid:
+            path, problem = invalid
+            return (key, *path), problem
     return None
 
 
@@ -175,9 +177,9 @@ def _items(value: Any) -> Iterable[tuple[Any, Any]] | None:
                 name = fields[name].alias or name
             items.append((name, member))
         return items
-    other: Any = value
     if isinstance(value, Mapping):  # Last, because this test is slow.
-        return other.items()
+        mapping: Mapping[Any, Any] = value
+        return mapping.items()
     return None
 
 

@@ -1,4 +1,4 @@
-"""What a server says went wrong, in whatever shape it says so."""
+"""The errors that events report, in any shape that servers use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAX_MESSAGE = 500
 
 @dataclass(frozen=True)
 class ErrorDetails:
-    """What an event says of an error. Its text is the message, with the code in parentheses.
+    """The error that an event reports. Its text is the message, with the code in parentheses.
 
     Attributes:
         message: The message, or what there is in its place; never empty.
@@ -48,7 +48,9 @@ def error_details(event: RealtimeModel | Mapping[str, Any]) -> ErrorDetails:
     Args:
         event: The event, as it was received or as a dictionary.
     """
-    wire = event.to_dict() if isinstance(event, RealtimeModel) else event
+    if isinstance(event, RealtimeModel):
+        event = event.to_dict()
+    wire: Mapping[str, Any] = event
     error = wire.get("error")
     response = wire.get("response")
     if is_object(response):

@@ -75,7 +75,7 @@ __all__ = [
     "UnprocessableEntityError",
 ]
 
-_MOST_PROBLEMS = 10
+_MAX_PROBLEMS = 10
 # Where pydantic speaks of Python's types, and of classes.
 _JSON_TERMS = {
     "model_type": "Input should be an object",
@@ -136,9 +136,12 @@ class InvalidModelError(RealtimeError, ValueError):
 
     def __str__(self) -> str:
         name, problems = self.args
-        lines = [f"{path}: {text}" if path else text for path, text in problems]
-        if len(lines) > _MOST_PROBLEMS:
-            lines[_MOST_PROBLEMS:] = [f"and {len(lines) - _MOST_PROBLEMS} more"]
+        lines: list[str] = []
+        for path, text in problems[:_MAX_PROBLEMS]:
+            # The problem of the whole has no path.
+            lines.append(f"{path}: {text}".removeprefix(": "))
+        if len(problems) > _MAX_PROBLEMS:
+            lines.append(f"and {len(problems) - _MAX_PROBLEMS} more")
         if len(lines) == 1:
             return f"{name}: {lines[0]}"
         return "\n  ".join([f"{name}: {len(problems)} problems", *lines])
@@ -148,8 +151,8 @@ class InvalidModelError(RealtimeError, ValueError):
         """Translate pydantic's account of validating `data`, or of parsing it."""
         if isinstance(data, (str, bytes)):
             data = _parsed(data)
-        found = problems(error, data, in_union=False)
-        return cls(name, [(path_text(path), _text(details)) for path, details in found.items()])
+        by_path = problems(error, data, in_union=False)
+        return cls(name, [(path_text(path), _text(details)) for path, details in by_path.items()])
 
 
 def _parsed(data: str | bytes) -> Any:
@@ -180,17 +183,23 @@ def problems(error: ValidationError, data: Any, *, in_union: bool) -> dict[Path,
     Args:
         error: What validating Python objects raised. Locations of JSON do not tell the names of
             fields from those of union members.
-        data: What was validated.
+        data: The validated objects.
         in_union: Whether it was validated as the member of a union with a `type`.
     """
-    found: dict[Path, list[Any]] = {}
+    by_path: dict[Path, list[Any]] = {}
+    # The paths around the problems: every beginning of their own.
+    around: set[Path] = set()
     for detail in error.errors(include_url=False, include_context=False, include_input=False):
-        if detail["type"] != "known_tag":
-            location = detail["loc"][in_union:]
-            found.setdefault(_path(location, detail["type"] == "missing", data), []).append(detail)
+        # The guard of a union's `UnknownModel`: the member that is meant has errors of its own.
+        if detail["type"] == "known_tag":
+            continue
+        path = _path(detail["loc"][in_union:], detail["type"] == "missing", data)
+        by_path.setdefault(path, []).append(detail)
+        around.update(path[:length] for length in range(len(path)))
     # Each member of a union says why it is not meant. The one that is says what is wrong deeper.
-    around = {path[:length] for path in found for length in range(len(path))}
-    return {path: details for path, details in found.items() if path not in around}
+    for path in around:
+        by_path.pop(path, None)
+    return by_path
 
 
 def _path(location: Sequence[str | int], is_missing: bool, data: Any) -> Path:
@@ -200,11 +209,11 @@ def _path(location: Sequence[str | int], is_missing: bool, data: Any) -> Path:
     for part in location:
         if isinstance(part, str) and part.startswith(MEMBER):
             continue
-        found = _child(node, part)
-        if found is _NO_CHILD and is_object(node) and not is_missing:
+        child = _child(node, part)
+        if child is _NO_CHILD and is_object(node) and not is_missing:
             continue  # The name of a union member, from parsing JSON.
         path.append(part)
-        node = found
+        node = child
     return tuple(path)
 
 
@@ -259,9 +268,12 @@ class HandshakeRefusedError(ConnectionFailedError):
         if location and 300 <= self.status < 400:
             # A query may hold a key.
             text += f", location: {location.partition('?')[0]:.200}"
-        error = error_in(self.body)
-        message = error.get("message") if is_object(error) else error
-        return f"{text}: {message:.200}" if isinstance(message, str) else text
+        message = error_in(self.body)
+        if is_object(message):
+            message = message.get("message")
+        if isinstance(message, str):
+            text += f": {message:.200}"
+        return text
 
     @property
     def request_id(self) -> str | None:
@@ -295,8 +307,13 @@ class ConnectionClosedError(RealtimeConnectionError):
         super().__init__(code, reason, unsent, audio_sent)
 
     def __str__(self) -> str:
-        text = f"{self._about} ({self.code}{': ' if self.reason else ''}{self.reason})"
-        return f"{self.unsent} may not have arrived: {text}" if self.unsent else text
+        details = f"{self.code}"
+        if self.reason:
+            details += f": {self.reason}"
+        text = f"{self._about} ({details})"
+        if self.unsent:
+            return f"{self.unsent} may not have arrived: {text}"
+        return text
 
 
 class InvalidKeyError(ConnectionClosedError):
@@ -433,8 +450,9 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 def error_for(status: int, reason: str, headers: Mapping[str, str], body: bytes) -> ApiError:
     """Return the error of a response that is no success. Nothing in it may be secret."""
-    default = ServiceError if status >= 500 else ApiError
-    error_class = _BY_STATUS.get(status, default)
+    error_class = _BY_STATUS.get(status, ApiError)
+    if status >= 500:
+        error_class = ServiceError
     error = _error_object(body)
     details = [str(error[key]) for key in ("code", "message") if error.get(key)]
     message = ": ".join([f"{status} {reason}".strip(), *details])
@@ -450,7 +468,9 @@ def wait_seconds(headers: Mapping[str, str]) -> float | None:
     seconds = _number(value)
     if math.isnan(seconds) and value:
         seconds = _seconds_until(value)
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+    if math.isfinite(seconds):
+        return max(0.0, seconds)
+    return None
 
 
 def _number(text: str) -> float:
@@ -476,4 +496,7 @@ def _error_object(body: bytes) -> dict[str, Any]:
     error = error_in(body)
     if error is None:
         return {}
-    return error if isinstance(error, dict) else {"message": str(error)}  # pyright: ignore[reportUnknownVariableType]
+    if is_object(error):
+        return error
+    # Some servers have a text in its place.
+    return {"message": str(error)}

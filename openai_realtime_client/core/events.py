@@ -87,14 +87,14 @@ class EventParser(Generic[Event]):
         put_back(event, mismatches)
         return cast(Event, event)
 
-    def _add(self, kind: str) -> bool:
+    def _add(self, event_type: str) -> bool:
         """Add the class of a `type` to the validator, unless it is there or unknown."""
-        if kind in self._members or kind not in self._classes:
+        if event_type in self._members or event_type not in self._classes:
             return False
         with self._lock:
-            if kind not in self._members:
-                model = getattr(import_module(self._package), self._classes[kind])
-                members = {**self._members, kind: model}
+            if event_type not in self._members:
+                model = getattr(import_module(self._package), self._classes[event_type])
+                members = {**self._members, event_type: model}
                 self._validator = _union(members)
                 # Last: whichever thread finds the class here finds it in the validator, too.
                 self._members = members
@@ -102,15 +102,17 @@ class EventParser(Generic[Event]):
 
 
 def _union(members: Mapping[str, type[RealtimeModel]]) -> SchemaValidator:
-    """One table from `type` to class, from the schemas that the classes have already."""
+    """Make one table from `type` to class, from the schemas that the classes have already."""
     choices: dict[str, Any] = {}
     definitions: dict[str, Any] = {}
-    for kind, model in members.items():
+    for event_type, model in members.items():
         schema: Any = model.__pydantic_core_schema__
+        # Classes share definitions, which one schema may have only once.
         if schema["type"] == "definitions":
-            definitions |= {each["ref"]: each for each in schema["definitions"]}
+            for definition in schema["definitions"]:
+                definitions[definition["ref"]] = definition
             schema = schema["schema"]
-        choices[kind] = schema
+        choices[event_type] = schema
     union = core_schema.tagged_union_schema(choices, discriminator="type")
     return SchemaValidator(core_schema.definitions_schema(union, list(definitions.values())))
 
@@ -156,7 +158,7 @@ def validate_leniently(
 
     Returns:
         What `validate` returns, and what was replaced in it; `None` where that does not help, as
-        when the `type` is unknown. What was replaced later may contain what was replaced earlier.
+        when the `type` is unknown. Later replacements may contain earlier ones.
     """
     mismatches: list[Mismatch] = []
     result: Any = None
@@ -181,15 +183,15 @@ def _mismatched(
     error: ValidationError, wire: dict[str, Any], in_union: bool, attempt: int
 ) -> dict[Path, bool]:
     """Return where to put null, and whether a text stands there that pydantic does not take."""
-    found: dict[Path, bool] = {}
+    places: dict[Path, bool] = {}
     for path, details in problems(error, wire, in_union=in_union).items():
         is_text = {detail["type"] for detail in details} == {"string_unicode"}
         if attempt > _MAX_ITEMS:
             # A hostile event can have a million wrong items.
             path, is_text = _outermost_list(path), False
         if path:
-            found[path] = is_text
-    return found
+            places[path] = is_text
+    return places
 
 
 def _outermost_list(path: Path) -> Path:
@@ -263,7 +265,9 @@ def _field_name(node: Any, key: str | int) -> str | int:
 
 
 def _children(node: Any, key: str | int) -> Any:
-    """What holds the value of `key`: the fields of a model, its unknown fields, or `node`."""
+    """Return what holds the value of `key`: the fields of a model, unknown ones, or `node`."""
     if not isinstance(node, RealtimeModel):
         return node
-    return node.__dict__ if key in node.__dict__ else node.__pydantic_extra__
+    if key in node.__dict__:
+        return node.__dict__
+    return node.__pydantic_extra__

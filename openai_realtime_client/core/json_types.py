@@ -1,4 +1,4 @@
-"""JSON whose shape is not known: type guards, paths, and the error in an HTTP answer."""
+"""JSON whose shape is not known: type guards, paths, and the error in an HTTP response."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def at(value: Any, *path: str) -> Any:
 
 
 def error_in(body: bytes) -> Any:
-    """The `error` of an HTTP answer's body, mostly an object; `None` for a body without."""
+    """Return the `error` of an HTTP response's body, mostly an object; `None` without one."""
     try:
         return json.loads(body)["error"]
     except (ValueError, KeyError, TypeError, RecursionError):

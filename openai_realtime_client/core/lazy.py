@@ -32,7 +32,11 @@ def lazy_names(
     """
 
     def get(name: str) -> Any:
-        value = public() if name == "__all__" else find(name)
+        if name == "__all__":
+            value: Any = public()
+        else:
+            value = find(name)
+        # From now on Python finds it without this function.
         setattr(sys.modules[package], name, value)
         return value
 
@@ -49,9 +53,11 @@ def lazy_names(
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     def public() -> list[str]:
-        sources = (*others, params) if params else others
-        inherited = (name for source in sources for name in import_module(source).__all__)
-        return sorted({*modules, *inherited})
+        public_names = set(modules)
+        for source in (*others, params):
+            if source:
+                public_names.update(import_module(source).__all__)
+        return sorted(public_names)
 
     def names() -> list[str]:
         return sorted({*vars(sys.modules[package]), *public()})

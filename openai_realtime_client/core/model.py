@@ -31,31 +31,31 @@ def lossless(schema: Any) -> Any:
 
     Models and enums have schemas of their own; this changes the containers around them.
     """
-    kind = schema["type"]
-    if kind == "default":
+    schema_type = schema["type"]
+    if schema_type == "default":
         return {**schema, "schema": lossless(schema["schema"])}
-    if kind == "nullable":
+    if schema_type == "nullable":
         return lossless(schema["schema"])
-    return core_schema.nullable_schema(_unconverted(kind, schema))
+    return core_schema.nullable_schema(_unconverted(schema_type, schema))
 
 
-def _unconverted(kind: str, schema: Any) -> Any:
-    if kind in ("str", "bool"):
+def _unconverted(schema_type: str, schema: Any) -> Any:
+    if schema_type in ("str", "bool"):
         return {**schema, "strict": True}
-    if kind == "int":
+    if schema_type == "int":
         return _INTEGER
-    if kind == "float":
+    if schema_type == "float":
         return _NUMBER
-    if kind == "any":
+    if schema_type == "any":
         return _FREE
-    if kind == "list" and "items_schema" in schema:
+    if schema_type == "list" and "items_schema" in schema:
         # A list of a million wrong items would take seconds to report.
         return {**schema, "items_schema": lossless(schema["items_schema"]), "fail_fast": True}
-    if kind == "dict" and "values_schema" in schema:
+    if schema_type == "dict" and "values_schema" in schema:
         # Keys of JSON are strings. Pydantic would replace half a surrogate pair in them.
         values = lossless(schema["values_schema"])
         return {**schema, "values_schema": values, "keys_schema": core_schema.any_schema()}
-    if kind == "union":
+    if schema_type == "union":
         if isinstance(schema["choices"][0], tuple):
             return schema  # It was made here before.
         choices = [(lossless(choice), MEMBER) for choice in schema["choices"]]
@@ -91,7 +91,7 @@ def _finite(value: Any) -> Any:
 
 
 # Any JSON, as in unknown fields. Checked here, because a look at the text costs more than parsing.
-# What is constructed may hold anything: encoding refuses it.
+# Constructed models may hold anything: encoding refuses it.
 _FREE = core_schema.json_or_python_schema(
     json_schema=core_schema.no_info_after_validator_function(_finite, core_schema.any_schema()),
     python_schema=core_schema.any_schema(),
@@ -99,16 +99,17 @@ _FREE = core_schema.json_or_python_schema(
 
 
 def _find_fields(schema: Any) -> dict[str, Any]:
+    # They are within the schemas of the model and of its validators.
     while schema["type"] != "model-fields":
         schema = schema["schema"]
-    found: dict[str, Any] = schema
-    return found
+    fields: dict[str, Any] = schema
+    return fields
 
 
 class RealtimeModel(BaseModel):
     """Base of every generated model: JSON in, typed attributes, the same JSON out.
 
-    What the schema does not know is kept: unknown fields become attributes, unknown enum values
+    Nothing that the schema lacks is lost: unknown fields become attributes, unknown enum values
     stay what they are (`OpenEnum`), `null` and absence remain distinct. A field that was never
     set is not sent; `model.field = None` sends `null`. Numbers are not converted: `1` stays `1`
     in a field of type `float`.
@@ -147,11 +148,11 @@ class RealtimeModel(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         # Generated fields have no default but `None`, save for constants.
-        cls.__constants__ = {
-            name: field.default
-            for name, field in cls.model_fields.items()
-            if not field.is_required() and field.default is not None
-        }
+        constants = dict[str, Any]()
+        for name, field in cls.model_fields.items():
+            if not field.is_required() and field.default is not None:
+                constants[name] = field.default
+        cls.__constants__ = constants
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -175,7 +176,7 @@ class RealtimeModel(BaseModel):
                 )
             super().__setattr__(name, value)
 
-        # What was received is kept although its type is wrong, of which pydantic would warn.
+        # Received values are kept although their type is wrong, of which pydantic would warn.
 
         def model_dump(self, **options: Any) -> dict[str, Any]:  # noqa: D102
             return super().model_dump(**{"warnings": False, **options})
@@ -256,8 +257,10 @@ class RealtimeModel(BaseModel):
 
     def __repr_args__(self) -> Iterator[tuple[str, Any]]:
         """Show what is sent, and of long text, such as audio, the start and the length."""
-        fields = {k: v for k, v in self.__dict__.items() if k in self.__pydantic_fields_set__}
-        for name, value in (fields | (self.__pydantic_extra__ or {})).items():
+        for name, value in self.__dict__.items():
+            if name in self.__pydantic_fields_set__:
+                yield name, _shown(name, value)
+        for name, value in (self.__pydantic_extra__ or {}).items():
             yield name, _shown(name, value)
 
 

@@ -54,7 +54,9 @@ class OpenEnum(str, Enum, metaclass=_OpenEnumMeta):
         return [member.value for member in cls]
 
     def __repr__(self) -> str:
-        name = f".{self._name_}" if self.is_known else " unknown"
+        name = " unknown"
+        if self.is_known:
+            name = f".{self._name_}"
         return f"<{type(self).__name__}{name}: {self._value_!r}>"
 
     # Python 3.11 and 3.12 changed what str() and format() of a str enum give; the value always.

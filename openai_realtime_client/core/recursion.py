@@ -25,8 +25,8 @@ def link(module: str, names: Mapping[str, str]) -> None:
     _missing[module] = names
     for waiting, wanted in list(_missing.items()):
         # All of them: importing one may be what another waits for.
-        found = [_import(waiting, name, source) for name, source in wanted.items()]
-        if all(found):
+        imported = [_import(waiting, name, source) for name, source in wanted.items()]
+        if all(imported):
             _missing.pop(waiting, None)
 
 

@@ -24,7 +24,7 @@ def without_secrets(name: str, value: Any) -> Any:
     Args:
         name: The name of the field: the authorization and the headers of MCP tools are secret, and
             so is the query of their URL.
-        value: Its value, of any type. What it contains is not searched, except in text.
+        value: Its value, of any type. Objects and arrays in it are not searched.
     """
     if name == "authorization" and value is not None:
         return HIDDEN

@@ -65,11 +65,11 @@ class Discriminator:
             value_class: Any = value.__class__
             if value_class in by_class:
                 return value_class
-            found = getattr(value, field, None)
+            discriminator = getattr(value, field, None)
             if is_object(value):
-                found = value.get(field)
-            if isinstance(found, str):
-                return names.get(found)
+                discriminator = value.get(field)
+            if isinstance(discriminator, str):
+                return names.get(discriminator)
             return None
 
         tagged = core_schema.json_or_python_schema(
@@ -89,7 +89,7 @@ class Discriminator:
         return core_schema.union_schema(
             [(choice, MEMBER) for choice in (*plain, tagged, *unknown)],
             mode="left_to_right",
-            # What is plain is dumped faster by its own schema.
+            # Plain values are dumped faster by their own schemas.
             serialization=None if plain else AS_HELD,
         )
 
@@ -105,16 +105,16 @@ class Discriminator:
 
 def _by_constant(union: Any, field: str) -> dict[str, Any]:
     """Return the member of each constant that a field has, also in unions that are members."""
-    found: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     for member in get_args(union):
         origin = get_origin(member)
         if origin is Annotated:
-            found |= dict.fromkeys(_by_constant(get_args(member)[0], field), member)
+            members |= dict.fromkeys(_by_constant(get_args(member)[0], field), member)
         elif origin is None and issubclass(member, RealtimeModel):
             for name, info in member.model_fields.items():
                 if field in (name, info.alias) and isinstance(info.default, str):
-                    found[info.default] = member
-    return found
+                    members[info.default] = member
+    return members
 
 
 class BestFit:
@@ -132,31 +132,32 @@ class BestFit:
         plain: list[CoreSchema] = []
         rest: list[CoreSchema] = []
         for member in get_args(source):
-            found = [c for c in _classes([member]) if issubclass(c, RealtimeModel)]
+            classes = [item for item in _classes([member]) if issubclass(item, RealtimeModel)]
             if member is UnknownModel or get_origin(member) is dict:
                 rest.append(lossless(handler.generate_schema(member)))
-            elif found:
-                models += [model for model in found if not issubclass(model, UnknownModel)]
+            elif classes:
+                models += [model for model in classes if not issubclass(model, UnknownModel)]
             else:
                 plain.append(lossless(handler.generate_schema(member)))
 
         def best(value: Any) -> Any:
             if not is_object(value):
                 return value.__class__
-            fits = [(_known_fields(model, value), model) for model in models]
-            count, model = max(fits, key=lambda fit: fit[0])
-            return names[model] if count >= 0 else None
+            best_name, best_count = None, -1
+            for model in models:
+                count = _known_fields(model, value)
+                if count > best_count:
+                    best_name, best_count = names[model], count
+            return best_name
 
         names = {model: f"{MEMBER}{model.__name__}" for model in models}
         if models:
-            by_class: dict[Any, CoreSchema] = {
-                model: handler.generate_schema(model) for model in models
-            }
-            by_name = {names[model]: schema for model, schema in by_class.items()}
+            # Instances are found by their class, objects by the name that `best` returns.
+            choices: dict[Any, CoreSchema] = {}
+            for model in models:
+                choices[model] = choices[names[model]] = handler.generate_schema(model)
             plain.append(
-                core_schema.tagged_union_schema(
-                    by_class | by_name, discriminator=best, serialization=AS_HELD
-                )
+                core_schema.tagged_union_schema(choices, discriminator=best, serialization=AS_HELD)
             )
         return core_schema.union_schema(
             [(choice, MEMBER) for choice in (*plain, *rest)],
