@@ -21,7 +21,7 @@ from docs import DOCS, GUIDES, PAGES, Page, page_at, run
 from http_server import Answer, HttpServer
 from openai_realtime_client import ApiClient, ga, v1
 from openai_realtime_client.realtime import connection, record
-from openai_realtime_client.testing import ReplayServer
+from openai_realtime_client.testing import Faults, ReplayServer
 from protocols import GA, PROTOCOLS, ROOT, V1, Protocol
 from spec import event_unions
 
@@ -192,8 +192,8 @@ def test_limits_in_guides_are_those_of_the_package_and_the_fragment() -> None:
         ("connecting", f"`max_size` is {options['max_size'] // 2**20} MiB"),
         ("connecting", f"at most {connection._AUDIO_CHUNK // 2**10} KiB before base64"),
         ("connecting", f"the service's limit is {append}"),
-        ("errors", f"| {append} | the audio of one"),
-        ("errors", f"| {least} | the least audio of a commit |"),
+        ("errors", f".md) | {append} | `error`; `send_audio` splits |"),
+        ("errors", f"| Minimum audio per commit | {least} |"),
         ("conversation", f"wait up to {record._CLOSE_TIMEOUT:g} s for it"),
     ]
     for name in ("ping_interval", "ping_timeout", "close_timeout"):
@@ -341,6 +341,38 @@ def test_the_loop_of_the_guide_is_that_of_the_example() -> None:
     assert blocks
     example = (ROOT / "examples/reconnect.py").read_text("utf-8")
     assert [block for block in blocks if block not in example] == []
+
+
+def test_the_voice_program_is_short_and_stops_at_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = (ROOT / "docs/guides/audio.md").read_text("utf-8")
+    [program] = [
+        block.partition("```")[0] for block in page.split("```py\n")[1:] if "Microphone()" in block
+    ]
+    assert len([line for line in program.splitlines() if line]) <= 25
+    without_devices = program.replace("Microphone()", 'Microphone(backend="null")')
+    without_devices = without_devices.replace(
+        "Speaker(playback)", 'Speaker(playback, backend="null")'
+    )
+    with ReplayServer(faults=Faults(expire_after=1)) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+        with pytest.raises(SystemExit, match=r"the server reports: .*\(session_expired\)"):
+            exec(without_devices, {"__name__": "voice"})
+
+
+def test_the_defaults_of_turn_detection_are_those_of_recorded_sessions() -> None:
+    [row] = re.findall(r"^\| left out \| (.*) \|$", guide_lines("audio"), re.M)
+    with (
+        ReplayServer() as server,
+        ga.connect_sync("gpt-realtime-2.1", base_url=server.url, api_key="k") as connection,
+    ):
+        created = connection.recv().to_dict()
+    detection = created["session"]["audio"]["input"]["turn_detection"]
+    assert row.startswith(f"`{detection['type']}`")
+    for name in ("threshold", "prefix_padding_ms", "silence_duration_ms"):
+        assert f"`{name}` {detection[name]}" in row
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
