@@ -1,4 +1,4 @@
-"""Operations of fragments: which are refused, and what the methods of others send."""
+"""Operations of fragments that are refused, and other parts around the schemas."""
 
 from __future__ import annotations
 
@@ -73,6 +73,16 @@ def connection(settings: str) -> str:
 
 STRING = "{type: string}"
 REFUSED = {
+    "no_summary": ("{summary: null}", f"{POST}: its summary is missing"),
+    "long_summary": (
+        "{summary: one two three four five six seven eight nine}",
+        f"{POST}: needs a summary of at most 8 words",
+    ),
+    "no_description": ("{description: null}", f"{POST}: its description is missing"),
+    "answer_without_description": (
+        "{responses: {'200': {description: ''}}}",
+        f"{POST} 200: its description is missing",
+    ),
     "cookie": (
         "{parameters: [{in: cookie, name: a, description: A., schema: {type: string}}]}",
         f"{POST} a: cookies are not sent",
@@ -143,6 +153,15 @@ REFUSED = {
     "operation_id_without_letters": ("{operationId: '-'}", f"{POST}: of the operationId '-' no"),
 }
 REFUSED_DOCUMENTS = {
+    "webhook_without_constant_type": (
+        "{webhooks: {a: {post: {requestBody: {content: {application/json: {schema:"
+        " {type: object}}}}}}}}",
+        "webhooks.a.post: its body is not a component with a constant `type`",
+    ),
+    "protocol_without_description": (
+        "{info: {description: null}}",
+        "info: its description is missing",
+    ),
     "one_method_twice": (
         "{paths: {/others: {get: {tags: [Realtime], operationId: getThing, summary: Get,"
         " description: It., responses: {'200': {description: It.}}}}}}",
@@ -210,6 +229,10 @@ def problems(change: Any) -> list[str]:
     with pytest.raises(spec.SpecError) as caught:
         constructs.check(prepared(merge(SMALL, change)))
     return str(caught.value).splitlines()
+
+
+def test_small_document_is_accepted() -> None:
+    constructs.check(prepared(SMALL))
 
 
 @pytest.mark.parametrize(("change", "expected"), REFUSED.values(), ids=REFUSED)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pickle
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import pytest
 from ruamel.yaml import YAML
 
 from protocols import ROOT
@@ -23,6 +27,23 @@ INPUTS = (
 )
 # Java takes two seconds longer when it prepares for a long run.
 QUICK_JAVA = {**os.environ, "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+
+Made = TypeVar("Made")
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Made]) -> Made:
+    """Return what is made in a new folder, by the first of the workers that needs it."""
+    folder = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    result = folder / f"{name}.pickle"
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not result.exists():
+            (folder / name).mkdir()
+            result.write_bytes(pickle.dumps(make(folder / name)))
+    made: Made = pickle.loads(result.read_bytes())
+    return made
 
 
 def copy_repository(to: Path, *left_out: str) -> Path:
