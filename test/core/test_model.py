@@ -63,9 +63,9 @@ def test_round_trip(wire: dict[str, Any]) -> None:
     assert_round_trip(RealtimeResponse, wire)
 
 
-def test_numbers_keep_their_type() -> None:
-    assert RealtimeResponse.from_json('{"temperature":1}').to_json() == '{"temperature":1}'
-    assert RealtimeResponse.from_json('{"temperature":1.0}').to_json() == '{"temperature":1.0}'
+@pytest.mark.parametrize("text", ['{"temperature":1}', '{"temperature":1.0}'])
+def test_numbers_keep_their_type(text: str) -> None:
+    assert RealtimeResponse.from_json(text).to_json() == text
 
 
 def test_assigning_none_sends_null() -> None:
@@ -239,9 +239,7 @@ class TestErrors:
         error = InvalidModelError("RealtimeResponse", [("usage", "Input should be an object")])
         again = pickle.loads(pickle.dumps(error))
         assert (str(again), again.problems) == (str(error), error.problems)
-
-    def test_are_value_errors(self) -> None:
-        assert issubclass(InvalidModelError, ValueError)
+        assert isinstance(again, ValueError)
 
 
 def test_null_is_accepted_where_the_schema_wants_a_value() -> None:
@@ -301,6 +299,8 @@ def test_null_is_not_absence() -> None:
     assert absent == RealtimeResponse()
     assert absent != null
     assert null != absent
+    assert RealtimeSessionCreateRequest() != {}
+    assert RealtimeSessionCreateRequest() != RealtimeClientEventSessionUpdate.model_construct()
 
 
 def test_null_is_not_absence_in_what_a_model_holds() -> None:
@@ -310,11 +310,6 @@ def test_null_is_not_absence_in_what_a_model_holds() -> None:
     )
     assert one != other
     assert one == RealtimeClientEventSessionUpdate.from_json(one.to_json())
-
-
-def test_a_model_equals_nothing_else() -> None:
-    assert RealtimeSessionCreateRequest() != {}
-    assert RealtimeSessionCreateRequest() != RealtimeClientEventSessionUpdate.model_construct()
 
 
 def test_repr_shows_unknown_fields_and_of_long_text_the_start_and_the_length() -> None:

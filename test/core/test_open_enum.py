@@ -24,10 +24,7 @@ BRAND_NEW = StatusEnum("brand_new")
 def test_known_values_are_listed_in_the_order_of_the_schema() -> None:
     assert StatusEnum.values() == ["completed", "cancelled", "failed", "incomplete"]
     assert [member.name for member in StatusEnum] == [
-        "COMPLETED",
-        "CANCELLED",
-        "FAILED",
-        "INCOMPLETE",
+        *("COMPLETED", "CANCELLED", "FAILED", "INCOMPLETE"),
     ]
     assert len(StatusEnum) == 4
 

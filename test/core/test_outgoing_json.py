@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -17,12 +18,12 @@ LONG = 10**4300
 NOT_JSON = {
     "nan": (NAN, "NaN is not JSON"),
     "infinity": (INFINITY, "Infinity is not JSON"),
-    "minus infinity": (-INFINITY, "-Infinity is not JSON"),
+    "minus_infinity": (-INFINITY, "-Infinity is not JSON"),
     "object": (object(), "a value of type object is not JSON"),
 }
 values = pytest.mark.parametrize(("value", "problem"), NOT_JSON.values(), ids=NOT_JSON)
 # Short and long events are tested by different means.
-paddings = pytest.mark.parametrize("padding", ["", "A" * 400, "A" * 5000])
+paddings = pytest.mark.parametrize("padding", ["", "A" * 400, "A" * 5000], ids=len)
 
 
 def update(padding: str = "") -> ga.RealtimeClientEventSessionUpdate:
@@ -46,36 +47,41 @@ def assert_refused(event: RealtimeModel, message: str) -> None:
     assert invalid_part(event) == message
 
 
-@values
-@paddings
-def test_a_model_is_refused_with_the_path(value: Any, problem: str, padding: str) -> None:
-    event: Any = update(padding)
+def set_field(event: Any, value: Any) -> None:
     event.session.audio.output.speed = value
-    assert_refused(event, f"session.audio.output.speed: {problem}")
 
 
-@values
-@paddings
-def test_a_value_in_a_free_field_is_refused(value: Any, problem: str, padding: str) -> None:
-    event: Any = update(padding)
+def set_in_free_field(event: Any, value: Any) -> None:
     event.session.tools[0].parameters["enum"].append({"a": (value,)})
-    assert_refused(event, f"session.tools[0].parameters.enum[1].a[0]: {problem}")
 
 
+def set_unknown_field(event: Any, value: Any) -> None:
+    event.new = value
+
+
+def set_text(event: Any, value: Any) -> None:
+    event.session.instructions = value
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        pytest.param(set_field, "session.audio.output.speed", id="number"),
+        pytest.param(
+            set_in_free_field, "session.tools[0].parameters.enum[1].a[0]", id="free_field"
+        ),
+        pytest.param(set_unknown_field, "new", id="unknown_field"),
+        pytest.param(set_text, "session.instructions", id="text"),
+    ],
+)
 @values
 @paddings
-def test_an_unknown_field_is_refused(value: Any, problem: str, padding: str) -> None:
-    event = ga.RealtimeClientEventInputAudioBufferAppend(audio=padding)
-    event.new = value  # type: ignore[attr-defined]
-    assert_refused(event, f"new: {problem}")
-
-
-@values
-@paddings
-def test_a_field_of_text_is_refused(value: Any, problem: str, padding: str) -> None:
-    event = ga.RealtimeClientEventInputAudioBufferAppend(audio=padding)
-    event.event_id = value
-    assert_refused(event, f"event_id: {problem}")
+def test_what_is_not_json_is_refused_with_its_path(
+    change: Callable[[Any, Any], None], path: str, value: Any, problem: str, padding: str
+) -> None:
+    event = update(padding)
+    change(event, value)
+    assert_refused(event, f"{path}: {problem}")
 
 
 @paddings

@@ -18,31 +18,43 @@ from openai_realtime_client.core import events
 
 # Building models is not safe in several threads with every version of pydantic, and it happens once
 # in a process.
-PROGRAM = """
-import random, sys, threading
+IN_THREADS = """
+import json, random, sys, threading
 from openai_realtime_client import ga
 
-def use_first():
+KINDS = [
+    "error", "session.created", "session.updated", "response.created", "response.done",
+    "rate_limits.updated", "conversation.item.added", "conversation.item.done",
+    "input_audio_buffer.committed", "response.output_audio.delta", "response.output_text.delta",
+]
+MODELS = [getattr(ga, name) for name in ga.__all__ if name.startswith("Realtime")]
+MODELS = [each for each in MODELS if isinstance(each, type) and issubclass(each, ga.RealtimeModel)]
+
+def models(order):
+    for model in order.sample(MODELS, 25):
+        try:
+            made = model.from_dict({})
+        except ga.InvalidModelError:
+            made = model.model_construct()
+        made.to_json()
+
+def events(order):
+    for kind in order.sample(KINDS, len(KINDS)):
+        wire = {"type": kind, "event_id": "e", "vendor": 1}
+        event = ga.parse_server_event(json.dumps(wire))
+        assert type(event) is not ga.UnknownEvent, kind
+        assert event.to_dict() == wire, kind
+
+def first(number):
     barrier.wait()
     try:
-        for name in names[:25]:
-            model = getattr(ga, name)
-            if isinstance(model, type) and issubclass(model, ga.RealtimeModel):
-                try:
-                    made = model.from_dict({})
-                except ga.InvalidModelError:
-                    made = model.model_construct()
-                made.to_json()
-        text = '{"type":"response.done","event_id":"e","response":{"output":[{"type":"message"}]}}'
-        ga.parse_server_event(text).to_json()
+        globals()[sys.argv[1]](random.Random(f"{sys.argv[2]} {number}"))
     except BaseException as error:
         print(repr(error)[:300])
 
-names = [name for name in ga.__all__ if name.startswith("Realtime")]
-random.Random(int(sys.argv[1])).shuffle(names)
 sys.setswitchinterval(1e-6)
 barrier = threading.Barrier(8)
-threads = [threading.Thread(target=use_first) for _ in range(8)]
+threads = [threading.Thread(target=first, args=(number,)) for number in range(8)]
 for thread in threads:
     thread.start()
 for thread in threads:
@@ -80,38 +92,6 @@ print("done")
 """
 
 
-FIRST_EVENTS = """
-import json, random, sys, threading
-from openai_realtime_client import ga
-
-def parse_first(kinds):
-    barrier.wait()
-    try:
-        for kind in kinds:
-            wire = {"type": kind, "event_id": "e", "vendor": 1}
-            event = ga.parse_server_event(json.dumps(wire))
-            assert type(event) is not ga.UnknownEvent, kind
-            assert event.to_dict() == wire, kind
-    except BaseException as error:
-        print(repr(error)[:300])
-
-kinds = [
-    "error", "session.created", "session.updated", "response.created", "response.done",
-    "rate_limits.updated", "conversation.item.added", "conversation.item.done",
-    "input_audio_buffer.committed", "response.output_audio.delta", "response.output_text.delta",
-]
-sys.setswitchinterval(1e-6)
-barrier = threading.Barrier(8)
-orders = [random.Random(f"{sys.argv[1]} {n}").sample(kinds, len(kinds)) for n in range(8)]
-threads = [threading.Thread(target=parse_first, args=(order,)) for order in orders]
-for thread in threads:
-    thread.start()
-for thread in threads:
-    thread.join()
-print("done")
-"""
-
-
 def run(program: str, *arguments: str) -> str:
     command = [sys.executable, "-c", program, *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
@@ -121,18 +101,15 @@ def test_models_are_built_before_any_thread_has_them() -> None:
     assert run(UNBUILT) == "done\n"
 
 
-def test_models_can_be_used_first_in_several_threads() -> None:
+@pytest.mark.parametrize("what", ["models", "events"])
+def test_first_use_in_several_threads_is_safe(what: str) -> None:
     with ThreadPoolExecutor(2) as pool:
-        assert {*pool.map(lambda seed: run(PROGRAM, str(seed)), range(3))} == {"done\n"}
+        printed = pool.map(lambda seed: run(IN_THREADS, what, str(seed)), range(3))
+        assert {*printed} == {"done\n"}
 
 
 def test_a_class_is_built_when_its_first_event_comes() -> None:
     assert run(FIRST_EVENT) == "done\n"
-
-
-def test_first_events_can_be_parsed_in_several_threads() -> None:
-    with ThreadPoolExecutor(2) as pool:
-        assert {*pool.map(lambda seed: run(FIRST_EVENTS, str(seed)), range(3))} == {"done\n"}
 
 
 def test_an_event_waits_for_its_class_that_another_thread_adds(
