@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import os
 import threading
 import time
 from collections.abc import Iterator
+from inspect import iscoroutinefunction
 from pathlib import Path
 
 import pytest
+import uvloop
 
 import transports
-from connections import KINDS, Kind
+from connections import PROGRAMS, Kind, limited
 
 
 def open_sockets() -> int:
@@ -70,7 +73,19 @@ def _transport(
     transports.use(False)
 
 
-@pytest.fixture(params=KINDS, ids=str)
+@pytest.fixture(params=PROGRAMS, ids=str)
 def kind(request: pytest.FixtureRequest) -> Kind:
     found: Kind = request.param
     return found
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run the tests that are coroutine functions, in the event loop of their `kind`."""
+    if not iscoroutinefunction(pyfuncitem.obj):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    kind = arguments.get("kind")
+    run = uvloop.run if kind and kind.is_uvloop else asyncio.run
+    run(limited(pyfuncitem.obj(**arguments)))
+    return True

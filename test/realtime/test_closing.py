@@ -29,10 +29,8 @@ from connections import (
     error_of,
     for_asyncio,
     for_loops,
-    for_programs,
     opened,
     rest,
-    scenario,
     sends,
     serving,
     turns,
@@ -68,8 +66,6 @@ CODES = [
 
 
 @pytest.mark.parametrize(("code", "error"), CODES)
-@for_programs
-@scenario
 async def test_a_close_code_has_its_error(
     kind: Kind, code: int, error: type[ConnectionClosedError]
 ) -> None:
@@ -80,7 +76,6 @@ async def test_a_close_code_has_its_error(
         await assert_over(connection, error, code, "why é")
 
 
-@scenario
 async def test_a_normal_close_ends_iteration(kind: Kind) -> None:
     async with serving(sends(EVENT, EVENT)) as url, opened(kind, url) as connection:
         assert [event.to_dict() for event in await rest(connection)] == [EVENT, EVENT]
@@ -88,7 +83,6 @@ async def test_a_normal_close_ends_iteration(kind: Kind) -> None:
         await assert_over(connection, ConnectionClosedError, 1000)
 
 
-@scenario
 async def test_a_close_without_a_code_is_normal(kind: Kind) -> None:
     async def handler(connection: ServerConnection) -> None:
         connection.transport.write(b"\x88\x00")
@@ -103,7 +97,6 @@ EOF = "unexpected EOF, no close frame"
 
 
 @pytest.mark.parametrize("is_abrupt", [False, True], ids=["ended", "reset"])
-@scenario
 async def test_a_cut_connection_is_lost(kind: Kind, is_abrupt: bool) -> None:
     async def handler(connection: ServerConnection) -> None:
         await connection.send('{"type":"x"}')
@@ -121,7 +114,6 @@ async def test_a_cut_connection_is_lost(kind: Kind, is_abrupt: bool) -> None:
         await assert_over(connection, ConnectionLostError, 1006, ANY_REASON)
 
 
-@scenario
 async def test_a_broken_frame_ends_the_session(kind: Kind) -> None:
     faults = Faults(broken_frame_after=1)
     async with ReplayServer(faults=faults) as server, opened(kind, server.url) as connection:
@@ -129,7 +121,6 @@ async def test_a_broken_frame_ends_the_session(kind: Kind) -> None:
         assert_closed(await error_of(ConnectionClosedError, rest, connection), 1002, ANY_REASON)
 
 
-@scenario
 async def test_a_message_that_is_too_big_for_us_ends_the_session(kind: Kind) -> None:
     big = {"type": "x", "a": "z" * 2000}
     handler, options = sends(EVENT, big, close=None), {"max_size": 1000}
@@ -139,7 +130,6 @@ async def test_a_message_that_is_too_big_for_us_ends_the_session(kind: Kind) -> 
         assert_closed(error, 1009, ANY_REASON)
 
 
-@scenario
 async def test_a_message_that_is_too_big_for_the_server_ends_the_session(kind: Kind) -> None:
     async with serving(waits, max_size=1000) as url, opened(kind, url) as connection:
         await do(connection.send, {"type": "x", "a": "z" * 2000})
@@ -147,8 +137,6 @@ async def test_a_message_that_is_too_big_for_the_server_ends_the_session(kind: K
 
 
 @pytest.mark.parametrize("close", [(), (1000, "why"), (1011, "why"), (4321, "why")])
-@for_programs
-@scenario
 async def test_closing_says_so_to_the_server_and_in_later_errors(kind: Kind, close: Any) -> None:
     code, reason = close or (1000, "")
     async with ReplayServer() as server, opened(kind, server.url) as connection:
@@ -158,8 +146,6 @@ async def test_closing_says_so_to_the_server_and_in_later_errors(kind: Kind, clo
     assert (server.sessions[0].close_code, server.sessions[0].close_reason) == (code, reason)
 
 
-@for_programs
-@scenario
 async def test_closing_ends_an_iteration_elsewhere(kind: Kind) -> None:
     async with serving(waits) as url, opened(kind, url) as connection:
         receiving = asyncio.create_task(rest(connection))
@@ -168,7 +154,6 @@ async def test_closing_ends_an_iteration_elsewhere(kind: Kind) -> None:
         assert await receiving == []
 
 
-@scenario
 async def test_what_was_not_received_does_not_keep_from_closing(
     kind: Kind, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -196,8 +181,6 @@ async def test_what_was_not_received_does_not_keep_from_closing(
     ],
     ids=repr,
 )
-@for_programs
-@scenario
 async def test_what_no_close_frame_can_hold_is_refused(kind: Kind, code: int, reason: str) -> None:
     async with serving(sends(EVENT, close=None)) as url, opened(kind, url) as connection:
         with pytest.raises(ValueError, match=r"close frame|reason|surrogates"):
@@ -209,7 +192,6 @@ async def test_what_no_close_frame_can_hold_is_refused(kind: Kind, code: int, re
 
 
 @for_loops
-@scenario
 async def test_close_passes_a_reader_that_is_busy(kind: Kind) -> None:
     """The reader waits when `close` begins, takes one event, and never comes again."""
     began = asyncio.Event()
@@ -239,7 +221,6 @@ async def test_close_passes_a_reader_that_is_busy(kind: Kind) -> None:
 
 
 @for_asyncio
-@scenario
 async def test_cancelling_close_goes_on_closing(
     kind: Kind, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -256,7 +237,6 @@ async def test_cancelling_close_goes_on_closing(
 
 
 @for_asyncio
-@scenario
 async def test_cancelling_the_block_closes_the_session(kind: Kind) -> None:
     async with ReplayServer() as server:
         began = asyncio.Event()
@@ -274,8 +254,6 @@ async def test_cancelling_the_block_closes_the_session(kind: Kind) -> None:
     assert server.sessions[0].close_code == 1000
 
 
-@for_programs
-@scenario
 async def test_an_exception_closes_the_session(kind: Kind) -> None:
     with ReplayServer() as server:
         with pytest.raises(ZeroDivisionError):
@@ -285,8 +263,6 @@ async def test_an_exception_closes_the_session(kind: Kind) -> None:
     assert server.sessions[0].close_code == 1000
 
 
-@for_programs
-@scenario
 async def test_a_connector_has_one_session_at_a_time(kind: Kind) -> None:
     async with ReplayServer() as server:
         connector = kind.connect(base_url=server.url, api_key=KEY)
@@ -299,8 +275,6 @@ async def test_a_connector_has_one_session_at_a_time(kind: Kind) -> None:
     assert [session.close_code for session in server.sessions] == [1000, 1000]
 
 
-@for_programs
-@scenario
 async def test_a_connector_that_did_not_connect_may_try_again(kind: Kind) -> None:
     async with ReplayServer(faults=Faults(refuse=503)) as server:
         connector = kind.connect(base_url=server.url, api_key=KEY)

@@ -23,11 +23,9 @@ from connections import (
     do,
     entered,
     error_of,
-    for_programs,
     opened,
     refusal,
     rest,
-    scenario,
     sends,
     serving,
     unused_port,
@@ -86,8 +84,6 @@ def hiding(caplog: pytest.LogCaptureFixture, connector: Any, error: Any) -> Any:
 
 @pytest.mark.parametrize("answer", [WRONG, REDIRECT], ids=["refused", "redirected"])
 @pytest.mark.parametrize("credential", CREDENTIALS.values(), ids=CREDENTIALS.keys())
-@for_programs
-@scenario
 async def test_a_refusal_does_not_show_the_key(
     kind: Kind, credential: Any, answer: Answer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -110,8 +106,6 @@ async def test_a_refusal_does_not_show_the_key(
     ],
     ids=["unknown_host", "nobody", "plain", "scheme", "two_models", "unknown", "wrong_option"],
 )
-@for_programs
-@scenario
 async def test_what_cannot_be_opened_does_not_show_the_key(
     kind: Kind, settings: Any, error: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -123,8 +117,6 @@ async def test_what_cannot_be_opened_does_not_show_the_key(
 @pytest.mark.parametrize(
     "text", ["", f"{KEY}\r\n\r\n", f"HTTP/1.1 101 {KEY}\r\nUpgrade: {KEY}\r\n\r\n"]
 )
-@for_programs
-@scenario
 async def test_what_is_no_handshake_does_not_show_the_key(
     kind: Kind, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -145,8 +137,6 @@ async def test_what_is_no_handshake_does_not_show_the_key(
     ],
     ids=["closed", "cut", "too_big", "broken_frame", "no_event"],
 )
-@for_programs
-@scenario
 async def test_the_end_of_a_session_does_not_show_the_key(
     kind: Kind, handler: Any, options: Any, error: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -156,8 +146,6 @@ async def test_the_end_of_a_session_does_not_show_the_key(
 
 
 @pytest.mark.parametrize("credential", CREDENTIALS.values(), ids=CREDENTIALS.keys())
-@for_programs
-@scenario
 async def test_a_session_that_goes_well_does_not_show_the_key(
     kind: Kind, credential: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -182,8 +170,6 @@ async def test_a_session_that_goes_well_does_not_show_the_key(
 
 
 @pytest.mark.parametrize("is_refused", [True, False], ids=["refused", "nobody"])
-@for_programs
-@scenario
 async def test_the_password_of_a_proxy_is_not_shown(
     kind: Kind, is_refused: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -195,8 +181,6 @@ async def test_the_password_of_a_proxy_is_not_shown(
             await asyncio.wait_for(do(connector.open), 10)
 
 
-@for_programs
-@scenario
 async def test_what_a_server_repeats_of_the_key_is_concealed(kind: Kind) -> None:
     with HttpServer(WRONG) as server:
         error = await refusal(kind, server.url)
@@ -207,8 +191,6 @@ async def test_what_a_server_repeats_of_the_key_is_concealed(kind: Kind) -> None
         assert_closed(await error_of(InvalidKeyError, connection.recv), 3000, "Wrong: ***.")
 
 
-@for_programs
-@scenario
 async def test_a_key_that_the_close_frame_cuts_off_is_concealed(kind: Kind) -> None:
     """A close frame has room for 123 bytes, which is less than the length of a project's key."""
     key = "sk-proj-" + "0123456789abcdef" * 10

@@ -8,16 +8,7 @@ from threading import Thread
 
 import pytest
 
-from connections import (
-    Kind,
-    do,
-    error_of,
-    for_programs,
-    for_protocols,
-    opened,
-    scenario,
-    until,
-)
+from connections import Kind, do, error_of, for_protocols, opened, until
 from openai_realtime_client import Conversation, InvalidEventError
 from openai_realtime_client.testing import Faults
 from transports import ReplayServer
@@ -26,7 +17,6 @@ AUDIO = bytes(300_000)  # 6.25 s, which goes out in several events
 
 
 @for_protocols
-@scenario
 async def test_it_is_kept_by_the_connection(kind: Kind) -> None:
     conversation = Conversation()
     settings = {"turn_detection": None}
@@ -52,8 +42,6 @@ async def test_it_is_kept_by_the_connection(kind: Kind) -> None:
     assert [each.status for each in conversation.responses.values()] == ["completed"]
 
 
-@for_programs
-@scenario
 async def test_what_is_no_event_is_not_added(kind: Kind) -> None:
     conversation = Conversation()
     async with (
@@ -65,8 +53,6 @@ async def test_what_is_no_event_is_not_added(kind: Kind) -> None:
         assert conversation.session_id == connection.session_id is not None
 
 
-@for_programs
-@scenario
 async def test_close_after_next_session_began_keeps_its_state(kind: Kind) -> None:
     conversation = Conversation()
     async with (

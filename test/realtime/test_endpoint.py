@@ -314,17 +314,11 @@ ENVIRONMENT = {"OPENAI_API_KEY": "sk-env", "AZURE_OPENAI_API_KEY": "azure-env"}
         ({"azure": azure(ENDPOINT, "d", token=KEY)}, BEARER),
         ({"azure": azure(ENDPOINT, "d", token=lambda: KEY)}, BEARER),
         ({"azure": azure(ENDPOINT, "d", token=KEY, api_key="other")}, BEARER),
-        (
-            {"base_url": "wss://me:p%40ss@example.com/v1"},
-            {"Authorization": "Basic bWU6cEBzcw=="},
-        ),
+        ({"base_url": "wss://me:p%40ss@example.com/v1"}, {"Authorization": "Basic bWU6cEBzcw=="}),
     ],
 )
 def test_arguments_and_the_environment_become_headers(
-    kind: Kind,
-    arguments: dict[str, Any],
-    expected: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
+    kind: Kind, arguments: dict[str, Any], expected: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
@@ -343,11 +337,7 @@ def test_organization_and_project_of_the_environment_are_sent(
     account = {"OpenAI-Organization": "org-1", "OpenAI-Project": "proj-1"}
     assert headers(kind, api_key=KEY) == {**account, **BEARER}
     own = {"openai-organization": "org-2"}
-    assert headers(kind, api_key=KEY, headers=own) == {
-        "OpenAI-Project": "proj-1",
-        **BEARER,
-        **own,
-    }
+    assert headers(kind, api_key=KEY, headers=own) == {"OpenAI-Project": "proj-1", **BEARER, **own}
 
 
 def test_without_an_environment_an_own_header_is_enough(kind: Kind) -> None:

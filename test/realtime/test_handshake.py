@@ -14,20 +14,18 @@ import transports
 from connections import (
     EVENT,
     KEY,
+    PROTOCOL_KINDS,
+    TRANSLATIONS,
     Kind,
     answering,
     assert_closed,
     entered,
     error_of,
     for_asyncio,
-    for_programs,
-    for_protocols,
-    for_translations,
     holding,
     opened,
     refusal,
     rest,
-    scenario,
     sends,
     serving,
     turns,
@@ -55,42 +53,22 @@ async def handshake(kind: Kind, **kwargs: Any) -> Request:
     return request
 
 
-@for_protocols
-@scenario
+@pytest.mark.parametrize("kind", PROTOCOL_KINDS + TRANSLATIONS, ids=str)
 async def test_the_handshake_has_the_settings(kind: Kind) -> None:
     request = await handshake(kind, model="m", headers={"X-A": "1"}, query={"a": "b c"})
-    assert request.path == "/v1/realtime?model=m&a=b+c"
+    assert request.path == f"/v1{kind.path}?model=m&a=b+c"
     assert request.headers.get_all("Authorization") == [f"Bearer {KEY}"]
     beta = ["realtime=v1"] if kind.is_beta else []
     assert request.headers.get_all("OpenAI-Beta") == beta
     assert request.headers.get_all("X-A") == ["1"]
 
 
-@for_translations
-@scenario
-async def test_a_translation_has_its_own_path(kind: Kind) -> None:
-    assert (await handshake(kind, model="m")).path == "/v1/realtime/translations?model=m"
-
-
-@pytest.mark.parametrize("name", ["Authorization", "authorization"])
-@for_programs
-@scenario
-async def test_an_own_header_is_the_only_one(
-    kind: Kind, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_own_header_is_the_only_one(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-env")
-    request = await handshake(kind, api_key=None, headers={name: "Bearer mine"})
+    request = await handshake(kind, api_key=None, headers={"authorization": "Bearer mine"})
     assert request.headers.get_all("Authorization") == ["Bearer mine"]
 
 
-@for_programs
-@scenario
-async def test_an_empty_key_is_not_sent(kind: Kind) -> None:
-    assert (await handshake(kind, api_key="")).headers.get_all("Authorization") == []
-
-
-@for_programs
-@scenario
 async def test_each_session_has_a_new_key(kind: Kind) -> None:
     keys = iter(["sk-first", "sk-second", "sk-third"])
     with ReplayServer() as server:
@@ -102,19 +80,6 @@ async def test_each_session_has_a_new_key(kind: Kind) -> None:
         assert len(server.sessions) == 2
 
 
-@for_asyncio
-@scenario
-async def test_a_coroutine_function_gives_the_key(kind: Kind) -> None:
-    async def key() -> str:
-        await asyncio.sleep(0)
-        return KEY
-
-    request = await handshake(kind, api_key=key)
-    assert request.headers["Authorization"] == f"Bearer {KEY}"
-
-
-@for_programs
-@scenario
 async def test_compression_is_not_offered_by_default(kind: Kind) -> None:
     assert "Sec-WebSocket-Extensions" not in (await handshake(kind)).headers
     asked = await handshake(kind, options={"compression": "deflate"})
@@ -122,8 +87,6 @@ async def test_compression_is_not_offered_by_default(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-@for_programs
-@scenario
 async def test_this_machine_is_reached_without_a_proxy(
     kind: Kind, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,8 +100,6 @@ async def test_this_machine_is_reached_without_a_proxy(
 
 
 @pytest.mark.parametrize("is_own", [False, True])
-@for_programs
-@scenario
 async def test_another_machine_is_reached_by_a_proxy(
     kind: Kind, is_own: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,8 +126,6 @@ async def test_another_machine_is_reached_by_a_proxy(
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 429, 500, 503])
-@for_programs
-@scenario
 async def test_a_refusal_has_the_servers_answer(kind: Kind, status: int) -> None:
     body = {"error": {"message": "Some message.", "code": "c"}}
     headers = {"X-Request-ID": "req_1", "Retry-After": "2"}
@@ -198,8 +157,6 @@ async def test_a_refusal_has_the_servers_answer(kind: Kind, status: int) -> None
     ],
     ids=lambda value: repr(value)[:20],
 )
-@for_programs
-@scenario
 async def test_a_refusal_with_any_body_is_shown_in_short(
     kind: Kind, body: bytes, shown: str
 ) -> None:
@@ -213,8 +170,6 @@ async def test_a_refusal_with_any_body_is_shown_in_short(
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
 @pytest.mark.parametrize("is_here", [False, True])
-@for_programs
-@scenario
 async def test_a_redirect_is_not_followed(kind: Kind, status: int, is_here: bool) -> None:
     with HttpServer() as other, HttpServer() as server:
         location = f"{server.url if is_here else other.url}/v2".replace("http", "ws")
@@ -227,8 +182,6 @@ async def test_a_redirect_is_not_followed(kind: Kind, status: int, is_here: bool
         assert (len(server.requests), len(other.requests)) == (1, 0)
 
 
-@for_programs
-@scenario
 async def test_a_key_that_is_not_accepted_may_show_after_the_handshake(kind: Kind) -> None:
     async with ReplayServer(api_key="sk-other") as server, opened(kind, server.url) as connection:
         error = await error_of(InvalidKeyError, connection.recv)
@@ -245,16 +198,12 @@ async def test_a_key_that_is_not_accepted_may_show_after_the_handshake(kind: Kin
         (f"wss://{'a' * 70}.invalid/v1", "a" * 70),
     ],
 )
-@for_programs
-@scenario
 async def test_a_server_that_is_not_there_is_an_error(kind: Kind, url: str, host: str) -> None:
     error = await refusal(kind, url.format(port=unused_port()))
     assert type(error) is ConnectionFailedError
     assert f"no connection to {host}" in str(error)
 
 
-@for_programs
-@scenario
 async def test_a_certificate_of_an_unknown_authority_is_an_error(
     kind: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -266,7 +215,6 @@ async def test_a_certificate_of_an_unknown_authority_is_an_error(
     assert not server.requests
 
 
-@scenario
 async def test_a_server_that_does_not_answer_is_an_error(kind: Kind) -> None:
     with HttpServer(Answer(fault="hold")) as server:
         error = await refusal(kind, server.url, open_timeout=0.02)
@@ -274,7 +222,6 @@ async def test_a_server_that_does_not_answer_is_an_error(kind: Kind) -> None:
     assert "timed out" in str(error)
 
 
-@scenario
 async def test_half_an_answer_is_an_error_in_time(kind: Kind) -> None:
     async with peer(HalfRecord) as other:
         error = await within(0.1, refusal(kind, other.url, open_timeout=0.1))
@@ -297,7 +244,6 @@ ANSWERS = [
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: repr(answer[:30]))
 @pytest.mark.parametrize("is_expected", [False, True])
-@scenario
 async def test_a_server_that_answers_wrong_is_an_error(
     kind: Kind, answer: bytes, is_expected: bool
 ) -> None:
@@ -310,7 +256,6 @@ async def test_a_server_that_answers_wrong_is_an_error(
 
 @for_asyncio
 @pytest.mark.parametrize("delay", [0, 1, 2, 3, None])
-@scenario
 async def test_cancelling_open_leaves_nothing(kind: Kind, delay: int | None) -> None:
     async with holding() as (url, came, left):
         opening = asyncio.create_task(kind.connect(base_url=url, api_key=KEY).open())

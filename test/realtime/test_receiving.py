@@ -12,20 +12,17 @@ from websockets.asyncio.server import ServerConnection
 
 from connections import (
     EVENT,
-    PROTOCOL_KINDS,
     Kind,
     collects,
     do,
     error_of,
     for_asyncio,
     for_loops,
-    for_programs,
     for_protocols,
     for_threads,
     for_translations,
     opened,
     rest,
-    scenario,
     sends,
     serving,
     turns,
@@ -38,7 +35,6 @@ from transports import ReplayServer
 
 
 @for_protocols
-@scenario
 async def test_events_are_what_the_server_sent(kind: Kind) -> None:
     async with ReplayServer() as server, opened(kind, server.url, model="m") as connection:
         await do(connection.recv)
@@ -61,7 +57,6 @@ WIRES: list[dict[str, Any]] = [
 
 
 @for_protocols
-@scenario
 async def test_nothing_is_lost_of_an_event(kind: Kind) -> None:
     async with serving(sends(*WIRES)) as url, opened(kind, url) as connection:
         received = await rest(connection)
@@ -74,8 +69,6 @@ TEXT = json.dumps(EVENT)
 
 
 @pytest.mark.parametrize("message", [TEXT.encode(), [TEXT[:5], TEXT[5:6], TEXT[6:]]], ids=type)
-@for_programs
-@scenario
 async def test_an_event_may_come_in_a_binary_frame_or_in_fragments(
     kind: Kind, message: bytes | list[str]
 ) -> None:
@@ -87,7 +80,6 @@ async def test_an_event_may_come_in_a_binary_frame_or_in_fragments(
         assert (await do(connection.recv)).to_dict() == EVENT
 
 
-@scenario
 async def test_a_large_event_comes_through(kind: Kind) -> None:
     faults = Faults(huge_after=0, huge_size=3 * 2**20)
     async with ReplayServer(faults=faults) as server, opened(kind, server.url) as connection:
@@ -97,7 +89,6 @@ async def test_a_large_event_comes_through(kind: Kind) -> None:
 
 
 @for_loops
-@scenario
 async def test_a_message_of_many_fragments_comes_through(kind: Kind) -> None:
     async def handler(connection: ServerConnection) -> None:
         await connection.send(['{"type":"x","a":"', *["z"] * 10_000, *[""] * 1000, '"}'])
@@ -109,8 +100,6 @@ async def test_a_message_of_many_fragments_comes_through(kind: Kind) -> None:
         assert (await do(connection.recv)).to_dict() == EVENT
 
 
-@for_programs
-@scenario
 async def test_text_of_64_mib_comes_through(kind: Kind) -> None:
     start, end = b'{"type":"x","a":"', b'"}'
     text = start + b"z" * (2**26 - len(start) - len(end)) + end
@@ -130,8 +119,6 @@ NOT_EVENTS: list[str | bytes] = [b"\xff\xfe", b'{"type":"\xff"}', "", "not JSON"
 NOT_EVENTS += ['{"type":5}', '{"type":']
 
 
-@for_programs
-@scenario
 async def test_a_message_that_is_not_an_event_does_not_end_the_session(kind: Kind) -> None:
     messages = [each for wrong in NOT_EVENTS for each in (wrong, EVENT, wrong, EVENT)]
     async with serving(sends(*messages)) as url, opened(kind, url) as connection:
@@ -143,8 +130,6 @@ async def test_a_message_that_is_not_an_event_does_not_end_the_session(kind: Kin
         assert await rest(connection) == []
 
 
-@for_programs
-@scenario
 async def test_an_error_event_does_not_end_the_session(kind: Kind) -> None:
     async with ReplayServer() as server, opened(kind, server.url) as connection:
         await do(connection.send, {"type": "session.update"})
@@ -154,7 +139,6 @@ async def test_an_error_event_does_not_end_the_session(kind: Kind) -> None:
 
 
 @for_protocols
-@scenario
 async def test_the_session_is_what_the_server_said_last(kind: Kind) -> None:
     async with ReplayServer() as server, opened(kind, server.url) as connection:
         assert (connection.session, connection.session_id) == (None, None)
@@ -176,7 +160,6 @@ async def test_the_session_is_what_the_server_said_last(kind: Kind) -> None:
 
 
 @for_translations
-@scenario
 async def test_a_translation_has_a_session_too(kind: Kind) -> None:
     async with ReplayServer() as server, opened(kind, server.url) as connection:
         created = await do(connection.recv)
@@ -187,9 +170,8 @@ async def test_a_translation_has_a_session_too(kind: Kind) -> None:
 UPDATES = ("created", "updated")
 
 
-@pytest.mark.parametrize("kind", PROTOCOL_KINDS[:2], ids=str)
+@for_protocols
 @pytest.mark.parametrize("name", UPDATES)
-@scenario
 async def test_a_transcription_has_a_session_too(kind: Kind, name: str) -> None:
     event = {"type": f"transcription_session.{name}", "event_id": "e", "session": {"id": "s1"}}
     async with serving(sends(event)) as url, opened(kind, url) as connection:
@@ -198,8 +180,6 @@ async def test_a_transcription_has_a_session_too(kind: Kind, name: str) -> None:
         assert connection.session_id == "s1"
 
 
-@for_programs
-@scenario
 async def test_a_session_of_a_wrong_type_is_accepted_and_an_update_leaves_the_id(
     kind: Kind,
 ) -> None:
@@ -218,7 +198,6 @@ async def test_a_session_of_a_wrong_type_is_accepted_and_an_update_leaves_the_id
 
 
 @for_threads
-@scenario
 async def test_recv_gives_up_after_its_timeout(kind: Kind) -> None:
     async with serving(collects([])) as url, opened(kind, url) as connection:
         for timeout in (0, 0.01):
@@ -228,7 +207,6 @@ async def test_recv_gives_up_after_its_timeout(kind: Kind) -> None:
         assert (await do(connection.recv, 10)).type == "got"
 
 
-@scenario
 async def test_a_slow_reader_slows_the_server_down(kind: Kind) -> None:
     text = json.dumps({"type": "x", "a": "z" * 10_000}).encode()
     sent = 0
@@ -254,7 +232,6 @@ async def test_a_slow_reader_slows_the_server_down(kind: Kind) -> None:
 
 @for_asyncio
 @pytest.mark.parametrize("is_fragmented", [False, True])
-@scenario
 async def test_cancelling_recv_loses_no_event(kind: Kind, is_fragmented: bool) -> None:
     count = 500
 
@@ -282,7 +259,6 @@ async def test_cancelling_recv_loses_no_event(kind: Kind, is_fragmented: bool) -
 
 
 @for_asyncio
-@scenario
 async def test_a_timeout_of_recv_loses_no_event(kind: Kind) -> None:
     events = [{"type": "x", "number": number} for number in range(200)]
     received: list[int] = []

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from connections import KEY, Kind, for_programs, in_thread, scenario, unused_port
+from connections import KEY, Kind, in_thread, unused_port
 from openai_realtime_client import (
     ConnectionClosedError,
     ConnectionFailedError,
@@ -73,8 +73,6 @@ async def converse(kind: Kind, turns: int, **kwargs: Any) -> list[str]:
 CUT, REFUSED = Faults(cut_after=2), Faults(refuse=503)
 
 
-@for_programs
-@scenario
 async def test_each_turn_is_a_session_which_leaving_the_loop_closes(kind: Kind) -> None:
     with ReplayServer() as server:
         assert await converse(kind, 2, base_url=server.url) == ["response"] * 2
@@ -91,8 +89,6 @@ async def test_each_turn_is_a_session_which_leaving_the_loop_closes(kind: Kind) 
         pytest.param([CUT, REFUSED, CUT], ["1006", "1006", "response"], id="lost_and_refused"),
     ],
 )
-@for_programs
-@scenario
 async def test_what_can_pass_is_tried_again(
     kind: Kind, faults: list[Faults], seen: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -114,8 +110,6 @@ async def test_what_can_pass_is_tried_again(
     ],
     ids=["401", "404", "3000", "4000", "1008"],
 )
-@for_programs
-@scenario
 async def test_what_will_not_pass_is_raised(
     kind: Kind, faults: Faults, error: type[Exception]
 ) -> None:
@@ -124,15 +118,11 @@ async def test_what_will_not_pass_is_raised(
     assert len(server.sessions) == (error is ConnectionClosedError)
 
 
-@for_programs
-@scenario
 async def test_wrong_settings_are_raised(kind: Kind) -> None:
     with pytest.raises(ConnectionSettingsError):
         await converse(kind, 1, base_url="ftp://127.0.0.1")
 
 
-@for_programs
-@scenario
 async def test_a_certificate_that_is_not_trusted_is_raised(
     kind: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,8 +131,6 @@ async def test_a_certificate_that_is_not_trusted_is_raised(
         await converse(kind, 1, base_url=server.url)
 
 
-@for_programs
-@scenario
 async def test_retries_bound_the_attempts(kind: Kind, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(ConnectionFailedError):
         await converse(kind, 1, base_url=f"ws://127.0.0.1:{unused_port()}", retries=2)

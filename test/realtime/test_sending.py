@@ -20,7 +20,6 @@ from connections import (
     CHUNK,
     EVENT,
     KEY,
-    PROGRAMS,
     PROTOCOL_KINDS,
     TRANSLATIONS,
     Kind,
@@ -31,11 +30,10 @@ from connections import (
     error_of,
     for_asyncio,
     for_loops,
-    for_programs,
     for_protocols,
     for_threads,
+    for_transports,
     opened,
-    scenario,
     serving,
     turns,
     within,
@@ -48,7 +46,7 @@ from openai_realtime_client import (
     ga,
     v1,
 )
-from peers import answering_pings, peer
+from peers import Peer, answering_pings, peer
 from protocols import PROTOCOLS, Protocol
 from transports import ReplayServer
 
@@ -65,20 +63,15 @@ def client_events(protocol: Protocol, union: str) -> list[tuple[type[RealtimeMod
 
 
 @pytest.mark.parametrize("kind", PROTOCOL_KINDS + TRANSLATIONS, ids=str)
-def test_every_event_of_a_client_arrives_as_it_is(kind: Kind) -> None:
+async def test_every_event_of_a_client_arrives_as_it_is(kind: Kind) -> None:
     union = "RealtimeTranslationClientEvent" if kind in TRANSLATIONS else "RealtimeClientEvent"
     [protocol] = [each for each in PROTOCOLS if each.module is kind.protocol]
     events = client_events(protocol, union)
     received: list[Any] = []
-
-    @scenario
-    async def send(kind: Kind) -> None:
-        async with serving(collects(received)) as url, opened(kind, url) as connection:
-            for event, wire in events:
-                await do(connection.send, event.from_dict(wire))
-                await do(connection.recv)
-
-    send(kind=kind)
+    async with serving(collects(received)) as url, opened(kind, url) as connection:
+        for event, wire in events:
+            await do(connection.send, event.from_dict(wire))
+            await do(connection.recv)
     assert received == [wire for _, wire in events]
     assert len({wire["type"] for wire in received}) == len({event for event, _ in events})
 
@@ -107,7 +100,6 @@ def updates(kind: Kind) -> list[tuple[Any, Any]]:
 
 
 @for_protocols
-@scenario
 async def test_a_dictionary_arrives_as_it_is(kind: Kind) -> None:
     received: list[Any] = []
     async with serving(collects(received)) as url, opened(kind, url) as connection:
@@ -133,8 +125,6 @@ async def test_a_dictionary_arrives_as_it_is(kind: Kind) -> None:
         ga.parse_client_event('{"type":"x","a":1e400}'),
     ],
 )
-@for_programs
-@scenario
 async def test_what_is_not_an_event_is_not_sent(kind: Kind, event: Any) -> None:
     received: list[Any] = []
     async with serving(collects(received)) as url, opened(kind, url) as connection:
@@ -145,67 +135,37 @@ async def test_what_is_not_an_event_is_not_sent(kind: Kind, event: Any) -> None:
     assert received == [EVENT]
 
 
-SIZES = (1, 2, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 5, 3 * CHUNK)
+SIZES = (0, 1, 2, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 5, 3 * CHUNK)
+AUDIOS: dict[str, bytes | bytearray | memoryview] = {
+    **{f"{size}_bytes": AUDIO[:size] for size in SIZES},
+    "bytearray": bytearray(AUDIO),
+    "view": memoryview(AUDIO),
+    "part": memoryview(bytearray(AUDIO))[3:-5],
+    "samples": memoryview(array("h", AUDIO)),
+}
 
 
-@pytest.mark.parametrize(
-    ("kind", "size"),
-    [(kind, size) for kind in PROGRAMS for size in SIZES]
-    # The event has a name of its own.
-    + [(kind, CHUNK + 1) for kind in PROTOCOL_KINDS + TRANSLATIONS if kind not in PROGRAMS],
-    ids=str,
-)
-@scenario
-async def test_audio_arrives_byte_for_byte(kind: Kind, size: int) -> None:
-    received: list[Any] = []
-    async with serving(collects(received)) as url, opened(kind, url) as connection:
-        await do(connection.send_audio, AUDIO[:size])
-        for _ in range(-(-size // CHUNK)):
-            await do(connection.recv)
-    name = "input_audio_buffer.append"
-    expected = f"session.{name}" if kind in TRANSLATIONS else name
-    assert {event["type"] for event in received} == {expected}
-    assert all(event.keys() == {"type", "audio"} for event in received)
-    chunks = [base64.b64decode(event["audio"], validate=True) for event in received]
-    assert b"".join(chunks) == AUDIO[:size]
-    assert [len(chunk) for chunk in chunks[:-1]] == [CHUNK] * ((size - 1) // CHUNK)
-    assert len(chunks[-1]) <= CHUNK
-
-
-@pytest.mark.parametrize(
-    "audio",
-    [
-        AUDIO,
-        bytearray(AUDIO),
-        memoryview(AUDIO),
-        memoryview(bytearray(AUDIO))[3:-5],
-        memoryview(array("h", AUDIO)),
-    ],
-    ids=lambda audio: type(audio).__name__,
-)
-@for_programs
-@scenario
-async def test_audio_may_be_any_kind_of_bytes(
+@pytest.mark.parametrize("audio", AUDIOS.values(), ids=AUDIOS.keys())
+@pytest.mark.parametrize("kind", PROTOCOL_KINDS + TRANSLATIONS, ids=str)
+async def test_audio_arrives_byte_for_byte(
     kind: Kind, audio: bytes | bytearray | memoryview
 ) -> None:
     received: list[Any] = []
+    expected = bytes(audio)
     async with serving(collects(received)) as url, opened(kind, url) as connection:
         await do(connection.send_audio, audio)
-        for _ in range(-(-len(bytes(audio)) // CHUNK)):
-            await do(connection.recv)
-    assert b"".join(base64.b64decode(event["audio"]) for event in received) == bytes(audio)
-
-
-@for_programs
-@scenario
-async def test_no_audio_sends_nothing(kind: Kind) -> None:
-    received: list[Any] = []
-    async with serving(collects(received)) as url, opened(kind, url) as connection:
-        for audio in (b"", bytearray(), memoryview(b"")):
-            await do(connection.send_audio, audio)
         await do(connection.send, EVENT)
-        await do(connection.recv)
-    assert received == [EVENT]
+        for _ in range(-(-len(expected) // CHUNK) + 1):
+            await do(connection.recv)
+    assert received.pop() == EVENT
+    # The event of translations has a name of its own.
+    prefix = "session." if kind in TRANSLATIONS else ""
+    assert {event["type"] for event in received} <= {f"{prefix}input_audio_buffer.append"}
+    assert all(event.keys() == {"type", "audio"} for event in received)
+    chunks = [base64.b64decode(event["audio"], validate=True) for event in received]
+    assert b"".join(chunks) == expected
+    assert all(len(chunk) == CHUNK for chunk in chunks[:-1])
+    assert len(chunks) == -(-len(expected) // CHUNK)
 
 
 @for_threads
@@ -229,20 +189,46 @@ def test_one_thread_receives_while_others_send(kind: Kind) -> None:
     assert len({event.event_id for event in received}) == 90
 
 
-@scenario
-async def test_a_server_that_does_not_read_slows_the_sender_down(kind: Kind) -> None:
-    event = {"type": "x", "a": "z" * 2**24}
-    async with peer() as other, opened(kind, other.url) as connection:
-        sending = asyncio.create_task(do(connection.send, event))
+async def cut(other: Peer, connection: Any) -> None:
+    other.cut()
+
+
+async def close(other: Peer, connection: Any) -> None:
+    await do(connection.close)
+    assert other.socket.fileno() >= 0
+
+
+async def refuse(other: Peer, connection: Any) -> None:
+    other.protocol.send_close(3000, f"why {KEY}")
+    await other.flush()
+    await turns(50)
+    other.cut()
+
+
+@pytest.mark.parametrize(
+    ("end", "error", "code", "reason"),
+    [
+        (cut, ConnectionLostError, 1006, ANY_REASON),
+        (close, ConnectionLostError, 1006, ANY_REASON),
+        (refuse, InvalidKeyError, 3000, "why ***"),
+    ],
+    ids=["cut", "close", "refuse"],
+)
+async def test_a_server_that_does_not_read_holds_the_sender_until_the_end(
+    kind: Kind, end: Any, error: type[ConnectionClosedError], code: int, reason: str
+) -> None:
+    options = {"close_timeout": 0.02}
+    async with peer() as other, opened(kind, other.url, options=options) as connection:
+        sending = asyncio.create_task(do(connection.send, {"type": "x", "a": "z" * 2**24}))
         await other.readable()
         await turns(50)
         assert not sending.done()
-        other.cut()
-        error = await error_of(ConnectionLostError, asyncio.wait_for, sending, 10)
-        assert_closed(error, 1006, ANY_REASON, "x")
+        await end(other, connection)
+        raised = await error_of(error, asyncio.wait_for, sending, 10)
+        assert_closed(raised, code, reason, "x")
 
 
-@scenario
+@for_loops
 async def test_the_error_counts_the_audio_that_was_sent(kind: Kind) -> None:
     audio = AUDIO[:CHUNK] * 150
     async with peer() as other, opened(kind, other.url) as connection:
@@ -264,8 +250,7 @@ async def test_the_error_counts_the_audio_that_was_sent(kind: Kind) -> None:
         assert frames
 
 
-@for_asyncio
-@scenario
+@for_transports
 async def test_what_was_sent_is_on_its_way(kind: Kind) -> None:
     returned = []
 
@@ -292,7 +277,6 @@ async def test_what_was_sent_is_on_its_way(kind: Kind) -> None:
 
 
 @for_asyncio
-@scenario
 async def test_each_of_several_pending_sends_says_so(kind: Kind) -> None:
     async with peer() as other, opened(kind, other.url) as connection:
         events = [{"type": f"x{number}", "a": "z" * 2**22} for number in range(3)]
@@ -307,7 +291,6 @@ async def test_each_of_several_pending_sends_says_so(kind: Kind) -> None:
 
 
 @for_asyncio
-@scenario
 async def test_a_pending_send_ends_with_unanswered_pings(kind: Kind) -> None:
     options = {"ping_interval": 0.02, "ping_timeout": 0.02, "close_timeout": 0.02}
     async with peer() as other, opened(kind, other.url, options=options) as connection:
@@ -318,36 +301,7 @@ async def test_a_pending_send_ends_with_unanswered_pings(kind: Kind) -> None:
         assert error.audio_sent % CHUNK == 0
 
 
-@for_asyncio
-@scenario
-async def test_a_pending_send_ends_with_close(kind: Kind) -> None:
-    options = {"close_timeout": 0.02}
-    async with peer() as other, opened(kind, other.url, options=options) as connection:
-        sending = asyncio.create_task(connection.send({"type": "x", "a": "z" * 2**24}))
-        await other.readable()
-        await connection.close()
-        assert other.socket.fileno() >= 0
-        with pytest.raises(ConnectionClosedError) as caught:
-            await sending
-        assert caught.value.unsent == "x"
-
-
-@for_asyncio
-@scenario
-async def test_a_pending_send_has_the_reason_of_the_server(kind: Kind) -> None:
-    async with peer() as other, opened(kind, other.url) as connection:
-        sending = asyncio.create_task(connection.send({"type": "x", "a": "z" * 2**24}))
-        await other.readable()
-        other.protocol.send_close(3000, f"why {KEY}")
-        await other.flush()
-        await turns(50)
-        other.cut()
-        error = await error_of(InvalidKeyError, asyncio.wait_for, sending, 10)
-        assert_closed(error, 3000, "why ***", "x")
-
-
 @for_loops
-@scenario
 async def test_sending_does_not_wait_for_the_server_to_speak(kind: Kind) -> None:
     async with (
         peer() as other,
@@ -361,8 +315,7 @@ async def test_sending_does_not_wait_for_the_server_to_speak(kind: Kind) -> None
 
 
 @pytest.mark.parametrize("limit", [0, 1, 2**15])
-@for_asyncio
-@scenario
+@for_transports
 async def test_no_write_limit_makes_sending_wait(kind: Kind, limit: int) -> None:
     options = {"write_limit": limit}
     async with (

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from connections import Kind, do, opened, until
 from openai_realtime_client import ConnectionClosedError, Conversation, ga
 from openai_realtime_client.core.errors import closed
 from openai_realtime_client.realtime.tools import ToolRunner
-from openai_realtime_client.testing import Answer, Call, Faults, ReplayServer
+from openai_realtime_client.testing import Answer, Call, Faults
+from transports import ReplayServer
 
 Event = dict[str, Any]
 
@@ -68,15 +70,6 @@ def done(*items: Event, response_id: str = "r", status: str = "completed") -> Ev
     return {"type": "response.done", "response": response}
 
 
-def scenario(test: Callable[[], Any]) -> Callable[[], None]:
-    def run() -> None:
-        asyncio.run(asyncio.wait_for(test(), 30))
-
-    run.__name__ = test.__name__
-    return run
-
-
-@scenario
 async def test_calls_run_at_the_same_time_and_one_response_follows() -> None:
     both, running = asyncio.Event(), list[str]()
 
@@ -102,7 +95,6 @@ async def test_calls_run_at_the_same_time_and_one_response_follows() -> None:
     assert (len(session.outputs()), len(session.requests())) == (3, 1)
 
 
-@scenario
 async def test_plain_functions_run_in_threads() -> None:
     main = threading.get_ident()
     session = Session(lambda_tool("where", lambda: threading.get_ident() != main))
@@ -120,7 +112,6 @@ async def work() -> str:
     return "done"
 
 
-@scenario
 async def test_the_response_waits_for_the_active_one() -> None:
     session = Session(work)
     await session.receive(created())
@@ -132,7 +123,6 @@ async def test_the_response_waits_for_the_active_one() -> None:
     assert len(session.requests()) == 1
 
 
-@scenario
 async def test_a_refused_response_is_asked_for_again_when_none_is_active() -> None:
     session = Session(work)
     await session.receive(done(call("a")))
@@ -154,17 +144,13 @@ async def test_a_refused_response_is_asked_for_again_when_none_is_active() -> No
 
 
 @pytest.mark.parametrize("status", ["cancelled", "failed", "incomplete"])
-def test_calls_of_an_unfinished_response_do_not_run(status: str) -> None:
-    async def main() -> None:
-        session = Session(work)
-        await session.receive(created())
-        await session.receive(done(call("a"), status=status))
-        assert session.sent == []
-
-    asyncio.run(main())
+async def test_calls_of_an_unfinished_response_do_not_run(status: str) -> None:
+    session = Session(work)
+    await session.receive(created())
+    await session.receive(done(call("a"), status=status))
+    assert session.sent == []
 
 
-@scenario
 async def test_the_program_may_answer_itself() -> None:
     session = Session(work, {"type": "function", "name": "transfer"})
     await session.receive(created())
@@ -176,7 +162,6 @@ async def test_the_program_may_answer_itself() -> None:
     assert len(session.requests()) == 1
 
 
-@scenario
 async def test_a_call_that_the_program_answered_is_not_answered_twice() -> None:
     gate = asyncio.Event()
 
@@ -193,7 +178,6 @@ async def test_a_call_that_the_program_answered_is_not_answered_twice() -> None:
     assert len(session.requests()) == 1
 
 
-@scenario
 async def test_the_response_waits_for_approvals() -> None:
     session = Session(work)
     request = {"id": "q", "type": "mcp_approval_request", "server_label": "l", "name": "f"}
@@ -204,7 +188,6 @@ async def test_the_response_waits_for_approvals() -> None:
     assert len(session.requests()) == 1
 
 
-@scenario
 async def test_the_response_can_be_held_back() -> None:
     session = Session(work, follow_up=False)
     await session.receive(done(call("a")))
@@ -214,7 +197,6 @@ async def test_the_response_can_be_held_back() -> None:
     assert len(session.requests()) == 1
 
 
-@scenario
 async def test_what_runs_is_cancelled_when_the_session_ends() -> None:
     cancelled = list[str]()
 
@@ -235,17 +217,13 @@ async def test_what_runs_is_cancelled_when_the_session_ends() -> None:
     assert asyncio.all_tasks() == tasks
 
 
-def test_a_connection_that_is_lost_makes_no_noise(caplog: pytest.LogCaptureFixture) -> None:
-    async def main() -> None:
-        session = Session(work)
-        session.is_closed = True
-        await session.receive(done(call("a")))
-
-    asyncio.run(main())
+async def test_a_connection_that_is_lost_makes_no_noise(caplog: pytest.LogCaptureFixture) -> None:
+    session = Session(work)
+    session.is_closed = True
+    await session.receive(done(call("a")))
     assert caplog.records == []
 
 
-@scenario
 async def test_events_may_be_received_in_another_thread() -> None:
     session = Session(work)
     event = ga.parse_server_event(done(call("a")))
@@ -267,45 +245,24 @@ CALLS = [Call("weather", {"city": "Oslo"}), Call("work")]
 SETTINGS = {"type": "realtime", "output_modalities": ["text"]}
 
 
-@pytest.mark.parametrize("name", ["asyncio", "threads"])
-def test_a_connection_runs_its_tools(name: str) -> None:
+async def test_a_connection_runs_its_tools(kind: Kind) -> None:
     tools, conversation = ga.Tools(weather, work), Conversation()
-    settings: Any = {"api_key": "sk-test", "conversation": conversation, "tools": tools}
     update: Any = {"type": "session.update", "session": {**SETTINGS, "tools": tools.params}}
-
-    def is_last(event: Any) -> bool:
-        assert event.type != "error", event
-        return bool(event.type == "response.output_text.done")
-
-    async def on_asyncio() -> None:
-        async with ga.connect("m", **settings) as connection:
-            await connection.send(update)
-            await connection.send({"type": "response.create"})
-            async for event in connection:
-                if is_last(event):
-                    break
-
-    def in_threads() -> None:
-        with ga.connect_sync("m", **settings) as connection:
-            connection.send(update)
-            connection.send({"type": "response.create"})
-            for event in connection:
-                if is_last(event):
-                    break
-
-    with ReplayServer(answers=[Answer(calls=CALLS), "Sunny."]) as server:
-        settings["base_url"] = server.url
-        if name == "asyncio":
-            asyncio.run(on_asyncio())
-        else:
-            in_threads()
+    settings: Any = {"model": "m", "conversation": conversation, "tools": tools}
+    async with (
+        ReplayServer(answers=[Answer(calls=CALLS), "Sunny."]) as server,
+        opened(kind, server.url, **settings) as connection,
+    ):
+        await do(connection.send, update)
+        await do(connection.send, {"type": "response.create"})
+        await until(connection, "response.output_text.done")
     outputs = [item.output for item in conversation.items if item.type == "function_call_output"]
     assert sorted(map(str, outputs)) == ["Sunny in Oslo.", "done"]
     assert conversation.items[-1].text == "Sunny."
 
 
 @pytest.mark.parametrize("first_cut", [3, 8, 13, 18])
-def test_sessions_may_be_cut_while_functions_run(first_cut: int) -> None:
+async def test_sessions_may_be_cut_while_functions_run(first_cut: int) -> None:
     running, conversation = list[str](), Conversation()
 
     async def slow(number: int = 0) -> str:
@@ -319,36 +276,25 @@ def test_sessions_may_be_cut_while_functions_run(first_cut: int) -> None:
     tools = ga.Tools(slow)
     update: Any = {"type": "session.update", "session": {**SETTINGS, "tools": tools.params}}
     calls = [Call("slow", {"number": number}) for number in range(3)]
-
-    async def ask(server: ReplayServer) -> None:
-        """Ask, unless that was done before, until the last response comes."""
-        settings: Any = {"base_url": server.url, "conversation": conversation, "tools": tools}
-        async with ga.connect("m", api_key="sk-test", **settings) as connection:
-            await connection.send(update)
-            for event in conversation.history():
-                await connection.send(event)
-            if not conversation.items:
-                await connection.send(ga.user_text("Hi."))
-            await connection.send({"type": "response.create"})
-            async for event in connection:
-                assert event.type != "error", event
-                if event.type == "response.output_text.done":
-                    break
-
-    async def main() -> None:
-        with ReplayServer(answers=[Answer(calls=calls), "Hello."]) as server:
-            for cut in (first_cut, first_cut + 5, first_cut + 15, None):
-                server.faults = Faults(cut_after=cut)
-                with suppress(ConnectionClosedError):
-                    await ask(server)
-                assert (running, conversation.active, conversation.calls_due) == ([], [], [])
-            sent = [[event.to_dict() for event in session.received] for session in server.sessions]
-        for events in sent:
-            items = [event.get("item", {}) for event in events]
-            ids = [item["call_id"] for item in items if item.get("type") == "function_call_output"]
-            assert len(ids) == len(set(ids))
-        assert len(asyncio.all_tasks()) == 1
-
-    asyncio.run(main())
+    settings: Any = {"model": "m", "conversation": conversation, "tools": tools}
+    with ReplayServer(answers=[Answer(calls=calls), "Hello."]) as server:
+        for cut in (first_cut, first_cut + 5, first_cut + 15, None):
+            server.faults = Faults(cut_after=cut)
+            with suppress(ConnectionClosedError):
+                async with opened(Kind(ga, True), server.url, **settings) as connection:
+                    # Ask, unless that was done before, until the last response comes.
+                    await connection.send(update)
+                    for event in conversation.history():
+                        await connection.send(event)
+                    if not conversation.items:
+                        await connection.send(ga.user_text("Hi."))
+                    await connection.send({"type": "response.create"})
+                    await until(connection, "response.output_text.done")
+            assert (running, conversation.active, conversation.calls_due) == ([], [], [])
+        sent = [[event.to_dict() for event in session.received] for session in server.sessions]
+    for events in sent:
+        items = [event.get("item", {}) for event in events]
+        ids = [item["call_id"] for item in items if item.get("type") == "function_call_output"]
+        assert len(ids) == len(set(ids))
     assert [item.text for item in conversation.items if item.role == "user"] == ["Hi."]
     assert conversation.items[-1].text == "Hello."

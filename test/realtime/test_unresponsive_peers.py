@@ -22,14 +22,12 @@ from connections import (
     error_of,
     for_loops,
     opened,
-    scenario,
     within,
 )
 from openai_realtime_client import ConnectionClosedError, ConnectionLostError, InvalidKeyError
 from peers import QUICK, Peer, answering_pings, half_a_record, peer
 
 
-@scenario
 async def test_a_server_that_does_not_answer_pings_is_lost(kind: Kind) -> None:
     options = {"ping_interval": 0.02, "ping_timeout": 0.02, "close_timeout": 0.02}
     async with peer() as other, opened(kind, other.url, options=options) as connection:
@@ -37,7 +35,6 @@ async def test_a_server_that_does_not_answer_pings_is_lost(kind: Kind) -> None:
 
 
 @for_loops
-@scenario
 async def test_a_dead_server_is_noticed_while_receiving(kind: Kind) -> None:
     async with peer() as other, opened(kind, other.url, options=QUICK) as connection:
         error = await error_of(ConnectionLostError, within, 0.2, do(connection.recv))
@@ -46,7 +43,6 @@ async def test_a_dead_server_is_noticed_while_receiving(kind: Kind) -> None:
 
 
 @for_loops
-@scenario
 async def test_a_dead_server_is_noticed_while_sending(kind: Kind, no_user_timeout: None) -> None:
     async with peer() as other, opened(kind, other.url, options=QUICK) as connection:
         with pytest.raises(ConnectionLostError) as caught:
@@ -62,7 +58,6 @@ def no_user_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @for_loops
-@scenario
 async def test_a_silent_server_that_answers_pings_is_alive(kind: Kind) -> None:
     async with (
         peer() as other,
@@ -78,7 +73,6 @@ async def test_a_silent_server_that_answers_pings_is_alive(kind: Kind) -> None:
     assert [each for each in opcodes if each != Opcode.PING] == [Opcode.TEXT, Opcode.CLOSE]
 
 
-@scenario
 async def test_a_server_that_talks_needs_no_pings(kind: Kind) -> None:
     """A pong may come late: after seconds of audio that wait to be read."""
     async with peer() as other, opened(kind, other.url, options=QUICK) as connection:
@@ -94,7 +88,6 @@ async def send(other: Peer, texts: list[bytes]) -> None:
         await other.send(text)
 
 
-@scenario
 async def test_a_reader_that_is_busy_does_not_make_a_server_dead(kind: Kind) -> None:
     text = json.dumps({"type": "x", "a": "z" * 10_000}).encode()
     options = QUICK | {"ping_timeout": 0.2, "max_queue": 2}
@@ -156,7 +149,6 @@ def keep(coroutine: Coroutine[Any, Any, None]) -> None:
     "behaviour", [silent, flooding, stuck, half_closed, half_a_frame, half_a_record]
 )
 @for_loops
-@scenario
 async def test_close_ends_in_time(
     kind: Kind, behaviour: Callable[[Peer, Any], Awaitable[None]]
 ) -> None:
@@ -175,7 +167,6 @@ async def test_close_ends_in_time(
         other.cut()
 
 
-@scenario
 async def test_a_close_that_cuts_what_was_sent_says_so(
     kind: Kind, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -197,7 +188,6 @@ async def test_a_close_that_cuts_what_was_sent_says_so(
 
 
 @for_loops
-@scenario
 async def test_half_a_close_ends_in_time_without_pings(kind: Kind) -> None:
     """The server's close frame came, but TCP stays open: what waits for an event ends."""
     options = {"close_timeout": 0.1, "ping_interval": None}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import json
 import logging
 import socket
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from inspect import iscoroutinefunction
@@ -17,7 +16,6 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-import uvloop
 from websockets.asyncio.server import ServerConnection, serve
 
 import transports
@@ -67,48 +65,32 @@ class Kind:
         return f"{protocol}-{self.name}-{loop}-{'tls' if self.is_tls else 'plain'}"
 
 
-# Protocols differ in little that concerns connections: one of them goes over each transport.
-PLAIN, TLS = (
-    [Kind(ga, is_async, is_tls=tls) for is_async in (True, False)] for tls in (False, True)
-)
-KINDS = PLAIN + TLS
-PROTOCOL_KINDS = [Kind(v1, is_async) for is_async in (True, False)] + TLS
-TRANSLATIONS = [replace(kind, name="connect_translation") for kind in TLS]
-ASYNC = [kind for kind in KINDS if kind.is_async]
-THREADS = [kind for kind in KINDS if not kind.is_async]
-# What concerns no transport runs in each kind of program, as programs do: over TLS.
-PROGRAMS = TLS
-UVLOOP = [replace(kind, is_uvloop=True) for kind in ASYNC]
+# Both kinds of programs, over TLS, as programs run.
+PROGRAMS = [Kind(ga, is_async, is_tls=True) for is_async in (True, False)]
+PROTOCOL_KINDS = [*PROGRAMS, Kind(v1, is_async=False)]
+TRANSLATIONS = [replace(kind, name="connect_translation") for kind in PROGRAMS]
+# What depends on the event loop, or on the buffers of TLS.
+PLAIN, UVLOOP = Kind(ga, is_async=True), replace(PROGRAMS[0], is_uvloop=True)
 
 # It hands records to no one.
 LOOP = asyncio.get_running_loop
 QUIET = logging.Logger("quiet", logging.CRITICAL)
 Handler = Callable[[ServerConnection], Awaitable[None]]
 AnyConnection = AsyncConnection[Any, Any] | Connection[Any, Any]
-for_programs = pytest.mark.parametrize("kind", PROGRAMS, ids=str)
 for_protocols = pytest.mark.parametrize("kind", PROTOCOL_KINDS, ids=str)
-for_loops = pytest.mark.parametrize("kind", KINDS + UVLOOP, ids=str)
-for_asyncio = pytest.mark.parametrize("kind", ASYNC, ids=str)
-for_threads = pytest.mark.parametrize("kind", THREADS, ids=str)
+for_loops = pytest.mark.parametrize("kind", [*PROGRAMS, PLAIN, UVLOOP], ids=str)
+for_asyncio = pytest.mark.parametrize("kind", PROGRAMS[:1], ids=str)
+for_transports = pytest.mark.parametrize("kind", [PROGRAMS[0], PLAIN], ids=str)
+for_threads = pytest.mark.parametrize("kind", PROGRAMS[1:], ids=str)
 for_translations = pytest.mark.parametrize("kind", TRANSLATIONS, ids=str)
 
 
-def scenario(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """A test that is a coroutine function; it may leave no task."""
-
-    async def limited(*args: Any, **kwargs: Any) -> None:
-        await asyncio.wait_for(test(*args, **kwargs), 20)
-        # So that those end that have been cancelled.
-        await turns(3)
-        assert asyncio.all_tasks() == {asyncio.current_task()}
-
-    @functools.wraps(test)
-    def run(*args: Any, **kwargs: Any) -> None:
-        kind = kwargs.get("kind")
-        run = uvloop.run if kind and kind.is_uvloop else asyncio.run
-        run(limited(*args, **kwargs))
-
-    return run
+async def limited(test: Awaitable[None]) -> None:
+    """Run a test that is a coroutine; it may leave no task."""
+    await asyncio.wait_for(test, 20)
+    # So that those end that have been cancelled.
+    await turns(3)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def turns(count: int) -> None:
@@ -161,6 +143,7 @@ async def until(connection: AnyConnection, name: str) -> Any:
         event = await do(connection.recv)
         if event.type == name:
             return event
+        assert event.type != "error", event
 
 
 @contextlib.asynccontextmanager
