@@ -92,19 +92,25 @@ class Headers(dict[str, str]):
                 raise ConnectionSettingsError(
                     f"the value of the header {name} has a character that HTTP does not allow"
                 )
-        if len({name.lower() for name in self}) < len(self):
+        if len(set(map(str.lower, self))) < len(self):
             raise ConnectionSettingsError("a header is given twice, in different case")
 
     def replaced_by(self, other: Mapping[str, str]) -> Headers:
         """Return these headers with those of `other`, which win whatever the case of names."""
-        names = {name.lower() for name in other}
-        kept = {name: value for name, value in self.items() if name.lower() not in names}
-        return Headers({**kept, **other}, self._secrets)
+        replaced = set(map(str.lower, other))
+        headers = Headers(secrets=self._secrets)
+        for name, value in self.items():
+            if name.lower() not in replaced:
+                headers[name] = value
+        headers.update(other)
+        return headers
 
     def conceal(self, text: str) -> str:
         """Return `text` with `***` for each credential of the request that a server repeats."""
-        words = [(name, value.strip().rpartition(" ")[2]) for name, value in self.items()]
-        secrets = [*self._secrets, *secret_values(words)]
+        secrets = list(self._secrets)
+        for name, value in self.items():
+            # The scheme before a key, as in `Bearer KEY`, is not secret.
+            secrets += secret_values([(name, value.strip().rpartition(" ")[2])])
         # The longest first: one may be a part of another.
         for secret in sorted(secrets, key=len, reverse=True):
             if len(secret) >= _MIN_CONCEALED:
@@ -138,9 +144,11 @@ def account_headers(environment: Mapping[str, str] = os.environ) -> dict[str, st
 
 def secret_values(values: Iterable[tuple[str, str]]) -> list[str]:
     """Return those of some named values that look like credentials, by name or by value."""
-    return [
-        value for name, value in values if _SECRET_NAME.search(name) or _SECRET_VALUE.search(value)
-    ]
+    secrets: list[str] = []
+    for name, value in values:
+        if _SECRET_NAME.search(name) or _SECRET_VALUE.search(value):
+            secrets.append(value)
+    return secrets
 
 
 class Credential(NamedTuple):
@@ -200,14 +208,17 @@ class BaseUrl:
         self._secure = secure
 
     def __repr__(self) -> str:
-        """The URL, without the values of its user, password and query."""
+        """Return the URL, without the values of its user, password and query."""
         parts = self._parts
         if not parts.netloc:
             return "an invalid URL"
-        _, at, server = parts.netloc.rpartition("@")
-        user = "***@" if at else ""
-        query = "?***" if parts.query else ""
-        return f"{parts.scheme}://{user}{server}{parts.path}{query}"
+        text = f"{parts.scheme}://"
+        if self.has_user:
+            text += "***@"
+        text += parts.netloc.rpartition("@")[2] + parts.path
+        if parts.query:
+            text += "?***"
+        return text
 
     @property
     def _parts(self) -> SplitResult:
@@ -239,7 +250,10 @@ class BaseUrl:
     @property
     def where(self) -> str:
         """The server for messages: `HOST:PORT`."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = self.host
+        # Addresses of IPv6 stand in brackets, see RFC 3986, section 3.2.2.
+        if ":" in host:
+            host = f"[{host}]"
         return f"{host}:{self._parts.port or _DEFAULT_PORTS[self.scheme]}"
 
     @property
@@ -262,8 +276,8 @@ class BaseUrl:
 
     def replaced(self, path: str, without: Iterable[str]) -> BaseUrl:
         """Return this URL with another path, and without some parameters of its query."""
-        query = [(name, value) for name, value in self._own_query() if name not in without]
-        url = urlunsplit(self._parts._replace(path=path, query=urlencode(query)))
+        query = self._encoded_query(without)
+        url = urlunsplit(self._parts._replace(path=path, query=query))
         return BaseUrl(url, self._schemes, self._secure)
 
     def join(self, path: str, query: Mapping[str, str | list[str]]) -> str:
@@ -275,11 +289,9 @@ class BaseUrl:
         base = self._parts.path.rstrip("/").removesuffix(path)
         if path.startswith(_REALTIME_PATH):
             base = base.removesuffix(_REALTIME_PATH)
-        kept = urlencode([(name, value) for name, value in self._own_query() if name not in query])
-        added = urlencode(query, doseq=True)
         netloc = self._parts.netloc.rpartition("@")[2]
-        joined_query = "&".join(filter(None, [kept, added]))
-        return urlunsplit((self.scheme, netloc, base + path, joined_query, ""))
+        queries = filter(None, [self._encoded_query(query), urlencode(query, doseq=True)])
+        return urlunsplit((self.scheme, netloc, base + path, "&".join(queries), ""))
 
     def check(
         self,
@@ -294,7 +306,7 @@ class BaseUrl:
         Args:
             credential: The key, of which `own` may take the place.
             own: The caller's headers.
-            others: What else is sent, as names and values.
+            others: Other names and values that are sent.
             allow_insecure: Whether a secret may go to another machine without encryption.
 
         Raises:
@@ -318,7 +330,7 @@ class BaseUrl:
         """Return the user and password, and what looks like a credential in the query or `others`.
 
         Args:
-            others: What else is sent, as names and values.
+            others: Other names and values that are sent.
         """
         user = [unquote(self._parts.username or ""), unquote(self._parts.password or "")]
         return [*filter(None, user), *secret_values([*self._own_query(), *others])]
@@ -334,11 +346,11 @@ class BaseUrl:
         """Put together the headers of a request.
 
         Args:
-            defaults: What the package sends by default.
+            defaults: Headers that the package sends by default.
             credential: How a key is sent.
             key: The key, or `None` where `own` takes its place.
             own: The caller's headers, which win.
-            others: What else is sent, as names and values.
+            others: Other names and values that are sent.
         """
         headers = Headers(defaults, self.secrets(others))
         headers = headers.replaced_by(credential.headers(key))
@@ -350,6 +362,9 @@ class BaseUrl:
 
     def _own_query(self) -> list[tuple[str, str]]:
         return parse_qsl(self._parts.query, keep_blank_values=True)
+
+    def _encoded_query(self, without: Iterable[str]) -> str:
+        return urlencode([pair for pair in self._own_query() if pair[0] not in without])
 
 
 def called(key: HiddenKey | None) -> SecretStr | None:

@@ -177,9 +177,9 @@ def _items(value: Any) -> Iterable[tuple[Any, Any]] | None:
                 name = fields[name].alias or name
             items.append((name, member))
         return items
+    other: Any = value
     if isinstance(value, Mapping):  # Last, because this test is slow.
-        mapping: Mapping[Any, Any] = value
-        return mapping.items()
+        return list(other.items())
     return None
 
 

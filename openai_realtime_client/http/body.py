@@ -70,13 +70,19 @@ def given(values: Values) -> list[tuple[str, str]]:
     """Return the parameters that are not `None` as text, one for each item of a list."""
     pairs = list[tuple[str, str]]()
     for name, value in values.items():
-        items = [value] if isinstance(value, (str, int, float)) or value is None else value
-        pairs += [(name, _text(item)) for item in items if item is not None]
+        if isinstance(value, (str, int, float)):
+            value = [value]
+        for item in value or ():
+            if item is not None:  # pyright: ignore[reportUnnecessaryComparison]
+                pairs.append((name, _text(item)))
     return pairs
 
 
 def _text(value: Scalar) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    # As in JSON: `true` and `false`.
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
 
 
 def _is_file(value: Any) -> TypeGuard[tuple[str, bytes]]:
@@ -104,4 +110,6 @@ def _encode_part(value: Any) -> bytes:
 
 
 def _encode_json(value: Any) -> bytes:
-    return value.to_json().encode() if isinstance(value, RealtimeModel) else dumped(value)
+    if isinstance(value, RealtimeModel):
+        return value.to_json().encode()
+    return dumped(value)

@@ -27,7 +27,7 @@ _USER_AGENT = f"openai-realtime-openapi/{__version__}"
 
 
 class ApiClient:
-    """What the API classes share: a configuration and a pool of connections.
+    """The configuration and the pool of connections that API classes share.
 
     A context manager: leaving it closes the connections.
     """
@@ -106,8 +106,9 @@ class ApiClient:
             content, media_type = Body.of(body, content_type)
         if media_type:
             defaults["Content-Type"] = media_type
-        own = Headers(dict(given(header_parameters or {}))).replaced_by(Headers(headers))
-        sent = self.configuration.authorize(defaults, own, sent_query, credential)
+        # Headers of the call win over its parameters.
+        call_headers = Headers(dict(given(header_parameters or {}))).replaced_by(Headers(headers))
+        sent = self.configuration.authorize(defaults, call_headers, sent_query, credential)
         response = self._transport.request(method, url, sent, content, timeout)
         if not 200 <= response.status < 300:
             raise error_for(**_concealed(response, sent))
@@ -144,9 +145,13 @@ class ApiClient:
 
 def _concealed(response: RawResponse, sent: Headers) -> dict[str, Any]:
     """Return what an error shows of a response, without the credentials that it repeats."""
+    headers = dict[str, str]()
+    for name, value in response.headers.items():
+        headers[name] = sent.conceal(value)
     return {
         "status": response.status,
         "reason": sent.conceal(response.reason),
-        "headers": {name: sent.conceal(value) for name, value in response.headers.items()},
+        "headers": headers,
+        # As Latin-1, which decodes and encodes any bytes.
         "body": sent.conceal(response.data.decode("latin-1")).encode("latin-1"),
     }

@@ -1,4 +1,4 @@
-"""Where the HTTP endpoints are, and how to reach them."""
+"""The settings of HTTP calls: the server, the key, and limits."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ class Configuration:
         self.headers = Headers(headers)
         self.timeout = timeout
         self.retries = retries
-        self.proxy = None if proxy is None else SecretStr(proxy)
+        self.proxy: SecretStr | None = None
+        if proxy is not None:
+            self.proxy = SecretStr(proxy)
         self.ca_certs = ca_certs
         self.max_size = max_size
         self.allow_insecure = allow_insecure
@@ -110,7 +112,7 @@ class Configuration:
         """Put together the headers of one request, with the key.
 
         Args:
-            defaults: What the client sends by default.
+            defaults: Headers that the client sends by default.
             own: The headers of the one call.
             query: The parameters that the call adds to the URL.
             credential: The key and its header.
@@ -118,11 +120,13 @@ class Configuration:
         Raises:
             ConnectionSettingsError: These settings or headers make no safe request.
         """
+        # Apart: replacing would hide a name that is given twice in different case.
         own.check()
         self.headers.check()
         own = self.headers.replaced_by(own)
         self.base.check(credential, own, others=query, allow_insecure=self.allow_insecure)
         key = None
+        # The function for a key may be slow, or cost something.
         if not own.has_credential:
             key = called(credential.key)
         return self.base.authorize(

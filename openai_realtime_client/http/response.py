@@ -37,7 +37,7 @@ class ApiResponse(Generic[T]):
 
 @dataclass(frozen=True)
 class Created(Generic[T]):
-    """What a call created: the body of the response in `data`, and the `id` of the new object.
+    """A new object: the body of the response in `data`, and the `id` that `Location` names.
 
     `location_id` is the id, or `None` where the response has none.
     """
@@ -110,9 +110,18 @@ def _missing_path(parsed: Any) -> list[str]:
     path = list[str]()
     while isinstance(parsed, RealtimeModel):
         model = type(parsed)
-        required = [name for name, field in model.model_fields.items() if field.is_required()]
-        if not required or required[0] in model.__nullable__:
+        name = _first_required(model)
+        if name is None or name in model.__nullable__:
             return []
-        path.append(model.model_fields[required[0]].alias or required[0])
-        parsed = getattr(parsed, required[0])
-    return path if parsed is None else []
+        path.append(model.model_fields[name].alias or name)
+        parsed = getattr(parsed, name)
+    if parsed is None:
+        return path
+    return []
+
+
+def _first_required(model: type[RealtimeModel]) -> str | None:
+    for name, field in model.model_fields.items():
+        if field.is_required():
+            return name
+    return None

@@ -45,11 +45,13 @@ _THREAD_NAME = "openai_realtime_client request"
 
 def _hide_query(record: logging.LogRecord) -> bool:
     """Keep the query of our URLs, which may hold a key, out of what urllib3 logs."""
+    # Other users of urllib3 in this process keep their logs as they are.
     if record.threadName == _THREAD_NAME and isinstance(record.args, tuple):
-        record.args = tuple(
-            re.sub(r"\?.*", "?***", value) if isinstance(value, str) else value
-            for value in record.args
-        )
+        values = list(record.args)
+        for index, value in enumerate(values):
+            if isinstance(value, str):
+                values[index] = re.sub(r"\?.*", "?***", value)
+        record.args = tuple(values)
     return True
 
 

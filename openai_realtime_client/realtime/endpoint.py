@@ -90,8 +90,9 @@ def azure(
     if token is not None:
         credential = Credential.of(token)
     else:
-        key = api_key if api_key is not None else os.environ.get("AZURE_OPENAI_API_KEY")
-        credential = Credential.of(key, "api-key", prefix="")
+        if api_key is None:
+            api_key = os.environ.get("AZURE_OPENAI_API_KEY")
+        credential = Credential.of(api_key, "api-key", prefix="")
     return AzureSettings(endpoint, deployment, api_version, credential)
 
 
@@ -154,27 +155,44 @@ class Settings:
         self._intent = intent
         self._azure = azure
         # Another server is sent nothing of OpenAI's.
-        self._environment = os.environ if self._dialect.base_url == _DEFAULT_URL else {}
-        url = azure.endpoint if azure else base_url or self._environment.get("OPENAI_BASE_URL")
-        self._base = BaseUrl(url or self._dialect.base_url, _SCHEMES, "wss")
+        self._environment: Mapping[str, str] = {}
+        if self._dialect.base_url == _DEFAULT_URL:
+            self._environment = os.environ
+        if azure:
+            base_url = azure.endpoint
+        elif not base_url:
+            base_url = self._environment.get("OPENAI_BASE_URL")
+        self._base = BaseUrl(base_url or self._dialect.base_url, _SCHEMES, "wss")
         self._headers = Headers(headers)
         self._query = as_mapping("query", query)
         self._allow_insecure = allow_insecure
         if api_key is None and not self._base.has_user:
             api_key = self._environment.get("OPENAI_API_KEY")
-        self._credential = azure.credential if azure else Credential.of(api_key)
+        if azure:
+            self._credential = azure.credential
+        else:
+            self._credential = Credential.of(api_key)
         self._options = dict(websocket_options or {})
-        self._record = None if record is None else Record.of(record)
+        self._record: Record | None = None
+        if record is not None:
+            self._record = Record.of(record)
         self._conversation = conversation
         self._tools = tools
         self._retries = retries
 
     def _url(self) -> str:
-        """The URL of the WebSocket. Raises `ConnectionSettingsError`."""
-        if self._model and (self._call_id or self._azure):
-            other = "`call_id`: the call" if self._call_id else "`azure`: the deployment"
-            raise ConnectionSettingsError(f"pass `model` or {other} has its model already")
-        base = self._azure_base() if self._azure else self._base
+        """Return the URL of the WebSocket. Raises `ConnectionSettingsError`."""
+        if self._model and self._call_id:
+            raise ConnectionSettingsError(
+                "pass `model` or `call_id`: the call has its model already"
+            )
+        if self._model and self._azure:
+            raise ConnectionSettingsError(
+                "pass `model` or `azure`: the deployment has its model already"
+            )
+        base = self._base
+        if self._azure:
+            base = self._azure_base()
         base.check(
             self._credential,
             self._headers,
@@ -190,11 +208,11 @@ class Settings:
         return base.join(path, {**self._parameters(), **self._query})
 
     def _handshake_headers(self) -> Headers:
-        """The headers of a handshake, with the key. Raises `ConnectionSettingsError`."""
+        """Return the headers of a handshake, with the key. Raises `ConnectionSettingsError`."""
         return self._with_key(called(self._key()))
 
     async def _handshake_headers_async(self) -> Headers:
-        """The same, where the key may come from a coroutine function."""
+        """Return the same, where the key may come from a coroutine function."""
         return self._with_key(await awaited(self._key()))
 
     def _azure_base(self) -> BaseUrl:
@@ -210,7 +228,9 @@ class Settings:
                 "invalid Azure endpoint; expected https://NAME.openai.azure.com, "
                 ".../openai/v1 or the URL of a Foundry project"
             )
-        path = match["prefix"] + ("/openai" if self._dialect.is_beta else "/openai/v1")
+        path = match["prefix"] + "/openai"
+        if not self._dialect.is_beta:
+            path += "/v1"
         # They are arguments of ours, and GA has no versions.
         return self._base.replaced(path, without=("api-version", "deployment", "model"))
 
@@ -225,20 +245,25 @@ class Settings:
         return values
 
     def _parameters(self) -> dict[str, str]:
-        found = {"model": self._model, "call_id": self._call_id, "intent": self._intent}
+        parameters = {"model": self._model, "call_id": self._call_id, "intent": self._intent}
         if self._azure and self._dialect.is_beta:
-            found["api-version"] = self._azure.api_version
-            found["deployment"] = self._azure.deployment
+            parameters["api-version"] = self._azure.api_version
+            parameters["deployment"] = self._azure.deployment
         elif self._azure and not self._call_id:
-            found["model"] = self._azure.deployment
-        return {name: value for name, value in found.items() if value}
+            parameters["model"] = self._azure.deployment
+        return {name: value for name, value in parameters.items() if value}
 
     def _key(self) -> HiddenKey | None:
-        return None if self._headers.has_credential else self._credential.key
+        # A credential among the headers takes its place.
+        if self._headers.has_credential:
+            return None
+        return self._credential.key
 
     def _with_key(self, key: SecretStr | None) -> Headers:
         if key is None and not (self._headers.has_credential or self._base.has_user):
-            variable = "AZURE_OPENAI_API_KEY" if self._azure else "OPENAI_API_KEY"
+            variable = "OPENAI_API_KEY"
+            if self._azure:
+                variable = "AZURE_OPENAI_API_KEY"
             raise ConnectionSettingsError(
                 f'there is no key: pass `api_key` or set {variable} (`api_key=""` is for no key)'
             )

@@ -92,8 +92,9 @@ class ToolRunner:
     async def aclose(self) -> None:
         """Do the same as `stop`, and wait for what was cancelled."""
         self.stop()
-        own = asyncio.current_task()
-        await asyncio.gather(*(self._tasks - {own}), return_exceptions=True)
+        # A function of the session may close it: its task must not wait for itself.
+        others = self._tasks - {asyncio.current_task()}
+        await asyncio.gather(*others, return_exceptions=True)
 
     def _call_soon(self, function: Callable[..., None], *arguments: Any) -> None:
         if self._is_closed:
@@ -179,9 +180,9 @@ class ToolRunner:
 
 def _field(value: Any, name: str) -> str | None:
     """Return a string field of a part of an event, which may be of any type."""
-    found = getattr(value, name, None)
+    field = getattr(value, name, None)
     if is_object(value):
-        found = value.get(name)
-    if isinstance(found, str):
-        return found
+        field = value.get(name)
+    if isinstance(field, str):
+        return field
     return None
