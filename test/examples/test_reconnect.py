@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import random
-import subprocess
 import sys
 from types import ModuleType
 from typing import Any
@@ -17,8 +16,8 @@ from example_programs import (
     KEY,
     failed_response,
     recorded,
+    run,
     scripted,
-    settings,
     types,
     wires,
 )
@@ -113,29 +112,31 @@ def test_only_the_latest_items_are_restored(server: ReplayServer, reconnect: Any
     assert len(texts(server.sessions[1])) in (20, 21)
 
 
-def test_it_gives_up_after_some_tries(
-    server: ReplayServer, reconnect: Any, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("key", "faults", "error", "count"),
+    [
+        pytest.param(KEY, Faults(cut_after=3), ConnectionLostError, 7, id="cut_each_time"),
+        pytest.param(KEY, Faults(refuse=403), HandshakeRefusedError, 0, id="refused"),
+        pytest.param("sk-wrong", Faults(), InvalidKeyError, 1, id="wrong_key"),
+    ],
+)
+def test_failure_that_stays_ends_it(
+    server: ReplayServer,
+    reconnect: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    key: str,
+    faults: Faults,
+    error: type[Exception],
+    count: int,
 ) -> None:
-    server.faults = Faults(cut_after=3)
-    with pytest.raises(ConnectionLostError):
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    server.faults = faults
+    with pytest.raises(error):
         converse(reconnect)
-    assert len(server.sessions) == reconnect.RETRIES + 1 == 7
+    assert len(server.sessions) == count
+    assert reconnect.RETRIES == 6
     assert capsys.readouterr().out == ""
-
-
-def test_refusal_that_stays_ends_it(server: ReplayServer, reconnect: Any) -> None:
-    server.faults = Faults(refuse=403)
-    with pytest.raises(HandshakeRefusedError):
-        converse(reconnect)
-
-
-def test_wrong_key_ends_it(
-    server: ReplayServer, reconnect: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-wrong")
-    with pytest.raises(InvalidKeyError):
-        converse(reconnect)
-    assert len(server.sessions) == 1
 
 
 def test_error_is_not_taken_for_an_answer(
@@ -153,10 +154,7 @@ def test_error_is_not_taken_for_an_answer(
 
 def test_the_program_goes_on_in_a_new_session(server: ReplayServer) -> None:
     server.faults = [Faults(cut_after=3), Faults()]
-    command = [sys.executable, EXAMPLES / "reconnect.py", *QUESTIONS]
-    done = subprocess.run(
-        command, env=settings(server), capture_output=True, encoding="utf-8", timeout=60
-    )
+    done = run(server, "reconnect.py", *QUESTIONS)
     assert (done.stdout.splitlines(), done.returncode) == (ANSWERS, 0)
     [line] = done.stderr.splitlines()
     assert "the connection was lost" in line

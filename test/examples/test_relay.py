@@ -97,74 +97,45 @@ def test_each_browser_has_a_session_of_its_own(relay: Relay) -> None:
         send(one, *say("One."))
         send(other, *say("Other."))
         # Up to the end: a client that does not read closes slowly.
-        said = [
-            [
-                event["transcript"]
-                for event in recv(each, "rate_limits.updated")
-                if event["type"] == "response.output_audio_transcript.done"
-            ]
-            for each in (one, other)
-        ]
+        events = [recv(each, "rate_limits.updated") for each in (one, other)]
+    kind = "response.output_audio_transcript.done"
+    said = [[e["transcript"] for e in received if e["type"] == kind] for received in events]
     assert said == [["You said: One."], ["You said: Other."]]
 
 
-@pytest.mark.parametrize(
-    ("code", "expected"),
-    [
-        (1000, 1000),
-        (1001, 1001),  # expired
-        (1008, 1014),
-        (1009, 1009),
-        (1011, 1011),
-        (1012, 1012),
-        (3000, 1011),  # the relay's key
-        (4000, 1011),  # the relay's protocol
-        (4321, 4321),
-    ],
-)
-def test_the_relay_closes_when_the_service_does(relay: Relay, code: int, expected: int) -> None:
-    relay.server.faults = Faults(close_after=2, close_code=code)
-    with relay.open() as browser:
-        assert closed(browser) == expected
+CODES = {1000: 1000, 1001: 1001, 1008: 1014, 1009: 1009, 1011: 1011, 1012: 1012, 4321: 4321}
+CODES |= {3000: 1011, 4000: 1011}  # the relay's key, and its protocol
+FAILURES = {f"closed_{code}": Faults(close_after=2, close_code=code) for code in CODES}
+FAILURES |= {f"refused_{status}": Faults(refuse=status) for status in (401, 429, 503)}
+FAILURES |= {"cut": Faults(cut_after=2), "garbage": Faults(garbage_after=2)}
+FAILURES["broken_frame"] = Faults(broken_frame_after=2)
+EXPECTED = {f"closed_{code}": expected for code, expected in CODES.items()}
+EXPECTED |= {"refused_401": 1014, "refused_429": 1013, "refused_503": 1014}
+EXPECTED |= {"cut": 1014, "garbage": 1011, "broken_frame": 1014}
 
 
-@pytest.mark.parametrize(
-    ("faults", "expected"),
-    [
-        (Faults(cut_after=2), 1014),
-        (Faults(broken_frame_after=2), 1014),
-        (Faults(garbage_after=2), 1011),
-        (Faults(refuse=429), 1013),
-        (Faults(refuse=401), 1014),
-        (Faults(refuse=503), 1014),
-    ],
-)
-def test_the_relay_closes_when_the_service_fails(
-    relay: Relay, faults: Faults, expected: int
+@pytest.mark.parametrize("failure", FAILURES)
+def test_the_relay_closes_when_the_service_fails_and_serves_the_next(
+    relay: Relay, failure: str
 ) -> None:
-    relay.server.faults = faults
+    relay.server.faults = FAILURES[failure]
     with relay.open() as browser:
-        assert closed(browser) == expected
-    # And the next one is served.
+        assert closed(browser) == EXPECTED[failure]
     relay.server.faults = Faults()
     with relay.open() as browser:
         recv(browser, "session.updated")
 
 
-def test_the_relay_closes_the_session_when_the_browser_leaves(relay: Relay) -> None:
+@pytest.mark.parametrize("is_gone", [False, True], ids=["leaves", "is_gone_while_the_model_speaks"])
+def test_the_relay_closes_the_session_when_the_browser_ends(relay: Relay, is_gone: bool) -> None:
+    relay.server.faults = Faults(delay=0.01)
     with relay.open() as browser:
         recv(browser, "session.updated")
         session = relay.session
-    assert eventually(lambda: session.close_code) == 1000
-
-
-def test_the_relay_closes_the_session_when_the_browser_is_gone(relay: Relay) -> None:
-    relay.server.faults = Faults(delay=0.01)
-    with relay.open() as browser:
-        send(browser, *say("one two three four five six seven eight nine ten"))
-        recv(browser, "response.output_audio_transcript.delta")
-        session = relay.session
-        browser.socket.shutdown(socket.SHUT_RDWR)
+        if is_gone:
+            send(browser, *say("one two three four five six seven eight nine ten"))
+            recv(browser, "response.output_audio_transcript.delta")
+            browser.socket.shutdown(socket.SHUT_RDWR)
     assert eventually(lambda: session.close_code) == 1000
 
 
@@ -221,10 +192,8 @@ def test_the_relay_gives_client_secrets(relay: Relay) -> None:
 def test_the_relay_does_not_reveal_its_key(server: ReplayServer) -> None:
     with relaying(server, OPENAI_API_KEY="sk-wrong-and-secret") as relay:
         answer = relay.request("POST", "/client-secret")
-        assert (answer.status, answer.json()) == (
-            502,
-            {"detail": "The service gave no client secret."},
-        )
+        assert answer.status == 502
+        assert answer.json() == {"detail": "The service gave no client secret."}
         with relay.open() as browser:
             assert closed(browser) == 1011
     assert "the key was not accepted (3000" in "".join(relay.log)

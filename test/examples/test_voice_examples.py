@@ -28,6 +28,9 @@ from openai_realtime_client.testing import Faults, ReplayServer
 # push_to_talk.py
 
 
+TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
+
+
 def test_push_to_talk_asks_and_is_answered(
     server: ReplayServer, question: Path, tmp_path: Path
 ) -> None:
@@ -74,8 +77,7 @@ def test_push_to_talk_waits_for_the_transcript_of_the_question(
     server: ReplayServer, question: Path, tmp_path: Path
 ) -> None:
     output(server, "push_to_talk.py", question, tmp_path / "answer.wav")
-    kind = "conversation.item.input_audio_transcription.completed"
-    late = moved(recorded(server, {}), kind, after="rate_limits.updated")
+    late = moved(recorded(server, {}), TRANSCRIBED, after="rate_limits.updated")
     with scripted(late) as other:
         lines = output(other, "push_to_talk.py", question, tmp_path / "late.wav")
     assert lines == ["user: Audio of 300 ms.", "assistant: You said: Audio of 300 ms."]
@@ -88,37 +90,34 @@ def not_transcribed(event: Event) -> Event:
     return {**kept, "type": kind, "error": {"type": "t", "message": "Too much noise."}}
 
 
-TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
-
-
-def test_push_to_talk_does_without_a_transcript(
+def test_push_to_talk_does_without_a_transcript_and_reports_a_failed_response(
     server: ReplayServer, question: Path, tmp_path: Path
 ) -> None:
-    output(server, "push_to_talk.py", question, tmp_path / "answer.wav")
+    answer = tmp_path / "answer.wav"
+    output(server, "push_to_talk.py", question, answer)
     with scripted(recorded(server, {TRANSCRIBED: not_transcribed})) as other:
-        lines = output(other, "push_to_talk.py", question, tmp_path / "answer.wav")
-    assert lines[0] == "user: not transcribed"
-    assert lines[1] == "assistant: You said: Audio of 300 ms."
-
-
-def test_push_to_talk_reports_what_went_wrong(
-    server: ReplayServer, question: Path, tmp_path: Path
-) -> None:
-    short = write_wav(tmp_path / "short.wav", TONE[:96])
-    assert "buffer too small" in failure(server, "push_to_talk.py", short, tmp_path / "answer.wav")
-    output(server, "push_to_talk.py", question, tmp_path / "answer.wav")
-    del server.sessions[0]
+        lines = output(other, "push_to_talk.py", question, answer)
+    assert lines == ["user: not transcribed", "assistant: You said: Audio of 300 ms."]
     with scripted(recorded(server, {"response.done": failed_response})) as other:
-        said = failure(other, "push_to_talk.py", question, tmp_path / "answer.wav")
+        said = failure(other, "push_to_talk.py", question, answer)
     assert said == "the response is failed"
 
 
+def test_transcription_reports_that_it_failed(server: ReplayServer, question: Path) -> None:
+    output(server, "transcription.py", question)
+    with scripted(recorded(server, {TRANSCRIBED: not_transcribed})) as other:
+        assert failure(other, "transcription.py", question) == "Too much noise."
+
+
 @pytest.mark.parametrize("name", ["push_to_talk.py", "transcription.py"])
-def test_only_wav_files_of_the_right_format_are_sent(
+def test_wav_files_that_are_short_or_of_another_format_are_refused(
     server: ReplayServer, name: str, tmp_path: Path
 ) -> None:
     answer = tmp_path / "answer.wav"
     more = [answer] if name == "push_to_talk.py" else []
+    short = write_wav(tmp_path / "short.wav", TONE[:96])
+    assert "buffer too small" in failure(server, name, short, *more)
+    server.sessions.clear()
     path = tmp_path / "question.wav"
     for shape in [(2, 2, 24000), (1, 1, 24000), (1, 2, 16000)]:
         write_wav(path, shape=shape)
@@ -141,25 +140,11 @@ def test_transcription_prints_pieces_and_the_whole(server: ReplayServer, questio
     assert session.request_path == "/v1/realtime?intent=transcription"
     assert session.sent[0].to_dict()["session"]["type"] == "transcription"
     assert heard(session) == TONE
-    assert types(session.received) == [
-        "session.update",
-        "input_audio_buffer.append",
-        "input_audio_buffer.commit",
-    ]
+    sent = ["input_audio_buffer.append", "input_audio_buffer.commit"]
+    assert types(session.received) == ["session.update", *sent]
     audio_input = only(session.sent, "session.updated")["session"]["audio"]["input"]
     assert audio_input["transcription"]["model"] == "gpt-transcribe"
     assert audio_input["turn_detection"] is None
-
-
-def test_transcription_reports_what_went_wrong(
-    server: ReplayServer, question: Path, tmp_path: Path
-) -> None:
-    short = write_wav(tmp_path / "short.wav", TONE[:96])
-    assert "buffer too small" in failure(server, "transcription.py", short)
-    output(server, "transcription.py", question)
-    del server.sessions[0]
-    with scripted(recorded(server, {TRANSCRIBED: not_transcribed})) as other:
-        assert failure(other, "transcription.py", question) == "Too much noise."
 
 
 # barge_in.py

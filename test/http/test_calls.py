@@ -492,14 +492,6 @@ def test_without_a_whole_answer_there_is_none(server: HttpServer, fault: Any, st
         assert ("timed out" in str(error)) == (fault == "hold")
 
 
-def test_no_server() -> None:
-    # Bound but not listening: nobody else can take the port meanwhile.
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        host = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        assert_no_answer(failure(Configuration(host, KEY), ApiConnectionError))
-
-
 def test_retries_are_those_of_urllib3(server: HttpServer) -> None:
     slept = []
 

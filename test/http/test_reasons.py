@@ -16,7 +16,7 @@ import pytest
 import trustme
 
 from exposure import KEY
-from http_calls import exchange, failure
+from http_calls import assert_no_answer, exchange, failure
 from http_server import HttpServer
 from openai_realtime_client import (
     ApiConnectionError,
@@ -128,6 +128,7 @@ def test_refused_connection() -> None:
         where = f"{LOOPBACK}:{closed.getsockname()[1]}"
         error = failure(Configuration(f"http://{where}", KEY), ApiConnectionError)
     assert str(error) == f"POST failed: no response from {where}: [Errno 111] Connection refused"
+    assert_no_answer(error)
 
 
 def certificate(authority: trustme.CA, case: str) -> trustme.LeafCert:

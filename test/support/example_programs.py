@@ -211,10 +211,10 @@ def send(browser: ClientConnection, *events: Event) -> None:
         browser.send(json.dumps(event))
 
 
-def recv(browser: ClientConnection, kind: str) -> list[Event]:
-    """The events up to the first of a type."""
+def recv(browser: ClientConnection, kind: str, name: str = "type") -> list[Event]:
+    """The events up to the first of a type, which a field has that is called `name`."""
     events: list[Event] = []
-    while not events or events[-1]["type"] != kind:
+    while not events or events[-1][name] != kind:
         events.append(json.loads(browser.recv(timeout=30)))
     return events
 

@@ -181,14 +181,6 @@ def leave_open() -> None:
         stack.enter_context(client(server)).send(RESPOND)
 
 
-def leave_async() -> None:
-    async def hold() -> None:
-        async with ReplayServer() as server:
-            await connect_async(ws_url(server, "/v1/realtime"), proxy=None)
-
-    asyncio.run(hold())
-
-
 def leave_cancelled() -> None:
     async def hold() -> None:
         async with ReplayServer():
@@ -226,7 +218,7 @@ def leave_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "leave", [leave_cut, leave_open, leave_async, leave_cancelled, leave_many, leave_at_once]
+    "leave", [leave_cut, leave_open, leave_cancelled, leave_many, leave_at_once]
 )
 def test_nothing_is_left_behind(leave: Callable[[], None]) -> None:
     leave()
@@ -316,14 +308,16 @@ def run(code: str) -> str:
     return done.stdout
 
 
-def test_the_plugin_imports_nothing_before_the_fixture_is_used() -> None:
-    heavy = ("pydantic", "websockets", "asyncio.streams")
-    code = f"import sys, pytest, {PLUGIN}; print([m for m in {heavy} if m in sys.modules])"
-    assert run(code) == "[]\n"
-
-
-def test_the_package_does_not_import_the_server() -> None:
-    code = "import sys, openai_realtime_client; print([m for m in sys.modules if 'testing' in m])"
+@pytest.mark.parametrize(
+    ("program", "heavy"),
+    [
+        (f"import pytest, {PLUGIN}", ("pydantic", "websockets", "asyncio.streams")),
+        ("import openai_realtime_client", ("openai_realtime_client.testing",)),
+    ],
+    ids=["plugin_before_its_fixture_is_used", "package_without_its_server"],
+)
+def test_an_import_loads_nothing_that_is_not_needed(program: str, heavy: tuple[str, ...]) -> None:
+    code = f"{program}; import sys; print([m for m in {heavy} if m in sys.modules])"
     assert run(code) == "[]\n"
 
 

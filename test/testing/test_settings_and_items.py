@@ -76,32 +76,24 @@ def test_v1_updates_are_merged(server: ReplayServer) -> None:
     assert session.items() >= {**settings, "voice": "ash", "input_audio_format": "pcm16"}.items()
 
 
-def test_a_response_has_settings_of_its_own(server: ReplayServer) -> None:
-    with client(server) as c:
-        params = {"output_modalities": ["text"], "metadata": {"a": "b"}}
-        first = c.turn(text("Hi."), respond(**params))
-        second = c.turn(RESPOND)
-    ended = response(first)
-    assert ended["metadata"] == {"a": "b"}
-    assert ended["output_modalities"] == ["text"]
-    ended = response(second)
-    assert ended["metadata"] is None
-    assert ended["output_modalities"] == ["audio"]
+@pytest.mark.parametrize("headers", [{}, BETA], ids=["ga", "v1"])
+def test_a_response_has_settings_of_its_own(server: ReplayServer, headers: dict[str, str]) -> None:
+    name = "modalities" if headers else "output_modalities"
+    params = {name: ["text"], "metadata": {"a": "b"}}
+    with client(server, additional_headers=headers) as c:
+        first = response(c.turn(text("Hi."), respond(**params)))
+        second = response(c.turn(RESPOND))
+    assert (first["metadata"], first[name]) == ({"a": "b"}, ["text"])
+    assert (second["metadata"], second[name][-1]) == (None, "audio")
 
 
-def test_v1_responses_have_settings_of_their_own(server: ReplayServer) -> None:
-    params = {
-        "modalities": ["text"],
-        "metadata": {"a": "b"},
-        "conversation": "none",
-        "input": [{"type": "message", "role": "assistant", "content": [{"type": "text"}]}],
-        # As in the service's own example.
-        "max_output_tokens": 1,
-    }
+def test_v1_limits_the_output_of_a_response_as_the_services_example_does(
+    server: ReplayServer,
+) -> None:
+    said = {"type": "message", "role": "assistant", "content": [{"type": "text"}]}
+    params = {"conversation": "none", "input": [said], "max_output_tokens": 1}
     with client(server, additional_headers=BETA) as c:
         ended = response(c.turn(respond(**params)))
-    assert ended["metadata"] == {"a": "b"}
-    assert ended["modalities"] == ["text"]
     assert ended["max_output_tokens"] == 1
     assert ended["status_details"] == {"type": "incomplete", "reason": "max_output_tokens"}
 
