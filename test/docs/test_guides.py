@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 import openai
 import openai.resources.realtime.realtime as sdk
+import openai.types.realtime
 import pytest
 import websockets.asyncio.client
 
@@ -209,7 +210,16 @@ def test_limits_in_guides_are_those_of_the_package_and_the_fragment() -> None:
 def test_every_figure_of_a_guide_is_known() -> None:
     units = "MiB|KiB|KB|ms|s|minutes|bytes|kHz|bits|tokens|events|sessions|times"
     figures = re.compile(rf"(?<![\w.`/|-])[\d.,]*\d (?:to [\d.,]+ )?(?:{units})\b")
-    known = NOT_LIMITS | {"64 MiB", "96 KiB", "15 MiB", "100 ms", "20 s", "10 s", "5 s"}
+    known = NOT_LIMITS | {
+        "4,096 events",
+        "64 MiB",
+        "96 KiB",
+        "15 MiB",
+        "100 ms",
+        "20 s",
+        "10 s",
+        "5 s",
+    }
     for page in GUIDES:
         assert set(figures.findall(page.prose)) - known == set(), page.name
 
@@ -284,6 +294,23 @@ def test_a_call_of_the_official_sdk_sends_the_same_here(theirs: str, ours: str) 
             server.sessions[1].wait_for(sent_by(ours))
     theirs_sent, ours_sent = [[e.to_dict() for e in each.received] for each in server.sessions]
     assert ours_sent == theirs_sent
+
+
+def names_of_sdk(heading: str) -> list[tuple[str, str]]:
+    """Return the names in the first two cells of a table of the guide, theirs and ours."""
+    table = SDK.prose.split(heading, 1)[1].split("\n## ", 1)[0]
+    return re.findall(r"^\| `(?:[\w.]+\.)?(\w+)` \| \[?`(\w+)`", table, re.M)
+
+
+def test_the_exceptions_and_types_of_the_guide_exist_in_both() -> None:
+    for heading, theirs, ours in (
+        ("## Exceptions", openai, openai_realtime_client),
+        ("## Types", openai.types.realtime, ga),
+    ):
+        pairs = names_of_sdk(heading)
+        assert len(pairs) >= 12
+        assert [pair for pair in pairs if not hasattr(theirs, pair[0])] == []
+        assert [pair for pair in pairs if not hasattr(ours, pair[1])] == []
 
 
 README = Page(ROOT / "README.md")
