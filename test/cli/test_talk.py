@@ -199,43 +199,31 @@ def test_azure(cli: Cli) -> None:
 ERROR = {"code": "insufficient_quota", "message": "The quota is used up."}
 
 
+ASK = ["--input", QUESTION]
+QUOTA = f"failed, insufficient_quota: {ERROR['message']}"
+EXPIRED = "the session has reached its maximum duration"
+
+
 @pytest.mark.parametrize(
     ("options", "argv", "status", "message"),
     [
-        pytest.param(
-            {"answers": lambda _: Answer(error=ERROR)},
-            ["--input", QUESTION],
-            0,
-            "failed, insufficient_quota: The quota is used up.",
-            id="failed_response",
-        ),
-        pytest.param(
-            {"faults": Faults(expire_after=4)},
-            ["--input", QUESTION],
-            1,
-            "the session has reached its maximum duration",
-            id="session_expired",
-        ),
-        pytest.param(
+        ({"answers": lambda _: Answer(error=ERROR)}, ASK, 0, QUOTA),
+        ({"faults": Faults(expire_after=4)}, ASK, 1, EXPIRED),
+        (
             {"faults": Faults(close_after=2, close_code=1000)},
-            ["--input", QUESTION],
+            ASK,
             1,
             "the server closed the session",
-            id="closed_by_server",
         ),
-        pytest.param(
-            {"faults": Faults(cut_after=3)},
-            ["--input", QUESTION],
-            1,
-            "ConnectionLostError: the connection was lost",
-            id="lost",
-        ),
-        pytest.param({"faults": Faults(refuse=429)}, ["--input", QUESTION], 1, "429", id="refused"),
-        pytest.param({}, ["--input", __file__], 1, " is not an audio file", id="not_a_wav"),
-        pytest.param({}, ["--input", "missing"], 1, "No such file", id="no_file"),
-        pytest.param(
-            {}, ["--backend", "x"], 1, "no audio backend 'x'; expected one of", id="backend"
-        ),
+        ({"faults": Faults(cut_after=3)}, ASK, 1, "ConnectionLostError: the connection was lost"),
+        ({"faults": Faults(refuse=429)}, ASK, 1, "429"),
+        ({}, ["--input", __file__], 1, " is not an audio file"),
+        ({}, ["--input", "missing"], 1, "No such file"),
+        ({}, ["--backend", "x"], 1, "no audio backend 'x'; expected one of"),
+    ],
+    ids=[
+        *("failed_response", "session_expired", "closed_by_server", "lost", "refused"),
+        *("not_a_wav", "no_file", "backend"),
     ],
 )
 def test_what_goes_wrong_is_one_line(
