@@ -281,8 +281,7 @@ class AsyncConnection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
 class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
     """A session for threads. Iterate to receive every event until the session is closed.
 
-    Iteration ends when the session was closed normally, and otherwise raises what `recv` does.
-    One thread may receive while others send.
+    Iteration ends as that of `AsyncConnection`. One thread may receive while others send.
     """
 
     _thread: LoopThread
@@ -291,13 +290,11 @@ class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
     def send(self, event: ClientEvent) -> None:
         """Send one event.
 
-        Returns when the operating system has taken it, except that asyncio keeps up to 128 KiB
-        below TLS. So a slow network slows the sender down. An exception that interrupts waiting,
-        such as that of Ctrl-C, does not take back what is being sent.
+        See `AsyncConnection.send`. An exception that interrupts waiting, such as that of Ctrl-C,
+        does not take back what is being sent.
 
         Args:
-            event: An instance of a client event's class, or a dictionary with a `type`, in which
-                models may stand.
+            event: A client event, or a dictionary with a `type`.
 
         Raises:
             ConnectionClosedError: The session is closed. What of the event arrived is not known.
@@ -308,23 +305,20 @@ class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
         self._run(self._send(event_type, data, event), event_type)
 
     def send_audio(self, audio: bytes | bytearray | memoryview) -> None:
-        """Append audio to the input buffer.
-
-        It goes out in events of at most 96 KiB, 2 s of PCM at 24 kHz.
+        """Append audio to the input buffer. See `AsyncConnection.send_audio`.
 
         Args:
             audio: Its bytes, in the session's input format and without a header.
 
         Raises:
-            ConnectionClosedError: The session is closed; `audio_sent` counts the bytes that
-                earlier events had sent.
+            ConnectionClosedError: The session is closed; `audio_sent` says after how many bytes.
         """
         event_type = self._dialect.append
         for sent, data, event in self._audio_events(audio):
             self._run(self._send(event_type, data, event, sent), event_type, sent)
 
     def send_raw(self, data: str | bytes) -> None:
-        """Send a text message as it is, for tests of servers. No record or conversation has it.
+        """Send a text message as it is. See `AsyncConnection.send_raw`.
 
         Args:
             data: The message. It need not be an event, or JSON.
@@ -353,10 +347,8 @@ class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the session and wait for the server to do so; a second time does nothing.
 
-        It waits at most `close_timeout` seconds, then it cuts the connection, which also ends a
-        `send` in another thread: what was sent and has not arrived by then may be lost, which a
-        warning says, and a `ConnectionLostError` to who uses the connection afterwards. Events
-        that were not received yet are dropped.
+        It waits at most `close_timeout` seconds, and also ends a `send` in another thread. See
+        `AsyncConnection.close` for what may be lost.
 
         Args:
             code: Code of the close frame: 1000 to 1014 as far as it may be sent, or 3000 to 4999.

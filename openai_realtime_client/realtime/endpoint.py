@@ -190,6 +190,8 @@ class Settings:
             raise ConnectionSettingsError(
                 "pass `model` or `azure`: the deployment has its model already"
             )
+        if self._tools is not None and self._dialect.path.endswith("/translations"):
+            raise ConnectionSettingsError("a translation calls no functions: leave out `tools`")
         base = self._base
         if self._azure:
             base = self._azure_base()

@@ -267,6 +267,13 @@ def test_settings_that_make_no_connection_are_refused(
     assert isinstance(caught.value, ValueError)
 
 
+@pytest.mark.parametrize("name", ["connect_translation", "connect_translation_sync"])
+def test_tools_of_a_translation_are_refused(name: str) -> None:
+    connector = getattr(ga, name)("m", api_key=KEY, tools=ga.Tools())
+    with pytest.raises(ConnectionSettingsError, match="leave out `tools`"):
+        connector._url()
+
+
 def test_a_key_of_the_environment_does_not_go_to_another_machine_unencrypted(
     kind: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
