@@ -76,7 +76,7 @@ def _encoded(output: object) -> str:
     held = {"output": output}
     try:
         plain = to_jsonable_python(held, inf_nan_mode="constants")
-    except Exception:  # What a serializer raises may repeat the value.
+    except Exception:  # The message of a serializer's exception may repeat the value.
         problem = invalid_part(held) or "output: cannot be encoded as JSON"
         raise ValueError(problem) from None
     return dumped(plain).decode()[len('{"output":') : -1]

@@ -28,7 +28,7 @@ OnError = Callable[[Exception], str]
 
 _logger = logging.getLogger("openai_realtime_client")
 
-# What the service takes as the name of a function.
+# The names of functions that the service accepts.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # Statuses of calls that the model has not finished.
 _UNFINISHED = ("in_progress", "incomplete", "cancelled", "failed")
@@ -50,7 +50,7 @@ class FunctionTool(Generic[Create, Tool]):
         Args:
             function: Any callable whose arguments have names, also a coroutine function.
             name: The name for the model; by default the function's own.
-            description: What the model knows of it; by default the docstring.
+            description: The description for the model; by default the docstring.
             on_error: Returns what the model is told of an exception of the function. By default
                 that is the text of a `ToolError`, and of others the name of the class.
 
@@ -134,12 +134,13 @@ class FunctionTool(Generic[Create, Tool]):
 
         Args:
             call: The item of the call.
-            error: What the function raised.
+            error: The exception of the function.
         """
         if isinstance(error, _CallError):
             _logger.warning("a call of %s was not run: %s", self.name, error)
             return self._output(call, f"Error: {error}")
         _logger.error("function %s failed", self.name, exc_info=error)
+        # Not the message, which may hold what the model and the user must not know.
         text = type(error).__name__
         if self._on_error:
             return self._output(call, self._on_error(error))
@@ -275,10 +276,11 @@ class Tools(Generic[Create, Tool]):
 
 
 class _CallError(Exception):
-    """What is wrong with a call. The model is told."""
+    """A call that cannot be run. The model reads the text."""
 
 
 def _name(function: Any) -> str:
+    # A partial has no name of its own, nor has an object that is called.
     while isinstance(function, partial):
         function = cast(Any, function.func)
     name = getattr(function, "__name__", None) or type(function).__name__

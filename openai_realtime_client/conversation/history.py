@@ -55,6 +55,7 @@ def history_events(
     # From the end, so that the latest items are kept.
     kept: list[Item] = []
     tokens = 0
+    # A group that does not fit ends the history: a gap would mislead the model.
     for group in reversed(groups):
         tokens += sum(map(_tokens, group))
         if max_items is not None and len(kept) + len(group) > max_items:
@@ -85,7 +86,7 @@ def _calls(
 def _message(item: ConversationItem, content_type: str) -> Item | None:
     content: list[dict[str, str]] = []
     for part in item.parts.values():
-        # What was not heard at all is not part of the conversation for the user.
+        # Audio that was not heard at all is not part of the conversation for the user.
         text = part.text or part.transcript
         if text and part.truncated_ms != 0:
             content.append({"type": content_type, "text": text})

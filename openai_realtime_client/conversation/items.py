@@ -1,4 +1,4 @@
-"""What a conversation consists of: items, their content parts, and responses.
+"""The parts of a conversation: items, their content parts, and responses.
 
 Read them; the methods `update`, `part`, `truncate` and `use_format` are for `Conversation`.
 """
@@ -17,7 +17,7 @@ __all__ = ["ConversationItem", "ConversationPart", "ConversationResponse", "Grow
 
 # Fields of items that are strings, or absent.
 _STRINGS = ("type", "role", "status", "name", "call_id", "server_label", "approval_request_id")
-# What stays out of the repr of a long text.
+# Characters of a text that a repr has.
 _MAX_SHOWN = 100
 
 
@@ -46,7 +46,9 @@ class GrowingText:
         if not isinstance(text, str):
             return
         if is_final or not (self._is_final or self._pieces):
-            self._pieces = [text] if text else []
+            self._pieces = []
+            if text:
+                self._pieces.append(text)
             self._is_final = is_final
 
 
@@ -146,12 +148,12 @@ class ConversationItem:
 
     def __repr__(self) -> str:
         names = ("id", "type", "role", "status", "name", "call_id", "arguments", "output", "error")
-        shown: list[str] = []
+        fields: list[str] = []
         for name in (*names, "text", "transcript"):
             value = getattr(self, name)
             if value is not None and value != "":
-                shown.append(f"{name}={_shortened(value)}")
-        return f"ConversationItem({', '.join(shown)})"
+                fields.append(f"{name}={_shortened(value)}")
+        return f"ConversationItem({', '.join(fields)})"
 
     @property
     def parts(self) -> dict[int, ConversationPart]:
@@ -202,6 +204,7 @@ class ConversationItem:
 
     def use_format(self, audio_format: AudioFormat) -> None:
         """Take the audio for one of another format."""
+        # Whether an item is the user's may be known only after its first event.
         self.format = audio_format
         for part in self._parts.values():
             part.format = audio_format

@@ -132,6 +132,7 @@ class Playback:
             what `Conversation.interrupted` makes events of.
         """
         with self._lock:
+            # In order, and each item once, although its audio may wait in several entries.
             # The item that plays counts even if all of it was taken: more may still arrive.
             sizes: dict[str, int] = {}
             if self._item_id is not None and self._item_id not in self._refused:

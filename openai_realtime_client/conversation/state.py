@@ -74,7 +74,7 @@ class _Creation:
 
 
 class Conversation(SessionState):
-    """What the events of sessions amount to: items, responses, usage and settings.
+    """The state that the events of sessions make: items, responses, usage and settings.
 
     Give it to `connect`, or call `add` with every event in order, those of the server and those
     that were sent. Unknown events change nothing and nothing that a server sends raises. Threads
@@ -150,10 +150,11 @@ class Conversation(SessionState):
 
     def __repr__(self) -> str:
         items = self.items
-        shown = ", ".join(map(repr, items[-3:]))
+        # The latest say most, and a repr should fit a line of a log.
+        latest = ", ".join(map(repr, items[-3:]))
         if len(items) > 3:
-            shown = f"…, {shown}"
-        return f"Conversation({len(items)} items: [{shown}])"
+            latest = f"…, {latest}"
+        return f"Conversation({len(items)} items: [{latest}])"
 
     @property
     def items(self) -> list[ConversationItem]:
@@ -245,6 +246,7 @@ class Conversation(SessionState):
             return None
         if item.type not in (None, "message"):
             return None
+        # Parts play one after the other.
         left = max(milliseconds, 0)
         parts = {index: part for index, part in item.parts.items() if part.audio_bytes}
         for index, part in parts.items():
@@ -270,9 +272,12 @@ class Conversation(SessionState):
         """
         events: list[TruncateEvent] = []
         for item_id, size, milliseconds in dropped:
-            if item := self._items.get(item_id):
+            # The item's own format is more exact than that of the device.
+            item = self._items.get(item_id)
+            if item:
                 milliseconds = item.format.milliseconds(size)
-            if event := self.heard(item_id, milliseconds):
+            event = self.heard(item_id, milliseconds)
+            if event:
                 events.append(event)
         return events
 
@@ -303,7 +308,7 @@ class Conversation(SessionState):
             )
 
     def _make_handlers(self) -> dict[str, Callable[[Fields], None]]:
-        """The method that takes the events of each type."""
+        """Return the method that takes the events of each type."""
         handlers: dict[str, Callable[[Fields], None]] = {
             "conversation.created": self._conversation_created,
             "conversation.item.created": self._item_added,
@@ -498,6 +503,7 @@ class Conversation(SessionState):
             self._place(item, event)
 
     def _item_done(self, event: Fields) -> None:
+        # Also for retrieved items, whose event is the only one with the user's audio.
         item = self._described_item(event.get("item"), is_final=True)
         if item is None or item.id in self._restored:
             return
@@ -848,12 +854,14 @@ class Conversation(SessionState):
         if item is None:
             item = self._new_item(item_id, PCM)
             item.type = "translation"
-            item.role = "user" if direction == "input" else "assistant"
+            item.role = "assistant"
+            if direction == "input":
+                item.role = "user"
             self._place(item, {})
         return item
 
     def _translation_text(self, event: Fields) -> None:
-        direction = "output" if event["type"].startswith("session.output") else "input"
+        direction = event["type"].removeprefix("session.").partition("_")[0]
         part = self._translation_item(direction).part(0)
         part.growing("transcript").add(event.get("delta"))
 
@@ -909,6 +917,7 @@ class Conversation(SessionState):
             self._asked_out_of_band.append((event.get("event_id"), metadata))
 
     def _append_sent(self, event: Fields) -> None:
+        # The server has no event for it.
         self._buffered += base64_size(event.get("audio"))
 
     def _commit_sent(self, event: Fields) -> None:
@@ -916,6 +925,7 @@ class Conversation(SessionState):
         self._buffered = 0
 
     def _clear_sent(self, _: Fields) -> None:
+        # At once: audio that is appended before the confirmation counts.
         self._buffered = 0
 
     def _refused(self, event: Fields) -> None:

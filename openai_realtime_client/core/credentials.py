@@ -184,6 +184,7 @@ class Credential(NamedTuple):
         """Return the header that carries `key`, which is the value of `self.key`."""
         if key is None or not key.get_secret_value():
             return Headers()
+        # Keys that are read from files often end with a line break.
         if re.search(r"[^\x21-\x7e]", key.get_secret_value()):
             raise ConnectionSettingsError(
                 "the key has a space, a line break or a character that is not ASCII"

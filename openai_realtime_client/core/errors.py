@@ -454,8 +454,11 @@ def error_for(status: int, reason: str, headers: Mapping[str, str], body: bytes)
     if status >= 500:
         error_class = ServiceError
     error = _error_object(body)
-    details = [str(error[key]) for key in ("code", "message") if error.get(key)]
-    message = ": ".join([f"{status} {reason}".strip(), *details])
+    message = f"{status} {reason}".strip()
+    for name in ("code", "message"):
+        if error.get(name):
+            message += f": {error[name]}"
+    # The service's messages are short; those of proxies can be whole pages.
     return error_class(message[:500], status=status, reason=reason, headers=headers, body=body)
 
 

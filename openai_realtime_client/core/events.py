@@ -204,6 +204,7 @@ def _outermost_list(path: Path) -> Path:
 def _unvalidated(model: type[RealtimeModel], wire: dict[str, Any]) -> Any:
     """Make an event whose fields are as received."""
     event: Any = model.model_construct()
+    # Constants are set by now, which may not have been received.
     event.__pydantic_fields_set__.clear()
     names = {field.alias or name: name for name, field in model.model_fields.items()}
     event.__dict__.update(dict.fromkeys(names.values()))

@@ -10,8 +10,11 @@ from itertools import pairwise
 __all__ = ["SAMPLES", "decode", "encode"]
 
 
+# ITU-T G.711: a sign, an exponent of 3 bits and a mantissa of 4. Codes go out inverted, u-law in
+# all bits and A-law in every second one.
 def _ulaw(code: int) -> int:
     code = ~code
+    # 0x84 is the bias that gives every size an exponent.
     size = ((code & 0x0F) << 3) + 0x84 << (code >> 4 & 7)
     if code & 0x80:
         return 0x84 - size

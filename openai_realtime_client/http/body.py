@@ -61,6 +61,7 @@ class Body(NamedTuple):
                 items.append((name, media_type, value))
         if not items:
             return cls(None, None)
+        # The service takes an SDP offer without settings as the whole body.
         if len(items) == 1 and items[0][1] == raw_type:
             return cls(_encode_part(items[0][2]), raw_type)
         return cls(*encode_multipart_formdata([_field(*item) for item in items]))

@@ -110,6 +110,7 @@ class ApiClient:
         call_headers = Headers(dict(given(header_parameters or {}))).replaced_by(Headers(headers))
         sent = self.configuration.authorize(defaults, call_headers, sent_query, credential)
         response = self._transport.request(method, url, sent, content, timeout)
+        # Redirects are errors, too: a key must not follow them to another server.
         if not 200 <= response.status < 300:
             raise error_for(**_concealed(response, sent))
         if response.is_cut:
@@ -137,6 +138,7 @@ class ApiClient:
             if text in ("", ".", ".."):
                 raise ValueError(f"{name} cannot be {text!r}")
             path = path.replace(f"{{{name}}}", quote(text, safe=""))
+        # Lists repeat their name in the query.
         grouped: dict[str, str | list[str]] = {}
         for name, text in query:
             grouped[name] = [*grouped.get(name, []), text]

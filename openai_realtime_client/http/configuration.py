@@ -96,6 +96,7 @@ class Configuration:
         if where == "header":
             return Credential(name, "", self.credential.key), []
         if where == "query":
+            # Here, because the function for a key must not be called for an unsafe URL.
             self.base.check(self.credential, Headers(), allow_insecure=self.allow_insecure)
             key = called(self.credential.key)
             if key and key.get_secret_value():

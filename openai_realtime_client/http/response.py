@@ -67,6 +67,7 @@ def decoder(response_type: Any) -> Callable[[bytes], Any]:
     Args:
         response_type: A model, or a list or map.
     """
+    # Models are lossless by their base class, lists and maps by this.
     annotated: Any = Annotated[response_type, Lossless()]
     validator: Any = TypeAdapter[Any](annotated)
     # The name for messages.
@@ -108,6 +109,7 @@ def _parse_leniently(validator: Any, body: bytes) -> RealtimeModel | None:
 def _missing_path(parsed: Any) -> list[str]:
     """Return the path of the first required field if it is null, in a model or the one in it."""
     path = list[str]()
+    # A created call or secret may stand in an object of its own.
     while isinstance(parsed, RealtimeModel):
         model = type(parsed)
         name = _first_required(model)

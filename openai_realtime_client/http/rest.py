@@ -119,9 +119,10 @@ class Transport:
         def run() -> None:
             try:
                 result.set_result(self._try(method, send, ends))
-            except BaseException as error:
+            except BaseException as error:  # It is raised where the caller waits.
                 result.set_exception(error)
 
+        # A daemon, because an abandoned request must not keep the program from ending.
         # In a thread: nothing else bounds looking up a name, or headers that never end.
         Thread(target=run, name=_THREAD_NAME, daemon=True).start()
         try:
@@ -139,6 +140,7 @@ class Transport:
         """Send a request as often as the configuration's `retries` say."""
         retries = urllib3.Retry.from_int(self._configuration.retries, redirect=False)
         while True:
+            # Retries share the time of the call.
             seconds = ends - monotonic()
             if seconds <= 0:
                 raise TimeoutError
