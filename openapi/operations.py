@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import names
 from examples import literal
 from python_types import PYTHON_TYPES, is_class, type_name
-from spec import component, members, operations, references, target
+from spec import component, members, only, operations, references, target
 
 Problems = Iterator[tuple[str, str]]
 
@@ -53,7 +53,10 @@ def default_host(document: dict[str, Any]) -> str:
     url = str(server["url"])
     for name, variable in server.get("variables", {}).items():
         url = url.replace(f"{{{name}}}", str(variable["default"]))
-    return url if urlsplit(url).netloc else ""
+    # A relative URL means the server of the document, which the client does not know.
+    if urlsplit(url).netloc:
+        return url
+    return ""
 
 
 # Arguments
@@ -78,15 +81,21 @@ def _arguments(operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[d
         schema = {**media.get("schema", {}), "description": body.get("description", "")}
         argument = _argument("body", "body", schema, body.get("required", False), schemas)
         if not re.match(JSON, media_type):
-            argument["annotation"] = "str" if re.match(TEXT, media_type) else "bytes"
-            argument["annotation"] += "" if argument["is_required"] else " | None"
+            argument["annotation"] = "bytes"
+            if re.match(TEXT, media_type):
+                argument["annotation"] = "str"
+            if not argument["is_required"]:
+                argument["annotation"] += " | None"
         yield argument
 
 
 def _argument(
     where: str, name: str, schema: dict[str, Any], is_required: bool, schemas: dict[str, Any]
 ) -> dict[str, Any]:
-    annotation = argument_type(schema, schemas)
+    annotation, default = argument_type(schema, schemas), ""
+    # `None` leaves an argument out of the request.
+    if not is_required:
+        annotation, default = f"{annotation} | None", " = None"
     return {
         "in": where,
         "name": names.argument_name(name),
@@ -94,8 +103,8 @@ def _argument(
         "schema": schema,
         "text": " ".join(schema.get("description", "").split()),
         "is_required": is_required,
-        "annotation": annotation if is_required else f"{annotation} | None",
-        "default": "" if is_required else " = None",
+        "annotation": annotation,
+        "default": default,
     }
 
 
@@ -104,16 +113,19 @@ def argument_type(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
     name = component(schema)
     if name and is_class(schemas[name]):
         if "enum" in schemas[name]:
+            # A string is enough where a caller knows the value.
             return f"{name} | Literal[{', '.join(map(literal, schemas[name]['enum']))}]"
         return f"{name} | params.{name}Param"
     schema = target(schema, schemas)
     if members(schema):
-        kinds = dict.fromkeys(argument_type(member, schemas) for member in members(schema))
-        return " | ".join(kinds)
+        types = [argument_type(member, schemas) for member in members(schema)]
+        return " | ".join(dict.fromkeys(types))
     if "items" in schema:
         item = argument_type(schema["items"], schemas)
         # A `str` is a sequence of strings, too.
-        return f"list[{item}]" if item == "str" else f"Sequence[{item}]"
+        if item == "str":
+            return f"list[{item}]"
+        return f"Sequence[{item}]"
     if is_file(schema):
         return "File"
     if "enum" in schema:
@@ -128,6 +140,7 @@ def argument_type(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
 
 def is_file(schema: dict[str, Any]) -> bool:
     """Return whether a part of a form is a file."""
+    # OpenAPI 3.1 says it by `contentMediaType`, 3.0 by `format: binary`.
     if "contentMediaType" in schema and "contentEncoding" not in schema:
         return True
     return bool(schema.get("format") == "binary")
@@ -136,6 +149,7 @@ def is_file(schema: dict[str, Any]) -> bool:
 def _body(operation: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return the media type in which the body is sent, and what stands there."""
     content = operation.get("requestBody", {}).get("content", {})
+    # Of several, the first that needs least of a caller.
     for pattern in (JSON, FORM, URLENCODED, TEXT, BYTES):
         for media_type, media in content.items():
             if re.match(pattern, media_type):
@@ -144,14 +158,16 @@ def _body(operation: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def _part_type(schema: dict[str, Any], encoding: dict[str, Any]) -> str:
-    """Return the media type of a part of a form."""
+    """Return the media type of a part of a form, by default as OpenAPI says."""
     if "contentType" in encoding:
         return str(encoding["contentType"]).split(",")[0]
     while "items" in schema:
         schema = schema["items"]
     if component(schema) or schema.get("type") == "object":
         return "application/json"
-    return "application/octet-stream" if is_file(schema) else "text/plain"
+    if is_file(schema):
+        return "application/octet-stream"
+    return "text/plain"
 
 
 def _sent(
@@ -161,21 +177,14 @@ def _sent(
     yield f"accept={literal(', '.join(_content(operation)) or 'application/json')}"
     places = {"path": "path_parameters", "query": "query", "header": "header_parameters"}
     for where, keyword in places.items():
-        given = [argument for argument in arguments if argument["in"] == where]
-        if given:
-            pairs = ", ".join(f"{literal(each['wire'])}: {each['name']}" for each in given)
+        pairs = _pairs(arguments, where)
+        if pairs:
             yield f"{keyword}={{{pairs}}}"
     media_type, _ = _body(operation)
-    parts = [argument for argument in arguments if argument["in"] == "part"]
-    if parts and media_type == FORM:
-        rows = [f"({literal(p['wire'])}, {literal(p['media_type'])}, {p['name']})" for p in parts]
-        yield f"parts=[{', '.join(rows)}]"
-        bare = {part["media_type"] for part in parts} & set(operation["requestBody"]["content"])
-        if bare:
-            yield f"raw_type={literal(min(bare))}"
-    elif parts:
-        pairs = ", ".join(f"{literal(part['wire'])}: {part['name']}" for part in parts)
-        yield f"form={{{pairs}}}"
+    if media_type == FORM:
+        yield from _parts(operation, arguments)
+    elif media_type == URLENCODED:
+        yield f"form={{{_pairs(arguments, 'part')}}}"
     elif media_type:
         yield "body=body"
         if media_type != "application/json":
@@ -185,12 +194,38 @@ def _sent(
         yield f"key={literal(key)}"
 
 
+def _pairs(arguments: list[dict[str, Any]], where: str) -> str:
+    """Return the arguments of a place as the source of a dictionary, without its braces."""
+    pairs = []
+    for argument in arguments:
+        if argument["in"] == where:
+            pairs.append(f"{literal(argument['wire'])}: {argument['name']}")
+    return ", ".join(pairs)
+
+
+def _parts(operation: dict[str, Any], arguments: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield the parts of a form, and the media type in which its file is sent without a form."""
+    rows, bare = [], []
+    for argument in arguments:
+        if argument["in"] != "part":
+            continue
+        media_type = argument["media_type"]
+        rows.append(f"({literal(argument['wire'])}, {literal(media_type)}, {argument['name']})")
+        # A request without the other parts may send this one as its body.
+        if media_type in operation["requestBody"]["content"]:
+            bare.append(media_type)
+    yield f"parts=[{', '.join(rows)}]"
+    if bare:
+        yield f"raw_type={literal(min(bare))}"
+
+
 def _key(operation: dict[str, Any], document: dict[str, Any]) -> tuple[str, str] | None:
     """Return where the key goes, a header or the query and its name; `None` for a bearer token."""
     requirements = operation.get("security", document.get("security"))
     if requirements is None:
         return None
     for requirement in requirements:
+        # Of the alternatives, the first that needs no second key.
         if len(requirement) == 1:
             key = _key_of(document, next(iter(requirement)))
             if key != ("", ""):
@@ -202,10 +237,12 @@ def _key_of(document: dict[str, Any], name: str) -> tuple[str, str] | None:
     scheme = document["components"].get("securitySchemes", {}).get(name, {})
     if scheme.get("type") == "apiKey" and scheme["in"] in ("header", "query"):
         return scheme["in"], scheme["name"]
+    # All of these send a token in the header `Authorization`.
     if scheme.get("type") in ("oauth2", "openIdConnect"):
         return None
-    is_bearer = scheme.get("type") == "http" and scheme["scheme"].lower() == "bearer"
-    return None if is_bearer else ("", "")
+    if scheme.get("type") == "http" and scheme["scheme"].lower() == "bearer":
+        return None
+    return ("", "")
 
 
 # Answers
@@ -214,20 +251,20 @@ def _key_of(document: dict[str, Any], name: str) -> tuple[str, str] | None:
 def _successes(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the answers of success by their status."""
     responses = operation.get("responses", {})
-    found = {status: answer for status, answer in responses.items() if status.startswith("2")}
-    if not found and "default" in responses:
-        found = {"default": responses["default"]}
-    return found
+    successes = {status: response for status, response in responses.items() if status[0] == "2"}
+    return successes or only(responses, ["default"])
 
 
 def _content(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the media types of a success that are parsed, JSON before text."""
-    answers: list[dict[str, Any]] = list(_successes(operation).values())
-    content: dict[str, Any] = answers[0].get("content", {}) if answers else {}
-    for pattern in (JSON, TEXT):
-        found = {kind: media for kind, media in content.items() if re.match(pattern, kind)}
-        if found:
-            return found
+    for answer in _successes(operation).values():
+        # The rules let the others only repeat the first.
+        content: dict[str, Any] = answer.get("content", {})
+        for pattern in (JSON, TEXT):
+            media_types = [name for name in content if re.match(pattern, name)]
+            if media_types:
+                return only(content, media_types)
+        return {}
     return {}
 
 
@@ -239,43 +276,51 @@ def _describe_answer(operation: dict[str, Any], schemas: dict[str, Any]) -> None
     operation["x-created"] = "Location" in answer.get("headers", {})
     media_type, media = next(iter(_content(operation).items()), ("", {}))
     schema: dict[str, Any] = media.get("schema", {})
-    returns = type_name(schema, schemas) if media_type else "None"
     if not media_type:
-        decode = "lambda _: None"
+        returns, decode = "None", "lambda _: None"
     elif re.match(TEXT, media_type):
         returns, decode = "str", "bytes.decode"
     else:
+        returns = type_name(schema, schemas)
         decode = f"decoder({returns})"
     operation["x-returns"] = returns
     operation["x-decode"] = decode
     operation["x-imports"] = names.imports(_classes(operation, schemas))
     if returns != "None":
         operation["x-result"] = "response.data"
+        # The header `Location` has the id of what was created.
         if operation["x-created"]:
             operation["x-result"] = "Created(response.data, response.location_id)"
     name = next(iter(sorted(references(schema))), None)
     link = f"**{returns}**".replace("[", "\\[")
     if name:
         page = f"[**{name}**]({name}.md)"
-        link = page if returns == name else link.replace(name, f"**{page}**")
+        # Within a list, the bold of the whole type ends before the link and goes on after it.
+        link = link.replace(name, f"**{page}**")
+        if returns == name:
+            link = page
     operation["x-returns-link"] = link
 
 
 def _classes(operation: dict[str, Any], schemas: dict[str, Any]) -> set[str]:
     """Return the classes that the signature of an operation names."""
-    used = [argument["schema"] for argument in operation["x-arguments"]]
-    used += [media.get("schema", {}) for media in _content(operation).values()]
-    found = set[str]()
-    for schema in used:
-        found |= _named(schema, schemas)
-    return found
+    classes = set[str]()
+    for argument in operation["x-arguments"]:
+        classes |= _named(argument["schema"], schemas)
+    for media in _content(operation).values():
+        classes |= _named(media.get("schema", {}), schemas)
+    return classes
 
 
 def _named(schema: dict[str, Any], schemas: dict[str, Any]) -> set[str]:
-    found = set[str]()
+    classes = set[str]()
     for name in references(schema):
-        found |= {name} if is_class(schemas[name]) else _named(schemas[name], schemas)
-    return found
+        if is_class(schemas[name]):
+            classes.add(name)
+        else:
+            # A type without a class stands for what it consists of.
+            classes |= _named(schemas[name], schemas)
+    return classes
 
 
 # Rules
@@ -295,9 +340,11 @@ def problems(document: dict[str, Any]) -> Problems:
             )
     for number, server in enumerate(document.get("servers", [])):
         url = str(server.get("url", ""))
-        if re.search(r"[{}]", re.sub(r"{(\w+)}", "", url)) or set(
-            re.findall(r"{(\w+)}", url)
-        ) - set(server.get("variables", {})):
+        rest = url
+        for name in server.get("variables", {}):
+            rest = rest.replace(f"{{{name}}}", "")
+        # A brace that is left begins or ends no variable that is known.
+        if re.search("[{}]", rest):
             yield f"servers[{number}]", f"{url!r} has a variable without a value"
     for place, operation in operations(document):
         for key in ("callbacks", "servers"):
@@ -311,6 +358,7 @@ def problems(document: dict[str, Any]) -> Problems:
 
 def _check_parameters(place: str, operation: dict[str, Any], document: dict[str, Any]) -> Problems:
     schemas = document["components"]["schemas"]
+    # The names in braces for which no parameter was found yet.
     in_path = set(re.findall(r"{(.*?)}", place))
     for parameter in operation.get("parameters", []):
         where = f"{place} {parameter['name']}"
@@ -387,22 +435,24 @@ def _check_body(place: str, operation: dict[str, Any], document: dict[str, Any])
 
 
 def _check_answer(place: str, operation: dict[str, Any]) -> Problems:
-    found = _successes(operation)
-    if not found:
+    successes = _successes(operation)
+    if not successes:
         yield place, "has 0 answers of success, none; write one"
         return
-    contents = [answer.get("content", {}) for answer in found.values()]
-    if any(content != contents[0] for content in contents):
-        yield place, f"has {len(found)} answers of success, {', '.join(found)}, that differ"
-    where = f"{place} {next(iter(found))}"
+    # A method returns one type.
+    contents = [answer.get("content", {}) for answer in successes.values()]
+    if contents.count(contents[0]) < len(contents):
+        yield place, f"has {len(successes)} answers of success, {', '.join(successes)}, that differ"
+    where = f"{place} {next(iter(successes))}"
     parsed = _content(operation)
     if contents[0] and not parsed:
         yield where, f"{', '.join(contents[0])} cannot be parsed: only JSON and text"
     schemas = [media.get("schema", {}) for media in parsed.values()]
-    if any(schema != schemas[0] for schema in schemas):
+    if not schemas:
+        return
+    if schemas.count(schemas[0]) < len(schemas):
         yield where, "several media types with different schemas"
-    for schema in schemas[:1]:
-        yield from _check_named(where, schema)
+    yield from _check_named(where, schemas[0])
 
 
 def _check_named(place: str, schema: dict[str, Any]) -> Problems:
@@ -417,7 +467,8 @@ def _check_named(place: str, schema: dict[str, Any]) -> Problems:
 
 def _check_security(place: str, operation: dict[str, Any], document: dict[str, Any]) -> Problems:
     requirements: Iterable[Any] = operation.get("security", document.get("security")) or []
-    asked = [requirement for requirement in requirements if requirement]
+    # An empty one says that a request without a key is answered, too.
+    asked = list(filter(None, requirements))
     if asked and _key(operation, document) == ("", "") and asked == list(requirements):
         schemes = ", ".join(" and ".join(requirement) for requirement in asked)
         yield place, f"security {schemes}: only one key is sent, in a header or the query"

@@ -8,7 +8,20 @@ from difflib import get_close_matches
 from typing import Any
 
 from refusals import Problem, Refused, dialect
-from spec import NAMES, REFERENCE, is_value, members, operations, resolve, walk, webhooks
+from spec import (
+    NAMES,
+    REFERENCE,
+    component,
+    is_value,
+    members,
+    only,
+    operations,
+    reference,
+    resolve,
+    walk,
+    webhooks,
+    without,
+)
 
 Schema = dict[str, Any]
 
@@ -42,8 +55,7 @@ def simplified(document: dict[str, Any]) -> dict[str, Any]:
         document[key] = _followed(document[key], document, key, of_names=is_names)
     document.setdefault("paths", {})
     _gather_parameters(document)
-    kept = document["components"].keys() & {"schemas", "securitySchemes"}
-    document["components"] = {key: document["components"][key] for key in sorted(kept)}
+    document["components"] = only(document["components"], ("schemas", "securitySchemes"))
     for holder, key, place in slots(document):
         holder[key] = transformed(holder[key], _normal, place)
     document = _read(document, dialect())
@@ -80,12 +92,13 @@ def _read(node: Schema, definition: dict[str, Any]) -> Schema:
 def slots(document: dict[str, Any]) -> list[tuple[Any, str, str]]:
     """Return where schemas stand that are in no other schema: a mapping, its key, and the place."""
     schemas = document["components"]["schemas"]
-    found = [(schemas, name, f"components.schemas.{name}") for name in schemas]
+    # A list, because components are added and removed while they are visited.
+    slots = [(schemas, name, f"components.schemas.{name}") for name in schemas]
     for key in ("paths", "webhooks"):
         for place, node in walk(document.get(key, {}), key, of_names=True):
             if isinstance(node.get("schema"), (dict, bool)):
-                found.append((node, "schema", f"{place}.schema"))
-    return found
+                slots.append((node, "schema", f"{place}.schema"))
+    return slots
 
 
 def children(schema: Schema) -> Iterator[tuple[Any, Any, str]]:
@@ -135,24 +148,25 @@ def _followed(
 ) -> Any:
     """Put copies in place of references to anything but a component's schema."""
     if isinstance(node, list):
-        return [
-            _followed(item, document, f"{place}[{index}]", within)
-            for index, item in enumerate(node)
-        ]
+        items = []
+        for index, item in enumerate(node):
+            items.append(_followed(item, document, f"{place}[{index}]", within))
+        return items
     if not isinstance(node, dict):
         return node
-    reference = node.get("$ref")
-    if isinstance(reference, str) and not of_names:
-        is_schema = reference.startswith(REFERENCE) and "/" not in reference[len(REFERENCE) :]
-        if is_schema:
+    pointer = node.get("$ref")
+    if isinstance(pointer, str) and not of_names:
+        # A deeper one, such as `#/components/schemas/Thing/properties/name`, has no class.
+        is_component = pointer.startswith(REFERENCE) and "/" not in component(node)
+        if is_component:
             return node
-        if reference in within:
-            raise Refused([Problem(place, f"'{reference}' contains itself")])
-        beside = {key: value for key, value in node.items() if key != "$ref"}
-        found = copy.deepcopy(resolve(document, reference))
-        if isinstance(found, dict):
-            return _followed({**found, **beside}, document, place, (*within, reference))
-        return found
+        if pointer in within:
+            raise Refused([Problem(place, f"'{pointer}' contains itself")])
+        copied = copy.deepcopy(resolve(document, pointer))
+        if isinstance(copied, dict):
+            copied |= without(node, "$ref")
+            return _followed(copied, document, place, (*within, pointer))
+        return copied
     followed = {}
     for key, value in node.items():
         # A property may be called `default`.
@@ -169,8 +183,12 @@ def _gather_parameters(document: dict[str, Any]) -> None:
         shared = item.pop("parameters", [])
         for place, operation in operations({"paths": {path: item}}):
             own = operation.get("parameters", [])
+            # The place is part of the identity: a header may be called like a part of the path.
             names = [(parameter.get("in"), parameter.get("name")) for parameter in own]
-            inherited = [p for p in shared if (p.get("in"), p.get("name")) not in names]
+            inherited = []
+            for parameter in shared:
+                if (parameter.get("in"), parameter.get("name")) not in names:
+                    inherited.append(parameter)
             if inherited:
                 operation["parameters"] = [*copy.deepcopy(inherited), *own]
             for parameter in operation.get("parameters", []):
@@ -181,18 +199,20 @@ def _gather_parameters(document: dict[str, Any]) -> None:
 def _add_webhook_union(document: dict[str, Any]) -> None:
     """Make a union of what the service posts to webhooks, which gets a parser like other events."""
     schemas = document["components"]["schemas"]
+    names: dict[str, None] = {}
     mapping = {}
     for _place, operation in webhooks(document):
         content = operation.get("requestBody", {}).get("content", {})
-        reference = content.get("application/json", {}).get("schema", {}).get("$ref", "")
-        schema = schemas.get(reference.removeprefix(REFERENCE), {})
+        name = component(content.get("application/json", {}).get("schema", {}))
+        schema = schemas.get(name, {})
         for value in schema.get("properties", {}).get("type", {}).get("enum", []):
-            mapping[value] = reference
+            names[name] = None
+            mapping[value] = reference(name)["$ref"]
     if mapping:
         schemas["RealtimeWebhookEvent"] = {
             "description": "Any event that the service posts to a webhook.",
             "x-events": "webhook",
-            "anyOf": [{"$ref": reference} for reference in dict.fromkeys(mapping.values())],
+            "anyOf": list(map(reference, names)),
             "discriminator": {"propertyName": "type", "mapping": mapping},
         }
 
@@ -201,10 +221,14 @@ def _add_webhook_union(document: dict[str, Any]) -> None:
 
 
 def _normal(schema: Schema, place: str) -> Schema:
+    """Return a schema that says each thing in one way; those within it do already."""
     schema = _read(schema, dialect()["$defs"]["schema"])
     if "$ref" in schema:
-        beside = {key: value for key, value in schema.items() if key != "$ref"}
-        return {"allOf": [{"$ref": schema["$ref"]}], **beside} if beside else schema
+        beside = without(schema, "$ref")
+        # OpenAPI 3.0 ignores what stands beside a reference.
+        if beside:
+            return {"allOf": [only(schema, ["$ref"])], **beside}
+        return schema
     if "const" in schema:
         schema["enum"] = [schema.pop("const")]
     _rename_exclusive_limits(schema)
@@ -227,6 +251,7 @@ def _normal(schema: Schema, place: str) -> Schema:
         del schema["properties"]
     if "discriminator" in schema:
         mapping = schema["discriminator"].get("mapping", {})
+        # OpenAPI allows the bare name of a schema, too.
         for value, name in mapping.items():
             if not name.startswith("#"):
                 mapping[value] = REFERENCE + name
@@ -243,10 +268,12 @@ def _normal(schema: Schema, place: str) -> Schema:
 
 def _items_of_tuple(schema: Schema) -> Any:
     """Return what a list of given items may hold, at whichever place."""
-    parts = schema.pop("prefixItems")
+    parts = list(schema.pop("prefixItems"))
     rest = schema.get("items", {})
-    is_closed = rest is False or schema.get("maxItems", len(parts) + 1) <= len(parts)
-    return _normal({"anyOf": parts if is_closed else [*parts, rest]}, "")
+    # Unless the list ends there, any JSON may follow.
+    if rest is not False and schema.get("maxItems", len(parts) + 1) > len(parts):
+        parts.append(rest)
+    return _normal({"anyOf": parts}, "")
 
 
 def _rename_exclusive_limits(schema: Schema) -> None:
@@ -263,22 +290,30 @@ def _rename_exclusive_limits(schema: Schema) -> None:
 
 
 def _without_null_type(schema: Schema) -> Schema:
-    types = [name for name in schema["type"] if name != "null"]
-    if len(types) < len(schema["type"]):
+    """Turn `null` in a list of types into `nullable`."""
+    types = list(schema["type"])
+    if "null" in types:
         schema["nullable"] = True
-    if not types:
-        return {**schema, "type": "null"}
-    return {**schema, "type": types[0] if len(types) == 1 else types}
+        types.remove("null")
+    return {**schema, "type": _one_or_all(types or ["null"])}
+
+
+def _one_or_all(types: list[str]) -> Any:
+    """Return the only type, or the list of several."""
+    if len(types) == 1:
+        return types[0]
+    return types
 
 
 def _with_type(schema: Schema) -> Schema:
     """Return a schema with the type that its keywords or values imply."""
     if "enum" in schema:
-        types = list(dict.fromkeys(_type_of(value) for value in schema["enum"]))
+        types = list(dict.fromkeys(map(_type_of, schema["enum"])))
+        # JSON has one type for numbers, of which integers are some.
         if set(types) == {"integer", "number"}:
             types = ["number"]
         if types:
-            schema["type"] = types[0] if len(types) == 1 else types
+            schema["type"] = _one_or_all(types)
     elif "items" in schema or "prefixItems" in schema:
         schema["type"] = "array"
     elif "properties" in schema or isinstance(schema.get("additionalProperties"), dict):
@@ -287,6 +322,7 @@ def _with_type(schema: Schema) -> Schema:
 
 
 def _type_of(value: Any) -> str:
+    # In Python, `True` is an `int`.
     if isinstance(value, bool):
         return "boolean"
     names = {str: "string", int: "integer", float: "number", list: "array", dict: "object"}
@@ -295,44 +331,46 @@ def _type_of(value: Any) -> str:
 
 def _as_union(schema: Schema) -> Schema:
     """Return a schema of several types as a union, in which each has its keywords."""
-    types = schema.pop("type")
-    if "number" in types:
-        types = [name for name in types if name != "integer"]
+    types = list(schema.pop("type"))
+    # An integer is a number.
+    if {"number", "integer"} <= set(types):
+        types.remove("integer")
     values = schema.pop("enum", None)
     parts = []
+    rest = dict(schema)
     for name in types:
-        part: Schema = {"type": name}
-        part |= {key: schema[key] for key in OF_TYPE[name] if key in schema}
+        part: Schema = {"type": name, **only(schema, OF_TYPE[name])}
+        rest = without(rest, *OF_TYPE[name])
         if values is not None:
-            fitting = [value for value in values if _is_of_type(value, name)]
-            if not fitting:
+            part["enum"] = [value for value in values if _is_of_type(value, name)]
+            # A type that no value has cannot occur.
+            if not part["enum"]:
                 continue
-            part["enum"] = fitting
-        parts.append(part)
-    moved = {key for name in types for key in OF_TYPE[name]}
-    rest = {key: value for key, value in schema.items() if key not in moved}
-    return {**rest, "anyOf": [transformed(part, lambda s, _: _normal(s, ""), "") for part in parts]}
+        parts.append(transformed(part, lambda inner, _place: _normal(inner, ""), ""))
+    return {**rest, "anyOf": parts}
 
 
 def _is_of_type(value: Any, name: str) -> bool:
-    found = _type_of(value)
-    return found == name or (found, name) == ("integer", "number")
+    value_type = _type_of(value)
+    return value_type == name or (value_type, name) == ("integer", "number")
 
 
 def _without_null(schema: Schema, key: str) -> Schema:
     """Turn a `null` member into `nullable`, and a union of one into its member."""
-    rest = [member for member in schema[key] if member.get("type") != "null"]
-    if len(rest) < len(schema[key]) or any(member.get("nullable") for member in rest):
-        schema["nullable"] = True
-    for member in rest:
-        member.pop("nullable", None)
+    rest = []
+    for member in schema[key]:
+        if member.get("type") == "null" or member.pop("nullable", False):
+            schema["nullable"] = True
+        if member.get("type") != "null":
+            rest.append(member)
     if not rest:
         return {"type": "null"}
     if len(rest) != 1 or "discriminator" in schema:
         return {**schema, key: rest}
     (member,) = rest
-    beside = {name: value for name, value in schema.items() if name != key}
-    return {**({"allOf": [member]} if "$ref" in member else member), **beside}
+    if "$ref" in member:
+        member = {"allOf": [member]}
+    return {**member, **without(schema, key)}
 
 
 # allOf
@@ -343,16 +381,23 @@ def _merged(schema: Schema, schemas: dict[str, Any], place: str, *, is_component
     if "allOf" not in schema:
         return schema
     parts = schema["allOf"]
-    structured = [p for p in parts if "$ref" in p or "allOf" in p or STRUCTURE & set(p)]
-    others = [part for part in parts if part not in structured]
-    is_text = not any({"type", "enum", "items", "anyOf", "oneOf"} & set(p) for p in others)
-    is_bare = not STRUCTURE & set(schema)
-    if len(structured) == 1 and "$ref" in structured[0] and is_text and is_bare:
-        target = schemas.get(structured[0]["$ref"].removeprefix(REFERENCE), {})
-        if not is_component or not _is_object(target, schemas):
+    structured, others = [], []
+    # Whether nothing but text stands beside the reference, here and in other parts.
+    is_text = not STRUCTURE & set(schema)
+    for part in parts:
+        if "$ref" in part or "allOf" in part or STRUCTURE & set(part):
+            structured.append(part)
+            continue
+        others.append(part)
+        if {"type", "enum", "items", "anyOf", "oneOf"} & set(part):
+            is_text = False
+    if len(structured) == 1 and "$ref" in structured[0] and is_text:
+        meant = schemas.get(component(structured[0]), {})
+        # A component with another's properties and a text of its own is a class of its own.
+        if not is_component or not _is_object(meant):
             for part in others:
                 schema = {**part, **schema}
-            if target.get("nullable"):
+            if meant.get("nullable"):
                 schema["nullable"] = True
             return {**schema, "allOf": structured}
     merged: Schema = {"properties": {}}
@@ -362,10 +407,8 @@ def _merged(schema: Schema, schemas: dict[str, Any], place: str, *, is_component
     return merged
 
 
-def _is_object(schema: Any, schemas: dict[str, Any]) -> bool:
-    if not isinstance(schema, dict):
-        return False
-    return "properties" in schema or "allOf" in schema
+def _is_object(schema: Any) -> bool:
+    return isinstance(schema, dict) and ("properties" in schema or "allOf" in schema)
 
 
 def _collect(
@@ -377,16 +420,12 @@ def _collect(
 ) -> None:
     """Put what a schema and those in its `allOf` say into `merged`; what comes later wins."""
     for part in schema.get("allOf", []):
-        name = part.get("$ref", "").removeprefix(REFERENCE)
-        if name in within:
-            raise Refused([Problem(place, f"'{name}' is part of itself")])
-        inner = (*within, name) if name else within
-        _collect(schemas.get(name, part) if name else part, schemas, place, merged, inner)
+        if "$ref" in part:
+            _collect_component(component(part), schemas, place, merged, within)
+        else:
+            _collect(part, schemas, place, merged, within)
     if "$ref" in schema and "allOf" not in schema:
-        name = schema["$ref"].removeprefix(REFERENCE)
-        if name in within:
-            raise Refused([Problem(place, f"'{name}' is part of itself")])
-        _collect(schemas[name], schemas, place, merged, (*within, name))
+        _collect_component(component(schema), schemas, place, merged, within)
         return
     if members(schema):
         reason = "an `allOf` of a union; write each member with all its properties"
@@ -396,12 +435,23 @@ def _collect(
         if other.get("type", child.get("type")) != child.get("type", other.get("type")):
             reason = f"the parts of its `allOf` differ in the type of {field!r}"
             raise Refused([Problem(place, reason)])
-        text = {key: other[key] for key in ("description",) if key in other}
+        # A later part that only narrows a property often leaves its description out.
+        text = only(other, ["description"])
         merged["properties"][field] = copy.deepcopy({**text, **child})
     if "required" in schema:
         required = [*merged.get("required", []), *schema["required"]]
         merged["required"] = list(dict.fromkeys(required))
-    own = {"allOf", "properties", "required"} if not within else {*OWN, "discriminator"}
+    own = {"allOf", "properties", "required"}
+    if within:
+        own = {*OWN, "discriminator"}
     for key, value in schema.items():
         if key not in own and not (within and key.startswith("x-")):
             merged[key] = copy.deepcopy(value)
+
+
+def _collect_component(
+    name: str, schemas: dict[str, Any], place: str, merged: Schema, within: tuple[str, ...]
+) -> None:
+    if name in within:
+        raise Refused([Problem(place, f"'{name}' is part of itself")])
+    _collect(schemas[name], schemas, place, merged, (*within, name))
