@@ -14,9 +14,10 @@ from examples import Examples, literal
 from params import Params
 from python_types import type_name
 from spec import (
-    REFERENCE,
     component,
+    mapped,
     members,
+    only,
     public_schemas,
     reachable,
     references,
@@ -63,10 +64,10 @@ def annotated(
             _annotate_union(name, schema, schemas)
         _annotate_enums(schema, schemas)
         if "properties" in schema:
-            schema["x-fields"] = [
-                _field(child, schemas, is_required=field in schema.get("required", []))
-                for field, child in schema["properties"].items()
-            ]
+            schema["x-fields"] = []
+            for field, child in schema["properties"].items():
+                is_required = field in schema.get("required", [])
+                schema["x-fields"].append(_field(child, schemas, is_required=is_required))
     protocol_events.describe(document)
     _annotate_operations(document)
     params = Params(document)
@@ -95,7 +96,10 @@ def _name_enum_values(schema: dict[str, Any]) -> None:
 def _annotate_schema(name: str, schema: dict[str, Any]) -> None:
     _annotate_text(schema)
     _annotate_deprecation(schema)
-    indent = "" if members(schema) else "    "
+    indent = "    "
+    # A union is an alias, whose docstring stands below it.
+    if members(schema):
+        indent = ""
     schema["x-docstring"] = docstring(schema["x-text"], indent)
     # Without it, a hover over a call of the class shows the docstring of pydantic's `__init__`.
     schema["x-init-docstring"] = docstring(schema["x-text"], " " * 12)
@@ -121,10 +125,10 @@ def _annotate_schema(name: str, schema: dict[str, Any]) -> None:
 
 def _limits(schema: dict[str, Any]) -> tuple[float | None, float | None]:
     """Return the minimum and maximum of a number, or of the length of a text or a list."""
-    found = []
-    for keys in (("minimum", "minLength", "minItems"), ("maximum", "maxLength", "maxItems")):
-        found.append(next((schema[key] for key in keys if key in schema), None))
-    return found[0], found[1]
+    lower = list(only(schema, ("minimum", "minLength", "minItems")).values())
+    upper = list(only(schema, ("maximum", "maxLength", "maxItems")).values())
+    # A schema of one type has one of each at most.
+    return next(iter(lower), None), next(iter(upper), None)
 
 
 def _annotate_deprecation(node: dict[str, Any]) -> None:
@@ -137,7 +141,9 @@ def _annotate_deprecation(node: dict[str, Any]) -> None:
 def _annotate_text(schema: dict[str, Any]) -> None:
     schema["x-text"] = " ".join(schema.get("description", "").split())
     schema["x-cell"] = schema["x-text"].replace("|", "\\|")
-    values = schema if "enum" in schema else schema.get("items", {})
+    values = schema
+    if "enum" not in schema:
+        values = schema.get("items", {})
     if "x-enum-varnames" in values:
         schema["x-values"] = _named_values(values)
 
@@ -147,6 +153,7 @@ def _annotate_field(field: str, schema: dict[str, Any], *, is_required: bool) ->
     schema["x-docstring"] = docstring(schema["x-text"], "    ")
     schema["x-name"] = names.field_name(field)
     inner = schema
+    # The enum of a field may be in a list, or in a list of lists.
     while inner:
         if "x-enum-varnames" in inner:
             schema["x-enum-name"] = inner["x-enum-name"] = names.enum_name(field)
@@ -164,34 +171,41 @@ def _annotate_field(field: str, schema: dict[str, Any], *, is_required: bool) ->
 
 def _nested_enum(schema: dict[str, Any]) -> dict[str, Any]:
     """Describe the enum class of a field; a constant is a value with a type of its own."""
-    is_constant = "x-constant" in schema
+    base, final = "OpenEnum", ""
+    if "x-constant" in schema:
+        base, final = "Constant", ": Final"
     return {
         "name": schema["x-enum-name"],
-        "base": "Constant" if is_constant else "OpenEnum",
-        "final": ": Final" if is_constant else "",
+        "base": base,
+        "final": final,
         "values": schema["x-values"],
     }
 
 
 def _field(schema: dict[str, Any], schemas: dict[str, Any], *, is_required: bool) -> dict[str, str]:
     """Write a field as the body of its class has it, and as an argument of the constructor."""
-    kind = type_name(schema, schemas)
+    annotation = type_name(schema, schemas)
     constant, alias = schema.get("x-constant"), schema.get("x-alias")
-    accepted = schema.get("x-accepts", kind)
+    argument = schema.get("x-accepts", annotation)
+    default = ""
     if constant:
-        annotation, default = f"Annotated[Literal[{constant}], {kind}]", constant
+        # A type checker sees the literal, the package the class of the value.
+        annotation, default = f"Annotated[Literal[{constant}], {annotation}]", constant
         argument = f"Literal[{constant}] = {constant}"
-    elif is_required:
-        null = " | None" if schema["x-nullable"] else ""
-        annotation, default, argument = kind + null, "", accepted + null
-    else:
-        annotation, default, argument = f"{kind} | None", "None", f"{accepted} | None = None"
-    if alias:
-        default = f"Field(default={default}, alias={alias})" if default else f"Field(alias={alias})"
+    elif not is_required:
+        annotation, default, argument = f"{annotation} | None", "None", f"{argument} | None = None"
+    elif schema["x-nullable"]:
+        annotation, argument = f"{annotation} | None", f"{argument} | None"
+    if alias and default:
+        default = f"Field(default={default}, alias={alias})"
+    elif alias:
+        default = f"Field(alias={alias})"
+    if default:
+        default = f" = {default}"
     return {
         "name": schema["x-name"],
         "annotation": annotation,
-        "default": f" = {default}" if default else "",
+        "default": default,
         "argument": argument,
         "docstring": schema["x-docstring"],
     }
@@ -200,19 +214,25 @@ def _field(schema: dict[str, Any], schemas: dict[str, Any], *, is_required: bool
 def _annotate_enums(schema: dict[str, Any], schemas: dict[str, Any]) -> None:
     """Let a model take strings for its enums, and have each of these as `FieldEnum`."""
     fields = schema.get("properties", {})
-    nested = {child["x-enum-name"] for child in fields.values() if "x-enum-name" in child}
+    # A class, an enum of the model or an earlier alias keeps its name.
+    taken = set(schemas)
+    for child in fields.values():
+        taken.add(child.get("x-enum-name", ""))
     aliases: list[dict[str, str]] = []
     for field, child in fields.items():
         owner, enum = _enum_in(child, "", schemas)
         if not enum or "x-constant" in child:
             continue
-        enum_class = f"{owner}Enum" if members(schemas.get(owner, {})) else owner
+        enum_class = owner
+        if members(schemas.get(owner, {})):
+            enum_class = f"{owner}Enum"
         alias = names.enum_name(field)
         # A module of a recursion may not have what it imports yet.
-        taken = {*schemas, *nested, *(other["name"] for other in aliases)}
         if owner and not schema["x-cyclic"] and alias not in taken:
+            taken.add(alias)
             module = names.module_name(owner)
             aliases.append({"name": alias, "module": module, "enum": enum_class})
+        # A union with `string` takes any text already.
         if {"type": "string"} not in members(schemas.get(owner, {})):
             child["x-accepts"] = _accepted(child, enum["enum"])
     schema["x-enum-aliases"] = aliases
@@ -227,10 +247,12 @@ def _enum_in(
         return _enum_in(schemas[name], name, schemas)
     if "x-enum-varnames" in schema:
         return owner, schema
-    for inner in [schema["items"]] if "items" in schema else members(schema):
-        found = _enum_in(inner, owner, schemas)
-        if found[1]:
-            return found
+    if "items" in schema:
+        return _enum_in(schema["items"], owner, schemas)
+    for member in members(schema):
+        enum_owner, enum = _enum_in(member, owner, schemas)
+        if enum:
+            return enum_owner, enum
     return "", {}
 
 
@@ -238,14 +260,15 @@ def _accepted(schema: dict[str, Any], values: list[str]) -> str:
     """Return the type of an argument: what the field holds, or one of the strings."""
     if "items" in schema:
         return f"Sequence[{_accepted(schema['items'], values)}]"
-    kind = schema.get("x-enum-name") or next(references(schema))
-    return f"{kind} | Literal[{', '.join(map(literal, values))}]"
+    class_name = schema.get("x-enum-name") or next(references(schema))
+    return f"{class_name} | Literal[{', '.join(map(literal, values))}]"
 
 
 def notes(field: str, schema: dict[str, Any], is_required: bool) -> str:
     """Return what a page notes of a field or an argument."""
-    found = " ".join(f"[{note}]" for note in _notes(field, schema, is_required))
-    return found.replace("|", "\\|")
+    text = " ".join(f"[{note}]" for note in _notes(field, schema, is_required))
+    # A bar would end the cell of the table.
+    return text.replace("|", "\\|")
 
 
 def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[str]:
@@ -274,22 +297,22 @@ def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[st
 def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
     """Describe each member: its Python type, its page or enum, and what distinguishes it."""
     described = [_member(name, member, schemas) for member in members(schema)]
-    mapping = schema.get("discriminator", {}).get("mapping", {})
-    targets = {value: ref.removeprefix(REFERENCE) for value, ref in mapping.items()}
+    models = mapped(schema)
     for member in described:
-        values = [value for value, model in targets.items() if model == member.get("ref")]
+        values = [f"`{value}`" for value, model in models.items() if model == member.get("ref")]
         if values:
-            member["when"] = ", ".join(f"`{value}`" for value in values)
+            member["when"] = ", ".join(values)
     schema["x-union"] = True
     schema["x-members"] = described
-    kinds = [member["type"] for member in described]
+    types = [member["type"] for member in described]
     enums = [member["type"] for member in described if "enum" in member]
-    if mapping:
+    if models:
         field = schema["discriminator"]["propertyName"]
         schema["x-field"] = field
         arguments = literal(field)
-        if _constants(schema, field, schemas) != targets:
-            pairs = [f"{literal(value)}: {model}" for value, model in targets.items()]
+        # What the constants of the members say already is not repeated.
+        if _constants(schema, field, schemas) != models:
+            pairs = [f"{literal(value)}: {model}" for value, model in models.items()]
             arguments += f", {{{', '.join(pairs)}}}"
         schema["x-annotation"] = f"Discriminator({arguments})"
     elif "x-untagged" in schema:
@@ -299,9 +322,9 @@ def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) 
             if required:
                 fields = " and ".join(f"`{field}`" for field in required)
                 member["when"] = f"an object with {fields}"
-    elif enums and "str" in kinds and len(kinds) > 2:
+    elif enums and "str" in types and len(types) > 2:
         schema["x-annotation"] = "BestFit()"
-    elif enums and "str" in kinds:
+    elif enums and "str" in types:
         # Any string is a value of an open enum; "str" is there for type checkers.
         schema["x-annotation"] = enums[0]
     else:
@@ -310,22 +333,25 @@ def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) 
 
 def _constants(schema: dict[str, Any], field: str, schemas: dict[str, Any]) -> dict[str, str]:
     """Return the member of each constant of a field, as the package finds them by itself."""
-    found = {}
+    constants = {}
     for member in members(schema):
         name = component(member)
         model = schemas.get(name, {})
         if members(model):
-            found |= dict.fromkeys(_constants(model, field, schemas), name)
+            constants |= dict.fromkeys(_constants(model, field, schemas), name)
         elif "x-constant" in model.get("properties", {}).get(field, {}):
-            found[model["properties"][field]["enum"][0]] = name
-    return found
+            constants[model["properties"][field]["enum"][0]] = name
+    return constants
 
 
 def _member(union: str, schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """Describe a member of a union: its type, and what JSON it is taken for."""
     model = component(schema)
     if model:
-        is_object = bool({"properties", "discriminator", "x-untagged"} & schemas[model].keys())
-        return {"type": model, "ref": model, "when": "an object" if is_object else "a string"}
+        when = "a string"
+        if {"properties", "discriminator", "x-untagged"} & schemas[model].keys():
+            when = "an object"
+        return {"type": model, "ref": model, "when": when}
     if "enum" in schema:
         enum = {"name": f"{union}Enum", "values": _named_values(schema)}
         return {"type": enum["name"], "enum": enum, "when": "a string"}
@@ -334,19 +360,20 @@ def _member(union: str, schema: dict[str, Any], schemas: dict[str, Any]) -> dict
         return {**item, "type": f"list[{item['type']}]", "when": "an array"}
     if "type" not in schema:
         return {"type": "Any", "when": "any JSON"}
-    kind = schema["type"]
-    article = "an" if kind[0] in "io" else "a"
-    return {"type": type_name(schema, schemas), "when": f"{article} {kind}"}
+    article = "a"
+    if schema["type"][0] in "aeio":
+        article = "an"
+    return {"type": type_name(schema, schemas), "when": f"{article} {schema['type']}"}
 
 
 def _named_values(schema: dict[str, Any]) -> list[dict[str, str]]:
-    pairs = zip(schema["x-enum-varnames"], schema["enum"], strict=True)
     advice = schema.get("x-deprecated-values", {})
-    return [
-        {"name": name, "value": value, "literal": literal(value)}
-        | ({"deprecated": advice[value]} if value in advice else {})
-        for name, value in pairs
-    ]
+    values = []
+    for name, value in zip(schema["x-enum-varnames"], schema["enum"], strict=True):
+        values.append({"name": name, "value": value, "literal": literal(value)})
+        if value in advice:
+            values[-1]["deprecated"] = advice[value]
+    return values
 
 
 def _annotate_imports(schemas: dict[str, Any]) -> None:
@@ -354,19 +381,28 @@ def _annotate_imports(schemas: dict[str, Any]) -> None:
     public = public_schemas({"components": {"schemas": schemas}})
     uses = {name: _uses(schema, schemas, public) for name, schema in schemas.items()}
     for name, schema in public.items():
-        late = {each for each in uses[name] if name in reachable([each], uses.__getitem__)}
+        late = set()
+        for used in uses[name]:
+            if name in reachable([used], uses.__getitem__):
+                late.add(used)
         schema["x-cyclic"] = bool(late)
-        late = late - {name} if "properties" in schema else set()
+        # An alias of a union is evaluated at once, so it cannot wait.
+        if "properties" not in schema:
+            late = set()
+        late.discard(name)
         schema["x-late"] = names.imports(late)
         schema["x-imports"] = names.imports(uses[name] - late - {name})
 
 
 def _uses(schema: dict[str, Any], schemas: dict[str, Any], public: dict[str, Any]) -> set[str]:
-    """The classes that a schema names; those that are none stand for what they consist of."""
-    found = set[str]()
+    """Return the classes that a schema names; those that are none stand for their parts."""
+    classes = set[str]()
     for name in references(schema):
-        found |= {name} if name in public else _uses(schemas[name], schemas, public)
-    return found
+        if name in public:
+            classes.add(name)
+        else:
+            classes |= _uses(schemas[name], schemas, public)
+    return classes
 
 
 def _annotate_operations(document: dict[str, Any]) -> None:
@@ -382,11 +418,10 @@ def _annotate_operations(document: dict[str, Any]) -> None:
 
 def _annotate_method(operation: dict[str, Any]) -> None:
     """Write the docstrings of the two methods that call an operation."""
-    returns = [
-        response["description"]
-        for status, response in operation["responses"].items()
-        if status.startswith("2") and "content" in response
-    ]
+    returns = []
+    for status, response in operation["responses"].items():
+        if status.startswith("2") and "content" in response:
+            returns.append(response["description"])
     arguments = [(argument["name"], argument["text"]) for argument in operation["x-arguments"]]
     # A published document may have a whole description for a summary.
     summary, _, rest = " ".join(operation["summary"].split()).partition(". ")

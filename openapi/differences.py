@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from spec import REFERENCE, component, members, operations, references, webhooks
+from spec import component, members, only, operations, reference, references, webhooks
 
 Schema = dict[str, Any]
 Path = tuple[str, ...]
@@ -59,16 +59,21 @@ class Row:
         return json.dumps([self.sign, self.place, self.fact, value])
 
     def __str__(self) -> str:
+        change = ""
         if self.sign == "~":
-            change = f"{shown(self.ours)} → {shown(self.theirs)}"
+            change = f"{described(self.ours)} → {described(self.theirs)}"
         else:
-            value = self.theirs if self.sign == "+" else self.ours
-            change = "" if value is None else shown(value)
+            # The document without the thing has `None`.
+            for value in (self.ours, self.theirs):
+                if value is not None:
+                    change = described(value)
         text = f"{self.sign} {self.place}: {self.fact} {change}".rstrip()
-        return f"{text} (and in {', '.join(self.also)})" if self.also else text
+        if self.also:
+            text += f" (and in {', '.join(self.also)})"
+        return text
 
 
-def shown(value: Any) -> str:
+def described(value: Any) -> str:
     """Return a value for a report: a schema by its type or name, a list with commas."""
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "nothing"
@@ -124,7 +129,8 @@ class Document:
         name, target = self.target(schema)
         shape.nullable |= bool(target.get("nullable"))
         for source in (target, schema):
-            shape.limits |= {key: source[key] for key in LIMITS if key in source}
+            # What stands beside a reference comes after what it refers to.
+            shape.limits |= only(source, LIMITS)
         schema_type = target.get("type", "any")
         if members(target):
             for member in members(target):
@@ -142,7 +148,9 @@ class Document:
         elif schema_type == "object":
             shape.types.add("object")
             entries = target.get("additionalProperties")
-            shape.entries = entries if isinstance(entries, dict) and entries else None
+            # `true` and `{}` say nothing of the values.
+            if isinstance(entries, dict) and entries:
+                shape.entries = entries
         elif schema_type == "null":
             shape.nullable = True
         elif isinstance(schema_type, list):
@@ -155,8 +163,11 @@ class Document:
         tags = []
         for name in TAGS:
             _name, target = self.target(schema["properties"].get(name, {}))
-            values = target.get("enum", [target["const"]] if "const" in target else [])
-            tags.append(str(values[0]) if len(values) == 1 else "")
+            values = target.get("enum", list(only(target, ["const"]).values()))
+            tag = ""
+            if len(values) == 1:
+                tag = str(values[0])
+            tags.append(tag)
         return tuple(tags)
 
 
@@ -186,6 +197,7 @@ class Comparison:
             owner, path = our_name, ()
         if our_name or their_name:
             pair = (id(our_target), id(their_target))
+            # A component gives its rows once, and a recursion ends here.
             if pair in self._seen:
                 return
             self._seen.add(pair)
@@ -276,7 +288,9 @@ class Comparison:
         self._around = ours
         for name, schema in theirs["properties"].items():
             if name not in ours["properties"]:
-                fact = "required field" if name in now_required else "field"
+                fact = "field"
+                if name in now_required:
+                    fact = "required field"
                 self.add("+", owner, (*path, name), fact, None, schema)
         for name, schema in ours["properties"].items():
             self._around = ours
@@ -288,13 +302,16 @@ class Comparison:
 
     def compare_required(self, owner: str, path: Path, ours: bool, theirs: bool) -> None:
         """Note that something optional became required, or the reverse."""
-        words = ("optional", "required")
-        if ours != theirs:
-            self.add("~", owner, path, "is", words[ours], words[theirs])
+        if ours and not theirs:
+            self.add("~", owner, path, "is", "required", "optional")
+        elif theirs and not ours:
+            self.add("~", owner, path, "is", "optional", "required")
 
 
 def _without_integers(types: set[str]) -> set[str]:
-    return types - {"integer"} | ({"number"} if "integer" in types else set())
+    if "integer" in types:
+        return types - {"integer"} | {"number"}
+    return types
 
 
 def _pairs(ours: Objects, theirs: Objects) -> dict[Path, Path]:
@@ -305,19 +322,29 @@ def _pairs(ours: Objects, theirs: Objects) -> dict[Path, Path]:
     if len(ours) == len(theirs) == 1:
         return dict(zip(ours, theirs, strict=True))
     by_name = {name: tag for tag, (name, _schema) in theirs.items() if name}
-    pairs = {tag: by_name[name] for tag, (name, _schema) in ours.items() if name in by_name}
+    pairs = {}
+    for tag, (name, _schema) in ours.items():
+        if name in by_name:
+            pairs[tag] = by_name[name]
+    # What matches exactly is no candidate any more for what is only alike.
     for match in (operator.eq, _are_alike):
         for tag in sorted(ours.keys() - pairs.keys()):
             left = theirs.keys() - set(pairs.values())
             alike = [other for other in left if match(tag, other)]
+            # Of several, none is more likely than the others.
             if len(alike) == 1:
                 pairs[tag] = alike[0]
     return pairs
 
 
 def _are_alike(tag: Path, other: Path) -> bool:
-    both = [(x, y) for x, y in zip(tag, other, strict=True) if x and y]
-    return bool(both) and all(x == y for x, y in both)
+    has_common = False
+    for ours, theirs in zip(tag, other, strict=True):
+        if ours and theirs:
+            has_common = True
+            if ours != theirs:
+                return False
+    return has_common
 
 
 def _label(tag: Path) -> str:
@@ -332,9 +359,8 @@ def documents(ours: Document, theirs: Document) -> Comparison:
     comparison = Comparison(ours, theirs)
     used = set(references(ours.document))
     for name, schema in ours.schemas.items():
-        reference = {"$ref": REFERENCE + name}
         if name in theirs.schemas:
-            comparison.compare(reference, reference, name)
+            comparison.compare(reference(name), reference(name), name)
         elif name not in used:  # What is used gives a row where it is used.
             comparison.add("-", name, (), "schema", schema, None)
     used = set(references(theirs.document))
@@ -346,7 +372,7 @@ def documents(ours: Document, theirs: Document) -> Comparison:
 
 def compare_operations(comparison: Comparison) -> None:
     """Compare the operations and webhooks of the documents."""
-    ours, theirs = (_requests(document) for document in (comparison.ours, comparison.theirs))
+    ours, theirs = _requests(comparison.ours), _requests(comparison.theirs)
     for place in theirs.keys() - ours.keys():
         comparison.add("+", place, (), "operation")
     for place, operation in ours.items():
@@ -357,51 +383,65 @@ def compare_operations(comparison: Comparison) -> None:
 
 
 def _requests(document: Document) -> dict[str, Any]:
-    found = dict(operations(document.document))
+    requests = dict(operations(document.document))
+    # A wheel has no webhooks.
     if not document.is_lossy:
-        # Underscores and dots: OpenAI's document and its pages differ in this.
-        hooks = webhooks(document.document)
-        found |= {place.replace("_", "."): operation for place, operation in hooks}
-    return found
+        for place, operation in webhooks(document.document):
+            # Underscores and dots: OpenAI's document and its pages differ in this.
+            requests[place.replace("_", ".")] = operation
+    return requests
+
+
+def _parameters(operation: Any) -> dict[tuple[str, str], Any]:
+    """Return the parameters of an operation by what identifies them."""
+    parameters = {}
+    for parameter in operation.get("parameters", []):
+        parameters[parameter["in"], parameter["name"]] = parameter
+    return parameters
 
 
 def _compare_operation(comparison: Comparison, place: str, ours: Any, theirs: Any) -> None:
-    a, b = (
-        {(each["in"], each["name"]): each for each in operation.get("parameters", [])}
-        for operation in (ours, theirs)
-    )
+    a, b = _parameters(ours), _parameters(theirs)
     for where, name in b.keys() - a.keys():
-        word = "required " if b[where, name].get("required") else ""
-        comparison.add("+", place, (name,), f"{word}{where} parameter")
+        fact = f"{where} parameter"
+        if b[where, name].get("required"):
+            fact = f"required {fact}"
+        comparison.add("+", place, (name,), fact)
     for key, parameter in a.items():
         where, name = key
         if key not in b:
             comparison.add("-", place, (name,), f"{where} parameter")
             continue
-        required, now_required = (bool(each.get("required")) for each in (parameter, b[key]))
+        required, now_required = parameter.get("required", False), b[key].get("required", False)
         comparison.compare_required(place, (name,), required, now_required)
         comparison.compare(parameter.get("schema", {}), b[key].get("schema", {}), place, (name,))
     _compare_content(comparison, place, "body", ours.get("requestBody"), theirs.get("requestBody"))
     responses, others = ours.get("responses", {}), theirs.get("responses", {})
     for status in sorted({*responses, *others}):
+        # Errors have one type for all operations.
         if not status.startswith("2") or place.startswith("webhooks"):
             continue
-        if status in responses and status in others:
-            _compare_content(comparison, place, status, responses[status], others[status])
+        if status not in others:
+            comparison.add("-", place, (status,), "answer")
+        elif status not in responses:
+            comparison.add("+", place, (status,), "answer")
         else:
-            sign = "-" if status in responses else "+"
-            comparison.add(sign, place, (status,), "answer")
+            _compare_content(comparison, place, status, responses[status], others[status])
 
 
 def _compare_content(comparison: Comparison, place: str, part: str, ours: Any, theirs: Any) -> None:
-    a, b = ((body or {}).get("content", {}) for body in (ours, theirs))
+    a, b = (ours or {}).get("content", {}), (theirs or {}).get("content", {})
     for media_type in sorted({*a, *b}):
-        if media_type in a and media_type in b:
-            schemas = (a[media_type].get("schema", {}), b[media_type].get("schema", {}))
-            comparison.compare(*schemas, place, (part,))
+        if media_type not in b:
+            comparison.add("-", place, (part,), f"media type {media_type}")
+        elif media_type not in a:
+            comparison.add("+", place, (part,), f"media type {media_type}")
         else:
-            sign = "-" if media_type in a else "+"
-            comparison.add(sign, place, (part,), f"media type {media_type}")
+            our_schema, their_schema = (
+                a[media_type].get("schema", {}),
+                b[media_type].get("schema", {}),
+            )
+            comparison.compare(our_schema, their_schema, place, (part,))
 
 
 def grouped(rows: Iterable[Row]) -> list[Row]:
@@ -413,7 +453,9 @@ def grouped(rows: Iterable[Row]) -> list[Row]:
     result = []
     for group in groups.values():
         first, *others = sorted(group, key=lambda row: row.place)
-        also = dict.fromkeys(row.place for row in others if row.place != first.place)
+        also = dict.fromkeys(row.place for row in others)
+        # Two facts of one place may be the same, too.
+        also.pop(first.place, None)
         result.append(replace(first, also=tuple(also)))
     return sorted(result, key=lambda row: row.place)
 
@@ -424,6 +466,7 @@ def structure(value: Any) -> Any:
         return [structure(item) for item in value]
     if not isinstance(value, dict):
         return value
+    # An `allOf` of one part is only there to hold text beside a reference.
     if [*value] == ["allOf"] and len(value["allOf"]) == 1:
         return structure(value["allOf"][0])
     kept = sorted(value.keys() - PROSE - {"additionalProperties"})
