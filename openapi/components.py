@@ -16,7 +16,16 @@ import unions
 from openai_realtime_client import shared
 from refusals import Problem, Refused
 from simplify import Schema, children, simplified, slots, transformed
-from spec import REFERENCE, component, members, operations
+from spec import (
+    component,
+    component_name,
+    members,
+    only,
+    operations,
+    reference,
+    union_key,
+    without,
+)
 
 # What is said of the use of a class, and stays where it is used.
 OF_USE = {"default", "deprecated", "example", "nullable", "readOnly", "writeOnly", "x-wire"}
@@ -52,12 +61,13 @@ def _transform(document: dict[str, Any], change: Any) -> None:
 def _closed(schema: Schema, _place: str, _schemas: dict[str, Any]) -> Schema:
     """Leave out what says of an object's other fields: every model keeps them, of any type."""
     if "properties" in schema:
-        return {key: value for key, value in schema.items() if key != "additionalProperties"}
+        return without(schema, "additionalProperties")
     return schema
 
 
 def _without_names(schema: Schema, _place: str) -> Schema:
-    return {key: value for key, value in schema.items() if key not in ("title", "x-name")}
+    # They were only hints for the names of classes.
+    return without(schema, "title", "x-name")
 
 
 # Names of components
@@ -66,7 +76,9 @@ def _without_names(schema: Schema, _place: str) -> Schema:
 def class_name(text: str) -> str:
     """Return a text as the name of a class, with openapi-generator's `Model` before one of ours."""
     name = names.class_name(text)
-    return f"Model{name}" if name in shared.__all__ else name
+    if name in shared.__all__:
+        return f"Model{name}"
+    return name
 
 
 def _rename(document: dict[str, Any]) -> None:
@@ -74,8 +86,9 @@ def _rename(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     classes: dict[str, str] = {}
     for name, schema in schemas.items():
-        own = schema.get("x-name") if isinstance(schema, dict) else None
-        classes[name] = class_name(own or name)
+        classes[name] = class_name(name)
+        if isinstance(schema, dict) and schema.get("x-name"):
+            classes[name] = class_name(schema["x-name"])
         if not classes[name]:
             raise Refused(
                 [Problem(f"components.schemas.{name}", "no class name can be made of it")]
@@ -85,26 +98,30 @@ def _rename(document: dict[str, Any]) -> None:
         if by_name.setdefault(new, name) != name:
             reason = f"its class would be called {new}, like that of '{by_name[new]}'"
             raise Refused([Problem(f"components.schemas.{name}", reason)])
-    changed = {name: new for name, new in classes.items() if name != new}
-    if not changed:
+    # Most documents need no new name, and walking all of one takes time.
+    if list(classes) == list(by_name):
         return
+
+    def renamed_reference(old: str) -> str:
+        name = component_name(old)
+        return str(reference(classes.get(name, name))["$ref"])
 
     def follow(schema: Schema, _place: str) -> Schema:
         if "$ref" in schema:
-            name = schema["$ref"].removeprefix(REFERENCE)
-            schema["$ref"] = REFERENCE + classes.get(name, name)
+            schema["$ref"] = renamed_reference(schema["$ref"])
         mapping = schema.get("discriminator", {}).get("mapping", {})
-        for value, reference in mapping.items():
-            name = reference.removeprefix(REFERENCE)
-            mapping[value] = REFERENCE + classes.get(name, name)
+        for value, old in mapping.items():
+            mapping[value] = renamed_reference(old)
         return schema
 
     for holder, key, place in slots(document):
         holder[key] = transformed(holder[key], follow, place)
-    renamed = {classes[name]: schema for name, schema in schemas.items()}
-    for name, new in changed.items():
-        if isinstance(renamed[new], dict):
-            renamed[new]["x-place"] = f"components.schemas.{name}"
+    renamed = {}
+    for name, schema in schemas.items():
+        renamed[classes[name]] = schema
+        # Messages say where the fragment has it.
+        if classes[name] != name and isinstance(schema, dict):
+            schema["x-place"] = f"components.schemas.{name}"
     schemas.clear()
     schemas.update(renamed)
 
@@ -126,15 +143,16 @@ class _Uses:
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
         self.schemas: dict[str, Any] = document["components"]["schemas"]
-        self.plain = {
-            name
-            for name, schema in self.schemas.items()
-            if isinstance(schema, dict) and not is_class(schema)
-        }
+        self.plain = set[str]()
+        for name, schema in self.schemas.items():
+            if isinstance(schema, dict) and not is_class(schema):
+                self.plain.add(name)
 
     def copy_plain(self) -> None:
-        for name in [name for name in self.schemas if name not in self.plain]:
-            self.schemas[name] = self._replaced(self.schemas[name], ())
+        """Copy what is no class to where it is used, and remove it."""
+        for name in self.schemas:
+            if name not in self.plain:
+                self.schemas[name] = self._replaced(self.schemas[name], ())
         for holder, key, place in slots(self.document):
             if holder is not self.schemas:
                 schema = self._replaced(holder[key], ())
@@ -147,10 +165,12 @@ class _Uses:
 
     def _of_parameter(self, schema: Any, place: str) -> Any:
         """Return the schema of a parameter, where an enum is only a list of texts."""
-        target = self.schemas.get(component(schema), {}) if isinstance(schema, dict) else {}
-        if re.search(r"parameters\[\d+\]\.schema$", place) and "enum" in target:
-            return {key: value for key, value in target.items() if not key.startswith("x-")}
-        return schema
+        if not isinstance(schema, dict) or not re.search(r"parameters\[\d+\]\.schema$", place):
+            return schema
+        enum = self.schemas.get(component(schema), {})
+        if "enum" not in enum:
+            return schema
+        return {key: value for key, value in enum.items() if not key.startswith("x-")}
 
     def _replaced(self, schema: Any, within: tuple[str, ...]) -> Any:
         if not isinstance(schema, dict):
@@ -160,12 +180,13 @@ class _Uses:
             if name in within:
                 # A list of itself, however deep: what it holds may be any JSON.
                 return {}
-            found = copy.deepcopy(self.schemas[name])
-            beside = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
-            return {**self._replaced(found, (*within, name)), **beside}
+            copied = copy.deepcopy(self.schemas[name])
+            # What stands beside the reference is about this use.
+            return {**self._replaced(copied, (*within, name)), **without(schema, "$ref", "allOf")}
         if name and self.schemas[name].get("nullable"):
-            beside = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
-            return {**beside, "allOf": [{"$ref": REFERENCE + name}], "nullable": True}
+            # A class cannot be `null`; a field of the class can.
+            beside = without(schema, "$ref", "allOf")
+            return {**beside, "allOf": [reference(name)], "nullable": True}
         for holder, key, _path in children(schema):
             holder[key] = self._replaced(holder[key], within)
         return schema
@@ -180,7 +201,7 @@ def _cut_recursion(name: str, schemas: dict[str, Any], above: tuple[str, ...]) -
     if not isinstance(schema, dict) or not members(schema) or name in above:
         return
     above = (*above, name)
-    key = "oneOf" if "oneOf" in schema else "anyOf"
+    key = union_key(schema)
     schema[key] = [part for part in schema[key] if component(part) not in above]
     for part in schema[key]:
         _cut_part(part, schemas, above)
@@ -191,6 +212,7 @@ def _cut_part(schema: Schema, schemas: dict[str, Any], above: tuple[str, ...]) -
         _cut_recursion(component(schema), schemas, above)
         return
     for holder, key, path in children(schema):
+        # The class of an object ends a recursion.
         if path.startswith(".properties"):
             continue
         if isinstance(holder[key], dict) and component(holder[key]) in above:
@@ -241,14 +263,17 @@ class _Naming:
             text = schema.get("description", "")
             has_enum = any("enum" in member for member in schema.get(key, []))
             for index, member in enumerate(schema.get(key, [])):
-                if "enum" not in member:
-                    part = f"{name}{key[:1].upper()}{key[1:]}{index or ''}"
-                    where = f"{place}.{key}[{index}]"
-                    used = self._used(
-                        member, part, where, is_titled=True, has_enum=not has_enum, text=text
-                    )
-                    is_part = bool(component(used))
-                    schema[key][index] = {"$ref": REFERENCE + component(used)} if is_part else used
+                # The enum of a union is written beside its alias.
+                if "enum" in member:
+                    continue
+                part = f"{name}{key[:1].upper()}{key[1:]}{index or ''}"
+                where = f"{place}.{key}[{index}]"
+                used = self._used(
+                    member, part, where, is_titled=True, has_enum=not has_enum, text=text
+                )
+                if component(used):
+                    used = reference(component(used))
+                schema[key][index] = used
 
     def _name_enums(self, name: str, schema: Schema) -> None:
         """Make components of the enums that would hide each other, or another class."""
@@ -263,6 +288,7 @@ class _Naming:
                 continue
             nested = names.enum_name(field)
             is_hidden = nested in self.schemas or nested in seen
+            # A constant has no use for its class outside.
             if is_hidden and len(enum["enum"]) > 1:
                 part = self._component(enum, name + names.class_name(field), f"{name}.{field}")
                 enum.clear()
@@ -323,29 +349,35 @@ class _Naming:
     def _name(self, schema: Schema, name: str, *, is_titled: bool) -> str:
         if "x-name" in schema:
             return str(schema["x-name"])
-        title = class_name(schema.get("title", "")) if is_titled else ""
-        if title and (title not in self.schemas or self.named.get(_content(schema)) == title):
+        title = class_name(schema.get("title", ""))
+        if not is_titled or not title:
+            return name
+        # A title of two different schemas names the first of them.
+        if title not in self.schemas or self.named.get(_content(schema)) == title:
             return title
         return name
 
     def _component(self, schema: Schema, name: str, place: str, text: str = "") -> Schema:
         content = _content(schema)
-        use = {key: value for key, value in schema.items() if key in OF_USE or key == "description"}
+        use = only(schema, [key for key in schema if key in OF_USE or key == "description"])
         if content in self.named:
             name = self.named[content]
         else:
             name = self._free(name)
             self.named[content] = name
-            kept = {key: value for key, value in schema.items() if key not in OF_USE}
-            words = {"description": text} if text else {}
-            self.schemas[name] = {**words, **kept, "x-place": place}
+            kept = {**without(schema, *OF_USE), "x-place": place}
+            if text:
+                kept = {"description": text, **kept}
+            # It stands there before its parts, which may not take its name.
+            self.schemas[name] = kept
             self._name_parts(name, place)
-        reference = {"$ref": REFERENCE + name}
-        return {"allOf": [reference], **use} if use else reference
+        if use:
+            return {"allOf": [reference(name)], **use}
+        return reference(name)
 
     def _free(self, name: str) -> str:
         """Return a name that no component has, whatever the case: files are called after it."""
-        taken = {other.lower() for other in self.schemas}
+        taken = set(map(str.lower, self.schemas))
         number = 1
         free = name
         while free.lower() in taken:
@@ -356,5 +388,4 @@ class _Naming:
 
 def _content(schema: Schema) -> str:
     """Return what a schema says, whatever it is called and wherever it is used."""
-    said = {k: v for k, v in schema.items() if k not in {*OF_USE, "title", "x-name", "x-place"}}
-    return json.dumps(said, sort_keys=True)
+    return json.dumps(without(schema, *OF_USE, "title", "x-name", "x-place"), sort_keys=True)

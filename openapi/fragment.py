@@ -42,7 +42,7 @@ def main() -> int:
     except spec.SpecError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    operations = sum(1 for _ in spec.operations(fragment))
+    operations = len(list(spec.operations(fragment)))
     schemas = len(fragment["components"]["schemas"])
     print(f"{target}: {operations} operations and {schemas} schemas")
     return 0
@@ -79,11 +79,19 @@ def select(
     def is_kept_webhook(name: str) -> bool:
         return tag is not None and name.lower().startswith(tag.lower())
 
-    found = cut(document, is_kept, is_kept_webhook, names)
-    if not found["paths"] and not found["components"].get("schemas"):
-        tags = {tag for _place, each in spec.operations(document) for tag in each.get("tags", [])}
-        raise spec.SpecError(f"no operation is chosen; the tags are {', '.join(sorted(tags))}")
-    return found
+    part = cut(document, is_kept, is_kept_webhook, names)
+    if not part["paths"] and not part["components"].get("schemas"):
+        tags = ", ".join(sorted(tags_of(document)))
+        raise spec.SpecError(f"no operation is chosen; the tags are {tags}")
+    return part
+
+
+def tags_of(document: dict[str, Any]) -> set[str]:
+    """Return the tags of all operations."""
+    tags = set[str]()
+    for _place, operation in spec.operations(document):
+        tags.update(operation.get("tags", []))
+    return tags
 
 
 def unions_of(tag: str, document: dict[str, Any]) -> list[str]:
@@ -104,45 +112,45 @@ def cut(
     """Return a document of some operations, webhooks and schemas, and all that these lead to."""
     paths = {}
     for path, item in document["paths"].items():
-        kept = {
-            key: value
-            for key, value in item.items()
-            if key not in spec.METHODS or is_kept(path, value)
-        }
-        if any(method in kept for method in spec.METHODS):
+        kept = {}
+        for key, value in item.items():
+            # Parameters and servers of the path go with its operations.
+            if key not in spec.METHODS or is_kept(path, value):
+                kept[key] = value
+        if kept.keys() & set(spec.METHODS):
             paths[path] = kept
-    webhooks = {
-        name: item for name, item in document.get("webhooks", {}).items() if is_kept_webhook(name)
-    }
+    hooks = document.get("webhooks", {})
+    webhooks = spec.only(hooks, filter(is_kept_webhook, hooks))
     roots = [("schemas", name) for name in names]
     roots += components_in([paths, webhooks])
     roots += [("securitySchemes", name) for name in security_schemes(document, paths)]
     components = document["components"]
 
     def uses(key: tuple[str, str]) -> Iterable[tuple[str, str]]:
-        kind, name = key
-        return components_in(components.get(kind, {}).get(name, {}))
+        group, name = key
+        return components_in(components.get(group, {}).get(name, {}))
 
     reached = spec.reachable(roots, uses)
-    result = {key: value for key, value in document.items() if key not in ("tags", "webhooks")}
+    result = spec.without(document, "tags", "webhooks")
     result["paths"] = paths
     if webhooks:
         result["webhooks"] = webhooks
-    used_tags = {tag for _place, each in spec.operations(result) for tag in each.get("tags", [])}
+    used_tags = tags_of(result)
     result["tags"] = [tag for tag in document.get("tags", []) if tag.get("name") in used_tags]
-    result["components"] = {
-        kind: {name: value for name, value in group.items() if (kind, name) in reached}
-        for kind, group in components.items()
-        if kind == "schemas" or any((kind, name) in reached for name in group)
-    }
+    result["components"] = {}
+    for group, named in components.items():
+        kept = spec.only(named, [name for name in named if (group, name) in reached])
+        # Every fragment has `schemas`, if only empty.
+        if kept or group == "schemas":
+            result["components"][group] = kept
     return result
 
 
 def components_in(node: Any) -> Iterator[tuple[str, str]]:
     """Yield the kind and name of each component to which a node refers."""
-    for _place, each in spec.walk(node):
-        references = [each.get("$ref")]
-        discriminator = each.get("discriminator")
+    for _place, inner in spec.walk(node):
+        references = [inner.get("$ref")]
+        discriminator = inner.get("discriminator")
         if isinstance(discriminator, dict):
             references += (discriminator.get("mapping") or {}).values()
         for reference in references:
@@ -156,7 +164,8 @@ def security_schemes(document: dict[str, Any], paths: dict[str, Any]) -> set[str
     required = list(document.get("security", []))
     for _place, operation in spec.operations({"paths": paths}):
         required += operation.get("security", [])
-    return {name for alternative in required for name in alternative}
+    # Each is a mapping of the schemes that are needed together.
+    return set().union(*required)
 
 
 def write_fragment(document: dict[str, Any], path: Path) -> None:

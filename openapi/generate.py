@@ -111,7 +111,10 @@ def main() -> int:
         if isinstance(error, Refused):
             lines = list(error.lines(is_full=arguments.all))
         for line in lines:
-            print(line if line.startswith("  ") else f"error: {line}", file=sys.stderr)
+            # An indented line continues the one before.
+            if not line.startswith("  "):
+                line = f"error: {line}"
+            print(line, file=sys.stderr)
         print("Nothing was changed.", file=sys.stderr)
         return 1
 
@@ -127,7 +130,7 @@ def build(*, is_draft: bool = False) -> list[Protocol]:
     pages.describe({protocol.name: protocol.document for protocol in protocols})
     step(f"generating {', '.join(str(protocol.package) for protocol in protocols)}")
     # One process for all, because starting Java takes most of the time.
-    run("openapi-generator-cli", "batch", "--fail-fast", *(configure(each) for each in protocols))
+    run("openapi-generator-cli", "batch", "--fail-fast", *map(configure, protocols))
     for protocol in protocols:
         collect(protocol)
         write_page(protocol, "README", indexes.overview(protocol.document))
@@ -149,7 +152,10 @@ def read(fragment: Path, is_draft: bool = False) -> Protocol:
     name = fragment.stem
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise spec.SpecError(f"{fragment}: a protocol's name is a Python module's, such as ga")
-    step(f"reading {fragment}" + (f" and {overlay}" if overlay.exists() else ""))
+    paths = str(fragment)
+    if overlay.exists():
+        paths = f"{fragment} and {overlay}"
+    step(f"reading {paths}")
     module = ".".join((PACKAGE / name).parts)
     document = spec.merged(fragment, overlay, is_draft=is_draft)
     try:
@@ -166,9 +172,12 @@ def read(fragment: Path, is_draft: bool = False) -> Protocol:
 
 
 def recorded_events(name: str) -> dict[str, Any]:
-    """The events of a protocol that the examples show, by class; a new protocol has none."""
+    """Return the events that the examples show, by class; a new protocol has none."""
     path = SOURCES / "examples" / f"{name}.json"
-    return json.loads(path.read_text("utf-8")) if path.exists() else {}
+    if not path.exists():
+        return {}
+    events: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return events
 
 
 def configure(protocol: Protocol) -> str:
@@ -185,15 +194,20 @@ def configure(protocol: Protocol) -> str:
     config["additionalProperties"] |= {
         "specName": str(protocol.fragment),
         "hostText": protocol.document["x-page-host"],
-        "clientPackage": protocol.module if has_client else f"{PACKAGE}.http",
+        "clientPackage": f"{PACKAGE}.http",
     }
+    # A service of another host has a client of its own, which knows it.
+    if has_client:
+        config["additionalProperties"]["clientPackage"] = protocol.module
     schemas = protocol.document["components"]["schemas"]
-    config["modelNameMappings"] = {name: name for name in schemas}
+    # By itself, the generator writes some names in its own way.
+    config["modelNameMappings"] = dict(zip(schemas, schemas, strict=True))
+    keys = set().union(*schemas.values())
     modules = {
-        "events": any("x-parses" in schema for schema in schemas.values()),
-        "connections": any("x-connection" in schema for schema in schemas.values()),
+        "events": "x-parses" in keys,
+        "connections": "x-connection" in keys,
         "params": "x-params" in protocol.document,
-        "build": any("x-builders" in schema for schema in schemas.values()),
+        "build": "x-builders" in keys,
         "client": has_client,
     }
     for module, is_needed in modules.items():
@@ -212,16 +226,12 @@ def digest(document: dict[str, Any]) -> dict[str, Any]:
     """
     schemas = {}
     for name, schema in spec.public_schemas(document).items():
-        fields = schema.get("properties", {})
+        properties = {}
+        for child in schema.get("properties", {}).values():
+            properties[child["x-name"]] = {"type": "string", **extensions(child)}
         # Without a property it would get no file.
-        properties = {
-            child["x-name"]: {"type": "string", **extensions(child)} for child in fields.values()
-        }
-        schemas[name] = {
-            "type": "object",
-            "properties": properties or {"value": {"type": "string"}},
-            **extensions(schema),
-        }
+        properties = properties or {"value": {"type": "string"}}
+        schemas[name] = {"type": "object", "properties": properties, **extensions(schema)}
     paths: dict[str, Any] = {}
     for place, operation in spec.operations(document):
         method = place.partition(" ")[0].lower()
@@ -237,7 +247,7 @@ def digest(document: dict[str, Any]) -> dict[str, Any]:
     return {
         "openapi": "3.0.3",
         # Java refuses what it does not know, such as `license.identifier`.
-        "info": {key: document["info"][key] for key in ("title", "version", "description")},
+        "info": spec.only(document["info"], ("title", "version", "description")),
         "paths": paths,
         "components": {"schemas": schemas},
         **extensions(document),
@@ -270,7 +280,7 @@ def write_reference(protocols: list[Protocol]) -> None:
     folder = TREE / DOCS / "reference"
     # Reading the generated packages would take most of the time.
     source = BUILD / "handwritten"
-    names = {protocol.name for protocol in protocols}
+    names = [protocol.name for protocol in protocols]
     shutil.copytree(PACKAGE, source / PACKAGE, ignore=lambda *_: names)
     handwritten.Reference(source, BUILD / "trial").write(folder, header)
     for page in folder.glob("*.md"):
@@ -299,7 +309,8 @@ def collapse_blank_lines(text: str) -> str:
 def try_import(protocols: list[Protocol]) -> None:
     """Import every public name, in a copy of the package with what was generated."""
     trial = BUILD / "trial"
-    shutil.copytree(PACKAGE, trial / PACKAGE, ignore=lambda *_: {p.name for p in protocols})
+    names = [protocol.name for protocol in protocols]
+    shutil.copytree(PACKAGE, trial / PACKAGE, ignore=lambda *_: names)
     shutil.copytree(TREE / PACKAGE, trial / PACKAGE, dirs_exist_ok=True)
     program = (
         "import importlib, sys; sys.path.insert(0, sys.argv[1])\n"
@@ -307,40 +318,55 @@ def try_import(protocols: list[Protocol]) -> None:
         "    module = importlib.import_module(package)\n"
         "    for name in module.__all__: getattr(module, name)\n"
     )
-    run(sys.executable, "-B", "-c", program, str(trial), *(each.module for each in protocols))
+    modules = [protocol.module for protocol in protocols]
+    run(sys.executable, "-B", "-c", program, str(trial), *modules)
 
 
-def run(*command: str) -> None:
-    program = Path(sys.executable).parent / command[0]
-    words = [str(program) if program.exists() else command[0], *command[1:]]
+def run(name: str, *arguments: str) -> None:
+    """Run a program, that of the environment in which this one runs if it has it.
+
+    Raises:
+        GenerationError: The program failed.
+    """
+    program = Path(sys.executable).parent / name
+    if program.exists():
+        name = str(program)
     # Java's optimiser takes longer than the two runs it would speed up.
     environment = {**os.environ, "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
-    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(
+        [name, *arguments], capture_output=True, text=True, check=False, env=environment
+    )
     if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise GenerationError(f"{Path(words[0]).name} failed:\n  " + "\n  ".join(said[-15:]))
+        # The reason stands at the end, below what went well and the frames of a traceback.
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        raise GenerationError(f"{Path(name).name} failed:\n  " + "\n  ".join(lines[-15:]))
 
 
 # Comparing with the tree
 
 
 def differences(protocols: list[Protocol]) -> Changes:
+    """Return how what was made differs from what is in the tree."""
     new, old = set(files_in(TREE)), set(generated(protocols))
-    return Changes(
-        added=sorted(new - old),
-        changed=sorted(p for p in new & old if p.read_bytes() != (TREE / p).read_bytes()),
-        removed=sorted(old - new),
-    )
+    changes = Changes(added=sorted(new - old), changed=[], removed=sorted(old - new))
+    for path in sorted(new & old):
+        if path.read_bytes() != (TREE / path).read_bytes():
+            changes.changed.append(path)
+    return changes
 
 
 def generated(protocols: list[Protocol]) -> Iterator[Path]:
-    """Every file in the folders that are generated, those of removed fragments included."""
-    folders = [folder for each in protocols for folder in (each.package, each.docs)]
+    """Yield every file in the folders that are generated, those of removed fragments included."""
+    folders = []
+    for protocol in protocols:
+        folders += [protocol.package, protocol.docs]
+    # What has the mark of a generated file and no fragment any more is removed.
     for mark in (*PACKAGE.glob("*/__init__.py"), *DOCS.glob("*/README.md")):
         if mark.parent not in folders and GENERATED in mark.read_text("utf-8").partition("\n")[0]:
             folders.append(mark.parent)
     for folder in folders:
-        yield from (folder / path for path in files_in(folder))
+        for path in files_in(folder):
+            yield folder / path
 
 
 def files_in(folder: Path) -> Iterator[Path]:
@@ -369,17 +395,16 @@ def step(text: str) -> None:
 
 
 def report(changes: Changes, protocols: list[Protocol]) -> None:
-    documents = [protocol.document for protocol in protocols]
-    schemas = [
-        schema for document in documents for schema in spec.public_schemas(document).values()
-    ]
-    kinds = Counter(spec.kind(schema) for schema in schemas)
-    operations = sum(1 for document in documents for _ in spec.operations(document))
-    written = sum(1 for path in files_in(TREE) if path.suffix == ".md")
+    counts = Counter[str]()
+    for protocol in protocols:
+        for schema in spec.public_schemas(protocol.document).values():
+            counts[spec.kind(schema)] += 1
+            counts["enum class"] += spec.count_enums(schema)
+        counts["operation"] += len(list(spec.operations(protocol.document)))
+    written = len(list(TREE.rglob("*.md")))
     print(
-        f"{kinds['model']} models, {kinds['union']} unions, "
-        f"{sum(spec.count_enums(schema) for schema in schemas)} enums, "
-        f"{operations} operations, {written} pages"
+        f"{counts['model']} models, {counts['union']} unions, {counts['enum class']} enums, "
+        f"{counts['operation']} operations, {written} pages"
     )
     for sign, paths in (("+", changes.added), ("~", changes.changed), ("-", changes.removed)):
         for path in paths:
@@ -406,7 +431,9 @@ def report_check(changes: Changes) -> int:
     if not changes:
         print("The generated files are up to date.")
         return 0
-    lines = [line for path in changes.changed for line in diff(path)]
+    lines: list[str] = []
+    for path in changes.changed:
+        lines += diff(path)
     print("\n".join(lines[:MOST_DIFF_LINES]))
     if len(lines) > MOST_DIFF_LINES:
         print(f"… {len(lines) - MOST_DIFF_LINES} more lines")
@@ -424,7 +451,8 @@ def report_check(changes: Changes) -> int:
 
 
 def diff(path: Path) -> Iterator[str]:
-    old, new = (p.read_text(encoding="utf-8").splitlines() for p in (path, TREE / path))
+    old = path.read_text("utf-8").splitlines()
+    new = (TREE / path).read_text("utf-8").splitlines()
     yield from difflib.unified_diff(
         old, new, f"{path} (in the tree)", f"{path} (from openapi/)", lineterm="", n=1
     )

@@ -52,7 +52,9 @@ def _lower_name(text: str, reserved: Iterable[str]) -> str:
     name = snake_case(text).strip("_")
     if name[:1].isdigit():
         name = f"n{name}"
-    return f"{name}_" if name in reserved else name
+    if name in reserved:
+        return f"{name}_"
+    return name
 
 
 def field_name(property_name: str) -> str:
@@ -72,8 +74,16 @@ def method_name(operation_id: str) -> str:
 
 def class_name(text: str) -> str:
     """Return the class of a component; one that is a class name already stays as it is."""
-    name = "".join(word[:1].upper() + word[1:] for word in _words(text))
-    return f"N{name}" if name[:1].isdigit() else name
+    name = _capitalized(text)
+    # A name does not begin with a digit in Python.
+    if name[:1].isdigit():
+        return f"N{name}"
+    return name
+
+
+def _capitalized(text: str) -> str:
+    """Return the words of a text with capital letters; `str.title` makes the others small."""
+    return "".join(word[:1].upper() + word[1:] for word in _words(text))
 
 
 def api_name(tag: str) -> str:
@@ -93,17 +103,19 @@ def imports(classes: Iterable[str]) -> list[dict[str, str]]:
 
 def enum_name(property_name: str) -> str:
     """Return the enum that is nested in a model for one of its properties."""
-    return "".join(word[:1].upper() + word[1:] for word in _words(property_name)) + "Enum"
+    return f"{_capitalized(property_name)}Enum"
 
 
 def enum_constants(values: list[str]) -> list[str]:
     """Return the constant of each value of an enum, as the documented Java pages name it."""
-    return [_constant(value) for value in values]
+    return list(map(_constant, values))
 
 
 def _constant(value: str) -> str:
     name = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", value)).upper() or "EMPTY"
-    return f"_{name}" if name[0].isdigit() else name
+    if name[0].isdigit():
+        return f"_{name}"
+    return name
 
 
 def parser_name(union: str) -> str:
@@ -135,7 +147,8 @@ def _check_classes(document: dict[str, Any]) -> Problems:
             enums[f"{name}Enum"] = name
     apis = set()
     for _place, operation in operations(document):
-        apis |= {api_name(tag) for tag in operation.get("tags", [])[:1]}
+        # The first tag names the class; one without tags is refused elsewhere.
+        apis.update(map(api_name, operation.get("tags", [])[:1]))
     taken = {*shared.__all__, *MODULE_NAMES, *apis, *(f"Async{api}" for api in apis)}
     alike: dict[str, str] = {}
     for name, schema in schemas.items():
@@ -208,9 +221,12 @@ def _check_fields(place: str, schema: dict[str, Any], document: dict[str, Any]) 
 
 def _check_constants(place: str, schema: dict[str, Any]) -> Problems:
     """Check the enums of a component, its fields and its members."""
-    children = {f"{place}.properties.{k}": v for k, v in schema.get("properties", {}).items()}
-    children |= {f"{place}[{index}]": child for index, child in enumerate(members(schema))}
-    for where, child in [(place, schema), *children.items()]:
+    children = [(place, schema)]
+    for field, child in schema.get("properties", {}).items():
+        children.append((f"{place}.properties.{field}", child))
+    for index, child in enumerate(members(schema)):
+        children.append((f"{place}[{index}]", child))
+    for where, child in children:
         while isinstance(child, dict) and "items" in child:
             where, child = f"{where}.items", child["items"]
         if isinstance(child, dict) and "enum" in child:
@@ -220,7 +236,7 @@ def _check_constants(place: str, schema: dict[str, Any]) -> Problems:
 
 
 def _check_enum(place: str, values: list[str], given: list[str] | None) -> Problems:
-    names = [str(name) for name in given or enum_constants(values)]
+    names = list(map(str, given or enum_constants(values)))
     if len(names) != len(values):
         yield place, "`x-enum-varnames` has not one name for each value"
         return

@@ -45,20 +45,22 @@ class Report:
 
     @property
     def summary(self) -> str:
-        """The last line: what there is to do."""
+        """Return the last line: what there is to do."""
         facts = len(self.lacking) + len(self.overlaid)
         if not self.differs:
             return "The facts are the same."
         return f"To do: {facts} facts, and {len(self.prose)} descriptions to read again."
 
     def sections(self) -> dict[str, list[Row]]:
-        """The facts under their headings, without what is empty."""
-        found = {
-            "the fragment differs": self.lacking,
-            "the overlay has it: move it to the fragment": self.overlaid,
-            "changed upstream": self.changed,
-        }
-        return {heading: rows for heading, rows in found.items() if rows}
+        """Return the facts under their headings, without what is empty."""
+        sections = {}
+        if self.lacking:
+            sections["the fragment differs"] = self.lacking
+        if self.overlaid:
+            sections["the overlay has it: move it to the fragment"] = self.overlaid
+        if self.changed:
+            sections["changed upstream"] = self.changed
+        return sections
 
 
 def main() -> int:
@@ -97,8 +99,8 @@ def against_document(
     alone = documents(Document(simplified(ours)), theirs)
     overlaid = documents(Document(merged(fragment)), theirs)
     sort(report, alone.rows, overlaid.rows)
-    known = {row.key for row in alone.rows}
-    report.explained = len(grouped(row for row in overlaid.rows if row.key not in known))
+    # What only differs with the overlay is what the overlay corrects.
+    report.explained = len(grouped(new_rows(overlaid.rows, alone.rows)))
     if base:
         report.prose = grouped(documents(published(ours, base), theirs).prose)
     return report, theirs
@@ -111,10 +113,8 @@ def against_wheel(fragment: Path, version: str | None = None) -> tuple[Report, D
     if not {"openai", "types", "resources"} <= source.keys():
         raise spec.SpecError(f"{fragment}: x-upstream names no wheel; compare with SPEC=file")
     last, version = str(source["openai"]), version or wheel.newest()
-    old, new = (
-        Document(simplified(wheel.document(each, source)), is_lossy=True)
-        for each in (last, version)
-    )
+    old = Document(simplified(wheel.document(last, source)), is_lossy=True)
+    new = Document(simplified(wheel.document(version, source)), is_lossy=True)
     roots = list(source["types"])
     for name in roots:
         if name not in ours["components"]["schemas"]:
@@ -125,15 +125,21 @@ def against_wheel(fragment: Path, version: str | None = None) -> tuple[Report, D
             type_name = source["types"][name]
             raise spec.SpecError(f"{fragment}: x-upstream: openai {version} has no {type_name}")
     changed = compare_roots(roots, old, new)
-    known = {row.key for row in compare_roots(roots, Document(simplified(ours)), old).rows}
-    # What already differed from the last wheel was looked at when the fragment followed it.
+    known = compare_roots(roots, Document(simplified(ours)), old).rows
     alone = compare_roots(roots, Document(simplified(ours)), new).rows
     overlaid = compare_roots(roots, Document(merged(fragment)), new).rows
     report = Report(f"{fragment}, openai {last} and openai {version}")
-    sort(report, [row for row in alone if row.key not in known], overlaid)
+    # What already differed from the last wheel was looked at when the fragment followed it.
+    sort(report, new_rows(alone, known), overlaid)
     report.changed = grouped(map(without_root_mark, changed.rows))
     report.prose = grouped(map(without_root_mark, changed.prose))
     return report, new
+
+
+def new_rows(rows: Iterable[Row], known: Iterable[Row]) -> list[Row]:
+    """Return the rows whose difference is not among the known ones."""
+    keys = {row.key for row in known}
+    return [row for row in rows if row.key not in keys]
 
 
 def without_root_mark(row: Row) -> Row:
@@ -143,10 +149,10 @@ def without_root_mark(row: Row) -> Row:
 
 def sort(report: Report, alone: Iterable[Row], overlaid: Iterable[Row]) -> None:
     """Tell what the fragment lacks from what the overlay has already."""
-    left = {row.key for row in overlaid}
     rows = list(alone)
-    report.lacking = grouped(row for row in rows if row.key in left)
-    report.overlaid = grouped(row for row in rows if row.key not in left)
+    solved = new_rows(rows, overlaid)
+    report.lacking = grouped(new_rows(rows, solved))
+    report.overlaid = grouped(solved)
 
 
 def compare_roots(roots: list[str], ours: Document, theirs: Document) -> Comparison:
@@ -166,7 +172,7 @@ def reference_to(root: str, document: Document) -> dict[str, str] | None:
     """Return a reference to a root, in a fragment or in what a wheel says."""
     for name in (wheel.root(root), root):
         if name in document.schemas:
-            return {"$ref": spec.REFERENCE + name}
+            return spec.reference(name)
     return None
 
 
@@ -190,10 +196,12 @@ def published(ours: dict[str, Any], path: Path) -> Document:
     prefix = source.get("prefix")
     if prefix:
         document = renamed(document, prefix, ours["components"]["schemas"])
-    prefixes = source.get("paths") or {f"/{path.split('/')[1]}" for path in ours["paths"]}
+    # Without `paths`, the first part of each path, such as `/realtime`.
+    paths = source.get("paths") or ["/" + path.split("/")[1] for path in ours["paths"]]
 
     def is_ours(path: str, _operation: dict[str, Any]) -> bool:
-        return any(f"{path}/".startswith(f"{prefix}/") for prefix in prefixes)
+        # With a slash at the end, `/realtime_sessions` is not below `/realtime`.
+        return f"{path}/".startswith(tuple(f"{start}/" for start in paths))
 
     def is_our_webhook(name: str) -> bool:
         return name.replace("_", ".") in ours.get("webhooks", {})
@@ -202,7 +210,8 @@ def published(ours: dict[str, Any], path: Path) -> Document:
     names = [name for name in ours["components"]["schemas"] if name in schemas]
     if not prefix:
         tags = {operation["tags"][0] for _place, operation in spec.operations(ours)}
-        names += [name for tag in sorted(tags) for name in unions_of(tag, document)]
+        for tag in sorted(tags):
+            names += unions_of(tag, document)
     return Document(simplified(cut(document, is_ours, is_our_webhook, names)))
 
 
@@ -215,18 +224,21 @@ def renamed(document: dict[str, Any], prefix: str, ours: dict[str, Any]) -> dict
     unions = spec.event_unions(ours)
     base = common_start(list(unions))
     text = json.dumps(document, default=str)
-    found: dict[str, Any] = json.loads(
-        text.replace(f'"{spec.REFERENCE}{prefix}', f'"{spec.REFERENCE}{base}')
-    )
-    schemas = found["components"]["schemas"]
-    own = {base + name.removeprefix(prefix): name for name in schemas if name.startswith(prefix)}
-    schemas |= {name: schemas[original] for name, original in own.items()}
+    # In references and mappings alike, each of which is a whole string.
+    text = text.replace(f'"{spec.REFERENCE}{prefix}', f'"{spec.REFERENCE}{base}')
+    result: dict[str, Any] = json.loads(text)
+    schemas = result["components"]["schemas"]
+    own = {}
+    for name, schema in schemas.items():
+        if name.startswith(prefix):
+            own[base + name.removeprefix(prefix)] = schema
+    schemas |= own
     for union in unions:
-        named = [name for name in own if name.startswith(union)]
-        kept = [name for name in spec.references(ours[union]) if name in schemas]
-        names = sorted({*named, *kept})
-        schemas[union] = {"anyOf": [{"$ref": spec.REFERENCE + name} for name in names]}
-    return found
+        names = {name for name in own if name.startswith(union)}
+        # Events of the later protocol that the fragment has, too.
+        names |= schemas.keys() & set(spec.references(ours[union]))
+        schemas[union] = {"anyOf": list(map(spec.reference, sorted(names)))}
+    return result
 
 
 def common_start(names: list[str]) -> str:
@@ -271,14 +283,15 @@ def _markdown(report: Report) -> str:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    text = value if isinstance(value, str) else json.dumps(value)
+    text = value
+    if not isinstance(value, str):
+        text = json.dumps(value)
     return text.replace("|", "\\|").replace("\n", " ")
 
 
 def _json(report: Report) -> str:
     def plain(row: Row) -> dict[str, Any]:
-        values = {key: value for key, value in vars(row).items() if key != "around"}
-        return {**values, "place": row.place}
+        return {**spec.without(vars(row), "around"), "place": row.place}
 
     content: dict[str, Any] = {"title": report.title, "explained": report.explained}
     for part in ("lacking", "overlaid", "changed", "prose"):
