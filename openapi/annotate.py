@@ -53,6 +53,7 @@ def annotated(
         recorded: Events as servers send them, by class, for the examples.
     """
     schemas = document["components"]["schemas"]
+    # They were described with the union of their events.
     document["x-has-webhooks"] = bool(document.pop("webhooks", {}))
     for _place, schema in list(schemas_in(document)):
         _name_enum_values(schema)
@@ -84,6 +85,7 @@ def _name_enum_values(schema: dict[str, Any]) -> None:
     values = schema.get("enum", [])
     if not values or "x-enum-varnames" in schema:
         return
+    # Published schemas leave the type out.
     if all(isinstance(value, str) for value in values):
         schema.setdefault("type", "string")
     if schema.get("type") != "string":
@@ -103,6 +105,7 @@ def _annotate_schema(name: str, schema: dict[str, Any]) -> None:
     schema["x-docstring"] = docstring(schema["x-text"], indent)
     # Without it, a hover over a call of the class shows the docstring of pydantic's `__init__`.
     schema["x-init-docstring"] = docstring(schema["x-text"], " " * 12)
+    # The first sentence, for lists of classes.
     schema["x-summary"] = schema["x-text"].partition(". ")[0].rstrip(".")
     schema["x-module"] = names.module_name(name)
     nullables, limits, enums = [], [], []
@@ -160,6 +163,7 @@ def _annotate_field(field: str, schema: dict[str, Any], *, is_required: bool) ->
             schema["x-values"] = _named_values(inner)
         inner = inner.get("items", {})
     schema["x-nullable"] = schema.get("nullable", False)
+    # Reserved words and other cases are written otherwise in JSON.
     if schema["x-name"] != field:
         schema["x-alias"] = literal(field)
     values = schema.get("enum", [])
@@ -280,6 +284,7 @@ def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[st
         yield f"known: {', '.join(f'`{json.dumps(value)}`' for value in schema['x-known'])}"
     if "x-constant" in schema:
         yield f"always `{schema['enum'][0]}`"
+    # A default of null is what leaving a field out means.
     elif schema.get("default") is not None:
         yield f"default `{json.dumps(schema['default'])}`"
     for key, word in BOUNDS.items():
@@ -319,6 +324,7 @@ def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) 
         schema["x-annotation"] = "BestFit()"
         for member in described:
             required = schemas.get(member.get("ref", ""), {}).get("required", [])
+            # What is required tells a member from the others.
             if required:
                 fields = " and ".join(f"`{field}`" for field in required)
                 member["when"] = f"an object with {fields}"

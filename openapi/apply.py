@@ -53,6 +53,7 @@ class _Writer:
         except (KeyError, StopIteration, TypeError):
             is_written = False
         if not is_written:
+            # Components made on the way would be left without a use.
             for name in set(self.schemas) - before:
                 del self.schemas[name]
         return is_written
@@ -83,6 +84,7 @@ class _Writer:
                 node[row.fact] = row.theirs
         elif row.sign == "~" and row.fact == "type" and len(row.theirs) == 1:
             node = self._node(owner, path)
+            # What the keywords of the old type say would be wrong.
             if not isinstance(node.get("type"), str) or {"properties", "items"} & set(node):
                 return False
             node["type"] = row.theirs[0]
@@ -104,6 +106,7 @@ class _Writer:
     def _add_member(self, union: CommentedMap, name: str) -> None:
         """Add a component to a union, and its constants to the mapping."""
         member = {"$ref": REFERENCE + name}
+        # Without a schema in the source there is nothing to refer to.
         list_of_members = union["oneOf" if "oneOf" in union else "anyOf"]
         if name not in self.source.schemas:
             raise KeyError(name)
@@ -126,6 +129,7 @@ class _Writer:
         Objects and unions become components: called as in the source, or else by `hint`.
         """
         found, target = self.source.target(schema)
+        # The fragment has it, perhaps with corrections.
         if found in self.schemas:
             result = CommentedMap({"$ref": REFERENCE + found})
         elif "properties" in target or len(members(target)) > 1:
@@ -181,6 +185,7 @@ class _Writer:
                     constants = self._constants(member, name)
                     values += constants or [None]
                     mapping |= dict.fromkeys(constants, reference["$ref"])
+            # Each member has a constant, and no two have the same.
             if mapping and len(mapping) == len(values):
                 return CommentedMap(propertyName=name, mapping=mapping)
         return None

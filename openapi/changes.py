@@ -36,6 +36,7 @@ def main() -> int:
     if not since:
         print("Nothing has been released: git has no tag like v1.2.3. SINCE=revision compares.")
         return 0
+    # griffe warns of docstrings, which are no part of this.
     logging.getLogger("griffe").setLevel(logging.ERROR)
     try:
         old: Any = griffe.load_git(PACKAGE, ref=since)
@@ -78,6 +79,7 @@ def additions(old: Any, new: Any) -> list[str]:
     found = []
     moved = moved_members(old, new)
     for breakage in public_breakages(new, old):
+        # A new required parameter breaks programs, which `breaking_changes` says.
         is_required = getattr(breakage.old_value, "required", False)
         is_new = breakage.kind in ADDED and breakage.obj.path not in moved
         if is_new and not is_required:
@@ -123,6 +125,7 @@ def classes(parent: Any) -> dict[str, Any]:
 def place(breakage: griffe.Breakage) -> str:
     """Return the name that users import, and the parameter in parentheses."""
     found: Any = breakage.obj
+    # A name that is imported from elsewhere is known by where it is written.
     while found.is_alias and found.target_path.startswith(PACKAGE):
         found = found.target
     path = found.path.removeprefix(f"{PACKAGE}.")

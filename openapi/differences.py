@@ -44,12 +44,12 @@ class Row:
 
     @property
     def place(self) -> str:
-        """The schema and the field, as in `RealtimeSession.audio.input`."""
+        """Return the schema and the field, as in `RealtimeSession.audio.input`."""
         return ".".join([self.owner, *self.path])
 
     @property
     def key(self) -> str:
-        """What makes it the same difference in another comparison.
+        """Return what makes it the same difference in another comparison.
 
         What a field was before differs from comparison to comparison; what is there now does not.
         """

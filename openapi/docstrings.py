@@ -16,6 +16,7 @@ CALL_RAISES = "ApiError: The service answered with an error, or did not answer."
 def docstring(text: str, indent: str) -> str:
     """Return Python source of a docstring: one line if it fits, else a summary and a paragraph."""
     if len(indent) + len(text) + 2 * len('"""') > LINE_LENGTH:
+        # The first sentence is the summary line that tools show alone.
         summary, _, rest = text.partition(". ")
         paragraphs = [f"{summary}.", rest] if rest else [text]
         text = f"\n\n{indent}".join(wrapped(paragraph, indent) for paragraph in paragraphs)

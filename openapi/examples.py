@@ -431,10 +431,6 @@ class Instance:
         return closed[0]
 
 
-def _compact(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
 def literal(value: Any) -> str:
     """Return Python source of a value, with double quotes where there are none in it."""
     source = repr(value)

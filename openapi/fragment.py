@@ -34,6 +34,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         target = Path("openapi") / f"{arguments.name}.yaml"
+        # A fragment is edited by hand, and not to be lost.
         if target.exists():
             raise spec.SpecError(f"{target} exists; remove it, or choose another NAME")
         document = read_published(arguments.spec)
@@ -64,6 +65,7 @@ def select(
 ) -> dict[str, Any]:
     """Return what a tag, a prefix of paths and names of schemas lead to; without these, all."""
     names = list(names)
+    # Nothing is chosen: the document is small enough to be a fragment whole.
     if not (tag or prefix or names):
         return document
     for name in names:

@@ -124,6 +124,7 @@ def main() -> int:
 
 def build(*, is_draft: bool = False) -> list[Protocol]:
     """Make the generated files in `build/tree`, ready to be copied."""
+    # What an earlier run left would be taken for made.
     shutil.rmtree(BUILD, ignore_errors=True)
     TREE.mkdir(parents=True)
     protocols = [read(fragment, is_draft) for fragment in spec.fragments(SOURCES)]
@@ -167,6 +168,7 @@ def read(fragment: Path, is_draft: bool = False) -> Protocol:
             missing |= words.fill(document)
         constructs.check(document, is_draft=is_draft)
     except Refused as error:
+        # Rules know the document and not its file.
         raise Refused(error.problems, fragment) from None
     return Protocol(name, annotate.annotated(document, module, recorded_events(name)), missing)
 
@@ -264,6 +266,7 @@ def collect(protocol: Protocol) -> None:
     made = BUILD / protocol.name
     shutil.copytree(made / protocol.package, TREE / protocol.package)
     shutil.copytree(made / "docs", TREE / protocol.docs)
+    # The generator makes an empty package.
     if not any(spec.operations(protocol.document)):
         shutil.rmtree(TREE / protocol.package / "api", ignore_errors=True)
 
@@ -310,6 +313,7 @@ def try_import(protocols: list[Protocol]) -> None:
     """Import every public name, in a copy of the package with what was generated."""
     trial = BUILD / "trial"
     names = [protocol.name for protocol in protocols]
+    # Old generated modules must not help new ones.
     shutil.copytree(PACKAGE, trial / PACKAGE, ignore=lambda *_: names)
     shutil.copytree(TREE / PACKAGE, trial / PACKAGE, dirs_exist_ok=True)
     program = (
@@ -380,6 +384,7 @@ def apply(changes: Changes) -> None:
         path.unlink()
         for folder in path.parents[:-2]:
             shutil.rmtree(folder / "__pycache__", ignore_errors=True)
+            # A folder without modules would still be imported as a package.
             if not any(folder.iterdir()):
                 folder.rmdir()
     for path in [*changes.added, *changes.changed]:

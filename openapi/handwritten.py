@@ -92,6 +92,7 @@ class Reference:
         self.pages = {name: _Page() for name in PAGES}
         self.anchors: dict[str, str] = {}
         for module, imported_from in EXPORTS.items():
+            # A copy of the package may lack what has extra dependencies.
             if module in self.package.members:
                 self._collect(self.package[module], imported_from)
         self._collect_connectors()
@@ -129,6 +130,7 @@ class Reference:
         for name, (title, text) in PAGES.items():
             writer = self._commands() if name == "cli" else self._page(self.pages[name])
             lines = list(writer)
+            # A room without public names has no page.
             if not lines:
                 continue
             index.append(f"- [{title}]({name}.md): {text}")
@@ -143,19 +145,19 @@ class Reference:
         yield from self._tree(page)
         # The constructors that stand on the page already, with the class that has them.
         described: dict[str, str] = {}
-        names = sorted(
-            page.entries, key=lambda name: (not name.startswith("connect"), name.lower())
-        )
+        names = sorted(page.entries, key=_order)
         for name in names:
             imported_from, found = page.entries[name]
             yield f"## {name}"
             yield ""
             code = [f"from {imported_from} import {name}", ""]
             init = found.all_members.get("__init__") if found.is_class else None
+            # Classes that inherit their constructor share its path.
             constructor = init.canonical_path if init is not None else ""
             same = described.get(constructor)
             if name.endswith("Error"):
                 yield from self._text(found, name)
+            # The arguments are described once for all classes that share them.
             elif same:
                 yield from _block("py", [*code, f"class {name}(…)"])
                 yield from self._text(found, name, with_init=False)
@@ -169,7 +171,7 @@ class Reference:
                 yield from self._members(name, found)
 
     def _tree(self, page: _Page) -> Iterator[str]:
-        """The exceptions of a page below their bases, if it has any."""
+        """Yield the exceptions of a page below their bases, if it has any."""
         bases: dict[str, list[str]] = {}
         for name, (_module, found) in page.entries.items():
             if name.endswith("Error") and found.is_class:
@@ -187,9 +189,10 @@ class Reference:
             yield ""
 
     def _members(self, name: str, found: Any) -> Iterator[str]:
-        """The public methods and properties of a class, those of its private bases included."""
+        """Yield the public methods and properties of a class, with those of private bases."""
         members = dict(found.members)
         for base in found.mro():
+            # A public base has an entry of its own.
             is_public = base.name in self.anchors or base.name in CONNECTORS
             if not is_public and base.path.startswith(PACKAGE):
                 members = {**base.members, **members}
@@ -210,7 +213,7 @@ class Reference:
                 yield from self._text(member, name)
 
     def _text(self, found: Any, page_name: str, *, with_init: bool = True) -> Iterator[str]:
-        """A docstring as markdown, with its sections as lists."""
+        """Yield a docstring as markdown, with its sections as lists."""
         documented = [found]
         if found.is_class and with_init and "__init__" in found.all_members:
             documented.append(found.all_members["__init__"])
@@ -231,13 +234,15 @@ class Reference:
                 for _kind, text in section.value:
                     yield from _block("py", [text])
             else:
+                # A section that nobody prints would be lost without notice.
                 raise ValueError(f"{found.path}: a docstring has no {kind!r} section here")
 
     def _linked(self, text: str, page_name: str) -> str:
-        """A text whose public names, in backticks, lead to their entries."""
+        """Return a text whose public names, in backticks, lead to their entries."""
 
         def link(match: re.Match[str]) -> str:
             anchor = self.anchors.get(match[1])
+            # An entry does not lead to itself.
             if anchor is None or match[1] == page_name:
                 return match[0]
             return f"[{match[0]}]({anchor})"
@@ -249,6 +254,7 @@ class Reference:
         printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         for found in json.loads(printed.replace("%(prog)s", "PROG")):
             program = f"openai-realtime {found['name']}".rstrip()
+            # argparse fills it in only where it prints itself.
             found["text"] = found["text"].replace("PROG", program)
             found["more"] = found["more"].replace("PROG", program)
             yield f"## {program}"
@@ -272,7 +278,7 @@ def _page_of(path: list[str]) -> str:
 
 
 def _order(name: str) -> tuple[bool, str]:
-    """Functions that connect stand first."""
+    """Return what sorts names: functions that connect stand first."""
     return not name.startswith("connect"), name.lower()
 
 
@@ -294,7 +300,7 @@ def _section(found: Any, kind: str) -> list[Any]:
 
 
 def _item(item: Any) -> str:
-    """One argument, result or error as a line of a list."""
+    """Return one argument, result or error as a line of a list."""
     name = getattr(item, "name", "")
     text = " ".join(item.description.split())
     annotation = f"`{item.annotation}`" if item.annotation else ""
@@ -308,7 +314,7 @@ def _paragraphs(text: str) -> str:
 
 
 def _signature(name: str, found: Any) -> list[str]:
-    """The signature of a function, or of a class as it is called, within the length of a line."""
+    """Return the signature of a function, or of a class as it is called, in lines that fit."""
     if found.is_class and found.bases and str(found.bases[0]).endswith(("TypedDict", "Enum")):
         return [f"class {name}"]
     if not (found.is_function or found.is_class):
@@ -331,12 +337,13 @@ def _signature(name: str, found: Any) -> list[str]:
 
 
 def _arguments(parameters: Any) -> Iterator[str]:
-    """Each parameter as it is written, without `self`."""
+    """Yield each parameter as it is written, without `self`."""
     is_keyword_only = False
     for parameter in parameters:
         if parameter.name in ("self", "cls"):
             continue
         kind = parameter.kind.value
+        # Python shows where keywords begin by a star of its own.
         if kind == "keyword-only" and not is_keyword_only:
             is_keyword_only = True
             yield "*"
@@ -346,6 +353,7 @@ def _arguments(parameters: Any) -> Iterator[str]:
         if parameter.annotation is not None:
             text += f": {parameter.annotation}"
         if parameter.default is not None and not kind.startswith("variadic"):
+            # PEP 8: spaces around `=` only after an annotation.
             equals = " = " if parameter.annotation is not None else "="
             text += f"{equals}{parameter.default}"
         yield text

@@ -45,10 +45,11 @@ EVERYWHERE = ("type", "event_id")
 
 
 def overview(document: dict[str, Any]) -> str:
-    """The index of an annotated document."""
+    """Return the index of an annotated document."""
     info = document["info"]
     description = " ".join(info["description"].split())
     parts = [OVERVIEW.format(title=info["title"], description=description)]
+    # Only a protocol with a connection has a diagram.
     if "x-session-diagram" in document:
         diagram = document["x-session-diagram"].rstrip()
         parts.append(f"## A session's life\n\n```mermaid\n{diagram}\n```\n")
@@ -70,7 +71,7 @@ def overview(document: dict[str, Any]) -> str:
 
 
 def _events(public: dict[str, Any], direction: str) -> Iterator[str]:
-    """The rows of the events that one side sends, in the order of their types."""
+    """Yield the rows of the events that one side sends, in the order of their types."""
     events = []
     for name, schema in public.items():
         if schema.get("x-event-type") and schema["x-direction"] == direction:
@@ -87,7 +88,7 @@ def _group(public: dict[str, Any], title: str) -> Iterator[tuple[str, dict[str, 
 
 
 def _title(name: str, schema: dict[str, Any]) -> str:
-    """The group of a class: that of the events whose part it is, or what it is about."""
+    """Return the group of a class: that of the events whose part it is, or what it is about."""
     if "x-direction" in schema:
         return str(schema["x-direction"])
     event = re.match(r"Realtime\w*?(Client|Server)Event", name)
@@ -112,6 +113,7 @@ def _entry(name: str, schema: dict[str, Any]) -> str:
 
 
 def _endpoints(document: dict[str, Any]) -> Iterator[str]:
+    # By path, and only then by method.
     found = sorted(spec.operations(document), key=lambda pair: pair[0].split()[::-1])
     if found:
         yield "## HTTP endpoints\n"
@@ -121,12 +123,13 @@ def _endpoints(document: dict[str, Any]) -> Iterator[str]:
 
 
 def index(title: str, document: dict[str, Any]) -> str:
-    """The page of all fields and enum values of an annotated document."""
+    """Return the page of all fields and enum values of an annotated document."""
     fields: dict[str, set[str]] = defaultdict(set)
     values: dict[str, set[str]] = defaultdict(set)
     for name, schema in spec.public_schemas(document).items():
         for field, child in schema.get("properties", {}).items():
             row = f"[{name}]({name}.md#{anchor(child['x-name'])})"
+            # A row of what every event has would list them all.
             if field not in EVERYWHERE:
                 fields[field].add(row)
             for value in _known(child):
@@ -138,12 +141,13 @@ def index(title: str, document: dict[str, Any]) -> str:
 
 
 def _known(schema: dict[str, Any]) -> list[str]:
-    """The values of an enum, or of a list of them."""
+    """Return the values of an enum, or of a list of them."""
     known = schema.get("enum", []) + schema.get("x-known", [])
     known += schema.get("items", {}).get("enum", [])
     return [str(value) for value in known]
 
 
 def _entries(names: dict[str, set[str]]) -> str:
+    # Names that differ in their case alone keep an order of their own.
     ordered = sorted(names.items(), key=lambda pair: (pair[0].lower(), pair[0]))
     return "\n".join(f"- `{name}`: {', '.join(sorted(users))}" for name, users in ordered)

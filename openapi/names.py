@@ -161,6 +161,7 @@ def _check_classes(document: dict[str, Any]) -> Problems:
             yield place, "the package has another thing of this name"
         elif name in enums:
             yield place, f"the enum of {enums[name]} has this name"
+        # `import` of a keyword is a syntax error.
         elif keyword.iskeyword(module_name(name)):
             yield place, f"its module would be called {module_name(name)}, a keyword of Python"
         # Some file systems ignore the case of names.
@@ -173,6 +174,7 @@ def _check_methods(document: dict[str, Any]) -> Problems:
     tags: dict[str, str] = {}
     methods: dict[tuple[str, str], str] = {}
     for place, operation in operations(document):
+        # Without them, the other rules have nothing to check.
         missing = [key for key in ("tags", "operationId") if not operation.get(key)]
         if missing:
             yield place, f"no {missing[0]}; they name its class and its method"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from spec import REFERENCE, component, event_unions, members, operations
+from spec import component, event_unions, mapped, members, operations
 
 # A class that stands in more places than this names the first ones.
 MAX_PLACES = 3
@@ -29,10 +29,10 @@ class Root:
 
     @property
     def rank(self) -> int:
-        """How far it stands from what most programs use: events, older events, requests."""
+        """Return how far it stands from what most programs use: events, older events, requests."""
         if not self.is_event:
             return 2
-        return 1 if self.is_older else 0
+        return int(self.is_older)
 
 
 class Nesting:
@@ -47,9 +47,9 @@ class Nesting:
 
     def _follow_events(self) -> None:
         unions = event_unions(self.schemas)
+        # What a client sends comes first on a page.
         for union in sorted(unions, key=lambda name: unions[name] != "client"):
-            for reference in self.schemas[union]["discriminator"]["mapping"].values():
-                name = reference.removeprefix(REFERENCE)
+            for name in mapped(self.schemas[union]).values():
                 event = self.schemas[name]
                 link = f"[`{event['x-event-type']}`]({name}.md)"
                 is_older = event.get("x-older", False)
@@ -69,6 +69,7 @@ class Nesting:
     def _follow(self, start: str, root: Root) -> None:
         """Note the place of each class below an event or a body, the shortest paths first."""
         visits: dict[str, int] = defaultdict(int)
+        # A queue, and not a recursion: shorter paths come before longer ones.
         waiting = deque([("", start)])
         while waiting:
             path, name = waiting.popleft()
@@ -80,7 +81,7 @@ class Nesting:
             waiting.extend(self._inner(path, name))
 
     def _inner(self, path: str, name: str) -> Iterator[tuple[str, str]]:
-        """The classes in the fields of a class, or the members of a union, with their paths."""
+        """Yield the classes in fields of a class, or members of a union, with their paths."""
         schema = self.schemas[name]
         for member in members(schema):
             for suffix, inner in self._classes(member):
@@ -90,7 +91,7 @@ class Nesting:
                 yield f"{path}.{field}".lstrip(".") + suffix, inner
 
     def _classes(self, schema: dict[str, Any]) -> Iterator[tuple[str, str]]:
-        """The classes that a value may be, or hold, with `[]` for the items of a list."""
+        """Yield the classes that a value may be, or hold, with `[]` for the items of a list."""
         name = component(schema)
         if name in self.public:
             yield "", name
@@ -105,12 +106,13 @@ class Nesting:
                     yield suffix + deeper, inner
 
     def places(self, name: str) -> Iterator[tuple[str, str, list[str]]]:
-        """The paths at which a class stands, one of its fields, and where each path begins.
+        """Yield the paths at which a class stands, one of its fields, and where each path begins.
 
         Requests count only for what no event has, and older events for what no other has.
         """
         inner = ""
         for child in self.schemas[name].get("properties", {}).values():
+            # A constant says nothing of what a class is for.
             if "x-constant" not in child:
                 inner = inner or child["x-name"]
         found = self._best(name)
@@ -120,8 +122,9 @@ class Nesting:
             yield path, inner, [*sent[:1], *received[:1]]
 
     def _best(self, name: str) -> dict[str, list[Root]]:
-        """The places of a class in what most programs use, of all events and requests it is in."""
+        """Return the places of a class in what most programs use of what it is in."""
         found = self._places[name]
+        # A class of an event needs no path in a request.
         best = min((root.rank for roots in found.values() for root in roots), default=0)
         kept: dict[str, list[Root]] = {}
         for path, roots in found.items():
@@ -131,16 +134,17 @@ class Nesting:
         return kept
 
     def tree(self, name: str) -> list[str]:
-        """The lines of a list of all in a class, if a client sends it whole, and it is deep."""
+        """Return a list of all in a class, as lines, if a client sends it whole and it is deep."""
         if "properties" not in self.schemas[name] or self._levels(name, ()) < MIN_LEVELS:
             return []
         for path, roots in self._best(name).items():
+            # A path of one word: the class is a whole field of an event.
             if re.fullmatch(r"\w+", path) and any(root.is_sent for root in roots):
                 return list(self._branches(name, "", {name}))
         return []
 
     def _levels(self, name: str, above: tuple[str, ...]) -> int:
-        """How many models stand below each other, a recursion counted once."""
+        """Return how many models stand below each other, a recursion counted once."""
         if name in above:
             return 0
         deepest = 0
@@ -149,7 +153,7 @@ class Nesting:
         return deepest + ("properties" in self.schemas[name])
 
     def _branches(self, name: str, indent: str, shown: set[str]) -> Iterator[str]:
-        """A line for each field of a class, and below it those of what it holds.
+        """Yield a line for each field of a class, and below it those of what it holds.
 
         What a class has stands once; a second time, its name leads to its page.
         """
@@ -159,6 +163,7 @@ class Nesting:
                 yield f"{indent}- {text}: `{child['enum'][0]}`"
                 continue
             held = list(self._classes(child))
+            # The reader must know to write brackets.
             if any(suffix.startswith("[]") for suffix, _ in held):
                 text += ", a list"
             models = [model for _suffix, inner in held for model in self._models(inner)]
@@ -167,6 +172,7 @@ class Nesting:
             yield f"{indent}- {text}"
             for model in models:
                 deeper = f"{indent}  "
+                # Each member of a union has fields of its own.
                 if len(models) > 1:
                     yield f"{deeper}- as [`{model}`]({model}.md)"
                     deeper += "  "
@@ -175,7 +181,7 @@ class Nesting:
                     yield from self._branches(model, deeper, shown)
 
     def _models(self, name: str) -> list[str]:
-        """The models that a class is, or those of a union."""
+        """Return the models that a class is, or those of a union."""
         if "properties" in self.schemas[name]:
             return [name]
         found = []

@@ -11,8 +11,8 @@ from typing import Any
 from nesting import Nesting
 from python_types import type_name
 from spec import (
-    REFERENCE,
     event_unions,
+    mapped,
     members,
     operations,
     public_schemas,
@@ -68,6 +68,7 @@ class _Pages:
             schema["x-page-text"] = self.links.linked(schema["x-text"], name)
             schema["x-page-facts"] = list(self._facts(name, schema))
             schema["x-page-used-by"] = list(self._used_by(name, schema))
+            # Only for what a client has to build.
             schema["x-page-tree"] = self.nesting.tree(name)
             self._fields(name, schema)
             if "x-unknown" in schema:
@@ -87,6 +88,7 @@ class _Pages:
         for key, label in FACTS.items():
             if key in schema:
                 yield _fact(label, self.links.linked(" ".join(schema[key].split()), name))
+        # Where programs meet the class, in their own notation.
         for path, inner, users in self.nesting.places(name):
             text = f"`{path}` in {' and '.join(users)}"
             if inner:
@@ -102,6 +104,7 @@ class _Pages:
             if name in names:
                 protocols.append(f"[{TITLES.get(other, other)}](../{other}/{name}.md)")
         text = f"in {' and '.join(protocols)}"
+        # A reader who moves between the protocols needs to know.
         if len(protocols) == 1:
             text += " only"
         if "x-event-type" not in schema:
@@ -110,6 +113,7 @@ class _Pages:
         return f"{text}, over {transports}"
 
     def _used_by(self, name: str, schema: dict[str, Any]) -> Iterator[dict[str, str]]:
+        # A union of events is used by connections, which no schema shows.
         if "x-parses" in schema:
             yield _fact("Functions", self._functions(schema))
         elif not self.users.has(name):
@@ -128,7 +132,7 @@ class _Pages:
             yield _fact("Guides", ", ".join(self.guides[name]))
 
     def _functions(self, schema: dict[str, Any]) -> str:
-        """What of the package returns a union of events, or takes it."""
+        """Return what of the package returns a union of events, or takes it."""
         parses = f"`{schema['x-parses']}` returns it"
         if "x-connects" not in schema:
             return parses
@@ -147,9 +151,11 @@ class _Pages:
             child["x-page-cell"] = self._description(child, name)
             child["x-page-type"] = self._field_type(child)
             notes = [child["x-notes"]] if child["x-notes"] else []
+            # The value stands in the description, where there is room.
             if _is_long(child):
                 notes = [child["x-notes"].replace(f"[always `{child['enum'][0]}`]", "[always]")]
             notes += self._known(child)
+            # The other protocol has the class without the field.
             if same_class and not any(field in other.get("properties", {}) for other in same_class):
                 notes.append(f"[{self.title} only]")
             texts = self._wire(child, name)
@@ -175,7 +181,7 @@ class _Pages:
         return self.links.linked(text, page).replace("|", "\\|")
 
     def _known(self, schema: dict[str, Any]) -> list[str]:
-        """The note with the value of an enum that has only one, where its description lacks it."""
+        """Return a note with the only value of an enum, where its description lacks it."""
         values = _innermost(schema)
         if "x-enum-name" not in values or "x-constant" in schema or len(values["enum"]) > 1:
             return []
@@ -184,6 +190,7 @@ class _Pages:
 
     def _field_type(self, schema: dict[str, Any]) -> str:
         values = _innermost(schema)
+        # The enum of a field has a table on the same page.
         if "x-enum-name" not in values:
             page = page_of(schema, self.public)
             return self._type_cell(type_name(schema, self.schemas), page)
@@ -230,24 +237,24 @@ def _fact(label: str, text: str) -> dict[str, str]:
 
 
 def _is_long(schema: dict[str, Any]) -> bool:
-    """Whether a field is a constant that is too long for the column of notes."""
+    """Return whether a field is a constant that is too long for the column of notes."""
     return "x-constant" in schema and len(schema["enum"][0]) > LONGEST_NOTE
 
 
 def _innermost(schema: dict[str, Any]) -> dict[str, Any]:
-    """What a list of lists holds."""
+    """Return what a list of lists holds."""
     while "items" in schema:
         schema = schema["items"]
     return schema
 
 
 def anchor(field: str) -> str:
-    """The anchor of a field's row."""
+    """Return the anchor of a field's row."""
     return f"field-{field.strip('_')}"
 
 
 def breakable(name: str, limit: int = LONGEST_WORD) -> str:
-    """A long name with places where a browser may break it."""
+    """Return a long name with places where a browser may break it."""
     if len(name) <= limit:
         return name
     lines = [""]
@@ -260,7 +267,7 @@ def breakable(name: str, limit: int = LONGEST_WORD) -> str:
 
 
 def page_of(schema: dict[str, Any], public: dict[str, Any]) -> str | None:
-    """The class whose page a field's type links."""
+    """Return the class whose page a field's type links."""
     return next((name for name in references(schema) if name in public), None)
 
 
@@ -271,8 +278,8 @@ class Links:
         self.public = public
         self.events: dict[str, list[str]] = defaultdict(list)
         for union in event_unions(schemas):
-            for event_type, reference in schemas[union]["discriminator"]["mapping"].items():
-                self.events[event_type].append(reference.removeprefix(REFERENCE))
+            for event_type, name in mapped(schemas[union]).items():
+                self.events[event_type].append(name)
 
     def to(self, name: str) -> str:
         return f"[`{name}`]({name}.md)"
@@ -315,7 +322,7 @@ class Users:
                 self.calls[used].append(link)
 
     def _references(self, node: Any) -> list[str]:
-        """The classes that a node refers to, each once. A plain map counts for its values."""
+        """Return the classes of a node, each once. A plain map counts for its values."""
         found: dict[str, None] = {}
         for name in references(node):
             if name in self.public:
@@ -325,17 +332,18 @@ class Users:
         return list(found)
 
     def has(self, name: str) -> bool:
-        """Whether anything uses a schema."""
+        """Return whether anything uses a schema."""
         return bool(self.fields[name] or self.unions[name] or self.calls[name])
 
 
 def guides_by_page(protocol: str) -> dict[str, list[str]]:
-    """The guides that link a page of a protocol, as links from there."""
+    """Return the guides that link a page of a protocol, as links from there."""
     found: dict[str, list[str]] = defaultdict(list)
     for guide in sorted(GUIDES.glob("*.md")):
         text = guide.read_text("utf-8")
         title = text.removeprefix("# ").partition("\n")[0]
         link = f"[{title}](../guides/{guide.name})"
+        # A guide may link a page more than once.
         for name in re.findall(rf"\]\(\.\./{protocol}/(\w+)\.md", text):
             if link not in found[name]:
                 found[name].append(link)

@@ -14,10 +14,10 @@ from openai_realtime_client.conversation.build import Builders
 from openai_realtime_client.realtime.endpoint import Settings
 from operations import DEFAULT_HOST, default_host
 from spec import (
-    REFERENCE,
     component,
     connected_client,
     event_unions,
+    mapped,
     members,
     references,
     target,
@@ -35,22 +35,25 @@ def describe(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     directions = event_unions(schemas)
     for name, schema in schemas.items():
+        # A map takes any object, so that none is unknown.
         has_map = any(member.get("type") == "object" for member in members(schema))
         if "discriminator" in schema or ("x-untagged" in schema and not has_map):
-            schema["x-unknown"] = "UnknownEvent" if name in directions else "UnknownModel"
+            schema["x-unknown"] = "UnknownModel"
+            if name in directions:
+                schema["x-unknown"] = "UnknownEvent"
     for name, direction in directions.items():
         union = schemas[name]
         union["x-parses"] = names.parser_name(name)
         union["x-direction"] = direction
-        classes = {}
-        for value, reference in union["discriminator"]["mapping"].items():
-            event = schemas[reference.removeprefix(REFERENCE)]
+        classes = mapped(union)
+        for value, model in classes.items():
+            event = schemas[model]
             event["x-event-type"] = value
             event["x-direction"] = direction
+            # An event of two unions is parsed by the first.
             event.setdefault("x-parser", union["x-parses"])
-            classes[value] = reference.removeprefix(REFERENCE)
-        pairs = [f"{literal(value)}: {literal(model)}" for value, model in classes.items()]
-        union["x-classes"] = ", ".join(pairs)
+        # The source of a dictionary without its braces.
+        union["x-classes"] = literal(classes)[1:-1]
     for name in directions:
         if "x-connection" in schemas[name]:
             _describe_connection(name, document)
@@ -76,6 +79,7 @@ def _describe_connection(server: str, document: dict[str, Any]) -> None:
         "append": literal(connection["append"]),
         "arguments": list(_path_arguments(connection["path"])),
     }
+    # The package knows the default; a fragment may have another service.
     if host != DEFAULT_HOST:
         connection["base_url"] = literal(re.sub("^http", "ws", host))
     # The pages of both unions name the functions.
@@ -84,8 +88,9 @@ def _describe_connection(server: str, document: dict[str, Any]) -> None:
 
 def connect_name(server: str, connection: dict[str, Any]) -> str:
     """Return the function that opens a connection, by default after its union of events."""
-    kind = re.sub(r"^Realtime|Server|Events?$", "", server)
-    return str(connection.get("name") or f"connect_{names.snake_case(kind)}".rstrip("_"))
+    # `RealtimeTranslationServerEvent` gives `connect_translation`.
+    session = re.sub(r"^Realtime|Server|Events?$", "", server)
+    return str(connection.get("name") or f"connect_{names.snake_case(session)}".rstrip("_"))
 
 
 def _path_arguments(path: str) -> Iterator[dict[str, str]]:
@@ -96,6 +101,7 @@ def _path_arguments(path: str) -> Iterator[dict[str, str]]:
 
 def _describe_builders(schemas: dict[str, Any]) -> None:
     """Say which functions make the event that adds an item, and the class of function tools."""
+    # A protocol without conversations has nothing to build.
     events = {schema.get("x-event-type"): schema for schema in schemas.values()}
     if not {"conversation.item.create", "response.create"} <= events.keys():
         return
@@ -103,13 +109,14 @@ def _describe_builders(schemas: dict[str, Any]) -> None:
     tool = component(response.get("properties", {}).get("tools", {}).get("items", {}))
     if not tool:
         return
-    union = schemas[tool].get("discriminator", {}).get("mapping", {})
     functions = ["user_text", "user_audio", "function_output"]
     if any("input_image" in schema.get("enum", []) for _, schema in walk(schemas)):
+        # Sessions of the older protocol take no images.
         functions.append("user_image")
     events["conversation.item.create"]["x-builders"] = {
         "functions": [_builder(name) for name in functions],
-        "tool": union.get("function", tool).removeprefix(REFERENCE),
+        # Of a union of tools, the one for functions.
+        "tool": mapped(schemas[tool]).get("function", tool),
     }
 
 
@@ -117,6 +124,7 @@ def _builder(name: str) -> dict[str, str]:
     """Return a function that calls a builder, with its signature and docstring."""
     method = getattr(Builders, name)
     signature, given = [], []
+    # Without `self`.
     for parameter in list(inspect.signature(method).parameters.values())[1:]:
         is_keyword = parameter.kind is parameter.KEYWORD_ONLY
         if is_keyword and "*" not in signature:
@@ -147,6 +155,7 @@ def problems(document: dict[str, Any]) -> Problems:
         connection = schema.get("x-connection")
         if schema.get("x-events", "server") not in DIRECTIONS:
             yield place, f"`x-events` is one of {', '.join(DIRECTIONS)}"
+        # Its name says that it is an event, so its union was forgotten.
         if name not in used and any(name != union and name.startswith(union) for union in unions):
             yield place, "an event that is in no union of events"
         if connection is None and "x-events" not in schema and name not in unions:
@@ -172,6 +181,7 @@ def _check_connection(
         yield place, "`x-connection` needs `client`, the union of the events that are sent"
     if not re.fullmatch("connect(_[a-z0-9]+)*", connect_name(server, connection)):
         yield place, "the `name` of an `x-connection` is connect, or begins with connect_"
+    # What any connection takes.
     taken = set(inspect.signature(Settings.__init__).parameters)
     for argument in _path_arguments(connection["path"]):
         if argument["name"] in taken or not argument["name"].isidentifier():

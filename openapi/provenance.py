@@ -23,6 +23,7 @@ class Provenance:
         """Remember what an action changed; `document` is what it gives."""
         facts = _facts(document)
         for place, part in facts.items():
+            # Any change is due to this action: one is followed at a time.
             if part != self.last.get(place):
                 self.reasons.setdefault(place, []).append(action)
         self.last = facts
@@ -43,13 +44,14 @@ class Provenance:
 
 
 def _facts(document: dict[str, Any]) -> dict[Place, str]:
-    """Each operation, schema without its properties, and property with whether it is required."""
+    """Return each operation, schema without properties, and property with `required`."""
     facts = {
         (path, method): json.dumps(operation)
         for path, item in document.get("paths", {}).items()
         for method, operation in item.items()
     }
     for name, schema in document["components"]["schemas"].items():
+        # That a property is required is said of the property, not of its schema.
         required = schema.get("required", [])
         alone = {key: schema[key] for key in schema if key not in ("properties", "required")}
         facts[(name,)] = json.dumps(alone)
@@ -63,4 +65,7 @@ def _node(document: dict[str, Any], place: Place) -> dict[str, Any]:
         operation: dict[str, Any] = document["paths"][place[0]][place[1]]
         return operation
     schema: dict[str, Any] = document["components"]["schemas"][place[0]]
-    return schema["properties"][place[1]] if len(place) > 1 else schema
+    # A place of one name is the schema itself.
+    if len(place) > 1:
+        schema = schema["properties"][place[1]]
+    return schema

@@ -24,7 +24,10 @@ def type_name(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
     """Return the Python type of an annotated schema, as the generated class names it."""
     name = component(schema)
     if name:
-        return name if is_class(schemas[name]) else type_name(schemas[name], schemas)
+        if is_class(schemas[name]):
+            return name
+        # What is no class stands for what it consists of.
+        return type_name(schemas[name], schemas)
     if "items" in schema:
         return f"list[{_held_type(schema['items'], schemas)}]"
     if "x-enum-name" in schema:
@@ -40,4 +43,7 @@ def type_name(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
 def _held_type(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
     """Return the type of what a list or a map holds, which may be `null`."""
     name = type_name(schema, schemas)
-    return f"{name} | None" if schema.get("nullable") and name != "Any" else name
+    # `Any` holds `None` already.
+    if schema.get("nullable") and name != "Any":
+        return f"{name} | None"
+    return name

@@ -52,7 +52,9 @@ class Refused(SpecError):
         for problem in self.problems:
             groups[problem.is_style, _without_names(problem.reason)].append(problem)
         # Sorting is stable: reasons keep the order in which they were found.
+        # What concerns structure first: it may explain the rest.
         for _key, problems in sorted(groups.items(), key=lambda item: item[0][0]):
+            # One place tells what to do; the number tells how much there is.
             shown = problems
             if not is_full and len(problems) > SHOWN_PLACES + 1:
                 shown = problems[:SHOWN_PLACES]
@@ -94,6 +96,7 @@ def reasons(error: ValidationError) -> Iterator[str]:
     schema = error.schema
     if error.validator == "unevaluatedProperties":
         refused = schema.get("x-refused", {})
+        # One line for each key, not one for all that jsonschema gives.
         for key in error.instance.keys() - schema["properties"].keys():
             reason = refused.get(key, "not a keyword that is read; see openapi/README.md")
             yield f"`{key}`: {reason}"
@@ -112,12 +115,16 @@ def reasons(error: ValidationError) -> Iterator[str]:
 
 def _shown(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
-    return f"`{text}`" if len(text) <= 40 else f"`{text[:40]} …`"
+    # A message is one line, whatever stands in the document.
+    if len(text) > 40:
+        text = f"{text[:40]} …"
+    return f"`{text}`"
 
 
 def _place(error: ValidationError, document: Any) -> str:
     path = list(error.absolute_path)
     place = dotted(path)
+    # A component may have been renamed, or made of a part of another.
     if path[:2] == ["components", "schemas"] and len(path) > 2:
         place = place_of(document, path[2], dotted(path[3:]))
     return place or "the document"
@@ -135,4 +142,7 @@ def place_of(document: Any, name: str, inner: str = "") -> str:
     place = f"components.schemas.{name}"
     if isinstance(schema, dict):
         place = schema.get("x-place", place)
-    return f"{place}.{inner}" if inner and not inner.startswith("[") else place + inner
+    # An index follows without a dot.
+    if not inner or inner.startswith("["):
+        return place + inner
+    return f"{place}.{inner}"

@@ -182,6 +182,7 @@ def _wrong_values(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], st
             if key not in schema:
                 continue
             value = schema[key]
+            # Models keep unknown fields, so that a typing error would go unnoticed.
             if key == "example" and "properties" in schema and isinstance(value, dict):
                 for field in value.keys() - schema["properties"].keys():
                     reason = f"there is no property {field!r}"
@@ -199,8 +200,10 @@ def _overlaid(document: dict[str, Any], path: Path, *, checked: bool) -> dict[st
         place = dotted(error.absolute_path) or "the document"
         raise Refused([Problem(place, reason) for reason in reasons(error)], path)
     provenance = Provenance(document)
+    # One by one, so that messages and reasons name the action.
     for number, action in enumerate(overlay["actions"], 1):
         place = f"{path}: action {number}"
+        # A correction without a reason cannot be checked when upstream changes.
         if not action.get("description"):
             raise SpecError(f"{place}: no description; say why, with the evidence")
         try:
@@ -341,6 +344,7 @@ def event_unions(schemas: dict[str, Any]) -> dict[str, str]:
     directions = {}
     for name, schema in schemas.items():
         direction = schema.get("x-events")
+        # A connection is the stronger statement.
         if name in connected:
             direction = "server"
         elif name in clients:

@@ -93,6 +93,7 @@ def against_document(
     """Compare with an OpenAPI document; schemas are found by their names."""
     ours = spec.load(fragment)
     theirs = published(ours, other)
+    # Most likely the document of another service.
     if not theirs.schemas.keys() & ours["components"]["schemas"].keys():
         raise spec.SpecError(f"{other} has no schema of {fragment}")
     report = Report(f"{fragment} and {other}")
@@ -131,6 +132,7 @@ def against_wheel(fragment: Path, version: str | None = None) -> tuple[Report, D
     report = Report(f"{fragment}, openai {last} and openai {version}")
     # What already differed from the last wheel was looked at when the fragment followed it.
     sort(report, new_rows(alone, known), overlaid)
+    # What changed between the wheels, whether or not the fragment has it.
     report.changed = grouped(map(without_root_mark, changed.rows))
     report.prose = grouped(map(without_root_mark, changed.prose))
     return report, new
@@ -256,6 +258,7 @@ def _text(report: Report) -> str:
     if report.prose:
         lines += ["", f"prose that changed ({len(report.prose)})"]
         lines += [f"  {row.place}" for row in report.prose[:MAX_PROSE_ROWS]]
+        # A terminal scrolls; a file does not.
         if len(report.prose) > MAX_PROSE_ROWS:
             lines.append(f"  … and {len(report.prose) - MAX_PROSE_ROWS} more, with FORMAT=markdown")
     if report.explained:

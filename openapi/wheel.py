@@ -23,11 +23,11 @@ REQUEST = re.compile(r'_(get|post|delete)\(\s*(?:path_template\()?"([^"]+)"')
 
 def newest() -> str:
     """Return the version of the newest wheel that the package index has."""
-    said = _run(*PIP, "index", "versions", "openai")
-    found = re.search(r"^openai \((\S+)\)", said, re.MULTILINE)
-    if not found:
+    printed = _run(*PIP, "index", "versions", "openai")
+    newest = re.search(r"^openai \((\S+)\)", printed, re.MULTILINE)
+    if not newest:
         raise SpecError("the package index does not say which version of openai is the newest")
-    return found[1]
+    return newest[1]
 
 
 def document(version: str, source: dict[str, Any]) -> dict[str, Any]:
@@ -39,8 +39,10 @@ def document(version: str, source: dict[str, Any]) -> dict[str, Any]:
             wheel does not have is left out of the document.
     """
     folder = FOLDER / version
+    # A wheel of a version never changes, so that what was installed stays.
     if not (folder / "openai").exists():
         _run(*PIP, "install", "-q", "--target", str(folder), f"openai=={version}")
+    # In a process of its own: this one may have imported another `openai`.
     environment = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{Path(__file__).parent}"}
     command = (sys.executable, "-B", __file__, json.dumps(source))
     found: dict[str, Any] = json.loads(_run(*command, env=environment))
@@ -55,6 +57,7 @@ def root(name: str) -> str:
 def _run(*command: str, env: dict[str, str] | None = None) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     if done.returncode:
+        # The last line says why; pip writes notices before it.
         reason = done.stderr.strip().splitlines()[-1:] or ["no output"]
         raise SpecError(f"{' '.join(command[:6])} failed: {reason[0]}")
     return done.stdout
@@ -75,6 +78,7 @@ def _print_document(source: dict[str, Any]) -> None:
         module, _, attribute = f"openai.types.{path}".rpartition(".")
         try:
             found = getattr(importlib.import_module(module), attribute)
+        # An older wheel lacks what is new; the caller says so of a newer one.
         except (AttributeError, ImportError):
             continue
         config = ConfigDict(use_attribute_docstrings=True)
@@ -93,7 +97,7 @@ def _print_document(source: dict[str, Any]) -> None:
 
 
 def _forget_null(schema: dict[str, Any]) -> None:
-    """Models say `Optional` of each field that may be absent, whether or not it may be null."""
+    """Remove `null`: models say `Optional` of each field that may be absent."""
     for child in schema.get("properties", {}).values():
         child.pop("title", None)
         if "default" in child and child.pop("default") is None and "anyOf" in child:

@@ -52,6 +52,7 @@ def fill(document: dict[str, Any]) -> dict[str, list[str]]:
     for text in _texts(document):
         words = text.node.get(text.key)
         if _is_missing(words):
+            # A copied parameter stands in several operations.
             if text.place not in missing[text.sort]:
                 missing[text.sort].append(text.place)
             if "$ref" in text.node:
@@ -72,6 +73,7 @@ def _is_missing(words: Any) -> bool:
 
 
 def _is_sentence(words: str) -> bool:
+    # A stop may stand within a quotation or parentheses.
     return words.strip().rstrip("\"')").endswith(".")
 
 
@@ -83,9 +85,12 @@ def _stand_in(text: Text) -> Any:
     if text.key == "tags":
         return ["Default"]
     words = names.snake_case(text.name).replace("_", " ").split()
-    said = " ".join(words) or text.sort
-    said = said[:1].upper() + said[1:]
-    return said if text.key == "summary" else f"{said} {TO_BE_WRITTEN}."
+    sentence = " ".join(words) or text.sort
+    sentence = sentence[:1].upper() + sentence[1:]
+    # A summary has no stop.
+    if text.key == "summary":
+        return sentence
+    return f"{sentence} {TO_BE_WRITTEN}."
 
 
 def _texts(document: dict[str, Any]) -> Iterator[Text]:
@@ -104,6 +109,7 @@ def _texts(document: dict[str, Any]) -> Iterator[Text]:
         yield Text("tags", place, operation, "tags", "")
         yield Text("summaries", place, operation, "summary", identity)
         yield Text("operations", place, operation, "description", identity)
+        # Their descriptions become those of arguments.
         for parameter in operation.get("parameters", []):
             name = parameter["name"]
             yield Text("parameters", f"{place} {name}", parameter, "description", name)
