@@ -56,6 +56,10 @@ def test_a_translation_session(server: ReplayServer) -> None:
     chunk = {"type": "session.input_audio_buffer.append"}
     with client(server, path, skip=0) as c:
         created = c.recv()
+        c.connection.send("{")
+        assert c.recv()["error"]["code"] == "invalid_json"
+        assert c.error(RESPOND)["param"] == "type"
+        assert c.error({**chunk, "audio": "?"})["param"] == "audio"
         c.send({**chunk, "audio": base64.b64encode(LOUD + QUIET).decode()})
         plain = [c.recv(), c.recv()]
         audio = {"input": {"transcription": {"model": "m"}}, "output": {"language": "es"}}
@@ -80,15 +84,6 @@ def test_a_translation_session(server: ReplayServer) -> None:
     assert (rest[0]["delta"], rest[1]["delta"]) == (" source-2", " es-2")
     received = server.sessions[0].received
     assert isinstance(received[-1], ga.RealtimeTranslationClientEventSessionClose)
-
-
-def test_a_translation_session_answers_bad_input(server: ReplayServer) -> None:
-    with client(server, "/v1/realtime/translations") as c:
-        c.connection.send("{")
-        assert c.recv()["error"]["code"] == "invalid_json"
-        assert c.error(RESPOND)["param"] == "type"
-        error = c.error({"type": "session.input_audio_buffer.append", "audio": "?"})
-        assert error["param"] == "audio"
 
 
 # Which protocol, which path

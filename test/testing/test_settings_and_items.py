@@ -34,11 +34,8 @@ def test_updates_are_merged(server: ReplayServer) -> None:
     assert first["type"] == "session.updated"
     session = second["session"]
     assert session["instructions"] == "Be brief."
-    assert session["audio"]["output"] == {
-        "format": {"type": "audio/pcm", "rate": 24000},
-        "voice": "ash",
-        "speed": 1.0,
-    }
+    pcm = {"type": "audio/pcm", "rate": 24000}
+    assert session["audio"]["output"] == {"format": pcm, "voice": "ash", "speed": 1.0}
     assert session["audio"]["input"]["turn_detection"]["eagerness"] == "auto"
     assert session["audio"]["input"]["format"]["type"] == "audio/pcm"
     assert session["tools"] == [WEATHER]
@@ -175,12 +172,8 @@ def test_spoken_items_are_truncated(server: ReplayServer) -> None:
     with client(server) as c:
         events = c.turn(text("Hi."), RESPOND)
         user, spoken = (e["item"]["id"] for e in events if e["type"] == "conversation.item.done")
-        truncate = {
-            "type": "conversation.item.truncate",
-            "item_id": spoken,
-            "content_index": 0,
-            "audio_end_ms": 120,
-        }
+        place = {"item_id": spoken, "content_index": 0, "audio_end_ms": 120}
+        truncate = {"type": "conversation.item.truncate", **place}
         truncated = c.answer(truncate)
         retrieved = c.answer({"type": "conversation.item.retrieve", "item_id": spoken})
         too_long = c.error({**truncate, "audio_end_ms": 121})

@@ -76,11 +76,10 @@ def test_a_ga_session_begins_with_its_settings(server: ReplayServer) -> None:
         event = c.recv()
     session = event["session"]
     assert event["type"] == "session.created"
-    assert session["object"] == "realtime.session"
     assert session["id"].startswith("sess_")
-    assert session["model"] == "gpt-realtime-2.1"
     assert session["expires_at"] > 0
-    assert session["output_modalities"] == ["audio"]
+    settings = {"object": "realtime.session", "model": "gpt-realtime-2.1"}
+    assert session.items() >= {**settings, "output_modalities": ["audio"]}.items()
     assert session["audio"]["input"]["format"] == {"type": "audio/pcm", "rate": 24000}
     assert session["audio"]["input"]["turn_detection"]["type"] == "server_vad"
     assert session["audio"]["output"]["voice"] == "alloy"
@@ -91,13 +90,8 @@ def test_a_v1_session_begins_with_its_settings(server: ReplayServer) -> None:
         begun = [c.recv(), c.recv()]
         done = response(c.turn(RESPOND))
     assert types(begun) == ["session.created", "conversation.created"]
-    settings = {
-        "modalities": ["text", "audio"],
-        "input_audio_format": "pcm16",
-        "voice": "alloy",
-        "temperature": 0.8,
-        "max_response_output_tokens": "inf",
-    }
+    settings = {"input_audio_format": "pcm16", "voice": "alloy", "temperature": 0.8}
+    settings |= {"modalities": ["text", "audio"], "max_response_output_tokens": "inf"}
     assert begun[0]["session"].items() >= settings.items()
     assert "audio" not in begun[0]["session"]
     assert done["conversation_id"] == begun[1]["conversation"]["id"]
