@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -78,9 +79,18 @@ def released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["changes.py", *arguments])
-    return changes.main()
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(released: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command in the released repository; its status, output and errors."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["changes.py", *arguments])
+        return changes.main(), *capsys.readouterr()
+
+    return run
 
 
 BREAKING = {
@@ -150,64 +160,48 @@ NOTHING = {
     ids=[*BREAKING, *ADDITIONS],
 )
 def test_planted_change_is_listed_and_needs_a_version(
-    released: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    written: dict[str, str | None],
-    expected: str,
-    follows: str,
+    released: Path, run: Run, written: dict[str, str | None], expected: str, follows: str
 ) -> None:
     write_package(released, written)
-    assert run(monkeypatch) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert f"- {expected}" in lines
+    status, out, _ = run()
+    lines = out.splitlines()
+    assert (status, f"- {expected}" in lines) == (0, True)
     assert lines[-1].endswith(f" {follows} or later follows.")
-    assert run(monkeypatch, "--check") == 1
+    status, _, errors = run("--check")
     text = f"error: __version__ is 0.3.1, and what changed since v0.3.1 needs {follows}"
-    assert capsys.readouterr().err.startswith(text)
+    assert (status, errors[: len(text)]) == (1, text)
     init = MODULES["__init__.py"].replace("0.3.1", follows)
     write_package(released, {**written, "__init__.py": init})
-    assert run(monkeypatch, "--check") == 0
+    assert run("--check")[0] == 0
 
 
 @pytest.mark.parametrize("written", NOTHING.values(), ids=NOTHING)
 def test_private_change_gives_nothing(
-    released: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    written: dict[str, str | None],
+    released: Path, run: Run, written: dict[str, str | None]
 ) -> None:
     write_package(released, written)
-    assert run(monkeypatch, "--since", "HEAD") == 0
     expected = "Since HEAD: 0 breaking, 0 added. 0.3.1 or later follows.\n"
-    assert capsys.readouterr().out == expected
-    assert run(monkeypatch, "--check") == 0
+    assert run("--since", "HEAD") == (0, expected, "")
+    assert run("--check")[0] == 0
 
 
 @pytest.mark.parametrize(("stated", "status"), [("0.3.1", 1), ("0.3.2", 0)])
-def test_version_in_a_module_of_its_own(
-    released: Path, monkeypatch: pytest.MonkeyPatch, stated: str, status: int
-) -> None:
+def test_version_in_a_module_of_its_own(released: Path, run: Run, stated: str, status: int) -> None:
     init = "from openai_realtime_client.version import __version__ as __version__\n"
     module = f'__version__ = "{stated}"\n'
     write_package(released, {"__init__.py": init, "version.py": module})
-    assert run(monkeypatch, "--check") == status
+    assert run("--check")[0] == status
 
 
-def test_without_release_every_version_does(
-    released: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_release_every_version_does(released: Path, run: Run) -> None:
     git("tag", "-d", "v0.3.1")
     write_package(released, {"extra.py": None})
-    assert run(monkeypatch, "--check") == 0
-    assert capsys.readouterr().out.startswith("Nothing has been released")
+    status, out, _ = run("--check")
+    assert (status, out.startswith("Nothing has been released")) == (0, True)
 
 
-def test_unknown_revision_is_an_error(
-    released: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(monkeypatch, "--since", "nope") == 2
-    assert capsys.readouterr().err == "error: git has no revision 'nope'\n"
+def test_unknown_revision_is_an_error(run: Run) -> None:
+    assert run("--since", "nope") == (2, "", "error: git has no revision 'nope'\n")
 
 
 @pytest.mark.parametrize(

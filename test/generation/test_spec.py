@@ -137,71 +137,78 @@ def test_the_small_fragment_is_right(tmp_path: Path) -> None:
     assert spec.merged(fragment, overlay)["components"]["schemas"]["Thing"]["nullable"] is True
 
 
-def test_a_missing_fragment(tmp_path: Path) -> None:
-    assert message_for(tmp_path, None) == "fragment.yaml: no such file"
+THING = "- $ref: '#/components/schemas/Thing'"
 
 
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        pytest.param("version: '1'}", "version: '1'", ":3:1: not YAML: ", id="bad YAML"),
-        pytest.param("  /two:", "\t/two:", ":10:1: not YAML: ", id="tab"),
-        pytest.param("Two.", "Two\x07.", ":15:", id="control character"),
-        pytest.param("  /two:", "  /one:", ':10:3: not YAML: found duplicate key "/one"', id="key"),
+        pytest.param("version: '1'}", "version: '1'", ":3:1: not YAML: ", id="bad_YAML"),
+        pytest.param("  /two:", "\t/two:", ":10:1: not YAML: ", id="tab_in_indent"),
+        pytest.param("Two.", "Two\x07.", ":15:", id="control_character"),
         pytest.param(
-            "- $ref: '#/components/schemas/Thing'",
+            "  /two:", "  /one:", ':10:3: not YAML: found duplicate key "/one"', id="duplicate_key"
+        ),
+        pytest.param(
+            THING,
             "- $ref: '#/components/schemas/Thin'",
             ": components.schemas.Union.oneOf[0]: '#/components/schemas/Thin' does not exist",
-            id="dangling reference",
+            id="dangling_reference",
         ),
         pytest.param(
-            "- $ref: '#/components/schemas/Thing'",
+            THING,
             "- $ref: '#/openapi/Thing'",
             ": components.schemas.Union.oneOf[0]: '#/openapi/Thing' does not exist",
-            id="reference into a string",
+            id="reference_into_a_string",
         ),
         pytest.param(
-            "- $ref: '#/components/schemas/Thing'",
+            THING,
             "- $ref: 1",
             ": components.schemas.Union.oneOf",
-            id="reference that is not a string",
+            id="reference_that_is_not_a_string",
         ),
         pytest.param(
             "thing: '#/components/schemas/Thing'",
             "thing: '#/components/schemas/Thin'",
             ": components.schemas.Union: '#/components/schemas/Thin' does not exist",
-            id="mapping to a missing schema",
+            id="mapping_to_a_missing_schema",
         ),
         pytest.param(
             "\n          thing: '#/components/schemas/Thing'",
             "",
             ": components.schemas.Union",
-            id="empty mapping",
+            id="empty_mapping",
         ),
         pytest.param(
             "info: {title: Small, version: '1'}\n",
             "",
             ": the document: `info` is missing",
-            id="no info",
+            id="no_info",
         ),
         pytest.param(
-            "'200': {description: Two.}", "200: {description: Two.}", ": paths./two", id="status"
+            "'200': {description: Two.}",
+            "200: {description: Two.}",
+            ": paths./two",
+            id="status_is_a_number",
         ),
         pytest.param(
             "enum: [thing]",
             "enum: [thing], example: other",
             ': components.schemas.Thing.properties.type.example: `"other"` does not fit its schema',
-            id="impossible example",
+            id="impossible_example",
         ),
         pytest.param(
             "    Thing:\n      type: object\n",
             "    Thing:\n      type: object\n      example: {kind: thing}\n",
             ": components.schemas.Thing.example: there is no property 'kind'",
-            id="example of an unknown property",
+            id="example_of_an_unknown_property",
         ),
-        pytest.param("type: array", "type: text", ": components.schemas.Thing.", id="no such type"),
+        pytest.param("type: array", "type: text", ": components.schemas.Thing.", id="no_such_type"),
         pytest.param(
-            "[thing]", "[a, a]", ": components.schemas.Thing.properties.type.enum: ", id="enum"
+            "[thing]",
+            "[a, a]",
+            ": components.schemas.Thing.properties.type.enum: ",
+            id="repeated_enum_value",
         ),
     ],
 )
@@ -213,70 +220,73 @@ def test_a_broken_fragment(tmp_path: Path, old: str, new: str, expected: str) ->
 @pytest.mark.parametrize(
     ("fragment", "expected"),
     [
-        pytest.param("", ": not a mapping", id="empty"),
-        pytest.param("- openapi", ": not a mapping", id="list"),
-        pytest.param(SMALL.replace("Two.", "Zwölf.").encode("latin-1"), ": not ", id="not UTF-8"),
-        pytest.param("openapi: 3.0.0\npaths:\n", ": ", id="no paths"),
+        pytest.param(None, ": no such file", id="missing_file"),
+        pytest.param("", ": not a mapping", id="empty_fragment"),
+        pytest.param("- openapi", ": not a mapping", id="fragment_is_a_list"),
+        pytest.param(SMALL.replace("Two.", "Zwölf.").encode("latin-1"), ": not ", id="not_UTF-8"),
+        pytest.param("openapi: 3.0.0\npaths:\n", ": ", id="no_paths"),
         pytest.param(
             SMALL.partition("    get:")[0] + "components: {schemas: {}}\n",
             ": paths./one",
-            id="item",
+            id="path_is_null",
         ),
     ],
 )
-def test_no_fragment_at_all(tmp_path: Path, fragment: str | bytes, expected: str) -> None:
+def test_no_fragment_at_all(tmp_path: Path, fragment: str | bytes | None, expected: str) -> None:
     assert message_for(tmp_path, fragment).startswith("fragment.yaml" + expected)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        pytest.param("version: '1'}", "version: '1'", ":3:1: not YAML: ", id="bad YAML"),
+        pytest.param("version: '1'}", "version: '1'", ":3:1: not YAML: ", id="bad_YAML"),
         pytest.param(
             "schemas.Thing",
             "schemas.Thin",
             ": action 1: target $.components.schemas.Thin matches nothing",
-            id="unknown target",
+            id="unknown_target",
         ),
         pytest.param(
             "schemas.Thing",
             "schemas['Thing','Thin']",
             ": action 1: target ",
-            id="unknown target among known ones",
+            id="unknown_target_among_known_ones",
         ),
-        pytest.param("$.components", "$.[components", ": action 1: ", id="no JSONPath"),
+        pytest.param("$.components", "$.[components", ": action 1: ", id="no_JSONPath"),
         pytest.param(
-            "    description: Seen.\n", "", ": action 1: no description", id="no description"
+            "    description: Seen.\n", "", ": action 1: no description", id="no_description"
         ),
-        pytest.param("Seen.", "''", ": action 1: no description", id="empty description"),
+        pytest.param("Seen.", "''", ": action 1: no description", id="empty_description"),
         pytest.param(
             "overlay: 1.0.0\n",
             "",
             ": the document: `overlay` is missing",
-            id="no version",
+            id="no_version",
         ),
-        pytest.param("update:", "updte:", ": actions[0]: `updte`: ", id="unknown key"),
+        pytest.param("update:", "updte:", ": actions[0]: `updte`: ", id="unknown_key"),
         pytest.param(
             "{nullable: true}",
             "{type: object}",
             ": action 1 is stale: the document has $.components.schemas.Thing.type without it; "
             "remove it",
-            id="stale",
+            id="stale_action",
         ),
         pytest.param(
             "{nullable: true}",
             "{properties: {type: {nullable: true, enum: [other, thing]}}}",
             ": action 1 is stale: the document has "
             "$.components.schemas.Thing.properties.type.enum.'thing' without it; remove it",
-            id="partly stale",
+            id="partly_stale",
         ),
         pytest.param(
             "{nullable: true}",
             "{allOf: [{$ref: '#/components/schemas/Thin'}]}",
             ": components.schemas.Thing.allOf[0]: '#/components/schemas/Thin' does not exist",
-            id="dangling reference",
+            id="dangling_reference",
         ),
-        pytest.param("{nullable: true}", "{type: 3}", ": components.schemas.Thing", id="invalid"),
+        pytest.param(
+            "{nullable: true}", "{type: 3}", ": components.schemas.Thing", id="result_is_invalid"
+        ),
     ],
 )
 def test_a_broken_overlay(tmp_path: Path, old: str, new: str, expected: str) -> None:
@@ -293,12 +303,12 @@ def test_an_overlay_cannot_remove_the_document(tmp_path: Path) -> None:
 # Names of constants
 
 
-def names_of(*values: str) -> list[str]:
-    enum = {"type": "string", "description": "One.", "enum": list(values)}
-    thing = {"type": "object", "properties": {"kind": enum}}
+def annotated(**properties: Node) -> Node:
+    thing = {"type": "object", "properties": properties}
     document = {"info": {}, "paths": {}, "components": {"schemas": {"Thing": thing}}}
-    result = annotate.annotated(components.prepared(document), "package")
-    return result["components"]["schemas"]["Thing"]["properties"]["kind"]["x-enum-varnames"]
+    result: Node = annotate.annotated(components.prepared(document), "package")
+    found: Node = result["components"]["schemas"]["Thing"]["properties"]
+    return found
 
 
 @pytest.mark.parametrize(
@@ -319,29 +329,21 @@ def names_of(*values: str) -> list[str]:
     ],
 )
 def test_constant_name(value: str, name: str) -> None:
-    assert names_of(value) == [name]
-
-
-def schema_of(properties: dict[str, Node]) -> Node:
-    thing = {"type": "object", "properties": properties}
-    document = {"info": {}, "paths": {}, "components": {"schemas": {"Thing": thing}}}
-    return annotate.annotated(components.prepared(document), "package")["components"]["schemas"][
-        "Thing"
-    ]
+    kind = annotated(kind={"type": "string", "enum": [value]})["kind"]
+    assert kind["x-enum-varnames"] == [name]
 
 
 def test_null_in_an_enum_is_not_a_constant() -> None:
-    kind = schema_of({"kind": {"type": "string", "nullable": True, "enum": ["a", None]}})
-    assert kind["properties"]["kind"]["x-enum-varnames"] == ["A"]
-    assert kind["properties"]["kind"]["nullable"] is True
+    kind = annotated(kind={"type": "string", "nullable": True, "enum": ["a", None]})["kind"]
+    assert (kind["x-enum-varnames"], kind["nullable"]) == (["A"], True)
 
 
 def test_an_enum_needs_no_type_and_can_stand_in_arrays() -> None:
     nested = {"type": "array", "items": {"type": "array", "items": {"enum": ["a"]}}}
-    kinds = schema_of({"kinds": nested})["properties"]["kinds"]
+    kinds = annotated(kinds=nested)["kinds"]
     assert kinds["items"]["items"]["x-enum-name"] == kinds["x-enum-name"] == "KindsEnum"
 
 
 def test_a_pipe_in_a_description_does_not_end_a_cell() -> None:
-    kind = schema_of({"kind": {"type": "string", "description": "One | two."}})
-    assert kind["properties"]["kind"]["x-cell"] == "One \\| two."
+    kind = annotated(kind={"type": "string", "description": "One | two."})["kind"]
+    assert kind["x-cell"] == "One \\| two."
