@@ -16,15 +16,8 @@ PATH = "conversation.item.input_audio_transcription.completed"
 
 def completed(logprobs: list[Any]) -> dict[str, Any]:
     usage = {"type": "duration", "seconds": 1}
-    return {
-        "type": PATH,
-        "event_id": "e",
-        "item_id": "i",
-        "content_index": 0,
-        "transcript": "a",
-        "usage": usage,
-        "logprobs": logprobs,
-    }
+    where = {"event_id": "e", "item_id": "i", "content_index": 0}
+    return {"type": PATH, **where, "transcript": "a", "usage": usage, "logprobs": logprobs}
 
 
 def parsed(wire: dict[str, Any]) -> Any:

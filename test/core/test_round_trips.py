@@ -71,12 +71,7 @@ def test_instances_and_their_mutations_come_back(protocol: Protocol) -> None:
 
 def test_places_and_mutations_reach_every_depth() -> None:
     wire = {"a": [{"b": "text"}]}
-    assert [path for path, _ in places(wire)] == [
-        (),
-        ("a",),
-        ("a", 0),
-        ("a", 0, "b"),
-    ]
+    assert [path for path, _ in places(wire)] == [(), ("a",), ("a", 0), ("a", 0, "b")]
     found = [json.dumps(mutated) for mutated in mutations(wire)]
     assert '{"a": [{"b": "brand_new"}]}' in found
     assert '{"a": [{"b": null}]}' in found

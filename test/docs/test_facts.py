@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from docs import PAGES, Page
+from docs import PAGES, Page, facts
 from openai_realtime_client import ApiClient, Configuration, ga
 from openai_realtime_client.testing import Answer, Call, McpTool, ReplayServer
 from plain_client import (
@@ -412,12 +412,6 @@ ADVICE = {
     "nothing; the response does not depend on it",
     "nothing; the connection closes",
 }
-
-
-def facts(page: Page) -> dict[str, str]:
-    """The list at the top of a page, without its links."""
-    text = re.sub(r"\[(`[^`]*`)\]\([^)]*\)", r"\1", page.text.partition("\n## ")[0])
-    return dict(re.findall(r"^- \*\*([^*]+)\*\*: (.+)$", text, re.MULTILINE))
 
 
 def kind_of(page: Page) -> str:

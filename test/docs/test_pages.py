@@ -14,7 +14,7 @@ import pytest
 
 import openai_realtime_client.shared
 import openai_realtime_client.testing
-from docs import DOCS, PAGES, Page, found_in, page_at
+from docs import DOCS, PAGES, Page, found_in, page_at, without_links
 from protocols import PROTOCOLS, REALTIME, ROOT, Protocol
 from spec import load
 
@@ -26,10 +26,6 @@ WIDEST_ROW = 124
 
 def page(protocol: Protocol, name: str) -> Page:
     return page_at(DOCS / protocol.name / f"{name}.md")
-
-
-def without_links(text: str) -> str:
-    return re.sub(r"\[(`[^`]*`)\]\([^)]*\)", r"\1", text)
 
 
 def section(page: Page, heading: str) -> str:

@@ -115,6 +115,16 @@ def without_html(text: str) -> str:
     return re.sub(r"</?(?:a|wbr)\b[^>]*>", "", text)
 
 
+def without_links(text: str) -> str:
+    return re.sub(r"\[(`[^`]*`)\]\([^)]*\)", r"\1", text)
+
+
+def facts(page: Page) -> dict[str, str]:
+    """The list at the top of a page, without its links."""
+    text = without_links(page.text.partition("\n## ")[0])
+    return dict(re.findall(r"^- \*\*([^*]+)\*\*: (.+)$", text, re.MULTILINE))
+
+
 @cache
 def page_at(path: Path) -> Page:
     """The page in a file, which is read once."""
