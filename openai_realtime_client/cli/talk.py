@@ -231,6 +231,8 @@ class _Talk:
             microphone = Microphone(chunk_ms=_CHUNK_MS, backend=self._args.backend)
             async for chunk in await stack.enter_async_context(microphone):
                 await self._send_audio(chunk)
+        # With --fast, sending may take longer than _QUIET, with no event of the server meanwhile.
+        self._last_event = time.monotonic()
         await self._finish(_QUIET)
 
     async def _finish(self, quiet: float = 0.0) -> None:
