@@ -1,4 +1,4 @@
-"""What the model of the embedded server does in a turn: by default the same for the same words."""
+"""Answers of the embedded server's model: scripted, or chosen by fixed rules."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ class Call:
 
     @property
     def json(self) -> str:
-        """The arguments as JSON text."""
-        given = self.arguments
-        return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+        """Return the arguments as JSON text."""
+        if isinstance(self.arguments, str):
+            return self.arguments
+        return json.dumps(self.arguments, ensure_ascii=False)
 
 
 @dataclass(frozen=True)
@@ -73,22 +74,23 @@ Answers = (
 
 
 def words(text: str) -> list[str]:
-    """The text in pieces of a word each, which together are the text."""
+    """Split a text into words with the space before them, so that they join to the same text."""
     return re.findall(r"\s*\S+|\s+$", text)
 
 
 def text_of(item: Event) -> str:
-    """The text of an item and the transcripts of its audio, or its output."""
+    """Return the text of an item and the transcripts of its audio, or its output."""
     if item.get("type") in ("function_call_output", "mcp_call"):
         return str(item.get("output") or "")
     parts: list[Event] = item.get("content") or []
-    said = (part.get("text") or part.get("transcript") or "" for part in parts)
-    return " ".join(filter(None, said))
+    texts = [part.get("text") or part.get("transcript") for part in parts]
+    return " ".join(filter(None, texts))
 
 
 def default_answer(items: Sequence[Event], tools: list[Event], tool_choice: Any) -> Answer:
-    """The answer to a conversation: a call, or what its last user or tool said."""
-    if call := _choose_call(items, tools, tool_choice):
+    """Return the answer to a conversation: a call, or an echo of its last user or tool."""
+    call = _choose_call(items, tools, tool_choice)
+    if call:
         return Answer(calls=[call])
     for item in reversed(items):
         if item["type"] in ("function_call_output", "mcp_call"):
@@ -99,7 +101,7 @@ def default_answer(items: Sequence[Event], tools: list[Event], tool_choice: Any)
 
 
 def _choose_call(items: Sequence[Event], tools: list[Event], tool_choice: Any) -> Call | None:
-    """The tool that the model calls, if it does.
+    """Return the call that the model makes, or `None`.
 
     It calls what `tool_choice` names, or the first tool if a call is required, after a tool's
     output, too: the service is reported to do so, and a test should find the loop that follows.
@@ -107,10 +109,10 @@ def _choose_call(items: Sequence[Event], tools: list[Event], tool_choice: Any) -
     contain the name or the name's last word: `get_weather` is called by "What is the weather in
     Paris?".
     """
-    said, has_called = "", False
+    text, has_called = "", False
     for item in items:
         if item.get("role") == "user":
-            said, has_called = text_of(item), False
+            text, has_called = text_of(item), False
         elif item["type"] in _TOOL_ITEMS:
             has_called = True
     for tool in tools:
@@ -118,23 +120,24 @@ def _choose_call(items: Sequence[Event], tools: list[Event], tool_choice: Any) -
         if is_object(tool_choice):
             is_chosen = name == tool_choice.get("name")
         elif tool_choice == "auto":
-            is_chosen = not has_called and _is_called(name, said)
+            is_chosen = not has_called and _is_called(name, text)
         else:
             is_chosen = tool_choice == "required"
         if is_chosen:
-            arguments = _value(tool.get("parameters") or {}, said)
+            arguments = _fit_value(tool.get("parameters") or {}, text)
             return Call(name, arguments or {}, tool.get("server_label"))
     return None
 
 
-def _is_called(name: str, said: str) -> bool:
+def _is_called(name: str, text: str) -> bool:
+    # The last word of snake_case, camelCase or kebab-case.
     last = re.findall(r"[A-Za-z][a-z]*|\d+", name)[-1:]
-    names = "|".join(re.escape(each) for each in [name, *last] if each)
-    return bool(names) and re.search(rf"(?<!\w)({names})(?!\w)", said, re.IGNORECASE) is not None
+    names = "|".join(re.escape(word) for word in [name, *last] if word)
+    return bool(names) and re.search(rf"(?<!\w)({names})(?!\w)", text, re.IGNORECASE) is not None
 
 
-def _value(schema: Any, said: str) -> Any:
-    """A value that fits a JSON schema; what the schema leaves open comes from what was said."""
+def _fit_value(schema: Any, text: str) -> Any:
+    """Return a value that fits a JSON schema; strings and numbers are taken from the text."""
     if not is_object(schema):
         return None
     if is_array(schema.get("enum")) and schema["enum"]:
@@ -144,39 +147,49 @@ def _value(schema: Any, said: str) -> Any:
             return schema[key]
     for key in ("anyOf", "oneOf", "allOf"):
         if is_array(schema.get(key)) and schema[key]:
-            return _value(schema[key][0], said)
-    kind: Any = schema.get("type", "object")
-    match kind[0] if is_array(kind) and kind else kind:
+            return _fit_value(schema[key][0], text)
+    schema_type: Any = schema.get("type", "object")
+    if is_array(schema_type) and schema_type:  # such as ["string", "null"]
+        schema_type = schema_type[0]
+    match schema_type:
         case "object":
-            return _object(schema, said)
+            return _fit_object(schema, text)
         case "array":
-            return [_value(schema.get("items", {"type": "string"}), said)]
+            return [_fit_value(schema.get("items", {"type": "string"}), text)]
         case "string":
-            return _word(said)
+            return _last_name(text)
         case "integer" | "number":
-            return _number(said)
+            return _last_number(text)
         case "boolean":
             return True
         case _:
             return None
 
 
-def _object(schema: dict[Any, Any], said: str) -> Event:
-    """An object with what a schema requires; if it does not say, with all that it has."""
+def _fit_object(schema: dict[Any, Any], text: str) -> Event:
+    """Return an object with the required properties, or all if the schema has no `required`."""
     properties: Any = schema.get("properties")
-    known: Event = properties if is_object(properties) else {}
-    required: Any = schema.get("required")
-    names: list[Any] = required if is_array(required) else list(known)
-    return {str(name): _value(known.get(str(name), {"type": "string"}), said) for name in names}
+    if not is_object(properties):
+        properties = {}
+    names: Any = schema.get("required")
+    if not is_array(names):
+        names = list(properties)
+    values: Event = {}
+    for name in map(str, names):
+        values[name] = _fit_value(properties.get(name, {"type": "string"}), text)
+    return values
 
 
-def _word(said: str) -> str:
-    """The last name in what was said, or else its last word."""
-    found: list[str] = re.findall(r"[^\W_]+", said)
-    names = [word for word in found[1:] if word[0].isupper() and len(word) > 1]
-    return (names or found or ["text"])[-1]
+def _last_name(text: str) -> str:
+    """Return the last name in a text, or else its last word."""
+    all_words: list[str] = re.findall(r"[^\W_]+", text)
+    # The first word of a sentence is in upper case, too, and so is "I".
+    names = [word for word in all_words[1:] if word[0].isupper() and len(word) > 1]
+    return (names or all_words or ["text"])[-1]
 
 
-def _number(said: str) -> int:
-    found = re.findall(r"\d+", said)
-    return int(found[-1][:9]) if found else 1
+def _last_number(text: str) -> int:
+    numbers = re.findall(r"\d+", text)
+    if not numbers:
+        return 1
+    return int(numbers[-1][:9])  # fits into 32 bits

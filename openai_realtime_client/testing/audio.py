@@ -1,4 +1,4 @@
-"""Audio of the embedded server: what it says, and where in the user's audio there is speech."""
+"""Audio of the embedded server: tones for its voice, and speech detection in its input."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def _bytes_per_ms(encoding: str) -> int:
 @lru_cache
 def tone(encoding: str, duration_ms: int) -> bytes:
     """Return a tone of 400 Hz."""
-    rate = 8000 if encoding in g711.SAMPLES else 24000
+    rate = 24000
+    if encoding in g711.SAMPLES:
+        rate = 8000
     steps = (2 * math.pi * 400 * sample / rate for sample in range(rate // 400))
     period = [round(6000 * math.sin(step)) for step in steps]
     data = g711.encode(struct.pack(f"<{len(period)}h", *period), encoding)
@@ -78,14 +80,14 @@ class InputBuffer:
     def __init__(self) -> None:
         self.start_ms = 0
         self._encoding = "audio/pcm"
-        self._size = 0  # in bytes; what the audio says does not matter
+        self._size = 0  # in bytes; the audio itself is not needed
         self._rest = b""  # the beginning of a frame
         self._is_speech = False
         self._quiet_ms = 0
 
     @property
     def end_ms(self) -> int:
-        """Where it ends."""
+        """Return where the audio ends."""
         return self.start_ms + duration_ms(self._size, self._encoding)
 
     def clear(self) -> None:
@@ -112,14 +114,16 @@ class InputBuffer:
         if levels is None:
             return
         data = self._rest + data
-        least = (32768 * 10 ** (3 * levels["threshold"] - 3.5)) ** 2
+        minimum = (32768 * 10 ** (3 * levels["threshold"] - 3.5)) ** 2
         size = _FRAME_MS * _bytes_per_ms(encoding)
         at_ms = self.end_ms - duration_ms(len(data), encoding)
-        whole = len(data) - len(data) % size
-        self._rest = data[whole:]
-        for start in range(0, whole, size):
-            is_loud = _mean_square(data[start : start + size], encoding) >= least
-            self._quiet_ms = 0 if is_loud else self._quiet_ms + _FRAME_MS
+        end = len(data) - len(data) % size
+        self._rest = data[end:]
+        for start in range(0, end, size):
+            is_loud = _mean_square(data[start : start + size], encoding) >= minimum
+            self._quiet_ms += _FRAME_MS
+            if is_loud:
+                self._quiet_ms = 0
             if is_loud and not self._is_speech:
                 self._is_speech = True
                 yield "started", at_ms - levels["prefix_padding_ms"]
@@ -132,8 +136,9 @@ class InputBuffer:
 def _mean_square(frame: bytes, encoding: str) -> float:
     samples: list[int]
     if encoding in g711.SAMPLES:
-        known = g711.SAMPLES[encoding]
-        samples = [known[code] for code in frame]
-    else:  # a third of the samples tells how loud it is, too
+        table = g711.SAMPLES[encoding]
+        samples = [table[code] for code in frame]
+    else:
+        # A third of the samples tells the loudness as well, at a third of the cost.
         samples = [*struct.unpack(f"<{len(frame) // 2}h", frame)[::3]]
     return sum(sample * sample for sample in samples) / len(samples)

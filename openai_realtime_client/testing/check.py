@@ -1,4 +1,4 @@
-"""A check of any Realtime server: scripted turns, and what is wrong about its events."""
+"""Check any Realtime server: play scripted turns and examine its events."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _TOOL = {
         "required": ["city"],
     },
 }
-# What the server says when it has done what it was asked for.
+# The event that confirms each event of the client.
 _ANSWERS = {
     "session.update": "session.updated",
     "response.create": "response.created",
@@ -62,12 +62,12 @@ _ANSWERS = {
     "input_audio_buffer.clear": "input_audio_buffer.cleared",
 }
 _V1_ANSWERS = {**_ANSWERS, "conversation.item.create": "conversation.item.created"}
-# What recorded sessions of v1 have, and its published schema does not.
+# Values in recorded sessions of v1 that its published schema lacks.
 _WIRE_ONLY = [("v1", "status", "in_progress"), ("v1", "type", "audio")]
-# Deviations of which the value says what is wrong.
-_SHOWN = {"unknown value", "wrong type"}
+# Deviations to report with the value; those of others may be long and add nothing.
+_WITH_VALUE = {"unknown value", "wrong type"}
 _NO_ITEM = "item_of_no_session"
-# Each is not a valid event in one way. What is not an object with a type goes out as text.
+# Each is invalid in one way. A string is sent as it is, since `send` takes events only.
 _BAD: dict[str, str | Event] = {
     "text that is not JSON": "{",
     "JSON that is not an object": "[]",
@@ -102,8 +102,10 @@ class Finding:
     count: int = 1
 
     def __str__(self) -> str:
-        often = f" ({self.count} times)" if self.count > 1 else ""
-        return f"{self.turn}: {self.kind}: {self.type}: {self.about}{often}"
+        text = f"{self.turn}: {self.kind}: {self.type}: {self.about}"
+        if self.count > 1:
+            text += f" ({self.count} times)"
+        return text
 
 
 class Turn(NamedTuple):
@@ -153,33 +155,40 @@ def check_turns(
     url: str, *, protocol: Protocol, model: str | None, api_key: str, timeout: float
 ) -> Iterator[Turn]:
     """Check a server turn by turn; the arguments are those of `check_server`."""
-    found: dict[tuple[str, ...], Finding] = {}
-    connect = v1.connect_sync if protocol == "v1" else ga.connect_sync
+    findings: dict[tuple[str, ...], Finding] = {}
+    connect: Callable[..., Any] = ga.connect_sync
+    if protocol == "v1":
+        connect = v1.connect_sync
     options = {"open_timeout": max(timeout, _OPEN_TIMEOUT), "close_timeout": _CLOSE_TIMEOUT}
     is_first = True
     for name, play in _TURNS.items():
-        before, events = len(found), 0
+        before, events = len(findings), 0
         connecting = connect(
             model or MODELS[protocol], base_url=url, api_key=api_key, websocket_options=options
         )
         try:
-            connection = connecting.open()
+            connection: Connection[Any, Any] = connecting.open()
         except RealtimeConnectionError as error:
-            if is_first:
+            if is_first:  # a wrong URL or key, rather than a fault of the server
                 raise
-            _note(found, Finding(name, "closed", "session.created", f"no session: {error}"))
+            _count_finding(
+                findings, Finding(name, "closed", "session.created", f"no session: {error}")
+            )
         else:
-            session = _Session(connection, protocol, name, found, timeout)
+            session = _Session(connection, protocol, name, findings, timeout)
             session.play(play)
             events = session.events
         is_first = False
-        yield Turn(name, events, list(found.values())[before:])
+        yield Turn(name, events, list(findings.values())[before:])
 
 
-def _note(found: dict[tuple[str, ...], Finding], finding: Finding) -> None:
+def _count_finding(findings: dict[tuple[str, ...], Finding], finding: Finding) -> None:
+    # The same fault in another turn, item or index is not another finding.
     about = _ID.sub("ID", _INDEX.sub("[*]", finding.about))
-    turn = finding.turn if finding.kind == "closed" else ""
-    known = found.setdefault((finding.kind, finding.type, about, turn), finding)
+    turn = ""
+    if finding.kind == "closed":  # Its cause is in the turn.
+        turn = finding.turn
+    known = findings.setdefault((finding.kind, finding.type, about, turn), finding)
     if known is not finding:
         known.count += 1
 
@@ -192,22 +201,24 @@ class _Session:
         connection: Connection[Any, Any],
         protocol: Protocol,
         turn: str,
-        found: dict[tuple[str, ...], Finding],
+        findings: dict[tuple[str, ...], Finding],
         timeout: float,
     ) -> None:
         self.protocol = protocol
         self.events = 0
         self.audio_size = 0
         self.connection = connection
-        self._answers = _ANSWERS if protocol == "ga" else _V1_ANSWERS
+        self._answers = _ANSWERS
+        if protocol == "v1":
+            self._answers = _V1_ANSWERS
         self.entry = self._answers["conversation.item.create"]
         self._turn = turn
-        self._found = found
+        self._findings = findings
         self._timeout = timeout
         self._order = Order(protocol)
-        # Answers that were asked for and have not come.
+        # Confirmations that are still due, by their type.
         self._due: Counter[str] = Counter()
-        # What the server would close the session for, if it did now.
+        # The invalid event to blame if the server closes the session.
         self._cause = ""
 
     def play(self, turn: Callable[[_Session], None]) -> None:
@@ -215,7 +226,7 @@ class _Session:
         try:
             if self.until("session.created"):
                 turn(self)
-                # Its answer comes after those of all that was sent before.
+                # A barrier: its confirmation comes after everything that was asked for before.
                 self.configure()
                 for problem in self._order.end():
                     self.report(*problem)
@@ -226,42 +237,45 @@ class _Session:
 
     def report(self, kind: str, name: str, about: str, event: Event | None = None) -> None:
         """Note something that is wrong."""
-        _note(self._found, Finding(self._turn, kind, name, about, event))
+        _count_finding(self._findings, Finding(self._turn, kind, name, about, event))
 
     def ask(self, event: Event) -> Event | None:
-        """Send an event and wait for what answers it."""
+        """Send an event and wait for its confirmation."""
         answer = self._answers[event["type"]]
         self._due[answer] += 1
         self.connection.send(event)
         return self.until(answer)
 
     def configure(self, *, modality: str = "text", **settings: Any) -> Event | None:
-        """Update the session, and give the answer with its settings."""
+        """Update the session, and return the confirmation with its settings."""
         wire: Event = {"instructions": "Answer in one short sentence.", **settings}
         if self.protocol == "ga":
             detection = {"input": {"turn_detection": None}}
             wire |= {"type": "realtime", "output_modalities": [modality], "audio": detection}
         else:
-            wire |= {"turn_detection": None}
-            wire["modalities"] = ["text"] if modality == "text" else ["text", "audio"]
+            wire |= {"turn_detection": None, "modalities": ["text"]}
+            if modality == "audio":
+                wire["modalities"] = ["text", "audio"]
         return self.ask({"type": "session.update", "session": wire})
 
     def say(self, text: str) -> Any:
-        """Add a message of the user, and give the id of its item."""
+        """Add a message of the user and return the id of its item."""
         return at(self.ask(dict(v1.user_text(text))), "item", "id")
 
-    def respond(self, kind: str, missing: str) -> list[Event]:
-        """Ask for a response, and give its items of a kind: there have to be some."""
+    def respond(self, item_type: str, missing: str) -> list[Event]:
+        """Ask for a response and return its items of a type; report if it has none."""
         self.ask({"type": "response.create"})
         done = self.finished("completed")
         output = at(done, "response", "output")
-        items = [each for each in output if at(each, "type") == kind] if is_array(output) else []
+        items: list[Event] = []
+        if is_array(output):
+            items = [item for item in output if at(item, "type") == item_type]
         if done and not items:
             self.report("missing", "response.output_item.done", missing)
         return items
 
     def finished(self, *statuses: str) -> Event | None:
-        """Wait for the end of a response, which has one of these statuses."""
+        """Wait for the end of a response; report any status but these."""
         done = self.until("response.done")
         status = at(done, "response", "status")
         if done and status not in statuses:
@@ -269,15 +283,14 @@ class _Session:
         return done
 
     def compare(self, event: Event | None, value: Any, *path: str) -> None:
-        """Something in an event has to have a value, that which was sent."""
+        """Report an event that has not the value that was sent."""
         if event and at(event, *path) != value:
             self.report("wrong", event["type"], f"{path[-1]} is not what was sent", event)
 
     def refuses(self, event: str | Event, what: str) -> None:
-        """Send something invalid: an `error` has to answer it, and the session to go on."""
+        """Send an invalid event; report if no `error` answers it or the session ends."""
         self._cause = f"by {what}: "
         if isinstance(event, str):
-            # `send` takes nothing that is not an event.
             self.connection.send_raw(event)
             self.gets_error(what)
         else:
@@ -287,10 +300,12 @@ class _Session:
         self._cause = ""
 
     def gets_error(self, what: str, event_id: str | None = None) -> bool:
-        """Whether an `error` answers what was sent last, as it has to; the session has to go on."""
-        # This is answered after the error, so that no one waits for an error that never comes.
+        """Return whether an `error` answers the last event; report if it does not."""
+        # A barrier: without an error, this update is confirmed first, and nothing times out.
         self._due["session.updated"] += 1
-        same = {"type": "realtime"} if self.protocol == "ga" else {}
+        same = {}
+        if self.protocol == "ga":
+            same = {"type": "realtime"}
         self.connection.send({"type": "session.update", "session": same})
         answer = self.until("error", "session.updated")
         if at(answer, "type") == "session.updated":
@@ -302,16 +317,16 @@ class _Session:
             self.until("session.updated")
         return answer is not None
 
-    def until(self, *kinds: str) -> Event | None:
-        """Receive up to an event of one of these types; `None` where it does not come.
+    def until(self, *event_types: str) -> Event | None:
+        """Receive up to an event of one of these types; report and return `None` if none comes.
 
         Raises:
             ConnectionClosedError: The session has ended.
         """
         deadline = time.monotonic() + self._timeout
-        while (rest := deadline - time.monotonic()) > 0:
+        while time.monotonic() < deadline:
             try:
-                received = self.connection.recv(rest)
+                received = self.connection.recv(max(0.0, deadline - time.monotonic()))
             except TimeoutError:
                 break
             except InvalidEventError as error:
@@ -319,43 +334,46 @@ class _Session:
                 continue
             event: Event = received.to_dict()
             self._examine(event, received)
-            if event["type"] in kinds:
+            if event["type"] in event_types:
                 return event
             if event["type"] == "error":
-                about = f"{kinds[0]} was due: {at(event, 'error', 'message')}"
+                about = f"{event_types[0]} was due: {at(event, 'error', 'message')}"
                 self.report("refused", "error", about, event)
                 return None
-        self.report("missing", kinds[0], f"it did not come within {self._timeout:g} s")
+        self.report("missing", event_types[0], f"it did not come within {self._timeout:g} s")
         return None
 
     def _examine(self, event: Event, received: Any) -> None:
-        kind: str = event["type"]
-        if not self.events and kind not in ("session.created", "error"):
-            self.report("out of order", kind, "before session.created", event)
+        event_type: str = event["type"]
+        if not self.events and event_type not in ("session.created", "error"):
+            self.report("out of order", event_type, "before session.created", event)
         self.events += 1
-        for path, what, value in deviations(received):
+        for path, about, value in deviations(received):
             if (self.protocol, path.rpartition(".")[2], value) in _WIRE_ONLY:
                 continue
-            shown = f" {json.dumps(value):.40}" if what in _SHOWN else ""
-            about = f"{what}{shown} at {path}" if path else what
-            self.report("deviation", kind, about, event)
+            if path and about in _WITH_VALUE:
+                about += f" {json.dumps(value):.40}"
+            if path:
+                about += f" at {path}"
+            self.report("deviation", event_type, about, event)
         for problem in self._order.add(event):
             self.report(*problem, event)
-        if kind in self._answers.values() and kind != self.entry:
-            if not self._due[kind]:
-                self.report("twice", kind, "more often than it was asked for", event)
-            self._due[kind] = max(0, self._due[kind] - 1)
-        if kind.endswith("audio.delta"):
-            self._listen(event)
+        # Items are added by responses, too.
+        if event_type in self._answers.values() and event_type != self.entry:
+            if not self._due[event_type]:
+                self.report("twice", event_type, "more often than it was asked for", event)
+            self._due[event_type] = max(0, self._due[event_type] - 1)
+        if event_type.endswith("audio.delta"):
+            self._count_audio(event)
 
-    def _listen(self, event: Event) -> None:
+    def _count_audio(self, event: Event) -> None:
         try:
             self.audio_size += len(base64.b64decode(event.get("delta") or "", validate=True))
         except (binascii.Error, ValueError, TypeError):
             self.report("wrong", event["type"], "its delta is not base64", event)
 
 
-def _text(session: _Session) -> None:
+def _play_text(session: _Session) -> None:
     session.configure()
     item_id = session.say("Say hello.")
     session.respond("message", "no message in a text turn")
@@ -368,7 +386,7 @@ def _text(session: _Session) -> None:
     session.refuses(retrieve, "to retrieve an item that was deleted")
 
 
-def _audio(session: _Session) -> None:
+def _play_audio(session: _Session) -> None:
     session.configure(modality="audio")
     session.connection.send_audio(tone("audio/pcm", 600))
     committed = session.ask({"type": "input_audio_buffer.commit"})
@@ -377,8 +395,10 @@ def _audio(session: _Session) -> None:
         session.compare(item, committed.get("item_id"), "item", "id")
     session.respond("message", "no message in an audio turn")
     if not session.audio_size:
-        kind = f"response.{'output_' if session.protocol == 'ga' else ''}audio.delta"
-        session.report("missing", kind, "no audio in an audio turn")
+        event_type = "response.output_audio.delta"
+        if session.protocol == "v1":
+            event_type = "response.audio.delta"
+        session.report("missing", event_type, "no audio in an audio turn")
     session.connection.send_audio(tone("audio/pcm", 200))
     session.ask({"type": "input_audio_buffer.clear"})
     session.refuses({"type": "input_audio_buffer.commit"}, "to commit an empty buffer")
@@ -386,7 +406,7 @@ def _audio(session: _Session) -> None:
     session.refuses(append, "audio that is not base64")
 
 
-def _tool(session: _Session) -> None:
+def _play_tool(session: _Session) -> None:
     session.configure(tools=[_TOOL], tool_choice="required")
     session.say("What is the weather in Paris?")
     calls = session.respond("function_call", "no function_call, though tool_choice is required")
@@ -399,7 +419,7 @@ def _tool(session: _Session) -> None:
     session.respond("message", "no message after the output of a function")
 
 
-def _cancel(session: _Session) -> None:
+def _play_cancel(session: _Session) -> None:
     session.configure()
     session.say("Count from one to two hundred, in words.")
     for _ in range(_TRIES):
@@ -412,7 +432,7 @@ def _cancel(session: _Session) -> None:
     session.refuses({"type": "response.cancel"}, "a cancel without a response")
 
 
-def _truncate(session: _Session) -> None:
+def _play_truncate(session: _Session) -> None:
     session.configure(modality="audio")
     session.say("Say hello.")
     for message in session.respond("message", "no message in an audio turn")[:1]:
@@ -424,27 +444,31 @@ def _truncate(session: _Session) -> None:
         session.refuses({**truncate, "audio_end_ms": 10**7}, "to truncate after the end of audio")
 
 
-def _update(session: _Session) -> None:
+def _play_update(session: _Session) -> None:
     updated = session.configure(instructions="Be brief.", tools=[_TOOL], tool_choice="none")
-    modalities = "output_modalities" if session.protocol == "ga" else "modalities"
+    modalities = "output_modalities"
+    if session.protocol == "v1":
+        modalities = "modalities"
     session.compare(updated, ["text"], "session", modalities)
     session.compare(updated, "none", "session", "tool_choice")
     kept = session.configure(instructions="Be polite.")
     for answer, instructions in ((updated, "Be brief."), (kept, "Be polite.")):
         session.compare(answer, instructions, "session", "instructions")
         tools = at(answer, "session", "tools")
-        names = [at(tool, "name") for tool in tools] if is_array(tools) else []
+        names: list[Any] = []
+        if is_array(tools):
+            names = [at(tool, "name") for tool in tools]
         if answer and names != [_TOOL["name"]]:
             session.report("wrong", answer["type"], "tools is not what was sent", answer)
 
 
 _TURNS: dict[str, Callable[[_Session], None]] = {
-    "text": _text,
-    "audio": _audio,
-    "tool": _tool,
-    "cancel": _cancel,
-    "truncate": _truncate,
-    "update": _update,
+    "text": _play_text,
+    "audio": _play_audio,
+    "tool": _play_tool,
+    "cancel": _play_cancel,
+    "truncate": _play_truncate,
+    "update": _play_update,
     # Each in a session of its own, for some end it.
     **{
         f"bad input, {what}": partial(_Session.refuses, event=event, what=what)

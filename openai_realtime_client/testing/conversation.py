@@ -28,7 +28,7 @@ class Conversation:
         self._ids = ids
 
     def find(self, item_id: str, action: str, param: str = "item_id") -> Event:
-        """The item with an id; `action` and `param` are for the error if there is none."""
+        """Return the item with an id; `action` and `param` are for the error if there is none."""
         return self.items[self._index(item_id, action, param)]
 
     def _index(self, item_id: str, action: str, param: str = "item_id") -> int:
@@ -42,10 +42,11 @@ class Conversation:
         """Insert an item of the client."""
         previous, index = event.get("previous_item_id"), len(self.items)
         if previous is not None:
-            is_first = previous == "root"
-            index = 0 if is_first else self._index(previous, "create", "previous_item_id") + 1
+            index = 0
+            if previous != "root":
+                index = self._index(previous, "create", "previous_item_id") + 1
         item = {**event["item"], "id": event["item"].get("id") or self._ids("item")}
-        if any(each["id"] == item["id"] for each in self.items):
+        if any(other["id"] == item["id"] for other in self.items):
             message = f"An item with id '{item['id']}' exists already."
             raise Refusal("item_create_duplicate_id", message, "item.id")
         if item["type"] in _FINISHED:
@@ -54,34 +55,38 @@ class Conversation:
 
     def insert(self, item: Event, index: int | None = None) -> Sequence[Event]:
         """Insert an item that is complete, by default at the end."""
-        index = len(self.items) if index is None else index
-        return [self.begin(item, index), self._about("conversation.item.done", index)]
+        if index is None:
+            index = len(self.items)
+        return [self.begin(item, index), self._item_event("conversation.item.done", index)]
 
     def begin(self, item: Event, index: int | None = None) -> Event:
         """Insert an item that is not complete yet, by default at the end."""
-        index = len(self.items) if index is None else index
+        if index is None:
+            index = len(self.items)
         self.items.insert(index, item)
-        return self._about("conversation.item.added", index)
+        return self._item_event("conversation.item.added", index)
 
     def finish(self, item: Event) -> Sequence[Event]:
         """Replace an item by what it has become; no event if it was deleted meanwhile."""
-        for index, each in enumerate(self.items):
-            if each["id"] == item["id"]:
+        for index, other in enumerate(self.items):
+            if other["id"] == item["id"]:
                 self.items[index] = item
-                return [self._about("conversation.item.done", index)]
+                return [self._item_event("conversation.item.done", index)]
         return []
 
     def last_id(self) -> str | None:
-        """The id of the last item."""
+        """Return the id of the last item."""
         return self._previous_id(len(self.items))
 
     def _previous_id(self, index: int) -> str | None:
-        return self.items[index - 1]["id"] if index else None
+        if not index:
+            return None
+        return str(self.items[index - 1]["id"])
 
-    def _about(self, kind: str, index: int) -> Event:
+    def _item_event(self, event_type: str, index: int) -> Event:
         # A copy, because the item may change before the event is sent.
         previous, item = self._previous_id(index), dict(self.items[index])
-        return self._ids.event(kind, previous_item_id=previous, item=item)
+        return self._ids.event(event_type, previous_item_id=previous, item=item)
 
     def retrieve(self, event: Event) -> Sequence[Event]:
         """Return an item."""

@@ -37,14 +37,14 @@ __all__ = ["Endpoints", "RealtimeCall", "announce", "refused"]
 
 _LIFETIME = 600
 _OPEN = ("ringing", "active")
-# For each action on a call: the statuses in which it can be taken, its parameters, the new status.
+# For each action on a call: the statuses that allow it, its parameters, and the new status.
 _ACTIONS: dict[str, tuple[tuple[str, ...], type[RealtimeModel], str]] = {
     "accept": (_OPEN, ga.RealtimeSessionCreateRequestGA, "active"),
     "hangup": (_OPEN, RealtimeModel, "ended"),
     "refer": (("active",), ga.RealtimeCallReferRequest, "referred"),
     "reject": (_OPEN, ga.RealtimeCallRejectRequest, "rejected"),
 }
-# What is asked for and what is returned.
+# Request and response of the endpoints that only v1 has.
 _V1_SESSIONS: dict[str, tuple[type[RealtimeModel], type[RealtimeModel]]] = {
     "sessions": (v1.RealtimeSessionCreateRequest, v1.RealtimeSessionCreateResponse),
     "transcription_sessions": (
@@ -52,6 +52,7 @@ _V1_SESSIONS: dict[str, tuple[type[RealtimeModel], type[RealtimeModel]]] = {
         v1.RealtimeTranscriptionSessionCreateResponse,
     ),
 }
+# A minimal SDP answer (RFC 8866): clients parse it, but no media ever flows.
 _SDP = (
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
     "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=rtpmap:111 opus/48000/2\r\n"
@@ -63,12 +64,12 @@ def _id(prefix: str) -> str:
 
 
 def refused(status: int, code: str | None, message: str, param: str | None = None) -> Response:
-    """A response with the service's error object."""
+    """Make a response with the service's error object."""
     error = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
-    return _json({"error": error}, status)
+    return _json_response({"error": error}, status)
 
 
-def _json(value: Any, status: int = 200) -> Response:
+def _json_response(value: Any, status: int = 200) -> Response:
     return http_response(status, json.dumps(value).encode())
 
 
@@ -85,7 +86,10 @@ class RealtimeCall:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, settings: Event | None = None) -> None:
         self.id = _id("rtc")
-        self.status = "ringing" if settings is None else "active"
+        # A SIP call has no settings until it is accepted; a WebRTC call begins with them.
+        self.status = "active"
+        if settings is None:
+            self.status = "ringing"
         self.settings: Event = settings or {}
         self.target_uri: str | None = None
         self.status_code: int | None = None
@@ -148,8 +152,10 @@ class Endpoints:
 
     def answer(self, request: HttpRequest) -> Response:
         """Answer a request with a valid key."""
+        response = None
         try:
-            response = self._answer(request) if request.method == "POST" else None
+            if request.method == "POST":
+                response = self._post(request)
         except Refusal as refusal:
             return refused(400, refusal.code, refusal.message, refusal.param)
         except InvalidModelError as error:
@@ -157,10 +163,11 @@ class Endpoints:
             return refused(400, "invalid_type", f"Invalid '{param}': {problem}.", param)
         except (ValueError, RecursionError):
             return refused(400, None, "We could not parse the JSON body of your request.")
-        missing = f"Invalid URL ({request.method} {request.path[:100]})"
-        return response or refused(404, None, missing)
+        if response is None:
+            return refused(404, None, f"Invalid URL ({request.method} {request.path[:100]})")
+        return response
 
-    def _answer(self, request: HttpRequest) -> Response | None:
+    def _post(self, request: HttpRequest) -> Response | None:
         match request.path.partition("/realtime/")[2].split("/"):
             case ["client_secrets"]:
                 return self._client_secret(request.body)
@@ -182,26 +189,34 @@ class Endpoints:
         return {"value": value, "expires_at": expires_at}
 
     def _client_secret(self, body: bytes) -> Response:
-        wanted = _read(body, ga.RealtimeCreateClientSecretRequest)
-        session = _configured(wanted.get("session") or {})
+        wanted = _read_request(body, ga.RealtimeCreateClientSecretRequest)
+        session = _new_settings(wanted.get("session") or {})
         shown = known(SETTINGS[session["type"]].from_dict(session))
-        return _json({**self._issue(session, wanted.get("expires_after")), "session": shown})
+        return _json_response(
+            {**self._issue(session, wanted.get("expires_after")), "session": shown}
+        )
 
     def _translation_secret(self, body: bytes) -> Response:
-        wanted = _read(body, ga.RealtimeTranslationClientSecretCreateRequest)
+        wanted = _read_request(body, ga.RealtimeTranslationClientSecretCreateRequest)
         session = new_translation(_id("sess"), wanted["session"]["model"])
         session = updated(session, {"audio": wanted["session"].get("audio")}, {})
-        return _json({**self._issue(session, wanted.get("expires_after")), "session": session})
+        return _json_response(
+            {**self._issue(session, wanted.get("expires_after")), "session": session}
+        )
 
     def _v1_session(self, name: str, body: bytes) -> Response:
         wanted, returned = _V1_SESSIONS[name]
-        kind = "realtime" if name == "sessions" else "transcription"
-        session = _configured({"type": kind, **ga_settings(_read(body, wanted))}, "v1")
+        session_type = "transcription"
+        if name == "sessions":
+            session_type = "realtime"
+        session = _new_settings(
+            {"type": session_type, **ga_settings(_read_request(body, wanted))}, "v1"
+        )
         settings = {"client_secret": self._issue(session), **v1_settings(session)}
-        return _json(known(returned.from_dict(settings)))
+        return _json_response(known(returned.from_dict(settings)))
 
     def _create_call(self, request: HttpRequest) -> Response:
-        settings = _configured(_call_settings(request))
+        settings = _new_settings(_call_settings(request))
         call = RealtimeCall(asyncio.get_running_loop(), settings)
         self.calls[call.id] = call
         location = f"/v1/realtime/calls/{call.id}"
@@ -212,23 +227,26 @@ class Endpoints:
         statuses, shape, status = _ACTIONS.get(action, ((), RealtimeModel, ""))
         if call is None or call.status not in statuses:
             return refused(404, None, "No such call or action.")
-        wanted = _read(body, shape)
+        wanted = _read_request(body, shape)
         if action == "accept":
-            call.status, call.settings = status, _configured(wanted)
+            call.status, call.settings = status, _new_settings(wanted)
         else:
             call.target_uri = wanted.get("target_uri")
-            call.status_code = (wanted.get("status_code") or 603) if action == "reject" else None
+            if action == "reject":
+                # 603 Decline: RFC 3261, section 21.6.2.
+                call.status_code = wanted.get("status_code") or 603
             call.end(status)
         return http_response(200)
 
 
-def _configured(settings: Event, protocol: str = "ga") -> Event:
-    kind, model = settings.get("type") or "realtime", settings.get("model") or MODELS[protocol]
-    return merge(new_session(_id("sess"), model, kind), settings)
+def _new_settings(settings: Event, protocol: str = "ga") -> Event:
+    session_type = settings.get("type") or "realtime"
+    model = settings.get("model") or MODELS[protocol]
+    return merge(new_session(_id("sess"), model, session_type), settings)
 
 
-def _read(body: bytes, shape: type[RealtimeModel]) -> Event:
-    """The JSON object in a body, checked."""
+def _read_request(body: bytes, shape: type[RealtimeModel]) -> Event:
+    """Parse and check the JSON object in a body."""
     value: Any = json.loads(body or b"{}")
     if not is_object(value):
         raise ValueError
@@ -236,14 +254,15 @@ def _read(body: bytes, shape: type[RealtimeModel]) -> Event:
 
 
 def _call_settings(request: HttpRequest) -> Event:
-    """The session in a multipart request; empty for one that is bare SDP."""
-    kind = request.headers.get("content-type", "")
-    if not kind.startswith("multipart/"):
+    """Return the session in a multipart request; {} for a request with only an SDP offer."""
+    content_type = request.headers.get("content-type", "")
+    if not content_type.startswith("multipart/"):
         return {}
-    form = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + request.body)
+    # Forms have the syntax of MIME messages: RFC 7578.
+    form = message_from_bytes(f"Content-Type: {content_type}\r\n\r\n".encode() + request.body)
     for part in form.walk():
         body = part.get_payload(decode=True)
-        if part.get_param("name", header="content-disposition") == "session" and body:
-            wanted = body if isinstance(body, bytes) else b""
-            return _read(wanted, ga.RealtimeSessionCreateRequestGA)
+        is_session = part.get_param("name", header="content-disposition") == "session"
+        if is_session and body and isinstance(body, bytes):
+            return _read_request(body, ga.RealtimeSessionCreateRequestGA)
     return {}

@@ -1,4 +1,4 @@
-"""What the service refuses, and what all rules of sessions have in common."""
+"""Refusals, and the base class of session rules."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from openai_realtime_client.testing.settings import Event, Ids
 
 __all__ = ["Refusal", "Rules", "check", "not_an_event"]
 
-# What the pages of the API say of lists, and a schema cannot.
+# Combinations that the API reference allows; the schema only has the members.
 _MODALITIES = {
     "output_modalities": (["text"], ["audio"]),
     "modalities": (["text"], ["audio", "text"]),
 }
-# What errors call a value that has limits, by the name of its type, and what of it is limited.
+# Names of JSON types in error codes, and whether limits are of the value or its length.
 _LIMITED = {
     "int": ("integer", "value"),
     "float": ("decimal", "value"),
@@ -38,7 +38,7 @@ _INVALID_VALUE = ("invalid_value", "Invalid value for '{path}': {value}.")
 
 @dataclass(eq=False)
 class Refusal(Exception):
-    """What an `error` event says of an event of the client."""
+    """The server refuses an event of the client, with this `error` event."""
 
     code: str
     message: str
@@ -46,27 +46,27 @@ class Refusal(Exception):
 
 
 def check(event: RealtimeModel, *, allowed: str | None = None) -> Event:
-    """Check that an event, or a request, fits its schema and the limits that the pages state.
+    """Check an event, or a request, against its schema and the documented limits.
 
     Args:
-        event: What the client sent.
+        event: The event or request of the client.
         allowed: The path of a field that is accepted although it is not in the schema.
 
     Returns:
-        It as it is on the wire.
+        Its JSON object.
 
     Raises:
-        Refusal: For the first thing that does not fit.
+        Refusal: For the first deviation.
     """
-    for found in deviations(event):
-        if found.path != allowed:
-            raise _refusal(found)
+    for deviation in deviations(event):
+        if deviation.path != allowed:
+            raise _refuse_deviation(deviation)
     _check_limits(event, ())
     return event.to_dict()
 
 
 def not_an_event(error: InvalidEventError) -> Refusal:
-    """Return what the server says of a text that is not an event."""
+    """Return the refusal of a text that is not an event."""
     path, problem = error.problems[0]
     if path == "type":
         message = "The 'type' field is missing or not a string."
@@ -77,27 +77,31 @@ def not_an_event(error: InvalidEventError) -> Refusal:
 def _check_limits(node: Any, path: Path) -> None:
     if isinstance(node, RealtimeModel):
         fields = type(node).model_fields
-        for name, least, most in node.__limits__:
-            place = path_text((*path, fields[name].alias or name))
-            _check_size(node.__dict__[name], least, most, place)
+        for name, minimum, maximum in node.__limits__:
+            param = path_text((*path, fields[name].alias or name))
+            _check_size(node.__dict__[name], minimum, maximum, param)
         for name, field in fields.items():
             _check_limits(node.__dict__[name], (*path, field.alias or name))
     elif is_array(node):
         if path[-1] in _MODALITIES:
-            _check_modalities([str(each) for each in node], path)
-        for index, each in enumerate(node):
-            _check_limits(each, (*path, index))
+            _check_modalities([str(item) for item in node], path)
+        for index, item in enumerate(node):
+            _check_limits(item, (*path, index))
 
 
-def _check_size(value: Any, least: float | None, most: float | None, param: str) -> None:
-    kind, what = _LIMITED.get(type(value).__name__, ("", ""))
-    size = len(value) if what == "length" else value
-    if kind and least is not None and size < least:
-        message = f"Invalid '{param}': expected a {what} of at least {least}, got {size}."
-        raise Refusal(f"{kind}_below_min_{what}", message, param)
-    if kind and most is not None and size > most:
-        message = f"Invalid '{param}': expected a {what} of at most {most}, got {size}."
-        raise Refusal(f"{kind}_above_max_{what}", message, param)
+def _check_size(value: Any, minimum: float | None, maximum: float | None, param: str) -> None:
+    if type(value).__name__ not in _LIMITED:
+        return  # such as "inf", in place of a number
+    json_type, measure = _LIMITED[type(value).__name__]
+    size = value
+    if measure == "length":
+        size = len(value)
+    if minimum is not None and size < minimum:
+        message = f"Invalid '{param}': expected a {measure} of at least {minimum}, got {size}."
+        raise Refusal(f"{json_type}_below_min_{measure}", message, param)
+    if maximum is not None and size > maximum:
+        message = f"Invalid '{param}': expected a {measure} of at most {maximum}, got {size}."
+        raise Refusal(f"{json_type}_above_max_{measure}", message, param)
 
 
 def _check_modalities(given: list[str], path: Path) -> None:
@@ -108,27 +112,30 @@ def _check_modalities(given: list[str], path: Path) -> None:
         raise Refusal("invalid_value", message, path_text(path))
 
 
-def _refusal(found: Deviation) -> Refusal:
-    path, kind, value = found
+def _refuse_deviation(deviation: Deviation) -> Refusal:
+    path, kind, value = deviation
     if kind == "unknown event":
         path = "type"
     elif kind == "unknown member":
+        # The service complains about the `type` that selects the member.
         path, value = f"{path}.type", value.get("type")
-        kind = "missing field" if value is None else kind
+        if value is None:
+            kind = "missing field"
     code, message = _DEVIATIONS.get(kind, _INVALID_VALUE)
-    shown = json.dumps(value, ensure_ascii=False)
-    shown = shown if len(shown) <= 60 else f"{shown[:60]}…"
-    return Refusal(code, message.format(path=path, value=shown), path)
+    text = json.dumps(value, ensure_ascii=False)
+    if len(text) > 60:
+        text = f"{text[:60]}…"
+    return Refusal(code, message.format(path=path, value=text), path)
 
 
 class Rules:
-    """What a server does in a session. Events that a method returns are sent in their order.
+    """The server's part of a session. Events that a method returns are sent in their order.
 
     Attributes:
         closing: The code and the reason with which the server closes the connection now.
         mismatch: Where the client departed from a script.
-        streams: What has begun and is to be sent beside the answers, until the session takes it. A
-            number between the events is a pause, in seconds.
+        streams: Events to send beside the answers, until the session takes them. A number between
+            the events is a pause, in seconds.
     """
 
     def __init__(self, ids: Ids, closing: tuple[int, str] | None = None) -> None:
@@ -136,15 +143,15 @@ class Rules:
         self.mismatch: str | None = None
         self.streams: list[Iterator[Event | float]] = []
         self._ids = ids
-        # What answers an event of the client, by its type.
+        # By the type of the client's event. Rules without a handler refuse it.
         self._handlers: dict[str, Callable[[Event], Iterable[Event]]] = {}
 
     def start(self) -> Iterable[Event]:
-        """The events with which a session begins."""
+        """Return the events with which a session begins."""
         return []
 
     def receive(self, event: RealtimeModel) -> Iterable[Event]:
-        """Answer an event of the client, with an `error` event where it is refused."""
+        """Answer an event of the client, with an `error` event if it is refused."""
         try:
             wire = self._checked(event)
             if wire["type"] not in self._handlers:
@@ -159,17 +166,19 @@ class Rules:
         return self._refused(refusal)
 
     def sent(self, event: Event) -> Event | None:
-        """An event as the protocol has it; `None` if it has none."""
+        """Return an event in the protocol of the session; `None` if that has no such event."""
         return event
 
     def end(self) -> None:
-        """Take it that the connection has ended."""
+        """Handle the end of the connection."""
 
     def _checked(self, event: RealtimeModel) -> Event:
-        """An event of the client, in the shape of GA; raises `Refusal`."""
+        """Return an event of the client in the shape of GA; raise `Refusal` if it is invalid."""
         return check(event)
 
     def _refused(self, refusal: Refusal, event_id: Any = None) -> Sequence[Event]:
-        error = {"type": "invalid_request_error", **vars(refusal)}
-        error["event_id"] = event_id if isinstance(event_id, str) else None
+        error: Event = {"type": "invalid_request_error", **vars(refusal)}
+        error["event_id"] = None
+        if isinstance(event_id, str):
+            error["event_id"] = event_id
         return [self._ids.event("error", error=error)]

@@ -44,7 +44,9 @@ class McpTool:
     def run(self, arguments: str) -> Event:
         """Call it: fields of the `mcp_call` item."""
         try:
-            output = self.output if isinstance(self.output, str) else self.output(_load(arguments))
+            output = self.output
+            if not isinstance(output, str):
+                output = output(_parse_arguments(arguments))
         except Exception as error:
             return {"error": {"type": "tool_execution_error", "message": str(error)}}
         return {"output": output}
@@ -54,44 +56,52 @@ class McpTool:
 McpServers = Mapping[str, Sequence[McpTool]]
 
 
-def _load(arguments: str) -> dict[str, Any]:
-    found: Any = json.loads(arguments)
-    return found if is_object(found) else {}
+def _parse_arguments(text: str) -> dict[str, Any]:
+    arguments: Any = json.loads(text)
+    if is_object(arguments):
+        return arguments
+    return {}
 
 
 def offered_tools(tools: list[Event] | None, servers: McpServers) -> list[Event]:
-    """The functions among a session's tools, and what their MCP servers offer, as functions."""
-    found: list[Event] = []
+    """Return the functions among a session's tools, and the MCP servers' tools as functions."""
+    offered: list[Event] = []
     for tool in tools or []:
         if tool.get("type", "function") == "function":
-            found.append(tool)
+            offered.append(tool)
             continue
         label: str = tool["server_label"]
-        found += [
-            {"name": each.name, "parameters": dict(each.input_schema), "server_label": label}
-            for each in servers.get(label, ())
-            if _is_selected(tool.get("allowed_tools"), each, default=True)
-        ]
-    return found
+        for listed in servers.get(label, ()):
+            if _is_selected(tool.get("allowed_tools"), listed, default=True):
+                parameters = dict(listed.input_schema)
+                offered.append(
+                    {"name": listed.name, "parameters": parameters, "server_label": label}
+                )
+    return offered
 
 
 def approval(context: Sequence[Event]) -> Event | None:
-    """The client's answer to a request for approval, if that is the last item."""
-    last = context[-1] if context else {}
-    return last if last.get("type") == "mcp_approval_response" else None
+    """Return the client's answer to a request for approval, if that is the last item."""
+    if context and context[-1].get("type") == "mcp_approval_response":
+        return context[-1]
+    return None
 
 
 def needs_approval(tools: list[Event], label: str, called: McpTool) -> bool:
-    """Whether the client has to approve calls of a tool."""
-    found = (tool.get("require_approval") for tool in tools if tool.get("server_label") == label)
-    rule: Any = next(found, None) or "always"
+    """Return whether the client has to approve calls of a tool."""
+    rule: Any = None
+    for tool in tools:
+        if tool.get("server_label") == label:
+            rule = tool.get("require_approval")
+            break
+    rule = rule or "always"  # the default of the service
     if is_object(rule):
         return not _is_selected(rule.get("never"), called, default=False)
     return bool(rule == "always")
 
 
 def _is_selected(selection: Any, tool: McpTool, *, default: bool) -> bool:
-    """Whether a list of names, or a filter, selects a tool."""
+    """Return whether a list of names, or a filter, selects a tool."""
     if is_array(selection):
         return tool.name in selection
     if not is_object(selection):

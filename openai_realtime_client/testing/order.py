@@ -1,4 +1,4 @@
-"""The order of a server's events: what opens what, what ends it, and that each comes once."""
+"""Check the order of a server's events: opened once, inside what is open, and ended once."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ class Order:
     """Follows the events of one session of a protocol, "ga" or "v1"."""
 
     def __init__(self, protocol: str) -> None:
-        prefix = "response.output_" if protocol == "ga" else "response."
+        prefix, added = "response.output_", "added"
+        if protocol == "v1":
+            prefix, added = "response.", "created"
         text, audio, transcript = f"{prefix}text", f"{prefix}audio", f"{prefix}audio_transcript"
         self._in_parts = {"text": [text], "audio": [audio, transcript]}
         self._stems = {
@@ -54,46 +56,46 @@ class Order:
             text: _Stem(_PART, 3, None, "text"),
             audio: _Stem(_PART, 3, None),
             transcript: _Stem(_PART, 3, None, "transcript"),
-            # In v1 an item is whole from the beginning, and nothing ends it.
-            _ENTRY: _Stem(None, 1, "added" if protocol == "ga" else "created"),
+            # In v1 an item is complete when it is created, and has no `.done`.
+            _ENTRY: _Stem(None, 1, added),
         }
         self._is_open: dict[_Key, bool] = {}
-        # What is taken as begun, because something in it came.
+        # Opened without an event of their own, because something inside came; reported once.
         self._implied: set[_Key] = set()
         self._deltas: dict[_Key, str] = {}
         self._event_ids: set[str] = set()
 
     def add(self, event: dict[str, Any]) -> Iterator[Problem]:
-        """Follow an event, and say what is wrong about it."""
-        kind: str = event["type"]
+        """Follow an event and yield its problems."""
+        event_type: str = event["type"]
         event_id = event.get("event_id")
         if isinstance(event_id, str):
             if event_id in self._event_ids:
-                yield Problem("twice", kind, f"an event_id that was there before: {event_id}")
+                yield Problem("twice", event_type, f"an event_id that was there before: {event_id}")
             self._event_ids.add(event_id)
-        name, _, step = kind.rpartition(".")
+        name, _, step = event_type.rpartition(".")
         stem = self._stems.get(name)
         if stem is None:
             return
         key = (name, *_ids(name, event)[: stem.ids])
         if step == (stem.opener or "delta"):
-            yield from self._opened(key, stem, kind)
+            yield from self._follow_opened(key, stem, event_type)
             delta = event.get("delta")
             if isinstance(delta, str) and stem.text:
                 self._deltas[key] = self._deltas.get(key, "") + delta
-            if kind == "conversation.item.created":
+            if event_type == "conversation.item.created":
                 self._is_open[key] = False
         elif step == "done":
-            yield from self._ended(key, stem, event)
+            yield from self._follow_ended(key, stem, event)
 
     def end(self) -> Iterator[Problem]:
-        """Say what is still open, where nothing should be."""
+        """Yield a problem for everything that is still open at the end of the session."""
         for key, is_open in self._is_open.items():
             if is_open:
                 yield Problem("missing", f"{key[0]}.done", "it was begun and never ended")
         self._is_open.clear()
 
-    def _opened(self, key: _Key, stem: _Stem, kind: str) -> Iterator[Problem]:
+    def _follow_opened(self, key: _Key, stem: _Stem, kind: str) -> Iterator[Problem]:
         is_open = self._is_open.get(key)
         if key in self._implied:
             self._implied.remove(key)
@@ -121,7 +123,7 @@ class Order:
         elif not is_open:
             yield Problem("out of order", kind, f"after {stem.parent}.done")
 
-    def _ended(self, key: _Key, stem: _Stem, event: dict[str, Any]) -> Iterator[Problem]:
+    def _follow_ended(self, key: _Key, stem: _Stem, event: dict[str, Any]) -> Iterator[Problem]:
         kind, is_open = event["type"], self._is_open.get(key)
         if is_open is False:
             yield Problem("twice", kind, "for the same id")
@@ -146,10 +148,11 @@ class Order:
                 self._is_open[other] = False
 
     def _is_in(self, key: _Key, outer: _Key) -> bool:
-        stem: str | None = key[0]
-        while stem and (stem := self._stems[stem].parent):
-            if stem == outer[0]:
+        parent = self._stems[key[0]].parent
+        while parent:
+            if parent == outer[0]:
                 return key[1 : len(outer)] == outer[1:]
+            parent = self._stems[parent].parent
         return False
 
     def _absent(self, key: _Key, event: dict[str, Any]) -> Iterator[Problem]:
@@ -168,20 +171,31 @@ class Order:
 
     def _other_output(self, key: _Key, event: dict[str, Any]) -> Iterator[Problem]:
         output = at(event, "response", "output")
-        shown = [at(item, "id") for item in output] if is_array(output) else []
-        ended = [each[2] for each in self._is_open if each[:2] == (_ITEM, *key[1:])]
-        if shown != ended:
+        output_ids: list[Any] = []
+        if is_array(output):
+            output_ids = [at(item, "id") for item in output]
+        # Dictionaries keep the order in which the items were added.
+        ended_ids = [other[2] for other in self._is_open if other[:2] == (_ITEM, *key[1:])]
+        if output_ids != ended_ids:
             yield Problem("wrong", event["type"], "its output is not the items that came before")
 
 
 def _ids(name: str, event: dict[str, Any]) -> tuple[Any, ...]:
-    """The ids of the response, item and part that an event is about."""
+    """Return the ids of the response, item and part that an event is about."""
     ids: tuple[Any, ...]
     if name == _RESPONSE:
         ids = (at(event, "response", "id"),)
     elif name == _ENTRY:
         ids = (at(event, "item", "id"),)
+    elif name == _ITEM:
+        ids = (event.get("response_id"), at(event, "item", "id"))
     else:
-        item = at(event, "item", "id") if name == _ITEM else event.get("item_id")
-        ids = (event.get("response_id"), item, event.get("content_index"))
-    return tuple(each if isinstance(each, (str, int)) else repr(each) for each in ids)
+        ids = (event.get("response_id"), event.get("item_id"), event.get("content_index"))
+    # A server may send JSON objects and arrays as ids, which cannot be keys.
+    return tuple(map(_hashable_id, ids))
+
+
+def _hashable_id(value: Any) -> Any:
+    if isinstance(value, (str, int)):
+        return value
+    return repr(value)

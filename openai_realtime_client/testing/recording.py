@@ -1,7 +1,8 @@
-"""Recorded sessions: JSON lines that say which side sent each event, and how they are replayed."""
+"""Read recorded sessions, as JSON lines, and replay them as scripts."""
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -18,7 +19,7 @@ from openai_realtime_client.testing.settings import Event, Ids
 
 __all__ = ["DIALECTS", "RecordedEvent", "Script", "read_recording"]
 
-# How the events of each side are parsed, by what a session may speak.
+# The parsers of each side's events, by dialect.
 DIALECTS: dict[str, dict[str, Callable[[str], RealtimeModel]]] = {
     "ga": {"client": ga.parse_client_event, "server": ga.parse_server_event},
     "v1": {"client": v1.parse_client_event, "server": v1.parse_server_event},
@@ -28,8 +29,8 @@ DIALECTS: dict[str, dict[str, Callable[[str], RealtimeModel]]] = {
     },
 }
 
-# In milliseconds; what is later is not a time of a session.
-_MOST_MS = 10**15
+# Times beyond these milliseconds are absurd, and floats of them would not be exact.
+_MAX_MS = 10**15
 _APPENDS = {"input_audio_buffer.append", "session.input_audio_buffer.append"}
 
 
@@ -46,9 +47,11 @@ class RecordedEvent(NamedTuple):
     line: int = 0
 
     def to_json(self) -> str:
-        """The line of a recording, without its line end."""
-        time = {} if self.at_ms is None else {"at_ms": self.at_ms}
-        line = {"from": self.direction, **time, "event": self.event}
+        """Return the line of a recording, without its line end."""
+        line: dict[str, Any] = {"from": self.direction}
+        if self.at_ms is not None:
+            line["at_ms"] = self.at_ms
+        line["event"] = self.event
         return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -70,8 +73,8 @@ def read_recording(
         source: The path of a file, or its lines, as bytes or text.
 
     Raises:
-        ValueError: For what is none of these, with the number of the line but nothing of it.
-        OSError: For a file that cannot be read.
+        ValueError: A line is invalid; the message has its number, not its content.
+        OSError: The file cannot be read.
     """
     if isinstance(source, (str, PathLike)):
         with Path(source).open("rb") as file:
@@ -105,8 +108,10 @@ def _is_torn(line: str | bytes) -> bool:
 def _read_line(text: str | bytes, number: int) -> RecordedEvent:
     if isinstance(text, bytes):
         try:
-            # Some editors put a byte order mark at the beginning.
-            text = text.decode("utf-8-sig" if number == 1 else "utf-8")
+            # Some Windows editors put a byte order mark at the beginning.
+            if number == 1:
+                text = text.removeprefix(codecs.BOM_UTF8)
+            text = text.decode("utf-8")
         except UnicodeDecodeError:
             raise _NotJsonError(f"line {number}: not UTF-8") from None
     try:
@@ -123,28 +128,30 @@ def _read_line(text: str | bytes, number: int) -> RecordedEvent:
     if at_ms is not None and (isinstance(at_ms, bool) or not isinstance(at_ms, (int, float))):
         raise ValueError(f'line {number}: "at_ms" is not a number')
     _type_of(event, number)
-    is_time = at_ms is not None and abs(at_ms) < _MOST_MS  # which NaN is not
-    return RecordedEvent(direction, event, at_ms if is_time else None, number)
+    if at_ms is not None and not abs(at_ms) < _MAX_MS:  # also for NaN, which compares as false
+        at_ms = None
+    return RecordedEvent(direction, event, at_ms, number)
 
 
 def _type_of(event: Any, number: int) -> str:
     if not is_object(event) or not isinstance(event.get("type"), str):
         raise ValueError(f'line {number}: no event with a string "type"')
-    kind: str = event["type"]
-    return kind
+    return str(event["type"])
 
 
+# Bounded, because a recording may have any number of unknown types.
 @lru_cache(maxsize=256)
-def _sender(kind: str) -> Literal["client", "server"]:
-    """Who sends events of a type; the server, where both do or neither is known to."""
-    event = json.dumps({"type": kind})
-    sides = {
-        side
-        for dialect in DIALECTS.values()
-        for side, parse in dialect.items()
-        if not isinstance(parse(event), UnknownEvent)
-    }
-    return "client" if sides == {"client"} else "server"
+def _sender(event_type: str) -> Literal["client", "server"]:
+    """Return who sends events of a type: the client only if no dialect's server does."""
+    event = json.dumps({"type": event_type})
+    sides: set[str] = set()
+    for dialect in DIALECTS.values():
+        for side, parse in dialect.items():
+            if not isinstance(parse(event), UnknownEvent):
+                sides.add(side)
+    if sides == {"client"}:
+        return "client"
+    return "server"
 
 
 class Script(Rules):
@@ -161,7 +168,7 @@ class Script(Rules):
         self._is_appending = False
 
     def start(self) -> Iterator[Event]:
-        """The server's events up to the client's next one."""
+        """Yield the server's events up to the client's next one."""
         while self._next < len(self._recorded):
             recorded = self._recorded[self._next]
             is_client = recorded.direction == "client"
@@ -181,32 +188,37 @@ class Script(Rules):
         """Close, because the script has no such message."""
         return self._go_on("no event", text)
 
-    def _go_on(self, kind: str, received: str) -> Iterator[Event]:
-        if self._is_appending and kind in _APPENDS:
+    def _go_on(self, event_type: str, received: str) -> Iterator[Event]:
+        if self._is_appending and event_type in _APPENDS:
             return
         expected = self._recorded[self._next]
-        if expected.event["type"] == kind:
-            self._is_appending = kind in _APPENDS
+        if expected.event["type"] == event_type:
+            self._is_appending = event_type in _APPENDS
             self._next += 1
             yield from self.start()
         else:
-            self.mismatch = _mismatch(expected, f"received {kind[:40]}", received)
+            self.mismatch = _mismatch(expected, f"received {event_type[:40]}", received)
             self.closing = 1011, self.mismatch.partition("\n")[0]
 
     def end(self) -> None:
         """Note what the client should have sent next, if it left too early."""
-        left = (each for each in self._recorded[self._next :] if each.direction == "client")
-        if self.mismatch is None and (missing := next(left, None)):
-            self.mismatch = _mismatch(missing, "the connection ended", "nothing more")
+        if self.mismatch is not None:
+            return
+        for recorded in self._recorded[self._next :]:
+            if recorded.direction == "client":
+                self.mismatch = _mismatch(recorded, "the connection ended", "nothing more")
+                return
 
 
 def _mismatch(expected: RecordedEvent, what: str, received: str) -> str:
-    kind, text = expected.event["type"][:40], json.dumps(expected.event, ensure_ascii=False)
+    event_type, text = expected.event["type"][:40], json.dumps(expected.event, ensure_ascii=False)
     return (
-        f"line {expected.line}: expected {kind}, {what}\n"
+        f"line {expected.line}: expected {event_type}, {what}\n"
         f"  expected: {_short(text)}\n  received: {_short(received)}"
     )
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 400 else f"{text[:400]}… ({len(text)} characters)"
+    if len(text) <= 400:
+        return text
+    return f"{text[:400]}… ({len(text)} characters)"

@@ -16,7 +16,7 @@ from openai_realtime_client.testing.settings import Event, Ids, voice_name
 
 __all__ = ["USER_TOKEN_MS", "Response", "Turn"]
 
-# The service counts a token for so many milliseconds of audio.
+# Milliseconds of audio per token.
 USER_TOKEN_MS = 100
 _ASSISTANT_TOKEN_MS = 50
 _RATE_LIMIT = {"name": "tokens", "limit": 100_000, "remaining": 99_000, "reset_seconds": 0.5}
@@ -79,27 +79,28 @@ class Response:
 
     def _initial(self, settings: Event) -> Event:
         output = settings["audio"]["output"]
-        conversation = {"conversation_id": self._conversation.id} if self.is_in_band else {}
-        # Sessions of v1 alone have it.
-        sampling = {"temperature": settings["temperature"]} if "temperature" in settings else {}
+        optional: Event = {}
+        if self.is_in_band:
+            optional["conversation_id"] = self._conversation.id
+        if "temperature" in settings:  # of v1 only
+            optional["temperature"] = settings["temperature"]
         return {
             "object": "realtime.response",
             "id": self.id,
             "status": "in_progress",
             "status_details": None,
             "output": [],
-            **conversation,
             "output_modalities": settings["output_modalities"],
             "max_output_tokens": settings["max_output_tokens"],
             "audio": {"output": {"format": output["format"], "voice": voice_name(output["voice"])}},
             "usage": None,
             "metadata": settings.get("metadata"),
-            **sampling,
+            **optional,
         }
 
-    def _event(self, kind: str, **fields: Any) -> Event:
-        """An event about the item that is being made."""
-        return self._ids.event(f"response.{kind}", response_id=self.id, **fields)
+    def _event(self, event_type: str, **fields: Any) -> Event:
+        """Make an event of this response."""
+        return self._ids.event(f"response.{event_type}", response_id=self.id, **fields)
 
     def _generate(self) -> Iterator[Event | float]:
         yield self._ids.event("response.created", response=dict(self._wire))
@@ -109,13 +110,18 @@ class Response:
             yield from self._say(self._answer.text)
         for call in self._answer.calls:
             if not self._end:
-                yield from self._call_tool(call) if call.server_label else self._call(call)
+                if call.server_label:
+                    yield from self._call_tool(call)
+                else:
+                    yield from self._call_function(call)
         if self._answer.error and not self._end:
             error = {"type": "server_error", **self._answer.error}
             self._end = {"type": "failed", "error": error}
         # Before the last event, after which the client may ask for the next response.
         self.is_active = False
-        self._wire["status"] = self._end["type"] if self._end else "completed"
+        self._wire["status"] = "completed"
+        if self._end:
+            self._wire["status"] = self._end["type"]
         self._wire["status_details"] = self._end
         self._wire["usage"] = {**self._usage(), **(self._answer.usage or {})}
         yield self._ids.event("response.done", response=self._wire)
@@ -125,9 +131,13 @@ class Response:
         text_in = audio_in = 0
         for item in self._turn.context:
             length_ms = durations.get(item.get("id", ""), 0)
-            is_user = item.get("role") == "user"
-            audio_in += length_ms // (USER_TOKEN_MS if is_user else _ASSISTANT_TOKEN_MS)
-            text_in += 0 if length_ms else len(words(text_of(item)))
+            # An item with audio is read as such: its transcript counts no tokens.
+            if not length_ms:
+                text_in += len(words(text_of(item)))
+            elif item.get("role") == "user":
+                audio_in += length_ms // USER_TOKEN_MS
+            else:
+                audio_in += length_ms // _ASSISTANT_TOKEN_MS
         text_out, audio_out = self._text_tokens, self._audio_ms // _ASSISTANT_TOKEN_MS
         nothing = {"text_tokens": 0, "audio_tokens": 0, "image_tokens": 0}
         taken = {**nothing, "text_tokens": text_in, "audio_tokens": audio_in}
@@ -150,14 +160,16 @@ class Response:
 
     def _close(self, item: Event) -> Iterator[Event]:
         if "status" in item:
-            item = {**item, "status": "incomplete" if self._end else "completed"}
+            item = {**item, "status": "completed"}
+            if self._end:
+                item["status"] = "incomplete"
         index = len(self._wire["output"])
         self._wire["output"] = [*self._wire["output"], item]
         yield from self._conversation.finish(item)
         yield self._event("output_item.done", output_index=index, item=item)
 
     def _pieces(self, text: str) -> Iterator[str]:
-        """The words of a text, as long as the response may go on."""
+        """Yield the words of a text until the response has ended or reached its token limit."""
         limit = self._wire["max_output_tokens"]
         for piece in words(text):
             if isinstance(limit, int) and self._text_tokens >= limit and not self._end:
@@ -169,13 +181,13 @@ class Response:
 
     # Calls
 
-    def _call(self, call: Call) -> Iterator[Event | float]:
+    def _call_function(self, call: Call) -> Iterator[Event | float]:
         item = self._ids.item("function_call", status="in_progress", name=call.name, arguments="")
         item["call_id"] = self._ids("call")
         place = {**(yield from self._open(item)), "call_id": item["call_id"]}
         yield from self._stream_arguments(item, call, place)
-        kind = "function_call_arguments.done"
-        yield self._event(kind, **place, name=call.name, arguments=item["arguments"])
+        fields = {"name": call.name, "arguments": item["arguments"]}
+        yield self._event("function_call_arguments.done", **place, **fields)
         yield from self._close(item)
 
     def _stream_arguments(self, item: Event, call: Call, place: Event) -> Iterator[Event | float]:
@@ -185,9 +197,9 @@ class Response:
             yield from self._pause()
 
     def _call_tool(self, call: Call) -> Iterator[Event | float]:
-        """Call a tool of an MCP server, if it needs no approval, and say what its output is."""
+        """Call a tool of an MCP server and say its output, or ask for approval."""
         label = call.server_label or ""
-        tools = {each.name: each for each in self._turn.mcp.get(label, ())}
+        tools = {tool.name: tool for tool in self._turn.mcp.get(label, ())}
         tool = tools.get(call.name)
         about: Event = {"server_label": label, "name": call.name}
         approved = approval(self._turn.context)
@@ -202,36 +214,45 @@ class Response:
         yield from self._stream_arguments(item, call, place)
         yield self._event("mcp_call_arguments.done", **place, arguments=item["arguments"])
         yield self._ids.event("response.mcp_call.in_progress", **place)
-        unknown = {"type": "protocol_error", "code": -32602, "message": "Unknown tool."}
-        item |= tool.run(call.json) if tool else {"error": unknown}
-        kind = "failed" if item["error"] else "completed"
-        yield self._ids.event(f"response.mcp_call.{kind}", **place)
+        if tool:
+            item |= tool.run(call.json)
+        else:
+            # "Invalid params", the code of the MCP specification for an unknown tool:
+            # https://modelcontextprotocol.io/specification/2025-06-18/server/tools#error-handling
+            item["error"] = {"type": "protocol_error", "code": -32602, "message": "Unknown tool."}
+        outcome = "completed"
+        if item["error"]:
+            outcome = "failed"
+        yield self._ids.event(f"response.mcp_call.{outcome}", **place)
         yield from self._close(item)
-        if kind == "completed":
+        if outcome == "completed":
             yield from self._say(f"The function said: {text_of(item)}")
 
     # Speech and text
 
     def _say(self, text: str) -> Iterator[Event | float]:
+        part_type, key, stem = "text", "text", "output_text"
+        chunks: Iterator[bytes] = iter(())
         is_audio = "audio" in self._wire["output_modalities"]
-        kind, key = ("audio", "transcript") if is_audio else ("text", "text")
-        written = "output_audio_transcript" if is_audio else "output_text"
+        if is_audio:
+            part_type, key, stem = "audio", "transcript", "output_audio_transcript"
+            chunks = self._sound()
         item = self._ids.item("message", status="in_progress", role="assistant", content=[])
         place = {**(yield from self._open(item)), "content_index": 0}
-        part = {"type": kind, key: ""}
+        part = {"type": part_type, key: ""}
         yield self._event("content_part.added", **place, part=dict(part))
-        for piece, chunk in zip_longest(self._pieces(text), self._sound() if is_audio else ()):
+        for piece, chunk in zip_longest(self._pieces(text), chunks):
             if piece is not None:
                 part[key] += piece
-                yield self._event(f"{written}.delta", **place, delta=piece)
+                yield self._event(f"{stem}.delta", **place, delta=piece)
             if chunk is not None and not self._end:
                 yield from self._play(chunk, place)
             yield from self._pause()
         if is_audio:
             yield self._event("output_audio.done", **place)
-        yield self._event(f"{written}.done", **place, **{key: part[key]})
+        yield self._event(f"{stem}.done", **place, **{key: part[key]})
         yield self._event("content_part.done", **place, part=part)
-        yield from self._close({**item, "content": [{**part, "type": f"output_{kind}"}]})
+        yield from self._close({**item, "content": [{**part, "type": f"output_{part_type}"}]})
 
     def _sound(self) -> Iterator[bytes]:
         sound = self._answer.audio
@@ -241,10 +262,11 @@ class Response:
 
     def _play(self, chunk: bytes, place: Event) -> Iterator[Event]:
         length_ms = audio.duration_ms(len(chunk), self._encoding)
-        self._began = self._began if self._audio_ms else time.monotonic()
+        if not self._audio_ms:
+            self._began = time.monotonic()
         self._audio_ms += length_ms
-        known, item_id = self._conversation.audio_ms, place["item_id"]
-        known[item_id] = known.get(item_id, 0) + length_ms
+        lengths, item_id = self._conversation.audio_ms, place["item_id"]
+        lengths[item_id] = lengths.get(item_id, 0) + length_ms
         if not self._turn.is_call:
             data = base64.b64encode(chunk).decode()
             yield self._event("output_audio.delta", **place, delta=data)

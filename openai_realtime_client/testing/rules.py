@@ -1,9 +1,10 @@
-"""How the embedded server answers in GA: the rules of one session."""
+"""Answer the events of one GA session of the embedded server."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from openai_realtime_client import ga
 from openai_realtime_client.core.json_types import at
@@ -27,7 +28,7 @@ from openai_realtime_client.testing.settings import (
 
 __all__ = ["SETTINGS", "Model", "RealtimeRules"]
 
-_LEAST_COMMIT_MS = 100
+_MIN_COMMIT_MS = 100
 # The model of the settings that are returned, by the type of the session.
 SETTINGS: dict[str, type[RealtimeModel]] = {
     "realtime": ga.RealtimeSessionCreateResponseGA,
@@ -56,7 +57,11 @@ class RealtimeRules(Rules):
         self.session = session
         self._model = model
         self._is_call = is_call
-        self._answers = model.answers if callable(model.answers) else iter(model.answers or ())
+        self._answers: Callable[[list[Event]], Any] | Iterator[Any]
+        if callable(model.answers):
+            self._answers = model.answers
+        else:
+            self._answers = iter(model.answers or ())
         self._transcripts = iter(model.transcripts)
         self._conversation = Conversation(ids)
         self._responses: list[Response] = []
@@ -79,14 +84,14 @@ class RealtimeRules(Rules):
             self._handlers["output_audio_buffer.clear"] = self._clear_output
 
     def start(self) -> Sequence[Event]:
-        """`session.created`."""
+        """Return `session.created`, and the tools of MCP servers in the settings of a secret."""
         return [self._session_event("session.created"), *self._list_tools()]
 
     # Session
 
-    def _session_event(self, kind: str) -> Event:
+    def _session_event(self, event_type: str) -> Event:
         settings = SETTINGS[self.session["type"]].from_dict(self.session)
-        return self._ids.event(kind, session=known(settings))
+        return self._ids.event(event_type, session=known(settings))
 
     def _update_session(self, event: Event) -> Sequence[Event]:
         update = dict(event["session"])
@@ -119,48 +124,55 @@ class RealtimeRules(Rules):
         item = self._ids.item("mcp_list_tools", server_label=label, tools=[])
         yield self._conversation.begin(item)
         yield self._ids.event("mcp_list_tools.in_progress", item_id=item["id"])
-        known = self._model.mcp.get(label)
-        if known is not None:
-            tools = [tool.listed() for tool in known]
-            yield from self._conversation.finish({**item, "tools": tools})
-        kind = "failed" if known is None else "completed"
-        yield self._ids.event(f"mcp_list_tools.{kind}", item_id=item["id"])
+        tools = self._model.mcp.get(label)
+        outcome = "failed"
+        if tools is not None:
+            outcome = "completed"
+            item = {**item, "tools": [tool.listed() for tool in tools]}
+            yield from self._conversation.finish(item)
+        yield self._ids.event(f"mcp_list_tools.{outcome}", item_id=item["id"])
 
     # Input audio
 
     @property
     def _listening(self) -> Event:
-        found: Event = self.session["audio"]["input"]
-        return found
+        settings: Event = self.session["audio"]["input"]
+        return settings
 
     @property
     def _speaking(self) -> Event:
-        found: Event = self.session["audio"]["output"]
-        return found
+        settings: Event = self.session["audio"]["output"]
+        return settings
 
     @property
     def _encoding(self) -> str:
-        found: str = (self._listening.get("format") or PCM)["type"]
-        return found
+        return str((self._listening.get("format") or PCM)["type"])
 
     def _append(self, event: Event) -> Sequence[Event]:
-        data, detection = audio.decoded(event["audio"]), self._listening.get("turn_detection")
-        # `semantic_vad` has no levels.
-        levels: Event | None = {**LEVELS, **detection} if detection else None
+        data = audio.decoded(event["audio"])
+        levels: Event | None = None
+        detection = self._listening.get("turn_detection")
+        if detection:
+            # `semantic_vad` has no levels of its own.
+            levels = {**LEVELS, **detection}
         events: list[Event] = []
-        for what, at_ms in self._buffer.append(data, self._encoding, levels):
-            begin_or_end = self._speech_started if what == "started" else self._speech_stopped
-            events += begin_or_end(at_ms)
+        for change, at_ms in self._buffer.append(data, self._encoding, levels):
+            if change == "started":
+                events += self._speech_started(at_ms)
+            else:
+                events += self._speech_stopped(at_ms)
         return events
 
     def _speech_started(self, at_ms: int) -> Sequence[Event]:
         self._turns += 1
         item_id, start_ms = self._speech = self._ids("item"), max(at_ms, self._buffer.start_ms)
         place = {"audio_start_ms": start_ms, "item_id": item_id}
-        started = self._ids.event("input_audio_buffer.speech_started", **place)
-        return [started, *(self._interrupt() if self._detects("interrupt_response") else ())]
+        events = [self._ids.event("input_audio_buffer.speech_started", **place)]
+        if self._is_detection_set("interrupt_response"):
+            events += self._interrupt()
+        return events
 
-    def _detects(self, name: str) -> bool:
+    def _is_detection_set(self, name: str) -> bool:
         return self._listening["turn_detection"].get(name) is not False
 
     def _interrupt(self) -> Iterator[Event]:
@@ -177,7 +189,7 @@ class RealtimeRules(Rules):
         self._buffer.cut(at_ms)
         self._speech = None
         events = [stopped, *self._commit(item_id, at_ms - start_ms)]
-        if self._detects("create_response"):
+        if self._is_detection_set("create_response"):
             self._respond_to_speech()
         return events
 
@@ -192,13 +204,14 @@ class RealtimeRules(Rules):
 
     def _commit_buffer(self, _: Event) -> Sequence[Event]:
         length_ms = self._buffer.end_ms - self._buffer.start_ms
-        if length_ms < _LEAST_COMMIT_MS:
+        if length_ms < _MIN_COMMIT_MS:
             message = (
                 "Error committing input audio buffer: buffer too small. Expected at least "
-                f"{_LEAST_COMMIT_MS}ms of audio, but buffer only has {length_ms:.2f}ms of audio."
+                f"{_MIN_COMMIT_MS}ms of audio, but buffer only has {length_ms:.2f}ms of audio."
             )
             raise Refusal("input_audio_buffer_commit_empty", message)
-        item_id = self._speech[0] if self._speech else self._ids("item")
+        # The client may commit before detected speech has stopped; its item was announced.
+        item_id, _start_ms = self._speech or (self._ids("item"), 0)
         self._clear_buffer()
         return self._commit(item_id, length_ms)
 
@@ -210,8 +223,10 @@ class RealtimeRules(Rules):
         part = {"type": "input_audio", "transcript": None}
         added = self._conversation.insert({**item, "content": [part]})
         self._conversation.audio_ms[item_id] = length_ms
-        # Only now: items are sent as they are before their audio is transcribed.
-        text = next(self._transcripts, f"Audio of {length_ms} ms.") if length_ms else ""
+        # After the events of the item, which the service sends before its audio is transcribed.
+        text = ""
+        if length_ms:
+            text = next(self._transcripts, f"Audio of {length_ms} ms.")
         self._conversation.items[-1] = {**item, "content": [{**part, "transcript": text}]}
         return [committed, *added, *self._transcription(item_id, text, length_ms)]
 
@@ -219,17 +234,18 @@ class RealtimeRules(Rules):
         settings: Event | None = self._listening.get("transcription")
         if not settings:
             return
-        kind = "conversation.item.input_audio_transcription"
+        stem = "conversation.item.input_audio_transcription"
         place = {"item_id": item_id, "content_index": 0}
         for word in words(text):
-            yield self._ids.event(f"{kind}.delta", **place, delta=word)
+            yield self._ids.event(f"{stem}.delta", **place, delta=word)
+        # whisper-1 is billed by duration, other models by tokens.
         usage: Event = {"type": "duration", "seconds": length_ms / 1000}
         if "whisper" not in (settings.get("model") or "whisper"):
-            heard, written = length_ms // USER_TOKEN_MS, len(words(text))
-            usage = {"type": "tokens", "input_tokens": heard, "output_tokens": written}
-            usage |= {"total_tokens": heard + written}
-            usage |= {"input_token_details": {"text_tokens": 0, "audio_tokens": heard}}
-        yield self._ids.event(f"{kind}.completed", **place, transcript=text, usage=usage)
+            audio_tokens, text_tokens = length_ms // USER_TOKEN_MS, len(words(text))
+            usage = {"type": "tokens", "total_tokens": audio_tokens + text_tokens}
+            usage |= {"input_tokens": audio_tokens, "output_tokens": text_tokens}
+            usage |= {"input_token_details": {"text_tokens": 0, "audio_tokens": audio_tokens}}
+        yield self._ids.event(f"{stem}.completed", **place, transcript=text, usage=usage)
 
     # Responses
 
@@ -246,17 +262,21 @@ class RealtimeRules(Rules):
             )
         context = list(self._conversation.items)
         if params.get("input") is not None:
-            context = [self._referenced(item) for item in params["input"]]
+            context = [self._resolve_reference(item) for item in params["input"]]
         self._begin_response(params, context)
         return []
 
     def _active_response(self) -> Response | None:
-        """The response that the conversation is waiting for; it has at most one."""
-        return next((each for each in self._responses if each.is_active and each.is_in_band), None)
+        """Return the response in progress in the conversation, which has at most one."""
+        for response in self._responses:
+            if response.is_active and response.is_in_band:
+                return response
+        return None
 
-    def _referenced(self, item: Event) -> Event:
-        is_reference = item["type"] == "item_reference"
-        return self._conversation.find(item["id"], "reference") if is_reference else item
+    def _resolve_reference(self, item: Event) -> Event:
+        if item["type"] == "item_reference":
+            return self._conversation.find(item["id"], "reference")
+        return item
 
     def _begin_response(
         self, params: Event, context: list[Event], default: Answer | None = None
@@ -264,25 +284,31 @@ class RealtimeRules(Rules):
         self._turns += 1
         output = {**self._speaking, **given(at(params, "audio", "output") or {})}
         settings: Event = {**self.session, **given(params), "audio": {"output": output}}
-        answer = self._approved(context) or self._given_answer(context) or default
+        answer = self._answer_to_approval(context) or self._given_answer(context) or default
         if answer is None:
             tools = offered_tools(settings["tools"], self._model.mcp)
             answer = default_answer(context, tools, settings["tool_choice"])
         turn = Turn(self._conversation, context, self._model.mcp, self._is_call)
         response = Response(self._ids, settings, turn, answer)
+        # Forget ended ones: a session may have thousands of responses.
         self._responses = [r for r in self._responses if r.is_active or r.is_playing]
         self._responses.append(response)
         self.streams.append(self._stream(response))
 
     def _given_answer(self, context: list[Event]) -> Answer | None:
-        answers = self._answers
-        found = answers(list(context)) if callable(answers) else next(answers, None)
-        if isinstance(found, str):
-            return Answer(found)
-        return Answer(calls=[found]) if isinstance(found, Call) else found
+        if callable(self._answers):
+            # A copy, which the function may change.
+            answer: Answer | Call | str | None = self._answers(list(context))
+        else:
+            answer = next(self._answers, None)
+        if isinstance(answer, str):
+            return Answer(answer)
+        if isinstance(answer, Call):
+            return Answer(calls=[answer])
+        return answer
 
-    def _approved(self, context: list[Event]) -> Answer | None:
-        """What follows the client's approval of a call, or its refusal."""
+    def _answer_to_approval(self, context: list[Event]) -> Answer | None:
+        """Return the approved call, or a text if the client has refused it."""
         response = approval(context)
         if not response:
             return None
@@ -293,7 +319,7 @@ class RealtimeRules(Rules):
         return Answer(calls=[call])
 
     def _stream(self, response: Response) -> Iterator[Event | float]:
-        """A response and then, once it is done, what follows from it."""
+        """Yield the events of a response, its rate limits, and the end of its playback."""
         yield from response.events
         if response.rate_limits:
             yield self._ids.event("rate_limits.updated", rate_limits=response.rate_limits)
@@ -308,7 +334,7 @@ class RealtimeRules(Rules):
                 yield from self._time_out(start_ms)
 
     def _time_out(self, start_ms: int) -> Iterator[Event]:
-        """Go on where the user has said nothing for the session's `idle_timeout_ms`."""
+        """Respond after the user has been silent for the session's `idle_timeout_ms`."""
         item_id, end_ms = self._ids("item"), self._buffer.end_ms
         place: Event = {"audio_start_ms": start_ms, "audio_end_ms": end_ms, "item_id": item_id}
         yield self._ids.event("input_audio_buffer.timeout_triggered", **place)
@@ -317,14 +343,18 @@ class RealtimeRules(Rules):
         self._respond_to_speech(Answer("Are you still there?"))
 
     def _cancel_response(self, event: Event) -> Sequence[Event]:
-        response, wanted = self._active_response(), event.get("response_id")
-        if wanted:
-            found = (each for each in self._responses if each.is_active and each.id == wanted)
-            response = next(found, None)
+        response = self._active_response()
+        # Out-of-band responses can only be cancelled by their id.
+        if event.get("response_id"):
+            active = {other.id: other for other in self._responses if other.is_active}
+            response = active.get(event["response_id"])
         if response is None:
             message = "Cancellation failed: no active response found"
             raise Refusal("response_cancel_not_active", message)
         return response.cancel("client_cancelled")
 
     def _clear_output(self, _: Event) -> Sequence[Event]:
-        return [event for each in self._responses for event in each.stop_playing("cleared")]
+        events: list[Event] = []
+        for response in self._responses:
+            events += response.stop_playing("cleared")
+        return events

@@ -1,4 +1,4 @@
-"""The embedded server: one port on loopback for WebSocket and HTTP, in a thread of its own."""
+"""The embedded server: a loopback port for WebSocket and HTTP, served by a thread."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ReplayServer"]
 
-# Of clients that do not do their part when a connection ends.
+# Seconds for clients to answer close frames before their connections are aborted.
 _TIMEOUT = 1.0
 
 
@@ -141,7 +141,9 @@ class ReplayServer(Generic[Received, Sent]):
         self.sessions: list[ReplaySession[Received, Sent]] = []
         self.answers = answers
         self.faults = faults
-        self._script = None if script is None else [*read_recording(script)]
+        self._script: list[RecordedEvent] | None = None
+        if script is not None:
+            self._script = [*read_recording(script)]
         self._transcripts = [*transcripts]
         self._mcp = mcp or {}
         self._ssl = ssl
@@ -202,7 +204,9 @@ class ReplayServer(Generic[Received, Sent]):
     @property
     def azure_endpoint(self) -> str:
         """The same server as an Azure endpoint, such as `http://127.0.0.1:49152`."""
-        scheme = "https" if self._ssl else "http"
+        scheme = "http"
+        if self._ssl:
+            scheme = "https"
         return f"{scheme}://{self._host}:{self._port}"
 
     @property
@@ -254,7 +258,7 @@ class ReplayServer(Generic[Received, Sent]):
     def _start(self) -> None:
         if self._thread:
             raise RuntimeError("the server is running")
-        # From now on clients can connect; they are answered when the thread runs.
+        # Listen before the thread runs, so that clients can connect as soon as this returns.
         self._listener = socket.create_server((self._host, self._port), backlog=1024)
         self._listener.setblocking(False)
         self._port = self._listener.getsockname()[1]
@@ -283,7 +287,8 @@ class ReplayServer(Generic[Received, Sent]):
             self._loop.close()
 
     async def _serve(self) -> None:
-        # Not asyncio's server, which loses a connection that comes while it closes.
+        # Not asyncio's server, which fails on a connection accepted while it closes:
+        # https://github.com/python/cpython/issues/109564
         self._loop.add_reader(self._listener, self._accept)
         await self._stop.wait()
         self._loop.remove_reader(self._listener)
@@ -291,22 +296,21 @@ class ReplayServer(Generic[Received, Sent]):
         for session in self.sessions:
             session.begin_close(1001)
         if self._tasks:
-            # Clients have the time to answer.
             await asyncio.wait({*self._tasks}, timeout=_TIMEOUT)
         for connection in self._sockets:
             connection.transport.abort()
         while self._tasks:
-            # So that each has begun: only then does it clean up.
+            # A task that is cancelled before it begins runs no `finally`.
             await asyncio.sleep(0)
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _accept(self) -> None:
-        # The client may be gone again.
+        # accept(2) fails for a client that has reset its connection meanwhile.
         with contextlib.suppress(OSError):
             connection, _ = self._listener.accept()
-            # Without it each event waits up to 40 ms for the last.
+            # Nagle's algorithm and delayed ACKs would hold each event back for up to 40 ms.
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._begin(self._connected(connection))
 
@@ -328,7 +332,7 @@ class ReplayServer(Generic[Received, Sent]):
         faults = Faults()
         if request and request.headers.get("upgrade", "").lower() == "websocket":
             faults = next(self._next_faults)
-        response = self._response(request, faults)
+        response = self._choose_response(request, faults)
         if response:
             self._requests += 1
             response.headers["x-request-id"] = f"req_{self._requests:08}"
@@ -338,8 +342,8 @@ class ReplayServer(Generic[Received, Sent]):
             self.sessions.append(session)
             self._begin(session.run())
 
-    def _response(self, request: HttpRequest | None, faults: Faults) -> Response | None:
-        """What to respond to a request; `None` for a handshake that is not refused."""
+    def _choose_response(self, request: HttpRequest | None, faults: Faults) -> Response | None:
+        """Return the response to a request; `None` for a handshake to accept."""
         if request is None:
             return refused(400, None, "Your request is not HTTP.")
         origin = request.headers.get("origin")
@@ -359,9 +363,10 @@ class ReplayServer(Generic[Received, Sent]):
     def _refused_handshake(self, request: HttpRequest, faults: Faults) -> Response | None:
         if faults.refuse is not None:
             body = faults.refuse_body.encode()
-            is_json = body.lstrip().startswith((b"{", b"["))
-            kind = "application/json" if is_json else "text/plain"
-            return http_response(faults.refuse, body, kind)
+            content_type = "text/plain"
+            if body.lstrip().startswith((b"{", b"[")):
+                content_type = "application/json"
+            return http_response(faults.refuse, body, content_type)
         if not request.path.endswith(("/realtime", "/realtime/translations")):
             return refused(404, None, f"Invalid URL (GET {request.path[:100]})")
         call = self._call(request)
@@ -375,7 +380,9 @@ class ReplayServer(Generic[Received, Sent]):
     def _new_session(
         self, connection: WebSocket, request: HttpRequest, faults: Faults
     ) -> ReplaySession[Received, Sent]:
-        protocol = self._protocol or ("v1" if request.asks_for_v1 else "ga")
+        protocol = self._protocol or "ga"
+        if self._protocol is None and request.asks_for_v1:
+            protocol = "v1"
         session: ReplaySession[Received, Sent] = ReplaySession(
             request,
             protocol,
@@ -384,7 +391,8 @@ class ReplayServer(Generic[Received, Sent]):
             faults,
             keep_events=self._keep_events,
         )
-        if call := self._call(request):
+        call = self._call(request)
+        if call:
             call.attach(partial(session.begin_close, 1000, "The call has ended."))
         return session
 
@@ -398,13 +406,18 @@ class ReplayServer(Generic[Received, Sent]):
             return Script(ids, self._script)
         model = request.query.get("model") or request.query.get("deployment")
         call = self._call(request)
-        issued, _ = self._endpoints.secrets.get(request.key, (None, 0))
-        settings = call.settings if call else issued
+        settings, _ = self._endpoints.secrets.get(request.key, (None, 0))
+        if call:
+            settings = call.settings
         if request.is_translation:
             translation = new_translation(ids("sess"), model or "gpt-realtime-translate")
             return TranslationRules(settings or translation, ids)
-        kind = "transcription" if request.query.get("intent") == "transcription" else "realtime"
-        settings = settings or new_session(ids("sess"), model or MODELS[protocol], kind)
-        rules = V1Rules if protocol == "v1" else RealtimeRules
+        session_type = "realtime"
+        if request.query.get("intent") == "transcription":
+            session_type = "transcription"
+        settings = settings or new_session(ids("sess"), model or MODELS[protocol], session_type)
+        rules: type[RealtimeRules] = RealtimeRules
+        if protocol == "v1":
+            rules = V1Rules
         scripted = Model(self._answers, self._transcripts, self._mcp)
         return rules(settings, ids, scripted, is_call=call is not None)

@@ -1,4 +1,4 @@
-"""One session of the embedded server: rules or a script on one side, a connection on the other."""
+"""One session of the embedded server: connects rules or a script with a WebSocket connection."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from openai_realtime_client import ga, v1
 from openai_realtime_client.core.errors import InvalidEventError
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing.errors import Refusal, Rules, not_an_event
-from openai_realtime_client.testing.recording import RecordedEvent
+from openai_realtime_client.testing.recording import DIALECTS, RecordedEvent
 from openai_realtime_client.testing.settings import Event
 from openai_realtime_client.testing.websocket import HttpRequest, WebSocket
 
@@ -114,12 +114,11 @@ class ReplaySession(Generic[Received, Sent]):
         self.received: list[Received] = []
         self.sent: list[Sent] = []
         self.failure: Exception | None = None
-        kind = "translation_" if request.is_translation else ""
-        package = v1 if protocol == "v1" and not kind else ga
-        self._parse_client: Callable[[str], Received]
-        self._parse_client = getattr(package, f"parse_{kind}client_event")
-        self._parse_server: Callable[[str], Sent]
-        self._parse_server = getattr(package, f"parse_{kind}server_event")
+        dialect = protocol
+        if request.is_translation:
+            dialect = "ga translation"  # v1 has no translation sessions
+        self._parse_client: Callable[[str], Any] = DIALECTS[dialect]["client"]
+        self._parse_server: Callable[[str], Any] = DIALECTS[dialect]["server"]
         self._socket = socket
         self._rules = rules
         self._faults = faults
@@ -189,14 +188,22 @@ class ReplaySession(Generic[Received, Sent]):
         """
         with self._changed:
             self._changed.wait_for(lambda: self._find(kind) is not None or self._is_over, timeout)
-            if (index := self._find(kind)) is not None:
+            index = self._find(kind)
+            if index is not None:
                 self._waited[kind] = index + 1
                 return self.received[index]
-        name = kind if isinstance(kind, str) else kind.__name__
-        kinds = Counter(event.to_dict()["type"] for event in self.received)
-        received = ", ".join(f"{kind} ({n})" if n > 1 else kind for kind, n in kinds.items())
-        end = "before the connection ended" if self._is_over else f"in {timeout:g} s"
-        raise TimeoutError(f"expected {name} {end}; received: {received or 'nothing'}")
+        name = getattr(kind, "__name__", kind)
+        received: list[str] = []
+        for event_type, count in Counter(
+            event.to_dict()["type"] for event in self.received
+        ).items():
+            received.append(event_type)
+            if count > 1:
+                received[-1] += f" ({count})"
+        end = f"in {timeout:g} s"
+        if self._is_over:
+            end = "before the connection ended"
+        raise TimeoutError(f"expected {name} {end}; received: {', '.join(received) or 'nothing'}")
 
     def push(self, event: RealtimeModel | Mapping[str, Any]) -> None:
         """Send an event of the server now, whatever the rules or the script do; from any thread.
@@ -204,9 +211,11 @@ class ReplaySession(Generic[Received, Sent]):
         Args:
             event: The event. A dictionary gets an `event_id` if it has none.
         """
-        wire = event.to_dict() if isinstance(event, RealtimeModel) else dict(event)
+        if isinstance(event, RealtimeModel):
+            event = event.to_dict()
+        wire = dict(event)
         wire.setdefault("event_id", f"event_pushed_{next(self._pushed)}")
-        self._loop.call_soon_threadsafe(self._begin, partial(self._send, wire))
+        self._loop.call_soon_threadsafe(self._begin_task, partial(self._send, wire))
 
     def begin_close(self, code: int, reason: str = "") -> None:
         """Begin to close the connection; for the server's own use, in its thread."""
@@ -227,15 +236,16 @@ class ReplaySession(Generic[Received, Sent]):
 
     async def _follow(self) -> None:
         self._socket.open()
-        await self._trigger()
+        await self._trigger_faults()
         await self._send_all(self._rules.start())
         async for message in self._socket.messages():
-            # What comes after the server has closed does not matter.
+            # After its close frame the server ignores messages: RFC 6455, section 5.5.1.
             if self._rules.closing is None:
-                await self._send_all(self._take(message))
+                await self._send_all(self._receive(message))
         self._rules.end()
 
     async def _send_all(self, events: Iterable[Event]) -> None:
+        # The events of one answer are not interleaved with those of a stream.
         async with self._turn:
             for event in events:
                 await self._send_by_rules(event)
@@ -243,7 +253,7 @@ class ReplaySession(Generic[Received, Sent]):
                 self._socket.begin_close(*self._rules.closing)
         self._begin_streams()
 
-    def _take(self, message: str | bytes) -> Iterable[Event]:
+    def _receive(self, message: str | bytes) -> Iterable[Event]:
         if isinstance(message, bytes):
             refusal = Refusal("invalid_json", "The message is binary. Send JSON as text.")
             return self._rules.refuse(refusal, "a binary message")
@@ -252,13 +262,13 @@ class ReplaySession(Generic[Received, Sent]):
         except InvalidEventError as error:
             return self._rules.refuse(not_an_event(error), message)
         if self._keep_events:
-            self._note("client", event)
+            self._log_event("client", event)
             with self._changed:
                 self.received.append(event)
                 self._changed.notify_all()
         return self._rules.receive(event)
 
-    def _begin(self, work: Callable[[], Awaitable[None]]) -> None:
+    def _begin_task(self, work: Callable[[], Awaitable[None]]) -> None:
         if not self._is_over:
             task = asyncio.create_task(self._guarded(work))
             self._tasks.add(task)
@@ -267,7 +277,7 @@ class ReplaySession(Generic[Received, Sent]):
     def _begin_streams(self) -> None:
         begun, self._rules.streams = self._rules.streams, []
         for stream in begun:
-            self._begin(partial(self._stream, stream))
+            self._begin_task(partial(self._stream, stream))
 
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -279,11 +289,11 @@ class ReplaySession(Generic[Received, Sent]):
     def _find(self, kind: str | type[RealtimeModel]) -> int | None:
         for index in range(self._waited.get(kind, 0), len(self.received)):
             event: Any = self.received[index]
-            if event.type == kind if isinstance(kind, str) else isinstance(event, kind):
+            if event.type == kind or (isinstance(kind, type) and isinstance(event, kind)):
                 return index
         return None
 
-    def _note(self, side: Literal["client", "server"], event: RealtimeModel) -> None:
+    def _log_event(self, side: Literal["client", "server"], event: RealtimeModel) -> None:
         at_ms = round((time.monotonic() - self._began) * 1000, 1)
         self._log.append((side, event, at_ms))
 
@@ -297,17 +307,21 @@ class ReplaySession(Generic[Received, Sent]):
                 self._begin_streams()
             if event is None:
                 return
-            # At least once, so that the client's events have their turn.
-            await self._pause(0 if isinstance(event, dict) else event)
+            if isinstance(event, dict):
+                event = 0.0
+            # Even without a pause, let the loop read: the client may cancel or interrupt.
+            await self._pause(event)
 
     async def _pause(self, seconds: float) -> None:
         if not seconds:
             return await asyncio.sleep(0)
+        # Not a sleep, which would keep an ended session until it is over.
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._socket.wait_closed(), seconds)
 
     async def _send_by_rules(self, event: Event) -> None:
-        if (wire := self._rules.sent(event)) is not None:
+        wire = self._rules.sent(event)
+        if wire is not None:
             await self._send(wire)
 
     async def _send(self, event: Event) -> None:
@@ -320,12 +334,12 @@ class ReplaySession(Generic[Received, Sent]):
         if self._keep_events:
             parsed = self._parse_server(text)
             self.sent.append(parsed)
-            self._note("server", parsed)
+            self._log_event("server", parsed)
         await self._socket.send_text(text)
         self._count += 1
-        await self._trigger()
+        await self._trigger_faults()
 
-    async def _trigger(self) -> None:
+    async def _trigger_faults(self) -> None:
         """Let the faults happen whose time has come."""
         faults, socket = self._faults, self._socket
         if faults.garbage_after == self._count:
@@ -354,7 +368,7 @@ class ReplaySession(Generic[Received, Sent]):
 
 
 def _huge_event(event_id: str, size: int) -> str:
-    """A `rate_limits.updated` event whose JSON text has `size` bytes, or as few as can be."""
+    """Return the JSON text of a `rate_limits.updated` event of `size` bytes, or little more."""
     head = f'{{"type":"rate_limits.updated","event_id":"{event_id}","rate_limits":['
     limit = '{"name":"tokens","limit":1,"remaining":1,"reset_seconds":0.0}'
     count = (size - len(head) - 2) // (len(limit) + 1)

@@ -48,26 +48,26 @@ class Ids:
         """Return the next id."""
         return f"{prefix}_{self._session:04}{next(self._count):08}"
 
-    def event(self, kind: str, **fields: Any) -> Event:
+    def event(self, event_type: str, **fields: Any) -> Event:
         """Make an event of the server."""
-        return {"type": kind, "event_id": self("event"), **fields}
+        return {"type": event_type, "event_id": self("event"), **fields}
 
-    def item(self, kind: str, **fields: Any) -> Event:
+    def item(self, item_type: str, **fields: Any) -> Event:
         """Make an item of a conversation."""
-        return {"id": self("item"), "type": kind, **fields}
+        return {"id": self("item"), "type": item_type, **fields}
 
 
 def given(settings: Event) -> Event:
-    """The settings that are not `null`, which stands for a default."""
+    """Return the settings without those that are `null`, which stands for a default."""
     return {name: value for name, value in settings.items() if value is not None}
 
 
-def new_session(session_id: str, model: str, kind: str = "realtime") -> Event:
-    """The settings with which a session begins; `kind` is "realtime" or "transcription"."""
+def new_session(session_id: str, model: str, session_type: str = "realtime") -> Event:
+    """Return the initial settings of a session of type "realtime" or "transcription"."""
     listening: Event = {"format": PCM, "transcription": None, "noise_reduction": None}
-    common: Event = {"type": kind, "id": session_id, "include": None}
+    common: Event = {"type": session_type, "id": session_id, "include": None}
     common["expires_at"] = int(time.time()) + _LIFETIME
-    if kind == "transcription":
+    if session_type == "transcription":
         # Such a session has no responses, and so neither creates nor interrupts them.
         listening["turn_detection"] = {"type": "server_vad", **LEVELS}
         common["object"] = "realtime.transcription_session"
@@ -90,7 +90,7 @@ def new_session(session_id: str, model: str, kind: str = "realtime") -> Event:
 
 
 def updated(known: Event, update: Event, default: Event) -> Event:
-    """The settings after an update: `audio` is merged, all else replaced.
+    """Return the settings after an update: `audio` is merged, all else replaced.
 
     `null` restores the default of a setting, but turns turn detection off.
     """
@@ -98,14 +98,15 @@ def updated(known: Event, update: Event, default: Event) -> Event:
     for name, value in update.items():
         if name in ("audio", "input", "output"):
             result[name] = updated(known[name], value or {}, default.get(name) or {})
+        elif value is None and name != "turn_detection":
+            result[name] = default.get(name)
         else:
-            is_default = value is None and name != "turn_detection"
-            result[name] = default.get(name) if is_default else value
+            result[name] = value
     return result
 
 
 def merge(session: Event, update: Event) -> Event:
-    """The settings of a session after an update, with what else the server fills in."""
+    """Return the settings of a session after an update, with the defaults of what it turns on."""
     default = new_session(session["id"], session.get("model") or "", session["type"])
     merged = updated(session, update, default)
     speech, listening = merged["audio"].get("output", {}), merged["audio"]["input"]
@@ -122,24 +123,25 @@ def merge(session: Event, update: Event) -> Event:
 
 
 def voice_name(voice: Any) -> str:
-    """A voice as the server reports it: a custom one by its id."""
-    name: str = voice["id"] if is_object(voice) else voice
-    return name
+    """Return a voice as the server reports it: a custom one by its id."""
+    if is_object(voice):
+        voice = voice["id"]
+    return str(voice)
 
 
 def known(model: RealtimeModel) -> Event:
-    """An event or settings as JSON, without the fields and nulls that their schema lacks."""
-    _forget_unknown(model)
+    """Return an event or settings as JSON, without fields and nulls that their schema lacks."""
+    _remove_unknown(model)
     return model.to_dict()
 
 
-def _forget_unknown(node: Any) -> None:
+def _remove_unknown(node: Any) -> None:
     if is_array(node):
-        for each in node:
-            _forget_unknown(each)
+        for item in node:
+            _remove_unknown(item)
     elif isinstance(node, RealtimeModel) and not isinstance(node, UnknownModel):
         (node.model_extra or {}).clear()
         for name, value in node.__dict__.items():
             if value is None and name not in node.__nullable__:
                 node.model_fields_set.discard(name)
-            _forget_unknown(value)
+            _remove_unknown(value)

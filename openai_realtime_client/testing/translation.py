@@ -1,4 +1,4 @@
-"""How the embedded server translates: the rules of one translation session, which is GA only."""
+"""Translation sessions of the embedded server, which are GA only."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from openai_realtime_client.testing.settings import Event, Ids, updated
 
 __all__ = ["TranslationRules", "new_translation"]
 
-_CHUNK = 9600
+_CHUNK = 9600  # bytes: 200 ms of PCM at 24 kHz
 
 
 def new_translation(session_id: str, model: str) -> Event:
-    """The settings with which a translation session begins."""
+    """Return the initial settings of a translation session."""
     return {
         "id": session_id,
         "type": "translation",
@@ -47,7 +47,7 @@ class TranslationRules(Rules):
         }
 
     def start(self) -> Sequence[Event]:
-        """`session.created`."""
+        """Return `session.created`."""
         return [self._ids.event("session.created", session=self._session)]
 
     def _update(self, event: Event) -> Sequence[Event]:
@@ -62,9 +62,9 @@ class TranslationRules(Rules):
         self.closing = 1000, ""
         return [*self._translate(1), self._ids.event("session.closed")]
 
-    def _translate(self, least: int) -> Iterator[Event]:
-        """Translate what is pending, as long as there are `least` bytes of it."""
-        while len(self._pending) >= least:
+    def _translate(self, minimum: int) -> Iterator[Event]:
+        """Translate pending audio in chunks of at least `minimum` bytes."""
+        while len(self._pending) >= minimum:
             chunk = bytes(self._pending[:_CHUNK])
             del self._pending[:_CHUNK]
             yield from self._translated(chunk)

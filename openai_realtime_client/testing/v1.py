@@ -1,4 +1,4 @@
-"""The embedded server's `realtime=v1`: the rules of GA, in the older names and shapes."""
+"""Translate `realtime=v1` of the embedded server from and to GA."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _EVENTS = {
     "response.output_audio_transcript.delta": "response.audio_transcript.delta",
     "response.output_audio_transcript.done": "response.audio_transcript.done",
 }
-# Where GA has a setting of v1.
+# The path of each setting of v1 in GA.
 _SETTINGS = {
     **{name: name for name in ("model", "instructions", "tools", "tool_choice", "include")},
     **{name: name for name in ("conversation", "metadata", "input")},
-    "temperature": "temperature",  # GA has none; it is kept all the same
+    "temperature": "temperature",  # unknown to GA, but v1 has to report it
     "modalities": "output_modalities",
     # The first is a session's, the second a response's: the service's own examples name it so.
     "max_response_output_tokens": "max_output_tokens",
@@ -59,7 +59,7 @@ class V1Rules(RealtimeRules):
     """The rules of one session of `realtime=v1`: those of GA, translated both ways."""
 
     def start(self) -> Sequence[Event]:
-        """`session.created` or `transcription_session.created`, then `conversation.created`."""
+        """Return the event of the session, then `conversation.created`."""
         conversation = {"id": self._conversation.id, "object": "realtime.conversation"}
         created = self._ids.event("conversation.created", conversation=conversation)
         return [*super().start(), created]
@@ -68,27 +68,28 @@ class V1Rules(RealtimeRules):
         return self._to_ga(check(event, allowed="response.max_output_tokens"))
 
     def sent(self, event: Event) -> Event | None:
-        """An event in the names and shapes of v1."""
+        """Return an event in the names and shapes of v1."""
+        # Items of v1 are complete when they are created.
         if event["type"] == "conversation.item.done":
             return None
         return known(v1.parse_server_event(self._to_v1(event)))
 
     def _to_ga(self, wire: Event) -> Event:
-        kind = wire["type"]
-        if kind == "transcription_session.update":
+        event_type = wire["type"]
+        if event_type == "transcription_session.update":
             session = {"type": "transcription", **ga_settings(wire["session"])}
             return {**wire, "type": "session.update", "session": session}
-        if kind == "session.update":
+        if event_type == "session.update":
             return {**wire, "session": {"type": "realtime", **ga_settings(wire["session"])}}
-        if kind == "conversation.item.create":
+        if event_type == "conversation.item.create":
             return {**wire, "item": _ga_item(wire["item"], "item")}
-        if kind == "response.create" and wire.get("response"):
+        if event_type == "response.create" and wire.get("response"):
             return {**wire, "response": ga_settings(wire["response"])}
         return wire
 
     def _to_v1(self, event: Event) -> Event:
-        kind = event["type"]
-        wire: Event = {**event, "type": _EVENTS.get(kind, kind)}
+        event_type = event["type"]
+        wire: Event = {**event, "type": _EVENTS.get(event_type, event_type)}
         temperature = self.session.get("temperature") or _TEMPERATURE
         if "item" in wire:
             wire["item"] = _v1_item(wire["item"])
@@ -96,64 +97,70 @@ class V1Rules(RealtimeRules):
             output = [_v1_item(item) for item in event["response"]["output"]]
             settings = {"temperature": temperature, **given(event["response"])}
             wire["response"] = {**event["response"], **v1_settings(settings), "output": output}
-        if kind == "error":
+        if event_type == "error":
+            # Refusals name the paths of GA.
             param = wire["error"]["param"]
             paths = {f"session.{path}": f"session.{old}" for old, path in _SETTINGS.items()}
             wire["error"] = {**wire["error"], "param": paths.get(param, param)}
-        if kind in ("session.created", "session.updated"):
+        if event_type in ("session.created", "session.updated"):
             settings = v1_settings({**event["session"], "temperature": temperature})
             wire["session"] = {"id": event["session"]["id"], **settings}
             if event["session"]["type"] == "transcription":
-                # The schema has neither the first of these events nor its id, which is kept in it.
-                wire["type"] = f"transcription_{kind}"
+                # The service sends this event on connecting, with an id; the schema lacks both.
+                wire["type"] = f"transcription_{event_type}"
                 settings = known(_TRANSCRIPTION.from_dict(wire["session"]))
                 wire["session"] = {"id": event["session"]["id"], **settings}
         return wire
 
 
 def ga_settings(settings: Event) -> Event:
-    """Settings of a session or a response of v1, as many as there are, in the shape of GA."""
-    found: Event = {}
+    """Translate the settings of a session or a response from v1 to GA."""
+    translated: Event = {}
     for old, path in _SETTINGS.items():
         if old in settings:
             *parents, last = path.split(".")
-            place = found
+            place = translated
             for name in parents:
                 place = place.setdefault(name, {})
-            value = settings[old]
-            place[last] = next((ga for v1, ga in _VALUES.get(old, ()) if v1 == value), value)
-    if (choice := found.get("tool_choice")) and choice not in _MODES:
-        found["tool_choice"] = {"type": "function", "name": choice}
-    if found.get("input"):
-        items = enumerate(found["input"])
-        found["input"] = [_ga_item(item, f"response.input[{index}]") for index, item in items]
-    return found
+            place[last] = settings[old]
+            for v1_value, ga_value in _VALUES.get(old, ()):
+                if settings[old] == v1_value:
+                    place[last] = ga_value
+    choice = translated.get("tool_choice")
+    if choice and choice not in _MODES:  # In v1 it is the name of a function.
+        translated["tool_choice"] = {"type": "function", "name": choice}
+    if translated.get("input"):
+        items = enumerate(translated["input"])
+        translated["input"] = [_ga_item(item, f"response.input[{index}]") for index, item in items]
+    return translated
 
 
 def v1_settings(settings: Event) -> Event:
-    """Settings of a session or a response of GA, as many as v1 has, in the shape of v1."""
-    found: Event = {}
+    """Translate the settings of a session or a response from GA to v1, without those it lacks."""
+    translated: Event = {}
     for old, path in _SETTINGS.items():
         *parents, last = path.split(".")
         place: Any = at(settings, *parents)
         if is_object(place) and last in place:
             value = place[last]
-            found[old] = next((v1 for v1, ga in _VALUES.get(old, ()) if ga == value), value)
-    if is_object(found.get("tool_choice")):
-        found["tool_choice"] = found["tool_choice"]["name"]
-    return found
+            translated[old] = next((v1 for v1, ga in _VALUES.get(old, ()) if ga == value), value)
+    if is_object(translated.get("tool_choice")):
+        translated["tool_choice"] = translated["tool_choice"]["name"]
+    return translated
 
 
 def _ga_item(item: Event, path: str) -> Event:
-    if "type" not in item:  # which the schema lets be
+    if "type" not in item:  # It is optional in the schema, but the service requires it.
         message = f"Missing required parameter: '{path}.type'."
         raise Refusal("missing_required_parameter", message, f"{path}.type")
     if item.get("role") != "assistant":
         return item
-    content: list[Event] = item.get("content") or []
-    said = {"type": "output_text"}
-    translated = [p | said if p.get("type", "text") == "text" else p for p in content]
-    return {**item, "content": translated}
+    content: list[Event] = []
+    for part in item.get("content") or []:
+        if part.get("type", "text") == "text":
+            part = {**part, "type": "output_text"}
+        content.append(part)
+    return {**item, "content": content}
 
 
 def _v1_item(item: Event) -> Event:
@@ -164,4 +171,6 @@ def _v1_item(item: Event) -> Event:
 
 
 def _v1_part(part: Event) -> Event:
-    return {**part, "type": part["type"].removeprefix("output_")} if "type" in part else part
+    if "type" not in part:
+        return part
+    return {**part, "type": part["type"].removeprefix("output_")}

@@ -30,10 +30,10 @@ except ImportError:
 
 __all__ = ["HttpRequest", "Response", "WebSocket", "http_response"]
 
-# Above what any event may hold, so that one that is too large is answered by an error event.
+# Above the limits of any event, so that an oversized event gets an error event, not a close.
 _MESSAGE_LIMIT = 64 * 2**20
-# Messages that were read and not yet answered.
-_MOST_WAITING = 64
+# Messages to read ahead of the session, before TCP pushes back.
+_MAX_WAITING = 64
 _CLOSE_TIMEOUT = 0.5
 _HEAD_LIMIT = 2**16
 
@@ -50,34 +50,37 @@ class HttpRequest:
 
     @property
     def path(self) -> str:
-        """The target without its query."""
+        """Return the target without its query."""
         return self.target.partition("?")[0]
 
     @property
     def is_translation(self) -> bool:
-        """Whether it is for the endpoint of translation sessions."""
+        """Return whether it is for the endpoint of translation sessions."""
         return self.path.endswith("/translations")
 
     @cached_property
     def query(self) -> dict[str, str]:
-        """The last value of each parameter of the query."""
+        """Return the last value of each parameter of the query."""
         query = parse_qs(urlsplit(self.target).query)
         return {name: values[-1] for name, values in query.items()}
 
     @property
     def key(self) -> str:
-        """The key in the headers, or ""; also as browsers send it, in a subprotocol."""
+        """Return the key in the headers, or ""."""
         scheme, _, key = self.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return key.strip()
-        prefix = "openai-insecure-api-key."
-        offered = self.headers.get("sec-websocket-protocol", "").split(",")
-        found = (each.strip().removeprefix(prefix) for each in offered if prefix in each)
-        return self.headers.get("api-key") or next(found, "")
+        if self.headers.get("api-key"):  # of Azure
+            return self.headers["api-key"]
+        # Browsers cannot set headers of a handshake, and send the key as a subprotocol.
+        _, _, key = self.headers.get("sec-websocket-protocol", "").partition(
+            "openai-insecure-api-key."
+        )
+        return key.partition(",")[0].strip()
 
     @property
     def asks_for_v1(self) -> bool:
-        """Whether it asks for `realtime=v1`, in a header or, as browsers do, a subprotocol."""
+        """Return whether it asks for `realtime=v1`, in a header or, in browsers, a subprotocol."""
         offered = self.headers.get("sec-websocket-protocol", "")
         beta = self.headers.get("openai-beta", "")
         return "realtime=v1" in beta or "openai-beta.realtime-v1" in offered
@@ -92,10 +95,10 @@ def http_response(
     return Response(status, http.client.responses.get(status, "Unknown"), known, body)
 
 
-def _parsed(data: bytes) -> tuple[HttpRequest, bytes] | None:
-    """The request that data begins with, and the rest; `None` as long as it is not complete.
+def _parse_request(data: bytes) -> tuple[HttpRequest, bytes] | None:
+    """Parse a request; return it and the remaining data, or `None` if it is incomplete.
 
-    Raises `ValueError` or `HTTPException` for what is not an HTTP request, or too large.
+    Raises `ValueError` or `HTTPException` if it is not HTTP, or its head is too large.
     """
     head, end, rest = data.partition(b"\r\n\r\n")
     if len(head) > _HEAD_LIMIT:
@@ -131,7 +134,7 @@ class WebSocket(Connection):
             max_size=_MESSAGE_LIMIT,
         )
         super().__init__(
-            protocol, ping_interval=None, close_timeout=_CLOSE_TIMEOUT, max_queue=_MOST_WAITING
+            protocol, ping_interval=None, close_timeout=_CLOSE_TIMEOUT, max_queue=_MAX_WAITING
         )
         self.protocol: ServerProtocol
         self._answer = answer
@@ -144,10 +147,13 @@ class WebSocket(Connection):
 
         The code is 1006 after a connection that ended without one, `None` while it is open.
         """
-        # A close frame of the client is answered at once, by the same.
-        if frame := self.protocol.close_sent:
+        # The protocol echoes the client's close frame at once, with its code and reason.
+        frame = self.protocol.close_sent
+        if frame:
             return frame.code, frame.reason
-        return (None if self.protocol.state is OPEN else 1006), ""
+        if self.protocol.state is OPEN:
+            return None, ""
+        return 1006, ""  # as RFC 6455, section 7.1.5
 
     def respond(self, response: Response) -> None:
         """Answer the request by an HTTP response."""
@@ -198,7 +204,7 @@ class WebSocket(Connection):
                 yield await self.recv()
 
     def data_received(self, data: bytes) -> None:
-        """Take what the client has sent."""
+        """Collect the request, then pass data to the WebSocket protocol."""
         if self._is_answered:
             if self.protocol.state in (OPEN, CLOSING):
                 super().data_received(data)
@@ -206,7 +212,7 @@ class WebSocket(Connection):
             return
         self._received += data
         try:
-            parsed = _parsed(self._received)
+            parsed = _parse_request(self._received)
         except (http.client.HTTPException, ValueError):
             self._answer(self, None)
         else:
@@ -215,7 +221,8 @@ class WebSocket(Connection):
                 self._answer(self, request)
 
     def eof_received(self) -> None:
-        """Take it that the client sends no more."""
+        """Handle EOF from the client."""
+        # An incomplete body: refuse the request, which the client may still read.
         if not self._is_answered and b"\r\n\r\n" in self._received:
             self._answer(self, None)
         super().eof_received()
