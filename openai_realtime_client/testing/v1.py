@@ -156,7 +156,8 @@ def _ga_item(item: Event, path: str) -> Event:
     if item.get("role") != "assistant":
         return item
     content: list[Event] = []
-    for part in item.get("content") or []:
+    parts: list[Event] = item.get("content") or []
+    for part in parts:
         if part.get("type", "text") == "text":
             part = {**part, "type": "output_text"}
         content.append(part)
