@@ -392,8 +392,10 @@ class Conversation(SessionState):
             return None
         for index in range(len(self._order), 0, -1):
             if self._order[index - 1] is previous:
-                # Behind a restored item, new ones still follow all earlier sessions.
-                return max(index, self._start)
+                if index <= self._start:
+                    # Of an earlier session, of which not all may be restored: items follow in time.
+                    return None
+                return index
         return None
 
     def _place_first(self, item: ConversationItem) -> None:

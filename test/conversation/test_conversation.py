@@ -1113,3 +1113,23 @@ def test_a_delta_of_audio_is_not_decoded() -> None:
         tracemalloc.stop()
     assert conversation.items[0].audio_bytes == 4_800_000
     assert peak < 1_000_000
+
+
+def test_items_behind_restored_ones_follow_in_time() -> None:
+    """Outputs that are sent again without an id get new items, each behind a restored call."""
+    conversation = Conversation()
+
+    def add(item_id: str, previous_id: str | None) -> None:
+        item = {"id": item_id, "type": "message", "role": "user", "content": []}
+        event = {"type": "conversation.item.added", "previous_item_id": previous_id, "item": item}
+        conversation.add(event)
+
+    add("call_1", None)
+    add("call_2", "call_1")
+    conversation.end_session()
+    conversation.add({"type": "session.created", "session": {"id": "sess_2"}})
+    add("output_1", "call_1")
+    add("output_2", "call_2")
+    add("answer", "output_2")
+    ids = [item.id for item in conversation.items]
+    assert ids == ["call_1", "call_2", "output_1", "output_2", "answer"]
