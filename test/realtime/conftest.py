@@ -41,7 +41,8 @@ def _nothing_is_left() -> Iterator[None]:
             time.sleep(0.001)
         thread.join(5)
         assert not thread.is_alive()
-    assert open_sockets() == sockets
+    # Fewer, where the test before on this worker left some to the collector of garbage.
+    assert open_sockets() <= sockets
 
 
 @pytest.fixture(autouse=True)
