@@ -28,6 +28,7 @@ with atheris.instrument_imports(include=["openai_realtime_client"]):
     from openai_realtime_client.core import events as _instrumented  # noqa: F401
 
 import annotate  # noqa: E402
+from components import prepared  # noqa: E402
 from examples import Instance  # noqa: E402
 from mutation import places, replaced, same  # noqa: E402
 from protocols import PROTOCOLS  # noqa: E402
@@ -86,7 +87,7 @@ def mutate(data: bytes, max_size: int, seed: int) -> bytes:
 def seed(folder: Path) -> None:
     """An event of each type, for the fuzzer to mutate."""
     for protocol in PROTOCOLS:
-        document = annotate.annotated(protocol.document, protocol.package)
+        document = annotate.annotated(prepared(protocol.document), protocol.package)
         schemas = document["components"]["schemas"]
         for name, schema in schemas.items():
             if "x-event-type" in schema:
