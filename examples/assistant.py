@@ -8,12 +8,9 @@ in OPENAI_API_KEY. Without one, put `python examples/without_key.py` in place of
 talks to the embedded server. assistant_threads.py is the same with threads.
 """
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import sys
-from datetime import datetime
 
 from openai_realtime_client import (
     Conversation,
@@ -25,21 +22,21 @@ from openai_realtime_client import (
 from openai_realtime_client.audio import Microphone, Speaker
 
 
-def get_time() -> str:
-    """Tell the time."""
-    return f"{datetime.now():%H:%M}"
-
-
+# A real program asks services.
 def get_weather(city: str) -> str:
     """Tell the weather in a city."""
-    return f"Sunny in {city}, 21 degrees."  # a real program asks a weather service
+    return f"Sunny in {city}, 21 degrees."
+
+
+def get_hotels(city: str, max_price: int) -> list[str]:
+    """Name hotels in a city with a room for at most a price in euros."""
+    return [f"Grand Hotel {city}, {max_price} euros"]
 
 
 async def main() -> None:
     """Talk until the session ends."""
-    conversation, tools = Conversation(), ga.Tools(get_time, get_weather)
+    conversation, tools = Conversation(), ga.Tools(get_weather, get_hotels)
     playback = Playback(conversation=conversation)
-    session: ga.RealtimeSessionUpdateParam = {"type": "realtime", "tools": tools.params}
     async with (
         ga.connect("gpt-realtime-2.1", conversation=conversation, tools=tools) as connection,
         Microphone() as microphone,
@@ -50,7 +47,9 @@ async def main() -> None:
             async for audio in microphone:
                 await connection.send_audio(audio)
 
-        await connection.send({"type": "session.update", "session": session})
+        await connection.send(
+            {"type": "session.update", "session": {"type": "realtime", "tools": tools.params}}
+        )
         listening = asyncio.create_task(listen())
         listening.add_done_callback(lambda _: asyncio.ensure_future(connection.close()))
         async for event in connection:

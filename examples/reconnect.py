@@ -16,6 +16,7 @@ from openai_realtime_client import (
     AsyncConnection,
     ConnectionClosedError,
     Conversation,
+    ConversationItem,
     error_details,
     ga,
 )
@@ -28,6 +29,17 @@ SESSION: ga.RealtimeSessionUpdateParam = {
 REMEMBERED = 20  # items; each costs tokens in every session
 RETRIES = 6  # in a row
 Service = AsyncConnection[ga.RealtimeServerEvent, ga.RealtimeClientEventParam]
+
+
+def again(item: ConversationItem) -> ga.RealtimeClientEventConversationItemCreate:
+    """Return the event that restores a message, a spoken one by its transcript."""
+    content_type = "input_text"
+    if item.role == "assistant":
+        content_type = "output_text"
+    part = {"type": content_type, "text": item.text or item.transcript}
+    message = {"type": "message", "id": item.id, "role": item.role, "content": [part]}
+    event = {"type": "conversation.item.create", "item": message}
+    return ga.RealtimeClientEventConversationItemCreate.from_dict(event)
 
 
 async def answer(service: Service, conversation: Conversation) -> str:
@@ -52,7 +64,13 @@ async def converse(questions: list[str]) -> None:
     async for service in connector:
         try:
             await service.send({"type": "session.update", "session": SESSION})
-            for event in conversation.history(max_items=REMEMBERED):
+            history = conversation.history(max_items=REMEMBERED)
+            remembered = {event["item"].get("id") for event in history}
+            # The first item stays, since it says what the others are about.
+            for item in conversation.items[:1]:
+                if item.text and item.id not in remembered:
+                    await service.send(again(item))
+            for event in history:
                 await service.send(event)
             while answered < len(questions):
                 asked = [item for item in conversation.items if item.role == "user"]
