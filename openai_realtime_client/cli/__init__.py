@@ -75,24 +75,16 @@ REFERENCE = """\
 The reference is the published schema, recordings and the embedded server. Not
 checked: what a model says, turn detection, transcription, rate limits, timing.
 """
-_CHECK = """\
+_CHECK = f"""\
 Play scripted turns against a Realtime server, and print a line for each fault
-in what it sends: text, audio, a tool call, a cancelled response, truncated
-audio, updates of the session, and eight kinds of bad input, each in a session
-of its own. A real service may bill for them.
-"""
-_CHECK_EPILOG = f"""\
-findings:
-  deviation     what the published schema does not know
-  missing       an event that did not come
-  out of order  an event that came too early or too late
-  twice         an event that came again
-  wrong         events that contradict each other or the request
-  refused       an error in place of an answer
-  not refused   bad input without an error
-  closed        a session that ended before its turn did
+in what it sends. A real service may bill for them. A fault is a deviation from
+the schema; an event that is missing, out of order or twice; one that is wrong,
+since others or the request contradict it; an error in place of an answer
+(refused), or none for bad input (not refused); or a session that ended before
+its turn did (closed).
 
-{REFERENCE}
+{REFERENCE}"""
+_CHECK_EPILOG = f"""\
 --json prints one object a line for each finding, with the keys
   turn, kind, type, about, event (or null) and count
 
@@ -115,29 +107,19 @@ know. A ! in the timeline marks an event with a deviation.
 A recording has one JSON object a line, an event with the side that sent it:
   {"from": "server", "at_ms": 12.5, "event": {"type": "session.created", ...}}
 or the event alone; then its type shows who sent it.
+
+With --protocol auto, the first event that departs from one protocol less than
+from the others decides; where none of the first 50 events does, it is ga.
 """
 _INSPECT_EPILOG = """\
-protocols:
-  ga    that of OpenAI today, translation sessions included
-  v1    the older realtime=v1
-  auto  decides for each file: the first event that departs from one protocol
-        less than from the others makes it that one. Where none of the first 50
-        events does, it is ga.
-
---html writes a page with a timeline of turns, audio that plays, latencies,
-tokens and deviations. It is one file that loads nothing else.
-
 --json prints one object a line for each file, with the keys
   file, protocol ("ga", "ga translation" or "v1"), events, duration_ms or null,
-  types         [{from, type, count}]
-  audio_bytes   {client, server}
-  responses     how many have ended
-  tokens        {total, input, input_text, input_audio, input_image,
-                 input_cached, input_cached_text, input_cached_audio,
-                 input_cached_image, output, output_text, output_audio,
-                 output_reasoning}, summed up from response.done
-  errors        [{event, type, code, message, count, line}]
-  deviations    [{from, type, path, kind, values, count, line}]
+  types        [{from, type, count}]
+  audio_bytes  {client, server}
+  responses    how many have ended
+  tokens       {total, input, input_text, ...}, summed up from response.done
+  errors       [{event, type, code, message, count, line}]
+  deviations   [{from, type, path, kind, values, count, line}]
 where line is that of the first, "[*]" in a path is any index, and values holds
 up to three that differ, each as JSON shortened to 60 characters.
 
@@ -197,15 +179,14 @@ def _run_command(
     if args.command is None:
         parser.print_help()
         return 0
-    if args.command == "talk" and args.azure and args.api_key_env == "OPENAI_API_KEY":
-        args.api_key_env = "AZURE_OPENAI_API_KEY"
-    if args.command == "check" or (args.command == "talk" and not args.embedded):
+    if args.command in ("talk", "check") and not args.embedded:
+        if args.api_key_env is None:
+            args.api_key_env = "OPENAI_API_KEY"
+            if args.azure:
+                args.api_key_env = "AZURE_OPENAI_API_KEY"
         args.api_key = os.environ.get(args.api_key_env)
         if args.api_key is None:
-            hint = 'set the variable, or set it to "" for a server that needs no key'
-            if args.command == "talk":
-                hint = "set the variable, or use --embedded to talk with the embedded server"
-            show_error(err, args.prog, f"there is no key in {args.api_key_env}: {hint}")
+            show_error(err, args.prog, f"there is no key in {args.api_key_env}: {args.hint}")
             return 2
     return _import_command(args.command)(args, out, err)
 
@@ -231,13 +212,11 @@ def _build_parser(prog: str) -> argparse.ArgumentParser:
     version = f"openai-realtime-openapi {__version__}"
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    short_usage = "%(prog)s [OPTION ...]"
 
+    about = "talk with the model by microphone, file or keyboard"
     talk = commands.add_parser(
-        "talk",
-        usage="%(prog)s [OPTION ...]",
-        help="talk with the model by microphone, file or keyboard",
-        description=_TALK,
-        epilog=_TALK_EPILOG,
+        "talk", usage=short_usage, help=about, description=_TALK, epilog=_TALK_EPILOG
     )
     add = talk.add_argument
     server = talk.add_mutually_exclusive_group()
@@ -257,14 +236,12 @@ def _build_parser(prog: str) -> argparse.ArgumentParser:
     add("--record", metavar="FILE", help="record the session, for `inspect`")
     add("--events", action="store_true", help="print each event in place of the transcripts")
     add("--backend", metavar="NAME", help="the audio system, such as alsa; null has no devices")
+    talk.set_defaults(hint="set the variable, or use --embedded to talk with the embedded server")
     _add_connection(talk)
 
+    about = "serve the embedded server on a port"
     serve = commands.add_parser(
-        "serve",
-        usage="%(prog)s [OPTION ...]",
-        help="serve the embedded server on a port",
-        description=_SERVE,
-        epilog=_SERVE_EPILOG,
+        "serve", usage=short_usage, help=about, description=_SERVE, epilog=_SERVE_EPILOG
     )
     add = serve.add_argument
     add("--host", default="127.0.0.1", help="default: %(default)s")
@@ -272,24 +249,20 @@ def _build_parser(prog: str) -> argparse.ArgumentParser:
     add("--tls", nargs=2, metavar=("CERT", "KEY"), help="serve TLS with these PEM files")
     add("--origin", action="append", default=[], help="an origin whose web pages may connect")
 
-    check = commands.add_parser(
-        "check",
-        help="play scripted turns against a server and print its faults",
-        description=_CHECK,
-        epilog=_CHECK_EPILOG,
-    )
+    about = "play scripted turns against a server and print its faults"
+    check = commands.add_parser("check", help=about, description=_CHECK, epilog=_CHECK_EPILOG)
     add = check.add_argument
     add("url", metavar="URL", type=_parse_url, help="the base URL of the server")
     add("--protocol", choices=("ga", "v1"), default="ga", help="default: %(default)s")
     add("--model", help="default: gpt-realtime-2.1 or gpt-4o-realtime-preview")
     add("--json", action="store_true", help="print the findings as JSON")
+    hint = 'set the variable, or set it to "" for a server that needs no key'
+    check.set_defaults(hint=hint, azure=None, embedded=False)
     _add_connection(check)
 
+    about = "show a recorded session, and what the schema does not know in it"
     inspect = commands.add_parser(
-        "inspect",
-        help="show a recorded session, and what the schema does not know in it",
-        description=_INSPECT,
-        epilog=_INSPECT_EPILOG,
+        "inspect", help=about, description=_INSPECT, epilog=_INSPECT_EPILOG
     )
     add = inspect.add_argument
     add("files", metavar="FILE", nargs="+", help="a recording; - is standard input")
@@ -305,19 +278,11 @@ def _build_parser(prog: str) -> argparse.ArgumentParser:
 
 def _add_connection(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(api_key="")
-    parser.add_argument(
-        "--api-key-env",
-        metavar="NAME",
-        default="OPENAI_API_KEY",
-        help="the environment variable with the key (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--timeout",
-        metavar="SECONDS",
-        type=_parse_seconds,
-        default=30.0,
-        help="how long to wait for each event (default: %(default)g)",
-    )
+    add = parser.add_argument
+    about = "the environment variable with the key (default: OPENAI_API_KEY)"
+    add("--api-key-env", metavar="NAME", help=about)
+    about = "how long to wait for each event (default: %(default)g)"
+    add("--timeout", metavar="SECONDS", type=_parse_seconds, default=30.0, help=about)
 
 
 def _parse_url(text: str) -> str:

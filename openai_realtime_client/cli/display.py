@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TextIO
 
+from openai_realtime_client.core.audio import base64_size
 from openai_realtime_client.core.json_types import at, is_array, is_object
 
 __all__ = [
@@ -281,17 +282,17 @@ def _cut_to_columns(text: str, room: int, ellipsis: str) -> str:
 
 # Summaries of events. Recordings and servers may have any JSON value in any field.
 
-_About = Callable[[Mapping[str, Any]], str]
-
 
 def audio_size(event: Mapping[str, Any]) -> int | None:
     """Return the number of bytes of audio in an event; `None` if it has no audio."""
-    event_type = event["type"]
-    if event_type.endswith("audio.delta"):
-        return _decoded_size(event.get("delta"))
-    if event_type.endswith("audio_buffer.append"):
-        return _decoded_size(event.get("audio"))
-    return None
+    name = "audio"
+    if event["type"].endswith("audio.delta"):
+        name = "delta"
+    elif not event["type"].endswith("audio_buffer.append"):
+        return None
+    if not isinstance(event.get(name), str):
+        return None
+    return max(0, base64_size(event[name]))
 
 
 def summarize(event: Mapping[str, Any]) -> str:
@@ -299,23 +300,21 @@ def summarize(event: Mapping[str, Any]) -> str:
     size = audio_size(event)
     if size is not None:
         return f"{size:,} bytes"
-    for key, about in _OBJECTS.items():
-        if event.get(key) is not None:
-            return _joined(*_summarize_all(event[key], about))
+    for name, describe in _SUBJECTS.items():
+        if event.get(name) is not None:
+            return _joined(*_describe_all(event[name], describe))
+    item_id = _short_text(event.get("item_id"))
+    if event.get("arguments") is not None:
+        return _joined(_describe_call(event), item_id)
+    for name in ("part", "transcript", "text"):
+        if event.get(name) is not None:
+            return _joined(*_describe_all(event[name], _describe_part), item_id)
     if event.get("delta") is not None:
         return _quoted(event["delta"])
-    item_id = _short_text(event.get("item_id"))
-    if event.get("part") is not None:
-        return _joined(*_summarize_all(event["part"], _part), item_id)
-    for key in ("transcript", "text"):
-        if event.get(key) is not None:
-            return _joined(_quoted(event[key]), item_id)
-    if event.get("arguments") is not None:
-        return _joined(_call(event), item_id)
-    return _rest(event)
+    return _describe_fields(event)
 
 
-def _summarize_all(values: Any, about: _About) -> list[str]:
+def _describe_all(values: Any, describe: Callable[[Mapping[str, Any]], str]) -> list[str]:
     """Summarize the entries of a list, or the one value in its place."""
     if values is None:
         return []
@@ -324,7 +323,9 @@ def _summarize_all(values: Any, about: _About) -> list[str]:
     texts: list[str] = []
     for entry in values:
         if is_object(entry):
-            texts.append(about(entry))
+            texts.append(describe(entry))
+        elif describe is _describe_part:
+            texts.append(_quoted(entry))
         else:
             texts.append(_short_text(entry))
     return texts
@@ -344,134 +345,107 @@ def _short_text(value: Any) -> str:
 
 
 def _quoted(value: Any) -> str:
+    text = _short_text(value)
     if isinstance(value, str):
-        return f'"{shortened(value, _MAX_VALUE_LENGTH)}"'
-    return _short_text(value)
+        return f'"{text}"'
+    return text
 
 
-def _decoded_size(value: Any) -> int | None:
-    if not isinstance(value, str):
-        return None
-    # Four characters of base64 are three bytes, less one per "=": RFC 4648, section 4.
-    return max(0, len(value) * 3 // 4 - value[-2:].count("="))
-
-
-def _error(error: Mapping[str, Any]) -> str:
+def _describe_error(error: Mapping[str, Any]) -> str:
     code = _short_text(error.get("code") or error.get("type"))
     message = _short_text(error.get("message"))
-    if code and message:
-        return f"{code}: {message}"
-    return code or message
+    return ": ".join(filter(None, [code, message]))
 
 
-def _session(session: Mapping[str, Any]) -> str:
-    session_type = _short_text(session.get("type"))
-    if session_type == "realtime":
-        session_type = ""  # the usual one
+def _describe_session(session: Mapping[str, Any]) -> str:
     modalities = session.get("output_modalities") or session.get("modalities")
-    tools = ""
-    names = _summarize_all(session.get("tools"), _name)
-    if names:
-        tools = f"tools {' '.join(names)}"
-    text = _joined(
-        session_type,
+    facts = [
         _short_text(session.get("model")),
-        "+".join(_summarize_all(modalities, _rest)),
-        tools,
+        "+".join(_describe_all(modalities, _describe_fields)),
+        " ".join(_describe_all(session.get("tools"), _describe_name)),
         _short_text(session.get("id")),
-    )
+    ]
     # An update may be about other settings.
-    return text or _rest(session)
+    return _joined(*facts) or _describe_fields(session)
 
 
-def _name(tool: Mapping[str, Any]) -> str:
+def _describe_name(tool: Mapping[str, Any]) -> str:
     return _short_text(tool.get("name") or tool.get("type"))
 
 
-def _response(response: Mapping[str, Any]) -> str:
-    choice: list[str] = []
-    # Without a status it is the request, whose choice is its own; later ones repeat the session's.
-    if "status" not in response and "id" not in response:
-        choice = _summarize_all(response.get("tool_choice"), _name)
+def _describe_response(response: Mapping[str, Any]) -> str:
     reason = at(response, "status_details", "error") or at(response, "status_details", "reason")
     return _joined(
         _short_text(response.get("status")),
-        *(f"tool choice {name}" for name in choice),
-        *_summarize_all(reason, _error),
-        *_summarize_all(response.get("usage"), _usage),
-        *_summarize_all(response.get("output"), _content),
+        *_describe_all(reason, _describe_error),
+        *_describe_all(response.get("usage"), _describe_usage),
+        *_describe_all(response.get("output"), _describe_content),
         _short_text(response.get("id")),
     )
 
 
-def _usage(usage: Mapping[str, Any]) -> str:
-    return (
-        f"{_short_text(usage.get('input_tokens'))}+{_short_text(usage.get('output_tokens'))} tokens"
-    )
+def _describe_usage(usage: Mapping[str, Any]) -> str:
+    sides = [_short_text(usage.get(name)) for name in ("input_tokens", "output_tokens")]
+    return f"{'+'.join(sides)} tokens"
 
 
-def _item(item: Mapping[str, Any]) -> str:
-    """Summarize an item: its role, content, status unless completed, and id."""
-    content = _content(item)
-    role = _short_text(item.get("role"))
-    if content != role:  # which is what an item without content has
-        content = f"{role} {content}".strip()
+def _describe_item(item: Mapping[str, Any]) -> str:
+    content = f"{_short_text(item.get('role'))} {_describe_content(item)}".strip()
     status = _short_text(item.get("status"))
     if status == "completed":
-        status = ""
+        status = ""  # the usual one
     return _joined(content, status, _short_text(item.get("id")))
 
 
-def _content(item: Mapping[str, Any]) -> str:
-    """Summarize what an item holds, or else give its role or type."""
+def _describe_content(item: Mapping[str, Any]) -> str:
+    """Summarize what an item holds; its type if that is not a message."""
     item_type = item.get("type")
     if item_type in ("function_call", "mcp_call"):
-        return _call(item)
+        return _describe_call(item)
     if item_type == "function_call_output":
         return f"output {_short_text(item.get('output'))}"
-    content = " ".join(_summarize_all(item.get("content"), _part))
-    return content or _short_text(item.get("role") or item_type)
+    content = " ".join(_describe_all(item.get("content"), _describe_part))
+    if content or item_type == "message":
+        return content
+    return _short_text(item_type)
 
 
-def _call(call: Mapping[str, Any]) -> str:
+def _describe_call(call: Mapping[str, Any]) -> str:
     return f"{_short_text(call.get('name'))}({_short_text(call.get('arguments'))})"
 
 
-def _part(part: Mapping[str, Any]) -> str:
+def _describe_part(part: Mapping[str, Any]) -> str:
     text = part.get("text") or part.get("transcript")
     if text:
         return _quoted(text)
-    part_type = _short_text(part.get("type"))
-    size = _decoded_size(part.get("audio"))
-    if size:
-        return f"[{part_type} of {size:,} bytes]"
-    return f"[{part_type}]"
+    size = base64_size(part.get("audio"))
+    if size > 0:
+        return f"[{_short_text(part.get('type'))} of {size:,} bytes]"
+    return f"[{_short_text(part.get('type'))}]"
 
 
-def _limit(limit: Mapping[str, Any]) -> str:
-    name, remaining, maximum = (
-        _short_text(limit.get(key)) for key in ("name", "remaining", "limit")
-    )
-    return f"{name} {remaining} of {maximum}"
+def _describe_limit(limit: Mapping[str, Any]) -> str:
+    name, *counts = (_short_text(limit.get(key)) for key in ("name", "remaining", "limit"))
+    return f"{name} {' of '.join(counts)}"
 
 
-def _rest(value: Mapping[str, Any]) -> str:
+def _describe_fields(value: Mapping[str, Any]) -> str:
     """Show all fields of an object of which none is known to matter."""
-    hidden = {"type", "event_id", "output_index", "content_index"}
+    hidden = {"type", "object", "event_id", "output_index", "content_index"}
     if value.get("item_id"):
         hidden.add("response_id")
     fields = {k: v for k, v in value.items() if k not in hidden and v is not None}
-    if len(fields) == 1 and next(iter(fields)).endswith("_id"):
+    if len(fields) == 1 and next(iter(fields)).endswith("id"):
         return _short_text(*fields.values())
     return " ".join(f"{key}={_short_text(value)}" for key, value in fields.items())
 
 
 # The first of these fields that an event has is the one to summarize.
-_OBJECTS: dict[str, _About] = {
-    "error": _error,
-    "session": _session,
-    "response": _response,
-    "item": _item,
-    "conversation": lambda conversation: _short_text(conversation.get("id")),
-    "rate_limits": _limit,
+_SUBJECTS = {
+    "error": _describe_error,
+    "session": _describe_session,
+    "response": _describe_response,
+    "item": _describe_item,
+    "conversation": _describe_fields,
+    "rate_limits": _describe_limit,
 }

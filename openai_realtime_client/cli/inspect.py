@@ -150,26 +150,21 @@ def _parse_event(recorded: RecordedEvent, dialect: str) -> RealtimeModel:
 def _decide_dialect(
     recording: Iterator[RecordedEvent], dialects: list[str]
 ) -> tuple[str, Iterator[RecordedEvent]]:
-    """Return the dialect of a recording, and all of its events."""
+    """Return the dialect of a recording, and all of its events.
+
+    It is that of the first event that departs from one dialect less than from all others.
+    """
     if len(dialects) == 1:
         return dialects[0], recording
     # Most events are the same in all dialects, so that the first rarely decides.
     undecided: list[RecordedEvent] = []
     for recorded in islice(recording, _MAX_UNDECIDED):
         undecided.append(recorded)
-        dialect = _best_dialect(recorded, dialects)
-        if dialect:
-            return dialect, chain(undecided, recording)
+        departures = [_count_departures(_parse_event(recorded, dialect)) for dialect in dialects]
+        minimum = min(departures)
+        if departures.count(minimum) == 1:
+            return dialects[departures.index(minimum)], chain(undecided, recording)
     return dialects[0], chain(undecided, recording)
-
-
-def _best_dialect(recorded: RecordedEvent, dialects: list[str]) -> str | None:
-    """Return the dialect from which an event departs less than from all others."""
-    departures = [_count_departures(_parse_event(recorded, dialect)) for dialect in dialects]
-    minimum = min(departures)
-    if departures.count(minimum) > 1:
-        return None
-    return dialects[departures.index(minimum)]
 
 
 def _count_departures(event: RealtimeModel) -> float:

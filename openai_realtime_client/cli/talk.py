@@ -24,12 +24,7 @@ from openai_realtime_client.cli.display import Screen, Timeline, show_error, sho
 from openai_realtime_client.conversation.playback import Playback
 from openai_realtime_client.conversation.state import Conversation
 from openai_realtime_client.core.audio import PCM
-from openai_realtime_client.core.errors import (
-    ConnectionSettingsError,
-    InvalidEventError,
-    RealtimeConnectionError,
-    RealtimeError,
-)
+from openai_realtime_client.core.errors import ConnectionSettingsError, RealtimeError
 from openai_realtime_client.core.json_types import at
 from openai_realtime_client.realtime.endpoint import azure
 
@@ -46,13 +41,15 @@ _SILENCE = bytes(PCM.size(1200))
 # After a file, or the last line, the session ends when nothing has happened for this long.
 _QUIET = 1.5
 _TRANSCRIPTION = "gpt-4o-mini-transcribe"
+# The id of the event with the settings, which an error about them repeats.
+_SETTINGS = "talk_settings"
 # The response ended or began while the event was on its way; the session goes on.
 _HARMLESS = ("response_cancel_not_active", "conversation_already_has_active_response")
 _USER_TEXT = "conversation.item.input_audio_transcription."
 _MODEL_TEXTS = ("response.output_text.", "response.output_audio_transcript.")
 
 
-class _TalkError(Exception):
+class _TalkError(RealtimeError):
     """The session cannot go on."""
 
 
@@ -65,16 +62,11 @@ def run(args: Namespace, out: Screen, err: Screen) -> int:
                 args.url = stack.enter_context(_embedded_server(is_paced=not args.fast)).url
             asyncio.run(talk.hold())
     except KeyboardInterrupt:
-        talk.summarize()
-        return 0
-    except ConnectionSettingsError as error:
+        pass  # how a conversation by microphone ends
+    except (RealtimeError, ImportError, OSError) as error:
         show_error(err, args.prog, str(error))
-        return 2
-    except (RealtimeConnectionError, InvalidEventError) as error:
-        show_error(err, args.prog, f"{type(error).__name__}: {error}")
-        return 1
-    except (_TalkError, RealtimeError, ImportError, OSError) as error:
-        show_error(err, args.prog, str(error))
+        if isinstance(error, ConnectionSettingsError):
+            return 2
         return 1
     talk.summarize()
     return 0
@@ -161,13 +153,9 @@ class _Talk:
             session["output_modalities"] = ["audio"]
         if self._args.instructions:
             session["instructions"] = self._args.instructions
-        await self._send_event({"type": "session.update", "session": {**session, "audio": audio}})
-        async for event in self._connection:
-            self._show_event("server", event.to_dict())
-            if event.type == "error":
-                raise _TalkError(f"the server refuses the session: {summarize(event.to_dict())}")
-            if event.type == "session.updated":
-                return
+        session["audio"] = audio
+        update = {"type": "session.update", "event_id": _SETTINGS, "session": session}
+        await self._send_event(update)
 
     async def _send_event(self, event: Any) -> None:
         self._show_event("client", event)
@@ -178,20 +166,23 @@ class _Talk:
             wire = event.to_dict()
             self._show_event("server", wire)
             self._last_event = time.monotonic()
-            if event.type == "input_audio_buffer.speech_started":
-                await self._interrupt()
-            elif event.type == "input_audio_buffer.speech_stopped":
-                self._turn_ended = time.monotonic()
-            elif event.type == "response.output_audio.delta":
-                self._measure_latency()
-                self._playback.add(wire["item_id"], b64decode(wire["delta"]))
-            elif event.type == "response.output_text.delta":
-                self._measure_latency()
-            elif event.type == "error" and at(wire, "error", "code") not in _HARMLESS:
-                self._show_problem(summarize(wire))
-            elif event.type == "response.done" and at(wire, "response", "status") == "failed":
-                self._turn_ended = None
-                self._show_problem(summarize(wire))
+            match event.type:
+                case "input_audio_buffer.speech_started":
+                    await self._interrupt()
+                case "input_audio_buffer.speech_stopped":
+                    self._turn_ended = time.monotonic()
+                case "response.output_audio.delta":
+                    self._measure_latency()
+                    self._playback.add(wire["item_id"], b64decode(wire["delta"]))
+                case "response.output_text.delta":
+                    self._measure_latency()
+                case "response.done" if at(wire, "response", "status") == "failed":
+                    self._turn_ended = None
+                    self._show_problem(wire)
+                case "error" if at(wire, "error", "code") not in _HARMLESS:
+                    self._show_problem(wire)
+                case _:
+                    pass
         raise _TalkError("the server closed the session")
 
     def _measure_latency(self) -> None:
@@ -325,10 +316,13 @@ class _Talk:
             self._line = None
             self._out.line()
 
-    def _show_problem(self, text: str) -> None:
+    def _show_problem(self, wire: dict[str, Any]) -> None:
         self._end_line()
-        show_error(self._err, self._args.prog, text)
-        if "session_expired" in text:
+        problem = summarize(wire)
+        if at(wire, "error", "event_id") == _SETTINGS:
+            raise _TalkError(f"the server refuses the session: {problem}")
+        show_error(self._err, self._args.prog, problem)
+        if at(wire, "error", "code") == "session_expired":
             raise _TalkError("the session has reached its maximum duration")
 
 

@@ -93,10 +93,8 @@ def test_the_name_of_the_program_is_the_one_that_was_called(cli: Cli) -> None:
 def test_help_lists_the_keys_of_the_json(cli: Cli) -> None:
     text = cli.run("inspect", "--help").out
     summary = json.loads(cli.inspect(*voice_turn(), options=["--json"]).out)
-    for key, value in summary.items():
-        assert key in text
-        inner = value[0] if isinstance(value, list) else value
-        assert all(name in text for name in inner) if isinstance(inner, dict) else True
+    keys = [*summary, *summary["types"][0], *summary["errors"][0], *summary["deviations"][0]]
+    assert [key for key in keys if key not in text] == []
 
 
 def test_help_imports_little() -> None:
