@@ -149,7 +149,7 @@ class RealtimeConversationItemMessageSystemParam(TypedDict, total=False):
     """
 
     object: Literal["realtime.item"] | models.RealtimeConversationItemMessageSystem.ObjectEnum
-    """Object kind, always `realtime.item`.
+    """Object type, always `realtime.item`.
 
     Clients need not send it and the server does not always include it.
     """
@@ -228,7 +228,7 @@ class RealtimeConversationItemMessageUserParam(TypedDict, total=False):
     """
 
     object: Literal["realtime.item"] | models.RealtimeConversationItemMessageUser.ObjectEnum
-    """Object kind, always `realtime.item`.
+    """Object type, always `realtime.item`.
 
     Clients need not send it and the server does not always include it.
     """
@@ -294,7 +294,7 @@ class RealtimeConversationItemMessageAssistantParam(TypedDict, total=False):
     """
 
     object: Literal["realtime.item"] | models.RealtimeConversationItemMessageAssistant.ObjectEnum
-    """Object kind, always `realtime.item`.
+    """Object type, always `realtime.item`.
 
     Clients need not send it and the server does not always include it.
     """
@@ -342,7 +342,7 @@ class RealtimeConversationItemFunctionCallParam(TypedDict, total=False):
     """
 
     object: Literal["realtime.item"] | models.RealtimeConversationItemFunctionCall.ObjectEnum
-    """Object kind, always `realtime.item`.
+    """Object type, always `realtime.item`.
 
     Clients need not send it and the server does not always include it.
     """
@@ -387,7 +387,7 @@ class RealtimeConversationItemFunctionCallOutputParam(TypedDict, total=False):
     """
 
     object: Literal["realtime.item"] | models.RealtimeConversationItemFunctionCallOutput.ObjectEnum
-    """Object kind, always `realtime.item`.
+    """Object type, always `realtime.item`.
 
     Clients need not send it and the server does not always include it.
     """
@@ -579,7 +579,7 @@ class RealtimeMCPApprovalRequestParam(TypedDict, total=False):
 
 
 class RealtimeClientEventConversationItemCreateParam(TypedDict, total=False):
-    """Client event that puts an item into the conversation.
+    """Puts an item into the conversation.
 
     Use it to load history, add text or images from the user, return function results and answer
     MCP approval requests. The server replies with `conversation.item.added` and
@@ -595,8 +595,8 @@ class RealtimeClientEventConversationItemCreateParam(TypedDict, total=False):
     previous_item_id: str | None
     """Id of the item after which the new one goes.
 
-    When left out, the item is appended; `root` puts it at the very beginning. An unknown id
-    leads to an error and nothing is added.
+    When omitted, the item is appended; `root` puts it at the very beginning. An unknown id leads
+    to an error and nothing is added.
     """
 
     item: Required[RealtimeConversationItemParam]
@@ -604,7 +604,7 @@ class RealtimeClientEventConversationItemCreateParam(TypedDict, total=False):
 
 
 class RealtimeClientEventConversationItemDeleteParam(TypedDict, total=False):
-    """Client event that removes an item from the conversation.
+    """Removes an item from the conversation.
 
     The server replies with `conversation.item.deleted`, or with `error` if no such item exists.
     """
@@ -620,7 +620,7 @@ class RealtimeClientEventConversationItemDeleteParam(TypedDict, total=False):
 
 
 class RealtimeClientEventConversationItemRetrieveParam(TypedDict, total=False):
-    """Client event that asks for the server's copy of an item.
+    """Asks for the server's copy of an item.
 
     It gives access, for example, to user audio as the model received it, after noise reduction.
     The server replies with `conversation.item.retrieved`, or with `error` if no such item exists.
@@ -637,7 +637,7 @@ class RealtimeClientEventConversationItemRetrieveParam(TypedDict, total=False):
 
 
 class RealtimeClientEventConversationItemTruncateParam(TypedDict, total=False):
-    """Client event that cuts off the audio of an assistant message.
+    """Cuts off the audio of an assistant message.
 
     Clients send it after an interruption, because the server produces audio faster than it is
     played: it removes what the user never heard, along with the transcript text, from the model's
@@ -664,7 +664,7 @@ class RealtimeClientEventConversationItemTruncateParam(TypedDict, total=False):
 
 
 class RealtimeClientEventInputAudioBufferAppendParam(TypedDict, total=False):
-    """Client event that adds audio to the input audio buffer.
+    """Adds audio to the input audio buffer.
 
     With turn detection on, the server listens to the buffer and commits it when a turn ends;
     with it off, the client commits. The server does not acknowledge this event. Over WebRTC and SIP
@@ -685,7 +685,7 @@ class RealtimeClientEventInputAudioBufferAppendParam(TypedDict, total=False):
 
 
 class RealtimeClientEventInputAudioBufferClearParam(TypedDict, total=False):
-    """Client event that discards the audio in the input audio buffer.
+    """Discards the audio in the input audio buffer.
 
     The server replies with `input_audio_buffer.cleared`.
     """
@@ -698,7 +698,7 @@ class RealtimeClientEventInputAudioBufferClearParam(TypedDict, total=False):
 
 
 class RealtimeClientEventOutputAudioBufferClearParam(TypedDict, total=False):
-    """Client event that stops audio playback; WebRTC and SIP only.
+    """Stops audio playback; WebRTC and SIP only.
 
     The server drops the audio it has not yet sent and replies with
     `output_audio_buffer.cleared`. Send `response.cancel` first, so that the response stops
@@ -713,7 +713,7 @@ class RealtimeClientEventOutputAudioBufferClearParam(TypedDict, total=False):
 
 
 class RealtimeClientEventInputAudioBufferCommitParam(TypedDict, total=False):
-    """Client event that turns the input audio buffer into a user message.
+    """Turns the input audio buffer into a user message.
 
     It is needed only when turn detection is off, and fails if the buffer is empty. The server
     replies with `input_audio_buffer.committed`, adds the item and transcribes it if transcription
@@ -728,7 +728,7 @@ class RealtimeClientEventInputAudioBufferCommitParam(TypedDict, total=False):
 
 
 class RealtimeClientEventResponseCancelParam(TypedDict, total=False):
-    """Client event that stops a response in progress.
+    """Stops a response in progress.
 
     The server ends it with `response.done` and status `cancelled`. If there is nothing to
     cancel, the server sends `error` and the session goes on.
@@ -743,7 +743,7 @@ class RealtimeClientEventResponseCancelParam(TypedDict, total=False):
     response_id: str | None
     """Id of the response to stop.
 
-    When left out, the response in progress in the default conversation is meant.
+    When omitted, the response in progress in the default conversation is meant.
     """
 
 
@@ -801,7 +801,7 @@ class RealtimeResponseCreateParamsAudioOutputParam(TypedDict, total=False):
     voice: VoiceIdsOrCustomVoiceParam | None
     """Voice that speaks: a built-in name or a custom voice.
 
-    If absent, that of the session. It cannot change once the session has produced audio.
+    When omitted, that of the session. It cannot change once the session has produced audio.
     """
 
 
@@ -944,7 +944,7 @@ class MCPToolParam(TypedDict, total=False):
     require_approval: MCPToolRequireApprovalParam | None
     """Which tool calls wait for the client's approval: `always`, `never` or a filter per case.
 
-    When left out, every call needs approval (`always`).
+    When omitted, every call needs approval (`always`).
     """
 
     defer_loading: bool
@@ -1006,7 +1006,7 @@ class PromptCacheBreakpointConfigParam(TypedDict, total=False):
     ttl: Literal["30m", "12h"] | models.PromptCacheBreakpointConfig.TtlEnum
     """Shortest time for which the breakpoint is kept.
 
-    If absent, that of the whole request applies.
+    When omitted, that of the whole request applies.
     """
 
 
@@ -1022,7 +1022,7 @@ class InputTextContentParam(TypedDict, total=False):
     prompt_cache_breakpoint: PromptCacheBreakpointConfigParam
     """Marks this part as the end of a cacheable prompt prefix.
 
-    If absent, the part has no explicit breakpoint.
+    When omitted, the part has no explicit breakpoint.
     """
 
 
@@ -1050,7 +1050,7 @@ class InputImageContentParam(TypedDict, total=False):
     prompt_cache_breakpoint: PromptCacheBreakpointConfigParam
     """Marks this part as the end of a cacheable prompt prefix.
 
-    If absent, the part has no explicit breakpoint.
+    When omitted, the part has no explicit breakpoint.
     """
 
 
@@ -1075,7 +1075,7 @@ class InputFileContentParam(TypedDict, total=False):
     prompt_cache_breakpoint: PromptCacheBreakpointConfigParam
     """Marks this part as the end of a cacheable prompt prefix.
 
-    If absent, the part has no explicit breakpoint.
+    When omitted, the part has no explicit breakpoint.
     """
 
     file_url: str
@@ -1136,7 +1136,7 @@ class RealtimeResponseCreateParamsParam(TypedDict, total=False):
     instructions: str | None
     """System instructions for this response.
 
-    They replace the session's `instructions`; when left out, those apply.
+    They replace the session's `instructions`; when omitted, those apply.
     """
 
     audio: RealtimeResponseCreateParamsAudioParam | None
@@ -1152,7 +1152,7 @@ class RealtimeResponseCreateParamsParam(TypedDict, total=False):
     """Whether and which tool the model calls: `auto`, `none`, `required`, or a particular function
     or MCP tool.
 
-    If absent, the setting of the session applies.
+    When omitted, the setting of the session applies.
     """
 
     parallel_tool_calls: bool | None
@@ -1188,12 +1188,12 @@ class RealtimeResponseCreateParamsParam(TypedDict, total=False):
     """Context for this response, instead of the conversation so far.
 
     It may hold new items and references to earlier ones (`item_reference`). An empty list gives
-    the model no context at all; when left out, the conversation is used.
+    the model no context at all; when omitted, the conversation is used.
     """
 
 
 class RealtimeClientEventResponseCreateParam(TypedDict, total=False):
-    """Client event that asks the model for a response.
+    """Asks the model for a response.
 
     With turn detection on and `create_response` enabled, the server starts responses by itself
     and this event is needed only for extra ones. The server replies with `response.created`, then
@@ -1210,7 +1210,7 @@ class RealtimeClientEventResponseCreateParam(TypedDict, total=False):
     response: RealtimeResponseCreateParamsParam | None
     """Settings for this response alone, which override those of the session.
 
-    When left out, the session's settings apply unchanged.
+    When omitted, the session's settings apply unchanged.
     """
 
 
@@ -1232,7 +1232,7 @@ class AudioTranscriptionParam(TypedDict, total=False):
     language: str | None
     """Language spoken in the audio, as an ISO-639-1 code such as `en`.
 
-    Stating it improves accuracy and latency; when left out, the model detects it. Some servers
+    Stating it improves accuracy and latency; when omitted, the model detects it. Some servers
     report it as `null`.
     """
 
@@ -1307,7 +1307,8 @@ class RealtimeTurnDetectionServerVadParam(TypedDict, total=False):
     silence_duration_ms: int
     """Silence that ends a turn, in milliseconds.
 
-    The default is 500; a shorter time reacts sooner but may cut in on a pause.
+    The published default is 500; recorded sessions that set none show 200. A shorter time reacts
+    sooner but may cut in on a pause.
     """
 
     create_response: bool
@@ -1654,7 +1655,7 @@ class RealtimeTranscriptionSessionCreateRequestGAParam(TypedDict, total=False):
 
 
 class RealtimeClientEventSessionUpdateParam(TypedDict, total=False):
-    """Client event that changes the settings of the session.
+    """Changes the settings of the session.
 
     It may be sent at any time; the server replies with `session.updated` and the full settings
     in effect, or with `error`. Properties that are left out keep their value. The model cannot be
@@ -1745,7 +1746,7 @@ class RealtimeTranscriptionSessionCreateRequestParam(TypedDict, total=False):
 
 
 class RealtimeClientEventTranscriptionSessionUpdateParam(TypedDict, total=False):
-    """Client event that changes a transcription session, beta style.
+    """Changes a transcription session, in the form of `realtime=v1`.
 
     The server replies with `transcription_session.updated`. GA transcription sessions use
     `session.update` with a session of type `transcription` instead, and this event is no member of
@@ -1759,7 +1760,7 @@ class RealtimeClientEventTranscriptionSessionUpdateParam(TypedDict, total=False)
     """Event type, always `transcription_session.update`."""
 
     session: Required[RealtimeTranscriptionSessionCreateRequestParam]
-    """The transcription settings to change, in the flat, beta-style form."""
+    """The transcription settings to change, in the flat form of `realtime=v1`."""
 
 
 class RealtimeTranslationTranscriptionParam(TypedDict, total=False):
@@ -1850,7 +1851,7 @@ class RealtimeTranslationSessionUpdateRequestParam(TypedDict, total=False):
 
 
 class RealtimeTranslationClientEventSessionUpdateParam(TypedDict, total=False):
-    """Client event that changes the settings of a translation session.
+    """Changes the settings of a translation session.
 
     The target language, source transcription and noise reduction can change; the session type
     and model cannot. The server answers with `session.updated`, or with `error`.
@@ -1867,7 +1868,7 @@ class RealtimeTranslationClientEventSessionUpdateParam(TypedDict, total=False):
 
 
 class RealtimeTranslationClientEventInputAudioBufferAppendParam(TypedDict, total=False):
-    """Client event that streams source audio into a translation session.
+    """Streams source audio into a translation session.
 
     Audio is sent continuously, silence between phrases included, since translation runs on the
     stream without turns or commits. Translated audio and transcript deltas follow as the server
@@ -1888,7 +1889,7 @@ class RealtimeTranslationClientEventInputAudioBufferAppendParam(TypedDict, total
 
 
 class RealtimeTranslationClientEventSessionCloseParam(TypedDict, total=False):
-    """Client event that ends a translation session in an orderly way.
+    """Ends a translation session in an orderly way.
 
     The server translates the audio still pending, sends the remaining output and then
     `session.closed`. The client stops appending audio, keeps reading and closes the connection
@@ -1944,12 +1945,12 @@ class RealtimeCreateClientSecretRequestParam(TypedDict, total=False):
     """
 
     expires_after: RealtimeClientSecretExpiresAfterParam
-    """Lifetime of the secret. When left out, it expires 600 seconds after creation."""
+    """Lifetime of the secret. When omitted, it expires 600 seconds after creation."""
 
     session: RealtimeClientSecretSessionParam
     """Settings for sessions opened with the secret, either realtime or transcription.
 
-    When left out, the connecting client sets them.
+    When omitted, the connecting client sets them.
     """
 
 

@@ -158,7 +158,7 @@ class RealtimeConversationItemParam(TypedDict, total=False):
 
 
 class RealtimeClientEventConversationItemCreateParam(TypedDict, total=False):
-    """Client event that inserts an item into the conversation.
+    """Inserts an item into the conversation.
 
     Used to fill in history (text from earlier turns, for example), to add a user message in text
     or audio, or to return the output of a function call; assistant messages can carry text but not
@@ -175,8 +175,8 @@ class RealtimeClientEventConversationItemCreateParam(TypedDict, total=False):
     previous_item_id: str | None
     """Id of the item after which the new one is placed.
 
-    Left out, the item goes to the end of the conversation; `root` puts it at the very beginning.
-    An id that is not in the conversation causes an `error` and nothing is inserted.
+    When omitted, the item goes to the end of the conversation; `root` puts it at the very
+    beginning. An id that is not in the conversation causes an `error` and nothing is inserted.
     """
 
     item: Required[RealtimeConversationItemParam]
@@ -184,7 +184,7 @@ class RealtimeClientEventConversationItemCreateParam(TypedDict, total=False):
 
 
 class RealtimeClientEventConversationItemDeleteParam(TypedDict, total=False):
-    """Client event that removes an item from the conversation.
+    """Removes an item from the conversation.
 
     The server answers with `conversation.item.deleted`, or with an `error` if the conversation
     has no such item.
@@ -201,7 +201,7 @@ class RealtimeClientEventConversationItemDeleteParam(TypedDict, total=False):
 
 
 class RealtimeClientEventConversationItemRetrieveParam(TypedDict, total=False):
-    """Client event that asks for the server's copy of an item.
+    """Asks for the server's copy of an item.
 
     It serves, for instance, to inspect user audio as it stands after noise reduction and voice
     activity detection. The server answers with `conversation.item.retrieved`, or with an `error` if
@@ -219,7 +219,7 @@ class RealtimeClientEventConversationItemRetrieveParam(TypedDict, total=False):
 
 
 class RealtimeClientEventConversationItemTruncateParam(TypedDict, total=False):
-    """Client event that cuts an assistant audio message short.
+    """Cuts an assistant audio message short.
 
     The server generates audio faster than it is played, so a client that stops playback because
     the user interrupts sends this to make the conversation hold only what was heard. The transcript
@@ -247,7 +247,7 @@ class RealtimeClientEventConversationItemTruncateParam(TypedDict, total=False):
 
 
 class RealtimeClientEventInputAudioBufferAppendParam(TypedDict, total=False):
-    """Client event that adds audio to the input buffer.
+    """Adds audio to the input buffer.
 
     The buffer is temporary storage that becomes a user message when it is committed. With turn
     detection on, the server listens to the buffer and decides itself when to commit; with it off,
@@ -270,7 +270,7 @@ class RealtimeClientEventInputAudioBufferAppendParam(TypedDict, total=False):
 
 
 class RealtimeClientEventInputAudioBufferClearParam(TypedDict, total=False):
-    """Client event that discards all audio in the input buffer.
+    """Discards all audio in the input buffer.
 
     Audio already committed to the conversation is not affected. The server confirms with
     `input_audio_buffer.cleared`.
@@ -284,7 +284,7 @@ class RealtimeClientEventInputAudioBufferClearParam(TypedDict, total=False):
 
 
 class RealtimeClientEventOutputAudioBufferClearParam(TypedDict, total=False):
-    """Client event that stops the audio being played, WebRTC only.
+    """Stops the audio being played, WebRTC only.
 
     The server drops the rest of its output audio and confirms with
     `output_audio_buffer.cleared`. Send `response.cancel` first, so that the response does not go on
@@ -299,7 +299,7 @@ class RealtimeClientEventOutputAudioBufferClearParam(TypedDict, total=False):
 
 
 class RealtimeClientEventInputAudioBufferCommitParam(TypedDict, total=False):
-    """Client event that turns the buffered audio into a user message.
+    """Turns the buffered audio into a user message.
 
     It is needed only while turn detection is off, since otherwise the server commits on its own.
     Committing an empty buffer is an `error`. The server answers with `input_audio_buffer.committed`
@@ -315,7 +315,7 @@ class RealtimeClientEventInputAudioBufferCommitParam(TypedDict, total=False):
 
 
 class RealtimeClientEventResponseCancelParam(TypedDict, total=False):
-    """Client event that stops a response in progress.
+    """Stops a response in progress.
 
     The server finishes it with a `response.done` whose status is `cancelled`; some compatible
     servers send `response.cancelled`. If nothing is being generated, the server reports an `error`
@@ -331,7 +331,7 @@ class RealtimeClientEventResponseCancelParam(TypedDict, total=False):
     response_id: str | None
     """Id of the response to stop.
 
-    Left out, the response in progress in the default conversation is meant.
+    When omitted, the response in progress in the default conversation is meant.
     """
 
 
@@ -449,22 +449,22 @@ class RealtimeResponseCreateParamsParam(TypedDict, total=False):
     )
     """Kinds of output the model may use.
 
-    `text` alone switches audio off; `text` with `audio` allows speech. Left out, the session's
-    value applies.
+    `text` alone switches audio off; `text` with `audio` allows speech. When omitted, the
+    session's value applies.
     """
 
     instructions: str | None
     """System instructions for this response, in place of the session's.
 
     They can shape content, style and manner of speaking; the model is guided by them, not bound.
-    Left out, the session's instructions apply.
+    When omitted, the session's instructions apply.
     """
 
     voice: VoiceIdsSharedParam | None
     """Voice for this response.
 
     It cannot differ from the session's voice once the model has produced audio in the session.
-    Left out, the session's voice is used.
+    When omitted, the session's voice is used.
     """
 
     output_audio_format: (
@@ -475,20 +475,20 @@ class RealtimeResponseCreateParamsParam(TypedDict, total=False):
     """Encoding of the audio to generate.
 
     `pcm16` is 16-bit little-endian mono PCM at 24 kHz, `g711_ulaw` and `g711_alaw` are 8 kHz
-    telephone codecs. Left out, the session's format is used.
+    telephone codecs. When omitted, the session's format is used.
     """
 
     tools: Sequence[RealtimeResponseCreateParamsToolParam] | None
     """Functions the model may call in this response.
 
-    Left out, the session's tools are available; an empty list offers none.
+    When omitted, the session's tools are available; an empty list offers none.
     """
 
     tool_choice: str | None
     """How the model picks tools.
 
     `auto` leaves it to the model, `none` forbids calls, `required` demands one; a particular
-    function can also be named. Left out, the session's value applies.
+    function can also be named. When omitted, the session's value applies.
     """
 
     temperature: float | None
@@ -500,7 +500,7 @@ class RealtimeResponseCreateParamsParam(TypedDict, total=False):
     max_response_output_tokens: RealtimeResponseCreateParamsMaxResponseOutputTokensParam | None
     """Limit on the tokens of this response, tool calls included.
 
-    An integer from 1 to 4096, or `inf` for no limit below the model's own. Left out, the
+    An integer from 1 to 4096, or `inf` for no limit below the model's own. When omitted, the
     session's limit applies.
     """
 
@@ -523,12 +523,12 @@ class RealtimeResponseCreateParamsParam(TypedDict, total=False):
     """Items that form the context of this response, in place of the default conversation.
 
     They may be new items or references to existing ones, and an empty list gives the model no
-    history at all. Left out, the conversation is the context.
+    history at all. When omitted, the conversation is the context.
     """
 
 
 class RealtimeClientEventResponseCreateParam(TypedDict, total=False):
-    """Client event that makes the model produce a response.
+    """Makes the model produce a response.
 
     With turn detection and `create_response` on, the server does this by itself after each user
     turn; otherwise, and after adding text or function output, the client asks. The server sends
@@ -545,7 +545,7 @@ class RealtimeClientEventResponseCreateParam(TypedDict, total=False):
     response: RealtimeResponseCreateParamsParam | None
     """Settings for this response alone, overriding those of the session.
 
-    Left out, the session's settings and the default conversation are used.
+    When omitted, the session's settings and the default conversation are used.
     """
 
 
@@ -567,7 +567,7 @@ class RealtimeSessionInputAudioTranscriptionParam(TypedDict, total=False):
     language: str
     """Language of the audio as an ISO-639-1 code, such as `en`.
 
-    A correct hint makes results faster and more accurate; left out, the model detects the
+    A correct hint makes results faster and more accurate; when omitted, the model detects the
     language.
     """
 
@@ -616,8 +616,8 @@ class RealtimeSessionTurnDetectionParam(TypedDict, total=False):
     """
 
     silence_duration_ms: int
-    """How long the silence must last before a turn counts as ended, in milliseconds, by default 500
-    (200 for transcription).
+    """How long the silence must last before a turn counts as ended, in milliseconds, by default
+    500, although the published example of `session.created` shows 200.
 
     A small value makes answers prompt, at the risk of interrupting a user who only pauses. For
     `server_vad` only.
@@ -658,7 +658,8 @@ class RealtimeSessionCreateRequestParam(TypedDict, total=False):
     """Settings of a conversation session as the client sends them.
 
     The same object creates a session over REST and changes one in `session.update`. All fields
-    are optional: left out, a field takes its default at creation and keeps its value in an update.
+    are optional: when omitted, a field takes its default at creation and keeps its value in an
+    update.
     """
 
     modalities: (
@@ -691,8 +692,8 @@ class RealtimeSessionCreateRequestParam(TypedDict, total=False):
     """System instructions placed before every model call.
 
     They can set content, form and manner of speaking; the model is guided by them, not bound.
-    Left out at creation, the server's default instructions apply; an empty string clears them in
-    `session.update`.
+    When omitted at creation, the server's default instructions apply; an empty string clears them
+    in `session.update`.
     """
 
     voice: VoiceIdsSharedParam | None
@@ -733,8 +734,8 @@ class RealtimeSessionCreateRequestParam(TypedDict, total=False):
     turn_detection: RealtimeSessionTurnDetectionParam | None
     """How the server notices that the user starts and stops speaking.
 
-    Left out at creation, server VAD with its defaults applies; `null` switches it off, and then
-    the client commits audio and asks for responses itself.
+    When omitted at creation, server VAD with its defaults applies; `null` switches it off, and
+    then the client commits audio and asks for responses itself.
     """
 
     input_audio_noise_reduction: RealtimeSessionInputAudioNoiseReductionParam | None
@@ -768,7 +769,7 @@ class RealtimeSessionCreateRequestParam(TypedDict, total=False):
 
 
 class RealtimeClientEventSessionUpdateParam(TypedDict, total=False):
-    """Client event that changes the settings of a conversation session.
+    """Changes the settings of a conversation session.
 
     It may be sent at any time; only the fields present change, so an empty string clears
     `instructions`, an empty list clears `tools`, and `null` switches off `turn_detection`. `model`
@@ -803,7 +804,7 @@ class RealtimeTranscriptionSessionCreateRequestInputAudioTranscriptionParam(Type
     language: str
     """Language of the audio as an ISO-639-1 code, such as `en`.
 
-    A correct hint makes results faster and more accurate; left out, the model detects the
+    A correct hint makes results faster and more accurate; when omitted, the model detects the
     language.
     """
 
@@ -858,12 +859,12 @@ class RealtimeTranscriptionSessionCreateRequestParam(TypedDict, total=False):
     """Extra data to put into the server's events.
 
     `item.input_audio_transcription.logprobs` adds log probabilities to transcription events.
-    Left out, nothing is added.
+    When omitted, nothing is added.
     """
 
 
 class RealtimeClientEventTranscriptionSessionUpdateParam(TypedDict, total=False):
-    """Client event that changes the settings of a transcription session.
+    """Changes the settings of a transcription session.
 
     The server answers with `transcription_session.updated` and the full configuration, or with
     an `error`.

@@ -84,7 +84,7 @@ class Session:
 
 
 def test_the_loop_with_a_sound_device_tells_the_model_what_was_heard() -> None:
-    page = (ROOT / "docs/guides/conversation.md").read_text("utf-8")
+    page = (ROOT / "docs/guides/interruptions.md").read_text("utf-8")
     blocks = [block.partition("```")[0] for block in page.split("```py\n")[1:]]
     [block] = [block for block in blocks if "sounddevice" in block]
     session = Session()
@@ -95,7 +95,7 @@ def test_the_loop_with_a_sound_device_tells_the_model_what_was_heard() -> None:
         "ga": session,
         "sounddevice": type("sounddevice", (), {"RawOutputStream": Device}),
     }
-    code = compile(block, "conversation.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    code = compile(block, "interruptions.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     assert code.co_flags & inspect.CO_COROUTINE
     asyncio.run(eval(code, names))
     truncate = {"type": "conversation.item.truncate", "item_id": "i", "content_index": 0}

@@ -8,6 +8,8 @@ import inspect
 import re
 import shutil
 import wave
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,10 +21,12 @@ import websockets.asyncio.client
 
 import openai_realtime_client
 from docs import DOCS, GUIDES, PAGES, Page, page_at, run
-from http_server import Answer, HttpServer
-from openai_realtime_client import ApiClient, ga, v1
+from http_server import Answer as HttpAnswer
+from http_server import HttpServer
+from openai_realtime_client import ApiClient, RealtimeError, ga, testing, v1
 from openai_realtime_client.realtime import connection, record
-from openai_realtime_client.testing import Faults, ReplayServer
+from openai_realtime_client.testing import Answer, Faults, ReplayServer
+from openai_realtime_client.testing.session import ReplaySession
 from protocols import GA, PROTOCOLS, ROOT, V1, Protocol
 from spec import event_unions
 
@@ -119,7 +123,7 @@ def test_a_guide_links_the_pages_it_speaks_of_and_they_link_back(page: Page) -> 
 
 def test_the_call_of_the_guide_is_accepted_and_greeted(monkeypatch: pytest.MonkeyPatch) -> None:
     [block] = re.findall(r"```py\n(.*?)```", page_at(DOCS / "guides/sip.md").text, re.DOTALL)
-    with HttpServer(Answer(200)) as webhook, ReplayServer() as server:
+    with HttpServer(HttpAnswer(200)) as webhook, ReplayServer() as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
         call = server.announce_call(webhook.url, secret=base64.b64encode(b"secret").decode())
@@ -130,7 +134,7 @@ def test_the_call_of_the_guide_is_accepted_and_greeted(monkeypatch: pytest.Monke
 
 
 def test_the_codes_of_errors_are_those_of_the_pages() -> None:
-    codes = re.findall(r"`error` with `(\w+)`", guide_lines("errors"))
+    codes = re.findall(r"`error` with `(\w+)`", guide_lines("error-codes"))
     assert codes
     text = "".join(page.text for page in PAGES if page.path.parent.name == "ga")
     assert [code for code in codes if f"the code `{code}`" not in text] == []
@@ -173,6 +177,7 @@ def guide(name: str) -> str:
 NOT_LIMITS = {"20 to 200 ms", "20 ms", "10 ms", "50 times", "16 bits", "24 kHz", "0.5 s"}
 NOT_LIMITS |= {"48,000 bytes", "8,000 bytes"}  # `test_the_bytes_of_a_second`
 NOT_LIMITS |= {"4 KB"}  # of benchmarks/RESULTS.md
+NOT_LIMITS |= {"60 minutes"}  # in a message of the service
 NOT_LIMITS |= {"128 KiB"}  # test/realtime/test_sending.py
 
 
@@ -193,9 +198,10 @@ def test_limits_in_guides_are_those_of_the_package_and_the_fragment() -> None:
         ("connecting", f"`max_size` is {options['max_size'] // 2**20} MiB"),
         ("connecting", f"at most {connection._AUDIO_CHUNK // 2**10} KiB before base64"),
         ("connecting", f"the service's limit is {append}"),
-        ("errors", f".md) | {append} | `error`; `send_audio` splits |"),
-        ("errors", f"| Minimum audio per commit | {least} |"),
-        ("conversation", f"wait up to {record._CLOSE_TIMEOUT:g} s for it"),
+        ("error-codes", f".md) | {append} | `error`; `send_audio` splits |"),
+        ("error-codes", f"| Minimum audio per commit | {least} |"),
+        ("recording", f"wait up to {record._CLOSE_TIMEOUT:g} s for it"),
+        ("recording", f"queue of {record._MAX_WAITING:,} entries is full"),
     ]
     for name in ("ping_interval", "ping_timeout", "close_timeout"):
         limits.append(("connecting", f"`{name}` ({options[name]} s)"))
@@ -211,7 +217,6 @@ def test_every_figure_of_a_guide_is_known() -> None:
     units = "MiB|KiB|KB|ms|s|minutes|bytes|kHz|bits|tokens|events|sessions|times"
     figures = re.compile(rf"(?<![\w.`/|-])[\d.,]*\d (?:to [\d.,]+ )?(?:{units})\b")
     known = NOT_LIMITS | {
-        "4,096 events",
         "64 MiB",
         "96 KiB",
         "15 MiB",
@@ -338,6 +343,64 @@ def test_the_programs_print_what_the_page_says(
         printed = capsys.readouterr().out
         assert example.output in (None, printed)
         assert printed
+
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "refused": {"faults": Faults(refuse=503)},
+    "lost": {"faults": Faults(cut_after=0)},
+    "expired": {"faults": Faults(expire_after=1)},
+    "error_of_another_shape": {"faults": Faults(expire_after=1)},  # see `send_text_error`
+    "failed_response": {"answers": [Answer(error={"type": "server_error", "message": "Busy."})]},
+}
+
+
+def concerns(code: str, fault: str) -> bool:
+    """Return whether a program meets a fault: one that opens a session, and is about no error."""
+    if not re.search(r"\bconnect\w*\(", code) or "faults=" in code or "session.push" in code:
+        return False
+    if fault == "failed_response":
+        return "response.create" in code
+    if fault in ("expired", "error_of_another_shape"):
+        # Others receive a single event, or show the error that they ask for.
+        return "for event in connection" in code and "details =" not in code
+    return True
+
+
+FAILING = [
+    pytest.param(page, fault, id=f"{page.path.stem}-{fault}")
+    for page in (README, *GUIDES)
+    for fault in FAULTS
+    if any(concerns(example.code, fault) for example in page.examples)
+]
+
+
+@pytest.mark.parametrize(("page", "fault"), FAILING)
+def test_the_programs_fail_loudly(
+    page: Page, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    copy_question(tmp_path)
+    for name in ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY"):
+        monkeypatch.setenv(name, "sk-test")
+    monkeypatch.setattr(testing, "ReplayServer", partial(ReplayServer, **FAULTS[fault]))
+    if fault == "error_of_another_shape":
+        monkeypatch.setattr(ReplaySession, "_expire", send_text_error)
+    for example in page.examples:
+        if not concerns(example.code, fault):
+            continue
+        with ReplayServer(**FAULTS[fault]) as server:
+            monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+            monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", server.azure_endpoint)
+            with pytest.raises((SystemExit, RealtimeError)) as failure:
+                run(page, example)
+        if "Busy." in repr(FAULTS[fault]) or fault == "error_of_another_shape":
+            assert str(failure.value) == "Busy."
+
+
+async def send_text_error(session: Any) -> None:
+    """Send an error as some servers do, which is no object, and go on."""
+    session._faults = replace(session._faults, expire_after=None)
+    await session._send({"type": "error", "error": "Busy."})
 
 
 def test_the_voice_turn_of_the_readme_is_short_and_gets_an_answer(

@@ -120,8 +120,8 @@ class RealtimeApi:
         Args:
             sdp: SDP offer of the caller's WebRTC peer connection, as a part of type
                 `application/sdp`.
-            session: Settings of the session, as a part of type `application/json`. When left
-                out, those attached to the client secret apply.
+            session: Settings of the session, as a part of type `application/json`. When
+                omitted, those attached to the client secret apply.
             headers: Headers to add for this call.
             timeout: Seconds that this call may take, instead of the client's.
 
@@ -218,12 +218,12 @@ class RealtimeApi:
     ) -> RealtimeSessionCreateResponse:
         """Create a session with an ephemeral key.
 
-        Creates session settings in the flat style of the beta protocol, together with an ephemeral
-        key for client-side use. New code is better served by `POST /realtime/client_secrets`, which
+        Creates session settings in the flat form of `realtime=v1`, together with an ephemeral key
+        for client-side use. New code is better served by `POST /realtime/client_secrets`, which
         takes GA settings and a lifetime.
 
         Args:
-            body: Session settings in the flat, beta-style form.
+            body: Session settings in the flat form of `realtime=v1`.
             headers: Headers to add for this call.
             timeout: Seconds that this call may take, instead of the client's.
 
@@ -266,12 +266,12 @@ class RealtimeApi:
     ) -> RealtimeTranscriptionSessionCreateResponse:
         """Create a transcription session with an ephemeral key.
 
-        Creates the settings of a transcription-only session in the flat style of the beta protocol,
+        Creates the settings of a transcription-only session in the flat form of `realtime=v1`,
         together with an ephemeral key for client-side use. New code is better served by `POST
         /realtime/client_secrets` with a session of type `transcription`.
 
         Args:
-            body: Transcription settings in the flat, beta-style form.
+            body: Transcription settings in the flat form of `realtime=v1`.
             headers: Headers to add for this call.
             timeout: Seconds that this call may take, instead of the client's.
 

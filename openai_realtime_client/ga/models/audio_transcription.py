@@ -37,7 +37,7 @@ class AudioTranscription(RealtimeModel):
     language: str | None = None
     """Language spoken in the audio, as an ISO-639-1 code such as `en`.
 
-    Stating it improves accuracy and latency; when left out, the model detects it. Some servers
+    Stating it improves accuracy and latency; when omitted, the model detects it. Some servers
     report it as `null`.
     """
 

@@ -36,7 +36,7 @@ class InputFileContent(RealtimeModel):
     prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
     """Marks this part as the end of a cacheable prompt prefix.
 
-    If absent, the part has no explicit breakpoint.
+    When omitted, the part has no explicit breakpoint.
     """
 
     file_url: str | None = None

@@ -39,7 +39,7 @@ class InputImageContent(RealtimeModel):
     prompt_cache_breakpoint: PromptCacheBreakpointConfig | None = None
     """Marks this part as the end of a cacheable prompt prefix.
 
-    If absent, the part has no explicit breakpoint.
+    When omitted, the part has no explicit breakpoint.
     """
 
     if TYPE_CHECKING:

@@ -96,7 +96,7 @@ class MCPTool(RealtimeModel):
     require_approval: MCPToolRequireApproval | None = None
     """Which tool calls wait for the client's approval: `always`, `never` or a filter per case.
 
-    When left out, every call needs approval (`always`).
+    When omitted, every call needs approval (`always`).
     """
 
     defer_loading: bool | None = None

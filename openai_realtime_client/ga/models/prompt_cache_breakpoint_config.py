@@ -26,7 +26,7 @@ class PromptCacheBreakpointConfig(RealtimeModel):
     ttl: TtlEnum | None = None
     """Shortest time for which the breakpoint is kept.
 
-    If absent, that of the whole request applies.
+    When omitted, that of the whole request applies.
     """
 
     if TYPE_CHECKING:

@@ -20,7 +20,7 @@ class RealtimeCallCreateRequest(RealtimeModel):
     session: RealtimeSessionCreateRequestGA | None = None
     """Settings of the session, as a part of type `application/json`.
 
-    When left out, those attached to the client secret apply.
+    When omitted, those attached to the client secret apply.
     """
 
     if TYPE_CHECKING:

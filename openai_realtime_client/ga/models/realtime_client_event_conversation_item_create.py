@@ -8,7 +8,7 @@ from openai_realtime_client.ga.models.realtime_conversation_item import Realtime
 
 
 class RealtimeClientEventConversationItemCreate(RealtimeModel):
-    """Client event that puts an item into the conversation.
+    """Puts an item into the conversation.
 
     Use it to load history, add text or images from the user, return function results and answer
     MCP approval requests. The server replies with `conversation.item.added` and
@@ -27,8 +27,8 @@ class RealtimeClientEventConversationItemCreate(RealtimeModel):
     previous_item_id: str | None = None
     """Id of the item after which the new one goes.
 
-    When left out, the item is appended; `root` puts it at the very beginning. An unknown id
-    leads to an error and nothing is added.
+    When omitted, the item is appended; `root` puts it at the very beginning. An unknown id leads
+    to an error and nothing is added.
     """
 
     item: RealtimeConversationItem
@@ -44,7 +44,7 @@ class RealtimeClientEventConversationItemCreate(RealtimeModel):
             previous_item_id: str | None = None,
             item: RealtimeConversationItem,
         ) -> None:
-            """Client event that puts an item into the conversation.
+            """Puts an item into the conversation.
 
             Use it to load history, add text or images from the user, return function results and
             answer MCP approval requests. The server replies with `conversation.item.added` and

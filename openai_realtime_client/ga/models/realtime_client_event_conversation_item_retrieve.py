@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeClientEventConversationItemRetrieve(RealtimeModel):
-    """Client event that asks for the server's copy of an item.
+    """Asks for the server's copy of an item.
 
     It gives access, for example, to user audio as the model received it, after noise reduction.
     The server replies with `conversation.item.retrieved`, or with `error` if no such item exists.
@@ -34,7 +34,7 @@ class RealtimeClientEventConversationItemRetrieve(RealtimeModel):
             type: Literal["conversation.item.retrieve"] = "conversation.item.retrieve",
             item_id: str,
         ) -> None:
-            """Client event that asks for the server's copy of an item.
+            """Asks for the server's copy of an item.
 
             It gives access, for example, to user audio as the model received it, after noise
             reduction. The server replies with `conversation.item.retrieved`, or with `error` if no

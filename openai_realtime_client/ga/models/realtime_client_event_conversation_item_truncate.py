@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeClientEventConversationItemTruncate(RealtimeModel):
-    """Client event that cuts off the audio of an assistant message.
+    """Cuts off the audio of an assistant message.
 
     Clients send it after an interruption, because the server produces audio faster than it is
     played: it removes what the user never heard, along with the transcript text, from the model's
@@ -46,7 +46,7 @@ class RealtimeClientEventConversationItemTruncate(RealtimeModel):
             content_index: int,
             audio_end_ms: int,
         ) -> None:
-            """Client event that cuts off the audio of an assistant message.
+            """Cuts off the audio of an assistant message.
 
             Clients send it after an interruption, because the server produces audio faster than
             it is played: it removes what the user never heard, along with the transcript text, from

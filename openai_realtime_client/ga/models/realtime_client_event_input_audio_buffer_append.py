@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeClientEventInputAudioBufferAppend(RealtimeModel):
-    """Client event that adds audio to the input audio buffer.
+    """Adds audio to the input audio buffer.
 
     With turn detection on, the server listens to the buffer and commits it when a turn ends;
     with it off, the client commits. The server does not acknowledge this event. Over WebRTC and SIP
@@ -38,7 +38,7 @@ class RealtimeClientEventInputAudioBufferAppend(RealtimeModel):
             type: Literal["input_audio_buffer.append"] = "input_audio_buffer.append",
             audio: str,
         ) -> None:
-            """Client event that adds audio to the input audio buffer.
+            """Adds audio to the input audio buffer.
 
             With turn detection on, the server listens to the buffer and commits it when a turn
             ends; with it off, the client commits. The server does not acknowledge this event. Over

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeClientEventInputAudioBufferClear(RealtimeModel):
-    """Client event that discards the audio in the input audio buffer.
+    """Discards the audio in the input audio buffer.
 
     The server replies with `input_audio_buffer.cleared`.
     """
@@ -29,7 +29,7 @@ class RealtimeClientEventInputAudioBufferClear(RealtimeModel):
             event_id: str | None = None,
             type: Literal["input_audio_buffer.clear"] = "input_audio_buffer.clear",
         ) -> None:
-            """Client event that discards the audio in the input audio buffer.
+            """Discards the audio in the input audio buffer.
 
             The server replies with `input_audio_buffer.cleared`.
             """

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeClientEventInputAudioBufferCommit(RealtimeModel):
-    """Client event that turns the input audio buffer into a user message.
+    """Turns the input audio buffer into a user message.
 
     It is needed only when turn detection is off, and fails if the buffer is empty. The server
     replies with `input_audio_buffer.committed`, adds the item and transcribes it if transcription
@@ -31,7 +31,7 @@ class RealtimeClientEventInputAudioBufferCommit(RealtimeModel):
             event_id: str | None = None,
             type: Literal["input_audio_buffer.commit"] = "input_audio_buffer.commit",
         ) -> None:
-            """Client event that turns the input audio buffer into a user message.
+            """Turns the input audio buffer into a user message.
 
             It is needed only when turn detection is off, and fails if the buffer is empty. The
             server replies with `input_audio_buffer.committed`, adds the item and transcribes it if

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeClientEventOutputAudioBufferClear(RealtimeModel):
-    """Client event that stops audio playback; WebRTC and SIP only.
+    """Stops audio playback; WebRTC and SIP only.
 
     The server drops the audio it has not yet sent and replies with
     `output_audio_buffer.cleared`. Send `response.cancel` first, so that the response stops
@@ -31,7 +31,7 @@ class RealtimeClientEventOutputAudioBufferClear(RealtimeModel):
             event_id: str | None = None,
             type: Literal["output_audio_buffer.clear"] = "output_audio_buffer.clear",
         ) -> None:
-            """Client event that stops audio playback; WebRTC and SIP only.
+            """Stops audio playback; WebRTC and SIP only.
 
             The server drops the audio it has not yet sent and replies with
             `output_audio_buffer.cleared`. Send `response.cancel` first, so that the response stops

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeClientEventResponseCancel(RealtimeModel):
-    """Client event that stops a response in progress.
+    """Stops a response in progress.
 
     The server ends it with `response.done` and status `cancelled`. If there is nothing to
     cancel, the server sends `error` and the session goes on.
@@ -25,7 +25,7 @@ class RealtimeClientEventResponseCancel(RealtimeModel):
     response_id: str | None = None
     """Id of the response to stop.
 
-    When left out, the response in progress in the default conversation is meant.
+    When omitted, the response in progress in the default conversation is meant.
     """
 
     if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class RealtimeClientEventResponseCancel(RealtimeModel):
             type: Literal["response.cancel"] = "response.cancel",
             response_id: str | None = None,
         ) -> None:
-            """Client event that stops a response in progress.
+            """Stops a response in progress.
 
             The server ends it with `response.done` and status `cancelled`. If there is nothing
             to cancel, the server sends `error` and the session goes on.

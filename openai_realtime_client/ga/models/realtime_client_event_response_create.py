@@ -10,7 +10,7 @@ from openai_realtime_client.ga.models.realtime_response_create_params import (
 
 
 class RealtimeClientEventResponseCreate(RealtimeModel):
-    """Client event that asks the model for a response.
+    """Asks the model for a response.
 
     With turn detection on and `create_response` enabled, the server starts responses by itself
     and this event is needed only for extra ones. The server replies with `response.created`, then
@@ -30,7 +30,7 @@ class RealtimeClientEventResponseCreate(RealtimeModel):
     response: RealtimeResponseCreateParams | None = None
     """Settings for this response alone, which override those of the session.
 
-    When left out, the session's settings apply unchanged.
+    When omitted, the session's settings apply unchanged.
     """
 
     if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class RealtimeClientEventResponseCreate(RealtimeModel):
             type: Literal["response.create"] = "response.create",
             response: RealtimeResponseCreateParams | None = None,
         ) -> None:
-            """Client event that asks the model for a response.
+            """Asks the model for a response.
 
             With turn detection on and `create_response` enabled, the server starts responses by
             itself and this event is needed only for extra ones. The server replies with

@@ -8,7 +8,7 @@ from openai_realtime_client.ga.models.realtime_session_update import RealtimeSes
 
 
 class RealtimeClientEventSessionUpdate(RealtimeModel):
-    """Client event that changes the settings of the session.
+    """Changes the settings of the session.
 
     It may be sent at any time; the server replies with `session.updated` and the full settings
     in effect, or with `error`. Properties that are left out keep their value. The model cannot be
@@ -40,7 +40,7 @@ class RealtimeClientEventSessionUpdate(RealtimeModel):
             type: Literal["session.update"] = "session.update",
             session: RealtimeSessionUpdate,
         ) -> None:
-            """Client event that changes the settings of the session.
+            """Changes the settings of the session.
 
             It may be sent at any time; the server replies with `session.updated` and the full
             settings in effect, or with `error`. Properties that are left out keep their value. The

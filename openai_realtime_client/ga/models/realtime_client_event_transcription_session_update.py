@@ -10,7 +10,7 @@ from openai_realtime_client.ga.models.realtime_transcription_session_create_requ
 
 
 class RealtimeClientEventTranscriptionSessionUpdate(RealtimeModel):
-    """Client event that changes a transcription session, beta style.
+    """Changes a transcription session, in the form of `realtime=v1`.
 
     The server replies with `transcription_session.updated`. GA transcription sessions use
     `session.update` with a session of type `transcription` instead, and this event is no member of
@@ -29,7 +29,7 @@ class RealtimeClientEventTranscriptionSessionUpdate(RealtimeModel):
     """Event type, always `transcription_session.update`."""
 
     session: RealtimeTranscriptionSessionCreateRequest
-    """The transcription settings to change, in the flat, beta-style form."""
+    """The transcription settings to change, in the flat form of `realtime=v1`."""
 
     if TYPE_CHECKING:
 
@@ -40,7 +40,7 @@ class RealtimeClientEventTranscriptionSessionUpdate(RealtimeModel):
             type: Literal["transcription_session.update"] = "transcription_session.update",
             session: RealtimeTranscriptionSessionCreateRequest,
         ) -> None:
-            """Client event that changes a transcription session, beta style.
+            """Changes a transcription session, in the form of `realtime=v1`.
 
             The server replies with `transcription_session.updated`. GA transcription sessions
             use `session.update` with a session of type `transcription` instead, and this event is

@@ -37,7 +37,7 @@ class RealtimeConversationItemMessageAssistant(RealtimeModel):
     """
 
     object: ObjectEnum | None = None
-    """Object kind, always `realtime.item`.
+    """Object type, always `realtime.item`.
 
     Clients need not send it and the server does not always include it.
     """

@@ -19,12 +19,12 @@ class RealtimeCreateClientSecretRequest(RealtimeModel):
     """
 
     expires_after: RealtimeClientSecretExpiresAfter | None = None
-    """Lifetime of the secret. When left out, it expires 600 seconds after creation."""
+    """Lifetime of the secret. When omitted, it expires 600 seconds after creation."""
 
     session: RealtimeClientSecretSession | None = None
     """Settings for sessions opened with the secret, either realtime or transcription.
 
-    When left out, the connecting client sets them.
+    When omitted, the connecting client sets them.
     """
 
     if TYPE_CHECKING:

@@ -43,7 +43,7 @@ class RealtimeResponse(RealtimeModel):
     """Id of the response, assigned by the server, in the form `resp_1234`."""
 
     object: ObjectEnum | None = None
-    """Object kind, always `realtime.response`."""
+    """Object type, always `realtime.response`."""
 
     status: StatusEnum | None = None
     """State of the response.

@@ -50,7 +50,7 @@ class RealtimeResponseCreateParams(RealtimeModel):
     instructions: str | None = None
     """System instructions for this response.
 
-    They replace the session's `instructions`; when left out, those apply.
+    They replace the session's `instructions`; when omitted, those apply.
     """
 
     audio: RealtimeResponseCreateParamsAudio | None = None
@@ -66,7 +66,7 @@ class RealtimeResponseCreateParams(RealtimeModel):
     """Whether and which tool the model calls: `auto`, `none`, `required`, or a particular function
     or MCP tool.
 
-    If absent, the setting of the session applies.
+    When omitted, the setting of the session applies.
     """
 
     parallel_tool_calls: bool | None = None
@@ -102,7 +102,7 @@ class RealtimeResponseCreateParams(RealtimeModel):
     """Context for this response, instead of the conversation so far.
 
     It may hold new items and references to earlier ones (`item_reference`). An empty list gives
-    the model no context at all; when left out, the conversation is used.
+    the model no context at all; when omitted, the conversation is used.
     """
 
     if TYPE_CHECKING:

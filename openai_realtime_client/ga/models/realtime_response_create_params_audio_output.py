@@ -19,7 +19,7 @@ class RealtimeResponseCreateParamsAudioOutput(RealtimeModel):
     voice: VoiceIdsOrCustomVoice | None = None
     """Voice that speaks: a built-in name or a custom voice.
 
-    If absent, that of the session. It cannot change once the session has produced audio.
+    When omitted, that of the session. It cannot change once the session has produced audio.
     """
 
     if TYPE_CHECKING:

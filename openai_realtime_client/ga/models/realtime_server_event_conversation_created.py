@@ -10,7 +10,7 @@ from openai_realtime_client.ga.models.realtime_server_event_conversation_created
 
 
 class RealtimeServerEventConversationCreated(RealtimeModel):
-    """Server event for the creation of a conversation.
+    """Reports the creation of a conversation.
 
     Not every server sends it after `session.created`, so clients should not wait for it.
     """
@@ -36,7 +36,7 @@ class RealtimeServerEventConversationCreated(RealtimeModel):
             type: Literal["conversation.created"] = "conversation.created",
             conversation: RealtimeServerEventConversationCreatedConversation,
         ) -> None:
-            """Server event for the creation of a conversation.
+            """Reports the creation of a conversation.
 
             Not every server sends it after `session.created`, so clients should not wait for it.
             """

@@ -15,7 +15,7 @@ class RealtimeServerEventConversationCreatedConversation(RealtimeModel):
     """
 
     object: str | None = None
-    """Object kind, always `realtime.conversation`."""
+    """Object type, always `realtime.conversation`."""
 
     if TYPE_CHECKING:
 

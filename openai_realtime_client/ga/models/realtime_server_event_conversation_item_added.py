@@ -8,7 +8,7 @@ from openai_realtime_client.ga.models.realtime_conversation_item import Realtime
 
 
 class RealtimeServerEventConversationItemAdded(RealtimeModel):
-    """Server event for an item that has joined the conversation.
+    """Reports an item that has joined the conversation.
 
     It follows a client's `conversation.item.create`, a commit of input audio, or the start of an
     output item in a response. The item may still be unfinished; `conversation.item.done` follows
@@ -46,7 +46,7 @@ class RealtimeServerEventConversationItemAdded(RealtimeModel):
             previous_item_id: str | None = None,
             item: RealtimeConversationItem,
         ) -> None:
-            """Server event for an item that has joined the conversation.
+            """Reports an item that has joined the conversation.
 
             It follows a client's `conversation.item.create`, a commit of input audio, or the
             start of an output item in a response. The item may still be unfinished;

@@ -8,7 +8,7 @@ from openai_realtime_client.ga.models.realtime_conversation_item import Realtime
 
 
 class RealtimeServerEventConversationItemCreated(RealtimeModel):
-    """Server event for a new item, as the beta protocol names it.
+    """Reports a new item, under its name in `realtime=v1`.
 
     GA sessions report the same with `conversation.item.added` and `conversation.item.done`;
     compatible servers may still send this event.
@@ -42,7 +42,7 @@ class RealtimeServerEventConversationItemCreated(RealtimeModel):
             previous_item_id: str | None = None,
             item: RealtimeConversationItem,
         ) -> None:
-            """Server event for a new item, as the beta protocol names it.
+            """Reports a new item, under its name in `realtime=v1`.
 
             GA sessions report the same with `conversation.item.added` and
             `conversation.item.done`; compatible servers may still send this event.

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventConversationItemDeleted(RealtimeModel):
-    """Server event that confirms `conversation.item.delete`.
+    """Confirms `conversation.item.delete`.
 
     The item is gone from the conversation, and the model no longer sees it.
     """
@@ -33,7 +33,7 @@ class RealtimeServerEventConversationItemDeleted(RealtimeModel):
             type: Literal["conversation.item.deleted"] = "conversation.item.deleted",
             item_id: str,
         ) -> None:
-            """Server event that confirms `conversation.item.delete`.
+            """Confirms `conversation.item.delete`.
 
             The item is gone from the conversation, and the model no longer sees it.
             """

@@ -8,7 +8,7 @@ from openai_realtime_client.ga.models.realtime_conversation_item import Realtime
 
 
 class RealtimeServerEventConversationItemDone(RealtimeModel):
-    """Server event for a conversation item that is complete.
+    """Reports a conversation item that is complete.
 
     It follows `conversation.item.added`: at once for items a client added or audio that was
     committed, and at the end of generation for output items. Input transcripts may still arrive
@@ -46,7 +46,7 @@ class RealtimeServerEventConversationItemDone(RealtimeModel):
             previous_item_id: str | None = None,
             item: RealtimeConversationItem,
         ) -> None:
-            """Server event for a conversation item that is complete.
+            """Reports a conversation item that is complete.
 
             It follows `conversation.item.added`: at once for items a client added or audio that
             was committed, and at the end of generation for output items. Input transcripts may

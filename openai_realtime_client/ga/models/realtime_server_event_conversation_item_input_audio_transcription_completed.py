@@ -10,7 +10,7 @@ from openai_realtime_client.ga.models.transcription_language import Transcriptio
 
 
 class RealtimeServerEventConversationItemInputAudioTranscriptionCompleted(RealtimeModel):
-    """Server event with the finished transcript of user audio.
+    """Carries the finished transcript of user audio.
 
     It is sent if transcription is on, for each committed audio item. Transcription runs
     alongside the response, so it can finish ahead of the response's own events or well after them.
@@ -33,7 +33,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionCompleted(Realti
     """Id of the user message whose audio was transcribed."""
 
     content_index: int
-    """Position of the audio part within `content` of the item, counted from 0."""
+    """Zero-based position of the audio part within `content` of the item."""
 
     transcript: str
     """The whole text of the audio part."""
@@ -70,7 +70,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionCompleted(Realti
             logprobs: list[LogProbProperties] | None = None,
             usage: TranscriptTextUsage,
         ) -> None:
-            """Server event with the finished transcript of user audio.
+            """Carries the finished transcript of user audio.
 
             It is sent if transcription is on, for each committed audio item. Transcription runs
             alongside the response, so it can finish ahead of the response's own events or well

@@ -8,7 +8,7 @@ from openai_realtime_client.ga.models.log_prob_properties import LogProbProperti
 
 
 class RealtimeServerEventConversationItemInputAudioTranscriptionDelta(RealtimeModel):
-    """Server event with the next piece of a user audio transcript.
+    """Carries the next piece of a user audio transcript.
 
     Streaming models send many, even while the user is still speaking; `whisper-1` sends the
     whole text at once. The `completed` event closes the series.
@@ -34,7 +34,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionDelta(RealtimeMo
     """
 
     content_index: int | None = None
-    """Position of the audio part within `content` of the item, counted from 0."""
+    """Zero-based position of the audio part within `content` of the item."""
 
     delta: str | None = None
     """Text to append to what has arrived so far."""
@@ -67,7 +67,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionDelta(RealtimeMo
             logprobs: list[LogProbProperties] | None = None,
             obfuscation: str | None = None,
         ) -> None:
-            """Server event with the next piece of a user audio transcript.
+            """Carries the next piece of a user audio transcript.
 
             Streaming models send many, even while the user is still speaking; `whisper-1` sends
             the whole text at once. The `completed` event closes the series.

@@ -10,7 +10,7 @@ from openai_realtime_client.ga.models.realtime_server_event_conversation_item_in
 
 
 class RealtimeServerEventConversationItemInputAudioTranscriptionFailed(RealtimeModel):
-    """Server event for user audio that could not be transcribed.
+    """Reports user audio that could not be transcribed.
 
     It is separate from `error` so that the item concerned is known. The conversation and any
     response go on without the transcript.
@@ -33,7 +33,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionFailed(RealtimeM
     """Id of the user message whose audio could not be transcribed."""
 
     content_index: int
-    """Position of the audio part within `content` of the item, counted from 0."""
+    """Zero-based position of the audio part within `content` of the item."""
 
     error: RealtimeServerEventConversationItemInputAudioTranscriptionFailedError
     """What went wrong."""
@@ -51,7 +51,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionFailed(RealtimeM
             content_index: int,
             error: RealtimeServerEventConversationItemInputAudioTranscriptionFailedError,
         ) -> None:
-            """Server event for user audio that could not be transcribed.
+            """Reports user audio that could not be transcribed.
 
             It is separate from `error` so that the item concerned is known. The conversation and
             any response go on without the transcript.

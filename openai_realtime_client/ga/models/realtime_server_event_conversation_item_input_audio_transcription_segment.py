@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventConversationItemInputAudioTranscriptionSegment(RealtimeModel):
-    """Server event for one speaker segment of a user audio transcript.
+    """Carries one speaker segment of a user audio transcript.
 
     Models that label speakers, such as `gpt-4o-transcribe-diarize`, send it for each stretch of
     speech by one speaker.
@@ -30,7 +30,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionSegment(Realtime
     """Id of the user message being transcribed."""
 
     content_index: int
-    """Position of the audio part within `content` of the item, counted from 0."""
+    """Zero-based position of the audio part within `content` of the item."""
 
     text: str
     """What was said in this segment."""
@@ -64,7 +64,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionSegment(Realtime
             start: float,
             end: float,
         ) -> None:
-            """Server event for one speaker segment of a user audio transcript.
+            """Carries one speaker segment of a user audio transcript.
 
             Models that label speakers, such as `gpt-4o-transcribe-diarize`, send it for each
             stretch of speech by one speaker.

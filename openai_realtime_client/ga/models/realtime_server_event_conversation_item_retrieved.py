@@ -8,7 +8,7 @@ from openai_realtime_client.ga.models.realtime_conversation_item import Realtime
 
 
 class RealtimeServerEventConversationItemRetrieved(RealtimeModel):
-    """Server event that answers `conversation.item.retrieve`."""
+    """Answers `conversation.item.retrieve`."""
 
     class TypeEnum(Constant):
         CONVERSATION_ITEM_RETRIEVED: Final = "conversation.item.retrieved"
@@ -36,4 +36,4 @@ class RealtimeServerEventConversationItemRetrieved(RealtimeModel):
             type: Literal["conversation.item.retrieved"] = "conversation.item.retrieved",
             item: RealtimeConversationItem,
         ) -> None:
-            """Server event that answers `conversation.item.retrieve`."""
+            """Answers `conversation.item.retrieve`."""

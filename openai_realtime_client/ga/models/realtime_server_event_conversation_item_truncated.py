@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventConversationItemTruncated(RealtimeModel):
-    """Server event that confirms `conversation.item.truncate`.
+    """Confirms `conversation.item.truncate`.
 
     The assistant message now ends where the client asked, and its transcript is removed too, so
     the model's context holds no text the user did not hear.
@@ -28,7 +28,7 @@ class RealtimeServerEventConversationItemTruncated(RealtimeModel):
     """Id of the assistant message that was shortened."""
 
     content_index: int
-    """Position of the shortened audio part in the message's `content`, counted from 0."""
+    """Zero-based position of the shortened audio part in the message's `content`."""
 
     audio_end_ms: int
     """Length of the audio that remains, in milliseconds."""
@@ -44,7 +44,7 @@ class RealtimeServerEventConversationItemTruncated(RealtimeModel):
             content_index: int,
             audio_end_ms: int,
         ) -> None:
-            """Server event that confirms `conversation.item.truncate`.
+            """Confirms `conversation.item.truncate`.
 
             The assistant message now ends where the client asked, and its transcript is removed
             too, so the model's context holds no text the user did not hear.

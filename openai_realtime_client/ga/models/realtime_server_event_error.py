@@ -10,7 +10,7 @@ from openai_realtime_client.ga.models.realtime_server_event_error_error import (
 
 
 class RealtimeServerEventError(RealtimeModel):
-    """Server event for a failure.
+    """Reports a failure.
 
     The cause may be a client event or the server itself. As a rule the session survives an
     error; a fatal one is followed by the server closing the connection.
@@ -37,7 +37,7 @@ class RealtimeServerEventError(RealtimeModel):
             type: Literal["error"] = "error",
             error: RealtimeServerEventErrorError,
         ) -> None:
-            """Server event for a failure.
+            """Reports a failure.
 
             The cause may be a client event or the server itself. As a rule the session survives
             an error; a fatal one is followed by the server closing the connection.

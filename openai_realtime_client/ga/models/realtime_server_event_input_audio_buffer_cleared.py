@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventInputAudioBufferCleared(RealtimeModel):
-    """Server event that confirms `input_audio_buffer.clear`. The buffer is now empty."""
+    """Confirms `input_audio_buffer.clear`. The buffer is now empty."""
 
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_CLEARED: Final = "input_audio_buffer.cleared"
@@ -26,4 +26,4 @@ class RealtimeServerEventInputAudioBufferCleared(RealtimeModel):
             event_id: str,
             type: Literal["input_audio_buffer.cleared"] = "input_audio_buffer.cleared",
         ) -> None:
-            """Server event that confirms `input_audio_buffer.clear`. The buffer is now empty."""
+            """Confirms `input_audio_buffer.clear`. The buffer is now empty."""

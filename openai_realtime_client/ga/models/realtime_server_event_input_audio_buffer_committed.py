@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventInputAudioBufferCommitted(RealtimeModel):
-    """Server event for input audio that becomes a user message.
+    """Reports input audio that becomes a user message.
 
     The client committed the buffer, or turn detection did. `conversation.item.added` and
     `conversation.item.done` for the message follow.
@@ -40,7 +40,7 @@ class RealtimeServerEventInputAudioBufferCommitted(RealtimeModel):
             previous_item_id: str | None = None,
             item_id: str,
         ) -> None:
-            """Server event for input audio that becomes a user message.
+            """Reports input audio that becomes a user message.
 
             The client committed the buffer, or turn detection did. `conversation.item.added` and
             `conversation.item.done` for the message follow.

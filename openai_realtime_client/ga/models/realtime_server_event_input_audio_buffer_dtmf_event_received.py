@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventInputAudioBufferDtmfEventReceived(RealtimeModel):
-    """Server event for a key pressed on a telephone keypad; SIP only.
+    """Reports a key pressed on a telephone keypad; SIP only.
 
     It tells the client about the DTMF tone and carries no `event_id`.
     """
@@ -37,7 +37,7 @@ class RealtimeServerEventInputAudioBufferDtmfEventReceived(RealtimeModel):
             event: str,
             received_at: int,
         ) -> None:
-            """Server event for a key pressed on a telephone keypad; SIP only.
+            """Reports a key pressed on a telephone keypad; SIP only.
 
             It tells the client about the DTMF tone and carries no `event_id`.
             """

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventInputAudioBufferSpeechStarted(RealtimeModel):
-    """Server event for speech detected in the input audio.
+    """Reports speech detected in the input audio.
 
     It is sent with server turn detection only. Clients take it as the cue to stop playing the
     assistant's audio. `input_audio_buffer.speech_stopped` follows when the speech ends.
@@ -46,7 +46,7 @@ class RealtimeServerEventInputAudioBufferSpeechStarted(RealtimeModel):
             audio_start_ms: int,
             item_id: str,
         ) -> None:
-            """Server event for speech detected in the input audio.
+            """Reports speech detected in the input audio.
 
             It is sent with server turn detection only. Clients take it as the cue to stop
             playing the assistant's audio. `input_audio_buffer.speech_stopped` follows when the

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventInputAudioBufferSpeechStopped(RealtimeModel):
-    """Server event for the end of speech in the input audio.
+    """Reports the end of speech in the input audio.
 
     It is sent with server turn detection only. The server then commits the audio as a user
     message, and starts a response if `create_response` is on.
@@ -48,7 +48,7 @@ class RealtimeServerEventInputAudioBufferSpeechStopped(RealtimeModel):
             audio_end_ms: int,
             item_id: str,
         ) -> None:
-            """Server event for the end of speech in the input audio.
+            """Reports the end of speech in the input audio.
 
             It is sent with server turn detection only. The server then commits the audio as a
             user message, and starts a response if `create_response` is on.

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventInputAudioBufferTimeoutTriggered(RealtimeModel):
-    """Server event for a user who stays silent; only when `idle_timeout_ms` is set.
+    """Reports a user who stays silent; only when `idle_timeout_ms` is set.
 
     No speech was detected for that long after the last response. The server commits the silent
     audio as a user message and starts a response, so that the model can check on the user.
@@ -53,7 +53,7 @@ class RealtimeServerEventInputAudioBufferTimeoutTriggered(RealtimeModel):
             audio_end_ms: int,
             item_id: str,
         ) -> None:
-            """Server event for a user who stays silent; only when `idle_timeout_ms` is set.
+            """Reports a user who stays silent; only when `idle_timeout_ms` is set.
 
             No speech was detected for that long after the last response. The server commits the
             silent audio as a user message and starts a response, so that the model can check on the

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventMCPListToolsCompleted(RealtimeModel):
-    """Server event for a tool list that has been fetched from an MCP server.
+    """Reports a tool list that has been fetched from an MCP server.
 
     The item now holds the tools, and the model can use them from here on.
     """
@@ -33,7 +33,7 @@ class RealtimeServerEventMCPListToolsCompleted(RealtimeModel):
             type: Literal["mcp_list_tools.completed"] = "mcp_list_tools.completed",
             item_id: str,
         ) -> None:
-            """Server event for a tool list that has been fetched from an MCP server.
+            """Reports a tool list that has been fetched from an MCP server.
 
             The item now holds the tools, and the model can use them from here on.
             """

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventMCPListToolsFailed(RealtimeModel):
-    """Server event for a tool list that could not be fetched from an MCP server.
+    """Reports a tool list that could not be fetched from an MCP server.
 
     The session goes on without the tools of that server.
     """
@@ -33,7 +33,7 @@ class RealtimeServerEventMCPListToolsFailed(RealtimeModel):
             type: Literal["mcp_list_tools.failed"] = "mcp_list_tools.failed",
             item_id: str,
         ) -> None:
-            """Server event for a tool list that could not be fetched from an MCP server.
+            """Reports a tool list that could not be fetched from an MCP server.
 
             The session goes on without the tools of that server.
             """

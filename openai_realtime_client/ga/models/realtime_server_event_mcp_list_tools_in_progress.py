@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventMCPListToolsInProgress(RealtimeModel):
-    """Server event for a tool list being fetched from an MCP server.
+    """Reports a tool list being fetched from an MCP server.
 
     It is sent after an MCP tool has been configured; `mcp_list_tools.completed` or
     `mcp_list_tools.failed` follows.
@@ -34,7 +34,7 @@ class RealtimeServerEventMCPListToolsInProgress(RealtimeModel):
             type: Literal["mcp_list_tools.in_progress"] = "mcp_list_tools.in_progress",
             item_id: str,
         ) -> None:
-            """Server event for a tool list being fetched from an MCP server.
+            """Reports a tool list being fetched from an MCP server.
 
             It is sent after an MCP tool has been configured; `mcp_list_tools.completed` or
             `mcp_list_tools.failed` follows.

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventOutputAudioBufferCleared(RealtimeModel):
-    """Server event for audio playback cut short; WebRTC and SIP only.
+    """Reports that audio playback was cut short; WebRTC and SIP only.
 
     Either the user started to speak and interrupted the response, or the client sent
     `output_audio_buffer.clear`.
@@ -36,7 +36,7 @@ class RealtimeServerEventOutputAudioBufferCleared(RealtimeModel):
             type: Literal["output_audio_buffer.cleared"] = "output_audio_buffer.cleared",
             response_id: str,
         ) -> None:
-            """Server event for audio playback cut short; WebRTC and SIP only.
+            """Reports that audio playback was cut short; WebRTC and SIP only.
 
             Either the user started to speak and interrupted the response, or the client sent
             `output_audio_buffer.clear`.

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventOutputAudioBufferStarted(RealtimeModel):
-    """Server event for the start of audio playback; WebRTC and SIP only.
+    """Reports the start of audio playback; WebRTC and SIP only.
 
     The server has begun to stream a response's audio on the media track.
     `output_audio_buffer.stopped` or `output_audio_buffer.cleared` follows.
@@ -36,7 +36,7 @@ class RealtimeServerEventOutputAudioBufferStarted(RealtimeModel):
             type: Literal["output_audio_buffer.started"] = "output_audio_buffer.started",
             response_id: str,
         ) -> None:
-            """Server event for the start of audio playback; WebRTC and SIP only.
+            """Reports the start of audio playback; WebRTC and SIP only.
 
             The server has begun to stream a response's audio on the media track.
             `output_audio_buffer.stopped` or `output_audio_buffer.cleared` follows.

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventOutputAudioBufferStopped(RealtimeModel):
-    """Server event for the end of audio playback; WebRTC and SIP only.
+    """Reports the end of audio playback; WebRTC and SIP only.
 
     All of the response's audio has been streamed and no more is to come. It comes after
     `response.done`, since audio is produced faster than it is played.
@@ -36,7 +36,7 @@ class RealtimeServerEventOutputAudioBufferStopped(RealtimeModel):
             type: Literal["output_audio_buffer.stopped"] = "output_audio_buffer.stopped",
             response_id: str,
         ) -> None:
-            """Server event for the end of audio playback; WebRTC and SIP only.
+            """Reports the end of audio playback; WebRTC and SIP only.
 
             All of the response's audio has been streamed and no more is to come. It comes after
             `response.done`, since audio is produced faster than it is played.

@@ -10,7 +10,7 @@ from openai_realtime_client.ga.models.realtime_server_event_rate_limits_updated_
 
 
 class RealtimeServerEventRateLimitsUpdated(RealtimeModel):
-    """Server event with the state of the rate limits, sent around each response.
+    """Carries the state of the rate limits, sent around each response.
 
     Tokens for the output are reserved when a response starts and corrected when it is over, so
     the numbers may briefly look too low.
@@ -37,7 +37,7 @@ class RealtimeServerEventRateLimitsUpdated(RealtimeModel):
             type: Literal["rate_limits.updated"] = "rate_limits.updated",
             rate_limits: list[RealtimeServerEventRateLimitsUpdatedRateLimit],
         ) -> None:
-            """Server event with the state of the rate limits, sent around each response.
+            """Carries the state of the rate limits, sent around each response.
 
             Tokens for the output are reserved when a response starts and corrected when it is
             over, so the numbers may briefly look too low.

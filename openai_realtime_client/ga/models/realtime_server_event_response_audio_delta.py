@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseAudioDelta(RealtimeModel):
-    """Server event with the next chunk of the model's speech.
+    """Carries the next chunk of the model's speech.
 
     Chunks arrive faster than they play, so clients queue them. `response.output_audio.done`
     closes the series.
@@ -56,7 +56,7 @@ class RealtimeServerEventResponseAudioDelta(RealtimeModel):
             content_index: int,
             delta: str,
         ) -> None:
-            """Server event with the next chunk of the model's speech.
+            """Carries the next chunk of the model's speech.
 
             Chunks arrive faster than they play, so clients queue them.
             `response.output_audio.done` closes the series.

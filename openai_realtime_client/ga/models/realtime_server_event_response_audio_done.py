@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseAudioDone(RealtimeModel):
-    """Server event sent when an audio content part has no more audio to come.
+    """Reports that an audio content part has no more audio to come.
 
     It follows the last `response.output_audio.delta` of the part and carries no audio itself. A
     response that ends early, for instance through an interruption, triggers it too.
@@ -47,7 +47,7 @@ class RealtimeServerEventResponseAudioDone(RealtimeModel):
             output_index: int,
             content_index: int,
         ) -> None:
-            """Server event sent when an audio content part has no more audio to come.
+            """Reports that an audio content part has no more audio to come.
 
             It follows the last `response.output_audio.delta` of the part and carries no audio
             itself. A response that ends early, for instance through an interruption, triggers it

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseAudioTranscriptDelta(RealtimeModel):
-    """Server event sent for each new piece of transcript of generated speech.
+    """Carries the next piece of transcript of generated speech.
 
     Transcript and audio deltas of one part are interleaved without a fixed alignment, so the
     text can run ahead of the sound. `response.output_audio_transcript.done` closes the sequence
@@ -66,7 +66,7 @@ class RealtimeServerEventResponseAudioTranscriptDelta(RealtimeModel):
             delta: str,
             obfuscation: str | None = None,
         ) -> None:
-            """Server event sent for each new piece of transcript of generated speech.
+            """Carries the next piece of transcript of generated speech.
 
             Transcript and audio deltas of one part are interleaved without a fixed alignment, so
             the text can run ahead of the sound. `response.output_audio_transcript.done` closes the

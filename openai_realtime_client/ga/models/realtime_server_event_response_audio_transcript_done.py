@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseAudioTranscriptDone(RealtimeModel):
-    """Server event sent when the transcript of generated speech is complete.
+    """Reports that the transcript of generated speech is complete.
 
     It repeats the full text, so earlier `response.output_audio_transcript.delta` events can be
     discarded. A response that ends early, for instance through cancellation, triggers it too, and
@@ -58,7 +58,7 @@ class RealtimeServerEventResponseAudioTranscriptDone(RealtimeModel):
             content_index: int,
             transcript: str,
         ) -> None:
-            """Server event sent when the transcript of generated speech is complete.
+            """Reports that the transcript of generated speech is complete.
 
             It repeats the full text, so earlier `response.output_audio_transcript.delta` events
             can be discarded. A response that ends early, for instance through cancellation,

@@ -8,7 +8,7 @@ from openai_realtime_client.ga.models.realtime_response import RealtimeResponse
 
 
 class RealtimeServerEventResponseCancelled(RealtimeModel):
-    """Server event that confirms the end of a cancelled response.
+    """Confirms the end of a cancelled response.
 
     Only compatible servers send it; OpenAI's own sends `response.done` with the status
     `cancelled`.
@@ -39,7 +39,7 @@ class RealtimeServerEventResponseCancelled(RealtimeModel):
             response_id: str | None = None,
             response: RealtimeResponse | None = None,
         ) -> None:
-            """Server event that confirms the end of a cancelled response.
+            """Confirms the end of a cancelled response.
 
             Only compatible servers send it; OpenAI's own sends `response.done` with the status
             `cancelled`.

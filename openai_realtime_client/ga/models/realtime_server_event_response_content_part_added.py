@@ -10,7 +10,7 @@ from openai_realtime_client.ga.models.realtime_server_event_response_content_par
 
 
 class RealtimeServerEventResponseContentPartAdded(RealtimeModel):
-    """Server event sent when an assistant message gains a new content part.
+    """Reports that an assistant message gains a new content part.
 
     It comes after `response.output_item.added` and before the deltas that fill the part;
     `response.content_part.done` marks its end.
@@ -59,7 +59,7 @@ class RealtimeServerEventResponseContentPartAdded(RealtimeModel):
             part: RealtimeServerEventResponseContentPartAddedPart,
             content: RealtimeServerEventResponseContentPartAddedPart | None = None,
         ) -> None:
-            """Server event sent when an assistant message gains a new content part.
+            """Reports that an assistant message gains a new content part.
 
             It comes after `response.output_item.added` and before the deltas that fill the part;
             `response.content_part.done` marks its end.

@@ -13,7 +13,7 @@ from openai_realtime_client.ga.models.realtime_server_event_response_content_par
 
 
 class RealtimeServerEventResponseContentPartDone(RealtimeModel):
-    """Server event sent when a content part of an assistant message is complete.
+    """Reports that a content part of an assistant message is complete.
 
     It follows the `done` event of the text, or of the audio and its transcript, and is sent even
     if the response ends early, for instance through an interruption. `response.output_item.done`
@@ -61,7 +61,7 @@ class RealtimeServerEventResponseContentPartDone(RealtimeModel):
             part: RealtimeServerEventResponseContentPartDonePart,
             content: RealtimeServerEventResponseContentPartAddedPart | None = None,
         ) -> None:
-            """Server event sent when a content part of an assistant message is complete.
+            """Reports that a content part of an assistant message is complete.
 
             It follows the `done` event of the text, or of the audio and its transcript, and is
             sent even if the response ends early, for instance through an interruption.

@@ -8,7 +8,7 @@ from openai_realtime_client.ga.models.realtime_response import RealtimeResponse
 
 
 class RealtimeServerEventResponseCreated(RealtimeModel):
-    """Server event sent when the server starts to generate a response.
+    """Reports that the server starts to generate a response.
 
     It is the first event of a response, whether that was requested with `response.create` or
     started by turn detection. Events for the output items follow, and `response.done` ends the
@@ -39,7 +39,7 @@ class RealtimeServerEventResponseCreated(RealtimeModel):
             type: Literal["response.created"] = "response.created",
             response: RealtimeResponse,
         ) -> None:
-            """Server event sent when the server starts to generate a response.
+            """Reports that the server starts to generate a response.
 
             It is the first event of a response, whether that was requested with
             `response.create` or started by turn detection. Events for the output items follow, and

@@ -8,7 +8,7 @@ from openai_realtime_client.ga.models.realtime_response import RealtimeResponse
 
 
 class RealtimeServerEventResponseDone(RealtimeModel):
-    """Server event sent when a response is over, whatever its outcome.
+    """Reports that a response is over, whatever its outcome.
 
     It is the last event of the response and is sent for completed, cancelled, failed and
     incomplete responses alike. Function calls found in `output` are usually answered with a
@@ -40,7 +40,7 @@ class RealtimeServerEventResponseDone(RealtimeModel):
             type: Literal["response.done"] = "response.done",
             response: RealtimeResponse,
         ) -> None:
-            """Server event sent when a response is over, whatever its outcome.
+            """Reports that a response is over, whatever its outcome.
 
             It is the last event of the response and is sent for completed, cancelled, failed and
             incomplete responses alike. Function calls found in `output` are usually answered with a

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseFunctionCallArgumentsDelta(RealtimeModel):
-    """Server event sent as the model writes the arguments of a function call.
+    """Carries the next piece of the arguments of a function call.
 
     The pieces add up to a JSON text that can be parsed only once
     `response.function_call_arguments.done` has arrived.
@@ -65,7 +65,7 @@ class RealtimeServerEventResponseFunctionCallArgumentsDelta(RealtimeModel):
             delta: str,
             obfuscation: str | None = None,
         ) -> None:
-            """Server event sent as the model writes the arguments of a function call.
+            """Carries the next piece of the arguments of a function call.
 
             The pieces add up to a JSON text that can be parsed only once
             `response.function_call_arguments.done` has arrived.

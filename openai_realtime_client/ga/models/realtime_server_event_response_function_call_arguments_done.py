@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseFunctionCallArgumentsDone(RealtimeModel):
-    """Server event sent when the arguments of a function call are complete.
+    """Reports that the arguments of a function call are complete.
 
     A response that ends early triggers it too, and the arguments can then be truncated.
     `response.output_item.done` follows; the client then runs the function and returns a
@@ -69,7 +69,7 @@ class RealtimeServerEventResponseFunctionCallArgumentsDone(RealtimeModel):
             name: str | None = None,
             arguments: str,
         ) -> None:
-            """Server event sent when the arguments of a function call are complete.
+            """Reports that the arguments of a function call are complete.
 
             A response that ends early triggers it too, and the arguments can then be truncated.
             `response.output_item.done` follows; the client then runs the function and returns a

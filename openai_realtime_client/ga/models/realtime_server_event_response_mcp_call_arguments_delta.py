@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseMCPCallArgumentsDelta(RealtimeModel):
-    """Server event sent as the model writes the arguments of an MCP tool call.
+    """Carries the next piece of the arguments of an MCP tool call.
 
     The pieces add up to a JSON text that is complete with `response.mcp_call_arguments.done`.
     The server performs the call itself, so the client only observes it.
@@ -60,7 +60,7 @@ class RealtimeServerEventResponseMCPCallArgumentsDelta(RealtimeModel):
             delta: str,
             obfuscation: str | None = None,
         ) -> None:
-            """Server event sent as the model writes the arguments of an MCP tool call.
+            """Carries the next piece of the arguments of an MCP tool call.
 
             The pieces add up to a JSON text that is complete with
             `response.mcp_call_arguments.done`. The server performs the call itself, so the client

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseMCPCallArgumentsDone(RealtimeModel):
-    """Server event sent when the arguments of an MCP tool call are complete.
+    """Reports that the arguments of an MCP tool call are complete.
 
     When the server runs the call it sends `response.mcp_call.in_progress`, and later the
     outcome.
@@ -48,7 +48,7 @@ class RealtimeServerEventResponseMCPCallArgumentsDone(RealtimeModel):
             output_index: int,
             arguments: str,
         ) -> None:
-            """Server event sent when the arguments of an MCP tool call are complete.
+            """Reports that the arguments of an MCP tool call are complete.
 
             When the server runs the call it sends `response.mcp_call.in_progress`, and later the
             outcome.

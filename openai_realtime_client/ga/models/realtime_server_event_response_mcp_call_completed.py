@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseMCPCallCompleted(RealtimeModel):
-    """Server event sent when an MCP tool call has succeeded.
+    """Reports that an MCP tool call has succeeded.
 
     It reports only the change of state; the result is in the `output` of the `mcp_call` item.
     """
@@ -39,7 +39,7 @@ class RealtimeServerEventResponseMCPCallCompleted(RealtimeModel):
             output_index: int,
             item_id: str,
         ) -> None:
-            """Server event sent when an MCP tool call has succeeded.
+            """Reports that an MCP tool call has succeeded.
 
             It reports only the change of state; the result is in the `output` of the `mcp_call`
             item.

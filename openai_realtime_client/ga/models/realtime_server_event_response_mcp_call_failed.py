@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseMCPCallFailed(RealtimeModel):
-    """Server event sent when an MCP tool call has failed.
+    """Reports that an MCP tool call has failed.
 
     It reports only the change of state; the reason is in the `error` of the `mcp_call` item.
     """
@@ -37,7 +37,7 @@ class RealtimeServerEventResponseMCPCallFailed(RealtimeModel):
             output_index: int,
             item_id: str,
         ) -> None:
-            """Server event sent when an MCP tool call has failed.
+            """Reports that an MCP tool call has failed.
 
             It reports only the change of state; the reason is in the `error` of the `mcp_call`
             item.

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseMCPCallInProgress(RealtimeModel):
-    """Server event sent when the server starts to run an MCP tool call.
+    """Reports that the server starts to run an MCP tool call.
 
     `response.mcp_call.completed` or `response.mcp_call.failed` follows with the outcome.
     """
@@ -39,7 +39,7 @@ class RealtimeServerEventResponseMCPCallInProgress(RealtimeModel):
             output_index: int,
             item_id: str,
         ) -> None:
-            """Server event sent when the server starts to run an MCP tool call.
+            """Reports that the server starts to run an MCP tool call.
 
             `response.mcp_call.completed` or `response.mcp_call.failed` follows with the outcome.
             """

@@ -8,7 +8,7 @@ from openai_realtime_client.ga.models.realtime_conversation_item import Realtime
 
 
 class RealtimeServerEventResponseOutputItemAdded(RealtimeModel):
-    """Server event sent when a response begins a new output item.
+    """Reports that a response begins a new output item.
 
     The item is a message, a function call or an MCP item. Content part or argument events for it
     follow, and `response.output_item.done` closes it.
@@ -46,7 +46,7 @@ class RealtimeServerEventResponseOutputItemAdded(RealtimeModel):
             output_index: int,
             item: RealtimeConversationItem,
         ) -> None:
-            """Server event sent when a response begins a new output item.
+            """Reports that a response begins a new output item.
 
             The item is a message, a function call or an MCP item. Content part or argument
             events for it follow, and `response.output_item.done` closes it.

@@ -8,7 +8,7 @@ from openai_realtime_client.ga.models.realtime_conversation_item import Realtime
 
 
 class RealtimeServerEventResponseOutputItemDone(RealtimeModel):
-    """Server event sent when an output item of a response is finished.
+    """Reports that an output item of a response is finished.
 
     A response that ends early, for instance through an interruption, triggers it too. The next
     item or `response.done` follows.
@@ -46,7 +46,7 @@ class RealtimeServerEventResponseOutputItemDone(RealtimeModel):
             output_index: int,
             item: RealtimeConversationItem,
         ) -> None:
-            """Server event sent when an output item of a response is finished.
+            """Reports that an output item of a response is finished.
 
             A response that ends early, for instance through an interruption, triggers it too.
             The next item or `response.done` follows.

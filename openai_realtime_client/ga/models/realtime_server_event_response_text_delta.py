@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseTextDelta(RealtimeModel):
-    """Server event sent for each new piece of generated text.
+    """Carries the next piece of generated text.
 
     It applies to text output; the words of spoken output come in
     `response.output_audio_transcript.delta`. `response.output_text.done` closes the sequence.
@@ -61,7 +61,7 @@ class RealtimeServerEventResponseTextDelta(RealtimeModel):
             delta: str,
             obfuscation: str | None = None,
         ) -> None:
-            """Server event sent for each new piece of generated text.
+            """Carries the next piece of generated text.
 
             It applies to text output; the words of spoken output come in
             `response.output_audio_transcript.delta`. `response.output_text.done` closes the

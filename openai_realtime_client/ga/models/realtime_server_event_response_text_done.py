@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseTextDone(RealtimeModel):
-    """Server event sent when the text of a content part is complete.
+    """Reports that the text of a content part is complete.
 
     It repeats the full text, so earlier `response.output_text.delta` events can be discarded. A
     response that ends early, for instance through cancellation, triggers it too, and
@@ -54,7 +54,7 @@ class RealtimeServerEventResponseTextDone(RealtimeModel):
             content_index: int,
             text: str,
         ) -> None:
-            """Server event sent when the text of a content part is complete.
+            """Reports that the text of a content part is complete.
 
             It repeats the full text, so earlier `response.output_text.delta` events can be
             discarded. A response that ends early, for instance through cancellation, triggers it

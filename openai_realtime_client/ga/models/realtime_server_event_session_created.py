@@ -10,7 +10,7 @@ from openai_realtime_client.ga.models.realtime_session_configuration import (
 
 
 class RealtimeServerEventSessionCreated(RealtimeModel):
-    """Server event sent as the first event of a new connection.
+    """Opens a session, as the first event of a new connection.
 
     It reports the configuration the session starts with; the client usually answers with
     `session.update`.
@@ -40,7 +40,7 @@ class RealtimeServerEventSessionCreated(RealtimeModel):
             type: Literal["session.created"] = "session.created",
             session: RealtimeSessionConfiguration,
         ) -> None:
-            """Server event sent as the first event of a new connection.
+            """Opens a session, as the first event of a new connection.
 
             It reports the configuration the session starts with; the client usually answers with
             `session.update`.

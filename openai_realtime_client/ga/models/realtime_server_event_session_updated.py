@@ -10,7 +10,7 @@ from openai_realtime_client.ga.models.realtime_session_configuration import (
 
 
 class RealtimeServerEventSessionUpdated(RealtimeModel):
-    """Server event sent after the server has applied a `session.update`.
+    """Confirms a `session.update`, which the server has applied.
 
     It reports the whole configuration, not only what changed. An update that is rejected
     produces an `error` event instead.
@@ -37,7 +37,7 @@ class RealtimeServerEventSessionUpdated(RealtimeModel):
             type: Literal["session.updated"] = "session.updated",
             session: RealtimeSessionConfiguration,
         ) -> None:
-            """Server event sent after the server has applied a `session.update`.
+            """Confirms a `session.update`, which the server has applied.
 
             It reports the whole configuration, not only what changed. An update that is rejected
             produces an `error` event instead.

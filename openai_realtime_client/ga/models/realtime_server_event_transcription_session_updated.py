@@ -10,7 +10,7 @@ from openai_realtime_client.ga.models.realtime_transcription_session_create_resp
 
 
 class RealtimeServerEventTranscriptionSessionUpdated(RealtimeModel):
-    """Server event sent after the server has applied a `transcription_session.update`.
+    """Confirms a `transcription_session.update`, which the server has applied.
 
     It belongs to the older protocol for transcription sessions; GA transcription sessions report
     `session.updated`. A rejected update produces an `error` event instead.
@@ -43,7 +43,7 @@ class RealtimeServerEventTranscriptionSessionUpdated(RealtimeModel):
             type: Literal["transcription_session.updated"] = "transcription_session.updated",
             session: RealtimeTranscriptionSessionCreateResponse,
         ) -> None:
-            """Server event sent after the server has applied a `transcription_session.update`.
+            """Confirms a `transcription_session.update`, which the server has applied.
 
             It belongs to the older protocol for transcription sessions; GA transcription
             sessions report `session.updated`. A rejected update produces an `error` event instead.

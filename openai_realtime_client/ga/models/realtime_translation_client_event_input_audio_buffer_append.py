@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeTranslationClientEventInputAudioBufferAppend(RealtimeModel):
-    """Client event that streams source audio into a translation session.
+    """Streams source audio into a translation session.
 
     Audio is sent continuously, silence between phrases included, since translation runs on the
     stream without turns or commits. Translated audio and transcript deltas follow as the server
@@ -42,7 +42,7 @@ class RealtimeTranslationClientEventInputAudioBufferAppend(RealtimeModel):
             ] = "session.input_audio_buffer.append",
             audio: str,
         ) -> None:
-            """Client event that streams source audio into a translation session.
+            """Streams source audio into a translation session.
 
             Audio is sent continuously, silence between phrases included, since translation runs
             on the stream without turns or commits. Translated audio and transcript deltas follow as

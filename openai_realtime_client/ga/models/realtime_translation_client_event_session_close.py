@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeTranslationClientEventSessionClose(RealtimeModel):
-    """Client event that ends a translation session in an orderly way.
+    """Ends a translation session in an orderly way.
 
     The server translates the audio still pending, sends the remaining output and then
     `session.closed`. The client stops appending audio, keeps reading and closes the connection
@@ -31,7 +31,7 @@ class RealtimeTranslationClientEventSessionClose(RealtimeModel):
             event_id: str | None = None,
             type: Literal["session.close"] = "session.close",
         ) -> None:
-            """Client event that ends a translation session in an orderly way.
+            """Ends a translation session in an orderly way.
 
             The server translates the audio still pending, sends the remaining output and then
             `session.closed`. The client stops appending audio, keeps reading and closes the

@@ -10,7 +10,7 @@ from openai_realtime_client.ga.models.realtime_translation_session_update_reques
 
 
 class RealtimeTranslationClientEventSessionUpdate(RealtimeModel):
-    """Client event that changes the settings of a translation session.
+    """Changes the settings of a translation session.
 
     The target language, source transcription and noise reduction can change; the session type
     and model cannot. The server answers with `session.updated`, or with `error`.
@@ -37,7 +37,7 @@ class RealtimeTranslationClientEventSessionUpdate(RealtimeModel):
             type: Literal["session.update"] = "session.update",
             session: RealtimeTranslationSessionUpdateRequest,
         ) -> None:
-            """Client event that changes the settings of a translation session.
+            """Changes the settings of a translation session.
 
             The target language, source transcription and noise reduction can change; the session
             type and model cannot. The server answers with `session.updated`, or with `error`.

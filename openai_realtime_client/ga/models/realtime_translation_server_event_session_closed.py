@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeTranslationServerEventSessionClosed(RealtimeModel):
-    """Server event sent when a translation session has ended.
+    """Reports that a translation session has ended.
 
     After a `session.close` it comes once all remaining output has been sent, and the client can
     then close the connection.
@@ -30,7 +30,7 @@ class RealtimeTranslationServerEventSessionClosed(RealtimeModel):
             event_id: str,
             type: Literal["session.closed"] = "session.closed",
         ) -> None:
-            """Server event sent when a translation session has ended.
+            """Reports that a translation session has ended.
 
             After a `session.close` it comes once all remaining output has been sent, and the
             client can then close the connection.

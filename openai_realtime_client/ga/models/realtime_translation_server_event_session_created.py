@@ -8,7 +8,7 @@ from openai_realtime_client.ga.models.realtime_translation_session import Realti
 
 
 class RealtimeTranslationServerEventSessionCreated(RealtimeModel):
-    """Server event sent as the first event of a translation connection.
+    """Opens a translation session, as the first event of a new connection.
 
     It reports the configuration the session starts with; the client usually answers with
     `session.update` to set the target language, or starts to send audio.
@@ -35,7 +35,7 @@ class RealtimeTranslationServerEventSessionCreated(RealtimeModel):
             type: Literal["session.created"] = "session.created",
             session: RealtimeTranslationSession,
         ) -> None:
-            """Server event sent as the first event of a translation connection.
+            """Opens a translation session, as the first event of a new connection.
 
             It reports the configuration the session starts with; the client usually answers with
             `session.update` to set the target language, or starts to send audio.

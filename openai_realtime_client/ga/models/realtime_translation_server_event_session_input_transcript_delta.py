@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeTranslationServerEventSessionInputTranscriptDelta(RealtimeModel):
-    """Server event sent for each new piece of source transcript.
+    """Carries the next piece of source transcript.
 
     It is sent only while `audio.input.transcription` is configured. Deltas only ever append, and
     no event marks the end of an utterance.
@@ -48,7 +48,7 @@ class RealtimeTranslationServerEventSessionInputTranscriptDelta(RealtimeModel):
             delta: str,
             elapsed_ms: int | None = None,
         ) -> None:
-            """Server event sent for each new piece of source transcript.
+            """Carries the next piece of source transcript.
 
             It is sent only while `audio.input.transcription` is configured. Deltas only ever
             append, and no event marks the end of an utterance.

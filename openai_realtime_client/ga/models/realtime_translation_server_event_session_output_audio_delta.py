@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant, OpenEnum
 
 
 class RealtimeTranslationServerEventSessionOutputAudioDelta(RealtimeModel):
-    """Server event sent for each chunk of translated speech.
+    """Carries the next chunk of translated speech.
 
     The length of a chunk varies: queue all of it, and play the chunks in order of arrival. They
     continue until the session is closed.
@@ -61,7 +61,7 @@ class RealtimeTranslationServerEventSessionOutputAudioDelta(RealtimeModel):
             format: FormatEnum | Literal["pcm16"] | None = None,
             elapsed_ms: int | None = None,
         ) -> None:
-            """Server event sent for each chunk of translated speech.
+            """Carries the next chunk of translated speech.
 
             The length of a chunk varies: queue all of it, and play the chunks in order of
             arrival. They continue until the session is closed.

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeTranslationServerEventSessionOutputTranscriptDelta(RealtimeModel):
-    """Server event sent for each new piece of translated text.
+    """Carries the next piece of translated text.
 
     The text corresponds to the translated speech. Deltas only ever append, and no event marks
     the end of an utterance.
@@ -48,7 +48,7 @@ class RealtimeTranslationServerEventSessionOutputTranscriptDelta(RealtimeModel):
             delta: str,
             elapsed_ms: int | None = None,
         ) -> None:
-            """Server event sent for each new piece of translated text.
+            """Carries the next piece of translated text.
 
             The text corresponds to the translated speech. Deltas only ever append, and no event
             marks the end of an utterance.

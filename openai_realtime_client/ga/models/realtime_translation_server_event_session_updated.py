@@ -8,7 +8,7 @@ from openai_realtime_client.ga.models.realtime_translation_session import Realti
 
 
 class RealtimeTranslationServerEventSessionUpdated(RealtimeModel):
-    """Server event sent after the server has applied a translation `session.update`.
+    """Confirms a translation `session.update`, which the server has applied.
 
     It reports the whole configuration, not only what changed. A rejected update produces an
     `error` event instead.
@@ -35,7 +35,7 @@ class RealtimeTranslationServerEventSessionUpdated(RealtimeModel):
             type: Literal["session.updated"] = "session.updated",
             session: RealtimeTranslationSession,
         ) -> None:
-            """Server event sent after the server has applied a translation `session.update`.
+            """Confirms a translation `session.update`, which the server has applied.
 
             It reports the whole configuration, not only what changed. A rejected update produces
             an `error` event instead.

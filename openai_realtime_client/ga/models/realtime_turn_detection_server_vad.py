@@ -32,7 +32,8 @@ class RealtimeTurnDetectionServerVad(RealtimeModel):
     silence_duration_ms: int | None = None
     """Silence that ends a turn, in milliseconds.
 
-    The default is 500; a shorter time reacts sooner but may cut in on a pause.
+    The published default is 500; recorded sessions that set none show 200. A shorter time reacts
+    sooner but may cut in on a pause.
     """
 
     create_response: bool | None = None

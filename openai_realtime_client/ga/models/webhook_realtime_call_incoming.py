@@ -25,7 +25,7 @@ class WebhookRealtimeCallIncoming(RealtimeModel):
     """Id of the webhook event, not of the call."""
 
     object: ObjectEnum | None = None
-    """Object kind, always `event`."""
+    """Object type, always `event`."""
 
     created_at: int
     """Time of the event, in Unix seconds."""

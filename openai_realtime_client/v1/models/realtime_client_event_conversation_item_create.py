@@ -8,7 +8,7 @@ from openai_realtime_client.v1.models.realtime_conversation_item import Realtime
 
 
 class RealtimeClientEventConversationItemCreate(RealtimeModel):
-    """Client event that inserts an item into the conversation.
+    """Inserts an item into the conversation.
 
     Used to fill in history (text from earlier turns, for example), to add a user message in text
     or audio, or to return the output of a function call; assistant messages can carry text but not
@@ -28,8 +28,8 @@ class RealtimeClientEventConversationItemCreate(RealtimeModel):
     previous_item_id: str | None = None
     """Id of the item after which the new one is placed.
 
-    Left out, the item goes to the end of the conversation; `root` puts it at the very beginning.
-    An id that is not in the conversation causes an `error` and nothing is inserted.
+    When omitted, the item goes to the end of the conversation; `root` puts it at the very
+    beginning. An id that is not in the conversation causes an `error` and nothing is inserted.
     """
 
     item: RealtimeConversationItem
@@ -45,7 +45,7 @@ class RealtimeClientEventConversationItemCreate(RealtimeModel):
             previous_item_id: str | None = None,
             item: RealtimeConversationItem,
         ) -> None:
-            """Client event that inserts an item into the conversation.
+            """Inserts an item into the conversation.
 
             Used to fill in history (text from earlier turns, for example), to add a user message
             in text or audio, or to return the output of a function call; assistant messages can

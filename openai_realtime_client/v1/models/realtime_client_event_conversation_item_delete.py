@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeClientEventConversationItemDelete(RealtimeModel):
-    """Client event that removes an item from the conversation.
+    """Removes an item from the conversation.
 
     The server answers with `conversation.item.deleted`, or with an `error` if the conversation
     has no such item.
@@ -34,7 +34,7 @@ class RealtimeClientEventConversationItemDelete(RealtimeModel):
             type: Literal["conversation.item.delete"] = "conversation.item.delete",
             item_id: str,
         ) -> None:
-            """Client event that removes an item from the conversation.
+            """Removes an item from the conversation.
 
             The server answers with `conversation.item.deleted`, or with an `error` if the
             conversation has no such item.

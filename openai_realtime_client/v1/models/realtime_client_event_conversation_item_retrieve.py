@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeClientEventConversationItemRetrieve(RealtimeModel):
-    """Client event that asks for the server's copy of an item.
+    """Asks for the server's copy of an item.
 
     It serves, for instance, to inspect user audio as it stands after noise reduction and voice
     activity detection. The server answers with `conversation.item.retrieved`, or with an `error` if
@@ -35,7 +35,7 @@ class RealtimeClientEventConversationItemRetrieve(RealtimeModel):
             type: Literal["conversation.item.retrieve"] = "conversation.item.retrieve",
             item_id: str,
         ) -> None:
-            """Client event that asks for the server's copy of an item.
+            """Asks for the server's copy of an item.
 
             It serves, for instance, to inspect user audio as it stands after noise reduction and
             voice activity detection. The server answers with `conversation.item.retrieved`, or with

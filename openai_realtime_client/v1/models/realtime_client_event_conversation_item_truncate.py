@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeClientEventConversationItemTruncate(RealtimeModel):
-    """Client event that cuts an assistant audio message short.
+    """Cuts an assistant audio message short.
 
     The server generates audio faster than it is played, so a client that stops playback because
     the user interrupts sends this to make the conversation hold only what was heard. The transcript
@@ -47,7 +47,7 @@ class RealtimeClientEventConversationItemTruncate(RealtimeModel):
             content_index: int,
             audio_end_ms: int,
         ) -> None:
-            """Client event that cuts an assistant audio message short.
+            """Cuts an assistant audio message short.
 
             The server generates audio faster than it is played, so a client that stops playback
             because the user interrupts sends this to make the conversation hold only what was

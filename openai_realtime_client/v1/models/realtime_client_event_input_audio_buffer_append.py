@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeClientEventInputAudioBufferAppend(RealtimeModel):
-    """Client event that adds audio to the input buffer.
+    """Adds audio to the input buffer.
 
     The buffer is temporary storage that becomes a user message when it is committed. With turn
     detection on, the server listens to the buffer and decides itself when to commit; with it off,
@@ -40,7 +40,7 @@ class RealtimeClientEventInputAudioBufferAppend(RealtimeModel):
             type: Literal["input_audio_buffer.append"] = "input_audio_buffer.append",
             audio: str,
         ) -> None:
-            """Client event that adds audio to the input buffer.
+            """Adds audio to the input buffer.
 
             The buffer is temporary storage that becomes a user message when it is committed.
             With turn detection on, the server listens to the buffer and decides itself when to

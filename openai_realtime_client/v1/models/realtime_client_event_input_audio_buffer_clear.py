@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeClientEventInputAudioBufferClear(RealtimeModel):
-    """Client event that discards all audio in the input buffer.
+    """Discards all audio in the input buffer.
 
     Audio already committed to the conversation is not affected. The server confirms with
     `input_audio_buffer.cleared`.
@@ -30,7 +30,7 @@ class RealtimeClientEventInputAudioBufferClear(RealtimeModel):
             event_id: str | None = None,
             type: Literal["input_audio_buffer.clear"] = "input_audio_buffer.clear",
         ) -> None:
-            """Client event that discards all audio in the input buffer.
+            """Discards all audio in the input buffer.
 
             Audio already committed to the conversation is not affected. The server confirms with
             `input_audio_buffer.cleared`.

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeClientEventInputAudioBufferCommit(RealtimeModel):
-    """Client event that turns the buffered audio into a user message.
+    """Turns the buffered audio into a user message.
 
     It is needed only while turn detection is off, since otherwise the server commits on its own.
     Committing an empty buffer is an `error`. The server answers with `input_audio_buffer.committed`
@@ -32,7 +32,7 @@ class RealtimeClientEventInputAudioBufferCommit(RealtimeModel):
             event_id: str | None = None,
             type: Literal["input_audio_buffer.commit"] = "input_audio_buffer.commit",
         ) -> None:
-            """Client event that turns the buffered audio into a user message.
+            """Turns the buffered audio into a user message.
 
             It is needed only while turn detection is off, since otherwise the server commits on
             its own. Committing an empty buffer is an `error`. The server answers with

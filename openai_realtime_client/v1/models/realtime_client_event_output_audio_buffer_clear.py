@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeClientEventOutputAudioBufferClear(RealtimeModel):
-    """Client event that stops the audio being played, WebRTC only.
+    """Stops the audio being played, WebRTC only.
 
     The server drops the rest of its output audio and confirms with
     `output_audio_buffer.cleared`. Send `response.cancel` first, so that the response does not go on
@@ -31,7 +31,7 @@ class RealtimeClientEventOutputAudioBufferClear(RealtimeModel):
             event_id: str | None = None,
             type: Literal["output_audio_buffer.clear"] = "output_audio_buffer.clear",
         ) -> None:
-            """Client event that stops the audio being played, WebRTC only.
+            """Stops the audio being played, WebRTC only.
 
             The server drops the rest of its output audio and confirms with
             `output_audio_buffer.cleared`. Send `response.cancel` first, so that the response does

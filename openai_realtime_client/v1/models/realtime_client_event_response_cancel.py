@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeClientEventResponseCancel(RealtimeModel):
-    """Client event that stops a response in progress.
+    """Stops a response in progress.
 
     The server finishes it with a `response.done` whose status is `cancelled`; some compatible
     servers send `response.cancelled`. If nothing is being generated, the server reports an `error`
@@ -26,7 +26,7 @@ class RealtimeClientEventResponseCancel(RealtimeModel):
     response_id: str | None = None
     """Id of the response to stop.
 
-    Left out, the response in progress in the default conversation is meant.
+    When omitted, the response in progress in the default conversation is meant.
     """
 
     if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class RealtimeClientEventResponseCancel(RealtimeModel):
             type: Literal["response.cancel"] = "response.cancel",
             response_id: str | None = None,
         ) -> None:
-            """Client event that stops a response in progress.
+            """Stops a response in progress.
 
             The server finishes it with a `response.done` whose status is `cancelled`; some
             compatible servers send `response.cancelled`. If nothing is being generated, the server

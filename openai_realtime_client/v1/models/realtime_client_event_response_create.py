@@ -10,7 +10,7 @@ from openai_realtime_client.v1.models.realtime_response_create_params import (
 
 
 class RealtimeClientEventResponseCreate(RealtimeModel):
-    """Client event that makes the model produce a response.
+    """Makes the model produce a response.
 
     With turn detection and `create_response` on, the server does this by itself after each user
     turn; otherwise, and after adding text or function output, the client asks. The server sends
@@ -30,7 +30,7 @@ class RealtimeClientEventResponseCreate(RealtimeModel):
     response: RealtimeResponseCreateParams | None = None
     """Settings for this response alone, overriding those of the session.
 
-    Left out, the session's settings and the default conversation are used.
+    When omitted, the session's settings and the default conversation are used.
     """
 
     if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class RealtimeClientEventResponseCreate(RealtimeModel):
             type: Literal["response.create"] = "response.create",
             response: RealtimeResponseCreateParams | None = None,
         ) -> None:
-            """Client event that makes the model produce a response.
+            """Makes the model produce a response.
 
             With turn detection and `create_response` on, the server does this by itself after
             each user turn; otherwise, and after adding text or function output, the client asks.

@@ -10,7 +10,7 @@ from openai_realtime_client.v1.models.realtime_session_create_request import (
 
 
 class RealtimeClientEventSessionUpdate(RealtimeModel):
-    """Client event that changes the settings of a conversation session.
+    """Changes the settings of a conversation session.
 
     It may be sent at any time; only the fields present change, so an empty string clears
     `instructions`, an empty list clears `tools`, and `null` switches off `turn_detection`. `model`
@@ -39,7 +39,7 @@ class RealtimeClientEventSessionUpdate(RealtimeModel):
             type: Literal["session.update"] = "session.update",
             session: RealtimeSessionCreateRequest,
         ) -> None:
-            """Client event that changes the settings of a conversation session.
+            """Changes the settings of a conversation session.
 
             It may be sent at any time; only the fields present change, so an empty string clears
             `instructions`, an empty list clears `tools`, and `null` switches off `turn_detection`.

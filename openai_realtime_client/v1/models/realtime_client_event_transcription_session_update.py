@@ -10,7 +10,7 @@ from openai_realtime_client.v1.models.realtime_transcription_session_create_requ
 
 
 class RealtimeClientEventTranscriptionSessionUpdate(RealtimeModel):
-    """Client event that changes the settings of a transcription session.
+    """Changes the settings of a transcription session.
 
     The server answers with `transcription_session.updated` and the full configuration, or with
     an `error`.
@@ -39,7 +39,7 @@ class RealtimeClientEventTranscriptionSessionUpdate(RealtimeModel):
             type: Literal["transcription_session.update"] = "transcription_session.update",
             session: RealtimeTranscriptionSessionCreateRequest,
         ) -> None:
-            """Client event that changes the settings of a transcription session.
+            """Changes the settings of a transcription session.
 
             The server answers with `transcription_session.updated` and the full configuration,
             or with an `error`.

@@ -45,42 +45,42 @@ class RealtimeResponseCreateParams(RealtimeModel):
     modalities: list[ModalitiesEnum] | None = None
     """Kinds of output the model may use.
 
-    `text` alone switches audio off; `text` with `audio` allows speech. Left out, the session's
-    value applies.
+    `text` alone switches audio off; `text` with `audio` allows speech. When omitted, the
+    session's value applies.
     """
 
     instructions: str | None = None
     """System instructions for this response, in place of the session's.
 
     They can shape content, style and manner of speaking; the model is guided by them, not bound.
-    Left out, the session's instructions apply.
+    When omitted, the session's instructions apply.
     """
 
     voice: VoiceIdsShared | None = None
     """Voice for this response.
 
     It cannot differ from the session's voice once the model has produced audio in the session.
-    Left out, the session's voice is used.
+    When omitted, the session's voice is used.
     """
 
     output_audio_format: OutputAudioFormatEnum | None = None
     """Encoding of the audio to generate.
 
     `pcm16` is 16-bit little-endian mono PCM at 24 kHz, `g711_ulaw` and `g711_alaw` are 8 kHz
-    telephone codecs. Left out, the session's format is used.
+    telephone codecs. When omitted, the session's format is used.
     """
 
     tools: list[RealtimeResponseCreateParamsTool] | None = None
     """Functions the model may call in this response.
 
-    Left out, the session's tools are available; an empty list offers none.
+    When omitted, the session's tools are available; an empty list offers none.
     """
 
     tool_choice: str | None = None
     """How the model picks tools.
 
     `auto` leaves it to the model, `none` forbids calls, `required` demands one; a particular
-    function can also be named. Left out, the session's value applies.
+    function can also be named. When omitted, the session's value applies.
     """
 
     temperature: float | None = None
@@ -92,7 +92,7 @@ class RealtimeResponseCreateParams(RealtimeModel):
     max_response_output_tokens: RealtimeResponseCreateParamsMaxResponseOutputTokens | None = None
     """Limit on the tokens of this response, tool calls included.
 
-    An integer from 1 to 4096, or `inf` for no limit below the model's own. Left out, the
+    An integer from 1 to 4096, or `inf` for no limit below the model's own. When omitted, the
     session's limit applies.
     """
 
@@ -115,7 +115,7 @@ class RealtimeResponseCreateParams(RealtimeModel):
     """Items that form the context of this response, in place of the default conversation.
 
     They may be new items or references to existing ones, and an empty list gives the model no
-    history at all. Left out, the conversation is the context.
+    history at all. When omitted, the conversation is the context.
     """
 
     if TYPE_CHECKING:

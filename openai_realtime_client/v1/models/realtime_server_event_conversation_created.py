@@ -10,7 +10,7 @@ from openai_realtime_client.v1.models.realtime_server_event_conversation_created
 
 
 class RealtimeServerEventConversationCreated(RealtimeModel):
-    """Server event that announces the default conversation.
+    """Announces the default conversation.
 
     It is sent right after the session is created, so normally once, following `session.created`.
     """
@@ -36,7 +36,7 @@ class RealtimeServerEventConversationCreated(RealtimeModel):
             type: Literal["conversation.created"] = "conversation.created",
             conversation: RealtimeServerEventConversationCreatedConversation,
         ) -> None:
-            """Server event that announces the default conversation.
+            """Announces the default conversation.
 
             It is sent right after the session is created, so normally once, following
             `session.created`.

@@ -8,7 +8,7 @@ from openai_realtime_client.v1.models.realtime_conversation_item import Realtime
 
 
 class RealtimeServerEventConversationItemCreated(RealtimeModel):
-    """Server event that reports a new item in the conversation.
+    """Reports a new item in the conversation.
 
     It has three causes: a response started an item, in which case the item is a `message` or
     `function_call` that is still being filled; the input buffer was committed; or the client sent
@@ -47,7 +47,7 @@ class RealtimeServerEventConversationItemCreated(RealtimeModel):
             previous_item_id: str | None,
             item: RealtimeConversationItem,
         ) -> None:
-            """Server event that reports a new item in the conversation.
+            """Reports a new item in the conversation.
 
             It has three causes: a response started an item, in which case the item is a
             `message` or `function_call` that is still being filled; the input buffer was committed;

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventConversationItemDeleted(RealtimeModel):
-    """Server event that confirms the removal of an item.
+    """Confirms the removal of an item.
 
     It answers `conversation.item.delete`; clients drop the item from their own copy of the
     history.
@@ -34,7 +34,7 @@ class RealtimeServerEventConversationItemDeleted(RealtimeModel):
             type: Literal["conversation.item.deleted"] = "conversation.item.deleted",
             item_id: str,
         ) -> None:
-            """Server event that confirms the removal of an item.
+            """Confirms the removal of an item.
 
             It answers `conversation.item.delete`; clients drop the item from their own copy of
             the history.

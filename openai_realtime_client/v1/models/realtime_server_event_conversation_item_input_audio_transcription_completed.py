@@ -8,7 +8,7 @@ from openai_realtime_client.v1.models.log_prob_properties import LogProbProperti
 
 
 class RealtimeServerEventConversationItemInputAudioTranscriptionCompleted(RealtimeModel):
-    """Server event with the final transcript of one piece of user audio.
+    """Carries the final transcript of one piece of user audio.
 
     Transcription starts when the input buffer is committed and runs beside the response, so this
     may come before or after the response's events. A separate speech recognition model writes the
@@ -66,7 +66,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionCompleted(Realti
             logprobs: list[LogProbProperties] | None = None,
             usage: dict[str, Any] | None = None,
         ) -> None:
-            """Server event with the final transcript of one piece of user audio.
+            """Carries the final transcript of one piece of user audio.
 
             Transcription starts when the input buffer is committed and runs beside the response,
             so this may come before or after the response's events. A separate speech recognition

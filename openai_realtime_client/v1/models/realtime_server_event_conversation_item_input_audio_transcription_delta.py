@@ -8,7 +8,7 @@ from openai_realtime_client.v1.models.log_prob_properties import LogProbProperti
 
 
 class RealtimeServerEventConversationItemInputAudioTranscriptionDelta(RealtimeModel):
-    """Server event with a further piece of a user audio transcript.
+    """Carries a further piece of a user audio transcript.
 
     Pieces are sent in order, and `conversation.item.input_audio_transcription.completed` follows
     with the full text. The `gpt-4o` transcription models send text as it is recognised; `whisper-1`
@@ -57,7 +57,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionDelta(RealtimeMo
             delta: str | None = None,
             logprobs: list[LogProbProperties] | None = None,
         ) -> None:
-            """Server event with a further piece of a user audio transcript.
+            """Carries a further piece of a user audio transcript.
 
             Pieces are sent in order, and `conversation.item.input_audio_transcription.completed`
             follows with the full text. The `gpt-4o` transcription models send text as it is

@@ -10,7 +10,7 @@ from openai_realtime_client.v1.models.realtime_server_event_conversation_item_in
 
 
 class RealtimeServerEventConversationItemInputAudioTranscriptionFailed(RealtimeModel):
-    """Server event that reports that user audio could not be transcribed.
+    """Reports that user audio could not be transcribed.
 
     It is sent in place of the `completed` event and, unlike a plain `error`, names the item
     concerned. The message and the session remain usable.
@@ -51,7 +51,7 @@ class RealtimeServerEventConversationItemInputAudioTranscriptionFailed(RealtimeM
             content_index: int,
             error: RealtimeServerEventConversationItemInputAudioTranscriptionFailedError,
         ) -> None:
-            """Server event that reports that user audio could not be transcribed.
+            """Reports that user audio could not be transcribed.
 
             It is sent in place of the `completed` event and, unlike a plain `error`, names the
             item concerned. The message and the session remain usable.

@@ -8,10 +8,7 @@ from openai_realtime_client.v1.models.realtime_conversation_item import Realtime
 
 
 class RealtimeServerEventConversationItemRetrieved(RealtimeModel):
-    """Server event that returns an item the client asked for.
-
-    It answers `conversation.item.retrieve`.
-    """
+    """Returns an item the client asked for. It answers `conversation.item.retrieve`."""
 
     class TypeEnum(Constant):
         CONVERSATION_ITEM_RETRIEVED: Final = "conversation.item.retrieved"
@@ -39,7 +36,4 @@ class RealtimeServerEventConversationItemRetrieved(RealtimeModel):
             type: Literal["conversation.item.retrieved"] = "conversation.item.retrieved",
             item: RealtimeConversationItem,
         ) -> None:
-            """Server event that returns an item the client asked for.
-
-            It answers `conversation.item.retrieve`.
-            """
+            """Returns an item the client asked for. It answers `conversation.item.retrieve`."""

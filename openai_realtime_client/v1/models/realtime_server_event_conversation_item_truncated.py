@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventConversationItemTruncated(RealtimeModel):
-    """Server event that confirms that an assistant message was cut short.
+    """Confirms that an assistant message was cut short.
 
     It answers `conversation.item.truncate`: audio past the given point is gone, and so is the
     transcript of the part, so that no text the user did not hear remains in the context.
@@ -44,7 +44,7 @@ class RealtimeServerEventConversationItemTruncated(RealtimeModel):
             content_index: int,
             audio_end_ms: int,
         ) -> None:
-            """Server event that confirms that an assistant message was cut short.
+            """Confirms that an assistant message was cut short.
 
             It answers `conversation.item.truncate`: audio past the given point is gone, and so
             is the transcript of the part, so that no text the user did not hear remains in the

@@ -10,7 +10,7 @@ from openai_realtime_client.v1.models.realtime_server_event_error_error import (
 
 
 class RealtimeServerEventError(RealtimeModel):
-    """Server event that reports a problem.
+    """Reports a problem.
 
     The client can cause it, for example with an invalid event, or the server. An error seldom
     ends the session: unless a close frame follows, the connection remains usable, so clients should
@@ -38,7 +38,7 @@ class RealtimeServerEventError(RealtimeModel):
             type: Literal["error"] = "error",
             error: RealtimeServerEventErrorError,
         ) -> None:
-            """Server event that reports a problem.
+            """Reports a problem.
 
             The client can cause it, for example with an invalid event, or the server. An error
             seldom ends the session: unless a close frame follows, the connection remains usable, so

@@ -7,10 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventInputAudioBufferCleared(RealtimeModel):
-    """Server event that confirms that the input audio buffer is empty.
-
-    It answers `input_audio_buffer.clear`.
-    """
+    """Confirms that the input audio buffer is empty. It answers `input_audio_buffer.clear`."""
 
     class TypeEnum(Constant):
         INPUT_AUDIO_BUFFER_CLEARED: Final = "input_audio_buffer.cleared"
@@ -29,7 +26,7 @@ class RealtimeServerEventInputAudioBufferCleared(RealtimeModel):
             event_id: str,
             type: Literal["input_audio_buffer.cleared"] = "input_audio_buffer.cleared",
         ) -> None:
-            """Server event that confirms that the input audio buffer is empty.
+            """Confirms that the input audio buffer is empty.
 
             It answers `input_audio_buffer.clear`.
             """

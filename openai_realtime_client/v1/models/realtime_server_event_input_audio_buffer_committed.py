@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventInputAudioBufferCommitted(RealtimeModel):
-    """Server event that reports that buffered audio became a user message.
+    """Reports that buffered audio became a user message.
 
     The client asked for it with `input_audio_buffer.commit`, or the server detected the end of a
     turn. A `conversation.item.created` event for the message follows.
@@ -43,7 +43,7 @@ class RealtimeServerEventInputAudioBufferCommitted(RealtimeModel):
             previous_item_id: str | None,
             item_id: str,
         ) -> None:
-            """Server event that reports that buffered audio became a user message.
+            """Reports that buffered audio became a user message.
 
             The client asked for it with `input_audio_buffer.commit`, or the server detected the
             end of a turn. A `conversation.item.created` event for the message follows.

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventInputAudioBufferSpeechStarted(RealtimeModel):
-    """Server event that reports that the user began to speak.
+    """Reports that the user began to speak.
 
     It is sent only while turn detection is on, and only when no speech was in progress. Clients
     usually stop playing the model's audio and may give the user a visual cue;
@@ -52,7 +52,7 @@ class RealtimeServerEventInputAudioBufferSpeechStarted(RealtimeModel):
             audio_start_ms: int,
             item_id: str,
         ) -> None:
-            """Server event that reports that the user began to speak.
+            """Reports that the user began to speak.
 
             It is sent only while turn detection is on, and only when no speech was in progress.
             Clients usually stop playing the model's audio and may give the user a visual cue;

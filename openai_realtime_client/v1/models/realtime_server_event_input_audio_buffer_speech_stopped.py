@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventInputAudioBufferSpeechStopped(RealtimeModel):
-    """Server event that reports that the user stopped speaking.
+    """Reports that the user stopped speaking.
 
     It is sent only while turn detection is on. The server then commits the buffer, so
     `input_audio_buffer.committed` and `conversation.item.created` for the user message follow, and
@@ -47,7 +47,7 @@ class RealtimeServerEventInputAudioBufferSpeechStopped(RealtimeModel):
             audio_end_ms: int,
             item_id: str,
         ) -> None:
-            """Server event that reports that the user stopped speaking.
+            """Reports that the user stopped speaking.
 
             It is sent only while turn detection is on. The server then commits the buffer, so
             `input_audio_buffer.committed` and `conversation.item.created` for the user message

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventOutputAudioBufferCleared(RealtimeModel):
-    """Server event that reports that pending output audio was dropped, WebRTC only.
+    """Reports that pending output audio was dropped, WebRTC only.
 
     The user interrupted while turn detection was on, or the client sent
     `output_audio_buffer.clear`.
@@ -36,7 +36,7 @@ class RealtimeServerEventOutputAudioBufferCleared(RealtimeModel):
             type: Literal["output_audio_buffer.cleared"] = "output_audio_buffer.cleared",
             response_id: str,
         ) -> None:
-            """Server event that reports that pending output audio was dropped, WebRTC only.
+            """Reports that pending output audio was dropped, WebRTC only.
 
             The user interrupted while turn detection was on, or the client sent
             `output_audio_buffer.clear`.

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventOutputAudioBufferStarted(RealtimeModel):
-    """Server event that reports that audio began to stream, WebRTC only.
+    """Reports that audio began to stream, WebRTC only.
 
     It comes after the `response.content_part.added` of an audio part.
     """
@@ -35,7 +35,7 @@ class RealtimeServerEventOutputAudioBufferStarted(RealtimeModel):
             type: Literal["output_audio_buffer.started"] = "output_audio_buffer.started",
             response_id: str,
         ) -> None:
-            """Server event that reports that audio began to stream, WebRTC only.
+            """Reports that audio began to stream, WebRTC only.
 
             It comes after the `response.content_part.added` of an audio part.
             """

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventOutputAudioBufferStopped(RealtimeModel):
-    """Server event that reports that all audio was streamed, WebRTC only.
+    """Reports that all audio was streamed, WebRTC only.
 
     The output buffer is empty and no more audio is expected; since audio is paced for playback,
     this can come well after `response.done`.
@@ -36,7 +36,7 @@ class RealtimeServerEventOutputAudioBufferStopped(RealtimeModel):
             type: Literal["output_audio_buffer.stopped"] = "output_audio_buffer.stopped",
             response_id: str,
         ) -> None:
-            """Server event that reports that all audio was streamed, WebRTC only.
+            """Reports that all audio was streamed, WebRTC only.
 
             The output buffer is empty and no more audio is expected; since audio is paced for
             playback, this can come well after `response.done`.

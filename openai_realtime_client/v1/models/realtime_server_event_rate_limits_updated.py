@@ -10,7 +10,7 @@ from openai_realtime_client.v1.models.realtime_server_event_rate_limits_updated_
 
 
 class RealtimeServerEventRateLimitsUpdated(RealtimeModel):
-    """Server event that reports the state of the rate limits.
+    """Reports the state of the rate limits.
 
     It is sent around the start of a response, when the server sets tokens aside for the expected
     output; the reservation is corrected once the response is finished.
@@ -37,7 +37,7 @@ class RealtimeServerEventRateLimitsUpdated(RealtimeModel):
             type: Literal["rate_limits.updated"] = "rate_limits.updated",
             rate_limits: list[RealtimeServerEventRateLimitsUpdatedRateLimit],
         ) -> None:
-            """Server event that reports the state of the rate limits.
+            """Reports the state of the rate limits.
 
             It is sent around the start of a response, when the server sets tokens aside for the
             expected output; the reservation is corrected once the response is finished.

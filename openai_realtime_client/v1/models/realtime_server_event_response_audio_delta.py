@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseAudioDelta(RealtimeModel):
-    """Server event with the next chunk of generated audio.
+    """Carries the next chunk of generated audio.
 
     Chunks of one part come in order and end with `response.audio.done`. Over WebRTC the audio
     travels on the media track, so clients there do not depend on this event.
@@ -53,7 +53,7 @@ class RealtimeServerEventResponseAudioDelta(RealtimeModel):
             content_index: int,
             delta: str,
         ) -> None:
-            """Server event with the next chunk of generated audio.
+            """Carries the next chunk of generated audio.
 
             Chunks of one part come in order and end with `response.audio.done`. Over WebRTC the
             audio travels on the media track, so clients there do not depend on this event.

@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseAudioDone(RealtimeModel):
-    """Server event that marks the end of the audio of one content part.
+    """Marks the end of the audio of one content part.
 
     It carries no audio; the chunks have been sent in `response.audio.delta` events. A response
     that stops early, cancelled or cut off, gets this event too.
@@ -46,7 +46,7 @@ class RealtimeServerEventResponseAudioDone(RealtimeModel):
             output_index: int,
             content_index: int,
         ) -> None:
-            """Server event that marks the end of the audio of one content part.
+            """Marks the end of the audio of one content part.
 
             It carries no audio; the chunks have been sent in `response.audio.delta` events. A
             response that stops early, cancelled or cut off, gets this event too.

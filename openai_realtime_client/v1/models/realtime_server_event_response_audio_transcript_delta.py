@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseAudioTranscriptDelta(RealtimeModel):
-    """Server event with the next piece of the transcript of generated audio.
+    """Carries the next piece of the transcript of generated audio.
 
     The text is what the model speaks; it can run ahead of the audio.
     `response.audio_transcript.done` ends the series.
@@ -52,7 +52,7 @@ class RealtimeServerEventResponseAudioTranscriptDelta(RealtimeModel):
             content_index: int,
             delta: str,
         ) -> None:
-            """Server event with the next piece of the transcript of generated audio.
+            """Carries the next piece of the transcript of generated audio.
 
             The text is what the model speaks; it can run ahead of the audio.
             `response.audio_transcript.done` ends the series.

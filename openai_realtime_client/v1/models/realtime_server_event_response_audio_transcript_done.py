@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseAudioTranscriptDone(RealtimeModel):
-    """Server event with the complete transcript of a generated audio part.
+    """Carries the complete transcript of a generated audio part.
 
     A response that stops early, cancelled or cut off, gets this event too.
     """
@@ -51,7 +51,7 @@ class RealtimeServerEventResponseAudioTranscriptDone(RealtimeModel):
             content_index: int,
             transcript: str,
         ) -> None:
-            """Server event with the complete transcript of a generated audio part.
+            """Carries the complete transcript of a generated audio part.
 
             A response that stops early, cancelled or cut off, gets this event too.
             """

@@ -10,7 +10,7 @@ from openai_realtime_client.v1.models.realtime_server_event_response_content_par
 
 
 class RealtimeServerEventResponseContentPartAdded(RealtimeModel):
-    """Server event that opens a new content part in an assistant message.
+    """Opens a new content part in an assistant message.
 
     The deltas that fill the part follow, then `response.content_part.done`.
     """
@@ -54,7 +54,7 @@ class RealtimeServerEventResponseContentPartAdded(RealtimeModel):
             content_index: int,
             part: RealtimeServerEventResponseContentPartAddedPart,
         ) -> None:
-            """Server event that opens a new content part in an assistant message.
+            """Opens a new content part in an assistant message.
 
             The deltas that fill the part follow, then `response.content_part.done`.
             """

@@ -10,7 +10,7 @@ from openai_realtime_client.v1.models.realtime_server_event_response_content_par
 
 
 class RealtimeServerEventResponseContentPartDone(RealtimeModel):
-    """Server event that closes a content part of an assistant message.
+    """Closes a content part of an assistant message.
 
     A response that stops early, cancelled or cut off, gets this event too.
     """
@@ -52,7 +52,7 @@ class RealtimeServerEventResponseContentPartDone(RealtimeModel):
             content_index: int,
             part: RealtimeServerEventResponseContentPartDonePart,
         ) -> None:
-            """Server event that closes a content part of an assistant message.
+            """Closes a content part of an assistant message.
 
             A response that stops early, cancelled or cut off, gets this event too.
             """

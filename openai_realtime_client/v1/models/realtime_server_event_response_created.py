@@ -8,7 +8,7 @@ from openai_realtime_client.v1.models.realtime_response import RealtimeResponse
 
 
 class RealtimeServerEventResponseCreated(RealtimeModel):
-    """Server event that reports that a response has begun.
+    """Reports that a response has begun.
 
     It is the first event of every response, whether the client or turn detection started it;
     item and content events follow, and `response.done` ends it.
@@ -37,7 +37,7 @@ class RealtimeServerEventResponseCreated(RealtimeModel):
             type: Literal["response.created"] = "response.created",
             response: RealtimeResponse,
         ) -> None:
-            """Server event that reports that a response has begun.
+            """Reports that a response has begun.
 
             It is the first event of every response, whether the client or turn detection started
             it; item and content events follow, and `response.done` ends it.

@@ -8,7 +8,7 @@ from openai_realtime_client.v1.models.realtime_response import RealtimeResponse
 
 
 class RealtimeServerEventResponseDone(RealtimeModel):
-    """Server event that ends a response.
+    """Ends a response.
 
     Every response gets one, successful or not. The response lists all its output items, but
     without audio bytes; if it includes function calls, this is the time to run them.
@@ -35,7 +35,7 @@ class RealtimeServerEventResponseDone(RealtimeModel):
             type: Literal["response.done"] = "response.done",
             response: RealtimeResponse,
         ) -> None:
-            """Server event that ends a response.
+            """Ends a response.
 
             Every response gets one, successful or not. The response lists all its output items,
             but without audio bytes; if it includes function calls, this is the time to run them.

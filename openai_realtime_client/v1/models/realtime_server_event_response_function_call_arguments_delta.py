@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseFunctionCallArgumentsDelta(RealtimeModel):
-    """Server event with the next piece of the arguments of a function call.
+    """Carries the next piece of the arguments of a function call.
 
     The pieces make up one string of JSON, complete with `response.function_call_arguments.done`.
     """
@@ -53,7 +53,7 @@ class RealtimeServerEventResponseFunctionCallArgumentsDelta(RealtimeModel):
             call_id: str,
             delta: str,
         ) -> None:
-            """Server event with the next piece of the arguments of a function call.
+            """Carries the next piece of the arguments of a function call.
 
             The pieces make up one string of JSON, complete with
             `response.function_call_arguments.done`.

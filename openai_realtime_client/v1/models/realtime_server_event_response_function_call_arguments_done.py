@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseFunctionCallArgumentsDone(RealtimeModel):
-    """Server event with the complete arguments of a function call.
+    """Carries the complete arguments of a function call.
 
     A response that stops early, cancelled or cut off, gets this event too. After a call that
     ended normally, the client runs the function, adds a `function_call_output` item, and sends
@@ -58,7 +58,7 @@ class RealtimeServerEventResponseFunctionCallArgumentsDone(RealtimeModel):
             call_id: str,
             arguments: str,
         ) -> None:
-            """Server event with the complete arguments of a function call.
+            """Carries the complete arguments of a function call.
 
             A response that stops early, cancelled or cut off, gets this event too. After a call
             that ended normally, the client runs the function, adds a `function_call_output` item,

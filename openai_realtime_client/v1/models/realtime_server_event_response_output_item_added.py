@@ -8,7 +8,7 @@ from openai_realtime_client.v1.models.realtime_conversation_item import Realtime
 
 
 class RealtimeServerEventResponseOutputItemAdded(RealtimeModel):
-    """Server event that opens a new output item in a response.
+    """Opens a new output item in a response.
 
     For a message, content part events follow; for a function call, argument deltas.
     `response.output_item.done` closes the item.
@@ -43,7 +43,7 @@ class RealtimeServerEventResponseOutputItemAdded(RealtimeModel):
             output_index: int,
             item: RealtimeConversationItem,
         ) -> None:
-            """Server event that opens a new output item in a response.
+            """Opens a new output item in a response.
 
             For a message, content part events follow; for a function call, argument deltas.
             `response.output_item.done` closes the item.

@@ -8,7 +8,7 @@ from openai_realtime_client.v1.models.realtime_conversation_item import Realtime
 
 
 class RealtimeServerEventResponseOutputItemDone(RealtimeModel):
-    """Server event that closes an output item of a response.
+    """Closes an output item of a response.
 
     A response that stops early, cancelled or cut off, gets this event too.
     """
@@ -42,7 +42,7 @@ class RealtimeServerEventResponseOutputItemDone(RealtimeModel):
             output_index: int,
             item: RealtimeConversationItem,
         ) -> None:
-            """Server event that closes an output item of a response.
+            """Closes an output item of a response.
 
             A response that stops early, cancelled or cut off, gets this event too.
             """

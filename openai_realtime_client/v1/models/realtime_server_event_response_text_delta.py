@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseTextDelta(RealtimeModel):
-    """Server event with the next piece of generated text.
+    """Carries the next piece of generated text.
 
     The pieces of one `text` part come in order and end with `response.text.done`.
     """
@@ -49,7 +49,7 @@ class RealtimeServerEventResponseTextDelta(RealtimeModel):
             content_index: int,
             delta: str,
         ) -> None:
-            """Server event with the next piece of generated text.
+            """Carries the next piece of generated text.
 
             The pieces of one `text` part come in order and end with `response.text.done`.
             """

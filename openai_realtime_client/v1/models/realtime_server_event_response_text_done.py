@@ -7,7 +7,7 @@ from openai_realtime_client.core.open_enum import Constant
 
 
 class RealtimeServerEventResponseTextDone(RealtimeModel):
-    """Server event with the complete text of a `text` part.
+    """Carries the complete text of a `text` part.
 
     A response that stops early, cancelled or cut off, gets this event too.
     """
@@ -49,7 +49,7 @@ class RealtimeServerEventResponseTextDone(RealtimeModel):
             content_index: int,
             text: str,
         ) -> None:
-            """Server event with the complete text of a `text` part.
+            """Carries the complete text of a `text` part.
 
             A response that stops early, cancelled or cut off, gets this event too.
             """

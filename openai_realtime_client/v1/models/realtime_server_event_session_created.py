@@ -8,9 +8,9 @@ from openai_realtime_client.v1.models.realtime_session import RealtimeSession
 
 
 class RealtimeServerEventSessionCreated(RealtimeModel):
-    """Server event that greets the client on a new connection.
+    """Opens a session, as the first event of a new connection.
 
-    It is the first event of a session and shows the configuration it starts with.
+    It shows the configuration that the session starts with.
     """
 
     class TypeEnum(Constant):
@@ -34,7 +34,7 @@ class RealtimeServerEventSessionCreated(RealtimeModel):
             type: Literal["session.created"] = "session.created",
             session: RealtimeSession,
         ) -> None:
-            """Server event that greets the client on a new connection.
+            """Opens a session, as the first event of a new connection.
 
-            It is the first event of a session and shows the configuration it starts with.
+            It shows the configuration that the session starts with.
             """

@@ -8,7 +8,7 @@ from openai_realtime_client.v1.models.realtime_session import RealtimeSession
 
 
 class RealtimeServerEventSessionUpdated(RealtimeModel):
-    """Server event that confirms a change of session settings.
+    """Confirms a change of session settings.
 
     It answers `session.update`; if the update is invalid, an `error` is sent instead.
     """
@@ -34,7 +34,7 @@ class RealtimeServerEventSessionUpdated(RealtimeModel):
             type: Literal["session.updated"] = "session.updated",
             session: RealtimeSession,
         ) -> None:
-            """Server event that confirms a change of session settings.
+            """Confirms a change of session settings.
 
             It answers `session.update`; if the update is invalid, an `error` is sent instead.
             """

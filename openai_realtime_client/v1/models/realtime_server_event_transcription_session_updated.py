@@ -10,7 +10,7 @@ from openai_realtime_client.v1.models.realtime_transcription_session_create_resp
 
 
 class RealtimeServerEventTranscriptionSessionUpdated(RealtimeModel):
-    """Server event that confirms a change of transcription settings.
+    """Confirms a change of transcription settings.
 
     It answers `transcription_session.update`; if the update is invalid, an `error` is sent
     instead.
@@ -42,7 +42,7 @@ class RealtimeServerEventTranscriptionSessionUpdated(RealtimeModel):
             type: Literal["transcription_session.updated"] = "transcription_session.updated",
             session: RealtimeTranscriptionSessionCreateResponse,
         ) -> None:
-            """Server event that confirms a change of transcription settings.
+            """Confirms a change of transcription settings.
 
             It answers `transcription_session.update`; if the update is invalid, an `error` is
             sent instead.

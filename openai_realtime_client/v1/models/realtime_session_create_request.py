@@ -28,7 +28,8 @@ class RealtimeSessionCreateRequest(RealtimeModel):
     """Settings of a conversation session as the client sends them.
 
     The same object creates a session over REST and changes one in `session.update`. All fields
-    are optional: left out, a field takes its default at creation and keeps its value in an update.
+    are optional: when omitted, a field takes its default at creation and keeps its value in an
+    update.
     """
 
     class ModalitiesEnum(OpenEnum):
@@ -73,8 +74,8 @@ class RealtimeSessionCreateRequest(RealtimeModel):
     """System instructions placed before every model call.
 
     They can set content, form and manner of speaking; the model is guided by them, not bound.
-    Left out at creation, the server's default instructions apply; an empty string clears them in
-    `session.update`.
+    When omitted at creation, the server's default instructions apply; an empty string clears them
+    in `session.update`.
     """
 
     voice: VoiceIdsShared | None = None
@@ -107,8 +108,8 @@ class RealtimeSessionCreateRequest(RealtimeModel):
     turn_detection: RealtimeSessionTurnDetection | None = None
     """How the server notices that the user starts and stops speaking.
 
-    Left out at creation, server VAD with its defaults applies; `null` switches it off, and then
-    the client commits audio and asks for responses itself.
+    When omitted at creation, server VAD with its defaults applies; `null` switches it off, and
+    then the client commits audio and asks for responses itself.
     """
 
     input_audio_noise_reduction: RealtimeSessionInputAudioNoiseReduction | None = None
@@ -176,8 +177,8 @@ class RealtimeSessionCreateRequest(RealtimeModel):
             """Settings of a conversation session as the client sends them.
 
             The same object creates a session over REST and changes one in `session.update`. All
-            fields are optional: left out, a field takes its default at creation and keeps its value
-            in an update.
+            fields are optional: when omitted, a field takes its default at creation and keeps its
+            value in an update.
             """
 
     __nullable__ = frozenset(

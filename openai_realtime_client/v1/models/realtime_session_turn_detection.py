@@ -51,8 +51,8 @@ class RealtimeSessionTurnDetection(RealtimeModel):
     """
 
     silence_duration_ms: int | None = None
-    """How long the silence must last before a turn counts as ended, in milliseconds, by default 500
-    (200 for transcription).
+    """How long the silence must last before a turn counts as ended, in milliseconds, by default
+    500, although the published example of `session.created` shows 200.
 
     A small value makes answers prompt, at the risk of interrupting a user who only pauses. For
     `server_vad` only.

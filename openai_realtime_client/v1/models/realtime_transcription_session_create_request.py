@@ -63,7 +63,7 @@ class RealtimeTranscriptionSessionCreateRequest(RealtimeModel):
     """Extra data to put into the server's events.
 
     `item.input_audio_transcription.logprobs` adds log probabilities to transcription events.
-    Left out, nothing is added.
+    When omitted, nothing is added.
     """
 
     if TYPE_CHECKING:

@@ -25,7 +25,7 @@ class RealtimeTranscriptionSessionCreateRequestInputAudioTranscription(RealtimeM
     language: str | None = None
     """Language of the audio as an ISO-639-1 code, such as `en`.
 
-    A correct hint makes results faster and more accurate; left out, the model detects the
+    A correct hint makes results faster and more accurate; when omitted, the model detects the
     language.
     """
 
