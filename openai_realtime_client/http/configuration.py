@@ -82,10 +82,7 @@ class Configuration:
         return f"Configuration(host={self.host!r}, timeout={self.timeout!r})"
 
     def place_key(self, place: tuple[str, str] | None) -> tuple[Credential, list[tuple[str, str]]]:
-        """Return what carries the key: the credential of the headers, or a parameter of the query.
-
-        Args:
-            place: `header` or `query` and a name, or `None` for a bearer token.
+        """Return the credential of the headers and, where `place` says `query`, its parameter.
 
         Raises:
             ConnectionSettingsError: The key would go unencrypted.
@@ -110,13 +107,7 @@ class Configuration:
         query: list[tuple[str, str]],
         credential: Credential,
     ) -> Headers:
-        """Put together the headers of one request, with the key.
-
-        Args:
-            defaults: Headers that the client sends by default.
-            own: The headers of the one call.
-            query: The parameters that the call adds to the URL.
-            credential: The key and its header.
+        """Put together the headers of one request: the client's, the caller's and the key.
 
         Raises:
             ConnectionSettingsError: These settings or headers make no safe request.

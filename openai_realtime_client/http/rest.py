@@ -20,7 +20,6 @@ from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from pydantic import SecretStr
-from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError, LocationValueError, MaxRetryError
 
 from openai_realtime_client.core.causes import failure_text
@@ -85,14 +84,7 @@ class Transport:
         body: bytes | None = None,
         timeout: float | None = None,
     ) -> RawResponse:
-        """Send a request and read the response, whatever its status.
-
-        Args:
-            method: The HTTP method.
-            url: The URL, which may hold a key.
-            headers: The headers, which were checked.
-            body: The content to send.
-            timeout: Seconds for all of it, by default the configuration's.
+        """Send a request and read the response, whatever its status, in `timeout` seconds.
 
         Raises:
             ApiConnectionError: There was no response, or only part of one.
@@ -195,24 +187,6 @@ class Transport:
             self._pool.clear()
 
 
-class _TlsConnection(HTTPSConnection):
-    """A connection that asks a proxy in HTTP/1.1, as Python 3.12 does: some refuse HTTP/1.0.
-
-    See https://docs.python.org/3/library/http.client.html#http.client.HTTPConnection.set_tunnel
-    """
-
-    def send(self, data: Any) -> None:
-        """Send bytes, or whatever http.client takes."""
-        if isinstance(data, bytes) and data.startswith(b"CONNECT "):
-            target = data.split(b" ")[1]
-            data = data.replace(b" HTTP/1.0\r\n", b" HTTP/1.1\r\nHost: %s\r\n" % target, 1)
-        super().send(data)
-
-
-class _TlsPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls: Any = _TlsConnection
-
-
 def _pool(configuration: Configuration) -> urllib3.PoolManager:
     """Make the pool, through the proxy of the configuration or of the environment."""
     options: dict[str, Any] = {"ca_certs": configuration.ca_certs, "maxsize": _MAX_IDLE}
@@ -262,6 +236,4 @@ def _proxy_pool(url: str, options: dict[str, Any]) -> urllib3.PoolManager:
         # As UTF-8, see RFC 7617, section 2.1. `urllib3.make_headers` encodes as Latin-1.
         credentials = b64encode(f"{user}:{password}".encode()).decode()
         headers["Proxy-Authorization"] = f"Basic {credentials}"
-    pool = urllib3.ProxyManager(url, proxy_headers=headers, **options)
-    pool.pool_classes_by_scheme = {"http": urllib3.HTTPConnectionPool, "https": _TlsPool}
-    return pool
+    return urllib3.ProxyManager(url, proxy_headers=headers, **options)

@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from binascii import b2a_base64
-from collections.abc import Coroutine, Iterator, Mapping
-from concurrent.futures import Future
+from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from typing_extensions import Self
@@ -29,7 +28,7 @@ from openai_realtime_client.core.model import RealtimeModel, json_bytes
 from openai_realtime_client.realtime.endpoint import Dialect, Headers
 from openai_realtime_client.realtime.record import SessionRecord
 from openai_realtime_client.realtime.sockets import Socket, check_close
-from openai_realtime_client.realtime.threads import LoopEndedError, LoopThread
+from openai_realtime_client.realtime.threads import LoopThread
 
 if TYPE_CHECKING:  # Programs without a conversation need not import it.
     from openai_realtime_client.conversation.functions import Tools
@@ -41,7 +40,6 @@ __all__ = ["AsyncConnection", "Connection"]
 ServerEvent = TypeVar("ServerEvent", covariant=True)
 # What `send` takes: a class of events, or its `…Param`.
 ClientEvent = TypeVar("ClientEvent", contravariant=True)
-Result = TypeVar("Result")
 
 _logger = logging.getLogger("openai_realtime_client")
 
@@ -63,10 +61,10 @@ class _Session(SessionState, Generic[ServerEvent]):
         host: str,
         headers: Headers,
         *,
-        record: SessionRecord | None = None,
-        conversation: Conversation | None = None,
-        tools: Tools[Any, Any] | None = None,
-        thread: LoopThread | None = None,
+        record: SessionRecord | None,
+        conversation: Conversation | None,
+        tools: Tools[Any, Any] | None,
+        thread: LoopThread | None,
     ) -> None:
         self._socket = socket
         self._dialect = dialect
@@ -122,20 +120,6 @@ class _Session(SessionState, Generic[ServerEvent]):
             return closed(LOST, self._socket.lost_because, unsent, audio_sent)
         return closed(frame.code, self._headers.conceal(frame.reason), unsent, audio_sent)
 
-    def _audio_events(
-        self, audio: bytes | bytearray | memoryview
-    ) -> Iterator[tuple[int, bytes, dict[str, str] | None]]:
-        """Yield what appends `audio`: the bytes before it, its JSON, the event if one observes."""
-        view = audio_view(audio)
-        event_type = self._dialect.append.encode()
-        for start in range(0, len(view), _AUDIO_CHUNK):
-            chunk = b2a_base64(view[start : start + _AUDIO_CHUNK], newline=False)
-            data = b'{"type":"%s","audio":"%s"}' % (event_type, chunk)
-            event = None
-            if self._conversation is not None:
-                event = {"type": self._dialect.append, "audio": chunk.decode()}
-            yield start, data, event
-
     def _end_conversation(self) -> None:
         # A lost connection may be closed when the next session uses the conversation already.
         if self._conversation is not None and not self._has_ended_conversation:
@@ -146,6 +130,19 @@ class _Session(SessionState, Generic[ServerEvent]):
     async def _send_event(self, event: Any) -> None:
         event_type, data = _encoded(event)
         await self._send(event_type, data, event)
+
+    async def _send_audio(self, audio: bytes | bytearray | memoryview) -> None:
+        view = audio_view(audio)
+        event_type = self._dialect.append
+        for start in range(0, len(view), _AUDIO_CHUNK):
+            chunk = b2a_base64(view[start : start + _AUDIO_CHUNK], newline=False)
+            # Encoding the event as others takes several times as long.
+            data = b'{"type":"%s","audio":"%s"}' % (event_type.encode(), chunk)
+            event = {"type": event_type, "audio": chunk.decode()}
+            if start > 0:
+                # Before Python 3.12, TLS does not know at once that the connection below it ended.
+                await asyncio.sleep(0)
+            await self._send(event_type, data, event, start)
 
     async def _send(self, event_type: str, data: bytes, event: Any, audio_sent: int = 0) -> None:
         if self._socket.is_open:
@@ -159,14 +156,14 @@ class _Session(SessionState, Generic[ServerEvent]):
             self._runner.sent()
         _logger.debug("sent %.100s, session %s", event_type, self._session_id)
 
-    async def _send_message(self, event_type: str, data: bytes, audio_sent: int = 0) -> None:
-        if not self._socket.is_open:
-            await self._socket.wait_over()
-            raise self._error(event_type, audio_sent)
+    async def _send_message(self, event_type: str, data: str | bytes, audio_sent: int = 0) -> None:
+        if isinstance(data, str):
+            data = data.encode()
         if not await self._socket.send(data):
             raise self._error(event_type, audio_sent)
 
     async def _close_once(self, code: int, reason: str) -> None:
+        check_close(code, reason)
         if self._closing is None:
             self._closing = asyncio.ensure_future(self._close(code, reason))
         await asyncio.shield(self._closing)
@@ -181,6 +178,10 @@ class _Session(SessionState, Generic[ServerEvent]):
             raise
         self._end_conversation()
         _logger.debug("closed with %s, session %s", self._socket.close_code, self.session_id)
+        if self._record is not None:
+            await asyncio.to_thread(self._record.close)
+        if self._thread is not None:
+            self._thread.leave()
 
 
 class AsyncConnection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
@@ -219,8 +220,7 @@ class AsyncConnection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
             ConnectionClosedError: The session is closed; `audio_sent` counts the bytes that
                 earlier events had sent.
         """
-        for sent, data, event in self._audio_events(audio):
-            await self._send(self._dialect.append, data, event, sent)
+        await self._send_audio(audio)
 
     async def send_raw(self, data: str | bytes) -> None:
         """Send a text message as it is, for tests of servers. No record or conversation has it.
@@ -231,7 +231,7 @@ class AsyncConnection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
         Raises:
             ConnectionClosedError: The session is closed.
         """
-        await self._send_message("a message", _as_bytes(data))
+        await self._send_message("a message", data)
 
     async def recv(self) -> ServerEvent:
         """Wait for the next event. Cancelling loses none.
@@ -258,13 +258,7 @@ class AsyncConnection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
         Raises:
             ValueError: No close frame can hold `code` or `reason`; nothing has happened.
         """
-        check_close(code, reason)
         await self._close_once(code, reason)
-
-    async def _close(self, code: int, reason: str) -> None:
-        await super()._close(code, reason)
-        if self._record is not None:
-            await asyncio.to_thread(self._record.close)
 
     def __aiter__(self) -> Self:
         return self
@@ -285,7 +279,6 @@ class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
     """
 
     _thread: LoopThread
-    _has_left = False
 
     def send(self, event: ClientEvent) -> None:
         """Send one event.
@@ -313,9 +306,7 @@ class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
         Raises:
             ConnectionClosedError: The session is closed; `audio_sent` says after how many bytes.
         """
-        event_type = self._dialect.append
-        for sent, data, event in self._audio_events(audio):
-            self._run(self._send(event_type, data, event, sent), event_type, sent)
+        self._run(self._send_audio(audio), self._dialect.append)
 
     def send_raw(self, data: str | bytes) -> None:
         """Send a text message as it is. See `AsyncConnection.send_raw`.
@@ -326,7 +317,7 @@ class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
         Raises:
             ConnectionClosedError: The session is closed.
         """
-        self._run(self._send_message("a message", _as_bytes(data)), "a message")
+        self._run(self._send_message("a message", data), "a message")
 
     def recv(self, timeout: float | None = None) -> ServerEvent:
         """Wait for the next event.
@@ -341,7 +332,7 @@ class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
             RealtimeConnectionError: Another thread is receiving.
         """
         if self._thread.is_ended and not self._socket.over.done():
-            raise self._fork_error()
+            raise self._unusable()
         return self._received(self._socket.recv_in_thread(timeout))
 
     def close(self, code: int = 1000, reason: str = "") -> None:
@@ -357,17 +348,9 @@ class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
         Raises:
             ValueError: No close frame can hold `code` or `reason`; nothing has happened.
         """
-        check_close(code, reason)
-        try:
-            closing = self._thread.start(self._close_once(code, reason))
-        except LoopEndedError:
-            pass
-        else:
-            # Not after `result`, which Ctrl-C may interrupt.
-            closing.add_done_callback(self._leave)
+        closing = self._thread.start(self._close_once(code, reason))
+        if closing is not None:  # Otherwise it is closed, or belongs to another process.
             closing.result()
-        if self._record is not None:
-            self._record.close()
 
     def __iter__(self) -> Self:
         return self
@@ -380,30 +363,16 @@ class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
                 raise
         raise StopIteration
 
-    def _run(
-        self, coroutine: Coroutine[Any, Any, Result], event_type: str, audio_sent: int = 0
-    ) -> Result:
-        try:
-            return self._thread.run(coroutine)
-        except LoopEndedError:
-            pass
+    def _run(self, coroutine: Coroutine[Any, Any, None], event_type: str) -> None:
+        running = self._thread.start(coroutine)
+        if running is None:
+            raise self._unusable(event_type)
+        running.result()
+
+    def _unusable(self, unsent: str | None = None) -> ConnectionClosedError:
         if self._socket.over.done():
-            raise self._error(event_type, audio_sent)
-        raise self._fork_error(event_type)
-
-    def _fork_error(self, unsent: str | None = None) -> ConnectionClosedError:
+            return self._error(unsent)
         return closed(LOST, "it belongs to the process that opened it, not to a fork", unsent)
-
-    def _leave(self, _: Future[None]) -> None:
-        if not self._has_left:
-            self._has_left = True
-            self._thread.leave()
-
-
-def _as_bytes(data: str | bytes) -> bytes:
-    if isinstance(data, str):
-        return data.encode()
-    return data
 
 
 def _encoded(event: Any) -> tuple[str, bytes]:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import time
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Generator, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, TypeVar
 
 from openai_realtime_client.core.causes import connection_failure
+from openai_realtime_client.core.credentials import Headers, awaited, called
 from openai_realtime_client.core.errors import (
     ConnectionClosedError,
     ConnectionFailedError,
     ConnectionSettingsError,
 )
 from openai_realtime_client.realtime.connection import AsyncConnection, Connection
-from openai_realtime_client.realtime.endpoint import Headers, Settings
+from openai_realtime_client.realtime.endpoint import Settings
 from openai_realtime_client.realtime.reconnecting import Backoff
 from openai_realtime_client.realtime.record import SessionRecord
 from openai_realtime_client.realtime.sockets import FAILURES, open_socket
@@ -78,22 +79,22 @@ class _Connector(Settings):
         options["write_limit"] = options.get("write_limit") or 1
         return options
 
-    def _start_record(self, headers: Headers) -> SessionRecord | None:
-        return self._record.start(headers.conceal) if self._record else None
-
     async def _open(
         self, headers: Headers, record: SessionRecord | None, thread: LoopThread | None = None
     ) -> Any:
         """Open a session on the running loop."""
-        options = self._websocket_options()
         try:
-            opened = await open_socket(self._url(), headers, options)
-        except FAILURES as error:
-            raise connection_failure(self._base.where, error, headers.conceal) from None
-        except (TypeError, ValueError) as error:  # An option that `websockets` does not take.
-            raise type(error)(str(error)) from None
+            opened = await open_socket(self._url(), headers, self._websocket_options())
+        except BaseException as error:
+            if record is not None:
+                record.close()
+            if isinstance(error, FAILURES):
+                raise connection_failure(self._base.where, error, headers.conceal) from None
+            if isinstance(error, (TypeError, ValueError)):
+                # An option that `websockets` does not take.
+                raise type(error)(str(error)) from None
+            raise
         _logger.debug("connected to %s", self._base.host)
-        _give_up_when_stuck(opened.transport.get_extra_info("socket"), options)
         return self._opens(
             opened,
             self._dialect,
@@ -137,16 +138,11 @@ class AsyncConnector(_Connector, Generic[AsyncOpened]):
                 "connect_sync in a thread"
             ) from None
         self._url()  # It is checked before a function for the key is called.
-        headers = await self._handshake_headers_async()
+        headers = self._handshake_headers(await awaited(self._key))
         record = None
         if self._record is not None:
-            record = await asyncio.to_thread(self._start_record, headers)
-        try:
-            connection: AsyncOpened = await self._open(headers, record)
-        except BaseException:
-            if record is not None:
-                record.close()
-            raise
+            record = await asyncio.to_thread(self._record.start, headers.conceal)
+        connection: AsyncOpened = await self._open(headers, record)
         return connection
 
     async def __aenter__(self) -> AsyncOpened:
@@ -195,15 +191,17 @@ class Connector(_Connector, Generic[Opened]):
             ConnectionFailedError: No server was reached.
         """
         self._url()  # It is checked before a function for the key is called.
-        headers = self._handshake_headers()
-        record = self._start_record(headers)
+        headers = self._handshake_headers(called(self._key))
+        record = None
+        if self._record is not None:
+            record = self._record.start(headers.conceal)
         thread = LoopThread.enter()
+        opening: Any = thread.start(self._open(headers, record, thread))
         try:
-            connection: Opened = thread.run(self._open(headers, record, thread), discard=_abort)
-        except BaseException:
+            connection: Opened = opening.result()
+        except BaseException:  # It may be that of Ctrl-C, and the session opened later.
+            opening.add_done_callback(_abort)
             thread.leave()
-            if record is not None:
-                record.close()
             raise
         return connection
 
@@ -240,19 +238,7 @@ def _end_of(
     return connection._ended_by()  # pyright: ignore[reportPrivateUsage]
 
 
-def _abort(connection: Connection[Any, Any]) -> None:
-    connection._socket.abort()  # pyright: ignore[reportPrivateUsage]
-
-
-def _give_up_when_stuck(tcp: socket.socket | None, options: Mapping[str, Any]) -> None:
-    """Set TCP_USER_TIMEOUT: pings cannot detect a peer that has stopped reading.
-
-    By default, the system would go on trying for a quarter of an hour (man 7 tcp).
-    """
-    interval, timeout = options["ping_interval"], options["ping_timeout"]
-    option: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux has it.
-    if tcp is None or option is None or not interval or not timeout:
-        return
-    if tcp.family in (socket.AF_INET, socket.AF_INET6):
-        with suppress(OSError):  # The server may have ended the connection already.
-            tcp.setsockopt(socket.IPPROTO_TCP, option, int((interval + timeout) * 1000))
+def _abort(opening: Future[Connection[Any, Any]]) -> None:
+    """Cut a connection that nobody waits for any more."""
+    if opening.exception() is None:
+        opening.result()._socket.abort()  # pyright: ignore[reportPrivateUsage]

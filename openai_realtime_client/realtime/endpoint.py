@@ -20,8 +20,6 @@ from openai_realtime_client.core.credentials import (
     Key,
     account_headers,
     as_mapping,
-    awaited,
-    called,
 )
 from openai_realtime_client.core.errors import ConnectionSettingsError
 from openai_realtime_client.realtime.record import Record
@@ -173,9 +171,9 @@ class Settings:
         else:
             self._credential = Credential.of(api_key)
         self._options = dict(websocket_options or {})
-        self._record: Record | None = None
-        if record is not None:
-            self._record = Record.of(record)
+        if record is not None and not isinstance(record, Record):
+            record = Record(record)
+        self._record = record
         self._conversation = conversation
         self._tools = tools
         self._retries = retries
@@ -208,14 +206,6 @@ class Settings:
                 raise ConnectionSettingsError(f"{name} cannot be {value!r}")
             path = path.replace(f"{{{name}}}", quote(value, safe=""))
         return base.join(path, {**self._parameters(), **self._query})
-
-    def _handshake_headers(self) -> Headers:
-        """Return the headers of a handshake, with the key. Raises `ConnectionSettingsError`."""
-        return self._with_key(called(self._key()))
-
-    async def _handshake_headers_async(self) -> Headers:
-        """Return the same, where the key may come from a coroutine function."""
-        return self._with_key(await awaited(self._key()))
 
     def _azure_base(self) -> BaseUrl:
         """Return the endpoint with the path of the protocol, in place of the one that pages show.
@@ -255,13 +245,15 @@ class Settings:
             parameters["model"] = self._azure.deployment
         return {name: value for name, value in parameters.items() if value}
 
+    @property
     def _key(self) -> HiddenKey | None:
         # A credential among the headers takes its place.
         if self._headers.has_credential:
             return None
         return self._credential.key
 
-    def _with_key(self, key: SecretStr | None) -> Headers:
+    def _handshake_headers(self, key: SecretStr | None) -> Headers:
+        """Return the headers of a handshake. Raises `ConnectionSettingsError`."""
         if key is None and not (self._headers.has_credential or self._base.has_user):
             variable = "OPENAI_API_KEY"
             if self._azure:

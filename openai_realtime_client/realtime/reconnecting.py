@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 import ssl
-import time
-from collections.abc import Callable
+from time import monotonic
 
 from openai_realtime_client.core.errors import (
     LOST,
@@ -36,19 +36,17 @@ _STABLE = 30.0
 class Backoff:
     """The delays between the sessions of one loop: from 0.5 to 30 s, less up to a half at random.
 
-    Args:
-        retries: The most attempts in a row that may fail, or `None` for no limit.
+    `retries` is the most attempts in a row that may fail, or `None` for no limit.
     """
 
-    def __init__(self, retries: int | None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, retries: int | None) -> None:
         self._retries = retries
-        self._clock = clock
         self._failures = 0
-        self._opened_at: float | None = None
+        self._opened_at = math.inf
 
     def opened(self) -> None:
         """Note that a session was opened."""
-        self._opened_at = self._clock()
+        self._opened_at = monotonic()
 
     def after(self, error: RealtimeConnectionError | None) -> float:
         """Return how many seconds to wait for the next attempt.
@@ -59,10 +57,8 @@ class Backoff:
         Raises:
             RealtimeConnectionError: It is `error`, which will not pass, or is one too many.
         """
-        lived = 0.0
-        if self._opened_at is not None:
-            lived = self._clock() - self._opened_at
-            self._opened_at = None
+        lived = monotonic() - self._opened_at
+        self._opened_at = math.inf
         if error is None or lived >= _STABLE:
             self._failures = 0
         if error is None:

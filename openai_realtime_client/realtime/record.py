@@ -9,7 +9,7 @@ import os
 import weakref
 from collections.abc import Callable
 from os import PathLike
-from queue import Full, Queue
+from queue import SimpleQueue
 from threading import Lock, Thread, current_thread
 from time import monotonic
 from typing import IO, Any, Literal
@@ -56,13 +56,6 @@ class Record:
         self._target = target
         self._audio = audio
 
-    @classmethod
-    def of(cls, record: Record | str | PathLike[str] | IO[str] | IO[bytes]) -> Record:
-        """Make a `Record` of what a caller gave, which may be one."""
-        if isinstance(record, Record):
-            return record
-        return cls(record)
-
     def start(self, conceal: Callable[[str], str]) -> SessionRecord:
         """Start the record of one session, which may wait for the disk.
 
@@ -98,7 +91,7 @@ class _Writer:
         self._closes = closes
         self._start = monotonic()
         self._lock = Lock()
-        self._queue: Queue[tuple[str, float, str, bytes] | None] = Queue(_MAX_WAITING)
+        self._queue: SimpleQueue[tuple[str, float, str, bytes] | None] = SimpleQueue()
         self._is_stopped = False
         self._thread = Thread(target=self._run, name="openai_realtime_client record", daemon=True)
         self._thread.start()
@@ -107,24 +100,19 @@ class _Writer:
         """Have one event written: who sent it, its `type`, and its JSON."""
         if self._is_stopped:
             return
-        try:
-            with self._lock:  # so that lines are in the order of their times
-                at_ms = round((monotonic() - self._start) * 1000, 1)
-                self._queue.put_nowait((direction, at_ms, event_type, data))
-        except Full:
+        if self._queue.qsize() >= _MAX_WAITING:
             self._stop("writing is too slow")
+            return
+        with self._lock:  # so that lines are in the order of their times
+            at_ms = round((monotonic() - self._start) * 1000, 1)
+            self._queue.put((direction, at_ms, event_type, data))
 
     def close(self) -> None:
         """Wait for what is not written yet, but not for long."""
-        deadline = monotonic() + _CLOSE_TIMEOUT
-        try:
-            self._queue.put(None, timeout=_CLOSE_TIMEOUT)
-        except Full:
-            self._stop("writing is too slow")
-            return
+        self._queue.put(None)
         # Called by the finalizer on the writer thread: it can't join itself.
         if current_thread() is not self._thread:
-            self._thread.join(max(deadline - monotonic(), 0))
+            self._thread.join(_CLOSE_TIMEOUT)
             if self._thread.is_alive():
                 self._stop("writing is too slow")
 
@@ -190,57 +178,45 @@ class _Cleaner:
             RecursionError: It may hold secrets, and is nested too deeply.
         """
         text = data.decode()
-        audio_names: tuple[str, ...] = ()
+        signs = list(_SIGNS)
+        audio_names: list[str] = []
         if not self._audio:
-            audio_names = ("audio",)
+            audio_names.append("audio")
             if event_type.endswith(_AUDIO):
-                audio_names = ("audio", "delta")
+                audio_names.append("delta")
+            signs += [f'"{name}"' for name in audio_names]
         repeats_credential = direction == "server" and self._conceal(text) != text
-        if (
-            repeats_credential
-            or any(f'"{name}"' in text for name in audio_names)
-            or any(sign in text for sign in _SIGNS)
-        ):
+        if repeats_credential or any(sign in text for sign in signs):
             event = json.loads(text)
-            cleaned = self._without_secrets(event, audio_names)
-            if repeats_credential:
-                cleaned = self._without_credentials(cleaned, is_message=event_type == "error")
+            cleaned = self._cleaned(event, audio_names, is_message=event_type == "error")
             if cleaned != event:
                 text = json.dumps(cleaned, separators=(",", ":"))
         # Line ends are white space in JSON; in a string they are escaped.
         return text.replace("\n", " ").replace("\r", " ")
 
-    def _without_secrets(self, value: Any, audio_names: tuple[str, ...], name: str = "") -> Any:
-        """Copy JSON without the secrets that stand in their places."""
+    def _cleaned(
+        self, value: Any, audio_names: list[str], name: str = "", *, is_message: bool
+    ) -> Any:
+        """Copy JSON without audio and secrets; `is_message` where a server speaks to people."""
         if name == "parameters":  # The schema of a function, which may name anything.
             return value
-        if name == "client_secret" and value is not None and not is_object(value):
+        if name == "client_secret" and is_object(value) and "value" in value:
+            value = {**value, "value": HIDDEN}
+        elif name == "client_secret" and value is not None:
             return HIDDEN
-        if name in audio_names and isinstance(value, str):
-            return ""
         value = without_secrets(name, value)
+        if isinstance(value, str):
+            if name in audio_names:
+                return ""
+            # It may repeat a credential of the connection.
+            if is_message and name != "type":
+                return self._conceal(value)
         if is_array(value):
-            return [self._without_secrets(item, audio_names) for item in value]
+            return [self._cleaned(item, audio_names, name, is_message=is_message) for item in value]
         if not is_object(value):
             return value
         copy: dict[str, Any] = {}
         for field, content in value.items():
-            if name == "client_secret" and field == "value":
-                copy[field] = HIDDEN
-            else:
-                copy[field] = self._without_secrets(content, audio_names, field)
-        return copy
-
-    def _without_credentials(self, value: Any, *, is_message: bool) -> Any:
-        """Copy JSON without the credentials that a message of the server repeats."""
-        if isinstance(value, str) and is_message:
-            return self._conceal(value)
-        if is_array(value):
-            return [self._without_credentials(item, is_message=is_message) for item in value]
-        if not is_object(value):
-            return value
-        copy: dict[str, Any] = {}
-        for field, content in value.items():
-            is_text = field == "message" or (is_message and field != "type")
-            copy[field] = self._without_credentials(content, is_message=is_text)
+            in_message = is_message or field == "message"
+            copy[field] = self._cleaned(content, audio_names, field, is_message=in_message)
         return copy

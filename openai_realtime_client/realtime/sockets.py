@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
+import sys
 import threading
-import time
 from array import array
-from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any, cast
 
 from openai_realtime_client.core.errors import MissingDependencyError, RealtimeConnectionError
@@ -53,10 +54,8 @@ __all__ = ["FAILURES", "SETTINGS_FAILURES", "Socket", "check_close", "open_socke
 _logger = logging.getLogger("openai_realtime_client")
 
 _DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
-_MAX_REASON = 123
 # asyncio and uvloop buffer this much between TLS and TCP before they pause writing.
 _TLS_BUFFER = 2**16
-
 
 # What opening raises: UnicodeError is for names that no host can have, ImportError for a SOCKS
 # proxy without python-socks, and on Python 3.10 asyncio has a TimeoutError of its own.
@@ -66,34 +65,22 @@ SETTINGS_FAILURES = (InvalidProxy, InvalidURI, UnicodeError, ImportError)
 
 
 async def open_socket(url: str, headers: Mapping[str, str], options: Mapping[str, Any]) -> Socket:
-    """Open a WebSocket on the running event loop.
-
-    Args:
-        url: The URL, with its query.
-        headers: Headers of the handshake.
-        options: Other arguments of `websockets.asyncio.client.connect`.
-    """
+    """Open a WebSocket on the running event loop; `options` are those of `websockets`."""
     connect: Any = websockets.asyncio.client.connect
     opening = connect(url, additional_headers=headers, create_connection=Socket, **options)
-    socket: Socket = await opening
-    return socket
+    opened: Socket = await opening
+    return opened
 
 
 def check_close(code: int, reason: str) -> None:
-    """Refuse what no close frame can hold, before anything happens.
-
-    Raises:
-        ValueError: If `code` may not be sent, or `reason` is longer than 123 bytes of UTF-8.
-    """
+    """Raise `ValueError` for what no close frame can hold, before anything happens."""
     try:
-        Close(code, reason).check()
+        Frame(Opcode.CLOSE, Close(code, reason).serialize()).check()
     except ProtocolError:
         raise ValueError(
-            f"a close frame cannot have code {code}: use 1000 or 3000 to 4999"
+            f"no close frame can hold code {code} and this reason: use code 1000 or 3000 to 4999, "
+            "and at most 123 bytes of UTF-8"
         ) from None
-    size = len(reason.encode())
-    if size > _MAX_REASON:
-        raise ValueError(f"the reason has {size} bytes of UTF-8: a close frame holds {_MAX_REASON}")
 
 
 class NoRedirect(WebSocketException):
@@ -131,24 +118,23 @@ class Socket(asyncio.Protocol):
         self._ping_timeout = ping_timeout
         self._close_timeout = close_timeout
         self._write_limits = _limits(write_limit)
-        self._max_queue, self._min_queue = _limits(max_queue)
-        if self._min_queue is None and self._max_queue is not None:
-            self._min_queue = self._max_queue // 4
+        high, low = _limits(max_queue)
+        if high is None:
+            high = sys.maxsize
+        self._max_queue, self._min_queue = high, low or high // 4
         self._is_tls = False
         self._is_closing = False
         self._ending: asyncio.TimerHandle | None = None
         self._keepalive: asyncio.Task[None] | None = None
         self._response: asyncio.Future[None] = self.loop.create_future()
-        # Receiving.
-        self._messages: deque[bytes] = deque()
-        self._fragments: bytearray | None = None
+        # Receiving: complete messages, and `None` where there will be no more.
+        self._messages: SimpleQueue[bytes | None] = SimpleQueue()
+        self._fragments = bytearray()
         self._is_paused = False
-        self._is_dropping = False
         self._heard_at = self.loop.time()
         self._heard = asyncio.Event()
         self._receiving = threading.Lock()
         self._arrived: asyncio.Future[None] | None = None
-        self._arrived_for_thread = threading.Event()
         # Sending waits for it while the buffers are full.
         self._writable: asyncio.Future[None] | None = None
 
@@ -168,6 +154,7 @@ class Socket(asyncio.Protocol):
         received, sent = self.protocol.close_rcvd, self.protocol.close_sent
         if received is not None and self.protocol.close_rcvd_then_sent is not False:
             return received
+        # Our own may not have left.
         if received is None and self._is_closing and self.lost_because:
             return None
         return sent
@@ -201,11 +188,14 @@ class Socket(asyncio.Protocol):
             self._keepalive = self.loop.create_task(self._keep_alive(self._ping_interval))
 
     async def send(self, data: bytes) -> bool:
-        """Send a message while `is_open`, and wait while the buffers are full.
+        """Send a message, and wait while the buffers are full.
 
         Returns:
-            Whether the connection is still there.
+            Whether the connection is still there. If not, it has ended.
         """
+        if not self.is_open:
+            await self.wait_over()
+            return False
         self.protocol.send_text(data)
         self._flush()
         if self._writable is not None:
@@ -216,50 +206,31 @@ class Socket(asyncio.Protocol):
         """Wait for the next message; `None` where there will be no more. Cancelling loses none."""
         self._begin_receiving()
         try:
-            while not self._messages:
-                if self.over.done():
-                    return None
+            while self._messages.empty():
                 self._arrived = self.loop.create_future()
                 await self._arrived
-            return self._next_message()
+            return self._next_message(0)
         finally:
             self._receiving.release()
 
     def recv_in_thread(self, timeout: float | None) -> bytes | None:
-        """Do the same for another thread than that of the event loop.
-
-        Args:
-            timeout: The most seconds to wait, or `None` for no limit.
-
-        Raises:
-            TimeoutError: None came in time.
-        """
+        """Do the same in another thread than that of the event loop, for `timeout` seconds."""
         self._begin_receiving()
         try:
-            deadline = None
-            if timeout is not None:
-                deadline = time.monotonic() + timeout
-            while True:
-                try:
-                    return self._next_message()
-                except IndexError:
-                    self._arrived_for_thread.clear()
-                if self._messages:  # It arrived before `clear`.
-                    continue
-                if self.over.done():
-                    return None
-                left = None
-                if deadline is not None:
-                    left = max(deadline - time.monotonic(), 0)
-                if not self._arrived_for_thread.wait(left):
-                    raise TimeoutError("no event came in time")
+            return self._next_message(timeout)
+        except Empty:
+            raise TimeoutError("no event came in time") from None
         finally:
             self._receiving.release()
 
     async def close(self, code: int, reason: str) -> None:
         """Close, wait for the server to do so, and cut the connection after `close_timeout`."""
         self._is_closing = True
-        self._drop()
+        # The server's close frame comes after messages that nobody will take.
+        with suppress(Empty):
+            while True:
+                self._messages.get_nowait()
+        self._resume_reading()
         self._end_in_time()
         if self._writable is not None and self._close_timeout is not None:
             # The close frame waits behind what is being sent. Where it cannot leave this process in
@@ -269,6 +240,7 @@ class Socket(asyncio.Protocol):
             self.protocol.send_close(code, reason)
             self._flush()
         await self.wait_over()
+        self._messages.put(None)
 
     async def wait_over(self) -> None:
         """Wait for the end of the connection."""
@@ -283,6 +255,15 @@ class Socket(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         self._is_tls = transport.get_extra_info("ssl_object") is not None
         self.transport.set_write_buffer_limits(*self._write_limits)
+        tcp = transport.get_extra_info("socket")
+        option = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux has it.
+        if option is not None and self._ping_interval and self._ping_timeout:
+            # Pings cannot detect a peer that has stopped reading: by default, the system would go
+            # on trying for a quarter of an hour (man 7 tcp).
+            milliseconds = int((self._ping_interval + self._ping_timeout) * 1000)
+            # A socket of Unix has none, and that of a connection that has ended is closed.
+            with suppress(OSError):
+                tcp.setsockopt(socket.IPPROTO_TCP, option, milliseconds)
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
@@ -315,7 +296,7 @@ class Socket(asyncio.Protocol):
             if ending is not None:
                 ending.cancel()
         self.over.set_result(None)
-        self._wake_receiver()
+        self._put_message(None)
         self.resume_writing()
         if hasattr(self, "transport"):
             self.transport.close()  # Python 3.10 warns of a TLS transport that the server ended.
@@ -335,29 +316,25 @@ class Socket(asyncio.Protocol):
         events = self.protocol.events_received()
         self._flush()
         for event in events:
-            if isinstance(event, Frame):
-                if event.opcode in _DATA:
-                    self._take_frame(event)
-            elif not self._response.done():
-                self._response.set_result(None)
+            if not isinstance(event, Frame):
+                if not self._response.done():
+                    self._response.set_result(None)
+            elif event.opcode in _DATA and not self._is_closing:
+                self._fragments += event.data
+                if event.fin:
+                    self._put_message(bytes(self._fragments))
+                    self._fragments.clear()
 
-    def _take_frame(self, frame: Frame) -> None:
-        if self._fragments is None and frame.fin:
-            message = bytes(frame.data)
-        else:
-            if self._fragments is None:
-                self._fragments = bytearray()
-            self._fragments += frame.data
-            if not frame.fin:
-                return
-            message = bytes(self._fragments)
-            self._fragments = None
-        if self._is_dropping:
-            return
-        self._messages.append(message)
-        if self._max_queue is not None and len(self._messages) > self._max_queue:
-            self._pause_reading()
-        self._wake_receiver()
+    def _put_message(self, message: bytes | None) -> None:
+        self._messages.put(message)
+        if self._arrived is not None and not self._arrived.done():
+            self._arrived.set_result(None)
+        if self._messages.qsize() > self._max_queue and not self._is_paused:
+            self._is_paused = True
+            self.transport.pause_reading()
+            # A thread may have taken all of them before it could see that reading pauses.
+            if self._messages.qsize() <= self._min_queue:
+                self._resume_reading()
 
     def _begin_receiving(self) -> None:
         if not self._receiving.acquire(blocking=False):
@@ -365,22 +342,15 @@ class Socket(asyncio.Protocol):
                 "another task or thread is receiving: receive in one place, and hand events on"
             )
 
-    def _next_message(self) -> bytes:
-        message = self._messages.popleft()
-        if self._is_paused and len(self._messages) <= (self._min_queue or 0):
+    def _next_message(self, timeout: float | None) -> bytes | None:
+        if timeout is not None:
+            timeout = max(timeout, 0)
+        message = self._messages.get(timeout=timeout)
+        if message is None:
+            self._messages.put(None)  # for the next call
+        elif self._is_paused and self._messages.qsize() <= self._min_queue:
             self.loop.call_soon_threadsafe(self._resume_reading)
         return message
-
-    def _wake_receiver(self) -> None:
-        if self._arrived is not None and not self._arrived.done():
-            self._arrived.set_result(None)
-        if not self._arrived_for_thread.is_set():
-            self._arrived_for_thread.set()
-
-    def _pause_reading(self) -> None:
-        if not self._is_paused:
-            self._is_paused = True
-            self.transport.pause_reading()
 
     def _resume_reading(self) -> None:
         if self._is_paused:
@@ -388,12 +358,6 @@ class Socket(asyncio.Protocol):
             # In Python 3.10 there is nothing below TLS when the connection was lost.
             with suppress(AttributeError):
                 self.transport.resume_reading()
-
-    def _drop(self) -> None:
-        """Discard queued and future messages, so that the server's close frame is reached."""
-        self._is_dropping = True
-        self._messages.clear()
-        self._resume_reading()
 
     def _flush(self) -> None:
         """Write what the protocol has to send; an empty item stands for the end of the stream."""

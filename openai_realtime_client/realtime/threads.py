@@ -9,18 +9,13 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Coroutine
-from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
+from collections.abc import Coroutine
+from concurrent.futures import Future
 from typing import Any, ClassVar, TypeVar
 
-__all__ = ["LoopEndedError", "LoopThread"]
+__all__ = ["LoopThread"]
 
 Result = TypeVar("Result")
-
-
-class LoopEndedError(RuntimeError):
-    """The loop does not run any more, or not in this process."""
 
 
 class LoopThread:
@@ -31,13 +26,13 @@ class LoopThread:
     _current: ClassVar[LoopThread | None] = None
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
         self.is_ended = False
+        self._loop = asyncio.new_event_loop()
+        # Open connections, and calls that have not returned.
         self._users = 0
-        self._thread = threading.Thread(
-            target=self._run, name="openai_realtime_client connections", daemon=True
-        )
-        self._thread.start()
+        self._is_unused = asyncio.Event()
+        name = "openai_realtime_client connections"
+        threading.Thread(target=self._run, name=name, daemon=True).start()
 
     @classmethod
     def enter(cls) -> LoopThread:
@@ -53,64 +48,38 @@ class LoopThread:
         with self._lock:
             self._users -= 1
             if self._users == 0 and not self.is_ended:
-                LoopThread._current = None
-                self.loop.call_soon_threadsafe(self.loop.stop)
+                self._loop.call_soon_threadsafe(self._is_unused.set)
 
-    def run(
-        self,
-        coroutine: Coroutine[Any, Any, Result],
-        discard: Callable[[Result], None] | None = None,
-    ) -> Result:
-        """Run a coroutine on the loop and wait for its result.
+    def start(self, coroutine: Coroutine[Any, Any, Result]) -> Future[Result] | None:
+        """Run a coroutine on the loop, whether or not its result is waited for.
 
-        Args:
-            coroutine: The coroutine.
-            discard: Where an exception interrupts waiting, such as that of Ctrl-C, the coroutine is
-                cancelled, and a result that comes all the same is given to this function. Without
-                it, the coroutine goes on.
-
-        Raises:
-            LoopEndedError: The loop does not run any more, or not in this process.
+        Returns:
+            The result, or `None` if the loop does not run any more, or not in this process.
         """
-        future = self.start(coroutine, discard)
-        try:
-            return future.result()
-        except BaseException:
-            if discard is not None:
-                future.cancel()
-            raise
-
-    def start(
-        self,
-        coroutine: Coroutine[Any, Any, Result],
-        discard: Callable[[Result], None] | None = None,
-    ) -> Future[Result]:
-        """Run a coroutine on the loop."""
-        future: Future[Result] = Future()
         with self._lock:
-            if not self.is_ended:
-                self.loop.call_soon_threadsafe(self._begin, coroutine, future, discard)
-                return future
-        coroutine.close()
-        raise LoopEndedError
-
-    def _begin(self, coroutine: Any, future: Future[Any], discard: Any) -> None:
-        task = self.loop.create_task(_resolve(coroutine, future, discard))
-
-        def cancel_both(done: Future[Any]) -> None:
-            if done.cancelled():
-                self.loop.call_soon_threadsafe(task.cancel)
-
-        if discard is not None:
-            future.add_done_callback(cancel_both)
+            if self.is_ended:
+                coroutine.close()
+                return None
+            self._users += 1
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        future.add_done_callback(lambda _: self.leave())
+        return future
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self.loop)
-        self.loop.run_forever()
-        with self._lock:
-            self.is_ended = True
-        self.loop.run_until_complete(_finish())
-        self.loop.close()
+        self._loop.run_until_complete(self._wait_until_unused())
+        self._loop.close()
+
+    async def _wait_until_unused(self) -> None:
+        while not self.is_ended:
+            await self._is_unused.wait()
+            self._is_unused.clear()
+            # Transports that were aborted close their sockets and end their tasks a little later.
+            for _ in range(5):
+                await asyncio.sleep(0)
+            with self._lock:
+                if self._users == 0:
+                    self.is_ended = True
+                    LoopThread._current = None
 
     @classmethod
     def forget(cls) -> None:
@@ -119,35 +88,6 @@ class LoopThread:
         if cls._current is not None:
             cls._current.is_ended = True
             cls._current = None
-
-
-async def _resolve(
-    coroutine: Coroutine[Any, Any, Result],
-    future: Future[Result],
-    discard: Callable[[Result], None] | None,
-) -> None:
-    try:
-        result = await coroutine
-    except BaseException as error:
-        with suppress(InvalidStateError):  # It was cancelled.
-            future.set_exception(error)
-        return
-    try:
-        future.set_result(result)
-    except InvalidStateError:
-        if discard is not None:
-            discard(result)
-
-
-async def _finish() -> None:
-    """Wait for what was started before the loop ended."""
-    # Callbacks start tasks, and close the sockets of transports that were aborted.
-    for _ in range(3):
-        await asyncio.sleep(0)
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    if others:
-        await asyncio.wait(others)
-        await _finish()
 
 
 if hasattr(os, "register_at_fork"):  # Windows has no fork.

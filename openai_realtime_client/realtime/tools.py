@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -35,22 +36,15 @@ class ToolRunner:
 
     It acts on what the conversation knows: which calls are due, and whether a response is active.
     Make it on the event loop of the connection, to which all methods but `received` and `sent`
-    belong.
+    belong. `send` is that of a connection for asyncio.
     """
 
     def __init__(
         self,
         tools: Tools[Any, Any],
         conversation: Conversation,
-        send: Callable[[Any], Awaitable[None]],
+        send: Callable[[Any], Coroutine[Any, Any, None]],
     ) -> None:
-        """Prepare to run functions.
-
-        Args:
-            tools: The functions.
-            conversation: The conversation, to which each event is added before `received`.
-            send: Sends an event; the `send` of a connection for asyncio.
-        """
         self._tools = tools
         self._conversation = conversation
         self._send = send
@@ -67,11 +61,7 @@ class ToolRunner:
         self._is_closed = False
 
     def received(self, event: Any) -> None:
-        """Take notice of an event that was added to the conversation, in any thread.
-
-        Args:
-            event: The event of the server.
-        """
+        """Take notice of an event that was added to the conversation, in any thread."""
         if event.type in _RELEVANT:
             self._call_soon(self._handle, event)
 
@@ -97,16 +87,10 @@ class ToolRunner:
         await asyncio.gather(*others, return_exceptions=True)
 
     def _call_soon(self, function: Callable[..., None], *arguments: Any) -> None:
-        if self._is_closed:
-            return
-        try:
+        with suppress(RuntimeError):  # The loop is closed.
             self._loop.call_soon_threadsafe(function, *arguments)
-        except RuntimeError:  # The loop is closed.
-            self._is_closed = True
 
     def _handle(self, event: Any) -> None:
-        if self._is_closed:
-            return
         if event.type == "error":
             self._refused(event)
         elif event.type == "response.done":
@@ -141,14 +125,11 @@ class ToolRunner:
         for response in [item for item in self._waiting if item.id not in due]:
             self._waiting.remove(response)
             self._owes_response |= self._tools.follow_up
-        if self._owes_response and not self._conversation.active and not self._is_closed:
+        if self._owes_response and not self._conversation.active:
             self._owes_response = False
             event_id = f"tools_{uuid4().hex}"
             self._requests.add(event_id)
-            self._start(self._request(event_id))
-
-    async def _request(self, event_id: str) -> None:
-        await self._send({"type": "response.create", "event_id": event_id})
+            self._start(self._send({"type": "response.create", "event_id": event_id}))
 
     def _refused(self, event: Any) -> None:
         """Ask again for a response that was refused because another had begun.
@@ -164,8 +145,11 @@ class ToolRunner:
         else:
             _logger.warning("the response after outputs of functions was refused: %s", code)
 
-    def _start(self, work: Any) -> None:
-        task = asyncio.ensure_future(work)
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._is_closed:
+            work.close()
+            return
+        task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 

@@ -10,7 +10,7 @@ import pytest
 from connections import KEY, Kind
 from exposure import assert_hidden
 from openai_realtime_client import ConnectionSettingsError, azure, ga, v1
-from openai_realtime_client.realtime.endpoint import Headers
+from openai_realtime_client.core.credentials import Headers, awaited, called
 
 ENDPOINT = "https://somebody.openai.azure.com"
 BEARER = {"Authorization": f"Bearer {KEY}"}
@@ -37,9 +37,8 @@ def url(kind: Kind, *args: Any, **kwargs: Any) -> str:
 def headers(kind: Kind, **kwargs: Any) -> Headers:
     """The headers that a handshake adds."""
     connector = kind.connect(**kwargs)
-    if kind.is_async:
-        return asyncio.run(connector._handshake_headers_async())
-    found: Headers = connector._handshake_headers()
+    key = asyncio.run(awaited(connector._key)) if kind.is_async else called(connector._key)
+    found: Headers = connector._handshake_headers(key)
     return found
 
 

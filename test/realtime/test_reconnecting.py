@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import ssl
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -137,10 +135,6 @@ async def test_retries_bound_the_attempts(kind: Kind, caplog: pytest.LogCaptureF
     assert len(caplog.records) == 2
 
 
-def backoff(times: Iterator[float], retries: int | None = None) -> Backoff:
-    return Backoff(retries, clock=lambda: next(times))
-
-
 def test_delays_grow_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconnecting, "_FIRST_DELAY", 0.5)
     waiting = Backoff(None)
@@ -149,13 +143,18 @@ def test_delays_grow_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
         assert longest / 2 <= delay <= longest
 
 
-def test_a_session_that_lived_makes_the_next_failure_a_first_one() -> None:
-    waiting = backoff(itertools.chain([0.0, 31.0, 40.0, 41.0]), retries=1)
-    lost = ConnectionClosedError(1006)
+def test_a_session_that_lived_makes_the_next_failure_a_first_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(reconnecting, "monotonic", lambda: now)
+    waiting, lost = Backoff(retries=1), ConnectionClosedError(1006)
     waiting.after(lost)
     waiting.opened()
+    now = 31.0
     waiting.after(lost)
     waiting.opened()
+    now = 32.0
     with pytest.raises(ConnectionClosedError):
         waiting.after(lost)
 
