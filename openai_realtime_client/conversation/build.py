@@ -75,8 +75,10 @@ def _encoded(output: object) -> str:
     # As the value of a field, so that a message has a path: `output.temperature`.
     held = {"output": output}
     try:
-        plain = to_jsonable_python(held, inf_nan_mode="constants")
+        held = to_jsonable_python(held, inf_nan_mode="constants")
+    except UnicodeEncodeError:
+        pass  # Half a surrogate pair, as models may repeat it from their input.
     except Exception:  # The message of a serializer's exception may repeat the value.
         problem = invalid_part(held) or "output: cannot be encoded as JSON"
         raise ValueError(problem) from None
-    return dumped(plain).decode()[len('{"output":') : -1]
+    return dumped(held).decode()[len('{"output":') : -1]

@@ -8,6 +8,7 @@ import inspect
 import logging
 import re
 from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
 from threading import Thread
@@ -55,18 +56,31 @@ class FunctionTool(Generic[Create, Tool]):
                 that is the text of a `ToolError`, and of others the name of the class.
 
         Raises:
-            TypeError: The function has arguments without a name, or no name itself.
+            TypeError: The function has arguments without a name or with annotations that are not
+                defined in its module, has no name itself, or is an asynchronous generator.
         """
-        self.name = name or _name(function)
+        # What a partial calls has the name, the docstring, and the kind of function.
+        called: Any = function
+        while isinstance(called, partial):
+            called = cast(Any, called.func)
+        own_name: str = getattr(called, "__name__", type(called).__name__)
+        self.name = name or own_name
         if not _NAME.fullmatch(self.name):
             raise TypeError(
                 f"{self.name!r} cannot be the name of a tool; pass name= with letters, digits, "
                 f"'_' and '-'"
             )
+        if inspect.isroutine(called) or inspect.isclass(called):
+            documented = [called]
+        else:
+            documented = [called.__call__, called]
+            called = called.__call__
         if description is None:
-            description = _description(function)
+            description = next(filter(None, map(inspect.getdoc, documented)), "")
+        if inspect.isasyncgenfunction(called):
+            raise TypeError(f"{self.name} is an asynchronous generator; return a list instead")
         # A decorator may hide a coroutine function, which `run_async` finds by its result.
-        self.is_async = _is_async(function)
+        self.is_async = any(map(inspect.iscoroutinefunction, (called, inspect.unwrap(called))))
         self._function = function
         self._on_error = on_error
         self._adapter = TypeAdapter[Any](_arguments_of(function, self.name))
@@ -97,13 +111,13 @@ class FunctionTool(Generic[Create, Tool]):
             raise TypeError(f"{self.name} is a coroutine function: use run_async")
         try:
             output = self._bound(call)()
+            if not inspect.isawaitable(output):
+                return self._output(call, output)
         except Exception as error:
             return self.failed(call, error)
-        if inspect.isawaitable(output):
-            if inspect.iscoroutine(output):
-                output.close()
-            raise TypeError(f"{self.name} returned an awaitable: use run_async")
-        return self._returned(call, output)
+        if inspect.iscoroutine(output):
+            output.close()
+        raise TypeError(f"{self.name} returned an awaitable: use run_async")
 
     async def run_async(self, call: Any) -> Create:
         """Do the same as `run`, also for a coroutine function.
@@ -125,9 +139,9 @@ class FunctionTool(Generic[Create, Tool]):
                 output = await _in_thread(function)
             if inspect.isawaitable(output):
                 output = await output
+            return self._output(call, output)
         except Exception as error:
             return self.failed(call, error)
-        return self._returned(call, output)
 
     def failed(self, call: Any, error: Exception) -> Create:
         """Make the event that tells the model of an exception, which is logged.
@@ -137,16 +151,17 @@ class FunctionTool(Generic[Create, Tool]):
             error: The exception of the function.
         """
         if isinstance(error, _CallError):
-            _logger.warning("a call of %s was not run: %s", self.name, error)
-            return self._output(call, f"Error: {error}")
-        _logger.error("function %s failed", self.name, exc_info=error)
-        # Not the message, which may hold what the model and the user must not know.
-        text = type(error).__name__
-        if self._on_error:
-            return self._output(call, self._on_error(error))
-        if isinstance(error, ToolError):
-            text = str(error)
-        return self._output(call, f"Error: {text}")
+            _logger.warning("a call of %s failed: %s", self.name, error)
+            text = f"Error: {error}"
+        else:
+            _logger.error("function %s failed", self.name, exc_info=error)
+            # Not the message, which may hold what the model and the user must not know.
+            text = f"Error: {type(error).__name__}"
+            if self._on_error:
+                text = self._on_error(error)
+            elif isinstance(error, ToolError):
+                text = f"Error: {error}"
+        return self._output(call, text)
 
     def _bound(self, call: Any) -> Callable[[], Any]:
         """Return the function with the validated arguments of a call."""
@@ -165,15 +180,11 @@ class FunctionTool(Generic[Create, Tool]):
             raise _CallError(_problems(error)) from None
         return partial(self._function, **bound)
 
-    def _returned(self, call: Any, output: Any) -> Create:
-        try:
-            return self._output(call, output)
-        except ValueError as error:  # It is not JSON, and the message has the path.
-            _logger.error("the output of function %s is not JSON: %s", self.name, error)
-            return self._output(call, f"Error: {error}")
-
     def _output(self, call: Any, output: object) -> Create:
-        return Builders[Create]().function_output(_field(call, "call_id") or "", output)
+        try:
+            return Builders[Create]().function_output(_field(call, "call_id") or "", output)
+        except ValueError as error:  # It is not JSON, and the message has the path.
+            raise _CallError(str(error)) from None
 
 
 class Tools(Generic[Create, Tool]):
@@ -270,41 +281,12 @@ class Tools(Generic[Create, Tool]):
     def _unknown(self, call: Any) -> Create:
         name = _field(call, "name")
         _logger.warning("the model called a function that is unknown: %.100s", name)
-        call_id = _field(call, "call_id") or ""
         text = f"Error: there is no function {name}"
-        return Builders[Create]().function_output(call_id, text)
+        return Builders[Create]().function_output(_field(call, "call_id") or "", text)
 
 
 class _CallError(Exception):
     """A call that cannot be run. The model reads the text."""
-
-
-def _name(function: Any) -> str:
-    # A partial has no name of its own, nor has an object that is called.
-    while isinstance(function, partial):
-        function = cast(Any, function.func)
-    name = getattr(function, "__name__", None) or type(function).__name__
-    return str(name)
-
-
-def _description(function: Any) -> str:
-    while isinstance(function, partial):  # Its own docstring is that of `functools`.
-        function = cast(Any, function.func)
-    if not inspect.isroutine(function) and not inspect.isclass(function):
-        call = inspect.getdoc(type(function).__call__)
-        return call or inspect.getdoc(function) or ""
-    return inspect.getdoc(function) or ""
-
-
-def _is_async(function: Any) -> bool:
-    """Return whether a callable is a coroutine function, also where it is decorated."""
-    while isinstance(function, partial):
-        function = cast(Any, function.func)
-    if not inspect.isroutine(function):
-        function = getattr(function, "__call__", function)  # noqa: B004
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        inspect.unwrap(function)
-    )
 
 
 def _arguments_of(function: Callable[..., Any], name: str) -> Any:
@@ -317,7 +299,10 @@ def _arguments_of(function: Callable[..., Any], name: str) -> Any:
     def arguments(**values: Any) -> Any:
         return values
 
-    signature = inspect.signature(function, eval_str=True)
+    try:
+        signature = inspect.signature(function, eval_str=True)
+    except (NameError, ValueError) as error:
+        raise TypeError(f"{name}: {error}") from None
     for parameter in signature.parameters.values():
         if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
             raise TypeError(
@@ -357,14 +342,9 @@ async def _in_thread(function: Callable[[], Any]) -> Any:
 
     The threads of `asyncio.to_thread` do, and are few.
     """
-    loop = asyncio.get_running_loop()
-    # The result or the error: a future does not take a `StopIteration` as its exception.
-    done: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
+    # The result or the error: asyncio's futures do not take a `StopIteration` as an exception.
+    done = Future[tuple[Any, BaseException | None]]()
     context = contextvars.copy_context()
-
-    def settle(result: Any, error: BaseException | None) -> None:
-        if not done.cancelled():
-            done.set_result((result, error))
 
     def work() -> None:
         result, error = None, None
@@ -372,11 +352,11 @@ async def _in_thread(function: Callable[[], Any]) -> Any:
             result = context.run(function)
         except BaseException as caught:
             error = caught
-        with suppress(RuntimeError):  # The loop may be closed by now.
-            loop.call_soon_threadsafe(settle, result, error)
+        with suppress(InvalidStateError):  # Nobody waits for it any more.
+            done.set_result((result, error))
 
     Thread(target=work, name="openai_realtime_client function", daemon=True).start()
-    result, error = await done
+    result, error = await asyncio.wrap_future(done)
     if error:
         raise error
     return result

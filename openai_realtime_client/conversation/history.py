@@ -63,6 +63,12 @@ def history_events(
         if max_tokens is not None and tokens > max_tokens:
             break
         kept = group + kept
+    ids: set[str] = set()
+    for sent in reversed(kept):
+        # Servers may use an id again in a later session, but take it once.
+        if sent.get("id") in ids:
+            del sent["id"]
+        ids.add(sent.get("id", ""))
     return [{"type": "conversation.item.create", "item": item} for item in kept]
 
 

@@ -6,14 +6,22 @@ Read them; the methods `update`, `part`, `truncate` and `use_format` are for `Co
 from __future__ import annotations
 
 import json
+from base64 import b64decode
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from openai_realtime_client.conversation.usage import Usage
-from openai_realtime_client.core.audio import PCM, AudioFormat
+from openai_realtime_client.core.audio import PCM, AudioFormat, base64_size
 from openai_realtime_client.core.json_types import at, is_array, is_object
 
-__all__ = ["ConversationItem", "ConversationPart", "ConversationResponse", "GrowingText"]
+__all__ = [
+    "ConversationItem",
+    "ConversationPart",
+    "ConversationResponse",
+    "GrowingText",
+    "error_object",
+]
 
 # Fields of items that are strings, or absent.
 _STRINGS = ("type", "role", "status", "name", "call_id", "server_label", "approval_request_id")
@@ -65,6 +73,7 @@ class ConversationPart:
         truncated_ms: Where the server truncated the audio, in milliseconds, or `None`. The text and
             transcript stay as received, since nobody knows which words were heard.
         is_audio_done: Whether all audio has arrived.
+        is_audio_kept: Whether `audio` is kept.
         transcription_usage: What transcribing the user's audio used.
         transcription_error: The `error` of a failed transcription, or `None`.
     """
@@ -75,6 +84,7 @@ class ConversationPart:
     audio: bytearray = field(default_factory=bytearray, repr=False)
     truncated_ms: int | None = None
     is_audio_done: bool = False
+    is_audio_kept: bool = field(default=False, repr=False)
     transcription_usage: Usage = field(default_factory=Usage, repr=False)
     transcription_error: dict[str, Any] | None = None
     _text: GrowingText = field(default_factory=GrowingText, repr=False)
@@ -98,7 +108,7 @@ class ConversationPart:
             return duration
         return min(duration, self.truncated_ms)
 
-    def growing(self, name: Literal["text", "transcript"]) -> GrowingText:
+    def growing(self, name: str) -> GrowingText:
         """Return the text that the deltas of one kind extend."""
         if name == "text":
             return self._text
@@ -110,6 +120,25 @@ class ConversationPart:
             self.type = wire["type"]
         self._text.set(wire.get("text"), is_final=is_final)
         self._transcript.set(wire.get("transcript"), is_final=is_final)
+        # Here it is all of the audio, which some servers leave empty.
+        if is_final and wire.get("audio") and self.truncated_ms is None:
+            self.audio, self.audio_bytes, self.is_audio_done = bytearray(), 0, False
+            self.add_audio(wire["audio"])
+            self.is_audio_done = True
+
+    def hold(self, size: int) -> None:
+        """Take the size of audio that was sent as a whole."""
+        if size:
+            self.audio_bytes, self.is_audio_done = size, True
+
+    def add_audio(self, audio: Any) -> None:
+        """Append audio in base64, unless all has arrived. It is decoded only if it is kept."""
+        if self.is_audio_done:
+            return
+        self.audio_bytes += base64_size(audio)
+        if self.is_audio_kept and self.truncated_ms is None:
+            with suppress(ValueError, TypeError):  # It may not be base64.
+                self.audio += b64decode(audio)
 
     def truncate(self, end_ms: int) -> None:
         """Cut the audio after that many milliseconds."""
@@ -142,6 +171,7 @@ class ConversationItem:
     error: dict[str, Any] | None = None
     response_id: str | None = None
     is_in_conversation: bool = False
+    is_audio_kept: bool = False
     _arguments: GrowingText = field(default_factory=GrowingText)
     _output: GrowingText | None = None
     _parts: dict[int, ConversationPart] = field(default_factory=dict[int, ConversationPart])
@@ -192,14 +222,14 @@ class ConversationItem:
         """The duration of the audio of all parts, in milliseconds."""
         return sum(part.audio_ms for part in self.parts.values())
 
-    def growing_arguments(self) -> GrowingText:
+    def growing(self, _: str) -> GrowingText:
         """Return the text that the deltas of arguments extend."""
         return self._arguments
 
     def part(self, index: int) -> ConversationPart:
         """Return the part with an index, made if there was none."""
         if index not in self._parts:
-            self._parts[index] = ConversationPart(self.format)
+            self._parts[index] = ConversationPart(self.format, is_audio_kept=self.is_audio_kept)
         return self._parts[index]
 
     def use_format(self, audio_format: AudioFormat) -> None:
@@ -210,22 +240,22 @@ class ConversationItem:
             part.format = audio_format
 
     def update(self, wire: dict[str, Any], *, is_final: bool) -> None:
-        """Take the fields of an item that the server sent, except its content."""
+        """Take the fields of an item that the server sent."""
         # Events of the beginning can come after those of the end.
         is_late = not is_final and self.status not in (None, "in_progress")
         for name in _STRINGS:
             if isinstance(wire.get(name), str) and not (is_late and name == "status"):
                 setattr(self, name, wire[name])
-        # A failed MCP call has an object, or a text in some servers.
-        if is_object(wire.get("error")):
-            self.error = wire["error"]
-        elif isinstance(wire.get("error"), str):
-            self.error = {"message": wire["error"]}
+        self.error = error_object(wire.get("error")) or self.error
         # The output of a function is a text, or a list of content parts.
         if wire.get("output") is not None:
             self._output = GrowingText()
             self._output.set(wire["output"], is_final=True)
         self._arguments.set(wire.get("arguments"), is_final=is_final)
+        if is_array(wire.get("content")):
+            for index, part in enumerate(wire["content"]):
+                if is_object(part):
+                    self.part(index).update(part, is_final=is_final)
 
 
 @dataclass(slots=True, eq=False)
@@ -281,6 +311,15 @@ class ConversationResponse:
         error = at(wire, "status_details", "error")
         if is_object(error):
             self.error = error
+
+
+def error_object(error: Any) -> dict[str, Any] | None:
+    """Return the error of a call or a transcription, for which some servers send a text."""
+    if isinstance(error, str):
+        return {"message": error}
+    if is_object(error):
+        return error
+    return None
 
 
 def _shortened(value: Any) -> str:

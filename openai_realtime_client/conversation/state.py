@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 from typing_extensions import NotRequired, TypedDict
 
@@ -19,6 +17,7 @@ from openai_realtime_client.conversation.items import (
     ConversationPart,
     ConversationResponse,
     GrowingText,
+    error_object,
 )
 from openai_realtime_client.conversation.playback import Dropped
 from openai_realtime_client.conversation.session_state import SESSION_EVENTS, SessionState
@@ -31,14 +30,13 @@ __all__ = ["Conversation", "ConversationItem", "ConversationPart", "Conversation
 
 Event = RealtimeModel | Mapping[str, Any]
 Fields = Mapping[str, Any]
-TextName = Literal["text", "transcript"]
 
 # Remember this many deleted ids to ignore late events, and so many unconfirmed sent events.
 _MAX_DELETED = 1_000
 _MAX_PENDING = 1_000
 _TRANSCRIPTION = "conversation.item.input_audio_transcription"
 # The field that the `.delta` and `.done` events of each kind extend, under the names of v1 and GA.
-_TEXTS: dict[str, TextName] = {
+_TEXTS = {
     "response.text": "text",
     "response.output_text": "text",
     "response.audio_transcript": "transcript",
@@ -49,8 +47,15 @@ _ARGUMENTS = {
     "response.function_call_arguments": "function_call",
     "response.mcp_call_arguments": "mcp_call",
 }
+# Some servers send only `response.cancelled`, and some leave out the status.
+_STATUSES = {"response.done": "completed", "response.cancelled": "cancelled"}
 # Statuses of calls that the model did not finish.
 _UNFINISHED = ("incomplete", "cancelled", "failed")
+# Sent events that the server answers.
+_UPDATE = "session.update"
+_CREATE = "conversation.item.create"
+_REQUEST = "response.create"
+_COMMIT = "input_audio_buffer.commit"
 
 
 class TruncateEvent(TypedDict):
@@ -63,14 +68,23 @@ class TruncateEvent(TypedDict):
     audio_end_ms: int
 
 
-@dataclass
-class _Creation:
-    """A sent item of which something is not in the server's event: its place, or its audio."""
+@dataclass(eq=False)
+class _Sent:
+    """A sent event that the server has not answered yet."""
 
+    event_type: str
     event_id: Any
-    item: dict[str, Any]
-    is_first: bool
-    audio_sizes: dict[int, int]
+    # The formats that settings change, the item, the metadata of a request for an out-of-band
+    # response, or where the audio of a commit begins and ends in all that was appended.
+    detail: Any
+    is_first: bool = False
+
+    def is_of(self, wire: Fields) -> bool:
+        """Return whether the item was sent that a server describes: by its id, or else alike."""
+        item: ConversationItem = self.detail
+        if item.id:
+            return item.id == wire.get("id")
+        return (item.type, item.role) == (wire.get("type"), wire.get("role"))
 
 
 class Conversation(SessionState):
@@ -99,54 +113,53 @@ class Conversation(SessionState):
         self.usage = Usage()
         self.transcription_usage = Usage()
         self._keep_audio = keep_audio
-        self._items: dict[str, ConversationItem] = {}
+        # The items of the session, and of those before it: servers may use ids again.
         self._order: list[ConversationItem] = []
+        self._items: dict[str, ConversationItem] = {}
+        self._earlier_order: list[ConversationItem] = []
+        self._earlier_items: dict[str, ConversationItem] = {}
         self._names_conversation = False
-        self._outputs: dict[str, str] = {}  # of functions, by `call_id`
+        # What function calls and approval requests were answered with, by their ids.
+        self._answers: dict[str, str] = {}
         self._is_v1 = False
         self._reset_session()
         self._lock = Lock()
-        self._handlers = self._make_handlers()
 
     def _reset_session(self) -> None:
         """Set what belongs to one session."""
         self._is_begun = False
-        self._active: dict[str, ConversationResponse] = {}
-        # Function calls without an output, and approval requests without an approval.
-        self._calls_due: dict[str, ConversationItem] = {}
-        self._approvals_due: dict[str, ConversationItem] = {}
-        self._formats = {"input": PCM, "output": PCM}
-        # The formats as the server confirmed them, and what later updates change, by event id.
-        self._confirmed_formats = dict(self._formats)
-        self._updates = deque[tuple[Any, dict[str, AudioFormat]]](maxlen=_MAX_PENDING)
-        # Where the items of this session begin, and the ids of items: of those before it, of those
-        # among them that were sent again, of those whose place is known, and of those deleted.
-        self._start = len(self._order)
-        self._earlier = set(self._items)
-        self._restored: set[str] = set()
+        self._earlier_order += self._order
+        self._earlier_items |= self._items
+        self._order, self._items = [], {}
+        # The ids of items whose place is known, of earlier ones that were sent again, and of
+        # deleted ones, of which late events are ignored.
         self._placed: set[str] = set()
+        self._restored: set[str] = set()
         self._deleted: dict[str, None] = {}
-        # Sent items, and the metadata of sent requests for out-of-band responses.
-        self._creations = deque[_Creation](maxlen=_MAX_PENDING)
-        self._asked_out_of_band = deque[tuple[Any, Any]](maxlen=_MAX_PENDING)
+        self._session_responses: dict[str, ConversationResponse] = {}
+        self._active: dict[str, ConversationResponse] = {}
         # Responses with a null `conversation_id` before the server named a conversation.
-        self._nameless: list[ConversationResponse] = []
-        # Bytes of the user's audio: of each unconfirmed commit with its id, and since the last.
-        self._commits = deque[tuple[Any, int]](maxlen=_MAX_PENDING)
-        self._buffered = 0
+        self._nameless: dict[str, ConversationResponse] = {}
+        # Function calls and approval requests without an answer.
+        self._due: dict[str, ConversationItem] = {}
+        self._sent = deque[_Sent](maxlen=_MAX_PENDING)
+        # The audio formats as the server confirmed them, and as what was sent changes them.
+        self._confirmed_formats = {"input": PCM, "output": PCM}
+        self._formats = dict(self._confirmed_formats)
+        # The user's audio in bytes: what was appended, of that what was cleared, and committed.
+        self._appended = self._cleared = self._committed = 0
         # Where turn detection found speech, by item.
         self._speech: dict[str, dict[str, int]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        del state["_lock"], state["_handlers"]
+        del state["_lock"]
         with self._lock:  # Another thread may be adding events.
             return deepcopy(state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._lock = Lock()
-        self._handlers = self._make_handlers()
 
     def __repr__(self) -> str:
         items = self.items
@@ -160,7 +173,7 @@ class Conversation(SessionState):
     def items(self) -> list[ConversationItem]:
         """The items of the conversation, in its order."""
         with self._lock:
-            return self._order.copy()
+            return [*self._earlier_order, *self._order]
 
     @property
     def active(self) -> list[ConversationResponse]:
@@ -175,14 +188,16 @@ class Conversation(SessionState):
     @property
     def calls_due(self) -> list[ConversationItem]:
         """The function calls of completed responses of this session that have no output yet."""
-        with self._lock:
-            return list(self._calls_due.values())
+        return self._due_of("function_call")
 
     @property
     def approvals_due(self) -> list[ConversationItem]:
         """The MCP approval requests of this session that are not decided yet."""
+        return self._due_of("mcp_approval_request")
+
+    def _due_of(self, item_type: str) -> list[ConversationItem]:
         with self._lock:
-            return list(self._approvals_due.values())
+            return [item for item in self._due.values() if item.type == item_type]
 
     @property
     def output_format(self) -> AudioFormat:
@@ -198,7 +213,7 @@ class Conversation(SessionState):
         Returns:
             The item, also where it is out of band, or `None`.
         """
-        return self._items.get(item_id)
+        return self._items.get(item_id) or self._earlier_items.get(item_id)
 
     def add(self, event: Event) -> None:
         """Take one event.
@@ -211,10 +226,14 @@ class Conversation(SessionState):
         if not isinstance(event_type, str):
             return
         # Events that change nothing do not wait for the lock.
-        handler = self._handlers.get(event_type)
-        if handler:
+        if event_type in _CHANGES_OF_PARTS:
             with self._lock:
-                handler(fields)
+                part = self._part_of(fields)
+                if part:
+                    _CHANGES_OF_PARTS[event_type](part, fields)
+        elif event_type in self._HANDLERS:
+            with self._lock:
+                self._HANDLERS[event_type](self, fields)
 
     def end_session(self, session_id: str | None = None) -> None:
         """End what a session left open, once it is closed or lost; `connect` calls it.
@@ -241,6 +260,7 @@ class Conversation(SessionState):
             A `conversation.item.truncate` event, or `None` where there is nothing to cut: for an
             item without received audio, that is deleted, or of which all was heard.
         """
+        # Items of an earlier session are text, if the server has them at all.
         item = self._items.get(item_id or "")
         if item is None or not item.is_in_conversation or item.role == "user":
             return None
@@ -273,7 +293,7 @@ class Conversation(SessionState):
         events: list[TruncateEvent] = []
         for item_id, size, milliseconds in dropped:
             # The item's own format is more exact than that of the device.
-            item = self._items.get(item_id)
+            item = self.item(item_id)
             if item:
                 milliseconds = item.format.milliseconds(size)
             event = self.heard(item_id, milliseconds)
@@ -299,156 +319,90 @@ class Conversation(SessionState):
         """
         with self._lock:
             return history_events(
-                self._order,
+                [*self._earlier_order, *self._order],
                 self.responses.values(),
-                self._outputs,
+                self._answers,
                 is_v1=self._is_v1,
                 max_items=max_items,
                 max_tokens=max_tokens,
             )
 
-    def _make_handlers(self) -> dict[str, Callable[[Fields], None]]:
-        """Return the method that takes the events of each type."""
-        handlers: dict[str, Callable[[Fields], None]] = {
-            "conversation.created": self._conversation_created,
-            "conversation.item.created": self._item_added,
-            "conversation.item.added": self._item_added,
-            "conversation.item.done": self._item_done,
-            "conversation.item.retrieved": self._item_done,
-            "conversation.item.deleted": self._item_deleted,
-            "conversation.item.truncated": self._item_truncated,
-            f"{_TRANSCRIPTION}.completed": self._transcribed,
-            f"{_TRANSCRIPTION}.failed": self._transcription_failed,
-            "input_audio_buffer.committed": self._committed,
-            "input_audio_buffer.speech_started": self._speech_found,
-            "input_audio_buffer.speech_stopped": self._speech_found,
-            "input_audio_buffer.timeout_triggered": self._speech_found,
-            "response.created": self._response_created,
-            "response.output_item.added": self._output_item,
-            "response.output_item.done": self._output_item,
-            "response.content_part.added": self._part_updated,
-            "response.content_part.done": self._part_updated,
-            "response.audio.delta": self._audio_added,
-            "response.output_audio.delta": self._audio_added,
-            "response.audio.done": self._audio_done,
-            "response.output_audio.done": self._audio_done,
-            "response.mcp_call.failed": self._mcp_call_failed,
-            "response.done": self._response_done,
-            "response.cancelled": self._response_done,
-            "session.input_transcript.delta": self._translation_text,
-            "session.output_transcript.delta": self._translation_text,
-            "session.output_audio.delta": self._translation_audio,
-            "error": self._refused,
-            # Sent events.
-            "session.update": self._update_sent,
-            "transcription_session.update": self._update_sent,
-            "conversation.item.create": self._create_sent,
-            "response.create": self._response_create_sent,
-            "input_audio_buffer.append": self._append_sent,
-            "input_audio_buffer.commit": self._commit_sent,
-            "input_audio_buffer.clear": self._clear_sent,
-        }
-        handlers |= dict.fromkeys(SESSION_EVENTS, self._session_described)
-        for name in _TEXTS:
-            handlers[f"{name}.delta"] = self._text_added
-            handlers[f"{name}.done"] = self._text_done
-        for name in _ARGUMENTS:
-            handlers[f"{name}.delta"] = self._arguments_added
-            handlers[f"{name}.done"] = self._arguments_done
-        return handlers
+    # Items and their place
 
-    # The place of items
-
-    def _place(self, item: ConversationItem, event: Fields) -> None:
-        """Put an item where an event says: behind `previous_item_id`, or else at the end.
+    def _place(self, item: ConversationItem, event: Fields, *, is_first: bool = False) -> None:
+        """Put an item behind the one that an event names by `previous_item_id`, or at the end.
 
         Some servers send `null` for every item, so that it means the beginning only where there is
         no other item, or where the client asked for it.
         """
         previous_id = event.get("previous_item_id", "")
-        index = self._index_after(previous_id, item)
+        # None of an earlier session: not all of it may be restored, and items follow in time.
+        previous = self._find(previous_id)
+        if previous is item or (previous and not previous.is_in_conversation):
+            previous = None
         if item.is_in_conversation:
             # It was put at the end before anything told its place, or where it belongs.
-            if index is None or item.id in self._placed:
+            if not is_first and (item.id in self._placed or previous is None):
                 return
             self._remove(item)
-            index = self._index_after(previous_id, item)
-        if index is None:
-            self._order.append(item)
-            # `null` can be true of the first item of the session alone.
-            if previous_id is None and len(self._order) == self._start + 1:
-                self._placed.add(item.id)
-        else:
-            self._order.insert(index, item)
+        index = len(self._order)
+        if is_first:
+            index = 0
+        elif previous:
+            while self._order[index - 1] is not previous:  # It is mostly the last.
+                index -= 1
+        # `null` can be true of the first item of the session alone.
+        if is_first or previous or (previous_id is None and index == 0):
             self._placed.add(item.id)
-        item.is_in_conversation = True
-
-    def _index_after(self, previous_id: Any, item: ConversationItem) -> int | None:
-        """Return the index behind a known item, which is mostly the last."""
-        previous = None
-        if isinstance(previous_id, str):
-            previous = self._items.get(previous_id)
-        if previous is None or previous is item or not previous.is_in_conversation:
-            return None
-        for index in range(len(self._order), 0, -1):
-            if self._order[index - 1] is previous:
-                if index <= self._start:
-                    # Of an earlier session, of which not all may be restored: items follow in time.
-                    return None
-                return index
-        return None
-
-    def _place_first(self, item: ConversationItem) -> None:
-        if item.is_in_conversation:
-            self._remove(item)
-        self._order.insert(self._start, item)
-        self._placed.add(item.id)
+        self._order.insert(index, item)
         item.is_in_conversation = True
 
     def _remove(self, item: ConversationItem) -> None:
-        index = self._order.index(item)
-        del self._order[index]
-        # Items of earlier sessions can be deleted, too.
-        if index < self._start:
-            self._start -= 1
+        for order in (self._order, self._earlier_order):
+            if item in order:
+                order.remove(item)
         item.is_in_conversation = False
 
-    # Items
-
-    def _new_item(self, item_id: str, audio_format: AudioFormat) -> ConversationItem:
-        item = self._items[item_id] = ConversationItem(item_id, audio_format)
-        return item
-
-    def _known_item(self, event: Fields) -> ConversationItem | None:
-        item_id = event.get("item_id")
+    def _find(self, item_id: Any) -> ConversationItem | None:
         if isinstance(item_id, str):
             return self._items.get(item_id)
         return None
 
-    def _item_of(self, event: Fields) -> ConversationItem | None:
+    def _make(self, item_id: Any, audio_format: AudioFormat) -> ConversationItem | None:
+        """Make an item, unless events of its id are to be ignored."""
+        # What was restored has more than what was sent of it: audio, and how much was heard.
+        if not isinstance(item_id, str) or item_id in self._deleted or item_id in self._restored:
+            return None
+        item = ConversationItem(item_id, audio_format, is_audio_kept=self._keep_audio)
+        self._items[item_id] = item
+        return item
+
+    def _item_of(self, event: Fields, item_type: str = "message") -> ConversationItem | None:
         """Return the item that an event names by `item_id`.
 
         Servers may send no event of the item itself, so that it may have to be made here.
         """
         item_id = event.get("item_id")
-        if not isinstance(item_id, str) or item_id in self._deleted:
-            return None
-        if item_id in self._items:
-            return self._items[item_id]
-        if event["type"].startswith(_TRANSCRIPTION):
-            item = self._new_item(item_id, self._formats["input"])
-            item.role = "user"
-            self._place(item, {})
-        else:
+        item = self._find(item_id)
+        if item:
+            return item
+        if event["type"].startswith("response."):
             response = self._response({"id": event.get("response_id")})
-            item = self._new_item(item_id, self._output_format_of(response))
-            item.role = "assistant"
-            self._put_out(item, response)
-        item.type = "message"
+            item = self._make(item_id, self._output_format_of(response))
+            if item:
+                item.type = item_type
+                if item_type == "message":
+                    item.role = "assistant"
+                self._put_out(item, response)
+        else:
+            item = self._make(item_id, self._formats["input"])
+            if item:
+                item.type, item.role = item_type, "user"
+                self._place(item, event)
         return item
 
     def _part_of(self, event: Fields) -> ConversationPart | None:
-        """Return the content part that an event is about."""
+        """Return the content part that an event names by `item_id` and `content_index`."""
         item = self._item_of(event)
         index = event.get("content_index") or 0
         if item is None or not isinstance(index, int):
@@ -461,61 +415,45 @@ class Conversation(SessionState):
         """Return the item that the server describes, made or updated."""
         wire = _object(value)
         item_id = wire.get("id")
-        if not isinstance(item_id, str) or item_id in self._deleted:
-            return None
-        if item_id in self._restored:
-            # It has more than what was sent of it: audio, and how much was heard.
-            return self._items.get(item_id)
-        item = self._items.get(item_id)
-        if item is None:
-            item = self._new_item(item_id, self._output_format_of(response))
-        item.update(wire, is_final=is_final)
-        if item.role == "user":
-            item.use_format(self._formats["input"])
-        for index, part in enumerate(_array(wire.get("content"))):
-            if is_object(part):
-                item.part(index).update(part, is_final=is_final)
-        self._follow_calls(item)
+        item = self._find(item_id) or self._make(item_id, self._output_format_of(response))
+        if item:
+            item.update(wire, is_final=is_final)
+            if item.role == "user":
+                item.use_format(self._formats["input"])
+            self._follow_calls(item)
         return item
 
     def _follow_calls(self, item: ConversationItem) -> None:
         """Take an item for the answer to a call or to an approval request."""
-        if item.type == "function_call_output" and item.call_id:
-            self._outputs[item.call_id] = item.output or ""
-            self._calls_due.pop(item.call_id, None)
-        elif item.type == "mcp_approval_request":
-            self._approvals_due.setdefault(item.id, item)
-        elif item.approval_request_id:
-            self._approvals_due.pop(item.approval_request_id, None)
+        answered_id = item.approval_request_id
+        if item.type == "function_call_output":
+            answered_id = item.call_id
+        if answered_id:
+            self._answers[answered_id] = item.output or ""
+            self._due.pop(answered_id, None)
+        if item.type == "mcp_approval_request" and item.id not in self._answers:
+            self._due[item.id] = item
 
     def _item_added(self, event: Fields) -> None:
+        wire = _object(event.get("item"))
+        if isinstance(wire.get("id"), str):
+            self._deleted.pop(wire["id"], None)
+        sent = None
         # Items of responses and of the user's audio are known before, and were not sent as items.
-        item_id = str(_object(event.get("item")).get("id"))
-        is_known = item_id in self._items
-        self._deleted.pop(item_id, None)
-        item = self._described_item(event.get("item"), is_final=False)
-        if item is None or item.id in self._restored:
+        if not self._find(wire.get("id")):
+            sent = self._pop_sent(lambda sent: sent.event_type == _CREATE and sent.is_of(wire))
+        item = self._described_item(wire, is_final=False)
+        if item is None:
             return
-        creation = self._creation_of(item, is_known=is_known)
-        if creation:
-            self._add_audio_sizes(item, creation.audio_sizes)
-        if creation and creation.is_first:
-            self._place_first(item)
-        else:
-            self._place(item, event)
+        if sent:
+            for index, part in sent.detail.parts.items():
+                item.part(index).hold(part.audio_bytes)
+        self._place(item, event, is_first=sent is not None and sent.is_first)
 
     def _item_done(self, event: Fields) -> None:
-        # Also for retrieved items, whose event is the only one with the user's audio.
         item = self._described_item(event.get("item"), is_final=True)
-        if item is None or item.id in self._restored:
-            return
-        self._place(item, event)
-        for index, part in enumerate(_array(_object(event.get("item")).get("content"))):
-            audio = _object(part).get("audio")
-            if isinstance(audio, str):  # It is all of the audio.
-                kept = item.part(index)
-                kept.audio_bytes, kept.audio, kept.is_audio_done = 0, bytearray(), True
-                self._add_audio(kept, audio)
+        if item:
+            self._place(item, event)
 
     def _item_deleted(self, event: Fields) -> None:
         item_id = event.get("item_id")
@@ -524,7 +462,7 @@ class Conversation(SessionState):
         self._deleted[item_id] = None  # Late events must not bring it back.
         if len(self._deleted) > _MAX_DELETED:
             del self._deleted[next(iter(self._deleted))]
-        item = self._items.pop(item_id, None)
+        item = self._items.pop(item_id, None) or self._earlier_items.pop(item_id, None)
         if item and item.is_in_conversation:
             self._remove(item)
         self._placed.discard(item_id)
@@ -533,101 +471,46 @@ class Conversation(SessionState):
     def _item_truncated(self, event: Fields) -> None:
         end_ms = event.get("audio_end_ms")
         # This event does not make an item, because there is nothing to cut then.
-        if isinstance(end_ms, int) and self._known_item(event):
+        if isinstance(end_ms, int) and self._find(event.get("item_id")):
             part = self._part_of(event)
             if part:
                 part.truncate(end_ms)
 
-    # Content
-
-    def _text_added(self, event: Fields) -> None:
-        part = self._part_of(event)
-        if part:
-            name = _TEXTS[event["type"].removesuffix(".delta")]
-            part.growing(name).add(event.get("delta"))
-
-    def _text_done(self, event: Fields) -> None:
-        part = self._part_of(event)
-        if part:
-            name = _TEXTS[event["type"].removesuffix(".done")]
-            part.growing(name).set(event.get(name), is_final=True)
-
-    def _part_updated(self, event: Fields) -> None:
-        wire = _object(event.get("part"))
-        if wire:
-            part = self._part_of(event)
-            if part:
-                part.update(wire, is_final=event["type"].endswith("done"))
-
-    def _audio_added(self, event: Fields) -> None:
-        # Called most often: nothing is decoded unless it is kept.
-        part = self._part_of(event)
-        if part and not part.is_audio_done:
-            self._add_audio(part, event.get("delta"))
-
-    def _audio_done(self, event: Fields) -> None:
-        part = self._part_of(event)
-        if part:
-            part.is_audio_done = True
-
-    def _add_audio(self, part: ConversationPart, audio: Any) -> None:
-        part.audio_bytes += base64_size(audio)
-        if self._keep_audio and part.truncated_ms is None:
-            with suppress(ValueError, TypeError):  # It may not be base64.
-                part.audio += b64decode(audio)
-
-    def _add_audio_sizes(self, item: ConversationItem, sizes: dict[int, int]) -> None:
-        for index, size in sizes.items():
-            part = item.part(index)
-            part.audio_bytes, part.is_audio_done = size, True
-
     # Calls
 
-    def _call_of(self, event: Fields) -> ConversationItem | None:
-        """Return the call that an event of arguments is about.
+    def _arguments_changed(self, event: Fields) -> None:
+        """Take an event of arguments, which may name the function and the call.
 
         In servers without events of items, calls may share the `item_id` of the message of their
         response, and differ in `call_id`: these have no item of their own, and stand in the
-        response alone.
+        response alone. https://github.com/huggingface/speech-to-speech/issues/457
         """
         item_type = _ARGUMENTS[event["type"].rpartition(".")[0]]
         call_id = event.get("call_id")
-        known = self._known_item(event)
-        is_other = known is not None and (
-            known.type not in (None, item_type)
-            or (isinstance(call_id, str) and known.call_id not in (None, call_id))
-        )
-        if is_other:
-            # https://github.com/huggingface/speech-to-speech/issues/457
-            if not isinstance(call_id, str):
-                return None
-            call = self._items.get(call_id)
-            if call is None:
-                response = self._response({"id": event.get("response_id")})
-                call = self._new_item(call_id, PCM)
-                self._put_out(call, response, in_order=False)
-        else:
-            call = self._item_of(event)
-            if call is None:
-                return None
-            if known is None:
-                call.role = None  # Only messages have one.
-        call.type = item_type
-        call.update({"name": event.get("name"), "call_id": call_id}, is_final=False)
+        call = self._item_of(event, item_type)
+        if call is None:
+            return
+        is_other = isinstance(call_id, str) and call.call_id not in (None, call_id)
+        if is_other or call.type not in (None, item_type):
+            call = self._call_without_item(call_id, event)
+        if call:
+            described = {"type": item_type, "name": event.get("name"), "call_id": call_id}
+            call.update(described, is_final=False)
+            _extend(call.growing("arguments"), event, "arguments")
+
+    def _call_without_item(self, call_id: Any, event: Fields) -> ConversationItem | None:
+        response = self._response({"id": event.get("response_id")})
+        if response is None or not isinstance(call_id, str):
+            return None
+        for item in response.items:
+            if item.call_id == call_id:
+                return item
+        call = ConversationItem(call_id)
+        self._put_out(call, response, in_order=False)
         return call
 
-    def _arguments_added(self, event: Fields) -> None:
-        call = self._call_of(event)
-        if call:
-            call.growing_arguments().add(event.get("delta"))
-
-    def _arguments_done(self, event: Fields) -> None:
-        call = self._call_of(event)
-        if call:
-            call.growing_arguments().set(event.get("arguments"), is_final=True)
-
     def _mcp_call_failed(self, event: Fields) -> None:
-        item = self._known_item(event)
+        item = self._find(event.get("item_id"))
         if item:
             item.status = "failed"
 
@@ -636,20 +519,12 @@ class Conversation(SessionState):
     def _transcribed(self, event: Fields) -> None:
         part = self._part_of(event)
         usage = Usage.of(_object(event.get("usage")))
-        if part is None:
-            self.transcription_usage += usage
-            return
-        part.growing("transcript").set(event.get("transcript"), is_final=True)
-        # Counted once, however often it is sent.
-        self.transcription_usage += usage - part.transcription_usage
-        part.transcription_usage = usage
-
-    def _transcription_failed(self, event: Fields) -> None:
-        error = _object(event.get("error"))
-        if error:
-            part = self._part_of(event)
-            if part:
-                part.transcription_error = error
+        self.transcription_usage += usage
+        if part:
+            _text_changed(part, event)
+            # Counted once, however often it is sent.
+            self.transcription_usage -= part.transcription_usage
+            part.transcription_usage = usage
 
     def _speech_found(self, event: Fields) -> None:
         # The item does not exist before the commit, which may never come.
@@ -661,18 +536,19 @@ class Conversation(SessionState):
             if isinstance(event.get(name), int):
                 times[name] = event[name]
 
-    def _committed(self, event: Fields) -> None:
+    def _audio_committed(self, event: Fields) -> None:
         size = 0
-        if self._commits:
-            size = self._commits.popleft()[1]
+        commit = self._pop_sent(lambda sent: sent.event_type == _COMMIT)
+        if commit:
+            start, end = commit.detail
+            # The audio of a refused commit stays in the buffer for the next.
+            size = end - max(start, self._committed)
+            self._committed = end
         else:  # Turn detection committed, and what it left out is gone.
-            self._buffered = 0
-        item_id = event.get("item_id")
-        if not isinstance(item_id, str) or item_id in self._deleted:
-            return
-        item = self._items.get(item_id)
+            self._committed = self._appended
+        item = self._item_of(event)
         if item is None:
-            item = self._new_item(item_id, self._formats["input"])
+            return
         item.type = item.type or "message"
         item.role = item.role or "user"
         item.use_format(self._formats["input"])
@@ -682,7 +558,7 @@ class Conversation(SessionState):
         if len(speech) == 2:
             size = item.format.size(speech["audio_end_ms"] - speech["audio_start_ms"])
         if size > 0:
-            self._add_audio_sizes(item, {0: size})
+            item.part(0).hold(size)
 
     # Responses
 
@@ -696,37 +572,31 @@ class Conversation(SessionState):
         response_id = wire.get("id")
         if not isinstance(response_id, str):
             return None
-        response = self.responses.get(response_id)
+        response = self._session_responses.get(response_id)
         if response is None:
             # Not every server sends `response.created`.
             response = ConversationResponse(response_id)
-            self.responses[response_id] = self._active[response_id] = response
+            self.responses[response_id] = self._session_responses[response_id] = response
+            self._active[response_id] = response
         response.format = format_of(wire, "output") or response.format
         if is_object(wire.get("metadata")):
             response.metadata = wire["metadata"]
-        if "conversation_id" in wire:
-            self._conversation_named(response, wire["conversation_id"])
-        return response
-
-    def _conversation_named(self, response: ConversationResponse, conversation_id: Any) -> None:
-        """Take a null id for out of band, once the server has named a conversation."""
-        if isinstance(conversation_id, str):
-            # Those before, of which `null` told nothing yet, are out of band after all.
+        if isinstance(wire.get("conversation_id"), str):
             self._names_conversation = True
-            for nameless in self._nameless:
+        elif wire.get("conversation_id", "") is None:
+            self._nameless[response_id] = response
+        # Null means out of band only from a server that names conversations.
+        if self._names_conversation and self._nameless:
+            for nameless in self._nameless.values():
                 self._keep_out(nameless)
             self._nameless.clear()
-        elif conversation_id is None and self._names_conversation:
-            self._keep_out(response)
-        elif conversation_id is None and response not in self._nameless:
-            self._nameless.append(response)
+        return response
 
     def _keep_out(self, response: ConversationResponse) -> None:
         response.is_out_of_band = True
         # What came before this was known is taken back.
         for item in response.items:
-            self._calls_due.pop(item.call_id or "", None)
-            self._approvals_due.pop(item.id, None)
+            self._due.pop(item.call_id or item.id, None)
             if item.is_in_conversation:
                 self._remove(item)
 
@@ -748,17 +618,14 @@ class Conversation(SessionState):
 
     def _response_created(self, event: Fields) -> None:
         wire = _object(event.get("response"))
-        known = len(self.responses)
+        is_new = wire.get("id") not in self._session_responses
         response = self._response(wire)
-        is_new = len(self.responses) > known
         if response is None or not is_new or isinstance(wire.get("conversation_id"), str):
             return
         # Without equal metadata it may have been begun by turn detection.
-        for request in self._asked_out_of_band:
-            if request[1] == (response.metadata or {}):
-                self._asked_out_of_band.remove(request)
-                self._keep_out(response)
-                break
+        metadata = response.metadata or {}
+        if self._pop_sent(lambda sent: (sent.event_type, sent.detail) == (_REQUEST, metadata)):
+            self._keep_out(response)
 
     def _output_item(self, event: Fields) -> None:
         response = self._response({"id": event.get("response_id")})
@@ -777,23 +644,17 @@ class Conversation(SessionState):
         if _object(wire.get("usage")):  # Counted once, however often it is sent.
             self.usage += usage - response.usage
             response.usage = usage
-        # Some servers send only `response.cancelled`, without a status.
-        if event["type"].endswith("cancelled"):
-            response.end(wire, "cancelled")
-        else:
-            response.end(wire, "completed")
+        response.end(wire, _STATUSES[event["type"]])
         # The last event names all items, unless a server leaves `output` out.
         output: list[ConversationItem] = []
         for value in _array(wire.get("output")):
             item = self._described_item(value, response, is_final=True)
             if item:
                 output.append(item)
-        if output:
-            response.items = output
+        response.items = output or response.items
         for item in response.items:
             # Not every server sends an event of the conversation for it.
-            is_own = self._items.get(item.id) is item and item.id != item.call_id
-            self._put_out(item, response, in_order=is_own)
+            self._put_out(item, response, in_order=self._items.get(item.id) is item)
         # A response may end twice: `response.cancelled` and `response.done`.
         if self._active.pop(response.id, None) and response.status == "completed":
             self._calls_completed(response)
@@ -806,16 +667,15 @@ class Conversation(SessionState):
             if call.status == "in_progress":
                 call.status = "completed"  # Not every server sends the end of an item.
             is_finished = call.status not in _UNFINISHED
-            if call.call_id and is_finished and call.call_id not in self._outputs:
-                self._calls_due[call.call_id] = call
+            if call.call_id and is_finished and call.call_id not in self._answers:
+                self._due[call.call_id] = call
 
     # Sessions
 
     def _session_described(self, event: Fields) -> None:
         settings = _object(event.get("session"))
-        session_id = settings.get("id")
         is_created = event["type"].endswith("created")
-        if is_created and self._is_begun and session_id != self.session_id:
+        if is_created and self._is_begun and settings.get("id") != self.session_id:
             self._end_session()  # Nobody called `end_session`.
         self._is_begun = self._is_begun or is_created
         self._update_session(event.get("session"))
@@ -823,15 +683,18 @@ class Conversation(SessionState):
         if settings:
             self._is_v1 = "modalities" in settings or "output_audio_format" in settings
         # A confirmation may leave out the format that it confirms.
-        if self._updates and not is_created:
-            self._confirmed_formats |= self._updates.popleft()[1]
+        if not is_created:
+            update = self._pop_sent(lambda sent: sent.event_type == _UPDATE)
+            if update:
+                self._confirmed_formats |= update.detail
         self._confirmed_formats |= _formats_of(settings)
         self._use_formats()
 
     def _use_formats(self) -> None:
         self._formats = dict(self._confirmed_formats)
-        for _, changed in self._updates:
-            self._formats |= changed
+        for sent in self._sent:
+            if sent.event_type == _UPDATE:
+                self._formats |= sent.detail
 
     def _end_session(self) -> None:
         # No events will come of these: `active` would never be empty again.
@@ -847,122 +710,168 @@ class Conversation(SessionState):
         if isinstance(conversation_id, str):
             self.id = conversation_id
 
-    # Translations, whose events name no items
-
-    def _translation_item(self, direction: str) -> ConversationItem:
-        # One item for all that was said, and one for its translation.
+    def _translated(self, event: Fields) -> None:
+        # The events of translations name no item: there is one for all that was said, and one for
+        # its translation.
+        direction, _, content = event["type"].removeprefix("session.").partition("_")
         item_id = f"{self.session_id}.{direction}"
-        item = self._items.get(item_id)
+        item = self._find(item_id) or self._make(item_id, PCM)
         if item is None:
-            item = self._new_item(item_id, PCM)
-            item.type = "translation"
-            item.role = "assistant"
-            if direction == "input":
-                item.role = "user"
-            self._place(item, {})
-        return item
-
-    def _translation_text(self, event: Fields) -> None:
-        direction = event["type"].removeprefix("session.").partition("_")[0]
-        part = self._translation_item(direction).part(0)
-        part.growing("transcript").add(event.get("delta"))
-
-    def _translation_audio(self, event: Fields) -> None:
-        self._add_audio(self._translation_item("output").part(0), event.get("delta"))
+            return
+        item.type, item.role = "translation", "assistant"
+        if direction == "input":
+            item.role = "user"
+        self._place(item, {})
+        if content == "audio.delta":
+            item.part(0).add_audio(event.get("delta"))
+        else:
+            item.part(0).growing("transcript").add(event.get("delta"))
 
     # What was sent counts until the server says otherwise
 
+    def _pop_sent(self, is_meant: Callable[[_Sent], bool]) -> _Sent | None:
+        """Remove and return the oldest sent event that the server's event is about."""
+        for sent in self._sent:
+            if is_meant(sent):
+                self._sent.remove(sent)
+                return sent
+        return None
+
     def _update_sent(self, event: Fields) -> None:
-        changed = _formats_of(_object(event.get("session")))
-        self._updates.append((event.get("event_id"), changed))
+        formats = _formats_of(_object(event.get("session")))
+        self._sent.append(_Sent(_UPDATE, event.get("event_id"), formats))
         self._use_formats()
 
     def _create_sent(self, event: Fields) -> None:
-        item = _object(event.get("item"))
-        item_id, call_id = item.get("id"), item.get("call_id")
-        # Sent by `history`: the server's event of it will have less than what is known.
-        if isinstance(item_id, str) and item_id in self._earlier:
+        wire = _object(event.get("item"))
+        item_id = wire.get("id")
+        # Sent by `history`.
+        if isinstance(item_id, str) and item_id in self._earlier_items:
             self._restored.add(item_id)
+        item = ConversationItem(str(item_id or ""))
+        content = [_object(part) for part in _array(wire.get("content"))]
+        item.update({**wire, "content": content}, is_final=True)
         # A call is answered from now on, also for servers that send no event of the output.
-        if item.get("type") == "function_call_output" and isinstance(call_id, str):
-            output = GrowingText()
-            output.set(item.get("output"), is_final=True)
-            self._outputs[call_id] = str(output)
-            self._calls_due.pop(call_id, None)
-        request_id = item.get("approval_request_id")
-        if isinstance(request_id, str):
-            self._approvals_due.pop(request_id, None)
-        sizes: dict[int, int] = {}
-        for index, part in enumerate(_array(item.get("content"))):
-            if isinstance(_object(part).get("audio"), str):
-                sizes[index] = base64_size(_object(part)["audio"])
+        self._follow_calls(item)
         is_first = event.get("previous_item_id") == "root"
-        if is_first or sizes:
-            about = {name: item.get(name) for name in ("id", "type", "role")}
-            self._creations.append(_Creation(event.get("event_id"), about, is_first, sizes))
-
-    def _creation_of(self, item: ConversationItem, *, is_known: bool) -> _Creation | None:
-        """Find what was sent of an item: by its id, or else by its type and role."""
-        for creation in self._creations:
-            sent = creation.item
-            is_like = sent["type"] == item.type and sent["role"] == item.role
-            if sent["id"] == item.id or (sent["id"] is None and is_like and not is_known):
-                self._creations.remove(creation)
-                return creation
-        return None
+        # The server's event of it does not have these.
+        if is_first or item.audio_bytes:
+            self._sent.append(_Sent(_CREATE, event.get("event_id"), item, is_first))
 
     def _response_create_sent(self, event: Fields) -> None:
         # Not every server sends a null `conversation_id` for it.
         response = _object(event.get("response"))
         if response.get("conversation") == "none":
             metadata = _object(response.get("metadata"))
-            self._asked_out_of_band.append((event.get("event_id"), metadata))
+            self._sent.append(_Sent(_REQUEST, event.get("event_id"), metadata))
 
     def _append_sent(self, event: Fields) -> None:
         # The server has no event for it.
-        self._buffered += base64_size(event.get("audio"))
+        self._appended += base64_size(event.get("audio"))
 
     def _commit_sent(self, event: Fields) -> None:
-        self._commits.append((event.get("event_id"), self._buffered))
-        self._buffered = 0
+        place = (self._cleared, self._appended)
+        self._sent.append(_Sent(_COMMIT, event.get("event_id"), place))
 
     def _clear_sent(self, _: Fields) -> None:
         # At once: audio that is appended before the confirmation counts.
-        self._buffered = 0
+        self._cleared = self._appended
 
     def _refused(self, event: Fields) -> None:
         error = _object(event.get("error"))
         event_id = error.get("event_id")
-        # Not every server names the event, but this code can only mean a commit, the oldest.
-        is_empty = error.get("code") == "input_audio_buffer_commit_empty"
-        for commit in self._commits:
-            if is_empty or (event_id and commit[0] == event_id):
-                self._commits.remove(commit)
-                self._restore_buffer(commit[1])
-                break
-        if not event_id:
-            return
-        for update in self._updates:
-            if update[0] == event_id:
-                self._updates.remove(update)
-                self._use_formats()
-                break
-        for creation in self._creations:
-            if creation.event_id == event_id:
-                self._creations.remove(creation)
-                break
-        for request in self._asked_out_of_band:
-            if request[0] == event_id:
-                self._asked_out_of_band.remove(request)
-                break
 
-    def _restore_buffer(self, size: int) -> None:
-        """Put audio back of which a commit was refused: it stays in the server's buffer."""
-        if self._commits:
-            event_id, next_size = self._commits[0]
-            self._commits[0] = event_id, next_size + size
-        else:
-            self._buffered += size
+        def is_meant(sent: _Sent) -> bool:
+            # Not every server names the event, but this code can only mean a commit, the oldest.
+            if error.get("code") == "input_audio_buffer_commit_empty":
+                return sent.event_type == _COMMIT
+            return event_id is not None and sent.event_id == event_id
+
+        if self._pop_sent(is_meant):
+            self._use_formats()
+
+    # The method that takes the events of each type.
+    _HANDLERS: ClassVar[dict[str, Callable[[Any, Fields], None]]] = {
+        "conversation.created": _conversation_created,
+        "conversation.item.created": _item_added,
+        "conversation.item.added": _item_added,
+        "conversation.item.done": _item_done,
+        # This event is the only one with the user's audio.
+        "conversation.item.retrieved": _item_done,
+        "conversation.item.deleted": _item_deleted,
+        "conversation.item.truncated": _item_truncated,
+        f"{_TRANSCRIPTION}.completed": _transcribed,
+        "input_audio_buffer.committed": _audio_committed,
+        "input_audio_buffer.speech_started": _speech_found,
+        "input_audio_buffer.speech_stopped": _speech_found,
+        "input_audio_buffer.timeout_triggered": _speech_found,
+        "response.created": _response_created,
+        "response.output_item.added": _output_item,
+        "response.output_item.done": _output_item,
+        "response.function_call_arguments.delta": _arguments_changed,
+        "response.function_call_arguments.done": _arguments_changed,
+        "response.mcp_call_arguments.delta": _arguments_changed,
+        "response.mcp_call_arguments.done": _arguments_changed,
+        "response.mcp_call.failed": _mcp_call_failed,
+        "response.done": _response_done,
+        "response.cancelled": _response_done,
+        "session.input_transcript.delta": _translated,
+        "session.output_transcript.delta": _translated,
+        "session.output_audio.delta": _translated,
+        **dict.fromkeys(SESSION_EVENTS, _session_described),
+        "error": _refused,
+        # Sent events.
+        _UPDATE: _update_sent,
+        "transcription_session.update": _update_sent,
+        _CREATE: _create_sent,
+        _REQUEST: _response_create_sent,
+        "input_audio_buffer.append": _append_sent,
+        _COMMIT: _commit_sent,
+        "input_audio_buffer.clear": _clear_sent,
+    }
+
+
+def _extend(text: GrowingText, event: Fields, name: str) -> None:
+    if event["type"].endswith(".delta"):
+        text.add(event.get("delta"))
+    else:
+        text.set(event.get(name), is_final=True)
+
+
+def _text_changed(part: ConversationPart, event: Fields) -> None:
+    name = _TEXTS[event["type"].rpartition(".")[0]]
+    _extend(part.growing(name), event, name)
+
+
+def _part_described(part: ConversationPart, event: Fields) -> None:
+    part.update(_object(event.get("part")), is_final=event["type"].endswith("done"))
+
+
+def _audio_added(part: ConversationPart, event: Fields) -> None:
+    part.add_audio(event.get("delta"))
+
+
+def _audio_done(part: ConversationPart, _: Fields) -> None:
+    part.is_audio_done = True
+
+
+def _transcription_failed(part: ConversationPart, event: Fields) -> None:
+    error = event.get("error")
+    part.transcription_error = error_object(_object(error) or error)
+
+
+# What the events of content parts change.
+_CHANGES_OF_PARTS: dict[str, Callable[[ConversationPart, Fields], None]] = {
+    **dict.fromkeys([f"{name}.delta" for name in _TEXTS], _text_changed),
+    **dict.fromkeys([f"{name}.done" for name in _TEXTS], _text_changed),
+    f"{_TRANSCRIPTION}.failed": _transcription_failed,
+    "response.content_part.added": _part_described,
+    "response.content_part.done": _part_described,
+    "response.audio.delta": _audio_added,
+    "response.output_audio.delta": _audio_added,
+    "response.audio.done": _audio_done,
+    "response.output_audio.done": _audio_done,
+}
 
 
 def _fields(event: Event) -> Fields:
