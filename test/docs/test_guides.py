@@ -23,7 +23,7 @@ import openai_realtime_client
 from docs import DOCS, GUIDES, PAGES, Page, page_at, run
 from http_server import Answer as HttpAnswer
 from http_server import HttpServer
-from openai_realtime_client import ApiClient, RealtimeError, ga, testing, v1
+from openai_realtime_client import ApiClient, Configuration, RealtimeError, ga, testing, v1
 from openai_realtime_client.realtime import connection, record
 from openai_realtime_client.testing import Answer, Faults, ReplayServer
 from openai_realtime_client.testing.session import ReplaySession
@@ -174,7 +174,7 @@ def guide(name: str) -> str:
 
 
 # What is advice, or follows from the form of audio, and is no limit of the package or the service.
-NOT_LIMITS = {"20 to 200 ms", "20 ms", "10 ms", "50 times", "16 bits", "24 kHz", "0.5 s"}
+NOT_LIMITS = {"20 to 200 ms", "20 ms", "10 ms", "50 times", "16 bits", "24 kHz", "8 kHz", "0.5 s"}
 NOT_LIMITS |= {"48,000 bytes", "8,000 bytes"}  # `test_the_bytes_of_a_second`
 NOT_LIMITS |= {"4 KB"}  # of benchmarks/RESULTS.md
 NOT_LIMITS |= {"60 minutes"}  # in a message of the service
@@ -200,6 +200,7 @@ def test_limits_in_guides_are_those_of_the_package_and_the_fragment() -> None:
         ("connecting", f"the service's limit is {append}"),
         ("error-codes", f".md) | {append} | `error`; `send_audio` splits |"),
         ("error-codes", f"| Minimum audio per commit | {least} |"),
+        ("sdk", f"`timeout` ({Configuration(access_token='k').timeout:g} s by default)"),
         ("recording", f"wait up to {record._CLOSE_TIMEOUT:g} s for it"),
         ("recording", f"queue of {record._MAX_WAITING:,} entries is full"),
     ]
@@ -216,15 +217,7 @@ def test_limits_in_guides_are_those_of_the_package_and_the_fragment() -> None:
 def test_every_figure_of_a_guide_is_known() -> None:
     units = "MiB|KiB|KB|ms|s|minutes|bytes|kHz|bits|tokens|events|sessions|times"
     figures = re.compile(rf"(?<![\w.`/|-])[\d.,]*\d (?:to [\d.,]+ )?(?:{units})\b")
-    known = NOT_LIMITS | {
-        "64 MiB",
-        "96 KiB",
-        "15 MiB",
-        "100 ms",
-        "20 s",
-        "10 s",
-        "5 s",
-    }
+    known = NOT_LIMITS | {"64 MiB", "96 KiB", "15 MiB", "100 ms", "60 s", "20 s", "10 s", "5 s"}
     for page in GUIDES:
         assert set(figures.findall(page.prose)) - known == set(), page.name
 
