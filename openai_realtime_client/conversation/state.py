@@ -618,8 +618,9 @@ class Conversation(SessionState):
 
     def _response_created(self, event: Fields) -> None:
         wire = _object(event.get("response"))
-        is_new = wire.get("id") not in self._session_responses
+        known = len(self._session_responses)
         response = self._response(wire)
+        is_new = len(self._session_responses) > known
         if response is None or not is_new or isinstance(wire.get("conversation_id"), str):
             return
         # Without equal metadata it may have been begun by turn detection.

@@ -7,7 +7,7 @@ import copy
 import json
 import pickle
 import tracemalloc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 from threading import Lock, Thread
 from types import MappingProxyType
@@ -24,7 +24,6 @@ from protocols import ANYTHING, ROOT
 
 RECORDINGS = sorted((ROOT / "test/recordings").glob("*.jsonl"))
 TRANSCRIPTION = "conversation.item.input_audio_transcription"
-REFUSED = {"type": "error", "error": {"type": "invalid", "message": "", "event_id": "mine"}}
 SENT = ("conversation.item.create", "response.create", "session.update", "response.cancel")
 SENT += tuple(f"input_audio_buffer.{name}" for name in ("append", "commit", "clear"))
 
@@ -60,25 +59,32 @@ def add(request: pytest.FixtureRequest) -> Add:
     return make
 
 
+# Events
+
+
+def message(item_id: str | None, role: str = "assistant", **more: Any) -> Event:
+    return {"id": item_id, "type": "message", "role": role, "content": [], **more}
+
+
 def added(item_id: str, previous: str | None = None, **more: Any) -> Event:
-    item = {"id": item_id, "type": "message", "role": "user", "content": [], **more}
+    item = message(item_id, **{"role": "user", **more})
     return {"type": "conversation.item.created", "previous_item_id": previous, "item": item}
 
 
+def item_done(**item: Any) -> Event:
+    return {"type": "conversation.item.done", "item": item}
+
+
+def item_sent(item: Event, **more: Any) -> Event:
+    return {"type": "conversation.item.create", "event_id": "mine", "item": item, **more}
+
+
 def first(item_id: str | None) -> Event:
-    item = added(item_id or "")["item"]
-    if item_id is None:
-        del item["id"]
-    create = {"type": "conversation.item.create", "event_id": "mine", "item": item}
-    return {**create, "previous_item_id": "root"}
+    return item_sent(message(item_id, "user"), previous_item_id="root")
 
 
 def deleted(item_id: str) -> Event:
     return {"type": "conversation.item.deleted", "item_id": item_id}
-
-
-def message(item_id: str, **more: Any) -> Event:
-    return {"id": item_id, "type": "message", "role": "assistant", "content": [], **more}
 
 
 def session(kind: str = "created", **settings: Any) -> Event:
@@ -89,22 +95,55 @@ def created(response_id: str, **more: Any) -> Event:
     return {"type": "response.created", "response": {"id": response_id, **more}}
 
 
+def done(response_id: str = "r", **more: Any) -> Event:
+    response = {"id": response_id, "status": "completed", "output": [], **more}
+    return {"type": "response.done", "response": response}
+
+
 def on_item(kind: str, **more: Any) -> Event:
     where = {"response_id": "r", "item_id": "i", "output_index": 0, "content_index": 0}
     return {"type": kind, **where, **more}
+
+
+def output_item(response_id: str, item: Event, end: str = "added") -> Event:
+    return {"type": f"response.output_item.{end}", "response_id": response_id, "item": item}
+
+
+def text(end: str, **more: Any) -> Event:
+    return on_item(f"response.text.{end}", **more)
+
+
+def part(end: str, **more: Any) -> Event:
+    return on_item(f"response.content_part.{end}", part={"type": "text", **more})
+
+
+def arguments(end: str, **more: Any) -> Event:
+    return on_item(f"response.function_call_arguments.{end}", **{"call_id": "c", **more})
+
+
+def truncated(milliseconds: int) -> Event:
+    return on_item("conversation.item.truncated", audio_end_ms=milliseconds)
+
+
+def heard_user(end: str, **more: Any) -> Event:
+    return on_item(f"{TRANSCRIPTION}.{end}", **more)
 
 
 def audio(size: int) -> str:
     return base64.b64encode(bytes(size)).decode()
 
 
-def spoken(size: int, *more: Event, item_id: str = "i") -> list[Event]:
+def audio_delta(size: int, **more: Any) -> Event:
+    return on_item("response.output_audio.delta", delta=audio(size), **more)
+
+
+def spoken(size: int, *more: Event, **response: Any) -> list[Event]:
     """An answer of which `size` bytes of audio were received."""
     return [
-        created("r", conversation_id="c"),
-        {"type": "response.output_item.added", "response_id": "r", "item": message(item_id)},
-        added(item_id, role="assistant", status="in_progress"),
-        on_item("response.output_audio.delta", delta=audio(size), item_id=item_id),
+        created("r", conversation_id="c", **response),
+        output_item("r", message("i")),
+        added("i", role="assistant", status="in_progress"),
+        audio_delta(size),
         *more,
     ]
 
@@ -117,460 +156,72 @@ def buffer(kind: str, **more: Any) -> Event:
     return {"type": f"input_audio_buffer.{kind}", **more}
 
 
-def said(item_id: str = "said") -> Event:
+def speech(item_id: str, start: int, end: int | None = None) -> list[Event]:
+    events = [buffer("speech_started", item_id=item_id, audio_start_ms=start)]
+    if end is not None:
+        events.append(buffer("speech_stopped", item_id=item_id, audio_end_ms=end))
+    return events
+
+
+def said(item_id: str = "i") -> Event:
     return buffer("committed", item_id=item_id, previous_item_id=None)
 
 
-def ids(conversation: Conversation) -> list[str]:
-    return [item.id for item in conversation.items]
-
-
-# Items
-
-
-def test_items_are_ordered_by_previous_item_id(add: Add) -> None:
-    events = [added("a"), added("b", "a"), added("c", "a"), added("end", "b")]
-    assert ids(add(*events)) == ["a", "c", "b", "end"]
-    assert ids(add(added("a"), added("b", "a"), added("c", "gone"))) == ["a", "b", "c"]
-    # A second event does not move an item whose place is known.
-    assert ids(add(*events, added("end", "a"))) == ["a", "c", "b", "end"]
-
-
-def test_null_previous_item_is_the_start_only_if_it_was_asked_for(add: Add) -> None:
-    assert ids(add(*map(added, "abc"))) == ["a", "b", "c"]
-    assert ids(add(added("a"), first("b"), added("b"))) == ["b", "a"]
-    without_id = first(None)
-    assert ids(add(added("a"), without_id, added("b"), added("c"))) == ["b", "a", "c"]
-    # An answer is not the item that was asked for.
-    answer = added("x", role="assistant")
-    assert ids(add(added("a"), without_id, answer, added("b"))) == ["b", "a", "x"]
-    assert ids(add(added("a"), without_id, REFUSED, added("b"))) == ["a", "b"]
-
-
-def test_event_without_place_is_moved_by_one_with_it(add: Add) -> None:
-    done = {"type": "conversation.item.done", "item": message("b")}
-    assert ids(add(added("a"), done)) == ["a", "b"]
-    assert ids(add(added("a"), done, added("c", "b"), added("b", "a"))) == ["a", "b", "c"]
-    assert ids(add(done, added("a"), added("b", "a"))) == ["a", "b"]
-    assert ids(add(added("a"), added("a", "a"))) == ["a"]
-
-
-@given(st.lists(st.tuples(st.sampled_from(["add", "delete"]), st.randoms()), max_size=20))
-@settings(deadline=None, max_examples=50)
-def test_items_are_added_and_deleted_as_in_a_list(steps: list[tuple[str, Any]]) -> None:
-    conversation, expected = Conversation(), list[str]()
-    for number, (step, random) in enumerate(steps):
-        if step == "add":
-            at = random.randint(1, len(expected)) if expected else 0
-            conversation.add(added(str(number), expected[at - 1] if at else None))
-            expected.insert(at, str(number))
-        elif expected:
-            gone = random.choice(expected)
-            expected.remove(gone)
-            conversation.add(deleted(gone))
-        assert ids(conversation) == expected
-
-
-def test_committed_audio_has_its_place_before_its_item_arrives(add: Add) -> None:
-    conversation = add(said(), added("answer", "said", role="assistant"))
-    add(added("said", None, status="completed"), conversation=conversation)
-    assert ids(conversation) == ["said", "answer"]
-    assert conversation.items[0].role == "user"
-
-
-@pytest.mark.parametrize(
-    ("item_id", "left"), [("a", ["b", "c"]), ("b", ["a", "c"]), ("c", ["a", "b"])]
-)
-def test_deleted_items_are_gone_and_late_deltas_ignored(
-    add: Add, item_id: str, left: list[str]
-) -> None:
-    conversation = add(added("a"), added("b", "a"), added("c", "b"))
-    gone = conversation.item(item_id)
-    # What comes late does not bring it back.
-    late = on_item("response.text.delta", item_id=item_id, delta="x")
-    add(deleted(item_id), late, conversation=conversation)
-    assert ids(conversation) == left
-    assert conversation.item(item_id) is None
-    assert gone is not None
-    assert not gone.is_in_conversation
-    add(added("new", left[-1]), conversation=conversation)
-    assert ids(conversation) == [*left, "new"]
-    add(added(item_id, "new"), conversation=conversation)
-    assert ids(conversation) == [*left, "new", item_id]
-
-
-def test_items_may_be_deleted_until_none_is_left(add: Add) -> None:
-    conversation = add(added("a"), added("b", "a"), added("c", "b"))
-    for each in ("b", "c", "a"):
-        add(deleted(each), added(f"after {each}", "gone"), conversation=conversation)
-    assert ids(conversation) == ["after b", "after c", "after a"]
-
-
-# Content
-
-
-def text(end: str, **more: Any) -> Event:
-    return on_item(f"response.text.{end}", **more)
-
-
-def part(end: str, **more: Any) -> Event:
-    return on_item(f"response.content_part.{end}", part={"type": "text", **more})
-
-
-def part_delta(index: int, delta: str) -> Event:
-    return on_item("response.output_text.delta", delta=delta, content_index=index)
-
-
-def arguments(end: str, **more: Any) -> Event:
-    return on_item(f"response.function_call_arguments.{end}", call_id="c", **more)
-
-
-def truncated(milliseconds: int) -> Event:
-    return on_item("conversation.item.truncated", audio_end_ms=milliseconds)
+def update(output_format: str, event_id: str = "mine") -> Event:
+    settings = {"output_audio_format": output_format}
+    return {"type": "session.update", "event_id": event_id, "session": settings}
 
 
 def output(kind: str, **more: Any) -> Event:
     return {"audio": {"output": {"format": {"type": f"audio/{kind}", **more}}}}
 
 
-def with_format(**own: Any) -> list[Event]:
-    """Return an answer whose response has settings of its own."""
-    first, *more = spoken(4800)
-    return [{**first, "response": {**first["response"], **own}}, *more]
+def error(**fields: Any) -> Event:
+    return {"type": "error", "error": {"type": "invalid", "message": "", **fields}}
 
 
-CALL = {"id": "i", "type": "function_call", "name": "f", "call_id": "c", "arguments": ""}
-CALLED = {"type": "conversation.item.created", "previous_item_id": None, "item": CALL}
-NO_OBJECT = on_item("response.content_part.added", part=["text"])
+def out_of_band(**metadata: str) -> Event:
+    response: Event = {"conversation": "none"}
+    if metadata:
+        response["metadata"] = metadata
+    return {"type": "response.create", "event_id": "mine", "response": response}
+
+
+def called(call_id: str = "c", **more: Any) -> Event:
+    call = {"type": "function_call", "name": "f", "call_id": call_id, "arguments": "{}"}
+    return {"id": f"item_{call_id}", "status": "completed", **call, **more}
+
+
+def returned(call_id: str = "c") -> Event:
+    return item_sent({"type": "function_call_output", "call_id": call_id, "output": "done"})
+
+
+def requested(item_id: str = "a") -> Event:
+    item_type = "mcp_approval_request"
+    return {"id": item_id, "type": item_type, "name": "f", "arguments": "{}", "server_label": "l"}
+
+
+def approved(request_id: str = "a") -> Event:
+    item = {"type": "mcp_approval_response", "id": "b", "approval_request_id": request_id}
+    return item_sent({**item, "approve": True})
+
+
+REFUSED = error(event_id="mine")
+EMPTY = error(code="input_audio_buffer_commit_empty")
+ULAW = session(output_audio_format="g711_ulaw")
+ULAW_SENT = update("g711_ulaw")
+SHORT, LONG = spoken(960), spoken(4800)
+MORE_AUDIO = audio_delta(960)
+HEL, LO = text("delta", delta="Hel"), text("delta", delta="lo")
+ENDED = {"type": "response.done", "response": {"id": "r", "status": "completed", "output": None}}
+SILENT = [{"type": "input_audio", "transcript": None}]
 RETRIEVED = {
     "type": "conversation.item.retrieved",
     "item": message("i", content=[{"type": "audio", "transcript": "Hi.", "audio": audio(4800)}]),
 }
-MORE_AUDIO = on_item("response.output_audio.delta", delta=audio(960))
-COMPLETED = {"type": "conversation.item.done", "item": {"id": "i", "status": "completed"}}
-IN_PROGRESS = added("i", status="in_progress")
-HEL, LO = text("delta", delta="Hel"), text("delta", delta="lo")
-EMPTY, HELLO = text("done", text=""), text("done", text="Hello.")
-ENDED = on_item("response.output_audio.done")
-ADDED, SHORT, LONG = added("i"), spoken(960), spoken(4800)
-ULAW = session(output_audio_format="g711_ulaw")
-
-
-def case(case_id: str, *events: Event, **expected: Any) -> Any:
-    """Return a case in which events make an item of which some attributes are known."""
-    return pytest.param(events, expected, id=case_id)
-
-
-@pytest.mark.parametrize(
-    ("events", "expected"),
-    [
-        case("text_deltas_joined", ADDED, HEL, LO, text="Hello"),
-        case("text_delta_after_done_ignored", ADDED, HEL, HELLO, LO, text="Hello."),
-        case("part_done_replaces_text", ADDED, HELLO, part("done", text="Hi."), text="Hi."),
-        case("late_part_ignored", ADDED, HEL, part("added", text=""), text="Hel"),
-        case(
-            "late_part_after_empty_text_ignored", ADDED, EMPTY, part("added", text="Hel"), text=""
-        ),
-        case("late_in_progress_ignored", ADDED, COMPLETED, IN_PROGRESS, status="completed"),
-        case("parts_in_order_of_index", ADDED, part_delta(1, "b"), part_delta(0, "a"), text="ab"),
-        case("parts_not_objects_ignored", added("i", content=[None, 1]), NO_OBJECT, text=""),
-        case("call_created", CALLED, name="f", call_id="c", arguments=""),
-        case("argument_deltas_joined", CALLED, arguments("delta", delta='{"a"'), arguments='{"a"'),
-        case("argument_done_is_all", CALLED, arguments("done", arguments="{}"), arguments="{}"),
-        case("retrieved_audio_is_all", *SHORT, RETRIEVED, audio_ms=100, transcript="Hi."),
-        *(case(f"audio_of_{size}_bytes", *spoken(size), audio_bytes=size) for size in range(6)),
-        case("audio_kept", *SHORT, audio=bytes(960)),
-        case("audio_cut_by_truncate", *SHORT, truncated(10), audio=bytes(480)),
-        case("audio_after_truncate_ignored", *SHORT, truncated(10), MORE_AUDIO, audio=bytes(480)),
-        case("negative_truncate_cuts_all", *SHORT, truncated(-5), audio_ms=0, audio=b""),
-        case("audio_after_done_ignored", *SHORT, ENDED, MORE_AUDIO, audio_bytes=960),
-        case("default_format_is_pcm", session(), *LONG, audio_ms=100),
-        case("v1_pcm16", session(output_audio_format="pcm16"), *LONG, audio_ms=100),
-        case("ga_pcm", session(**output("pcm", rate=24000)), *LONG, audio_ms=100),
-        case("ga_pcm_48_khz", session(**output("pcm", rate=48000)), *LONG, audio_ms=50),
-        case("v1_ulaw", ULAW, *LONG, audio_ms=600),
-        case("ga_pcmu", session(**output("pcmu")), *LONG, audio_ms=600),
-        case("ga_pcma", session(**output("pcma")), *LONG, audio_ms=600),
-        case("ulaw_kept_by_other_update", ULAW, session("updated", speed=1.5), *LONG, audio_ms=600),
-        case("v1_format_of_response", *with_format(output_audio_format="g711_alaw"), audio_ms=600),
-        case("ga_format_of_response", *with_format(**output("pcma")), audio_ms=600),
-    ],
-)
-def test_content_follows_from_events(add: Add, events: list[Event], expected: Event) -> None:
-    [item] = add(*events, conversation=Conversation(keep_audio=True)).items
-    kept = item.parts[0].audio if item.parts else b""
-    assert {n: kept if n == "audio" else getattr(item, n) for n in expected} == expected
-
-
-def test_a_part_has_the_type_that_the_server_gave_last(add: Add) -> None:
-    ended = on_item("response.content_part.done", part={"type": "audio", "transcript": "Hi."})
-    [item] = add(added("i"), part("added", text=""), ended).items
-    assert {index: each.type for index, each in item.parts.items()} == {0: "audio"}
-
-
-def test_late_transcription_is_kept_and_counted_once(add: Add) -> None:
-    silent = [{"type": "input_audio", "transcript": None}]
-    usage = {"type": "tokens", "total_tokens": 12, "input_tokens": 9, "output_tokens": 3}
-    completed = on_item(f"{TRANSCRIPTION}.completed", transcript="Good day.", usage=usage)
-    conversation = add(
-        added("i", content=silent),
-        added("answer", "i", role="assistant"),
-        on_item(f"{TRANSCRIPTION}.delta", delta="Good"),
-        completed,
-        completed,  # It is sent twice, and counted once.
-        {"type": "conversation.item.done", "item": {"id": "i", "content": silent}},
-    )
-    assert [item.transcript for item in conversation.items] == ["Good day.", ""]
-    assert conversation.transcription_usage == Usage(total=12, input=9, output=3)
-    failure = {"type": "transcription_error", "message": "Unclear.", "code": "x", "param": None}
-    add(on_item(f"{TRANSCRIPTION}.failed", error=failure), conversation=conversation)
-    error = conversation.items[0].parts[0].transcription_error
-    assert error
-    assert error["message"] == "Unclear."
-    by_time = {"type": "duration", "seconds": 3}
-    completed = on_item(f"{TRANSCRIPTION}.completed", transcript="Hi", usage=by_time)
-    assert add(completed).transcription_usage == Usage(seconds=3)
-
-
-# What the user says
-
-
-@pytest.mark.parametrize(
-    ("settings", "expected"),
-    [
-        ({}, 100),
-        ({"input_audio_format": "g711_alaw", "output_audio_format": "pcm16"}, 600),
-        ({"audio": {"input": {"format": {"type": "audio/pcmu"}}}}, 600),
-    ],
-)
-def test_the_audio_of_the_user_is_counted(add: Add, settings: Event, expected: int) -> None:
-    dropped = [append(999), buffer("clear"), buffer("cleared")]
-    early = append(48)  # of the next turn, as it is sent after the commit
-    events = [*dropped, append(4000), append(800), buffer("commit"), early, said()]
-    conversation = add(session(**settings), *events)
-    [item] = conversation.items
-    # The audio itself is kept only if asked for.
-    assert (item.audio_bytes, item.audio_ms, item.parts[0].audio) == (4800, expected, b"")
-    assert conversation.heard("said", 10) is None
-    add(buffer("commit"), said("next"), conversation=conversation)
-    assert conversation.items[-1].audio_bytes == 48
-    content = [{"type": "input_audio", "audio": audio(4800)}]
-    item = message("i", role="user", content=content)
-    create = {"type": "conversation.item.create", "item": item}
-    echo = added("i", content=[{"type": "input_audio", "transcript": None}])
-    [found] = add(session(**settings), create, echo).items
-    assert (found.audio_bytes, found.audio_ms) == (4800, expected)
-
-
-@pytest.mark.parametrize(
-    "error", [{"event_id": "c"}, {"code": "input_audio_buffer_commit_empty", "message": "Empty."}]
-)
-def test_audio_stays_in_the_buffer_when_its_commit_is_refused(add: Add, error: Event) -> None:
-    # More is sent before the server refuses.
-    events = [append(48), buffer("commit", event_id="c"), append(52)]
-    events += [{"type": "error", "error": error}, append(4700), buffer("commit"), said()]
-    assert add(*events).items[0].audio_bytes == 4800
-
-
-def test_turn_detection_tells_how_long_speech_was(add: Add) -> None:
-    started = buffer("speech_started", item_id="said", audio_start_ms=1000)
-    stopped = buffer("speech_stopped", item_id="said", audio_end_ms=1250)
-    conversation = add(append(96_000), started, stopped, said())
-    assert (conversation.items[0].audio_bytes, conversation.items[0].audio_ms) == (12_000, 250)
-    # It had no need of a commit. What was sent before is not in the buffer any more.
-    add(append(48), buffer("commit"), said("next"), conversation=conversation)
-    assert conversation.items[-1].audio_bytes == 48
-    waited = buffer("timeout_triggered", item_id="none", audio_start_ms=0, audio_end_ms=100)
-    assert add(waited, said("none")).items[0].audio_ms == 100
-    # Without both ends it is not known.
-    assert add(append(48), started, said()).items[0].parts == {}
-
-
-# Interruption
-
-
-def test_heard_returns_truncate_event_and_transcript_stays(add: Add) -> None:
-    begun = on_item("response.output_audio_transcript.delta", delta="A long story")
-    conversation = add(*spoken(48_000, begun))
-    event = conversation.heard("i", 250.9)
-    assert event == {
-        "type": "conversation.item.truncate",
-        "item_id": "i",
-        "content_index": 0,
-        "audio_end_ms": 250,
-    }
-    assert ga.parse_client_event(json.dumps(event)).type == event["type"]
-    add(on_item("conversation.item.truncated", audio_end_ms=250), conversation=conversation)
-    [item] = conversation.items
-    # Nobody knows which words were heard, so the transcript stays.
-    assert (item.audio_ms, item.parts[0].truncated_ms) == (250, 250)
-    assert (item.audio_ms, item.transcript) == (250, "A long story")
-    done = on_item("response.output_audio_transcript.done", transcript="A long story.")
-    assert add(done, conversation=conversation).items[0].transcript == "A long story."
-    assert conversation.heard("i", 250) is None
-    assert conversation.heard("i", 900) is None
-
-
-@pytest.mark.parametrize(("milliseconds", "end"), [(-5, 0), (0, 0), (999, 999), (5000, 1000)])
-def test_the_end_is_within_the_audio(add: Add, milliseconds: float, end: int) -> None:
-    event = add(*spoken(48_000)).heard("i", milliseconds)
-    assert event
-    assert event["audio_end_ms"] == end
-
-
-def test_heard_is_none_if_nothing_is_to_cut(add: Add) -> None:
-    conversation = add(*spoken(48_000, on_item("response.output_audio.done")), added("silent"))
-    assert conversation.heard("silent", 10) is None
-    assert conversation.heard("none", 10) is None
-    assert conversation.heard("i", 1000) is None
-    assert conversation.heard("i", 999)
-    add(deleted("i"), conversation=conversation)
-    assert conversation.heard("i", 10) is None
-
-
-def test_heard_cuts_the_part_in_which_playback_was(add: Add) -> None:
-    second = on_item("response.output_audio.delta", delta=audio(24_000), content_index=2)
-    text = on_item("response.output_text.delta", delta="between", content_index=1)
-    conversation = add(*spoken(48_000, text, second))
-    found = [conversation.heard("i", each) or {} for each in (700, 1200, 9000)]
-    assert [(each["content_index"], each["audio_end_ms"]) for each in found] == [
-        (0, 700),
-        (2, 200),
-        (2, 500),
-    ]
-
-
-# Responses
-
-
-def done(response_id: str = "r", **more: Any) -> Event:
-    response = {"id": response_id, "status": "completed", "output": [], **more}
-    return {"type": "response.done", "response": response}
-
-
-def names(found: Iterable[Any]) -> list[str]:
-    return [each.id for each in found]
-
-
-def test_responses_end_for_a_reason(add: Add) -> None:
-    conversation = add(*spoken(48_000))
-    [response] = conversation.active
-    assert (response.id, response.status, names(response.items)) == ("r", "in_progress", ["i"])
-    details = {"type": "cancelled", "reason": "turn_detected"}
-    add(done(status="cancelled", status_details=details), conversation=conversation)
-    assert (response.status, response.reason) == ("cancelled", "turn_detected")
-    assert (conversation.active, response.items[0].parts[0].audio) == ([], b"")
-    error = {"type": "server_error", "code": "busy"}
-    failed = done("f", status="failed", status_details={"type": "failed", "error": error})
-    found = add(failed, conversation=conversation).responses["f"].error
-    assert found
-    assert found["code"] == "busy"
-
-
-def test_output_of_response_done_replaces_its_items(add: Add) -> None:
-    content = [{"type": "audio", "transcript": "The end."}]
-    item = message("i", status="completed", content=content)
-    conversation = add(*spoken(96), done(output=[item]))
-    [found] = conversation.items
-    assert (found.transcript, found.status) == ("The end.", "completed")
-    other = add(*spoken(96), done(output=[message("other")]))
-    assert names(other.responses["r"].items) == ["other"]
-    late = {"type": "response.output_item.added", "response_id": "r", "item": {"id": "x"}}
-    assert names(add(late).responses["r"].items) == ["x"]
-    assert add(late, conversation=conversation).responses["r"].items == [found]
-
-
-def test_a_response_keeps_its_items(add: Add) -> None:
-    assert names(add(*spoken(96), done(output=[])).responses["r"].items) == ["i"]
-    assert ids(add(*spoken(96), deleted("i"), done(output=[]))) == []
-    # A server may send no event of the conversation.
-    assert ids(add(added("a"), done(output=[message("x")]))) == ["a", "x"]
-
-
-def test_responses_say_what_their_items_say(add: Add) -> None:
-    text, speech = {"type": "text", "text": "One. "}, {"type": "audio", "transcript": "Two."}
-    call = {"id": "b", "type": "function_call", "name": "f"}
-    output = [message("a", content=[text, speech]), call, message("c", content=[text])]
-    response = add(done(output=output)).responses["r"]
-    assert (response.text, response.transcript) == ("One. One. ", "Two.")
-    assert [call.name for call in response.calls] == ["f"]
-
-
-@pytest.mark.parametrize(
-    ("end", "status"),
-    [
-        ({"type": "response.done", "response": {"id": "r"}}, "completed"),
-        ({"type": "response.cancelled", "response": {"id": "r"}}, "cancelled"),
-        ({"type": "response.cancelled", "response_id": "r"}, "cancelled"),
-    ],
-)
-def test_response_without_status_has_that_of_its_event(add: Add, end: Event, status: str) -> None:
-    conversation = add(*spoken(96), end)
-    assert (conversation.responses["r"].status, conversation.active) == (status, [])
-    used = add(done(usage=USAGE), end, conversation=conversation).usage
-    assert used == ONCE
-
-
-def test_out_of_band_responses_stay_apart(add: Add) -> None:
-    begun = created("o", conversation_id=None, metadata={"topic": "t"})
-    conversation = add(*spoken(96), begun)
-    assert names(conversation.active) == ["r"]
-    assert names(conversation.active_out_of_band) == ["o"]
-    end = done("o", conversation_id=None, output=[message("x")])
-    add(end, conversation=conversation)
-    assert (ids(conversation), conversation.active_out_of_band) == (["i"], [])
-    response = conversation.responses["o"]
-    assert (response.is_out_of_band, response.metadata) == (True, {"topic": "t"})
-    assert names(response.items) == ["x"]
-    assert not response.items[0].is_in_conversation
-    assert conversation.item("x") is response.items[0]
-
-
-def out_of_band(**metadata: str) -> Event:
-    response = {"conversation": "none", **({"metadata": metadata} if metadata else {})}
-    return {"type": "response.create", "event_id": "mine", "response": response}
-
-
-ABOUT_T = out_of_band(topic="t")
-
-
-def test_null_is_out_of_band_once_the_server_names_conversations(add: Add) -> None:
-    nameless = created("a", conversation_id=None)
-    item = {"type": "response.output_item.added", "response_id": "a", "item": message("x")}
-    conversation = add(nameless, item)
-    assert (names(conversation.active), ids(conversation)) == (["a"], ["x"])
-    add(created("b", conversation_id="conv"), conversation=conversation)
-    assert names(conversation.active) == ["b"]
-    assert (names(conversation.active_out_of_band), ids(conversation)) == (["a"], [])
-    # Absence says nothing.
-    assert names(add(created("c"), conversation=conversation).active) == ["b", "c"]
-
-
-@pytest.mark.parametrize(
-    ("sent", "response", "expected"),
-    [
-        pytest.param(out_of_band(), {}, True, id="asked_out_of_band"),
-        pytest.param(ABOUT_T, {"metadata": {"topic": "t"}}, True, id="same_metadata"),
-        pytest.param(ABOUT_T, {}, False, id="begun_by_turn_detection"),
-        pytest.param(ABOUT_T, {"metadata": {"topic": "u"}}, False, id="other_metadata"),
-        pytest.param(out_of_band(), {"conversation_id": "c"}, False, id="conversation_named"),
-        pytest.param({"type": "response.create"}, {}, False, id="conversation_not_named"),
-    ],
-)
-def test_a_sent_request_makes_a_response_out_of_band(
-    add: Add, sent: Event, response: Event, *, expected: bool
-) -> None:
-    conversation = add(sent, created("r", **response))
-    assert conversation.responses["r"].is_out_of_band is expected
-    # Its request is used up.
-    add(created("s"), conversation=conversation)
-    assert conversation.responses["s"].is_out_of_band is (sent == out_of_band() and not expected)
-
-
-def test_a_refused_request_makes_no_response_out_of_band(add: Add) -> None:
-    assert names(add(out_of_band(), REFUSED, created("r")).active) == ["r"]
-
-
+HEARD = heard_user("completed", item_id="u", transcript="Hi.")
+TRANSCRIPT = "response.output_audio_transcript"
+SURE = on_item(f"{TRANSCRIPT}.done", transcript="Sure!")
 # A different number for each, where the server has it.
 USAGE = {
     "total_tokens": 1,
@@ -586,79 +237,473 @@ USAGE = {
     "output_token_details": {"text_tokens": 11, "audio_tokens": 12, "reasoning_tokens": 13},
 }
 ONCE = Usage(*range(1, 14))
+TOKENS = {"type": "tokens", "total_tokens": 12, "input_tokens": 9, "output_tokens": 3}
 
 
-def test_usage_is_counted_once_a_response(add: Add) -> None:
-    conversation = add(done("a", usage=USAGE), done("b", usage=USAGE), done("a", usage=USAGE))
-    assert conversation.usage == ONCE + ONCE
-    assert conversation.responses["a"].usage == ONCE
-    assert add(done("c", usage=None), conversation=conversation).usage - ONCE == ONCE
-    # Some servers give responses no id.
-    without_id = {"type": "response.done", "response": {"usage": USAGE}}
-    assert add(without_id, conversation=conversation).usage == ONCE + ONCE + ONCE
+def ids(found: Any) -> list[str]:
+    return [item.id for item in found]
 
 
-def test_usage_that_is_no_number_is_left_out() -> None:
-    assert Usage.of({"total_tokens": True, "input_tokens": "1", "output_tokens": None}) == Usage()
-    assert Usage.of({"total_tokens": 10**5000, "input_tokens": 10**15}) == Usage()
-    assert Usage.of(None) == Usage()
+def fact(conversation: Conversation, name: str) -> Any:
+    """What a case expects under a name: of the conversation, or else of each of its items."""
+    items = conversation.items
+    match name:
+        case "order":
+            return " ".join(ids(items))
+        case "active" | "active_out_of_band":
+            return ids(getattr(conversation, name))
+        case "due":
+            return [call.call_id for call in conversation.calls_due]
+        case "approvals_due":
+            return ids(conversation.approvals_due)
+        case "output_format":
+            return conversation.output_format.type
+        case "usage" | "transcription_usage" | "calls":
+            return getattr(conversation, name)
+        case "ends":
+            return [(item.status, item.reason) for item in conversation.responses.values()]
+        case "of_response":
+            return ids(conversation.responses["r"].items)
+        case "audio":
+            return [part.audio for item in items for part in item.parts.values()]
+        case "truncate":
+            event: Any = conversation.heard("i", 1500)
+            return event and (event["content_index"], event["audio_end_ms"])
+    return [getattr(item, name) for item in items]
 
 
-# What was sent
+def case(case_id: str, *events: Event, **expected: Any) -> Any:
+    """Return a case in which facts follow from events."""
+    return pytest.param(events, expected, id=case_id)
 
 
-def update(output_format: str, event_id: str = "mine") -> Event:
-    settings = {"output_audio_format": output_format}
-    return {"type": "session.update", "event_id": event_id, "session": settings}
-
-
-ULAW_SENT = update("g711_ulaw")
-PCM_SET = session("updated", output_audio_format="pcm16")
+PLACES = [
+    case("behind_previous", added("a"), added("b", "a"), added("c", "a"), order="a c b"),
+    case("unknown_previous_is_the_end", added("a"), added("b", "x"), order="a b"),
+    case(
+        "known_place_is_kept",
+        *(added("a"), added("b", "a"), added("c", "a"), added("d", "b"), added("d", "a")),
+        order="a c b d",
+    ),
+    case("own_previous_ignored", added("a"), added("a", "a"), order="a"),
+    case("null_is_the_end", *map(added, "abc"), order="a b c"),
+    case("root_is_the_start", added("a"), first("b"), added("b"), order="b a"),
+    case("root_without_id", added("a"), first(None), added("b"), added("c"), order="b a c"),
+    case(
+        "root_is_not_of_an_answer",
+        *(added("a"), first(None), added("x", role="assistant"), added("b")),
+        order="b a x",
+    ),
+    case("refused_root", added("a"), first(None), REFUSED, added("b"), order="a b"),
+    case("no_place_is_the_end", added("a"), item_done(id="b"), order="a b"),
+    case(
+        "place_told_later",
+        *(added("a"), item_done(id="b"), added("c", "b"), added("b", "a")),
+        order="a b c",
+    ),
+    case("moved_to_its_place", item_done(id="b"), added("a"), added("b", "a"), order="a b"),
+    case("commit_has_a_place", said("u"), added("x", "u"), added("u"), order="u x"),
+    case("deleted", added("a"), added("b", "a"), deleted("a"), added("c", "b"), order="b c"),
+    case("late_delta_of_deleted", added("i"), deleted("i"), HEL, order=""),
+    case("added_after_deletion", added("a"), deleted("a"), added("a"), order="a"),
+    case("behind_deleted_is_the_end", added("a"), deleted("a"), added("b", "a"), order="b"),
+]
+CONTENT = [
+    case("text_deltas_joined", added("i"), HEL, LO, text=["Hello"]),
+    case("delta_after_done_ignored", HEL, text("done", text="Hello."), LO, text=["Hello."]),
+    case("part_done_replaces_text", HEL, part("done", text="Hi."), text=["Hi."]),
+    case("late_part_ignored", HEL, part("added", text=""), LO, text=["Hello"]),
+    case("empty_text_is_final", text("done", text=""), part("added", text="Hel"), text=[""]),
+    case(
+        "late_in_progress_ignored",
+        *(item_done(id="i", status="completed"), added("i", status="in_progress")),
+        status=["completed"],
+    ),
+    case(
+        "parts_in_order_of_index",
+        *(text("delta", delta="b", content_index=1), text("delta", delta="a")),
+        text=["ab"],
+    ),
+    case("parts_not_objects_ignored", added("i", content=[None, 1]), parts=[{}]),
+    case("part_that_is_a_list", on_item("response.content_part.added", part=[1]), text=[""]),
+    case("call_created", item_done(**called()), name=["f"], call_id=["c"], arguments=["{}"]),
+    case(
+        "argument_deltas_joined",
+        *(arguments("delta", delta='{"a"'), arguments("delta", delta=":1}")),
+        arguments=['{"a":1}'],
+    ),
+    case(
+        "argument_done_is_all",
+        *(arguments("delta", delta="{"), arguments("done", arguments="[]")),
+        arguments=["[]"],
+    ),
+    case("arguments_object", item_done(**called(arguments={"a": "Å"})), arguments=['{"a":"Å"}']),
+    case("retrieved_audio_is_all", *SHORT, RETRIEVED, audio_ms=[100], transcript=["Hi."]),
+    case(
+        "empty_audio_of_an_item_is_none",
+        *(*SHORT, item_done(id="i", content=[{"type": "audio", "audio": ""}])),
+        audio_bytes=[960],
+    ),
+    *(case(f"audio_of_{size}_bytes", *spoken(size), audio_bytes=[size]) for size in range(6)),
+    case("audio_kept", *SHORT, audio=[bytes(960)]),
+    case("audio_cut_by_truncate", *SHORT, truncated(10), audio=[bytes(480)]),
+    case("audio_after_truncate_ignored", *SHORT, truncated(10), MORE_AUDIO, audio=[bytes(480)]),
+    case("negative_truncate_cuts_all", *SHORT, truncated(-5), audio_ms=[0], audio=[b""]),
+    case(
+        "audio_after_done_ignored",
+        *(*SHORT, on_item("response.output_audio.done"), MORE_AUDIO),
+        audio_bytes=[960],
+    ),
+    case("default_format_is_pcm", session(), *LONG, audio_ms=[100]),
+    case("v1_pcm16", session(output_audio_format="pcm16"), *LONG, audio_ms=[100]),
+    case("ga_pcm_48_khz", session(**output("pcm", rate=48000)), *LONG, audio_ms=[50]),
+    case("ga_pcm_16_khz", session(**output("pcm", rate=16000)), *LONG, audio_ms=[150]),
+    case("v1_ulaw", ULAW, *LONG, audio_ms=[600]),
+    case("ga_pcmu", session(**output("pcmu")), *LONG, audio_ms=[600]),
+    case("ga_pcma", session(**output("pcma")), *LONG, audio_ms=[600]),
+    case("ulaw_kept_by_other_update", ULAW, session("updated", speed=1.5), *LONG, audio_ms=[600]),
+    case("v1_format_of_response", *spoken(4800, output_audio_format="g711_alaw"), audio_ms=[600]),
+    case("ga_format_of_response", *spoken(4800, **output("pcma")), audio_ms=[600]),
+]
+TRANSCRIPTIONS = [
+    case(
+        "late_transcript_kept_and_counted_once",
+        added("i", content=SILENT),
+        added("answer", "i", role="assistant"),
+        heard_user("delta", delta="Good"),
+        *[heard_user("completed", transcript="Good day.", usage=TOKENS)] * 2,
+        item_done(id="i", content=SILENT),
+        transcript=["Good day.", ""],
+        transcription_usage=Usage(total=12, input=9, output=3),
+    ),
+    case(
+        "charged_by_duration",
+        heard_user("completed", transcript="Hi", usage={"type": "duration", "seconds": 3}),
+        transcription_usage=Usage(seconds=3),
+    ),
+]
+# What the user says: 4,800 bytes in a commit, of which the refusals of others come late.
+APPENDED = [append(999), buffer("clear"), append(4000), append(800)]
+COMMIT = buffer("commit", event_id="mine")
+ALAW_IN = session(input_audio_format="g711_alaw", output_audio_format="pcm16")
+PCMU_IN = session(audio={"input": {"format": {"type": "audio/pcmu"}}})
+SPOKEN_ITEM = message("i", "user", content=[{"type": "input_audio", "audio": audio(4800)}])
+WAITED = buffer("timeout_triggered", item_id="i", audio_start_ms=0, audio_end_ms=100)
+USERS_AUDIO = [
+    case("committed", *APPENDED, COMMIT, append(48), said(), audio_ms=[100], audio=[b""]),
+    case("committed_alaw", ALAW_IN, *APPENDED, COMMIT, said(), audio_ms=[600]),
+    case("committed_pcmu", PCMU_IN, *APPENDED, COMMIT, said(), audio_ms=[600]),
+    case("users_audio_is_not_cut", *APPENDED, COMMIT, said(), truncate=None),
+    case(
+        "two_turns",
+        *(append(10), COMMIT, append(20), buffer("commit"), said("a"), said("b")),
+        audio_bytes=[10, 20],
+    ),
+    case("sent_whole", item_sent(SPOKEN_ITEM), added("i", content=SILENT), audio_bytes=[4800]),
+    case(
+        "refused_commit_stays_in_the_buffer",
+        *(append(48), COMMIT, append(52), REFUSED, append(4700), buffer("commit"), said()),
+        audio_bytes=[4800],
+    ),
+    case(
+        "commit_refused_by_its_code",
+        *(append(48), COMMIT, append(52), buffer("commit"), EMPTY, said()),
+        audio_bytes=[100],
+    ),
+    case(
+        "refused_commit_was_cleared",
+        *(append(48), COMMIT, buffer("clear"), REFUSED, append(52), buffer("commit"), said()),
+        audio_bytes=[52],
+    ),
+    case("turn_detection", append(96_000), *speech("i", 1000, 1250), said(), audio_ms=[250]),
+    case(
+        "turn_detection_empties_the_buffer",
+        *(append(960), *speech("a", 0, 10), said("a"), append(48), COMMIT, said("b")),
+        audio_bytes=[480, 48],
+    ),
+    case("timeout", WAITED, said(), audio_ms=[100]),
+    case("speech_without_an_end", append(48), *speech("i", 1000), said(), audio_ms=[0]),
+]
+TEXT_BETWEEN = text("delta", delta="between", content_index=1)
+HEARD_UNTIL = [
+    case("end_of_what_arrived", *spoken(48_000), truncate=(0, 1000)),
+    case("within", *spoken(96_000), truncate=(0, 1500)),
+    case(
+        "other_part",
+        *spoken(48_000, TEXT_BETWEEN, audio_delta(48_000, content_index=2)),
+        truncate=(2, 500),
+    ),
+    case("all_heard", *spoken(48_000), on_item("response.output_audio.done"), truncate=None),
+    case("silent", added("i", role="assistant"), truncate=None),
+    case("unknown", truncate=None),
+    case("deleted", *spoken(96_000), deleted("i"), truncate=None),
+    case("truncated", *spoken(96_000), truncated(250), truncate=None),
+    case("earlier_session", session(id="s"), *spoken(96_000), session(id="t"), truncate=None),
+    case("ulaw_without_confirmation", ULAW_SENT, *spoken(16_000), truncate=(0, 1500)),
+    case("deltas_alone", audio_delta(96_000), truncate=(0, 1500)),
+]
+CANCELLED = {"type": "response.cancelled", "response_id": "r"}
+DETAILS = {"type": "cancelled", "reason": "turn_detected"}
+THE_END = message("i", status="completed", content=[{"type": "audio", "transcript": "The end."}])
+RESPONSES = [
+    case("in_progress", *SHORT, active=["r"], of_response=["i"]),
+    case(
+        "cancelled",
+        *(*SHORT, done(status="cancelled", status_details=DETAILS)),
+        **{"active": [], "ends": [("cancelled", "turn_detected")]},
+    ),
+    case("done_without_status", *SHORT, ENDED, active=[], ends=[("completed", None)]),
+    case("cancelled_without_status", *SHORT, CANCELLED, active=[], ends=[("cancelled", None)]),
+    case("output_updates_items", *SHORT, done(output=[THE_END]), transcript=["The end."]),
+    case("output_replaces_items", *SHORT, done(output=[message("x")]), of_response=["x"]),
+    case("empty_output_keeps_items", *SHORT, done(), of_response=["i"]),
+    case("null_output_keeps_items", *SHORT, ENDED, of_response=["i"]),
+    case(
+        "late_item", done(output=[message("i")]), output_item("r", message("x")), of_response=["i"]
+    ),
+    case("deleted_item_is_out", *SHORT, deleted("i"), done(), order=""),
+    case("output_is_placed", added("a"), done(output=[message("x")]), order="a x"),
+    case(
+        "usage_once_a_response",
+        *(done("a", usage=USAGE), done("b", usage=USAGE), done("a", usage=USAGE), done("c")),
+        usage=ONCE + ONCE,
+    ),
+    case(
+        "usage_without_an_id", {"type": "response.done", "response": {"usage": USAGE}}, usage=ONCE
+    ),
+    case("usage_in_floats", done(usage={"total_tokens": 7.0}), usage=Usage(total=7)),
+    case("usage_stays_after_cancelled", done(usage=USAGE), CANCELLED, usage=ONCE),
+]
+ABOUT_T = out_of_band(topic="t")
+NAMELESS = created("a", conversation_id=None)
+OUT_OF_BAND = [
+    case(
+        "null_where_conversations_are_named",
+        *(*SHORT, NAMELESS, done("a", conversation_id=None, output=[message("x")])),
+        **{"order": "i", "active": ["r"], "active_out_of_band": []},
+    ),
+    case("null_alone", NAMELESS, output_item("a", message("x")), order="x", active=["a"]),
+    case(
+        "null_before_the_name",
+        *(NAMELESS, output_item("a", message("x")), created("b", conversation_id="c")),
+        **{"order": "", "active": ["b"], "active_out_of_band": ["a"]},
+    ),
+    case("absent_id", *SHORT, created("c"), active=["r", "c"]),
+    case("asked", out_of_band(), created("r"), created("s"), active=["s"]),
+    case("same_metadata", ABOUT_T, created("r", metadata={"topic": "t"}), active=[]),
+    case("begun_by_turn_detection", ABOUT_T, created("r"), active=["r"]),
+    case("other_metadata", ABOUT_T, created("r", metadata={"topic": "u"}), active=["r"]),
+    case("named", out_of_band(), created("r", conversation_id="c"), created("s"), active=["r"]),
+    case("not_asked", {"type": "response.create"}, created("r"), active=["r"]),
+    case("refused", out_of_band(), REFUSED, created("r"), active=["r"]),
+    case(
+        "call_needs_no_output",
+        ABOUT_T,
+        created("r", metadata={"topic": "t"}),
+        done(output=[called()]),
+        due=[],
+        order="",
+    ),
+]
+FORMATS = [
+    case("update_sent", ULAW_SENT, output_format="audio/pcmu"),
+    case("sent_before_created", ULAW_SENT, session(), output_format="audio/pcmu"),
+    case("refused", ULAW_SENT, REFUSED, output_format="audio/pcm"),
+    case("confirmed", ULAW_SENT, session("updated", speed=1.5), output_format="audio/pcmu"),
+    case(
+        "server_has_the_last_word",
+        *(ULAW_SENT, session("updated", output_audio_format="pcm16")),
+        output_format="audio/pcm",
+    ),
+    case(
+        "confirmation_of_an_update_before",
+        {"type": "session.update", "session": {"speed": 1.5}},
+        ULAW_SENT,
+        session("updated", speed=1.5, output_audio_format="pcm16"),
+        output_format="audio/pcmu",
+    ),
+    case(
+        "second_update_refused",
+        *(update("g711_ulaw", "other"), update("g711_alaw"), REFUSED),
+        output_format="audio/pcmu",
+    ),
+]
+CALLS_DUE = [
+    case("completed", done(output=[called()]), due=["c"]),
+    case("one_returned", done(output=[called("a"), called("b")]), returned("a"), due=["b"]),
+    case("returned", done(output=[called()]), returned(), due=[]),
+    case("call_incomplete", done(output=[called(status="incomplete")]), due=[]),
+    case("call_without_status", done(output=[called(status=None)]), due=["c"]),
+    *(
+        case(f"response_{status}", done(status=status, output=[called()]), due=[])
+        for status in ("cancelled", "failed", "incomplete")
+    ),
+    case("ended_twice", done(output=[called()]), done(output=[called()]), due=["c"]),
+    case("ended_again", done(output=[called()]), returned(), done(output=[called()]), due=[]),
+    case("same_session", done(output=[called()]), session(id="s"), due=["c"]),
+    case("session_ended", session(id="s"), done(output=[called()]), session(id="t"), due=[]),
+    case("approval", done(output=[requested()]), approvals_due=["a"], due=[]),
+    case("approved", done(output=[requested()]), approved(), approvals_due=[]),
+    case(
+        "approved_before_its_end",
+        *(output_item("r", requested()), approved(), done(output=[requested()])),
+        approvals_due=[],
+    ),
+]
+CALL = arguments("done", name="f", arguments="{}")
+# Servers that leave out events of items.
+EVENTS_LEFT_OUT = [
+    case(
+        "deltas",
+        *(HEARD, created("r"), on_item(f"{TRANSCRIPT}.delta", delta="Hel"), ENDED),
+        **{"role": ["user", "assistant"], "transcript": ["Hi.", "Hel"], "of_response": ["i"]},
+    ),
+    case("arguments", CALL, ENDED, role=[None], name=["f"], due=["c"]),
+    case(
+        "calls_that_share_the_item_of_a_message",
+        *(created("r"), SURE, CALL, arguments("done", call_id="d", name="g"), ENDED),
+        **{"order": "i", "of_response": ["i", "c", "d"], "due": ["c", "d"]},
+    ),
+    case(
+        "events_that_only_mention_an_item",
+        *(*speech("i", 0), truncated(1), on_item("response.mcp_call.failed")),
+        order="",
+    ),
+]
+NEXT = [created("r"), text("delta", delta="New."), added("i", role="assistant"), done()]
+RESTORED = message("i", content=[{"type": "output_text", "text": "Restored."}])
+SESSIONS = [
+    case(
+        "next_session_follows",
+        *(session(id="s"), *SHORT, session(id="t"), added("b"), added("c", "b")),
+        **{"order": "i b c", "active": [], "ends": [("incomplete", "session_ended")]},
+    ),
+    case(
+        "root_is_of_the_session",
+        *(session(id="s"), added("a"), session(id="t"), added("b"), first("c"), added("c")),
+        order="a c b",
+    ),
+    case(
+        "earlier_item_deleted",
+        *(session(id="s"), added("a"), session(id="t"), added("b"), deleted("a")),
+        *(first("c"), added("c")),
+        order="c b",
+    ),
+    case(
+        "same_ids_in_the_next_session",
+        *(session(id="s"), *LONG, done(usage=USAGE), session(id="t"), *NEXT),
+        **{"order": "i i", "text": ["", "New."], "audio_ms": [100, 0], "usage": ONCE},
+    ),
+    case(
+        "call_with_the_ids_of_another_session",
+        *(session(id="s"), done(output=[called()]), returned(), session(id="t")),
+        done(output=[called("d")]),
+        due=["d"],
+    ),
+    case(
+        "restored_item_stays_as_it_is",
+        *(session(id="s"), *spoken(48_000, truncated(250)), done(), session(id="t")),
+        *(item_sent(RESTORED), {**added("i"), "item": RESTORED}, HEL, added("b", "i")),
+        **{"order": "i b", "text": ["", ""], "audio_ms": [250, 0]},
+    ),
+    case(
+        "behind_restored_is_the_end",
+        *(session(id="s"), added("a"), added("picture", "a"), session(id="t")),
+        *(item_sent(message("a", "user")), added("a"), added("b", "a")),
+        order="a picture b",
+    ),
+    # Outputs that are sent again without an id get new items, each behind a restored call.
+    case(
+        "behind_earlier_in_time",
+        *(session(id="s"), added("a"), added("b", "a"), session(id="t")),
+        *(added("c", "a"), added("d", "b"), added("e", "d")),
+        order="a b c d e",
+    ),
+]
+CASES = {
+    **{"place": PLACES, "content": CONTENT, "transcription": TRANSCRIPTIONS},
+    **{"users_audio": USERS_AUDIO, "heard": HEARD_UNTIL, "response": RESPONSES},
+    **{"out_of_band": OUT_OF_BAND, "format": FORMATS, "due": CALLS_DUE},
+    **{"left_out": EVENTS_LEFT_OUT, "session": SESSIONS},
+}
 
 
 @pytest.mark.parametrize(
     ("events", "expected"),
     [
-        pytest.param([ULAW_SENT], "audio/pcmu", id="update_sent"),
-        pytest.param([ULAW_SENT, session()], "audio/pcmu", id="sent_before_created"),
-        pytest.param([ULAW_SENT, REFUSED], "audio/pcm", id="update_refused"),
-        pytest.param(
-            [ULAW_SENT, session("updated", speed=1.5)], "audio/pcmu", id="confirmed_by_other_update"
-        ),
-        pytest.param([ULAW_SENT, PCM_SET], "audio/pcm", id="server_has_the_last_word"),
-        pytest.param(
-            [update("g711_ulaw", "other"), update("g711_alaw"), REFUSED],
-            "audio/pcmu",
-            id="second_update_refused",
-        ),
+        pytest.param(*param.values, id=f"{name}-{param.id}")
+        for name, cases in CASES.items()
+        for param in cases
     ],
 )
-def test_what_was_sent_counts_until_the_server_says_otherwise(
-    add: Add, events: list[Event], expected: str
-) -> None:
-    assert add(*events).output_format.type == expected
+def test_facts_follow_from_events(add: Add, events: list[Event], expected: Event) -> None:
+    conversation = add(*events, conversation=Conversation(keep_audio=True))
+    assert {name: fact(conversation, name) for name in expected} == expected
 
 
-def test_interrupted_g711_is_measured_without_a_confirmation(add: Add) -> None:
-    # 2 s of G.711, of which 1.5 s were heard.
-    event = add(update("g711_ulaw"), *spoken(16_000)).heard("i", 1500)
-    assert event
-    assert event["audio_end_ms"] == 1500
+# Items
+
+
+@given(st.lists(st.tuples(st.sampled_from(["add", "delete"]), st.randoms()), max_size=20))
+@settings(deadline=None, max_examples=50)
+def test_items_are_added_and_deleted_as_in_a_list(steps: list[tuple[str, Any]]) -> None:
+    conversation, expected = Conversation(), list[str]()
+    for number, (step, random) in enumerate(steps):
+        if step == "add":
+            at = random.randint(1, len(expected)) if expected else 0
+            conversation.add(added(str(number), expected[at - 1] if at else None))
+            expected.insert(at, str(number))
+        elif expected:
+            gone = random.choice(expected)
+            expected.remove(gone)
+            conversation.add(deleted(gone))
+        assert ids(conversation.items) == expected
+
+
+def test_deleted_item_is_unknown(add: Add) -> None:
+    conversation = add(added("a"))
+    gone = conversation.item("a")
+    assert gone
+    add(deleted("a"), conversation=conversation)
+    assert (conversation.item("a"), gone.is_in_conversation) == (None, False)
+
+
+def test_a_part_has_the_type_that_the_server_gave_last(add: Add) -> None:
+    ended = on_item("response.content_part.done", part={"type": "audio", "transcript": "Hi."})
+    [item] = add(part("added", text=""), ended).items
+    assert {index: part.type for index, part in item.parts.items()} == {0: "audio"}
+
+
+@pytest.mark.parametrize("failure", ["Unclear.", {"message": "Unclear."}], ids=["text", "object"])
+def test_failed_transcription_has_its_error(add: Add, failure: Any) -> None:
+    [item] = add(said(), heard_user("failed", error=failure)).items
+    assert item.parts[0].transcription_error
+    assert item.parts[0].transcription_error["message"] == "Unclear."
+
+
+def test_error_of_mcp_call_is_kept(add: Add) -> None:
+    call = {"id": "i", "type": "mcp_call", "server_label": "l", "name": "f", "arguments": "{}"}
+    error = {"type": "http_error", "code": 502, "message": "Bad gateway"}
+    failed = item_done(**call, error=error)
+    [item] = add({"type": "response.mcp_call.failed", "item_id": "i"}, failed).items
+    assert item.error
+    assert item.error["message"] == "Bad gateway"
+    assert add(item_done(**call, error=None)).items[0].error is None
 
 
 def test_what_is_sent_may_hold_models_and_mappings() -> None:
-    content = {"type": "input_audio", "audio": audio(4800)}
-    item = {"type": "message", "role": "user", "id": "i", "content": [content]}
-    conversation = Conversation()
-    sent = ga.RealtimeConversationItemMessageUser.from_dict(item)
-    conversation.add({"type": "conversation.item.create", "item": sent})
-    conversation.add(added("i"))
-    assert conversation.items[0].audio_bytes == 4800
-    for none in (
+    content = ga.RealtimeConversationItemMessageUserContent(type="input_audio", audio=audio(4800))
+    user = ga.RealtimeConversationItemMessageUser(role="user", id="i", content=[content])
+    for item in (user, {**user.to_dict(), "content": [content]}):
+        conversation = Conversation()
+        conversation.add({"type": "conversation.item.create", "item": item})
+        conversation.add(added("i"))
+        assert conversation.items[0].audio_bytes == 4800
+    for asked in (
         ga.RealtimeResponseCreateParams(conversation="none"),
         MappingProxyType({"conversation": "none"}),
     ):
-        conversation.add(MappingProxyType({"type": "response.create", "response": none}))
+        conversation.add(MappingProxyType({"type": "response.create", "response": asked}))
     conversation.add(created("r"))
     conversation.add(created("s"))
     assert conversation.active == []
@@ -671,180 +716,80 @@ def test_what_was_sent_may_be_nested_deeply() -> None:
     Conversation().add({"type": "session.update", "session": nested})
 
 
-# Calls
+# Interruption
 
 
-def called(call_id: str = "c", **more: Any) -> Event:
-    call = {"type": "function_call", "name": "f", "call_id": call_id, "arguments": "{}"}
-    return {"id": f"item_{call_id}", "status": "completed", **call, **more}
+def test_heard_returns_truncate_event_and_transcript_stays(add: Add) -> None:
+    begun = on_item(f"{TRANSCRIPT}.delta", delta="A long story")
+    conversation = add(*spoken(48_000, begun))
+    event = conversation.heard("i", 250.9)
+    truncate = {"type": "conversation.item.truncate", "item_id": "i", "content_index": 0}
+    assert event == {**truncate, "audio_end_ms": 250}
+    assert ga.parse_client_event(json.dumps(event)).type == event["type"]
+    add(truncated(250), conversation=conversation)
+    [item] = conversation.items
+    # Nobody knows which words were heard, so the transcript stays.
+    assert (item.audio_ms, item.parts[0].truncated_ms) == (250, 250)
+    assert item.transcript == "A long story"
+    ended = on_item(f"{TRANSCRIPT}.done", transcript="A long story.")
+    assert add(ended, conversation=conversation).items[0].transcript == "A long story."
 
 
-def returned(call_id: str = "c") -> Event:
-    item = {"type": "function_call_output", "call_id": call_id, "output": "done"}
-    return {"type": "conversation.item.create", "item": item}
-
-
-def due(conversation: Conversation) -> list[str | None]:
-    return [call.call_id for call in conversation.calls_due]
-
-
-@pytest.mark.parametrize(
-    ("events", "expected"),
-    [
-        pytest.param([done(output=[called()])], ["c"], id="response_completed"),
-        pytest.param(
-            [done(output=[called("a"), called("b")]), returned("a")],
-            ["b"],
-            id="one_of_two_returned",
-        ),
-        pytest.param([done(output=[called()]), returned()], [], id="output_sent"),
-        pytest.param([done(output=[called(status="incomplete")])], [], id="call_incomplete"),
-        *(
-            pytest.param([done(status=status, output=[called()])], [], id=f"response_{status}")
-            for status in ("cancelled", "failed", "incomplete")
-        ),
-        pytest.param(
-            [created("x", conversation_id="y"), done(conversation_id=None, output=[called()])],
-            [],
-            id="out_of_band",
-        ),
-        pytest.param(
-            [done(output=[called()]), session(id="other")], ["c"], id="session_is_the_first"
-        ),
-        pytest.param(
-            [session(id="s"), done(output=[called()]), session(id="other")], [], id="session_ended"
-        ),
-        pytest.param([done(output=[called()]), done(output=[called()])], ["c"], id="ended_twice"),
-        pytest.param(
-            [done(output=[called()]), returned(), done(output=[called()])],
-            [],
-            id="ended_again_after_output",
-        ),
-    ],
-)
-def test_calls_are_due_until_they_have_an_output(
-    add: Add, events: list[Event], expected: list[str]
-) -> None:
-    assert due(add(*events)) == expected
-
-
-def test_approvals_are_due_until_they_are_decided(add: Add) -> None:
-    request = {"id": "a", "type": "mcp_approval_request", "name": "f", "arguments": "{}"}
-    conversation = add(done(output=[{**request, "server_label": "l"}]))
-    assert names(conversation.approvals_due) == ["a"]
-    item = {"type": "mcp_approval_response", "id": "b", "approval_request_id": "a", "approve": True}
-    add({"type": "conversation.item.create", "item": item}, conversation=conversation)
-    assert conversation.approvals_due == []
-
-
-def test_error_of_mcp_call_is_kept(add: Add) -> None:
-    call = {"id": "i", "type": "mcp_call", "server_label": "l", "name": "f", "arguments": "{}"}
-    error = {"type": "http_error", "code": 502, "message": "Bad gateway"}
-    done = {"type": "conversation.item.done", "item": {**call, "error": error}}
-    [item] = add({"type": "response.mcp_call.failed", "item_id": "i"}, done).items
-    assert item.error
-    assert item.error["message"] == "Bad gateway"
-    add({**done, "item": {**call, "error": None}}, conversation=(conversation := Conversation()))
-    assert conversation.items[0].error is None
-
-
-def test_arguments_object_and_float_usage_are_read(add: Add) -> None:
-    call = called(arguments={"city": "Ås"})
-    usage = {"total_tokens": 7.0, "input_tokens": 3.0}
-    conversation = add(done(output=[call], usage=usage))
-    assert conversation.items[0].arguments == '{"city":"Ås"}'
-    assert conversation.usage == Usage(total=7, input=3)
-
-
-# Servers that leave out events of items
-
-
-WHERE = {"response_id": "r", "item_id": "a", "output_index": 0}
-ENDED = {"type": "response.done", "response": {"id": "r", "status": "completed", "output": None}}
-
-
-def test_deltas_make_items(add: Add) -> None:
-    heard = {"item_id": "u", "content_index": 0, "transcript": "Hi."}
-    conversation = add(
-        {"type": f"{TRANSCRIPTION}.completed", **heard},
-        created("r"),
-        {"type": "response.output_audio.delta", **WHERE, "delta": audio(48_000)},
-        {"type": "response.output_audio_transcript.delta", **WHERE, "delta": "Hel"},
-    )
-    assert [(item.role, item.transcript) for item in conversation.items] == [
-        ("user", "Hi."),
-        ("assistant", "Hel"),
-    ]
-    event = conversation.heard("a", 500)  # in the middle of the answer
+@pytest.mark.parametrize(("milliseconds", "end"), [(-5, 0), (0, 0), (999, 999), (5000, 1000)])
+def test_the_end_is_within_the_audio(add: Add, milliseconds: float, end: int) -> None:
+    event = add(*spoken(48_000)).heard("i", milliseconds)
     assert event
-    assert event["audio_end_ms"] == 500
-    add(ENDED, conversation=conversation)
-    assert names(conversation.responses["r"].items) == ["a"]
-    assert conversation.active == []
+    assert event["audio_end_ms"] == end
 
 
-def call_done(call_id: str, **more: Any) -> Event:
-    kind = "response.function_call_arguments.done"
-    return {"type": kind, **WHERE, "call_id": call_id, "name": "f", "arguments": "{}", **more}
+# Responses
 
 
-def test_arguments_make_calls(add: Add) -> None:
-    delta = on_item("response.function_call_arguments.delta", delta='{"a"', call_id="c")
-    conversation = add(delta, call_done("c", item_id="i", arguments='{"a":1}'), ENDED)
-    assert [(item.role, item.name, item.arguments) for item in conversation.items] == [
-        (None, "f", '{"a":1}')
-    ]
-    assert due(conversation) == ["c"]
+def test_responses_say_what_their_items_say(add: Add) -> None:
+    text, speech = {"type": "text", "text": "One. "}, {"type": "audio", "transcript": "Two."}
+    output = [message("a", content=[text, speech]), called(), message("c", content=[text])]
+    response = add(done(output=output, metadata={"topic": "t"})).responses["r"]
+    assert (response.text, response.transcript) == ("One. One. ", "Two.")
+    assert ([call.name for call in response.calls], response.metadata) == (["f"], {"topic": "t"})
 
 
-def test_calls_may_share_the_item_of_a_message(add: Add) -> None:
-    speech = {"type": "response.output_audio_transcript.done", **WHERE, "transcript": "Sure!"}
-    conversation = add(created("r"), speech, call_done("c"), call_done("d"), ENDED)
-    assert ids(conversation) == ["a"]
-    assert [call.call_id for call in conversation.responses["r"].calls] == ["c", "d"]
-    assert due(conversation) == ["c", "d"]
+def test_a_failed_response_has_its_error(add: Add) -> None:
+    details = {"type": "failed", "error": {"type": "server_error", "code": "busy"}}
+    error = add(done(status="failed", status_details=details)).responses["r"].error
+    assert error
+    assert error["code"] == "busy"
 
 
-def test_events_that_only_mention_an_item_make_none(add: Add) -> None:
-    conversation = add(
-        buffer("speech_started", item_id="u", audio_start_ms=0),
-        on_item("conversation.item.truncated", audio_end_ms=1),
-        on_item("response.mcp_call.failed"),
-    )
-    assert ids(conversation) == []
+def test_item_of_out_of_band_response_is_found_by_its_id(add: Add) -> None:
+    conversation = add(out_of_band(), created("r"), done(output=[message("x")]))
+    [item] = conversation.responses["r"].items
+    assert (conversation.item("x") is item, item.is_in_conversation) == (True, False)
+
+
+def test_usage_that_is_no_number_is_left_out() -> None:
+    assert Usage.of({"total_tokens": True, "input_tokens": "1", "output_tokens": None}) == Usage()
+    assert Usage.of({"total_tokens": 10**5000, "input_tokens": 10**15}) == Usage()
+    assert Usage.of(None) == Usage()
 
 
 # One session after the other
 
 
-def test_a_conversation_outlives_its_session(add: Add) -> None:
-    conversation = add(session(id="s", **output("pcmu")), *spoken(960))
+def test_end_of_a_session_ends_what_it_left_open(add: Add) -> None:
+    conversation = add(session(id="s", **output("pcmu")), *SHORT)
     conversation.end_session()
-    [response] = conversation.responses.values()
-    assert (response.status, response.reason) == ("incomplete", "session_ended")
     assert (conversation.active, conversation.items[0].status) == ([], "incomplete")
     assert conversation.output_format.type == "audio/pcm"
-    add(session(id="t"), added("b", None), added("c", "b"), conversation=conversation)
-    assert ids(conversation) == ["i", "b", "c"]
-    add(first("d"), added("d"), deleted("i"), first("e"), added("e"), conversation=conversation)
-    assert ids(conversation) == ["e", "d", "b", "c"]
-
-
-def test_a_session_that_nobody_ended_is_ended_by_the_next(add: Add) -> None:
-    conversation = add(session(id="s"), *spoken(960), session(id="t"))
-    assert conversation.active == []
-    # What was sent before `session.created` came belongs to the new session.
-    conversation.end_session()
-    add(update("g711_ulaw"), append(48), session(id="u"), conversation=conversation)
+    # What is sent before `session.created` comes belongs to the new session.
+    add(ULAW_SENT, append(48), session(id="t"), COMMIT, said("x"), conversation=conversation)
     assert conversation.output_format.type == "audio/pcmu"
-    add(buffer("commit"), said("x"), conversation=conversation)
     assert conversation.items[-1].audio_bytes == 48
 
 
 def test_end_of_earlier_session_keeps_current_one(add: Add) -> None:
-    conversation = add(session(id="s"), added("a"), session(id="t"), *spoken(960))
+    conversation = add(session(id="s"), added("a"), session(id="t"), *SHORT)
     conversation.end_session("s")
-    assert names(conversation.active) == ["r"]
+    assert ids(conversation.active) == ["r"]
     conversation.end_session("t")
     assert conversation.active == []
 
@@ -852,47 +797,25 @@ def test_end_of_earlier_session_keeps_current_one(add: Add) -> None:
 def test_end_of_session_that_never_began_drops_sent_update(add: Add) -> None:
     conversation = add(session(id="s"))
     conversation.end_session("s")
-    add(update("g711_ulaw"), conversation=conversation)
+    add(ULAW_SENT, conversation=conversation)
     conversation.end_session("")
     assert conversation.output_format.type == "audio/pcm"
-
-
-def test_restored_items_stay_as_they_are(add: Add) -> None:
-    conversation = add(session(id="s"), *spoken(48_000, truncated(250)), done())
-    conversation.end_session()
-    add(session(id="t"), conversation=conversation)
-    content = [{"type": "output_text", "text": "Restored."}]
-    item = message("i", content=content)
-    add({"type": "conversation.item.create", "item": item}, conversation=conversation)
-    add({**added("i"), "item": item}, added("b", "i"), conversation=conversation)
-    assert [(item.id, item.text, item.audio_ms) for item in conversation.items] == [
-        ("i", "", 250),
-        ("b", "", 0),
-    ]
-
-
-def test_new_items_follow_those_that_were_not_restored(add: Add) -> None:
-    conversation = add(session(id="s"), added("a"), added("picture", "a"))
-    conversation.end_session()
-    restore = {"type": "conversation.item.create", "item": added("a")["item"]}
-    add(session(id="t"), restore, added("a"), added("b", "a"), conversation=conversation)
-    assert ids(conversation) == ["a", "picture", "b"]
 
 
 @pytest.mark.parametrize("copy", [copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
 def test_copy_changes_apart_from_the_original(
     add: Add, copy: Callable[[Any], Conversation]
 ) -> None:
-    conversation = add(session(id="s"), *spoken(960))
+    conversation = add(session(id="s"), *SHORT)
     copied = copy(conversation)
     add(MORE_AUDIO, done(), conversation=copied)
     assert (copied.items[0].audio_bytes, copied.active) == (1920, [])
     assert conversation.items[0].audio_bytes == 960
-    assert names(conversation.active) == ["r"]
+    assert ids(conversation.active) == ["r"]
 
 
 def test_repr_shows_text_and_is_short(add: Add) -> None:
-    conversation = add(*(added(each, content=[{"text": "Hello."}]) for each in "abcd"))
+    conversation = add(*(added(item_id, content=[{"text": "Hello."}]) for item_id in "abcd"))
     item = "ConversationItem(id='d', type='message', role='user', text='Hello.')"
     assert repr(conversation.items[-1]) == item
     assert repr(conversation).startswith("Conversation(4 items: […, ")
@@ -951,7 +874,7 @@ def test_recordings_end_as_the_server_says(path: Any, form: Form) -> None:
             final[event["item"]["id"]] = event["item"]
         elif event["type"] == "response.done":
             final |= {item["id"]: item for item in event["response"]["output"]}
-    assert ids(conversation) == list(final)
+    assert ids(conversation.items) == list(final)
     for item in conversation.items:
         wire = final[item.id]
         names = ("type", "role", "status", "name", "call_id", "output")
@@ -1105,23 +1028,3 @@ def test_a_delta_of_audio_is_not_decoded() -> None:
         tracemalloc.stop()
     assert conversation.items[0].audio_bytes == 4_800_000
     assert peak < 1_000_000
-
-
-def test_items_behind_restored_ones_follow_in_time() -> None:
-    """Outputs that are sent again without an id get new items, each behind a restored call."""
-    conversation = Conversation()
-
-    def add(item_id: str, previous_id: str | None) -> None:
-        item = {"id": item_id, "type": "message", "role": "user", "content": []}
-        event = {"type": "conversation.item.added", "previous_item_id": previous_id, "item": item}
-        conversation.add(event)
-
-    add("call_1", None)
-    add("call_2", "call_1")
-    conversation.end_session()
-    conversation.add({"type": "session.created", "session": {"id": "sess_2"}})
-    add("output_1", "call_1")
-    add("output_2", "call_2")
-    add("answer", "output_2")
-    ids = [item.id for item in conversation.items]
-    assert ids == ["call_1", "call_2", "output_1", "output_2", "answer"]
