@@ -37,9 +37,9 @@ def _bytes_per_ms(encoding: str) -> int:
 @lru_cache
 def tone(encoding: str, duration_ms: int) -> bytes:
     """Return a tone of 400 Hz."""
-    rate = 24000
-    if encoding in g711.SAMPLES:
-        rate = 8000
+    rate = 8000
+    if encoding == "audio/pcm":
+        rate = 24000
     steps = (2 * math.pi * 400 * sample / rate for sample in range(rate // 400))
     period = [round(6000 * math.sin(step)) for step in steps]
     data = g711.encode(struct.pack(f"<{len(period)}h", *period), encoding)

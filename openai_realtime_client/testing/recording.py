@@ -56,7 +56,7 @@ class RecordedEvent(NamedTuple):
 
 
 class _NotJsonError(ValueError):
-    pass
+    """A line that may be the beginning of one, which a crash left."""
 
 
 def read_recording(
@@ -105,38 +105,28 @@ def _is_torn(line: str | bytes) -> bool:
     return line.startswith(b'{"from":') and not line.rstrip().endswith(b"}")
 
 
-def _read_line(text: str | bytes, number: int) -> RecordedEvent:
-    if isinstance(text, bytes):
-        try:
-            # Some Windows editors put a byte order mark at the beginning.
-            if number == 1:
-                text = text.removeprefix(codecs.BOM_UTF8)
-            text = text.decode("utf-8")
-        except UnicodeDecodeError:
-            raise _NotJsonError(f"line {number}: not UTF-8") from None
+def _read_line(line: str | bytes, number: int) -> RecordedEvent:
+    if isinstance(line, bytes) and number == 1:
+        # Some Windows editors put a byte order mark at the beginning.
+        line = line.removeprefix(codecs.BOM_UTF8)
     try:
-        line: Any = json.loads(text)
-    except (ValueError, RecursionError):
+        wire: Any = json.loads(line)
+    except (ValueError, RecursionError):  # ValueError: neither JSON nor UTF-8
         raise _NotJsonError(f"line {number}: not JSON") from None
-    if not is_object(line):
+    if not is_object(wire):
         raise ValueError(f"line {number}: not an object")
-    if "from" not in line or "event" not in line:
-        return RecordedEvent(_sender(_type_of(line, number)), line, None, number)
-    direction, event, at_ms = line["from"], line["event"], line.get("at_ms")
-    if direction not in ("client", "server"):
-        raise ValueError(f'line {number}: "from" is neither "client" nor "server"')
-    if at_ms is not None and (isinstance(at_ms, bool) or not isinstance(at_ms, (int, float))):
-        raise ValueError(f'line {number}: "at_ms" is not a number')
-    _type_of(event, number)
-    if at_ms is not None and not abs(at_ms) < _MAX_MS:  # also for NaN, which compares as false
-        at_ms = None
-    return RecordedEvent(direction, event, at_ms, number)
-
-
-def _type_of(event: Any, number: int) -> str:
+    direction, event, at_ms = None, wire, None
+    if "from" in wire and "event" in wire:
+        direction, event, at_ms = wire["from"], wire["event"], wire.get("at_ms")
+        if direction not in ("client", "server"):
+            raise ValueError(f'line {number}: "from" is neither "client" nor "server"')
     if not is_object(event) or not isinstance(event.get("type"), str):
         raise ValueError(f'line {number}: no event with a string "type"')
-    return str(event["type"])
+    if at_ms is not None and (isinstance(at_ms, bool) or not isinstance(at_ms, (int, float))):
+        raise ValueError(f'line {number}: "at_ms" is not a number')
+    if at_ms is not None and not abs(at_ms) < _MAX_MS:  # also for NaN, which compares as false
+        at_ms = None
+    return RecordedEvent(direction or _sender(event["type"]), event, at_ms, number)
 
 
 # Bounded, because a recording may have any number of unknown types.

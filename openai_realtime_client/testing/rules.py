@@ -67,7 +67,6 @@ class RealtimeRules(Rules):
         self._responses: list[Response] = []
         self._buffer = audio.InputBuffer()
         self._speech: tuple[str, int] | None = None  # the item's id, where it starts
-        self._turns = 0
         self._handlers |= {
             "session.update": self._update_session,
             "conversation.item.create": self._conversation.create,
@@ -164,7 +163,6 @@ class RealtimeRules(Rules):
         return events
 
     def _speech_started(self, at_ms: int) -> Sequence[Event]:
-        self._turns += 1
         item_id, start_ms = self._speech = self._ids("item"), max(at_ms, self._buffer.start_ms)
         place = {"audio_start_ms": start_ms, "item_id": item_id}
         events = [self._ids.event("input_audio_buffer.speech_started", **place)]
@@ -189,13 +187,10 @@ class RealtimeRules(Rules):
         self._buffer.cut(at_ms)
         self._speech = None
         events = [stopped, *self._commit(item_id, at_ms - start_ms)]
-        if self._is_detection_set("create_response"):
-            self._respond_to_speech()
+        is_answered = self.session["type"] == "realtime" and not self._active_response()
+        if is_answered and self._is_detection_set("create_response"):
+            self._begin_response({}, list(self._conversation.items))
         return events
-
-    def _respond_to_speech(self, default: Answer | None = None) -> None:
-        if self.session["type"] == "realtime" and not self._active_response():
-            self._begin_response({}, list(self._conversation.items), default)
 
     def _clear_buffer(self, _: Event | None = None) -> Sequence[Event]:
         self._buffer.clear()
@@ -216,7 +211,6 @@ class RealtimeRules(Rules):
         return self._commit(item_id, length_ms)
 
     def _commit(self, item_id: str, length_ms: int) -> list[Event]:
-        self._turns += 1
         place = {"previous_item_id": self._conversation.last_id(), "item_id": item_id}
         committed = self._ids.event("input_audio_buffer.committed", **place)
         item: Event = {"id": item_id, "type": "message", "status": "completed", "role": "user"}
@@ -224,9 +218,7 @@ class RealtimeRules(Rules):
         added = self._conversation.insert({**item, "content": [part]})
         self._conversation.audio_ms[item_id] = length_ms
         # After the events of the item, which the service sends before its audio is transcribed.
-        text = ""
-        if length_ms:
-            text = next(self._transcripts, f"Audio of {length_ms} ms.")
+        text = next(self._transcripts, f"Audio of {length_ms} ms.")
         self._conversation.items[-1] = {**item, "content": [{**part, "transcript": text}]}
         return [committed, *added, *self._transcription(item_id, text, length_ms)]
 
@@ -278,13 +270,10 @@ class RealtimeRules(Rules):
             return self._conversation.find(item["id"], "reference")
         return item
 
-    def _begin_response(
-        self, params: Event, context: list[Event], default: Answer | None = None
-    ) -> None:
-        self._turns += 1
+    def _begin_response(self, params: Event, context: list[Event]) -> None:
         output = {**self._speaking, **given(at(params, "audio", "output") or {})}
         settings: Event = {**self.session, **given(params), "audio": {"output": output}}
-        answer = self._answer_to_approval(context) or self._given_answer(context) or default
+        answer = self._answer_to_approval(context) or self._given_answer(context)
         if answer is None:
             tools = offered_tools(settings["tools"], self._model.mcp)
             answer = default_answer(context, tools, settings["tool_choice"])
@@ -323,24 +312,9 @@ class RealtimeRules(Rules):
         yield from response.events
         if response.rate_limits:
             yield self._ids.event("rate_limits.updated", rate_limits=response.rate_limits)
-        turns, idle_ms = self._turns, at(self._listening, "turn_detection", "idle_timeout_ms")
-        if response.is_playing or idle_ms:
+        if response.is_playing:
             yield response.playback_left
             yield from response.stop_playing("stopped")
-        if idle_ms:
-            start_ms = self._buffer.end_ms
-            yield idle_ms / 1000
-            if turns == self._turns:
-                yield from self._time_out(start_ms)
-
-    def _time_out(self, start_ms: int) -> Iterator[Event]:
-        """Respond after the user has been silent for the session's `idle_timeout_ms`."""
-        item_id, end_ms = self._ids("item"), self._buffer.end_ms
-        place: Event = {"audio_start_ms": start_ms, "audio_end_ms": end_ms, "item_id": item_id}
-        yield self._ids.event("input_audio_buffer.timeout_triggered", **place)
-        self._clear_buffer()
-        yield from self._commit(item_id, 0)
-        self._respond_to_speech(Answer("Are you still there?"))
 
     def _cancel_response(self, event: Event) -> Sequence[Event]:
         response = self._active_response()

@@ -196,7 +196,7 @@ def open_client(server: ReplayServer) -> Iterator[Client]:
 
 def test_a_test_waits_for_events(server: ReplayServer, open_client: Client) -> None:
     [session] = server.sessions
-    with pytest.raises(TimeoutError, match="received: nothing"):
+    with pytest.raises(TimeoutError, match="received last: nothing"):
         session.wait_for("response.cancel", timeout=0)
     open_client.send(text("Hi."), RESPOND, text("You."))
     first = session.wait_for(ga.RealtimeClientEventConversationItemCreate)
@@ -206,8 +206,8 @@ def test_a_test_waits_for_events(server: ReplayServer, open_client: Client) -> N
     assert session.wait_for("response.create").type == "response.create"
     with pytest.raises(TimeoutError) as caught:
         session.wait_for("response.create", timeout=0.05)
-    received = "conversation.item.create (2), response.create"
-    assert str(caught.value) == f"expected response.create in 0.05 s; received: {received}"
+    received = "conversation.item.create, response.create, conversation.item.create"
+    assert str(caught.value) == f"expected response.create in 0.05 s; received last: {received}"
     open_client.until("rate_limits.updated")  # A client that does not read closes slowly.
     open_client.connection.close()
     with pytest.raises(TimeoutError, match="before the connection ended"):

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 import struct
 from collections.abc import Callable
-from itertools import takewhile
 from random import Random
 from typing import Any
 
 import pytest
 
-from openai_realtime_client import ga
 from openai_realtime_client.core import g711
 from openai_realtime_client.testing import Answer, Faults, ReplayServer, audio
-from openai_realtime_client.testing.rules import Model, RealtimeRules
-from openai_realtime_client.testing.settings import Ids, new_session
 from plain_client import (
     CANCEL,
     COMMIT,
@@ -239,35 +234,6 @@ def test_audio_is_counted_in_tokens(server: ReplayServer) -> None:
     usage = response(second)["usage"]
     assert usage["input_token_details"]["audio_tokens"] == 12 + 4
     assert usage["input_tokens"] == 16
-
-
-def test_an_idle_user_is_asked() -> None:
-    ids = Ids(1)
-    rules = RealtimeRules(new_session("sess_1", "m"), ids, Model())
-
-    def answer(event: Event) -> None:
-        rules.receive(ga.parse_client_event(json.dumps(event)))
-
-    detection = {"type": "server_vad", "idle_timeout_ms": 5000}
-    answer(update(audio={"input": {"turn_detection": detection}}))
-    answer(RESPOND)
-    stream = rules.streams.pop()
-    *_, playback = takewhile(lambda each: each != 5.0, stream)
-    assert isinstance(playback, float)
-    assert 0.1 < playback <= 0.2
-    answer(append(QUIET * 50))
-    triggered, committed, added, _ = stream
-    assert triggered["type"] == "input_audio_buffer.timeout_triggered"
-    assert (triggered["audio_start_ms"], triggered["audio_end_ms"]) == (0, 5000)
-    assert triggered["item_id"] == committed["item_id"] == added["item"]["id"]
-    stream = rules.streams.pop()
-    spoken = takewhile(lambda each: each != 5.0, stream)
-    events = [each for each in spoken if isinstance(each, dict)]
-    said = only(events, "response.output_audio_transcript.done")["transcript"]
-    assert said == "Are you still there?"
-    # Who speaks meanwhile is not asked again.
-    answer(append(LOUD))
-    assert list(stream) == []
 
 
 @pytest.mark.parametrize(
