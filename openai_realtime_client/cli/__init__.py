@@ -158,6 +158,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except OutputError as error:
+        # Python would report the same error again when it ends.
         _drop_output()
         if isinstance(error.__cause__, BrokenPipeError):
             return 141
@@ -180,6 +181,7 @@ def _run_command(
         parser.print_help()
         return 0
     if args.command in ("talk", "check") and not args.embedded:
+        # Azure has its own key, unless a variable is named.
         if args.api_key_env is None:
             args.api_key_env = "OPENAI_API_KEY"
             if args.azure:
@@ -197,14 +199,20 @@ def _import_command(name: str) -> Callable[[argparse.Namespace, Screen, Screen],
     Each by its literal name, so that PyInstaller finds it.
     """
     if name == "talk":
-        from openai_realtime_client.cli.talk import run
-    elif name == "serve":
-        from openai_realtime_client.cli.serve import run
-    elif name == "check":
-        from openai_realtime_client.cli.check import run
-    else:
-        from openai_realtime_client.cli.inspect import run
-    return run
+        from openai_realtime_client.cli.talk import run_talk
+
+        return run_talk
+    if name == "serve":
+        from openai_realtime_client.cli.serve import run_serve
+
+        return run_serve
+    if name == "check":
+        from openai_realtime_client.cli.check import run_check
+
+        return run_check
+    from openai_realtime_client.cli.inspect import run_inspect
+
+    return run_inspect
 
 
 def _build_parser(prog: str) -> argparse.ArgumentParser:
@@ -278,6 +286,7 @@ def _build_parser(prog: str) -> argparse.ArgumentParser:
 
 def _add_connection(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(api_key="")
+    # Never an option for the key itself: command lines are public.
     add = parser.add_argument
     about = "the environment variable with the key (default: OPENAI_API_KEY)"
     add("--api-key-env", metavar="NAME", help=about)

@@ -11,12 +11,12 @@ from openai_realtime_client.cli.display import Screen, show_error, summarize
 from openai_realtime_client.shared import ConnectionSettingsError, RealtimeConnectionError
 from openai_realtime_client.testing.check import Finding, check_turns
 
-__all__ = ["run"]
+__all__ = ["run_check"]
 
 _COLOURS = {"deviation": "yellow", "missing": "yellow", "twice": "yellow", "out of order": "yellow"}
 
 
-def run(args: Namespace, out: Screen, err: Screen) -> int:
+def run_check(args: Namespace, out: Screen, err: Screen) -> int:
     """Check the server and return the exit status."""
     findings: list[Finding] = []
     url: str = args.url

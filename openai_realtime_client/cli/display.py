@@ -61,6 +61,7 @@ class Screen:
     """
 
     def __init__(self, stream: TextIO | None) -> None:
+        # Once: a terminal that is resized keeps the columns of lines aligned.
         self.width = shutil.get_terminal_size((_WIDTH_OF_FILES, 24)).columns
         self._stream = stream
         self._is_coloured = stream is not None and _is_coloured(stream)
@@ -400,6 +401,7 @@ def _describe_item(item: Mapping[str, Any]) -> str:
 def _describe_content(item: Mapping[str, Any]) -> str:
     """Summarize what an item holds; its type if that is not a message."""
     item_type = item.get("type")
+    # What says most about an item, in so little room.
     if item_type in ("function_call", "mcp_call"):
         return _describe_call(item)
     if item_type == "function_call_output":
@@ -431,6 +433,7 @@ def _describe_limit(limit: Mapping[str, Any]) -> str:
 
 def _describe_fields(value: Mapping[str, Any]) -> str:
     """Show all fields of an object of which none is known to matter."""
+    # Shown elsewhere in the line, or of no interest to people.
     hidden = {"type", "object", "event_id", "output_index", "content_index"}
     if value.get("item_id"):
         hidden.add("response_id")

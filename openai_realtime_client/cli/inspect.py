@@ -31,7 +31,7 @@ from openai_realtime_client.core.json_types import at, is_object
 from openai_realtime_client.shared import InvalidEventError, RealtimeModel, UnknownEvent, deviations
 from openai_realtime_client.testing.recording import DIALECTS, RecordedEvent, read_recording
 
-__all__ = ["run"]
+__all__ = ["run_inspect"]
 
 # Events to read before deciding on a protocol; the help text names the limits, too.
 _MAX_UNDECIDED = 50
@@ -49,11 +49,12 @@ class _UnreadableError(Exception):
     """A file, or a line of it, is not a recording. The message repeats none of its content."""
 
 
-def run(args: Namespace, out: Screen, err: Screen) -> int:
+def run_inspect(args: Namespace, out: Screen, err: Screen) -> int:
     """Show the files and return the exit status."""
     if args.html and len(args.files) > 1:
         show_error(err, args.prog, "--html is for one FILE")
         return 2
+    # Each file is shown, also after one that cannot be read.
     status = 0
     for number, name in enumerate(args.files):
         if number and not args.json:
@@ -95,10 +96,10 @@ def _inspect_file(name: str, args: Namespace, out: Screen) -> bool:
             if recorded.at_ms is None:
                 unit = ""
             out.line(*title, unit)
-        is_marked = counts.add(recorded, _parse_event(recorded, dialect))
+        is_marked = counts.count(recorded, _parse_event(recorded, dialect))
         timeline.add(recorded.direction, recorded.event, recorded.at_ms, is_marked)
         if page:
-            page.add(recorded)
+            page.follow(recorded)
     timeline.end()
     if not counts.events:
         raise _UnreadableError("there are no events in it")
@@ -109,6 +110,7 @@ def _inspect_file(name: str, args: Namespace, out: Screen) -> bool:
         if args.quiet:
             out.line(*title)
         _show_summary(out, summary)
+    # Last, because transcripts may come after the turn that they belong to.
     if page:
         try:
             page.write(args.html, summary)
@@ -191,7 +193,7 @@ class _Counts:
         self._first_ms = math.inf
         self._last_ms = -math.inf
 
-    def add(self, recorded: RecordedEvent, event: RealtimeModel) -> bool:
+    def count(self, recorded: RecordedEvent, event: RealtimeModel) -> bool:
         """Count an event and return whether it has deviations."""
         wire, direction = recorded.event, recorded.direction
         self.events += 1
@@ -200,6 +202,7 @@ class _Counts:
         if recorded.at_ms is not None:
             self._first_ms = min(self._first_ms, recorded.at_ms)
             self._last_ms = max(self._last_ms, recorded.at_ms)
+        # Other events with usage are of transcription, which is billed otherwise.
         if wire["type"] == "response.done":
             self._usage += Usage.of(at(wire, "response", "usage"))
         self._add_error(wire, recorded.line)

@@ -39,11 +39,12 @@ class Page:
     Times are in milliseconds since the first event, or `None` in recordings without times.
 
     Attributes:
-        rows: The events to be shown, which `add` does not add.
+        rows: The events to be shown, which `follow` does not add.
     """
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
+        # It knows texts and the model's audio; times and the user's audio are the page's own.
         self._conversation = Conversation(keep_audio=True)
         self._turns: list[_Turn] = []
         # Messages of the user by the id of their item, and times of each response and call by id.
@@ -59,7 +60,7 @@ class Page:
         self._first_ms: float | None = None
         self._now: float | None = None
 
-    def add(self, recorded: RecordedEvent) -> None:
+    def follow(self, recorded: RecordedEvent) -> None:
         """Follow an event."""
         wire = recorded.event
         self._now = None
@@ -69,7 +70,7 @@ class Page:
             self._now = round(recorded.at_ms - self._first_ms, 1)
         if wire["type"] not in _IGNORED:
             self._conversation.add(wire)
-        self._follow(wire["type"], wire)
+        self._follow_event(wire["type"], wire)
 
     def write(self, path: str, summary: dict[str, Any]) -> None:
         """Write the page: the template with all data in it."""
@@ -142,7 +143,7 @@ class Page:
 
     # Events
 
-    def _follow(self, event_type: str, wire: dict[str, Any]) -> None:
+    def _follow_event(self, event_type: str, wire: dict[str, Any]) -> None:
         item_id = str(wire.get("item_id"))
         match event_type:
             case "session.created" | "session.updated":
@@ -156,6 +157,7 @@ class Page:
             case "input_audio_buffer.commit":
                 message = self._begin_message()
                 self._end_message(message, len(self._heard))
+                # Without turn detection a turn ends when the client says so.
                 message["end"] = self._now
             case "input_audio_buffer.speech_started":
                 self._committed = self._size_at(wire.get("audio_start_ms"))

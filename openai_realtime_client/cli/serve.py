@@ -8,11 +8,12 @@ from argparse import Namespace
 
 from openai_realtime_client.cli.display import Screen, show_error
 
-__all__ = ["run"]
+__all__ = ["run_serve"]
 
 
-def run(args: Namespace, out: Screen, err: Screen) -> int:
+def run_serve(args: Namespace, out: Screen, err: Screen) -> int:
     """Serve until Ctrl-C and return the exit status."""
+    # Imported here because --help does not need it, and it may lack websockets.
     try:
         from openai_realtime_client.testing import ReplayServer
 

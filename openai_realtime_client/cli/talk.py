@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from openai_realtime_client.realtime.connection import AsyncConnection
     from openai_realtime_client.testing import Answer, ReplayServer
 
-__all__ = ["run"]
+__all__ = ["run_talk"]
 
 _CHUNK_MS = 40
 _RATE = PCM.bytes_per_second // PCM.sample_size
@@ -53,7 +53,7 @@ class _TalkError(RealtimeError):
     """The session cannot go on."""
 
 
-def run(args: Namespace, out: Screen, err: Screen) -> int:
+def run_talk(args: Namespace, out: Screen, err: Screen) -> int:
     """Hold the session and return the exit status."""
     talk = _Talk(args, out, err)
     try:
@@ -82,6 +82,7 @@ def _embedded_server(*, is_paced: bool) -> ReplayServer[Any, Any]:
         seconds = 0.3 * len((answer.text or "").split())
         return replace(answer, audio=seconds, real_time=is_paced)
 
+    # Events would pile up in a long conversation.
     return ReplayServer(answers=reply, keep_events=False)
 
 
@@ -128,6 +129,7 @@ class _Talk:
             finally:
                 for task in tasks:
                     task.cancel()
+                # Devices are closed after this, so nothing may use them any more.
                 await asyncio.gather(*tasks, return_exceptions=True)
 
     def summarize(self) -> None:
@@ -230,6 +232,7 @@ class _Talk:
         """Wait for pending answers, and then for `quiet` seconds without events."""
         deadline = time.monotonic() + self._args.timeout
         while not self._is_quiet(quiet):
+            # Only while an answer is due: the user may be silent for any time.
             if self._turn_ended is not None and time.monotonic() > deadline:
                 raise _TalkError(f"no answer came within {self._args.timeout:g} s")
             await asyncio.sleep(0.05)
@@ -244,6 +247,7 @@ class _Talk:
             return
         if self._conversation.active:
             await self._send_event({"type": "response.cancel"})
+        # Typing interrupts, as speaking does.
         await self._interrupt()
         await self._send_event(ga.user_text(line.strip()))
         await self._send_event({"type": "response.create"})
@@ -312,6 +316,7 @@ class _Talk:
             self._end_line()
 
     def _end_line(self) -> None:
+        # Transcripts of both sides interleave; each begins a line of its own.
         if self._line is not None:
             self._line = None
             self._out.line()
@@ -369,6 +374,7 @@ def _read_lines() -> Iterator[str]:
 
 def _read_wav(name: str) -> Iterator[bytes]:
     """Yield a WAV file as PCM at 24 kHz, mono, with silence at its end."""
+    # Standard input as a descriptor, since its text layer would decode the bytes.
     file: str | int = name
     if name == "-":
         file = _stdin_descriptor()

@@ -109,6 +109,7 @@ def _choose_call(items: Sequence[Event], tools: list[Event], tool_choice: Any) -
     contain the name or the name's last word: `get_weather` is called by "What is the weather in
     Paris?".
     """
+    # The last words of the user, and whether a tool was called since.
     text, has_called = "", False
     for item in items:
         if item.get("role") == "user":
@@ -152,6 +153,7 @@ def _fit_value(schema: Any, text: str) -> Any:
     if is_array(schema_type) and schema_type:  # such as ["string", "null"]
         schema_type = schema_type[0]
     match schema_type:
+        # The simplest value that fits; keywords such as `format` and `minimum` are ignored.
         case "object":
             return _fit_object(schema, text)
         case "array":

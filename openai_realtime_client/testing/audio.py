@@ -18,6 +18,7 @@ from openai_realtime_client.testing.settings import Event
 __all__ = ["CHUNK_MS", "InputBuffer", "chunks", "decoded", "duration_ms", "tone"]
 
 CHUNK_MS = 50
+# Speech detection looks at frames of this duration, as telephony does.
 _FRAME_MS = 20
 _APPEND_LIMIT = 15 * 2**20
 
@@ -60,6 +61,7 @@ def decoded(data: str) -> bytes:
     Raises:
         Refusal: It is not base64, or too long.
     """
+    # The limit of the API reference, before anything is decoded.
     if len(data) > _APPEND_LIMIT * 4 // 3 + 4:
         message = "Invalid 'audio': the maximum is 15 MiB per event."
         raise Refusal("string_above_max_length", message, "audio")
@@ -114,6 +116,7 @@ class InputBuffer:
         if levels is None:
             return
         data = self._rest + data
+        # The square of an amplitude, so that no root is taken for each frame.
         minimum = (32768 * 10 ** (3 * levels["threshold"] - 3.5)) ** 2
         size = _FRAME_MS * _bytes_per_ms(encoding)
         at_ms = self.end_ms - duration_ms(len(data), encoding)

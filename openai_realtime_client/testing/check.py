@@ -51,7 +51,7 @@ _TOOL = {
     },
 }
 # The event that confirms each event of the client.
-_ANSWERS = {
+_CONFIRMATIONS = {
     "session.update": "session.updated",
     "response.create": "response.created",
     "conversation.item.create": "conversation.item.added",
@@ -61,7 +61,7 @@ _ANSWERS = {
     "input_audio_buffer.commit": "input_audio_buffer.committed",
     "input_audio_buffer.clear": "input_audio_buffer.cleared",
 }
-_V1_ANSWERS = {**_ANSWERS, "conversation.item.create": "conversation.item.created"}
+_V1_CONFIRMATIONS = {**_CONFIRMATIONS, "conversation.item.create": "conversation.item.created"}
 # Values in recorded sessions of v1 that its published schema lacks.
 _WIRE_ONLY = [("v1", "status", "in_progress"), ("v1", "type", "audio")]
 # Deviations to report with the value; those of others may be long and add nothing.
@@ -159,6 +159,7 @@ def check_turns(
     connect: Callable[..., Any] = ga.connect_sync
     if protocol == "v1":
         connect = v1.connect_sync
+    # A server that hangs must not hang the check: it has many sessions to play.
     options = {"open_timeout": max(timeout, _OPEN_TIMEOUT), "close_timeout": _CLOSE_TIMEOUT}
     is_first = True
     for name, play in _TURNS.items():
@@ -208,10 +209,10 @@ class _Session:
         self.events = 0
         self.audio_size = 0
         self.connection = connection
-        self._answers = _ANSWERS
+        self._confirmations = _CONFIRMATIONS
         if protocol == "v1":
-            self._answers = _V1_ANSWERS
-        self.entry = self._answers["conversation.item.create"]
+            self._confirmations = _V1_CONFIRMATIONS
+        self.entry = self._confirmations["conversation.item.create"]
         self._turn = turn
         self._findings = findings
         self._timeout = timeout
@@ -228,7 +229,7 @@ class _Session:
                 turn(self)
                 # A barrier: its confirmation comes after everything that was asked for before.
                 self.configure()
-                for problem in self._order.end():
+                for problem in self._order.left_open():
                     self.report(*problem)
         except ConnectionClosedError as error:
             self.report("closed", "session", f"{self._cause}{error}")
@@ -241,10 +242,10 @@ class _Session:
 
     def ask(self, event: Event) -> Event | None:
         """Send an event and wait for its confirmation."""
-        answer = self._answers[event["type"]]
-        self._due[answer] += 1
+        confirmation = self._confirmations[event["type"]]
+        self._due[confirmation] += 1
         self.connection.send(event)
-        return self.until(answer)
+        return self.until(confirmation)
 
     def configure(self, *, modality: str = "text", **settings: Any) -> Event | None:
         """Update the session, and return the confirmation with its settings."""
@@ -303,19 +304,20 @@ class _Session:
         """Return whether an `error` answers the last event; report if it does not."""
         # A barrier: without an error, this update is confirmed first, and nothing times out.
         self._due["session.updated"] += 1
+        # An update that changes nothing.
         same = {}
         if self.protocol == "ga":
             same = {"type": "realtime"}
         self.connection.send({"type": "session.update", "session": same})
-        answer = self.until("error", "session.updated")
-        if at(answer, "type") == "session.updated":
+        received = self.until("error", "session.updated")
+        if at(received, "type") == "session.updated":
             self.report("not refused", "error", what)
             return False
-        if answer:
-            if event_id and at(answer, "error", "event_id") != event_id:
-                self.report("wrong", "error", "its event_id is not that of the event", answer)
+        if received:
+            if event_id and at(received, "error", "event_id") != event_id:
+                self.report("wrong", "error", "its event_id is not that of the event", received)
             self.until("session.updated")
-        return answer is not None
+        return received is not None
 
     def until(self, *event_types: str) -> Event | None:
         """Receive up to an event of one of these types; report and return `None` if none comes.
@@ -336,6 +338,7 @@ class _Session:
             self._examine(event, received)
             if event["type"] in event_types:
                 return event
+            # It takes the place of the event, which will not come then.
             if event["type"] == "error":
                 about = f"{event_types[0]} was due: {at(event, 'error', 'message')}"
                 self.report("refused", "error", about, event)
@@ -356,10 +359,10 @@ class _Session:
             if path:
                 about += f" at {path}"
             self.report("deviation", event_type, about, event)
-        for problem in self._order.add(event):
+        for problem in self._order.follow(event):
             self.report(*problem, event)
         # Items are added by responses, too.
-        if event_type in self._answers.values() and event_type != self.entry:
+        if event_type in self._confirmations.values() and event_type != self.entry:
             if not self._due[event_type]:
                 self.report("twice", event_type, "more often than it was asked for", event)
             self._due[event_type] = max(0, self._due[event_type] - 1)
@@ -415,6 +418,7 @@ def _play_tool(session: _Session) -> None:
             about = "a call of no known function, or whose arguments are not a JSON object"
             session.report("wrong", "response.done", about)
         session.ask(dict(v1.function_output(str(call.get("call_id")), "Sunny, 18 degrees.")))
+    # With a choice of "required", the model would call it again.
     session.configure(tools=[_TOOL], tool_choice="none")
     session.respond("message", "no message after the output of a function")
 
@@ -452,14 +456,16 @@ def _play_update(session: _Session) -> None:
     session.compare(updated, ["text"], "session", modalities)
     session.compare(updated, "none", "session", "tool_choice")
     kept = session.configure(instructions="Be polite.")
-    for answer, instructions in ((updated, "Be brief."), (kept, "Be polite.")):
-        session.compare(answer, instructions, "session", "instructions")
-        tools = at(answer, "session", "tools")
+    for confirmation, instructions in ((updated, "Be brief."), (kept, "Be polite.")):
+        session.compare(confirmation, instructions, "session", "instructions")
+        tools = at(confirmation, "session", "tools")
         names: list[Any] = []
         if is_array(tools):
             names = [at(tool, "name") for tool in tools]
-        if answer and names != [_TOOL["name"]]:
-            session.report("wrong", answer["type"], "tools is not what was sent", answer)
+        if confirmation and names != [_TOOL["name"]]:
+            session.report(
+                "wrong", confirmation["type"], "tools is not what was sent", confirmation
+            )
 
 
 _TURNS: dict[str, Callable[[_Session], None]] = {

@@ -41,6 +41,7 @@ class Conversation:
     def create(self, event: Event) -> Sequence[Event]:
         """Insert an item of the client."""
         previous, index = event.get("previous_item_id"), len(self.items)
+        # Without it, an item is added to the end.
         if previous is not None:
             index = 0
             if previous != "root":
@@ -107,6 +108,7 @@ class Conversation:
             message = "Only audio of the assistant can be truncated."
             raise Refusal("invalid_value", message, "content_index")
         length_ms = self.audio_ms.get(item["id"], 0)
+        # The service refuses to cut behind the end; a client that rounds up sees that here.
         if not 0 <= end_ms <= length_ms:
             message = f"Audio content of {length_ms}ms is already shorter than {end_ms}ms"
             raise Refusal("invalid_value", message, "audio_end_ms")

@@ -19,7 +19,7 @@ from openai_realtime_client import ga, v1
 from openai_realtime_client.core.errors import InvalidModelError
 from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.core.model import RealtimeModel
-from openai_realtime_client.testing.errors import Refusal, check
+from openai_realtime_client.testing.errors import Refusal, validate_event
 from openai_realtime_client.testing.rules import SETTINGS
 from openai_realtime_client.testing.settings import (
     MODELS,
@@ -35,6 +35,7 @@ from openai_realtime_client.testing.websocket import HttpRequest, Response, http
 
 __all__ = ["Endpoints", "RealtimeCall", "announce", "refused"]
 
+# Seconds for which a client secret is valid by default, as documented.
 _LIFETIME = 600
 _OPEN = ("ringing", "active")
 # For each action on a call: the statuses that allow it, its parameters, and the new status.
@@ -94,6 +95,7 @@ class RealtimeCall:
         self.target_uri: str | None = None
         self.status_code: int | None = None
         self._loop = loop
+        # Several connections can be attached to one call.
         self._closers: list[Callable[[], None]] = []
 
     def __repr__(self) -> str:
@@ -127,6 +129,7 @@ def announce(call: RealtimeCall, url: str, secret: str, headers: Mapping[str, st
     event: Event = {"id": _id("evt"), "object": "event", "created_at": now}
     event |= {"type": "realtime.call.incoming", "data": data}
     body = json.dumps(event).encode()
+    # The signed content and the form of the secret: https://www.standardwebhooks.com
     key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     signed = f"{event['id']}.{now}.".encode() + body
     signature = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
@@ -137,9 +140,9 @@ def announce(call: RealtimeCall, url: str, secret: str, headers: Mapping[str, st
         "webhook-signature": f"v1,{signature}",
     }
     with urllib3.PoolManager() as pool:
-        answer = pool.request("POST", url, body=body, headers=request, timeout=10, retries=False)
-    if not 200 <= answer.status < 300:
-        raise RuntimeError(f"the webhook was answered with {answer.status}")
+        response = pool.request("POST", url, body=body, headers=request, timeout=10, retries=False)
+    if not 200 <= response.status < 300:
+        raise RuntimeError(f"the webhook was answered with {response.status}")
 
 
 class Endpoints:
@@ -161,6 +164,7 @@ class Endpoints:
         except InvalidModelError as error:
             param, problem = error.problems[0]
             return refused(400, "invalid_type", f"Invalid '{param}': {problem}.", param)
+        # A body that is not JSON, or nested too deeply.
         except (ValueError, RecursionError):
             return refused(400, None, "We could not parse the JSON body of your request.")
         if response is None:
@@ -183,6 +187,7 @@ class Endpoints:
                 return None
 
     def _issue(self, session: Event, lifetime: Event | None = None) -> Event:
+        # Random, unlike other ids: nobody else on the machine should guess it.
         value = f"ek_{secrets.token_hex(16)}"
         expires_at = int(time.time()) + ((lifetime or {}).get("seconds") or _LIFETIME)
         self.secrets[value] = session, expires_at
@@ -240,6 +245,7 @@ class Endpoints:
 
 
 def _new_settings(settings: Event, protocol: str = "ga") -> Event:
+    # All of it is optional in a request.
     session_type = settings.get("type") or "realtime"
     model = settings.get("model") or MODELS[protocol]
     return merge(new_session(_id("sess"), model, session_type), settings)
@@ -250,7 +256,7 @@ def _read_request(body: bytes, shape: type[RealtimeModel]) -> Event:
     value: Any = json.loads(body or b"{}")
     if not is_object(value):
         raise ValueError
-    return check(shape.from_dict(value))
+    return validate_event(shape.from_dict(value))
 
 
 def _call_settings(request: HttpRequest) -> Event:

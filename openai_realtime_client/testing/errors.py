@@ -13,7 +13,7 @@ from openai_realtime_client.core.json_types import Path, is_array, path_text
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing.settings import Event, Ids
 
-__all__ = ["Refusal", "Rules", "check", "not_an_event"]
+__all__ = ["Refusal", "Rules", "not_an_event", "validate_event"]
 
 # Combinations that the API reference allows; the schema only has the members.
 _MODALITIES = {
@@ -45,7 +45,7 @@ class Refusal(Exception):
     param: str | None = None
 
 
-def check(event: RealtimeModel, *, allowed: str | None = None) -> Event:
+def validate_event(event: RealtimeModel, *, allowed: str | None = None) -> Event:
     """Check an event, or a request, against its schema and the documented limits.
 
     Args:
@@ -59,6 +59,7 @@ def check(event: RealtimeModel, *, allowed: str | None = None) -> Event:
         Refusal: For the first deviation.
     """
     for deviation in deviations(event):
+        # The service names one thing that is wrong at a time, and so do tests of errors.
         if deviation.path != allowed:
             raise _refuse_deviation(deviation)
     _check_limits(event, ())
@@ -90,6 +91,7 @@ def _check_limits(node: Any, path: Path) -> None:
 
 
 def _check_size(value: Any, minimum: float | None, maximum: float | None, param: str) -> None:
+    # By name, so that a bool is no int.
     if type(value).__name__ not in _LIMITED:
         return  # such as "inf", in place of a number
     json_type, measure = _LIMITED[type(value).__name__]
@@ -123,6 +125,7 @@ def _refuse_deviation(deviation: Deviation) -> Refusal:
             kind = "missing field"
     code, message = _DEVIATIONS.get(kind, _INVALID_VALUE)
     text = json.dumps(value, ensure_ascii=False)
+    # Values may be audio.
     if len(text) > 60:
         text = f"{text[:60]}…"
     return Refusal(code, message.format(path=path, value=text), path)
@@ -146,7 +149,7 @@ class Rules:
         # By the type of the client's event. Rules without a handler refuse it.
         self._handlers: dict[str, Callable[[Event], Iterable[Event]]] = {}
 
-    def start(self) -> Iterable[Event]:
+    def first_events(self) -> Iterable[Event]:
         """Return the events with which a session begins."""
         return []
 
@@ -158,6 +161,7 @@ class Rules:
                 message = f"'{wire['type']}' is not for this session."
                 raise Refusal("invalid_value", message, "type")
             return self._handlers[wire["type"]](wire)
+        # The session goes on after an error.
         except Refusal as refusal:
             return self._refused(refusal, getattr(event, "event_id", None))
 
@@ -169,15 +173,16 @@ class Rules:
         """Return an event in the protocol of the session; `None` if that has no such event."""
         return event
 
-    def end(self) -> None:
+    def note_end(self) -> None:
         """Handle the end of the connection."""
 
     def _checked(self, event: RealtimeModel) -> Event:
         """Return an event of the client in the shape of GA; raise `Refusal` if it is invalid."""
-        return check(event)
+        return validate_event(event)
 
     def _refused(self, refusal: Refusal, event_id: Any = None) -> Sequence[Event]:
         error: Event = {"type": "invalid_request_error", **vars(refusal)}
+        # Null where the client's event has none: clients look it up.
         error["event_id"] = None
         if isinstance(event_id, str):
             error["event_id"] = event_id

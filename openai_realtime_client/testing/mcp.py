@@ -47,6 +47,7 @@ class McpTool:
             output = self.output
             if not isinstance(output, str):
                 output = output(_parse_arguments(arguments))
+        # Whatever a test's function raises, as an MCP server would report it to the model.
         except Exception as error:
             return {"error": {"type": "tool_execution_error", "message": str(error)}}
         return {"output": output}
@@ -72,6 +73,7 @@ def offered_tools(tools: list[Event] | None, servers: McpServers) -> list[Event]
             continue
         label: str = tool["server_label"]
         for listed in servers.get(label, ()):
+            # All tools of a server are offered where the session does not restrict them.
             if _is_selected(tool.get("allowed_tools"), listed, default=True):
                 parameters = dict(listed.input_schema)
                 offered.append(

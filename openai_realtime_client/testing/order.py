@@ -43,6 +43,7 @@ class Order:
     """Follows the events of one session of a protocol, "ga" or "v1"."""
 
     def __init__(self, protocol: str) -> None:
+        # The events of v1 lack `output_` and call an added item created.
         prefix, added = "response.output_", "added"
         if protocol == "v1":
             prefix, added = "response.", "created"
@@ -65,7 +66,7 @@ class Order:
         self._deltas: dict[_Key, str] = {}
         self._event_ids: set[str] = set()
 
-    def add(self, event: dict[str, Any]) -> Iterator[Problem]:
+    def follow(self, event: dict[str, Any]) -> Iterator[Problem]:
         """Follow an event and yield its problems."""
         event_type: str = event["type"]
         event_id = event.get("event_id")
@@ -83,33 +84,34 @@ class Order:
             delta = event.get("delta")
             if isinstance(delta, str) and stem.text:
                 self._deltas[key] = self._deltas.get(key, "") + delta
+            # It is complete then: no `.done` follows in v1.
             if event_type == "conversation.item.created":
                 self._is_open[key] = False
         elif step == "done":
             yield from self._follow_ended(key, stem, event)
 
-    def end(self) -> Iterator[Problem]:
+    def left_open(self) -> Iterator[Problem]:
         """Yield a problem for everything that is still open at the end of the session."""
         for key, is_open in self._is_open.items():
             if is_open:
                 yield Problem("missing", f"{key[0]}.done", "it was begun and never ended")
         self._is_open.clear()
 
-    def _follow_opened(self, key: _Key, stem: _Stem, kind: str) -> Iterator[Problem]:
+    def _follow_opened(self, key: _Key, stem: _Stem, event_type: str) -> Iterator[Problem]:
         is_open = self._is_open.get(key)
         if key in self._implied:
             self._implied.remove(key)
-            yield Problem("out of order", kind, "after what is in it")
+            yield Problem("out of order", event_type, "after what is in it")
         elif is_open is not None and stem.opener:
-            yield Problem("twice", kind, "for the same id")
+            yield Problem("twice", event_type, "for the same id")
         elif is_open is False:
-            yield Problem("out of order", kind, f"after {key[0]}.done")
+            yield Problem("out of order", event_type, f"after {key[0]}.done")
             return
         if is_open is None:
             self._is_open[key] = True
-            yield from self._inside(key, stem, kind)
+            yield from self._inside(key, stem, event_type)
 
-    def _inside(self, key: _Key, stem: _Stem, kind: str) -> Iterator[Problem]:
+    def _inside(self, key: _Key, stem: _Stem, event_type: str) -> Iterator[Problem]:
         """What contains it has to be open."""
         if stem.parent is None:
             return
@@ -117,34 +119,36 @@ class Order:
         parent = (stem.parent, *key[1 : outer.ids + 1])
         is_open = self._is_open.get(parent)
         if is_open is None:
-            yield Problem("missing", f"{stem.parent}.{outer.opener}", f"before {kind}")
+            yield Problem("missing", f"{stem.parent}.{outer.opener}", f"before {event_type}")
             self._is_open[parent] = True
             self._implied.add(parent)
         elif not is_open:
-            yield Problem("out of order", kind, f"after {stem.parent}.done")
+            yield Problem("out of order", event_type, f"after {stem.parent}.done")
 
     def _follow_ended(self, key: _Key, stem: _Stem, event: dict[str, Any]) -> Iterator[Problem]:
-        kind, is_open = event["type"], self._is_open.get(key)
+        event_type, is_open = event["type"], self._is_open.get(key)
         if is_open is False:
-            yield Problem("twice", kind, "for the same id")
+            yield Problem("twice", event_type, "for the same id")
             return
         if is_open is None:
             if stem.opener:
-                yield Problem("missing", f"{key[0]}.{stem.opener}", f"before {kind}")
+                yield Problem("missing", f"{key[0]}.{stem.opener}", f"before {event_type}")
             else:
-                yield from self._inside(key, stem, kind)
+                yield from self._inside(key, stem, event_type)
         self._is_open[key] = False
-        yield from self._left_open(key, kind)
+        yield from self._close_inside(key, event_type)
         yield from self._absent(key, event)
         if stem.text and event.get(stem.text) != self._deltas.get(key, ""):
-            yield Problem("wrong", kind, f"its {stem.text} is not that of the deltas before it")
+            yield Problem(
+                "wrong", event_type, f"its {stem.text} is not that of the deltas before it"
+            )
         if key[0] == _RESPONSE:
             yield from self._other_output(key, event)
 
-    def _left_open(self, key: _Key, kind: str) -> Iterator[Problem]:
+    def _close_inside(self, key: _Key, event_type: str) -> Iterator[Problem]:
         for other, is_open in self._is_open.items():
             if is_open and self._is_in(other, key):
-                yield Problem("missing", f"{other[0]}.done", f"before {kind}")
+                yield Problem("missing", f"{other[0]}.done", f"before {event_type}")
                 self._is_open[other] = False
 
     def _is_in(self, key: _Key, outer: _Key) -> bool:

@@ -76,6 +76,7 @@ def read_recording(
         ValueError: A line is invalid; the message has its number, not its content.
         OSError: The file cannot be read.
     """
+    # Opened here, so that a missing file is noticed with the first event.
     if isinstance(source, (str, PathLike)):
         with Path(source).open("rb") as file:
             yield from read_recording(file)
@@ -157,7 +158,7 @@ class Script(Rules):
         self._next = 0
         self._is_appending = False
 
-    def start(self) -> Iterator[Event]:
+    def first_events(self) -> Iterator[Event]:
         """Yield the server's events up to the client's next one."""
         while self._next < len(self._recorded):
             recorded = self._recorded[self._next]
@@ -179,18 +180,19 @@ class Script(Rules):
         return self._go_on("no event", text)
 
     def _go_on(self, event_type: str, received: str) -> Iterator[Event]:
+        # Pieces of audio beyond the recorded ones.
         if self._is_appending and event_type in _APPENDS:
             return
         expected = self._recorded[self._next]
         if expected.event["type"] == event_type:
             self._is_appending = event_type in _APPENDS
             self._next += 1
-            yield from self.start()
+            yield from self.first_events()
         else:
             self.mismatch = _mismatch(expected, f"received {event_type[:40]}", received)
             self.closing = 1011, self.mismatch.partition("\n")[0]
 
-    def end(self) -> None:
+    def note_end(self) -> None:
         """Note what the client should have sent next, if it left too early."""
         if self.mismatch is not None:
             return

@@ -54,10 +54,12 @@ class Response:
         self._end: Event | None = None  # the `status_details` where it is not completed
         self._text_tokens = 0
         self._audio_ms = 0
+        # Set again with the first audio: playback takes place at the pace of speech.
         self._began = time.monotonic()
         self._tools: list[Event] = settings["tools"]
         self._encoding: str = settings["audio"]["output"]["format"]["type"]
         self._wire = self._initial(settings)
+        # A generator, so that a cancelled response still sends the events that end it.
         self.events = self._generate()
 
     def cancel(self, reason: str) -> list[Event]:
@@ -128,6 +130,7 @@ class Response:
 
     def _usage(self) -> Event:
         durations = self._conversation.audio_ms
+        # Counted like the service's: everything in the context is read again for each response.
         text_in = audio_in = 0
         for item in self._turn.context:
             length_ms = durations.get(item.get("id", ""), 0)
@@ -159,6 +162,7 @@ class Response:
         return {"item_id": item["id"], "output_index": index}
 
     def _close(self, item: Event) -> Iterator[Event]:
+        # MCP items have no status.
         if "status" in item:
             item = {**item, "status": "completed"}
             if self._end:
@@ -176,6 +180,7 @@ class Response:
                 self._end = {"type": "incomplete", "reason": "max_output_tokens"}
             if self._end:
                 return
+            # A word is a token here.
             self._text_tokens += 1
             yield piece
 
@@ -241,6 +246,7 @@ class Response:
         place = {**(yield from self._open(item)), "content_index": 0}
         part = {"type": part_type, key: ""}
         yield self._event("content_part.added", **place, part=dict(part))
+        # Transcript and sound interleave, as they do in sessions with the service.
         for piece, chunk in zip_longest(self._pieces(text), chunks):
             if piece is not None:
                 part[key] += piece
@@ -267,6 +273,7 @@ class Response:
         self._audio_ms += length_ms
         lengths, item_id = self._conversation.audio_ms, place["item_id"]
         lengths[item_id] = lengths.get(item_id, 0) + length_ms
+        # On a call the audio goes over WebRTC or SIP, and events only tell that it plays.
         if not self._turn.is_call:
             data = base64.b64encode(chunk).decode()
             yield self._event("output_audio.delta", **place, delta=data)

@@ -64,6 +64,7 @@ class RealtimeRules(Rules):
             self._answers = iter(model.answers or ())
         self._transcripts = iter(model.transcripts)
         self._conversation = Conversation(ids)
+        # Those in progress or still playing.
         self._responses: list[Response] = []
         self._buffer = audio.InputBuffer()
         self._speech: tuple[str, int] | None = None  # the item's id, where it starts
@@ -82,7 +83,7 @@ class RealtimeRules(Rules):
         if is_call:
             self._handlers["output_audio_buffer.clear"] = self._clear_output
 
-    def start(self) -> Sequence[Event]:
+    def first_events(self) -> Sequence[Event]:
         """Return `session.created`, and the tools of MCP servers in the settings of a secret."""
         return [self._session_event("session.created"), *self._list_tools()]
 
@@ -101,6 +102,7 @@ class RealtimeRules(Rules):
         if voice and self._has_spoken() and voice_name(voice) != self._speaking["voice"]:
             message = "The voice cannot change once assistant audio is present."
             raise Refusal("cannot_update_voice", message, "session.audio.output.voice")
+        # The service keeps the model of the handshake, whatever an update asks for.
         update.pop("model", None)
         self.session = merge(self.session, update)
         return [self._session_event("session.updated"), *self._list_tools()]
@@ -174,6 +176,7 @@ class RealtimeRules(Rules):
         return self._listening["turn_detection"].get(name) is not False
 
     def _interrupt(self) -> Iterator[Event]:
+        # Speech interrupts the conversation; out-of-band responses go on.
         for response in self._responses:
             if response.is_active and response.is_in_band:
                 yield from response.cancel("turn_detected")
@@ -184,6 +187,7 @@ class RealtimeRules(Rules):
         item_id, start_ms = self._speech
         place = {"audio_end_ms": at_ms, "item_id": item_id}
         stopped = self._ids.event("input_audio_buffer.speech_stopped", **place)
+        # The silence behind the turn belongs to the next one.
         self._buffer.cut(at_ms)
         self._speech = None
         events = [stopped, *self._commit(item_id, at_ms - start_ms)]
@@ -223,6 +227,7 @@ class RealtimeRules(Rules):
         return [committed, *added, *self._transcription(item_id, text, length_ms)]
 
     def _transcription(self, item_id: str, text: str, length_ms: int) -> Iterator[Event]:
+        # It is off by default.
         settings: Event | None = self._listening.get("transcription")
         if not settings:
             return
@@ -246,6 +251,7 @@ class RealtimeRules(Rules):
             raise Refusal("invalid_value", "A transcription session has no responses.", "type")
         params: Event = event.get("response") or {}
         active = self._active_response()
+        # One at a time in the conversation, any number beside it.
         if active and params.get("conversation") != "none":
             raise Refusal(
                 "conversation_already_has_active_response",
@@ -271,6 +277,7 @@ class RealtimeRules(Rules):
         return item
 
     def _begin_response(self, params: Event, context: list[Event]) -> None:
+        # The session's voice and format hold where a response names none.
         output = {**self._speaking, **given(at(params, "audio", "output") or {})}
         settings: Event = {**self.session, **given(params), "audio": {"output": output}}
         answer = self._answer_to_approval(context) or self._given_answer(context)
@@ -290,6 +297,7 @@ class RealtimeRules(Rules):
             answer: Answer | Call | str | None = self._answers(list(context))
         else:
             answer = next(self._answers, None)
+        # Short forms of an answer.
         if isinstance(answer, str):
             return Answer(answer)
         if isinstance(answer, Call):

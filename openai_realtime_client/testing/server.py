@@ -49,6 +49,7 @@ class _Options(TypedDict, total=False):
     script: str | PathLike[str] | Iterable[str | RecordedEvent] | None
     answers: Answers
     transcripts: Iterable[str]
+    # The keys are those of `ReplayServer.__init__`, which its overloads share.
     mcp: McpServers
     api_key: str | None
     faults: Faults | Sequence[Faults]
@@ -143,6 +144,7 @@ class ReplayServer(Generic[Received, Sent]):
         self.faults = faults
         self._script: list[RecordedEvent] | None = None
         if script is not None:
+            # Read once, so that a bad line fails where the server is made.
             self._script = [*read_recording(script)]
         self._transcripts = [*transcripts]
         self._mcp = mcp or {}
@@ -157,6 +159,7 @@ class ReplayServer(Generic[Received, Sent]):
         self._requests = 0
         self._thread: threading.Thread | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        # Connections that never became sessions have to be aborted at the end, too.
         self._sockets: WeakSet[WebSocket] = WeakSet()
         self._loop: asyncio.SelectorEventLoop
         self._listener: socket.socket
@@ -192,6 +195,7 @@ class ReplayServer(Generic[Received, Sent]):
     def faults(self, faults: Faults | Sequence[Faults]) -> None:
         self._faults = faults
         if isinstance(faults, Faults):
+            # One value is for all sessions; a list is used up by handshakes, refused ones included.
             self._next_faults: Iterator[Faults] = itertools.repeat(faults)
         else:
             self._next_faults = itertools.chain(faults, itertools.repeat(Faults()))
@@ -232,6 +236,7 @@ class ReplayServer(Generic[Received, Sent]):
             ValueError: The secret is not base64.
         """
         headers = {"From": "sip:+14155550100@sip.example.com", **(sip_headers or {})}
+        # It exists before the webhook arrives: the program may accept it at once.
         call = RealtimeCall(self._loop)
         self._endpoints.calls[call.id] = call
         announce(call, url, secret, headers)
@@ -260,8 +265,10 @@ class ReplayServer(Generic[Received, Sent]):
             raise RuntimeError("the server is running")
         # Listen before the thread runs, so that clients can connect as soon as this returns.
         self._listener = socket.create_server((self._host, self._port), backlog=1024)
+        # The loop must not block where the client that made it readable has gone.
         self._listener.setblocking(False)
         self._port = self._listener.getsockname()[1]
+        # Its own loop, which a blocked loop of the program under test cannot stop.
         self._loop, self._stop = asyncio.SelectorEventLoop(), asyncio.Event()
         self._stopped = Future()
         self._thread = threading.Thread(target=self._run, name="ReplayServer", daemon=True)
@@ -272,6 +279,7 @@ class ReplayServer(Generic[Received, Sent]):
             self._thread.join()
         self._thread = None
         self._stopped.result()
+        # What fails in the server's thread would not fail the test otherwise.
         for session in self.sessions:
             if session.failure:
                 raise RuntimeError("the embedded server failed") from session.failure
@@ -279,6 +287,7 @@ class ReplayServer(Generic[Received, Sent]):
     def _run(self) -> None:
         try:
             self._loop.run_until_complete(self._serve())
+        # Handed to the thread that leaves the context.
         except BaseException as error:
             self._stopped.set_exception(error)
         else:
@@ -331,21 +340,25 @@ class ReplayServer(Generic[Received, Sent]):
         """Respond to a request, or begin the session that it asks for."""
         faults = Faults()
         if request and request.headers.get("upgrade", "").lower() == "websocket":
+            # Only handshakes: HTTP requests would use up what a test meant for a session.
             faults = next(self._next_faults)
         response = self._choose_response(request, faults)
         if response:
             self._requests += 1
+            # As the service has it, so that `request_id` of errors is tested.
             response.headers["x-request-id"] = f"req_{self._requests:08}"
             connection.respond(response)
         elif request and connection.accept(request):
             session = self._new_session(connection, request, faults)
             self.sessions.append(session)
-            self._begin(session.run())
+            self._begin(session.serve())
 
     def _choose_response(self, request: HttpRequest | None, faults: Faults) -> Response | None:
         """Return the response to a request; `None` for a handshake to accept."""
         if request is None:
             return refused(400, None, "Your request is not HTTP.")
+        # Any page in a browser on this machine could reach a loopback port:
+        # https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Origin
         origin = request.headers.get("origin")
         if origin is not None and origin.lower() not in self._allowed_origins:
             return refused(403, None, "Requests of web pages need `allowed_origins`.")
@@ -356,12 +369,14 @@ class ReplayServer(Generic[Received, Sent]):
         return self._endpoints.answer(request)
 
     def _is_key_valid(self, key: str) -> bool:
+        # Client secrets are keys that expire; they open sessions, whatever `api_key` is.
         if key in self._endpoints.secrets:
             return self._endpoints.secrets[key][1] > time.time()
         return self._api_key is None or hmac.compare_digest(key.encode(), self._api_key.encode())
 
     def _refused_handshake(self, request: HttpRequest, faults: Faults) -> Response | None:
         if faults.refuse is not None:
+            # Proxies refuse with text, the service with JSON: clients should cope with both.
             body = faults.refuse_body.encode()
             content_type = "text/plain"
             if body.lstrip().startswith((b"{", b"[")):
@@ -399,6 +414,7 @@ class ReplayServer(Generic[Received, Sent]):
     def _rules(self, request: HttpRequest, protocol: str) -> Rules:
         ids = Ids(len(self.sessions) + 1)
         if not self._is_key_valid(request.key):
+            # The service accepts the WebSocket and closes it then, rather than refuse with 401.
             return Rules(ids, (3000, "invalid_request_error.invalid_api_key"))
         if request.asks_for_v1 and protocol == "ga":
             return Rules(ids, (4000, "invalid_request_error.beta_api_shape_disabled"))

@@ -129,11 +129,13 @@ class ReplaySession(Generic[Received, Sent]):
         self._began = time.monotonic()
         self._count = 0
         self._pushed = itertools.count(1)
+        # For `wait_for`: where the search for each kind goes on.
         self._waited: dict[str | type[RealtimeModel], int] = {}
         self._changed = threading.Condition()
         self._is_over = False
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
+        # Held while one answer is sent, so that no stream comes between its events.
         self._turn = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -210,6 +212,7 @@ class ReplaySession(Generic[Received, Sent]):
         if isinstance(event, RealtimeModel):
             event = event.to_dict()
         wire = dict(event)
+        # Clients may rely on it, and all events of the service have one.
         wire.setdefault("event_id", f"event_pushed_{next(self._pushed)}")
         self._loop.call_soon_threadsafe(self._begin_task, partial(self._send, wire))
 
@@ -217,10 +220,11 @@ class ReplaySession(Generic[Received, Sent]):
         """Begin to close the connection; for the server's own use, in its thread."""
         self._socket.begin_close(code, reason)
 
-    async def run(self) -> None:
+    async def serve(self) -> None:
         """Do the server's part until the connection has ended."""
         try:
             await self._guarded(self._follow)
+            # Streams go on until the connection has ended.
             await self._socket.wait_closed()
         finally:
             for task in self._tasks:
@@ -231,14 +235,15 @@ class ReplaySession(Generic[Received, Sent]):
                 self._changed.notify_all()
 
     async def _follow(self) -> None:
+        # First: the client waits for the handshake before it sends or receives.
         self._socket.open()
         await self._trigger_faults()
-        await self._send_all(self._rules.start())
+        await self._send_all(self._rules.first_events())
         async for message in self._socket.messages():
             # After its close frame the server ignores messages: RFC 6455, section 5.5.1.
             if self._rules.closing is None:
                 await self._send_all(self._receive(message))
-        self._rules.end()
+        self._rules.note_end()
 
     async def _send_all(self, events: Iterable[Event]) -> None:
         # The events of one answer are not interleaved with those of a stream.
@@ -252,6 +257,7 @@ class ReplaySession(Generic[Received, Sent]):
     def _receive(self, message: str | bytes) -> Iterable[Event]:
         if isinstance(message, bytes):
             refusal = Refusal("invalid_json", "The message is binary. Send JSON as text.")
+            # The service takes text alone.
             return self._rules.refuse(refusal, "a binary message")
         try:
             event = self._parse_client(message)
@@ -265,6 +271,7 @@ class ReplaySession(Generic[Received, Sent]):
         return self._rules.receive(event)
 
     def _begin_task(self, work: Callable[[], Awaitable[None]]) -> None:
+        # A test may push after the end, which is no fault of the program.
         if not self._is_over:
             task = asyncio.create_task(self._guarded(work))
             self._tasks.add(task)
@@ -279,6 +286,7 @@ class ReplaySession(Generic[Received, Sent]):
         try:
             await work()
         except Exception as error:
+            # The client sees 1011, as with a service that fails; the context raises the error.
             self.failure = error
             self._socket.begin_close(1011, "the embedded server failed")
 
@@ -323,6 +331,7 @@ class ReplaySession(Generic[Received, Sent]):
     async def _send(self, event: Event) -> None:
         if self._faults.delay:
             await self._pause(self._faults.delay)
+        # What comes after the close frame would not arrive: RFC 6455, section 5.5.1.
         if self.close_code is not None:
             return
         text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
@@ -338,6 +347,7 @@ class ReplaySession(Generic[Received, Sent]):
     async def _trigger_faults(self) -> None:
         """Let the faults happen whose time has come."""
         faults, socket = self._faults, self._socket
+        # In an order in which one of them does not keep another from happening.
         if faults.garbage_after == self._count:
             await socket.send_text('{"type": "response.')
         if faults.huge_after == self._count:

@@ -26,6 +26,7 @@ __all__ = [
 Event = dict[str, Any]
 
 PCM: Event = {"type": "audio/pcm", "rate": 24000}
+# The defaults of the service, as the API reference has them.
 _RESPONDS: Event = {"create_response": True, "interrupt_response": True}
 LEVELS: Event = {"threshold": 0.5, "prefix_padding_ms": 300, "silence_duration_ms": 200}
 _DETECTIONS: dict[str, Event] = {
@@ -46,6 +47,7 @@ class Ids:
 
     def __call__(self, prefix: str) -> str:
         """Return the next id."""
+        # No random ids: the output of examples and of pages is the same in every run.
         return f"{prefix}_{self._session:04}{next(self._count):08}"
 
     def event(self, event_type: str, **fields: Any) -> Event:
@@ -96,6 +98,7 @@ def updated(known: Event, update: Event, default: Event) -> Event:
     """
     result = dict(known)
     for name, value in update.items():
+        # The service merges these objects; `tools` and `turn_detection` are replaced as a whole.
         if name in ("audio", "input", "output"):
             result[name] = updated(known[name], value or {}, default.get(name) or {})
         elif value is None and name != "turn_detection":
@@ -113,6 +116,7 @@ def merge(session: Event, update: Event) -> Event:
     if "voice" in speech:
         speech["voice"] = voice_name(speech["voice"])
     detection = listening.get("turn_detection")
+    # A detection that was turned on has the defaults of its type.
     if detection and session["type"] == "realtime":
         default = _DETECTIONS.get(detection.get("type"), {})
         listening["turn_detection"] = {**default, **detection}

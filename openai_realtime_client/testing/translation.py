@@ -46,7 +46,7 @@ class TranslationRules(Rules):
             "session.close": self._close,
         }
 
-    def start(self) -> Sequence[Event]:
+    def first_events(self) -> Sequence[Event]:
         """Return `session.created`."""
         return [self._ids.event("session.created", session=self._session)]
 
@@ -59,6 +59,7 @@ class TranslationRules(Rules):
         return [*self._translate(_CHUNK)]
 
     def _close(self, _: Event) -> Sequence[Event]:
+        # After the events that are returned: the client has the whole translation by then.
         self.closing = 1000, ""
         return [*self._translate(1), self._ids.event("session.closed")]
 

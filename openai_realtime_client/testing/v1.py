@@ -8,7 +8,7 @@ from typing import Any
 from openai_realtime_client import v1
 from openai_realtime_client.core.json_types import at, is_object
 from openai_realtime_client.core.model import RealtimeModel
-from openai_realtime_client.testing.errors import Refusal, check
+from openai_realtime_client.testing.errors import Refusal, validate_event
 from openai_realtime_client.testing.rules import RealtimeRules
 from openai_realtime_client.testing.settings import PCM, Event, given, known
 
@@ -58,14 +58,14 @@ _TRANSCRIPTION = v1.RealtimeTranscriptionSessionCreateResponse
 class V1Rules(RealtimeRules):
     """The rules of one session of `realtime=v1`: those of GA, translated both ways."""
 
-    def start(self) -> Sequence[Event]:
+    def first_events(self) -> Sequence[Event]:
         """Return the event of the session, then `conversation.created`."""
         conversation = {"id": self._conversation.id, "object": "realtime.conversation"}
         created = self._ids.event("conversation.created", conversation=conversation)
-        return [*super().start(), created]
+        return [*super().first_events(), created]
 
     def _checked(self, event: RealtimeModel) -> Event:
-        return self._to_ga(check(event, allowed="response.max_output_tokens"))
+        return self._to_ga(validate_event(event, allowed="response.max_output_tokens"))
 
     def sent(self, event: Event) -> Event | None:
         """Return an event in the names and shapes of v1."""
@@ -115,6 +115,7 @@ class V1Rules(RealtimeRules):
 
 def ga_settings(settings: Event) -> Event:
     """Translate the settings of a session or a response from v1 to GA."""
+    # Absent settings stay absent, so that defaults and merging are those of GA.
     translated: Event = {}
     for old, path in _SETTINGS.items():
         if old in settings:

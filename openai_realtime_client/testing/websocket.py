@@ -35,6 +35,7 @@ _MESSAGE_LIMIT = 64 * 2**20
 # Messages to read ahead of the session, before TCP pushes back.
 _MAX_WAITING = 64
 _CLOSE_TIMEOUT = 0.5
+# As large a head as common servers take, and more than any client sends.
 _HEAD_LIMIT = 2**16
 
 
@@ -82,6 +83,7 @@ class HttpRequest:
     def asks_for_v1(self) -> bool:
         """Return whether it asks for `realtime=v1`, in a header or, in browsers, a subprotocol."""
         offered = self.headers.get("sec-websocket-protocol", "")
+        # Browsers cannot set headers of a handshake here, either.
         beta = self.headers.get("openai-beta", "")
         return "realtime=v1" in beta or "openai-beta.realtime-v1" in offered
 
@@ -91,6 +93,7 @@ def http_response(
 ) -> Response:
     """Make an HTTP response after which the connection ends."""
     known = Headers({"Content-Length": str(len(body)), "Content-Type": content_type, **headers})
+    # One request a connection: nothing needs to find where the next one begins.
     known["Connection"] = "close"
     return Response(status, http.client.responses.get(status, "Unknown"), known, body)
 
@@ -106,7 +109,9 @@ def _parse_request(data: bytes) -> tuple[HttpRequest, bytes] | None:
     if not end:
         return None
     line, _, lines = (head + end).partition(b"\r\n")
+    # Raises `ValueError` for other than three words: RFC 9112, section 3.
     method, target, _ = line.decode("ascii").split(" ")
+    # Raises `ValueError` where the target is no URL, before anything uses it.
     urlsplit(target)
     fields = http.client.parse_headers(BytesIO(lines)).items()
     headers = {name.lower(): value for name, value in fields}
@@ -134,7 +139,11 @@ class WebSocket(Connection):
             max_size=_MESSAGE_LIMIT,
         )
         super().__init__(
-            protocol, ping_interval=None, close_timeout=_CLOSE_TIMEOUT, max_queue=_MAX_WAITING
+            # Without pings: a test that holds a client up must not lose its connection.
+            protocol,
+            ping_interval=None,
+            close_timeout=_CLOSE_TIMEOUT,
+            max_queue=_MAX_WAITING,
         )
         self.protocol: ServerProtocol
         self._answer = answer
@@ -186,6 +195,7 @@ class WebSocket(Connection):
 
     def cut(self, last: bytes = b"") -> None:
         """End the TCP connection, without a close frame, after these bytes past the protocol."""
+        # The protocol would refuse to send what is no frame.
         self.transport.write(last)
         self.protocol.receive_eof()
         self.transport.close()
@@ -210,6 +220,7 @@ class WebSocket(Connection):
                 super().data_received(data)
                 self._expect_end()
             return
+        # A request may come in pieces, and with the first frames behind it.
         self._received += data
         try:
             parsed = _parse_request(self._received)

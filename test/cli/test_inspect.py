@@ -302,7 +302,7 @@ def test_files_that_cannot_be_read(cli: Cli) -> None:
         "missing.jsonl: No such file or directory",
         ".: Is a directory",
         "empty.jsonl: there are no events in it",
-        "latin.jsonl: line 2: not UTF-8",
+        "latin.jsonl: line 2: not JSON",
         r"a\x00b: embedded null byte",
     ]
     # The others are shown nevertheless.

@@ -116,7 +116,7 @@ def check_sent(session: ReplaySession) -> None:
     asked = (event.to_dict().get("response") or {} for event in session.received)
     is_aside = any(params.get("conversation") == "none" for params in asked)
     for event in session.sent:
-        for problem in order.add(event.to_dict()):
+        for problem in order.follow(event.to_dict()):
             # What is not part of the conversation does not come into it.
             is_expected = is_aside and problem.type.startswith("conversation.item.")
             assert is_expected, problem

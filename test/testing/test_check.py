@@ -486,8 +486,8 @@ def problems(*events: Event) -> list[tuple[str, str]]:
     order = Order("ga")
     for response in ("r1", "r2"):
         entry = step(response, "", type="conversation.item.added")
-        assert [*order.add(entry)] == []
-    return [(found.kind, found.type) for event in events for found in order.add(event)]
+        assert [*order.follow(entry)] == []
+    return [(found.kind, found.type) for event in events for found in order.follow(event)]
 
 
 def test_nothing_comes_before_the_session(good: ReplayServer) -> None:
@@ -543,10 +543,10 @@ def test_the_order_of_events_of_any_shape(events: list[tuple[str, Any, Any]]) ->
         whole = {"response": nested, "item": nested, "part": nested}
         ids = {"event_id": other, "response_id": one, "item_id": one, "content_index": other}
         for event in ({**ids, **whole}, {**ids, "response": one, "item": one, "part": other}, {}):
-            for problem in order.add({**event, "delta": one, "text": other, "type": kind}):
+            for problem in order.follow({**event, "delta": one, "text": other, "type": kind}):
                 assert all(isinstance(each, str) for each in problem)
-    assert {problem.kind for problem in order.end()} <= {"missing"}
-    assert [*order.end()] == []
+    assert {problem.kind for problem in order.left_open()} <= {"missing"}
+    assert [*order.left_open()] == []
 
 
 def test_the_fixture(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
