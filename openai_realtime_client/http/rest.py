@@ -20,6 +20,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from pydantic import SecretStr
+from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError, LocationValueError, MaxRetryError
 
 from openai_realtime_client.core.causes import failure_text
@@ -187,6 +188,24 @@ class Transport:
             self._pool.clear()
 
 
+class _TlsConnection(HTTPSConnection):
+    """A connection that asks a proxy in HTTP/1.1, as Python 3.12 does: some refuse HTTP/1.0.
+
+    See https://docs.python.org/3/library/http.client.html#http.client.HTTPConnection.set_tunnel
+    """
+
+    def send(self, data: Any) -> None:
+        """Send bytes, or whatever http.client takes."""
+        if isinstance(data, bytes) and data.startswith(b"CONNECT "):
+            target = data.split(b" ")[1]
+            data = data.replace(b" HTTP/1.0\r\n", b" HTTP/1.1\r\nHost: %s\r\n" % target, 1)
+        super().send(data)
+
+
+class _TlsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls: Any = _TlsConnection
+
+
 def _pool(configuration: Configuration) -> urllib3.PoolManager:
     """Make the pool, through the proxy of the configuration or of the environment."""
     options: dict[str, Any] = {"ca_certs": configuration.ca_certs, "maxsize": _MAX_IDLE}
@@ -236,4 +255,6 @@ def _proxy_pool(url: str, options: dict[str, Any]) -> urllib3.PoolManager:
         # As UTF-8, see RFC 7617, section 2.1. `urllib3.make_headers` encodes as Latin-1.
         credentials = b64encode(f"{user}:{password}".encode()).decode()
         headers["Proxy-Authorization"] = f"Basic {credentials}"
-    return urllib3.ProxyManager(url, proxy_headers=headers, **options)
+    pool = urllib3.ProxyManager(url, proxy_headers=headers, **options)
+    pool.pool_classes_by_scheme = {"http": urllib3.HTTPConnectionPool, "https": _TlsPool}
+    return pool
