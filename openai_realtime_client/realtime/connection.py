@@ -140,7 +140,8 @@ class _Session(SessionState, Generic[ServerEvent]):
             data = b'{"type":"%s","audio":"%s"}' % (event_type.encode(), chunk)
             event = {"type": event_type, "audio": chunk.decode()}
             if start > 0:
-                # Before Python 3.12, TLS does not know at once that the connection below it ended.
+                # TLS may not know yet that the connection below it has ended, see
+                # https://github.com/python/cpython/issues/118950.
                 await asyncio.sleep(0)
             await self._send(event_type, data, event, start)
 

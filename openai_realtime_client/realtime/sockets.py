@@ -20,8 +20,10 @@ import threading
 from array import array
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Any, cast
+from urllib.parse import unquote
 
 from openai_realtime_client.core.errors import MissingDependencyError, RealtimeConnectionError
 
@@ -64,11 +66,32 @@ FAILURES = (OSError, WebSocketException, asyncio.TimeoutError, UnicodeError, Imp
 SETTINGS_FAILURES = (InvalidProxy, InvalidURI, UnicodeError, ImportError)
 
 
+# Its exports are incomplete, and its overloads too many for type checkers.
+_client: Any = websockets.asyncio.client
+_parse_proxy = _client.parse_proxy
+
+
+def _parse_proxy_decoded(url: str) -> Any:
+    """Return the parts of a proxy's URL, its user and password percent-decoded."""
+    proxy = _parse_proxy(url)
+    if proxy.username:
+        proxy = replace(
+            proxy, username=unquote(proxy.username), password=unquote(proxy.password or "")
+        )
+    return proxy
+
+
+# Before 17.4, websockets sends a user and password to proxies as they stand in the URL:
+# https://github.com/python-websockets/websockets/issues/1761
+if _parse_proxy("http://%75:p@proxy").username != "u":
+    _client.parse_proxy = _parse_proxy_decoded
+
+
 async def open_socket(url: str, headers: Mapping[str, str], options: Mapping[str, Any]) -> Socket:
     """Open a WebSocket on the running event loop; `options` are those of `websockets`."""
-    connect: Any = websockets.asyncio.client.connect
-    opening = connect(url, additional_headers=headers, create_connection=Socket, **options)
-    opened: Socket = await opening
+    opened: Socket = await _client.connect(
+        url, additional_headers=headers, create_connection=Socket, **options
+    )
     return opened
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -112,7 +113,7 @@ async def test_another_machine_is_reached_by_a_proxy(
         await writer.wait_closed()
 
     async with await asyncio.start_server(proxy, "127.0.0.1", 0) as server:
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        url = f"http://me:p%40ss%C3%A9@127.0.0.1:{server.sockets[0].getsockname()[1]}"
         monkeypatch.setenv("https_proxy", "http://wrong.invalid" if is_own else url)
         options = {"proxy": url} if is_own else None
         connector = kind.connect(
@@ -122,6 +123,8 @@ async def test_another_machine_is_reached_by_a_proxy(
     assert str(error) == "the proxy to somewhere.invalid:443 refused with HTTP 403"
     [head] = asked
     assert head.startswith(b"CONNECT somewhere.invalid:443 ")
+    # Decoded, and as UTF-8.
+    assert b64encode("me:p@ssé".encode()) in head
     assert KEY.encode() not in head
 
 
