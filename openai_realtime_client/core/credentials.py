@@ -50,6 +50,7 @@ _ACCOUNT_HEADERS = {
 _DEFAULT_PORTS = {"ws": 80, "http": 80, "wss": 443, "https": 443}
 # Where sessions and calls are. Some settings show it as the end of a server's URL.
 _REALTIME_PATH = "/realtime"
+_REALTIME_END = re.compile(r"/realtime(/translations)?$")
 
 
 class Headers(dict[str, str]):
@@ -204,7 +205,8 @@ class BaseUrl:
     """
 
     def __init__(self, url: str, schemes: Mapping[str, str], secure: str) -> None:
-        self._url = SecretStr(str(url))
+        # Variables of the environment may end with a space or a line break.
+        self._url = SecretStr(str(url).strip())
         self._schemes = schemes
         self._secure = secure
 
@@ -289,7 +291,7 @@ class BaseUrl:
         # Users paste the whole URL of an endpoint, too.
         base = self._parts.path.rstrip("/").removesuffix(path)
         if path.startswith(_REALTIME_PATH):
-            base = base.removesuffix(_REALTIME_PATH)
+            base = _REALTIME_END.sub("", base)
         netloc = self._parts.netloc.rpartition("@")[2]
         queries = filter(None, [self._encoded_query(query), urlencode(query, doseq=True)])
         return urlunsplit((self.scheme, netloc, base + path, "&".join(queries), ""))

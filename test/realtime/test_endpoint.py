@@ -59,6 +59,8 @@ def headers(kind: Kind, **kwargs: Any) -> Headers:
         ({"base_url": "wss://example.com/v1/realtime"}, "wss://example.com/v1/realtime"),
         ({"base_url": "wss://example.com/realtime/?a=1"}, "wss://example.com/realtime?a=1"),
         ({"base_url": "wss://example.com/a/b//"}, "wss://example.com/a/b/realtime"),
+        ({"base_url": "wss://example.com/realtime/translations"}, "wss://example.com/realtime"),
+        ({"base_url": " wss://example.com/v1/ \n"}, "wss://example.com/v1/realtime"),
         ({"base_url": "wss://[::1]:81/v1"}, "wss://[::1]:81/v1/realtime"),
         ({"base_url": "wss://a/v1#f", "model": "m"}, "wss://a/v1/realtime?model=m"),
         ({"base_url": "wss://a?a=1&a=2&b="}, "wss://a/realtime?a=1&a=2&b="),
