@@ -264,10 +264,7 @@ class HandshakeRefusedError(ConnectionFailedError):
 
     def __str__(self) -> str:
         text = f"{self.where} refused with HTTP {self.status}"
-        location = self.headers.get("location")
-        if location and 300 <= self.status < 400:
-            # A query may hold a key.
-            text += f", location: {location.partition('?')[0]:.200}"
+        text += _location_text(self.status, self.headers)
         message = error_in(self.body)
         if is_object(message):
             message = message.get("message")
@@ -454,12 +451,21 @@ def error_for(status: int, reason: str, headers: Mapping[str, str], body: bytes)
     if status >= 500:
         error_class = ServiceError
     error = _error_object(body)
-    message = f"{status} {reason}".strip()
+    message = f"{status} {reason}".strip() + _location_text(status, headers)
     for name in ("code", "message"):
         if error.get(name):
             message += f": {error[name]}"
     # The service's messages are short; those of proxies can be whole pages.
     return error_class(message[:500], status=status, reason=reason, headers=headers, body=body)
+
+
+def _location_text(status: int, headers: Mapping[str, str]) -> str:
+    """Return where a redirect leads, for the message of an error."""
+    location = headers.get("location")
+    if not location or not 300 <= status < 400:
+        return ""
+    # A query may hold a key.
+    return f", location: {location.partition('?')[0]:.200}"
 
 
 def wait_seconds(headers: Mapping[str, str]) -> float | None:

@@ -44,8 +44,17 @@ def at(value: Any, *path: str) -> Any:
 
 
 def error_in(body: bytes) -> Any:
-    """Return the `error` of an HTTP response's body, mostly an object; `None` without one."""
+    """Return the `error` of an HTTP response's body, mostly an object; `None` without one.
+
+    Gateways, such as that of Azure, have the text of a message in its place.
+    """
     try:
-        return json.loads(body)["error"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
         return None
+    if not is_object(fields):
+        return None
+    for name in ("message", "detail"):
+        if "error" not in fields and isinstance(fields.get(name), str):
+            return fields[name]
+    return fields.get("error")

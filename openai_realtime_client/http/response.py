@@ -1,5 +1,6 @@
 """HTTP responses, and how their bodies become models."""
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
@@ -76,6 +77,8 @@ def decoder(response_type: Any) -> Callable[[bytes], Any]:
         validator, name = response_type.__pydantic_validator__, response_type.__name__
 
     def decode(body: bytes) -> Any:
+        # RFC 8259, section 8.1: a parser may ignore it.
+        body = body.removeprefix(BOM_UTF8)
         try:
             parsed = validator.validate_json(body)
         except ValidationError as error:

@@ -375,7 +375,8 @@ def test_headers_of_an_error_are_found_in_any_case(api: RealtimeApi, server: Htt
         (b"", {}),
         (b"<html>Bad gateway</html>", {}),
         (b'["overloaded"]', {}),
-        (b'{"message": "no error object"}', {}),
+        (b'{"message": "no error object"}', {"message": "no error object"}),
+        (b'{"detail": [{"loc": ["body"]}]}', {}),
         (b'{"error": null}', {}),
         (b'{"error": "overloaded"}', {"message": "overloaded"}),
         (b"\xff\xfe{", {}),
@@ -537,9 +538,11 @@ def test_status_that_is_tried_no_more_is_the_error(
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("retries", [False, 3, urllib3.Retry(3)], ids=["none", "count", "object"])
 def test_a_redirect_is_not_followed(server: HttpServer, status: int, retries: Any) -> None:
-    answer = Answer(status, headers={"Location": f"{server.url}/other"})
+    answer = Answer(status, headers={"Location": f"{server.url}/other?key={KEY}"})
     server.answers += [answer, json_answer(SESSION)]
-    assert failure(Configuration(server.url, KEY, retries=retries)).status == status
+    error = failure(Configuration(server.url, KEY, retries=retries))
+    assert error.status == status
+    assert str(error).endswith(f", location: {server.url}/other")
     assert len(server.requests) == 1
 
 
