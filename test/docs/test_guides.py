@@ -223,7 +223,7 @@ def test_every_figure_of_a_guide_is_known() -> None:
 
 
 def test_the_bytes_of_a_second_are_those_of_the_formats() -> None:
-    rows = re.findall(r"^\| `(audio/\w+)`.* \| ([\d,]+) \|$", guide_lines("audio"), re.M)
+    rows = re.findall(r"^\| \[`(audio/\w+)`\].* \| ([\d,]+) \|$", guide_lines("audio"), re.M)
     [rate] = GA.schemas["RealtimeAudioFormatsPcm"]["properties"]["rate"]["enum"]
     rates = {"audio/pcm": f"{2 * rate:,}", "audio/pcmu": "8,000", "audio/pcma": "8,000"}
     assert dict(rows) == rates
@@ -446,7 +446,7 @@ def test_the_voice_program_is_short_and_stops_at_an_error(
 
 
 def test_the_defaults_of_turn_detection_are_those_of_recorded_sessions() -> None:
-    [row] = re.findall(r"^\| left out \| (.*) \|$", guide_lines("audio"), re.M)
+    [row] = re.findall(r"- left out: (.*?)\.\n", guide_lines("audio"), re.S)
     with (
         ReplayServer() as server,
         ga.connect_sync("gpt-realtime-2.1", base_url=server.url, api_key="k") as connection,
