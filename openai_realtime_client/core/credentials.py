@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from inspect import isawaitable, iscoroutine
 from ipaddress import ip_address
 from typing import Any, NamedTuple
-from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from pydantic import SecretStr
 from typing_extensions import Self
@@ -205,8 +205,11 @@ class BaseUrl:
     """
 
     def __init__(self, url: str, schemes: Mapping[str, str], secure: str) -> None:
-        # Variables of the environment may end with a space or a line break.
-        self._url = SecretStr(str(url).strip())
+        try:
+            # Variables of the environment may end with a space or a line break.
+            self._parts = urlsplit(str(url).strip())
+        except ValueError:  # such as for an address in brackets that do not end
+            self._parts = urlsplit("")
         self._schemes = schemes
         self._secure = secure
 
@@ -222,13 +225,6 @@ class BaseUrl:
         if parts.query:
             text += "?***"
         return text
-
-    @property
-    def _parts(self) -> SplitResult:
-        try:
-            return urlsplit(self._url.get_secret_value())
-        except ValueError:  # such as for an address in brackets that do not end
-            return urlsplit("")
 
     @property
     def scheme(self) -> str:

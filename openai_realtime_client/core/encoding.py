@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from math import isfinite
 from typing import Any, cast
@@ -85,14 +85,18 @@ def plain_model(model: BaseModel) -> dict[str, Any]:
             model, mode="json", by_alias=True, exclude_unset=True, warnings=False
         )
     except UnicodeEncodeError:  # The name of a field has half a surrogate pair.
-        fields = type(model).model_fields
-        data = {}
-        for name, value in model:
-            if name not in fields:
-                data[name] = _walked(value)
-            elif name in model.model_fields_set:
-                data[fields[name].alias or name] = _walked(value)
+        data = {name: _walked(value) for name, value in _members(model)}
     return data
+
+
+def _members(model: BaseModel) -> Iterator[tuple[str, Any]]:
+    """Yield the JSON names and the values of what was received or set."""
+    fields = type(model).model_fields
+    for name, value in model:
+        if name not in fields:
+            yield name, value
+        elif name in model.model_fields_set:
+            yield fields[name].alias or name, value
 
 
 def _walked(value: Any) -> Any:
@@ -170,13 +174,7 @@ def _items(value: Any) -> Iterable[tuple[Any, Any]] | None:
     if isinstance(value, (str, int, float)):
         return None
     if isinstance(value, BaseModel):
-        fields = type(value).model_fields
-        items: list[tuple[str, Any]] = []
-        for name, member in value:  # fields and unknown fields, both by their JSON names
-            if name in fields:
-                name = fields[name].alias or name
-            items.append((name, member))
-        return items
+        return _members(value)
     other: Any = value
     if isinstance(value, Mapping):  # Last, because this test is slow.
         return list(other.items())

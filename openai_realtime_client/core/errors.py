@@ -37,13 +37,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from typing_extensions import Self
 
-from openai_realtime_client.core.json_types import Path, error_in, is_array, is_object, path_text
+from openai_realtime_client.core.encoding import parse_json
+from openai_realtime_client.core.json_types import Path, is_array, is_object, path_text
 
 # What users may catch; `openai_realtime_client` and both protocols give these, too.
 __all__ = [
@@ -150,16 +152,10 @@ class InvalidModelError(RealtimeError, ValueError):
     def of(cls, name: str, error: ValidationError, data: Any) -> Self:
         """Translate pydantic's account of validating `data`, or of parsing it."""
         if isinstance(data, (str, bytes)):
-            data = _parsed(data)
+            with suppress(ValueError):
+                data = parse_json(data)
         by_path = problems(error, data, in_union=False)
         return cls(name, [(path_text(path), _text(details)) for path, details in by_path.items()])
-
-
-def _parsed(data: str | bytes) -> Any:
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _text(details: list[Any]) -> str:
@@ -265,9 +261,7 @@ class HandshakeRefusedError(ConnectionFailedError):
     def __str__(self) -> str:
         text = f"{self.where} refused with HTTP {self.status}"
         text += _location_text(self.status, self.headers)
-        message = error_in(self.body)
-        if is_object(message):
-            message = message.get("message")
+        message = _error_in(self.body).get("message")
         if isinstance(message, str):
             text += f": {message:.200}"
         return text
@@ -381,7 +375,7 @@ class ApiError(RealtimeError):
         self.reason = reason
         self.headers = ResponseHeaders(headers)
         self.body = body
-        self.error = _error_object(body)
+        self.error = _error_in(body)
 
     @property
     def request_id(self) -> str | None:
@@ -450,7 +444,7 @@ def error_for(status: int, reason: str, headers: Mapping[str, str], body: bytes)
     error_class = _BY_STATUS.get(status, ApiError)
     if status >= 500:
         error_class = ServiceError
-    error = _error_object(body)
+    error = _error_in(body)
     message = f"{status} {reason}".strip() + _location_text(status, headers)
     for name in ("code", "message"):
         if error.get(name):
@@ -501,11 +495,18 @@ def _seconds_until(date: str) -> float:
     return (when - datetime.now(timezone.utc)).total_seconds()
 
 
-def _error_object(body: bytes) -> dict[str, Any]:
-    error = error_in(body)
-    if error is None:
+def _error_in(body: bytes) -> dict[str, Any]:
+    """Return the `error` of a response's body, or what gateways, as that of Azure, have for it."""
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
         return {}
-    if is_object(error):
-        return error
-    # Some servers have a text in its place.
+    if not is_object(fields):
+        return {}
+    error = fields.get("error")
+    for name in ("message", "detail"):
+        if "error" not in fields and isinstance(fields.get(name), str):
+            return {"message": fields[name]}
+    if error is None or is_object(error):
+        return error or {}
     return {"message": str(error)}

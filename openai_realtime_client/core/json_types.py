@@ -1,14 +1,13 @@
-"""JSON whose shape is not known: type guards, paths, and the error in an HTTP response."""
+"""JSON whose shape is not known: type guards and paths."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
 from typing_extensions import TypeIs
 
-__all__ = ["Path", "at", "error_in", "is_array", "is_object", "path_text"]
+__all__ = ["Path", "at", "is_array", "is_object", "path_text"]
 
 Path = tuple[str | int, ...]
 
@@ -41,20 +40,3 @@ def at(value: Any, *path: str) -> Any:
             return None
         value = value.get(name)
     return value
-
-
-def error_in(body: bytes) -> Any:
-    """Return the `error` of an HTTP response's body, mostly an object; `None` without one.
-
-    Gateways, such as that of Azure, have the text of a message in its place.
-    """
-    try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    if not is_object(fields):
-        return None
-    for name in ("message", "detail"):
-        if "error" not in fields and isinstance(fields.get(name), str):
-            return fields[name]
-    return fields.get("error")

@@ -23,19 +23,13 @@ BRAND_NEW = StatusEnum("brand_new")
 
 def test_known_values_are_listed_in_the_order_of_the_schema() -> None:
     assert StatusEnum.values() == ["completed", "cancelled", "failed", "incomplete"]
-    assert [member.name for member in StatusEnum] == [
-        *("COMPLETED", "CANCELLED", "FAILED", "INCOMPLETE"),
-    ]
-    assert len(StatusEnum) == 4
+    names = ["COMPLETED", "CANCELLED", "FAILED", "INCOMPLETE"]
+    assert [member.name for member in StatusEnum] == names
 
 
-def test_a_known_string_gives_the_member() -> None:
-    assert StatusEnum("completed") is StatusEnum.COMPLETED
-    assert StatusEnum["COMPLETED"] is StatusEnum.COMPLETED
+def test_a_string_gives_a_value() -> None:
+    assert StatusEnum("completed") is StatusEnum["COMPLETED"] is StatusEnum.COMPLETED
     assert StatusEnum.COMPLETED.is_known
-
-
-def test_an_unknown_string_gives_a_value() -> None:
     assert isinstance(BRAND_NEW, StatusEnum)
     assert not BRAND_NEW.is_known
     assert BRAND_NEW.value == BRAND_NEW.name == "brand_new"
@@ -47,43 +41,28 @@ def test_only_a_string_can_be_a_value(wrong: object) -> None:
         StatusEnum(wrong)
 
 
-@pytest.mark.parametrize("member", [StatusEnum.COMPLETED, BRAND_NEW])
-class TestKnownAndUnknownAlike:
-    def test_equals_and_hashes_like_its_string(self, member: OpenEnum) -> None:
-        assert member == member.value
-        assert hash(member) == hash(member.value)
-        assert {member: 1}[member.value] == 1
-        assert {member.value: 1}[member] == 1
-        assert member != "other"
-
-    def test_equals_itself_made_again(self, member: OpenEnum) -> None:
-        assert StatusEnum(member.value) == member
-        assert len({member, StatusEnum(member.value)}) == 1
-
-    def test_reads_as_its_string(self, member: OpenEnum) -> None:
-        assert str(member) == f"{member}" == member.value
-        assert f"{member:>20}" == member.value.rjust(20)
-        assert json.dumps(member) == f'"{member.value}"'
-        assert member.upper() == member.value.upper()
-
-    def test_survives_copying_and_pickling(self, member: OpenEnum) -> None:
-        for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
-            again = pickle.loads(pickle.dumps(member, protocol))
-            assert (type(again), again) == (StatusEnum, member)
-        assert copy.copy(member) == copy.deepcopy(member) == member
-
-    def test_goes_through_json(self, member: OpenEnum) -> None:
-        adapter = TypeAdapter(StatusEnum)
-        again = adapter.validate_json(adapter.dump_json(member))
+@pytest.mark.parametrize("member", [StatusEnum.COMPLETED, BRAND_NEW], ids=["known", "unknown"])
+def test_value_is_like_its_string_and_comes_back(member: OpenEnum) -> None:
+    assert member == member.value != "other"
+    assert ({member: 1}[member.value], {member.value: 1}[member]) == (1, 1)
+    assert len({member, StatusEnum(member.value)}) == 1
+    assert str(member) == f"{member}" == member.value
+    assert f"{member:>20}" == member.value.rjust(20)
+    assert json.dumps(member) == f'"{member.value}"'
+    adapter = TypeAdapter(StatusEnum)
+    for again in (
+        *(pickle.loads(pickle.dumps(member, n)) for n in range(pickle.HIGHEST_PROTOCOL + 1)),
+        *(copy.copy(member), copy.deepcopy(member)),
+        adapter.validate_json(adapter.dump_json(member)),
+    ):
         assert (type(again), again) == (StatusEnum, member)
 
 
 def test_membership_means_known() -> None:
-    assert "completed" in StatusEnum
-    assert StatusEnum.COMPLETED in StatusEnum
-    assert "brand_new" not in StatusEnum
-    assert BRAND_NEW not in StatusEnum
-    assert None not in StatusEnum
+    found = [value in StatusEnum for value in ("completed", StatusEnum.COMPLETED)]
+    assert found == [True, True]
+    found = [value in StatusEnum for value in ("brand_new", BRAND_NEW, None)]
+    assert found == [False, False, False]
 
 
 def test_repr_shows_whether_a_value_is_known() -> None:
