@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from comparison import CHECKERS, table, write_programs
 
+from docs import GUIDES, Page
 from protocols import ROOT
 
 HERE = Path(__file__).parent
@@ -30,6 +31,10 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
     for name in PROGRAMS:
         shutil.copy(HERE / name, folder)
     write_programs(folder)
+    for page in (Page(ROOT / "README.md"), *GUIDES):
+        for example in page.examples:
+            name = f"page_{page.path.stem}_{example.line}.py".replace("-", "_")
+            (folder / name).write_text(example.code, "utf-8")
     return {name: check(folder) for name, check in CHECKERS.items()}
 
 
@@ -46,6 +51,11 @@ def test_every_mistake_is_reported_and_nothing_else(checker: str, found: Found) 
         "not reported": set(),
         "not expected": set(),
     }
+
+
+@pytest.mark.parametrize("checker", CHECKERS)
+def test_the_programs_of_the_readme_and_the_guides_pass(checker: str, found: Found) -> None:
+    assert {each for each in found[checker] if each[0].startswith("page_")} == set()
 
 
 def test_the_guide_has_the_table_of_mistakes_that_are_reported(found: Found) -> None:
