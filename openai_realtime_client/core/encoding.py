@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from math import isfinite
 from typing import Any, cast
 
@@ -15,6 +15,8 @@ from openai_realtime_client.core.json_types import Path, is_array, is_object, pa
 
 __all__ = ["dumped", "invalid_part", "parse_json", "plain_model", "to_dict"]
 
+# Half of a surrogate pair, or the whole of one, as JSON escapes it.
+_HALF = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _CONSTANTS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
@@ -33,15 +35,11 @@ def parse_json(data: str | bytes) -> Any:
     except UnicodeError:
         raise ValueError("not Unicode") from None
     except ValueError as error:
-        reason = str(error)
-    if "hex escape" in reason:
-        with suppress(ValueError, RecursionError):
-            return json.loads(data, parse_constant=_refuse)
-    raise ValueError(reason)
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
+        if "hex escape" not in str(error):
+            raise
+    # With something else in place of the halves, all the rest is checked in the same way.
+    from_json(_HALF.sub(rb"\\u0020", cast(bytes, data)), allow_inf_nan=False)
+    return json.loads(data)
 
 
 def dumped(value: BaseModel | Mapping[str, Any]) -> bytes:
@@ -57,7 +55,11 @@ def dumped(value: BaseModel | Mapping[str, Any]) -> bytes:
     except UnicodeEncodeError:
         return _encode_ascii(value).encode()  # Half a surrogate pair has to be escaped.
     except (TypeError, ValueError, RecursionError) as error:
-        problem = invalid_part(value) or f"cannot be encoded as JSON ({type(error).__name__})"
+        problem = invalid_part(value)
+        if problem is None and isinstance(error, TypeError):
+            problem = "a key that is not a string is not JSON"
+    if problem is None:
+        problem = "nested too deeply to be JSON"
     # Outside the `except`: the error of `json` can repeat the value.
     raise ValueError(problem)
 

@@ -130,8 +130,7 @@ def _text(event: Mapping[str, Any]) -> bytes:
     try:
         return dumped(event)
     except ValueError as error:
-        reason = str(error)
-    raise InvalidEventError("event", [("", reason)])
+        raise InvalidEventError("event", [("", str(error))]) from None
 
 
 def _object(data: str | bytes) -> dict[str, Any]:

@@ -85,32 +85,41 @@ def test_json_is_compact_utf8_in_schema_order() -> None:
     assert response.to_json() == '{"id":"ü","status":"failed"}'
 
 
-class TestConstants:
-    def test_are_sent_without_being_passed(self) -> None:
-        assert RealtimeClientEventResponseCreate().to_json() == '{"type":"response.create"}'
-        append = RealtimeClientEventInputAudioBufferAppend(audio="UklGRg==")
-        assert append.to_dict() == {"type": "input_audio_buffer.append", "audio": "UklGRg=="}
+TOOL = RealtimeResponseCreateParamsTool(name="get_weather")
+WITH_TOOL = RealtimeResponseCreateParams(tools=[TOOL])
+CREATE = {"type": "response.create"}
 
-    def test_are_sent_by_nested_objects(self) -> None:
-        event = RealtimeClientEventResponseCreate(
-            response=RealtimeResponseCreateParams(
-                tools=[RealtimeResponseCreateParamsTool(name="get_weather")]
-            )
-        )
-        tools = event.to_dict()["response"]["tools"]
-        assert tools == [{"type": "function", "name": "get_weather"}]
 
-    def test_are_not_added_by_parsing(self) -> None:
-        assert_round_trip(RealtimeResponseCreateParamsTool, {"name": "get_weather"})
+@pytest.mark.parametrize(
+    ("model", "wire"),
+    [
+        pytest.param(RealtimeClientEventResponseCreate(), CREATE, id="alone"),
+        pytest.param(
+            RealtimeClientEventInputAudioBufferAppend(audio="UklGRg=="),
+            {"type": "input_audio_buffer.append", "audio": "UklGRg=="},
+            id="beside_a_field",
+        ),
+        pytest.param(
+            RealtimeClientEventResponseCreate(response=WITH_TOOL),
+            {**CREATE, "response": {"tools": [{"type": "function", "name": "get_weather"}]}},
+            id="nested",
+        ),
+        pytest.param(RealtimeConversationItem(id="i"), {"id": "i"}, id="optional_is_not_sent"),
+    ],
+)
+def test_constants_are_sent_without_being_passed(model: RealtimeModel, wire: Any) -> None:
+    assert model.to_dict() == wire
+    assert json.loads(model.to_json()) == wire
 
-    def test_have_the_type_of_their_enum(self) -> None:
-        made = RealtimeClientEventResponseCreate()
-        parsed = RealtimeClientEventResponseCreate.from_json(made.to_json())
-        for event in (made, parsed):
-            assert event.type is RealtimeClientEventResponseCreate.TypeEnum.RESPONSE_CREATE
 
-    def test_an_optional_constant_that_is_not_a_discriminator_is_not_sent(self) -> None:
-        assert RealtimeConversationItem(id="item_1").to_json() == '{"id":"item_1"}'
+def test_constants_are_not_added_by_parsing() -> None:
+    assert_round_trip(RealtimeResponseCreateParamsTool, {"name": "get_weather"})
+
+
+def test_constants_have_the_type_of_their_enum() -> None:
+    made = RealtimeClientEventResponseCreate()
+    for event in (made, RealtimeClientEventResponseCreate.from_json(made.to_json())):
+        assert event.type is RealtimeClientEventResponseCreate.TypeEnum.RESPONSE_CREATE
 
 
 def test_dictionaries_become_models_and_strings_enums() -> None:
@@ -173,73 +182,66 @@ def test_pydantics_own_methods_work() -> None:
     assert response.model_fields_set == {"status"}
 
 
-class TestErrors:
-    @pytest.mark.parametrize(
-        ("wire", "path", "text"),
-        [
-            ('{"usage": "many"}', "usage", "object"),
-            ('{"usage": {"total_tokens": "5"}}', "usage.total_tokens", "integer"),
-            ('{"output": [{}, {"content": [{"text": 5}]}]}', "output[1].content[0].text", "string"),
-            ('{"output": {}}', "output", "array"),
-            ('{"status": 5}', "status", "string"),
-            ('{"temperature": "0.8"}', "temperature", "number"),
-            ('{"metadata": {"k": 5}}', "metadata.k", "string"),
-            ('{"max_output_tokens": true}', "max_output_tokens", "fits no member"),
-            ("[]", "", "object"),
-            ("{", "", "Invalid JSON"),
-            ("", "", "Invalid JSON"),
-        ],
-    )
-    def test_name_the_field(self, wire: str, path: str, text: str) -> None:
-        with pytest.raises(InvalidModelError) as caught:
-            RealtimeResponse.from_json(wire)
-        ((found_path, found_text),) = caught.value.problems
-        assert found_path == path
-        assert text in found_text
-        prefix = f"RealtimeResponse: {path}: " if path else "RealtimeResponse: "
-        assert str(caught.value) == prefix + found_text
+@pytest.mark.parametrize(
+    ("wire", "path", "text"),
+    [
+        ('{"usage": "many"}', "usage", "object"),
+        ('{"usage": {"total_tokens": "5"}}', "usage.total_tokens", "integer"),
+        ('{"output": [{}, {"content": [{"text": 5}]}]}', "output[1].content[0].text", "string"),
+        ('{"output": {}}', "output", "array"),
+        ('{"status": 5}', "status", "string"),
+        ('{"temperature": "0.8"}', "temperature", "number"),
+        ('{"metadata": {"k": 5}}', "metadata.k", "string"),
+        ('{"max_output_tokens": true}', "max_output_tokens", "fits no member"),
+        ("[]", "", "object"),
+        ("{", "", "Invalid JSON"),
+        ("", "", "Invalid JSON"),
+    ],
+)
+def test_errors_name_the_field(wire: str, path: str, text: str) -> None:
+    with pytest.raises(InvalidModelError) as caught:
+        RealtimeResponse.from_json(wire)
+    ((found_path, found_text),) = caught.value.problems
+    assert found_path == path
+    assert text in found_text
+    prefix = f"RealtimeResponse: {path}: " if path else "RealtimeResponse: "
+    assert str(caught.value) == prefix + found_text
 
-    def test_name_a_missing_field(self) -> None:
-        with pytest.raises(InvalidModelError) as caught:
-            RealtimeServerEventError.from_dict({"type": "error", "error": {"type": "x"}})
-        assert str(caught.value) == (
-            "RealtimeServerEventError: 2 problems\n"
-            "  event_id: Field required\n"
-            "  error.message: Field required"
-        )
 
-    def test_have_a_line_a_problem_and_an_end(self) -> None:
-        wire = {"metadata": {f"key_{number}": number for number in range(50)}}
-        with pytest.raises(InvalidModelError) as caught:
-            RealtimeResponse.from_dict(wire)
-        lines = str(caught.value).splitlines()
-        assert lines[0] == "RealtimeResponse: 50 problems"
-        assert lines[1] == "  metadata.key_0: Input should be a valid string"
-        assert lines[-1] == "  and 40 more"
-        assert len(lines) == 12
+def test_errors_have_a_line_a_problem_and_an_end() -> None:
+    with pytest.raises(InvalidModelError) as caught:
+        RealtimeServerEventError.from_dict({"type": "error", "error": {"type": "x"}})
+    problems = "\n  event_id: Field required\n  error.message: Field required"
+    assert str(caught.value) == f"RealtimeServerEventError: 2 problems{problems}"
+    with pytest.raises(InvalidModelError) as caught:
+        RealtimeResponse(metadata={f"key_{number}": number for number in range(50)})  # type: ignore[misc]
+    first, second, *_, last = lines = str(caught.value).splitlines()
+    assert (first, last, len(lines)) == ("RealtimeResponse: 50 problems", "  and 40 more", 12)
+    assert second == "  metadata.key_0: Input should be a valid string"
 
-    def test_do_not_repeat_the_payload(self) -> None:
-        secret = "sk-very-secret"
-        for wire in (f'{{"usage": "{secret}"}}', f'{{"status": ["{secret}"]}}', f'{{"{secret}'):
-            with pytest.raises(InvalidModelError) as caught:
-                RealtimeResponse.from_json(wire)
-            assert secret not in f"{caught.value} {caught.value!r} {caught.value.args}"
-            assert caught.value.__cause__ is None
-            assert caught.value.__suppress_context__
 
-    def test_of_the_constructor_do_not_repeat_the_payload(self) -> None:
-        with pytest.raises(InvalidModelError) as caught:
-            RealtimeResponse(usage="sk-very-secret")  # type: ignore[arg-type]
-        assert str(caught.value) == "RealtimeResponse: usage: Input should be an object"
-        session: Any = {"type": "realtime", "audio": {"output": {"speed": "fast"}}}
-        with pytest.raises(InvalidModelError, match=r"^\w+: session\.audio\.output\.speed: "):
-            ga.RealtimeClientEventSessionUpdate(session=session)
+@pytest.mark.parametrize("wire", ['{"usage": "sk-se"}', '{"status": ["sk-se"]}', '{"sk-se'])
+def test_errors_do_not_repeat_the_payload(wire: str) -> None:
+    with pytest.raises(InvalidModelError) as caught:
+        RealtimeResponse.from_json(wire)
+    assert "sk-se" not in f"{caught.value} {caught.value!r} {caught.value.args}"
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
 
-    def test_pickle(self) -> None:
-        error = InvalidModelError("RealtimeResponse", [("usage", "Input should be an object")])
-        again = pickle.loads(pickle.dumps(error))
-        assert (str(again), again.problems) == (str(error), error.problems)
-        assert isinstance(again, ValueError)
+
+def test_errors_of_the_constructor_name_the_field() -> None:
+    with pytest.raises(InvalidModelError) as caught:
+        RealtimeResponse(usage="sk-very-secret")  # type: ignore[arg-type]
+    assert str(caught.value) == "RealtimeResponse: usage: Input should be an object"
+    session: Any = {"type": "realtime", "audio": {"output": {"speed": "fast"}}}
+    with pytest.raises(InvalidModelError, match=r"^\w+: session\.audio\.output\.speed: "):
+        ga.RealtimeClientEventSessionUpdate(session=session)
+
+
+def test_errors_pickle() -> None:
+    error = InvalidModelError("RealtimeResponse", [("usage", "Input should be an object")])
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), again.problems) == (str(error), error.problems)
 
 
 def test_null_is_accepted_where_the_schema_wants_a_value() -> None:

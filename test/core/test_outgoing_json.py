@@ -135,6 +135,11 @@ def test_a_refusal_does_not_repeat_the_value() -> None:
     assert caught.value.__context__ is None
 
 
+def test_keys_that_are_no_strings_are_refused() -> None:
+    with pytest.raises(ValueError, match="a key that is not a string is not JSON"):
+        dumped({"a": {(1, 2): 3}})
+
+
 def test_circles_and_deep_nesting_are_refused() -> None:
     circle: dict[str, Any] = {}
     circle["a"] = circle

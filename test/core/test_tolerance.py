@@ -247,6 +247,8 @@ REFUSED: dict[str, list[str | bytes]] = {
         b"\xff\xfe{\x00}\x00",
         '{"type":"ping","x":' + "[" * 10_000 + "]" * 10_000 + "}",
         '{"type":"ping","x":' + '{"a":' * 10_000 + "1" + "}" * 10_001,
+        '{"type":"ping","s":"\\ud83d","x":' + "[" * 1000 + "]" * 1000 + "}",
+        '{"type":"ping","s":"\\ud83d","x":NaN}',
         '{"type":"ping","x":0123}',
         '{"type":"ping","x":"\n"}',
     ],
