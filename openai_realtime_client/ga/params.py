@@ -1854,7 +1854,7 @@ class RealtimeTranslationClientEventSessionUpdateParam(TypedDict, total=False):
     """Changes the settings of a translation session.
 
     The target language, source transcription and noise reduction can change; the session type
-    and model cannot. The server answers with `session.updated`, or with `error`.
+    and model cannot. The server replies with `session.updated`, or with `error`.
     """
 
     event_id: str | None

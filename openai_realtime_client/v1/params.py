@@ -186,7 +186,7 @@ class RealtimeClientEventConversationItemCreateParam(TypedDict, total=False):
 class RealtimeClientEventConversationItemDeleteParam(TypedDict, total=False):
     """Removes an item from the conversation.
 
-    The server answers with `conversation.item.deleted`, or with an `error` if the conversation
+    The server replies with `conversation.item.deleted`, or with an `error` if the conversation
     has no such item.
     """
 
@@ -204,7 +204,7 @@ class RealtimeClientEventConversationItemRetrieveParam(TypedDict, total=False):
     """Asks for the server's copy of an item.
 
     It serves, for instance, to inspect user audio as it stands after noise reduction and voice
-    activity detection. The server answers with `conversation.item.retrieved`, or with an `error` if
+    activity detection. The server replies with `conversation.item.retrieved`, or with an `error` if
     the conversation has no such item.
     """
 
@@ -302,7 +302,7 @@ class RealtimeClientEventInputAudioBufferCommitParam(TypedDict, total=False):
     """Turns the buffered audio into a user message.
 
     It is needed only while turn detection is off, since otherwise the server commits on its own.
-    Committing an empty buffer is an `error`. The server answers with `input_audio_buffer.committed`
+    Committing an empty buffer is an `error`. The server replies with `input_audio_buffer.committed`
     and `conversation.item.created`, and starts transcription if the session has it configured; it
     does not start a response.
     """
@@ -774,7 +774,7 @@ class RealtimeClientEventSessionUpdateParam(TypedDict, total=False):
     It may be sent at any time; only the fields present change, so an empty string clears
     `instructions`, an empty list clears `tools`, and `null` switches off `turn_detection`. `model`
     cannot be changed in a running session, and `voice` only before the model has produced audio.
-    The server answers with `session.updated` and the full configuration, or with an `error`.
+    The server replies with `session.updated` and the full configuration, or with an `error`.
     """
 
     event_id: str | None
@@ -866,7 +866,7 @@ class RealtimeTranscriptionSessionCreateRequestParam(TypedDict, total=False):
 class RealtimeClientEventTranscriptionSessionUpdateParam(TypedDict, total=False):
     """Changes the settings of a transcription session.
 
-    The server answers with `transcription_session.updated` and the full configuration, or with
+    The server replies with `transcription_session.updated` and the full configuration, or with
     an `error`.
     """
 

@@ -12,7 +12,7 @@ from openai_realtime_client.ga.models.realtime_session_configuration import (
 class RealtimeServerEventSessionCreated(RealtimeModel):
     """Opens a session, as the first event of a new connection.
 
-    It reports the configuration the session starts with; the client usually answers with
+    It reports the configuration the session starts with; the client usually sends
     `session.update`.
     """
 
@@ -42,6 +42,6 @@ class RealtimeServerEventSessionCreated(RealtimeModel):
         ) -> None:
             """Opens a session, as the first event of a new connection.
 
-            It reports the configuration the session starts with; the client usually answers with
+            It reports the configuration the session starts with; the client usually sends
             `session.update`.
             """

@@ -12,7 +12,7 @@ from openai_realtime_client.ga.models.realtime_session_create_response_audio_out
 
 
 class RealtimeSessionCreateResponseAudio(RealtimeModel):
-    """Audio settings in the answer of the older session endpoint.
+    """Audio settings in the response of the older session endpoint.
 
     They are split into `input` and `output`.
     """
@@ -31,7 +31,7 @@ class RealtimeSessionCreateResponseAudio(RealtimeModel):
             input: RealtimeSessionCreateResponseAudioInput | None = None,
             output: RealtimeSessionCreateResponseAudioOutput | None = None,
         ) -> None:
-            """Audio settings in the answer of the older session endpoint.
+            """Audio settings in the response of the older session endpoint.
 
             They are split into `input` and `output`.
             """

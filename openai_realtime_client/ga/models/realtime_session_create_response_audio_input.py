@@ -12,7 +12,7 @@ from openai_realtime_client.ga.models.realtime_turn_detection_settings import (
 
 
 class RealtimeSessionCreateResponseAudioInput(RealtimeModel):
-    """Input audio settings in the answer of the older session endpoint.
+    """Input audio settings in the response of the older session endpoint.
 
     They show what the server applies to audio from the client.
     """
@@ -43,7 +43,7 @@ class RealtimeSessionCreateResponseAudioInput(RealtimeModel):
             noise_reduction: RealtimeNoiseReduction | None = None,
             turn_detection: RealtimeTurnDetectionSettings | None = None,
         ) -> None:
-            """Input audio settings in the answer of the older session endpoint.
+            """Input audio settings in the response of the older session endpoint.
 
             They show what the server applies to audio from the client.
             """

@@ -8,7 +8,7 @@ from openai_realtime_client.ga.models.voice_ids_shared import VoiceIdsShared, Vo
 
 
 class RealtimeSessionCreateResponseAudioOutput(RealtimeModel):
-    """Output audio settings in the answer of the older session endpoint.
+    """Output audio settings in the response of the older session endpoint.
 
     They show the format, voice and pace of generated speech.
     """
@@ -37,7 +37,7 @@ class RealtimeSessionCreateResponseAudioOutput(RealtimeModel):
             voice: VoiceIdsShared | None = None,
             speed: float | None = None,
         ) -> None:
-            """Output audio settings in the answer of the older session endpoint.
+            """Output audio settings in the response of the older session endpoint.
 
             They show the format, voice and pace of generated speech.
             """

@@ -31,8 +31,8 @@ from openai_realtime_client.ga.models.tool_choice_options import ToolChoiceOptio
 class RealtimeSessionCreateResponseGA(RealtimeModel):
     """Realtime session as the server reports it in the GA protocol.
 
-    It appears in `session.created` and `session.updated` and in the answer to creating a client
-    secret. Values the client did not set hold the defaults of the server.
+    It appears in `session.created` and `session.updated` and in the response to creating a
+    client secret. Values the client did not set hold the defaults of the server.
     """
 
     class TypeEnum(Constant):
@@ -147,8 +147,8 @@ class RealtimeSessionCreateResponseGA(RealtimeModel):
         ) -> None:
             """Realtime session as the server reports it in the GA protocol.
 
-            It appears in `session.created` and `session.updated` and in the answer to creating a
-            client secret. Values the client did not set hold the defaults of the server.
+            It appears in `session.created` and `session.updated` and in the response to creating
+            a client secret. Values the client did not set hold the defaults of the server.
             """
 
     __nullable__ = frozenset({"include", "tracing", "prompt"})

@@ -13,8 +13,8 @@ from openai_realtime_client.ga.models.realtime_transcription_session_create_resp
 class RealtimeTranscriptionSessionCreateResponseGA(RealtimeModel):
     """Transcription session as the server reports it in the GA protocol.
 
-    It appears in `session.created` and `session.updated` and in the answer to creating a client
-    secret.
+    It appears in `session.created` and `session.updated` and in the response to creating a
+    client secret.
     """
 
     class TypeEnum(Constant):
@@ -60,8 +60,8 @@ class RealtimeTranscriptionSessionCreateResponseGA(RealtimeModel):
         ) -> None:
             """Transcription session as the server reports it in the GA protocol.
 
-            It appears in `session.created` and `session.updated` and in the answer to creating a
-            client secret.
+            It appears in `session.created` and `session.updated` and in the response to creating
+            a client secret.
             """
 
     __nullable__ = frozenset({"include"})

@@ -13,7 +13,7 @@ class RealtimeTranslationClientEventSessionUpdate(RealtimeModel):
     """Changes the settings of a translation session.
 
     The target language, source transcription and noise reduction can change; the session type
-    and model cannot. The server answers with `session.updated`, or with `error`.
+    and model cannot. The server replies with `session.updated`, or with `error`.
     """
 
     class TypeEnum(Constant):
@@ -40,7 +40,7 @@ class RealtimeTranslationClientEventSessionUpdate(RealtimeModel):
             """Changes the settings of a translation session.
 
             The target language, source transcription and noise reduction can change; the session
-            type and model cannot. The server answers with `session.updated`, or with `error`.
+            type and model cannot. The server replies with `session.updated`, or with `error`.
             """
 
     __nullable__ = frozenset({"event_id"})

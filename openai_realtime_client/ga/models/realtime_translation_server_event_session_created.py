@@ -10,7 +10,7 @@ from openai_realtime_client.ga.models.realtime_translation_session import Realti
 class RealtimeTranslationServerEventSessionCreated(RealtimeModel):
     """Opens a translation session, as the first event of a new connection.
 
-    It reports the configuration the session starts with; the client usually answers with
+    It reports the configuration the session starts with; the client usually sends
     `session.update` to set the target language, or starts to send audio.
     """
 
@@ -37,6 +37,6 @@ class RealtimeTranslationServerEventSessionCreated(RealtimeModel):
         ) -> None:
             """Opens a translation session, as the first event of a new connection.
 
-            It reports the configuration the session starts with; the client usually answers with
+            It reports the configuration the session starts with; the client usually sends
             `session.update` to set the target language, or starts to send audio.
             """

@@ -48,7 +48,7 @@ class RealtimeApi:
         Prepares a conversation session and issues a short-lived key for it. A backend calls this
         with its normal API key and hands the returned `client_secret.value` to a browser or mobile
         app, which connects with that instead of the real key. The request takes the same settings
-        as a `session.update` event; the answer is the resulting configuration plus the secret.
+        as a `session.update` event; the response is the resulting configuration plus the secret.
 
         Args:
             body: Settings for the new session. Whatever is left out takes the server's default,
@@ -98,7 +98,7 @@ class RealtimeApi:
 
         Prepares a session that only transcribes incoming audio and issues a short-lived key for it.
         Such a session produces no model responses, just transcription events. The request takes the
-        same settings as a `transcription_session.update` event; the answer repeats the
+        same settings as a `transcription_session.update` event; the response repeats the
         configuration and adds `client_secret`, meant for a client that must not hold the real API
         key.
 

@@ -9,7 +9,7 @@ from openai_realtime_client.core.open_enum import Constant
 class RealtimeClientEventConversationItemDelete(RealtimeModel):
     """Removes an item from the conversation.
 
-    The server answers with `conversation.item.deleted`, or with an `error` if the conversation
+    The server replies with `conversation.item.deleted`, or with an `error` if the conversation
     has no such item.
     """
 
@@ -36,7 +36,7 @@ class RealtimeClientEventConversationItemDelete(RealtimeModel):
         ) -> None:
             """Removes an item from the conversation.
 
-            The server answers with `conversation.item.deleted`, or with an `error` if the
+            The server replies with `conversation.item.deleted`, or with an `error` if the
             conversation has no such item.
             """
 

@@ -10,7 +10,7 @@ class RealtimeClientEventConversationItemRetrieve(RealtimeModel):
     """Asks for the server's copy of an item.
 
     It serves, for instance, to inspect user audio as it stands after noise reduction and voice
-    activity detection. The server answers with `conversation.item.retrieved`, or with an `error` if
+    activity detection. The server replies with `conversation.item.retrieved`, or with an `error` if
     the conversation has no such item.
     """
 
@@ -38,7 +38,7 @@ class RealtimeClientEventConversationItemRetrieve(RealtimeModel):
             """Asks for the server's copy of an item.
 
             It serves, for instance, to inspect user audio as it stands after noise reduction and
-            voice activity detection. The server answers with `conversation.item.retrieved`, or with
+            voice activity detection. The server replies with `conversation.item.retrieved`, or with
             an `error` if the conversation has no such item.
             """
 

@@ -10,7 +10,7 @@ class RealtimeClientEventInputAudioBufferCommit(RealtimeModel):
     """Turns the buffered audio into a user message.
 
     It is needed only while turn detection is off, since otherwise the server commits on its own.
-    Committing an empty buffer is an `error`. The server answers with `input_audio_buffer.committed`
+    Committing an empty buffer is an `error`. The server replies with `input_audio_buffer.committed`
     and `conversation.item.created`, and starts transcription if the session has it configured; it
     does not start a response.
     """
@@ -35,7 +35,7 @@ class RealtimeClientEventInputAudioBufferCommit(RealtimeModel):
             """Turns the buffered audio into a user message.
 
             It is needed only while turn detection is off, since otherwise the server commits on
-            its own. Committing an empty buffer is an `error`. The server answers with
+            its own. Committing an empty buffer is an `error`. The server replies with
             `input_audio_buffer.committed` and `conversation.item.created`, and starts transcription
             if the session has it configured; it does not start a response.
             """

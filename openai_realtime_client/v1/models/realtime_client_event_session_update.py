@@ -15,7 +15,7 @@ class RealtimeClientEventSessionUpdate(RealtimeModel):
     It may be sent at any time; only the fields present change, so an empty string clears
     `instructions`, an empty list clears `tools`, and `null` switches off `turn_detection`. `model`
     cannot be changed in a running session, and `voice` only before the model has produced audio.
-    The server answers with `session.updated` and the full configuration, or with an `error`.
+    The server replies with `session.updated` and the full configuration, or with an `error`.
     """
 
     class TypeEnum(Constant):
@@ -44,7 +44,7 @@ class RealtimeClientEventSessionUpdate(RealtimeModel):
             It may be sent at any time; only the fields present change, so an empty string clears
             `instructions`, an empty list clears `tools`, and `null` switches off `turn_detection`.
             `model` cannot be changed in a running session, and `voice` only before the model has
-            produced audio. The server answers with `session.updated` and the full configuration, or
+            produced audio. The server replies with `session.updated` and the full configuration, or
             with an `error`.
             """
 

@@ -12,7 +12,7 @@ from openai_realtime_client.v1.models.realtime_transcription_session_create_requ
 class RealtimeClientEventTranscriptionSessionUpdate(RealtimeModel):
     """Changes the settings of a transcription session.
 
-    The server answers with `transcription_session.updated` and the full configuration, or with
+    The server replies with `transcription_session.updated` and the full configuration, or with
     an `error`.
     """
 
@@ -41,7 +41,7 @@ class RealtimeClientEventTranscriptionSessionUpdate(RealtimeModel):
         ) -> None:
             """Changes the settings of a transcription session.
 
-            The server answers with `transcription_session.updated` and the full configuration,
+            The server replies with `transcription_session.updated` and the full configuration,
             or with an `error`.
             """
 
