@@ -66,8 +66,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         if cause is None:
             return
         yield cause
-        # A timeout wraps only how the library noticed it.
-        if isinstance(cause, TimeoutError):
+        # They wrap only how the library noticed it.
+        if isinstance(cause, (TimeoutError, EOFError)):
             return
         cause = _wrapped(cause)
 
@@ -75,7 +75,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def _wrapped(error: BaseException) -> BaseException | None:
     # urllib3 has it as `reason`, as an argument or, for SOCKS, as the context, others as the cause.
     places = [getattr(error, "reason", None), error.__cause__, *error.args]
-    if not isinstance(error, OSError):
+    if not isinstance(error, OSError) and not error.__suppress_context__:
         places.append(error.__context__)
     for wrapped in places:
         if isinstance(wrapped, BaseException):

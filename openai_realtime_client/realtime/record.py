@@ -48,11 +48,16 @@ class Record:
     Args:
         target: A path, to which is appended, or a file object for text or bytes, which stays open.
         audio: Whether to write audio. Otherwise "" stands in its place.
+
+    Raises:
+        TypeError: `target` is neither.
     """
 
     def __init__(
         self, target: str | PathLike[str] | IO[str] | IO[bytes], *, audio: bool = True
     ) -> None:
+        if not isinstance(target, (str, PathLike)) and not hasattr(target, "write"):
+            raise TypeError(f"a record needs a path or a file object, not {type(target).__name__}")
         self._target = target
         self._audio = audio
 

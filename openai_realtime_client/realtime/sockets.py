@@ -110,6 +110,8 @@ class NoRedirect(WebSocketException):
     """Wraps a refusal, so that `websockets` follows no redirect: it could take the key away."""
 
     def __init__(self, response: Response) -> None:
+        # Without it as an argument, which `repr` would show: it may repeat a key.
+        super().__init__()
         self.response = response
 
 

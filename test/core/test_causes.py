@@ -31,6 +31,16 @@ def in_context(error: Exception, context: Exception) -> Exception:
     return error
 
 
+def raised_from_none(text: str) -> ValueError:
+    try:
+        try:
+            raise IndexError("of no interest")
+        except IndexError:
+            raise ValueError(text) from None
+    except ValueError as error:
+        return error
+
+
 @pytest.mark.parametrize(
     ("error", "text"),
     [
@@ -69,13 +79,14 @@ def in_context(error: Exception, context: Exception) -> Exception:
         ),
         (websockets_errors.InvalidURI(f"x://host?{KEY}", "no such scheme"), "no such scheme"),
         (websockets_errors.NegotiationError("no extensions"), "no extensions"),
+        (raised_from_none("invalid HTTP status line: x"), "invalid HTTP status line: x"),
         (EOFError(), "EOFError"),
         (OSError("x" * 1000), "x" * 300),
     ],
     ids=[
         *("system", "urllib3_retries", "urllib3_tls", "urllib3_proxy", "urllib3_proxy_status"),
         *("urllib3_socks", "websockets_cause", "timeout", "websockets_proxy", "websockets_url"),
-        *("websockets_text", "no_text", "long_text"),
+        *("websockets_text", "suppressed_context", "no_text", "long_text"),
     ],
 )
 def test_text_of_a_failure(error: Exception, text: str) -> None:

@@ -113,6 +113,12 @@ async def test_a_file_object_is_flushed_and_stays_open(
     assert list(read_recording(text.splitlines()))[-1].event["type"] == "response.done"
 
 
+@pytest.mark.parametrize("target", [5, b"session.jsonl", ["session.jsonl"]])
+def test_what_is_no_file_is_refused_at_once(target: Any) -> None:
+    with pytest.raises(TypeError, match="a path or a file object, not"):
+        ga.connect("m", api_key=KEY, record=target)
+
+
 def concealed(text: str) -> str:
     return text.replace(KEY, "***")
 
