@@ -222,7 +222,7 @@ class ConversationItem:
         """The duration of the audio of all parts, in milliseconds."""
         return sum(part.audio_ms for part in self.parts.values())
 
-    def growing(self, _: str) -> GrowingText:
+    def growing_arguments(self) -> GrowingText:
         """Return the text that the deltas of arguments extend."""
         return self._arguments
 

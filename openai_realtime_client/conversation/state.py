@@ -368,11 +368,16 @@ class Conversation(SessionState):
             return self._items.get(item_id)
         return None
 
-    def _make(self, item_id: Any, audio_format: AudioFormat) -> ConversationItem | None:
+    def _make(
+        self, item_id: Any, response: ConversationResponse | None = None
+    ) -> ConversationItem | None:
         """Make an item, unless events of its id are to be ignored."""
         # What was restored has more than what was sent of it: audio, and how much was heard.
         if not isinstance(item_id, str) or item_id in self._deleted or item_id in self._restored:
             return None
+        audio_format = self._formats["output"]
+        if response and response.format:
+            audio_format = response.format
         item = ConversationItem(item_id, audio_format, is_audio_kept=self._keep_audio)
         self._items[item_id] = item
         return item
@@ -382,23 +387,22 @@ class Conversation(SessionState):
 
         Servers may send no event of the item itself, so that it may have to be made here.
         """
-        item_id = event.get("item_id")
-        item = self._find(item_id)
+        item = self._find(event.get("item_id"))
         if item:
             return item
-        if event["type"].startswith("response."):
+        response = None
+        is_users = not event["type"].startswith("response.")
+        if not is_users:
             response = self._response({"id": event.get("response_id")})
-            item = self._make(item_id, self._output_format_of(response))
-            if item:
-                item.type = item_type
-                if item_type == "message":
-                    item.role = "assistant"
-                self._put_out(item, response)
-        else:
-            item = self._make(item_id, self._formats["input"])
-            if item:
-                item.type, item.role = item_type, "user"
-                self._place(item, event)
+        item = self._make(event.get("item_id"), response)
+        if item:
+            item.type = item_type
+            if is_users:
+                item.role = "user"
+                item.use_format(self._formats["input"])
+            elif item_type == "message":
+                item.role = "assistant"
+            self._put_out(item, response)
         return item
 
     def _part_of(self, event: Fields) -> ConversationPart | None:
@@ -415,7 +419,7 @@ class Conversation(SessionState):
         """Return the item that the server describes, made or updated."""
         wire = _object(value)
         item_id = wire.get("id")
-        item = self._find(item_id) or self._make(item_id, self._output_format_of(response))
+        item = self._find(item_id) or self._make(item_id, response)
         if item:
             item.update(wire, is_final=is_final)
             if item.role == "user":
@@ -496,7 +500,7 @@ class Conversation(SessionState):
         if call:
             described = {"type": item_type, "name": event.get("name"), "call_id": call_id}
             call.update(described, is_final=False)
-            _extend(call.growing("arguments"), event, "arguments")
+            _extend(call.growing_arguments(), event, "arguments")
 
     def _call_without_item(self, call_id: Any, event: Fields) -> ConversationItem | None:
         response = self._response({"id": event.get("response_id")})
@@ -506,7 +510,7 @@ class Conversation(SessionState):
             if item.call_id == call_id:
                 return item
         call = ConversationItem(call_id)
-        self._put_out(call, response, in_order=False)
+        self._put_out(call, response)
         return call
 
     def _mcp_call_failed(self, event: Fields) -> None:
@@ -562,11 +566,6 @@ class Conversation(SessionState):
 
     # Responses
 
-    def _output_format_of(self, response: ConversationResponse | None) -> AudioFormat:
-        if response and response.format:
-            return response.format
-        return self._formats["output"]
-
     def _response(self, wire: Fields) -> ConversationResponse | None:
         """Return the response that the server describes, made if there was none."""
         response_id = wire.get("id")
@@ -600,20 +599,17 @@ class Conversation(SessionState):
             if item.is_in_conversation:
                 self._remove(item)
 
-    def _put_out(
-        self,
-        item: ConversationItem,
-        response: ConversationResponse | None,
-        *,
-        in_order: bool = True,
-    ) -> None:
+    def _put_out(self, item: ConversationItem, response: ConversationResponse | None) -> None:
         """Make an item one of a response, and of the conversation if the response is."""
         if response:
             item.response_id = item.response_id or response.id
             # The end of a response names its items; events after that are late.
             if response.id in self._active and item not in response.items:
                 response.items.append(item)
-        if in_order and not (response and response.is_out_of_band):
+            if response.is_out_of_band:
+                return
+        # Some calls are none, see `_arguments_changed`, and others may be deleted by now.
+        if self._items.get(item.id) is item:
             self._place(item, {})
 
     def _response_created(self, event: Fields) -> None:
@@ -655,7 +651,7 @@ class Conversation(SessionState):
         response.items = output or response.items
         for item in response.items:
             # Not every server sends an event of the conversation for it.
-            self._put_out(item, response, in_order=self._items.get(item.id) is item)
+            self._put_out(item, response)
         # A response may end twice: `response.cancelled` and `response.done`.
         if self._active.pop(response.id, None) and response.status == "completed":
             self._calls_completed(response)
@@ -716,7 +712,7 @@ class Conversation(SessionState):
         # its translation.
         direction, _, content = event["type"].removeprefix("session.").partition("_")
         item_id = f"{self.session_id}.{direction}"
-        item = self._find(item_id) or self._make(item_id, PCM)
+        item = self._find(item_id) or self._make(item_id)
         if item is None:
             return
         item.type, item.role = "translation", "assistant"
