@@ -264,8 +264,10 @@ class _Talk:
     async def _play(self, stack: contextlib.AsyncExitStack) -> None:
         """Play on the loudspeaker, or write to a file at the pace of one."""
         if self._args.output:
-            wav = wave.open(self._args.output, "wb")  # noqa: SIM115
-            stack.enter_context(wav)
+            # Opened here, because `wave` shows a second error for a file that it cannot open:
+            # https://github.com/python/cpython/issues/136523
+            file = stack.enter_context(open(self._args.output, "wb"))  # noqa: SIM115
+            wav = stack.enter_context(wave.open(file, "wb"))  # noqa: SIM115
             wav.setnchannels(1)
             wav.setsampwidth(PCM.sample_size)
             wav.setframerate(_RATE)
@@ -376,8 +378,9 @@ def _read_wav(name: str) -> Iterator[bytes]:
     """Yield a WAV file as PCM at 24 kHz, mono, with silence at its end."""
     # Standard input as a descriptor, since its text layer would decode the bytes.
     file: str | int = name
+    title = name
     if name == "-":
-        file = _stdin_descriptor()
+        file, title = _stdin_descriptor(), "standard input"
     with open(file, "rb", closefd=name != "-") as source:
         # The format chunk, as in http://soundfile.sapp.org/doc/WaveFormat/. It is peeked at, since
         # standard input cannot seek.
@@ -390,7 +393,7 @@ def _read_wav(name: str) -> Iterator[bytes]:
             try:
                 sound: Any = miniaudio.decode(source.read(), nchannels=1, sample_rate=_RATE)
             except miniaudio.DecodeError:
-                raise ValueError(f"{name} is not an audio file") from None
+                raise ValueError(f"{title} is not an audio file") from None
             yield from _split_chunks(bytes(sound.samples))
         else:
             with wave.open(source) as wav:

@@ -60,6 +60,13 @@ class _Options(TypedDict, total=False):
     keep_events: bool
 
 
+def _listed(name: str, values: Iterable[Any]) -> list[Any]:
+    # Each letter of a text would be an entry.
+    if isinstance(values, str):
+        raise TypeError(f"{name} must be a list, such as [{values!r}]")
+    return [*values]
+
+
 class ReplayServer(Generic[Received, Sent]):
     """An embedded Realtime server on loopback, to test voice applications with.
 
@@ -96,6 +103,7 @@ class ReplayServer(Generic[Received, Sent]):
 
     Raises:
         ValueError: A script is not one.
+        TypeError: A text was given in place of a list of texts.
         OSError: The port is taken; raised where the context is entered.
     """
 
@@ -146,14 +154,15 @@ class ReplayServer(Generic[Received, Sent]):
         if script is not None:
             # Read once, so that a bad line fails where the server is made.
             self._script = [*read_recording(script)]
-        self._transcripts = [*transcripts]
+        self._transcripts = _listed("transcripts", transcripts)
         self._mcp = mcp or {}
         self._ssl = ssl
         self._protocol = protocol
         self._api_key = api_key
         self._host = host
         self._port = port
-        self._allowed_origins = {origin.lower().rstrip("/") for origin in allowed_origins}
+        origins = _listed("allowed_origins", allowed_origins)
+        self._allowed_origins = {origin.lower().rstrip("/") for origin in origins}
         self._keep_events = keep_events
         self._endpoints = Endpoints()
         self._requests = 0
@@ -183,7 +192,7 @@ class ReplayServer(Generic[Received, Sent]):
     @answers.setter
     def answers(self, answers: Answers) -> None:
         if answers is not None and not callable(answers):
-            answers = [*answers]  # each session begins with the first
+            answers = _listed("answers", answers)  # each session begins with the first
         self._answers = answers
 
     @property
@@ -198,7 +207,8 @@ class ReplayServer(Generic[Received, Sent]):
             # One value is for all sessions; a list is used up by handshakes, refused ones included.
             self._next_faults: Iterator[Faults] = itertools.repeat(faults)
         else:
-            self._next_faults = itertools.chain(faults, itertools.repeat(Faults()))
+            listed = _listed("faults", faults)
+            self._next_faults = itertools.chain(listed, itertools.repeat(Faults()))
 
     @property
     def url(self) -> str:

@@ -129,6 +129,8 @@ def test_an_output_that_is_closed_or_full(tmp_path: Path) -> None:
             2,
             "python -m openai_realtime_client: cannot write the output: No space left on device\n",
         )
+    status, _, err = in_shell("$cli talk --embedded --text --output /no/x.wav </dev/null")
+    assert (status, err.count("\n")) == (1, 1)
     assert in_shell("$cli inspect missing 2>&-").status == 2
     assert in_shell("$cli inspect - <&-").err.endswith("-: standard input is closed\n")
 

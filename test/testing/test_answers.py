@@ -50,6 +50,13 @@ def test_answers_are_given_one_per_turn_and_to_each_session() -> None:
                 assert said(c.turn(RESPOND)) == "You said: Hi."
 
 
+@pytest.mark.parametrize("option", ["answers", "transcripts", "allowed_origins"])
+def test_text_in_place_of_a_list_is_refused(option: str) -> None:
+    options: Any = {option: "Hello."}
+    with pytest.raises(TypeError, match=rf"{option} must be a list, such as \['Hello.'\]"):
+        ReplayServer(**options)
+
+
 def test_a_function_of_the_conversation_answers() -> None:
     def shout(items: list[Event]) -> Answer | str | None:
         return text_of(items[-1]).upper() if items else None
