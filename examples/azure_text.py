@@ -44,6 +44,7 @@ def main(question: str) -> None:
                 return
             elif event.type in ("error", "response.done"):
                 sys.exit(str(error_details(event)))
+    sys.exit("The session ended without an answer.")
 
 
 if __name__ == "__main__":

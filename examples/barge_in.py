@@ -40,18 +40,23 @@ async def main(question: str, interruption: str) -> None:
         async for event in connection:
             if event.type == "response.output_audio.delta":
                 playback.add(event.item_id, base64.b64decode(event.delta))
-            elif event.type == "response.done" and event.response.status in (
-                "failed",
-                "incomplete",
-            ):
-                interrupting.cancel()
-                sys.exit(str(error_details(event)))
+            elif event.type == "response.done":
+                response = conversation.responses[event.response.id or ""]
+                if response.status in ("failed", "incomplete"):
+                    interrupting.cancel()
+                    sys.exit(str(error_details(event)))
+                if sum(item.audio_ms for item in response.items) < 100:
+                    interrupting.cancel()
+                    sys.exit("The answer is too short to interrupt.")
             elif event.type == "error":
                 details = error_details(event)
                 if details.code != "response_cancel_not_active":  # it ended meanwhile
                     sys.exit(str(details))
             if [item.role for item in conversation.items].count("user") == 2:
                 break
+        else:
+            interrupting.cancel()
+            sys.exit("The session ended before the interruption.")
     for item in conversation.items:
         print(f"{item.role}: {item.text or f'{item.audio_ms} ms of audio'}")
 

@@ -48,6 +48,7 @@ async def main(question: str) -> None:
                 if not response.calls:
                     print(response.text)
                     return
+    sys.exit("The session ended without an answer.")
 
 
 if __name__ == "__main__":

@@ -54,9 +54,11 @@ def main(server_url: str, question: str) -> None:
                     connection.send({"type": "conversation.item.create", "item": answer})
                 if requests:
                     connection.send({"type": "response.create"})
-                elif response.text:
+                # A response that only calls is followed by the one that says what came of it.
+                elif response.text or all(item.type != "mcp_call" for item in response.items):
                     print(response.text)
                     return
+    sys.exit("The session ended without an answer.")
 
 
 if __name__ == "__main__":

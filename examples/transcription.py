@@ -44,6 +44,7 @@ async def main(path: str) -> None:
                 return
             elif event.type in ("conversation.item.input_audio_transcription.failed", "error"):
                 sys.exit(str(error_details(event)))
+    sys.exit("The session ended without a transcript.")
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ class Response:
                     yield from self._call_tool(call)
                 else:
                     yield from self._call_function(call)
-        if self._answer.error and not self._end:
+        if self._answer.error is not None and not self._end:
             error = {"type": "server_error", **self._answer.error}
             self._end = {"type": "failed", "error": error}
         # Before the last event, after which the client may ask for the next response.

@@ -25,7 +25,7 @@ from example_programs import (
     types,
     wires,
 )
-from openai_realtime_client.testing import Answer, Call, McpTool, ReplayServer
+from openai_realtime_client.testing import Answer, Call, Faults, McpTool, ReplayServer
 
 # function_calling.py
 
@@ -200,6 +200,38 @@ def test_failed_response_ends_the_program_with_its_reason(name: str, arguments: 
         more = azure(server, AZURE_OPENAI_API_KEY=KEY) if name == "azure_text.py" else {}
         said = failure(server, name, *arguments, **more)
     assert said == "The quota is used up. (insufficient_quota)"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "count"),
+    [
+        ("azure_text.py", ["Hi."], 4),
+        ("barge_in.py", ["Tell me a story.", "Stop."], 4),
+        ("function_calling.py", ["Hi."], 5),
+        ("mcp_approval.py", ["https://example.com/mcp", "Hi."], 9),
+        ("transcription.py", [str(EXAMPLES / "question.wav")], 5),
+    ],
+)
+def test_session_that_ends_without_an_answer_is_a_failure(
+    name: str, arguments: list[str], count: int
+) -> None:
+    faults = Faults(close_after=count, close_code=1000)
+    with ReplayServer(api_key=KEY, faults=faults, mcp={"tools": []}) as server:
+        more = azure(server, AZURE_OPENAI_API_KEY=KEY) if name == "azure_text.py" else {}
+        assert failure(server, name, *arguments, **more).startswith("The session ended ")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("barge_in.py", ["Tell me a story.", "Stop."], "The answer is too short to interrupt."),
+        ("mcp_approval.py", ["https://example.com/mcp", "Hi."], ""),
+    ],
+)
+def test_empty_answer_ends_the_program(name: str, arguments: list[str], said: str) -> None:
+    with ReplayServer(api_key=KEY, answers=lambda items: Answer(), mcp={"tools": []}) as server:
+        done = run(server, name, *arguments)
+    assert (done.returncode, done.stderr.strip()) == (1 if said else 0, said)
 
 
 # without_key.py
