@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,9 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from differences import LIMITS, PROSE, TAGS, Document, Row
-from spec import REFERENCE, members
+from components import class_name
+from differences import LIMITS, PROSE, Document, Row
+from spec import component, reference, union_key
 
 # `generate` refuses it, and names the place.
 MISSING = "TODO"
@@ -26,7 +26,6 @@ def apply(fragment: Path, rows: Iterable[Row], source: Document) -> Iterator[str
     # So that what is not touched stays byte for byte.
     yaml = YAML()
     yaml.preserve_quotes = True
-    yaml.width = 4096
     yaml.indent(mapping=2, sequence=4, offset=2)
     text = fragment.read_text("utf-8")
     yaml.width = max(map(len, text.splitlines())) - 1
@@ -34,8 +33,10 @@ def apply(fragment: Path, rows: Iterable[Row], source: Document) -> Iterator[str
     writer = _Writer(document["components"]["schemas"], source)
     for row in rows:
         for place in (row.place, *row.also):
-            is_written = writer.write(row, *place.split("."))
-            yield f"{'written' if is_written else 'by hand'}: {row.sign} {place}: {row.fact}"
+            outcome = "by hand"
+            if writer.write(row, *place.split(".")):
+                outcome = "written"
+            yield f"{outcome}: {row.sign} {place}: {row.fact}"
     with fragment.open("w", encoding="utf-8") as file:
         yaml.dump(document, file)
 
@@ -47,22 +48,16 @@ class _Writer:
 
     def write(self, row: Row, owner: str, *path: str) -> bool:
         """Write one fact; return whether it could be."""
-        before = set(self.schemas)
         try:
-            is_written = self._write(row, owner, path)
+            return self._write(row, owner, path)
+        # The fragment has no such place, or says something else there.
         except (KeyError, StopIteration, TypeError):
-            is_written = False
-        if not is_written:
-            # Components made on the way would be left without a use.
-            for name in set(self.schemas) - before:
-                del self.schemas[name]
-        return is_written
+            return False
 
     def _write(self, row: Row, owner: str, path: tuple[str, ...]) -> bool:
         if row.sign == "+" and row.fact in ("field", "required field"):
             parent = _holder(self._node(owner, path[:-1]), "properties")
-            hint = owner + "".join(_title(part) for part in path if part not in ("[]", "{}"))
-            parent["properties"][path[-1]] = self._described(row.theirs, hint)
+            parent["properties"][path[-1]] = self._copied(row.theirs)
             if row.fact == "required field":
                 parent.setdefault("required", CommentedSeq()).append(path[-1])
         elif row.sign == "+" and row.fact == "value":
@@ -105,106 +100,65 @@ class _Writer:
 
     def _add_member(self, union: CommentedMap, name: str) -> None:
         """Add a component to a union, and its constants to the mapping."""
-        member = {"$ref": REFERENCE + name}
+        members = union[union_key(union)]
         # Without a schema in the source there is nothing to refer to.
-        list_of_members = union["oneOf" if "oneOf" in union else "anyOf"]
-        if name not in self.source.schemas:
-            raise KeyError(name)
-        written = self._converted(member, name)
-        list_of_members.append(written)
+        member = reference(self._component_name(name, self.source.schemas[name]))
+        members.append(CommentedMap(member))
         discriminator = union.get("discriminator")
         if discriminator:
             mapping = discriminator.setdefault("mapping", CommentedMap())
-            for value in self._constants(member, discriminator["propertyName"]):
-                mapping[value] = written["$ref"]
+            for value in self._constants(reference(name), discriminator["propertyName"]):
+                mapping[value] = member["$ref"]
+
+    def _constants(self, schema: dict[str, Any], field: str) -> list[Any]:
+        """Return the constants of a field in an object, or in all members of a union."""
+        constants = []
+        for _name, target in self.source.shape(schema).objects.values():
+            constants += self.source.shape(target["properties"].get(field, {})).values
+        return constants
 
     # Schemas of the source, for the fragment
 
-    def _described(self, schema: dict[str, Any], hint: str) -> CommentedMap:
-        return CommentedMap({"description": MISSING, **self._converted(schema, hint)})
-
-    def _converted(self, schema: dict[str, Any], hint: str) -> CommentedMap:
+    def _copied(self, schema: dict[str, Any], *, is_described: bool = True) -> CommentedMap:
         """Return a schema without prose, whose references lead to components of the fragment.
 
-        Objects and unions become components: called as in the source, or else by `hint`.
+        Objects and unions in it stay where they are, and unions have no discriminator:
+        `make generate` names the one and infers the other.
         """
-        found, target = self.source.target(schema)
-        # The fragment has it, perhaps with corrections.
-        if found in self.schemas:
-            result = CommentedMap({"$ref": REFERENCE + found})
-        elif "properties" in target or len(members(target)) > 1:
-            name = found if found and re.fullmatch("[A-Z][A-Za-z0-9]*", found) else hint
-            if name not in self.schemas:
-                self.schemas[name] = CommentedMap()  # It may lead to itself.
-                self.schemas[name].update(self._component(target, name))
-            result = CommentedMap({"$ref": REFERENCE + name})
-        else:
-            result = self._plain(target, hint)
-        if schema.get("nullable"):
-            result["nullable"] = True
-        return result
-
-    def _plain(self, schema: dict[str, Any], hint: str) -> CommentedMap:
         result = CommentedMap()
+        if is_described:
+            result["description"] = MISSING
+        name = component(schema)
+        if name:
+            result.update(reference(self._component_name(name, self.source.schemas[name])))
         for key, value in schema.items():
-            if key in ("items", "additionalProperties") and isinstance(value, dict):
-                result[key] = self._converted(value, hint)
-            elif key not in PROSE and not key.startswith("x-"):
+            if key == "properties":
+                result[key] = CommentedMap()
+                for field, child in value.items():
+                    result[key][field] = self._copied(child)
+            elif key in ("oneOf", "anyOf"):
+                result[key] = CommentedSeq()
+                for member in value:
+                    result[key].append(self._copied(member, is_described=False))
+            elif key in ("items", "additionalProperties") and isinstance(value, dict):
+                result[key] = self._copied(value, is_described=False)
+            elif key not in _LEFT_OUT and not key.startswith("x-"):
                 # YAML would refer to what stands at two places.
                 result[key] = copy.deepcopy(value)
         return result
 
-    def _component(self, schema: dict[str, Any], name: str) -> CommentedMap:
-        properties, union = schema.get("properties", {}), members(schema)
-        rest = {key: value for key, value in schema.items() if key not in _NESTED}
-        result = CommentedMap({"description": MISSING, **self._plain(rest, name)})
-        if properties:
-            result["properties"] = CommentedMap()
-            for field, child in properties.items():
-                result["properties"][field] = self._described(child, name + _title(field))
-        if union:
-            written = [self._converted(each, name + str(n)) for n, each in enumerate(union, 1)]
-            result["oneOf" if "oneOf" in schema else "anyOf"] = CommentedSeq(written)
-            discriminator = self._discriminator(schema, written)
-            if discriminator:
-                result["discriminator"] = discriminator
-        return result
-
-    def _discriminator(
-        self, schema: dict[str, Any], written: list[CommentedMap]
-    ) -> CommentedMap | None:
-        """Return the discriminator that the source states, or that follows from constants."""
-        stated = schema.get("discriminator", {}).get("propertyName")
-        if not stated and sum("$ref" in reference for reference in written) < 2:
-            return None
-        for name in [stated] if stated else TAGS:
-            mapping = CommentedMap()
-            values = []
-            for member, reference in zip(members(schema), written, strict=True):
-                if "$ref" in reference:
-                    constants = self._constants(member, name)
-                    values += constants or [None]
-                    mapping |= dict.fromkeys(constants, reference["$ref"])
-            # Each member has a constant, and no two have the same.
-            if mapping and len(mapping) == len(values):
-                return CommentedMap(propertyName=name, mapping=mapping)
-        return None
-
-    def _constants(self, schema: dict[str, Any], field: str) -> list[Any]:
-        """Return the constants of a field in an object, or in all members of a union."""
-        _name, target = self.source.target(schema)
-        if members(target):
-            return [value for each in members(target) for value in self._constants(each, field)]
-        _name, child = self.source.target(target.get("properties", {}).get(field, {}))
-        return list(child.get("enum", []))
+    def _component_name(self, name: str, schema: dict[str, Any]) -> str:
+        """Return what a component of the source is called in the fragment, which gets it."""
+        if name not in self.schemas:
+            name = class_name(name)
+        # The fragment may have it, perhaps with corrections.
+        if name not in self.schemas:
+            self.schemas[name] = CommentedMap()  # It may lead to itself.
+            self.schemas[name].update(self._copied(schema))
+        return name
 
 
-_NESTED = {"properties", "anyOf", "oneOf", "discriminator"}
-
-
-def _title(field: str) -> str:
-    """Return a field's name as part of a class's name."""
-    return "".join(word[:1].upper() + word[1:] for word in re.split(r"[\W_]+", field))
+_LEFT_OUT = {*PROSE, "$ref", "allOf", "discriminator"}
 
 
 def _holder(node: CommentedMap, key: str) -> Any:

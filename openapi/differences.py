@@ -48,25 +48,29 @@ class Row:
         return ".".join([self.owner, *self.path])
 
     @property
+    def value(self) -> Any:
+        """Return what stands in the one document that has it; in both, what the other has."""
+        if self.sign == "-":
+            return self.ours
+        return self.theirs
+
+    @property
     def key(self) -> str:
         """Return what makes it the same difference in another comparison.
 
         What a field was before differs from comparison to comparison; what is there now does not.
         """
         value = structure(self.theirs)
-        if self.sign == "-" and self.fact in ("value", "member"):
-            value = self.ours
+        if self.fact in ("value", "member"):
+            value = self.value
         return json.dumps([self.sign, self.place, self.fact, value])
 
     def __str__(self) -> str:
         change = ""
         if self.sign == "~":
             change = f"{described(self.ours)} → {described(self.theirs)}"
-        else:
-            # The document without the thing has `None`.
-            for value in (self.ours, self.theirs):
-                if value is not None:
-                    change = described(value)
+        elif self.value is not None:
+            change = described(self.value)
         text = f"{self.sign} {self.place}: {self.fact} {change}".rstrip()
         if self.also:
             text += f" (and in {', '.join(self.also)})"
@@ -162,13 +166,24 @@ class Document:
         """Return the constants that distinguish an object from others."""
         tags = []
         for name in TAGS:
-            _name, target = self.target(schema["properties"].get(name, {}))
-            values = target.get("enum", list(only(target, ["const"]).values()))
+            values = self.shape(schema["properties"].get(name, {})).values
             tag = ""
             if len(values) == 1:
                 tag = str(values[0])
             tags.append(tag)
         return tuple(tags)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A field of an object, or what an operation takes or returns."""
+
+    name: str
+    fact: str
+    schema: Schema = field(default_factory=dict)
+    is_required: bool = False
+    # What a row says of it if only one side has it.
+    shown: Schema | None = None
 
 
 class Comparison:
@@ -181,7 +196,7 @@ class Comparison:
         self.rows: list[Row] = []
         self.prose: list[Row] = []
         self._seen: set[tuple[int, int]] = set()
-        self._around: Schema = {}
+        self._around: Schema | None = None
 
     def compare(self, ours: Schema, theirs: Schema, owner: str, path: Path = ()) -> None:
         """Compare two schemas, and what they refer to; `owner` and `path` are their place."""
@@ -277,35 +292,47 @@ class Comparison:
             if name and pair in self._seen and (name != owner or path):
                 continue
             self._seen.add(pair)
+            place: tuple[str, Path] = (owner, path)
             if name:
-                self._compare_prose(schema, other, name, ())
-                self._compare_fields(schema, other, name, ())
-            else:
-                self._compare_fields(schema, other, owner, path)
+                place = (name, ())
+                self._compare_prose(schema, other, *place)
+            self.compare_parts(_fields(schema), _fields(other), *place, schema)
 
-    def _compare_fields(self, ours: Schema, theirs: Schema, owner: str, path: Path) -> None:
-        required, now_required = ours.get("required", []), theirs.get("required", [])
-        self._around = ours
-        for name, schema in theirs["properties"].items():
-            if name not in ours["properties"]:
-                fact = "field"
-                if name in now_required:
-                    fact = "required field"
-                self.add("+", owner, (*path, name), fact, None, schema)
-        for name, schema in ours["properties"].items():
-            self._around = ours
-            if name not in theirs["properties"]:
-                self.add("-", owner, (*path, name), "field", schema, None)
+    def compare_parts(
+        self,
+        ours: dict[Any, Part],
+        theirs: dict[Any, Part],
+        owner: str,
+        path: Path = (),
+        around: Schema | None = None,
+    ) -> None:
+        """Compare the fields of two objects, or the parts of two operations."""
+        self._around = around
+        for key, part in theirs.items():
+            if key not in ours:
+                fact = part.fact
+                if part.is_required:
+                    fact = f"required {fact}"
+                self.add("+", owner, (*path, part.name), fact, None, part.shown)
+        for key, part in ours.items():
+            place = (*path, part.name)
+            self._around = around
+            if key not in theirs:
+                self.add("-", owner, place, part.fact, part.shown, None)
                 continue
-            self.compare_required(owner, (*path, name), name in required, name in now_required)
-            self.compare(schema, theirs["properties"][name], owner, (*path, name))
+            is_required = theirs[key].is_required
+            if part.is_required != is_required:
+                words = {True: "required", False: "optional"}
+                self.add("~", owner, place, "is", words[part.is_required], words[is_required])
+            self.compare(part.schema, theirs[key].schema, owner, place)
 
-    def compare_required(self, owner: str, path: Path, ours: bool, theirs: bool) -> None:
-        """Note that something optional became required, or the reverse."""
-        if ours and not theirs:
-            self.add("~", owner, path, "is", "required", "optional")
-        elif theirs and not ours:
-            self.add("~", owner, path, "is", "optional", "required")
+
+def _fields(schema: Schema) -> dict[Any, Part]:
+    fields = {}
+    for name, child in schema["properties"].items():
+        is_required = name in schema.get("required", [])
+        fields[name] = Part(name, "field", child, is_required, shown=child)
+    return fields
 
 
 def _without_integers(types: set[str]) -> set[str]:
@@ -392,56 +419,37 @@ def _requests(document: Document) -> dict[str, Any]:
     return requests
 
 
-def _parameters(operation: Any) -> dict[tuple[str, str], Any]:
-    """Return the parameters of an operation by what identifies them."""
-    parameters = {}
-    for parameter in operation.get("parameters", []):
-        parameters[parameter["in"], parameter["name"]] = parameter
-    return parameters
-
-
 def _compare_operation(comparison: Comparison, place: str, ours: Any, theirs: Any) -> None:
-    a, b = _parameters(ours), _parameters(theirs)
-    for where, name in b.keys() - a.keys():
-        fact = f"{where} parameter"
-        if b[where, name].get("required"):
-            fact = f"required {fact}"
-        comparison.add("+", place, (name,), fact)
-    for key, parameter in a.items():
-        where, name = key
-        if key not in b:
-            comparison.add("-", place, (name,), f"{where} parameter")
-            continue
-        required, now_required = parameter.get("required", False), b[key].get("required", False)
-        comparison.compare_required(place, (name,), required, now_required)
-        comparison.compare(parameter.get("schema", {}), b[key].get("schema", {}), place, (name,))
-    _compare_content(comparison, place, "body", ours.get("requestBody"), theirs.get("requestBody"))
-    responses, others = ours.get("responses", {}), theirs.get("responses", {})
-    for status in sorted({*responses, *others}):
+    a, b = _bodies(place, ours), _bodies(place, theirs)
+    comparison.compare_parts(_parts(ours, a), _parts(theirs, b), place)
+    for name in a.keys() & b.keys():
+        comparison.compare_parts(_contents(name, a[name]), _contents(name, b[name]), place)
+
+
+def _bodies(place: str, operation: Any) -> dict[str, Any]:
+    bodies = {"body": operation.get("requestBody") or {}}
+    for status, response in operation.get("responses", {}).items():
         # Errors have one type for all operations.
-        if not status.startswith("2") or place.startswith("webhooks"):
-            continue
-        if status not in others:
-            comparison.add("-", place, (status,), "answer")
-        elif status not in responses:
-            comparison.add("+", place, (status,), "answer")
-        else:
-            _compare_content(comparison, place, status, responses[status], others[status])
+        if status.startswith("2") and not place.startswith("webhooks"):
+            bodies[status] = response
+    return bodies
 
 
-def _compare_content(comparison: Comparison, place: str, part: str, ours: Any, theirs: Any) -> None:
-    a, b = (ours or {}).get("content", {}), (theirs or {}).get("content", {})
-    for media_type in sorted({*a, *b}):
-        if media_type not in b:
-            comparison.add("-", place, (part,), f"media type {media_type}")
-        elif media_type not in a:
-            comparison.add("+", place, (part,), f"media type {media_type}")
-        else:
-            our_schema, their_schema = (
-                a[media_type].get("schema", {}),
-                b[media_type].get("schema", {}),
-            )
-            comparison.compare(our_schema, their_schema, place, (part,))
+def _parts(operation: Any, bodies: dict[str, Any]) -> dict[Any, Part]:
+    parts: dict[Any, Part] = {status: Part(status, "answer") for status in bodies}
+    for parameter in operation.get("parameters", []):
+        location, name = parameter["in"], parameter["name"]
+        is_required = parameter.get("required", False)
+        schema = parameter.get("schema", {})
+        parts[location, name] = Part(name, f"{location} parameter", schema, is_required)
+    return parts
+
+
+def _contents(name: str, body: Any) -> dict[Any, Part]:
+    contents = {}
+    for media_type, content in body.get("content", {}).items():
+        contents[media_type] = Part(name, f"media type {media_type}", content.get("schema", {}))
+    return contents
 
 
 def grouped(rows: Iterable[Row]) -> list[Row]:

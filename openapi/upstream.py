@@ -10,8 +10,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,12 @@ from fragment import cut, read_published, unions_of
 from simplify import simplified
 
 MAX_PROSE_ROWS = 20
+# The parts of a report that list facts.
+HEADINGS = {
+    "lacking": "the fragment differs",
+    "overlaid": "the overlay has it: move it to the fragment",
+    "changed": "changed upstream",
+}
 
 
 @dataclass
@@ -44,23 +50,22 @@ class Report:
         return bool(self.lacking or self.overlaid or self.prose)
 
     @property
-    def summary(self) -> str:
-        """Return the last line: what there is to do."""
-        facts = len(self.lacking) + len(self.overlaid)
+    def summary(self) -> list[str]:
+        """Return the last lines: what is explained, and what there is to do."""
+        lines = []
+        if self.explained:
+            lines += ["", f"{self.explained} more differences are what the overlay corrects."]
         if not self.differs:
-            return "The facts are the same."
-        return f"To do: {facts} facts, and {len(self.prose)} descriptions to read again."
+            return [*lines, "", "The facts are the same."]
+        facts = len(self.lacking) + len(self.overlaid)
+        to_do = f"To do: {facts} facts, and {len(self.prose)} descriptions to read again."
+        return [*lines, "", to_do]
 
-    def sections(self) -> dict[str, list[Row]]:
-        """Return the facts under their headings, without what is empty."""
-        sections = {}
-        if self.lacking:
-            sections["the fragment differs"] = self.lacking
-        if self.overlaid:
-            sections["the overlay has it: move it to the fragment"] = self.overlaid
-        if self.changed:
-            sections["changed upstream"] = self.changed
-        return sections
+    def sections(self) -> Iterator[tuple[str, list[Row]]]:
+        """Yield the facts under their headings, without what is empty."""
+        for part, heading in HEADINGS.items():
+            if getattr(self, part):
+                yield heading, getattr(self, part)
 
 
 def main() -> int:
@@ -116,15 +121,15 @@ def against_wheel(fragment: Path, version: str | None = None) -> tuple[Report, D
     last, version = str(source["openai"]), version or wheel.newest()
     old = Document(simplified(wheel.document(last, source)), is_lossy=True)
     new = Document(simplified(wheel.document(version, source)), is_lossy=True)
-    roots = list(source["types"])
-    for name in roots:
+    roots = source["types"]
+    for name, type_name in roots.items():
+        problem = ""
         if name not in ours["components"]["schemas"]:
-            raise spec.SpecError(
-                f"{fragment}: x-upstream has a type for {name}, which is no schema"
-            )
-        if wheel.root(name) not in new.schemas:
-            type_name = source["types"][name]
-            raise spec.SpecError(f"{fragment}: x-upstream: openai {version} has no {type_name}")
+            problem = f" has a type for {name}, which is no schema"
+        elif name not in new.schemas:
+            problem = f": openai {version} has no {type_name}"
+        if problem:
+            raise spec.SpecError(f"{fragment}: x-upstream{problem}")
     changed = compare_roots(roots, old, new)
     known = compare_roots(roots, Document(simplified(ours)), old).rows
     alone = compare_roots(roots, Document(simplified(ours)), new).rows
@@ -133,8 +138,7 @@ def against_wheel(fragment: Path, version: str | None = None) -> tuple[Report, D
     # What already differed from the last wheel was looked at when the fragment followed it.
     sort(report, new_rows(alone, known), overlaid)
     # What changed between the wheels, whether or not the fragment has it.
-    report.changed = grouped(map(without_root_mark, changed.rows))
-    report.prose = grouped(map(without_root_mark, changed.prose))
+    report.changed, report.prose = grouped(changed.rows), grouped(changed.prose)
     return report, new
 
 
@@ -142,11 +146,6 @@ def new_rows(rows: Iterable[Row], known: Iterable[Row]) -> list[Row]:
     """Return the rows whose difference is not among the known ones."""
     keys = {row.key for row in known}
     return [row for row in rows if row.key not in keys]
-
-
-def without_root_mark(row: Row) -> Row:
-    """Return a row whose owner is called as in the fragment."""
-    return replace(row, owner=row.owner.removeprefix(wheel.root("")))
 
 
 def sort(report: Report, alone: Iterable[Row], overlaid: Iterable[Row]) -> None:
@@ -157,25 +156,16 @@ def sort(report: Report, alone: Iterable[Row], overlaid: Iterable[Row]) -> None:
     report.overlaid = grouped(solved)
 
 
-def compare_roots(roots: list[str], ours: Document, theirs: Document) -> Comparison:
+def compare_roots(roots: Iterable[str], ours: Document, theirs: Document) -> Comparison:
     """Compare what some schemas lead to, and which operations there are."""
     comparison = Comparison(ours, theirs)
     for name in roots:
-        a, b = reference_to(name, ours), reference_to(name, theirs)
-        if a and b:
-            comparison.compare(a, b, name)
-        elif b:
+        if name in ours.schemas and name in theirs.schemas:
+            comparison.compare(spec.reference(name), spec.reference(name), name)
+        elif name in theirs.schemas:
             comparison.add("+", name, (), "schema")
     compare_operations(comparison)
     return comparison
-
-
-def reference_to(root: str, document: Document) -> dict[str, str] | None:
-    """Return a reference to a root, in a fragment or in what a wheel says."""
-    for name in (wheel.root(root), root):
-        if name in document.schemas:
-            return spec.reference(name)
-    return None
 
 
 def merged(fragment: Path) -> dict[str, Any]:
@@ -224,7 +214,8 @@ def renamed(document: dict[str, Any], prefix: str, ours: dict[str, Any]) -> dict
     took the name. The unions of events are those of the later protocol: they are made anew.
     """
     unions = spec.event_unions(ours)
-    base = common_start(list(unions))
+    # What all names begin with, as `Realtime` in `RealtimeServerEvent`.
+    base = next(iter(unions)).removesuffix("ServerEvent").removesuffix("ClientEvent")
     text = json.dumps(document, default=str)
     # In references and mappings alike, each of which is a whole string.
     text = text.replace(f'"{spec.REFERENCE}{prefix}', f'"{spec.REFERENCE}{base}')
@@ -243,17 +234,12 @@ def renamed(document: dict[str, Any], prefix: str, ours: dict[str, Any]) -> dict
     return result
 
 
-def common_start(names: list[str]) -> str:
-    """Return the first word that all names have, as in `RealtimeServerEvent`."""
-    return names[0].removesuffix("ServerEvent").removesuffix("ClientEvent")
-
-
 # Writing it down
 
 
 def _text(report: Report) -> str:
     lines = [report.title]
-    for heading, rows in report.sections().items():
+    for heading, rows in report.sections():
         lines += ["", f"{heading} ({len(rows)})", *(f"  {row}" for row in rows)]
     if report.prose:
         lines += ["", f"prose that changed ({len(report.prose)})"]
@@ -261,14 +247,12 @@ def _text(report: Report) -> str:
         # A terminal scrolls; a file does not.
         if len(report.prose) > MAX_PROSE_ROWS:
             lines.append(f"  … and {len(report.prose) - MAX_PROSE_ROWS} more, with FORMAT=markdown")
-    if report.explained:
-        lines += ["", f"{report.explained} more differences are what the overlay corrects."]
-    return "\n".join([*lines, "", report.summary])
+    return "\n".join([*lines, *report.summary])
 
 
 def _markdown(report: Report) -> str:
     lines = [f"# {report.title}"]
-    for heading, rows in report.sections().items():
+    for heading, rows in report.sections():
         lines += ["", f"## {heading[0].upper()}{heading[1:]}", ""]
         lines += ["| | Place | Fact | Here | There |", "| --- | --- | --- | --- | --- |"]
         for row in rows:
@@ -278,18 +262,15 @@ def _markdown(report: Report) -> str:
     if report.prose:
         lines += ["", "## Prose that changed", ""]
         lines += [f"- `{row.place}`: {row.theirs}" for row in report.prose]
-    if report.explained:
-        lines += ["", f"{report.explained} more differences are what the overlay corrects."]
-    return "\n".join([*lines, "", report.summary])
+    return "\n".join([*lines, *report.summary])
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    text = value
     if not isinstance(value, str):
-        text = json.dumps(value)
-    return text.replace("|", "\\|").replace("\n", " ")
+        value = json.dumps(value)
+    return str(value).replace("|", "\\|").replace("\n", " ")
 
 
 def _json(report: Report) -> str:

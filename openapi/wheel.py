@@ -49,11 +49,6 @@ def document(version: str, source: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def root(name: str) -> str:
-    """Return what the type of a root is called among the schemas."""
-    return f"root:{name}"
-
-
 def _run(*command: str, env: dict[str, str] | None = None) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     if done.returncode:
@@ -90,7 +85,8 @@ def _print_document(source: dict[str, Any]) -> None:
     for schema in schemas.values():
         _forget_null(schema)
     for (name, _mode), schema in roots.items():
-        schemas[root(name)] = schema["items"]
+        # A class may have the name of its root.
+        schemas.setdefault(name, schema["items"])
     text = json.dumps({"paths": _paths(source["resources"]), "components": {"schemas": schemas}})
     # Classes of the same name are called by the path of their modules.
     print(re.sub(r"openai__types__(\w+)", lambda found: found[1].replace("__", ":"), text))
