@@ -1,13 +1,16 @@
-"""Write `docs/reference/` from the signatures and docstrings of what is written by hand."""
+"""Write `docs/reference/` from the signatures and docstrings of what is written by hand.
+
+Run as a program, it prints the page of the command line that it can import.
+"""
 
 from __future__ import annotations
 
-import json
+import argparse
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,44 +41,7 @@ PAGES = {
 LINE_LENGTH = 88
 LABELS = {"parameters": "Args", "returns": "Returns", "yields": "Yields", "raises": "Raises"}
 LABELS |= {"attributes": "Attributes", "other parameters": "Args"}
-# Gives the arguments of each command as JSON. The parser is the one that `main` would use.
-COMMANDS = """
-import argparse, json, sys
-sys.path.insert(0, sys.argv[1])
-from openai_realtime_client.cli import main
-
-def arguments(parser):
-    for action in parser._actions:
-        if isinstance(action, (argparse._HelpAction, argparse._SubParsersAction)):
-            continue
-        names = action.option_strings or [action.metavar or action.dest]
-        if action.option_strings and action.nargs != 0:
-            choices = action.choices and "{" + ",".join(action.choices) + "}"
-            names = [f"{name} {action.metavar or choices or action.dest.upper()}" for name in names]
-        text = (action.help or "") % {**vars(action), "prog": parser.prog}
-        yield {"name": ", ".join(names), "text": text}
-
-def shown(parser, *_):
-    commands = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
-    found = [("", parser), *commands.choices.items()]
-    print(json.dumps([
-        {"name": name, "text": each.description or "", "more": each.epilog or "",
-         "arguments": list(arguments(each))}
-        for name, each in found
-    ]))
-    raise SystemExit
-
-argparse.ArgumentParser.parse_args = shown
-argparse.ArgumentParser.parse_known_args = shown
-main([])
-"""
-
-
-@dataclass
-class _Page:
-    """One page: its entries, by name, each with the module from which users import it."""
-
-    entries: dict[str, tuple[str, griffe.Object]] = field(default_factory=dict)
+Entry = tuple[str, Any]
 
 
 class Reference:
@@ -89,7 +55,8 @@ class Reference:
     def __init__(self, folder: Path, complete: Path) -> None:
         self.complete = complete
         self.package = griffe.load(PACKAGE, search_paths=[folder], try_relative_path=False)
-        self.pages = {name: _Page() for name in PAGES}
+        # The entries of each page, by name, with the module from which users import them.
+        self.pages: dict[str, dict[str, Entry]] = {name: {} for name in PAGES}
         self.anchors: dict[str, str] = {}
         for module, imported_from in EXPORTS.items():
             # A copy of the package may lack what has extra dependencies.
@@ -115,7 +82,7 @@ class Reference:
                     self._add("realtime", public, f"{PACKAGE}.ga", module.classes[name])
 
     def _add(self, page: str, name: str, imported_from: str, found: Any) -> None:
-        self.pages[page].entries[name] = (imported_from, found)
+        self.pages[page][name] = (imported_from, found)
         self.anchors[name] = f"{page}.md#{name.lower()}"
 
     def write(self, folder: Path, header: str) -> None:
@@ -128,65 +95,44 @@ class Reference:
             "",
         ]
         for name, (title, text) in PAGES.items():
-            writer = self._commands() if name == "cli" else self._page(self.pages[name])
-            lines = list(writer)
+            lines = list(self._page(self.pages[name]))
+            if name == "cli":
+                lines = self._commands()
             # A room without public names has no page.
             if not lines:
                 continue
             index.append(f"- [{title}]({name}.md): {text}")
-            for public in sorted(self.pages[name].entries, key=str.lower):
+            for public in sorted(self.pages[name], key=str.lower):
                 index.append(f"  - [`{public}`]({self.anchors[public]})")
             body = "\n".join([f"# {title}", "", text, "", *lines, "[Reference](README.md)"])
             (folder / f"{name}.md").write_text(f"{header}\n\n{body}\n", "utf-8")
         index += ["", "[Documentation](../README.md)"]
         (folder / "README.md").write_text("\n".join([header, "", *index, ""]), "utf-8")
 
-    def _page(self, page: _Page) -> Iterator[str]:
-        yield from self._tree(page)
+    def _page(self, entries: dict[str, Entry]) -> Iterator[str]:
+        yield from _tree(entries)
         # The constructors that stand on the page already, with the class that has them.
         described: dict[str, str] = {}
-        names = sorted(page.entries, key=_order)
-        for name in names:
-            imported_from, found = page.entries[name]
-            yield f"## {name}"
-            yield ""
-            code = [f"from {imported_from} import {name}", ""]
+        for name in sorted(entries, key=_order):
+            imported_from, found = entries[name]
+            yield from [f"## {name}", ""]
             init = found.all_members.get("__init__") if found.is_class else None
             # Classes that inherit their constructor share its path.
-            constructor = init.canonical_path if init is not None else ""
-            same = described.get(constructor)
-            if name.endswith("Error"):
-                yield from self._text(found, name)
+            same = described.get(init.canonical_path) if init is not None else None
+            signature = _signature(name, found)
+            if same:
+                signature = [f"class {name}(…)"]
+            # An exception is caught and not made.
+            if not name.endswith("Error"):
+                yield from _block("py", [f"from {imported_from} import {name}", "", *signature])
             # The arguments are described once for all classes that share them.
-            elif same:
-                yield from _block("py", [*code, f"class {name}(…)"])
-                yield from self._text(found, name, with_init=False)
+            yield from self._text(found, name, with_init=not same)
+            if same:
                 yield from [f"Its arguments are those of [`{same}`](#{same.lower()}).", ""]
-            else:
-                yield from _block("py", [*code, *_signature(name, found)])
-                yield from self._text(found, name)
-            if init is not None and init.docstring:
-                described[constructor] = name
+            elif init is not None and init.docstring:
+                described[init.canonical_path] = name
             if found.is_class:
                 yield from self._members(name, found)
-
-    def _tree(self, page: _Page) -> Iterator[str]:
-        """Yield the exceptions of a page below their bases, if it has any."""
-        bases: dict[str, list[str]] = {}
-        for name, (_module, found) in page.entries.items():
-            if name.endswith("Error") and found.is_class:
-                base = str(found.bases[0]).rpartition(".")[2] if found.bases else ""
-                bases.setdefault(base, []).append(name)
-
-        def below(base: str, indent: str) -> Iterator[str]:
-            for name in sorted(bases.get(base, [])):
-                text = _summary(page.entries[name][1])
-                yield f"{indent}- [`{name}`](#{name.lower()}): {text}"
-                yield from below(name, indent + "  ")
-
-        if bases:
-            yield from below("Exception", "")
-            yield ""
 
     def _members(self, name: str, found: Any) -> Iterator[str]:
         """Yield the public methods and properties of a class, with those of private bases."""
@@ -200,16 +146,9 @@ class Reference:
         for member_name, member in members.items():
             if member_name.startswith("_") or member.is_alias or not member.docstring:
                 continue
-            if member.is_function:
-                yield f"### {name}.{member_name}"
-                yield ""
+            if member_name not in described:
+                yield from [f"### {name}.{member_name}", ""]
                 yield from _block("py", _signature(member_name, member))
-                yield from self._text(member, name)
-            elif member_name not in described:
-                annotation = f": {member.annotation}" if member.annotation else ""
-                yield f"### {name}.{member_name}"
-                yield ""
-                yield from _block("py", [f"{member_name}{annotation}"])
                 yield from self._text(member, name)
 
     def _text(self, found: Any, page_name: str, *, with_init: bool = True) -> Iterator[str]:
@@ -249,26 +188,57 @@ class Reference:
 
         return re.sub(r"(?<!\[)`(\w+)`", link, text)
 
-    def _commands(self) -> Iterator[str]:
-        command = [sys.executable, "-B", "-c", COMMANDS, str(self.complete)]
-        printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        for found in json.loads(printed.replace("%(prog)s", "PROG")):
-            program = f"openai-realtime {found['name']}".rstrip()
-            # argparse fills it in only where it prints itself.
-            found["text"] = found["text"].replace("PROG", program)
-            found["more"] = found["more"].replace("PROG", program)
-            yield f"## {program}"
-            yield ""
-            if found["text"]:
-                yield from [_paragraphs(found["text"]), ""]
-            if found["arguments"]:
-                yield from ["| Argument | Description |", "| --- | --- |"]
-                for argument in found["arguments"]:
-                    text = argument["text"].replace("|", "\\|")
-                    yield f"| `{argument['name']}` | {text} |"
-                yield ""
-            if found["more"]:
-                yield from _block("text", [found["more"].strip("\n")])
+    def _commands(self) -> list[str]:
+        # In a process of its own: this one has imported the package without what is generated.
+        command = (sys.executable, "-B", __file__)
+        environment = {**os.environ, "PYTHONPATH": str(self.complete), "NO_COLOR": "1"}
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        return done.stdout.splitlines()
+
+
+def _print_commands() -> None:
+    """Print what each command takes, from the parser that `main` uses."""
+    from openai_realtime_client.cli import _build_parser
+
+    parser = _build_parser("openai-realtime")
+    commands = [parser]
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            commands += action.choices.values()
+    for command in commands:
+        print(f"## {command.prog}\n")
+        # argparse fills the name in only where it prints itself.
+        about = (command.description or "").strip().replace("%(prog)s", command.prog)
+        if about:
+            print(re.sub(r"(?<!\n)\n(?!\n)", " ", about), end="\n\n")
+        rows = []
+        formatter = command._get_formatter()
+        for action in command._actions:
+            if not isinstance(action, (argparse._HelpAction, argparse._SubParsersAction)):
+                text = formatter._expand_help(action).replace("|", "\\|")
+                rows.append(f"| `{formatter._format_action_invocation(action)}` | {text} |")
+        if rows:
+            print("| Argument | Description |", "| --- | --- |", *rows, "", sep="\n")
+        more = (command.epilog or "").strip("\n").replace("%(prog)s", command.prog)
+        if more:
+            print(*_block("text", [more]), sep="\n")
+
+
+def _tree(entries: dict[str, Entry]) -> Iterator[str]:
+    """Yield the exceptions of a page below their bases, if it has any."""
+    bases: dict[str, list[str]] = {}
+    for name, (_module, found) in entries.items():
+        if name.endswith("Error") and found.is_class:
+            base = str(found.bases[0]).rpartition(".")[2]
+            bases.setdefault(base, []).append(name)
+
+    def below(base: str, indent: str) -> Iterator[str]:
+        for name in sorted(bases.get(base, [])):
+            text = str(entries[name][1].docstring.value).partition("\n\n")[0].replace("\n", " ")
+            yield f"{indent}- [`{name}`](#{name.lower()}): {text}"
+            yield from below(name, indent + "  ")
+
+    yield from [*below("Exception", ""), ""]
 
 
 def _page_of(path: list[str]) -> str:
@@ -284,12 +254,6 @@ def _order(name: str) -> tuple[bool, str]:
 
 def _block(language: str, lines: list[str]) -> list[str]:
     return [f"```{language}", *lines, "```", ""]
-
-
-def _summary(found: Any) -> str:
-    if found.docstring is None:
-        return ""
-    return str(found.docstring.value).partition("\n\n")[0].replace("\n", " ")
 
 
 def _section(found: Any, kind: str) -> list[Any]:
@@ -309,16 +273,13 @@ def _item(item: Any) -> str:
     return f"- **{name}**: {text}" if name else f"- {text}"
 
 
-def _paragraphs(text: str) -> str:
-    return re.sub(r"(?<!\n)\n(?!\n)", " ", text.strip())
-
-
 def _signature(name: str, found: Any) -> list[str]:
     """Return the signature of a function, or of a class as it is called, in lines that fit."""
     if found.is_class and found.bases and str(found.bases[0]).endswith(("TypedDict", "Enum")):
         return [f"class {name}"]
     if not (found.is_function or found.is_class):
-        return [name]
+        annotation = f": {found.annotation}" if found.annotation else ""
+        return [f"{name}{annotation}"]
     init = found.all_members.get("__init__") if found.is_class else None
     # What has an undocumented constructor is made by the package.
     if init is not None and not init.docstring and "dataclass" not in found.labels:
@@ -357,3 +318,7 @@ def _arguments(parameters: Any) -> Iterator[str]:
             equals = " = " if parameter.annotation is not None else "="
             text += f"{equals}{parameter.default}"
         yield text
+
+
+if __name__ == "__main__":
+    _print_commands()

@@ -59,11 +59,11 @@ def overview(document: dict[str, Any]) -> str:
         rows = list(_events(public, direction))
         if rows:
             table = ["| Event | Class | Description |", "|---- | ---- | ----|", *rows]
-            unions = [_entry(*each) for each in _group(public, direction)]
+            unions = _entries_of(public, direction)
             parts.append("\n".join([f"### {title}\n", *table, "", *unions, ""]))
     parts.append("## Models\n")
     for title in GROUPS:
-        entries = [_entry(*each) for each in _group(public, title)]
+        entries = list(_entries_of(public, title))
         if entries:
             parts.append("\n".join([f"### {title}\n", *entries, ""]))
     parts.append("\n".join(_endpoints(document)))
@@ -81,10 +81,11 @@ def _events(public: dict[str, Any], direction: str) -> Iterator[str]:
         yield f"|`{event_type}` | {link} | {public[name]['x-summary']} |"
 
 
-def _group(public: dict[str, Any], title: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _entries_of(public: dict[str, Any], title: str) -> Iterator[str]:
+    """Yield the entries of a group of classes that are no events."""
     for name, schema in sorted(public.items()):
         if "x-event-type" not in schema and _title(name, schema) == title:
-            yield name, schema
+            yield f"- [{name}]({name}.md): {schema['x-summary']}"
 
 
 def _title(name: str, schema: dict[str, Any]) -> str:
@@ -106,10 +107,6 @@ def _title(name: str, schema: dict[str, Any]) -> str:
     if name.endswith(("Request", "Response")):
         return "HTTP"
     return "Shared"
-
-
-def _entry(name: str, schema: dict[str, Any]) -> str:
-    return f"- [{name}]({name}.md): {schema['x-summary']}"
 
 
 def _endpoints(document: dict[str, Any]) -> Iterator[str]:

@@ -20,19 +20,14 @@ MIN_LEVELS = 3
 
 @dataclass(frozen=True)
 class Root:
-    """An event or a request, with its link and whether a client sends it."""
+    """An event or a request, with its link and whether a client sends it.
+
+    `rank` says how few programs use it: 0 is an event, 1 an older one, 2 a request.
+    """
 
     link: str
     is_sent: bool
-    is_event: bool
-    is_older: bool = False
-
-    @property
-    def rank(self) -> int:
-        """Return how far it stands from what most programs use: events, older events, requests."""
-        if not self.is_event:
-            return 2
-        return int(self.is_older)
+    rank: int
 
 
 class Nesting:
@@ -52,8 +47,8 @@ class Nesting:
             for name in mapped(self.schemas[union]).values():
                 event = self.schemas[name]
                 link = f"[`{event['x-event-type']}`]({name}.md)"
-                is_older = event.get("x-older", False)
-                self._follow(name, Root(link, unions[union] == "client", True, is_older))
+                rank = int(event.get("x-older", False))
+                self._follow(name, Root(link, unions[union] == "client", rank))
 
     def _follow_operations(self, document: dict[str, Any]) -> None:
         for place, operation in operations(document):
@@ -64,7 +59,7 @@ class Nesting:
             for side, is_sent in sides:
                 for content in side.get("content", {}).values():
                     for _suffix, name in self._classes(content.get("schema", {})):
-                        self._follow(name, Root(link, is_sent, is_event=False))
+                        self._follow(name, Root(link, is_sent, rank=2))
 
     def _follow(self, start: str, root: Root) -> None:
         """Note the place of each class below an event or a body, the shortest paths first."""
@@ -126,11 +121,11 @@ class Nesting:
         found = self._places[name]
         # A class of an event needs no path in a request.
         best = min((root.rank for roots in found.values() for root in roots), default=0)
-        kept: dict[str, list[Root]] = {}
+        kept: dict[str, list[Root]] = defaultdict(list)
         for path, roots in found.items():
-            used = [root for root in roots if root.rank == best]
-            if used:
-                kept[path] = used
+            for root in roots:
+                if root.rank == best:
+                    kept[path].append(root)
         return kept
 
     def tree(self, name: str) -> list[str]:

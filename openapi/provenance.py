@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 UNPUBLISHED = "Not in the published schema."
-
 
 Place = tuple[str, ...]
 
@@ -30,42 +30,33 @@ class Provenance:
 
     def note(self, document: dict[str, Any]) -> None:
         """Write the reasons into the document that the last action gives."""
-        for place, actions in self.reasons.items():
+        for place, node, fact in _parts(document):
             is_new = place not in self.before
             # Of a new schema, the reason stands at the schema and not at each property.
-            if self.last[place] == self.before.get(place) or (
-                is_new and place[:-1] in self.reasons
-            ):
+            is_within = is_new and place[:-1] in self.reasons
+            if place not in self.reasons or fact == self.before.get(place) or is_within:
                 continue
-            texts = [" ".join(action["description"].split()) for action in actions]
+            texts = [" ".join(action["description"].split()) for action in self.reasons[place]]
             # A removal that only makes room for an update is none of the readers' business.
             lasting = [text for text in texts if "next action" not in text] or texts
-            _node(document, place)["x-wire"] = [UNPUBLISHED, *lasting] if is_new else lasting
+            if is_new:
+                lasting = [UNPUBLISHED, *lasting]
+            node["x-wire"] = lasting
 
 
 def _facts(document: dict[str, Any]) -> dict[Place, str]:
-    """Return each operation, schema without properties, and property with `required`."""
-    facts = {
-        (path, method): json.dumps(operation)
-        for path, item in document.get("paths", {}).items()
-        for method, operation in item.items()
-    }
+    return {place: fact for place, _node, fact in _parts(document)}
+
+
+def _parts(document: dict[str, Any]) -> Iterator[tuple[Place, dict[str, Any], str]]:
+    """Yield each operation, schema and property, with what it says, as JSON."""
+    for path, item in document.get("paths", {}).items():
+        for method, operation in item.items():
+            yield (path, method), operation, json.dumps(operation)
     for name, schema in document["components"]["schemas"].items():
         # That a property is required is said of the property, not of its schema.
         required = schema.get("required", [])
         alone = {key: schema[key] for key in schema if key not in ("properties", "required")}
-        facts[(name,)] = json.dumps(alone)
+        yield (name,), schema, json.dumps(alone)
         for field, child in schema.get("properties", {}).items():
-            facts[name, field] = json.dumps([field in required, child])
-    return facts
-
-
-def _node(document: dict[str, Any], place: Place) -> dict[str, Any]:
-    if place[0] in document.get("paths", {}):
-        operation: dict[str, Any] = document["paths"][place[0]][place[1]]
-        return operation
-    schema: dict[str, Any] = document["components"]["schemas"][place[0]]
-    # A place of one name is the schema itself.
-    if len(place) > 1:
-        schema = schema["properties"][place[1]]
-    return schema
+            yield (name, field), child, json.dumps([field in required, child])

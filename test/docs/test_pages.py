@@ -422,10 +422,12 @@ def test_the_reference_describes_every_public_name_written_by_hand() -> None:
     assert undescribed == []
 
 
-def test_the_reference_shows_the_arguments_of_connect() -> None:
+def test_the_reference_shows_the_arguments_of_connect_and_commands() -> None:
     text = section(page_at(DOCS / "reference/realtime.md"), "connect")
     assert "\nclass connect(\n    model: str | None = None,\n    *,\n" in text
     assert re.search(r"^- \*\*base_url\*\*: .*`OPENAI_BASE_URL`", text, re.MULTILINE)
+    serve = section(page_at(DOCS / "reference/cli.md"), "openai-realtime serve")
+    assert "\n| `--tls CERT KEY` | serve TLS with these PEM files |\n" in serve
 
 
 def test_llms_txt_and_the_front_page_lead_to_all_guides_and_references() -> None:
