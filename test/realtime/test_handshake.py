@@ -64,12 +64,6 @@ async def test_the_handshake_has_the_settings(kind: Kind) -> None:
     assert request.headers.get_all("X-A") == ["1"]
 
 
-async def test_an_own_header_is_the_only_one(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-env")
-    request = await handshake(kind, api_key=None, headers={"authorization": "Bearer mine"})
-    assert request.headers.get_all("Authorization") == ["Bearer mine"]
-
-
 async def test_each_session_has_a_new_key(kind: Kind) -> None:
     keys = iter(["sk-first", "sk-second", "sk-third"])
     with ReplayServer() as server:

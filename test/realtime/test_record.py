@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -12,7 +11,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -398,20 +396,3 @@ def test_what_a_crash_left_is_skipped_by_readers(path: Path) -> None:
     started.close()
     started.add("client", "c", b'{"type":"c"}')
     assert [each.event["type"] for each in read_recording(path)] == ["a", "b"]
-
-
-def test_recordings_are_read_event_by_event() -> None:
-    lines = (json.dumps({"from": "server", "event": {"type": str(n)}}) for n in count())
-    read = read_recording(lines)
-    assert [next(read).event["type"] for _ in range(3)] == ["0", "1", "2"]
-
-
-def test_log_lines_name_the_session(server: ReplayServer, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, "openai_realtime_client")
-    with ga.connect_sync("m", api_key=KEY, base_url=server.url) as connection:
-        connection.recv()
-        connection.send({"type": "response.create"})
-        name = f"session {connection.session_id}"
-    assert f"received session.created, {name}" in caplog.messages
-    assert f"sent response.create, {name}" in caplog.messages
-    assert f"closed with 1000, {name}" in caplog.messages

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import functools
-import json
 import threading
 from array import array
 from types import MappingProxyType
@@ -28,7 +27,6 @@ from connections import (
     collects,
     do,
     error_of,
-    for_asyncio,
     for_loops,
     for_protocols,
     for_threads,
@@ -248,57 +246,6 @@ async def test_the_error_counts_the_audio_that_was_sent(kind: Kind) -> None:
         buffered = 1 if kind.is_tls else 0
         assert 0 <= error.audio_sent // CHUNK - len(frames) <= buffered
         assert frames
-
-
-@for_transports
-async def test_what_was_sent_is_on_its_way(kind: Kind) -> None:
-    returned = []
-
-    async def send() -> None:
-        for number in range(2000):
-            await connection.send({"type": "x", "number": number, "a": "z" * 20_000})
-            returned.append(number)
-
-    async with peer() as other, opened(kind, other.url) as connection:
-        sending = asyncio.create_task(send())
-        before = -1
-        while before < len(returned):
-            before = len(returned)
-            await turns(50)
-        assert 0 < before < 2000
-        taken = [json.loads(bytes(frame.data))["number"] for frame in other.taken()]
-        # Between TLS and TCP there is a buffer of 64 KiB.
-        buffered = 5 if kind.is_tls else 0
-        assert taken == list(range(len(taken)))
-        assert before - buffered <= len(taken) <= before + 1
-        other.cut()
-        error = await error_of(ConnectionLostError, asyncio.wait_for, sending, 10)
-        assert_closed(error, 1006, ANY_REASON, "x")
-
-
-@for_asyncio
-async def test_each_of_several_pending_sends_says_so(kind: Kind) -> None:
-    async with peer() as other, opened(kind, other.url) as connection:
-        events = [{"type": f"x{number}", "a": "z" * 2**22} for number in range(3)]
-        sending = [asyncio.create_task(connection.send(event)) for event in events]
-        await other.readable()
-        await turns(50)
-        assert not any(task.done() for task in sending)
-        other.cut()
-        for number, task in enumerate(sending):
-            error = await error_of(ConnectionLostError, asyncio.wait_for, task, 10)
-            assert_closed(error, 1006, ANY_REASON, f"x{number}")
-
-
-@for_asyncio
-async def test_a_pending_send_ends_with_unanswered_pings(kind: Kind) -> None:
-    options = {"ping_interval": 0.02, "ping_timeout": 0.02, "close_timeout": 0.02}
-    async with peer() as other, opened(kind, other.url, options=options) as connection:
-        error = await error_of(ConnectionLostError, connection.send_audio, AUDIO * 50)
-        assert other.socket.fileno() >= 0
-        assert isinstance(error, ConnectionClosedError)
-        assert error.unsent == "input_audio_buffer.append"
-        assert error.audio_sent % CHUNK == 0
 
 
 @for_loops

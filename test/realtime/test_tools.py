@@ -224,15 +224,6 @@ async def test_a_connection_that_is_lost_makes_no_noise(caplog: pytest.LogCaptur
     assert caplog.records == []
 
 
-async def test_events_may_be_received_in_another_thread() -> None:
-    session = Session(work)
-    event = ga.parse_server_event(done(call("a")))
-    session.conversation.add(event)
-    await asyncio.to_thread(session.runner.received, event)
-    await settled()
-    assert session.outputs() == [("a", "done")]
-
-
 # Through a connection
 
 

@@ -13,7 +13,6 @@ import pytest
 from websockets.frames import Opcode
 
 from connections import (
-    ANY_REASON,
     AUDIO,
     EVENT,
     Kind,
@@ -26,12 +25,6 @@ from connections import (
 )
 from openai_realtime_client import ConnectionClosedError, ConnectionLostError, InvalidKeyError
 from peers import QUICK, Peer, answering_pings, half_a_record, peer
-
-
-async def test_a_server_that_does_not_answer_pings_is_lost(kind: Kind) -> None:
-    options = {"ping_interval": 0.02, "ping_timeout": 0.02, "close_timeout": 0.02}
-    async with peer() as other, opened(kind, other.url, options=options) as connection:
-        assert_closed(await error_of(ConnectionLostError, connection.recv), 1006, ANY_REASON)
 
 
 @for_loops
