@@ -68,6 +68,7 @@ class _Device:
 
     def close(self) -> None:
         """Close the device; a second time does nothing."""
+        # Other threads see that it is closed while miniaudio still waits for the device.
         device, self._device = self._device, None
         if device:
             device.close()
@@ -90,6 +91,7 @@ class _Device:
             "buffersize_msec": _PERIOD_MS,
             "backends": _backends(miniaudio, self._backend),
         }
+        # miniaudio sends into a generator that waits at its first `yield`.
         next(callback)
         self._last_active = time.monotonic()
         try:
@@ -135,35 +137,35 @@ class Microphone(_Device):
         self._chunk_size = self._format.size(chunk_ms)
         self._chunks: deque[bytes] = deque(maxlen=max(1, _KEPT_MS // chunk_ms))
         self._arrived = threading.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._async_arrived = asyncio.Event()
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> bytes:
-        while not self._chunks:
-            if self._device is None:
-                raise StopIteration
-            self.check()
-            self._arrived.clear()
-            if not self._chunks:  # none came since
-                self._arrived.wait(_TIMEOUT)
-        return self._chunks.popleft()
+        chunk = self._next_chunk()
+        if chunk is None:
+            raise StopIteration
+        return chunk
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        self._loop = asyncio.get_running_loop()
+        # A thread, because miniaudio's own knows no event loop. It waits for one chunk at a time.
+        chunk = await asyncio.to_thread(self._next_chunk)
+        if chunk is None:
+            raise StopAsyncIteration
+        return chunk
+
+    def _next_chunk(self) -> bytes | None:
+        """Wait for the next chunk; `None` where the device was closed."""
         while not self._chunks:
             if self._device is None:
-                raise StopAsyncIteration
+                return None
             self.check()
-            self._async_arrived.clear()
-            if not self._chunks:
-                with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(self._async_arrived.wait(), _TIMEOUT)
+            self._arrived.clear()
+            if not self._chunks:  # none came since
+                self._arrived.wait(_TIMEOUT)
         return self._chunks.popleft()
 
     def close(self) -> None:
@@ -179,6 +181,7 @@ class Microphone(_Device):
         while True:
             samples = yield
             self._last_active = time.monotonic()
+            # The device's periods are not of the size of a chunk.
             pending += g711.encode(bytes(samples), self._format.type)
             while len(pending) >= self._chunk_size:
                 self._chunks.append(bytes(pending[: self._chunk_size]))
@@ -187,9 +190,6 @@ class Microphone(_Device):
 
     def _wake(self) -> None:
         self._arrived.set()
-        if self._loop:
-            with contextlib.suppress(RuntimeError):  # the loop is closed
-                self._loop.call_soon_threadsafe(self._async_arrived.set)
 
 
 class Speaker(_Device):
@@ -221,6 +221,7 @@ class Speaker(_Device):
             frames = yield samples
             self._last_active = time.monotonic()
             taken = self._playback.take(frames * audio_format.sample_size)
+            # Silence where the playback has less.
             samples = g711.decode(taken, audio_format.type).ljust(2 * frames, b"\0")
 
 

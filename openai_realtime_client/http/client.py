@@ -70,22 +70,22 @@ class ApiClient:
     ) -> ApiResponse[T]:
         """Send one request, and `decode` the body of the response.
 
+        Of all parameters, `None` leaves one out, and a list is one for each item.
+
         Args:
             method: The HTTP method.
             path: The path after the host, with its parameters in braces.
             decode: Makes the result from a success's body; a `ValueError` means it does not fit.
             path_parameters: The value of each parameter of `path`.
-            query: The parameters of the query; `None` leaves one out, a list is one for each item.
-            header_parameters: Headers that are parameters of the operation; `None` leaves one out.
-                `Authorization` takes the place of the key.
+            query: The parameters of the query.
+            header_parameters: Headers that are parameters of the operation.
             headers: Added for this call, in place of those of the same name.
             body: Sent as JSON, or text and bytes as they are.
             content_type: The media type of `body`.
             parts: A form, each part with name, media type and value.
             raw_type: The media type with which a part that is the only one is sent bare.
             form: A form to send as `application/x-www-form-urlencoded`.
-            key: Where the key goes instead of a bearer token: `header` or `query`, and its name;
-                both empty for no key.
+            key: `header` or `query`, and the name under which the key goes there.
             accept: The header; no response is refused for its media type.
             timeout: Seconds that the call may take, by default the configuration's.
 

@@ -170,6 +170,7 @@ class _Session(SessionState, Generic[ServerEvent]):
         await asyncio.shield(self._closing)
 
     async def _close(self, code: int, reason: str) -> None:
+        # First, because a function that ends now would send its output.
         if self._runner is not None:
             await self._runner.aclose()
         try:

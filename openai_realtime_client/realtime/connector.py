@@ -50,6 +50,7 @@ class _Connector(Settings):
     def _entering(self) -> Generator[None]:
         if self._is_entered:
             raise RuntimeError("already connected; call connect() again for a second session")
+        # Not after opening: another task may enter meanwhile.
         self._is_entered = True
         try:
             yield
@@ -195,6 +196,7 @@ class Connector(_Connector, Generic[Opened]):
         record = None
         if self._record is not None:
             record = self._record.start(headers.conceal)
+        # It keeps the thread until the connection is closed, or here where there is none.
         thread = LoopThread.enter()
         opening: Any = thread.start(self._open(headers, record, thread))
         try:

@@ -63,6 +63,7 @@ class Backoff:
             self._failures = 0
         if error is None:
             return 0.0
+        # With 0 retries, the first failure is one too many.
         if not _may_pass(error) or self._failures == self._retries:
             raise error
         delay = min(_FIRST_DELAY * 2.0**self._failures, _MAX_DELAY) * random.uniform(0.5, 1)
@@ -79,5 +80,6 @@ def _may_pass(error: RealtimeConnectionError) -> bool:
         return error.code in _PASSING_CODES
     if isinstance(error, HandshakeRefusedError):
         return error.status in _PASSING_STATUSES or error.status >= 500
+    # `from None` hides it from tracebacks, not from programs.
     cause = error.__context__
     return not isinstance(cause, (*SETTINGS_FAILURES, ssl.SSLCertVerificationError))
