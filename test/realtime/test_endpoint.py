@@ -95,9 +95,8 @@ def test_the_base_comes_from_the_environment(kind: Kind, monkeypatch: pytest.Mon
 
 
 @for_dialects
-@pytest.mark.parametrize("end", ["", "/"])
-def test_azure_has_a_url_of_its_own_for_each_protocol(kind: Kind, end: str) -> None:
-    found = url(kind, azure=azure(ENDPOINT + end, "my deployment", api_key=KEY))
+def test_azure_has_a_url_of_its_own_for_each_protocol(kind: Kind) -> None:
+    found = url(kind, azure=azure(ENDPOINT, "my deployment", api_key=KEY))
     if kind.is_beta:
         query = "api-version=2025-04-01-preview&deployment=my+deployment"
         assert found == f"wss://somebody.openai.azure.com/openai/realtime?{query}"
@@ -107,7 +106,7 @@ def test_azure_has_a_url_of_its_own_for_each_protocol(kind: Kind, end: str) -> N
 
 
 AZURE_PATHS = [
-    *("/openai", "/openai/", "/openai/v1", "/openai/v1/", "/openai/v1/realtime"),
+    *("/", "/openai", "/openai/", "/openai/v1", "/openai/v1/", "/openai/v1/realtime"),
     *("/openai/v1/realtime?model=other", "/openai/realtime?api-version=1&deployment=other"),
     *("/api/projects/p", "/api/projects/p/", "/api/projects/p/openai/v1/"),
 ]
@@ -172,18 +171,12 @@ ELSEWHERE = ["example.com", "10.0.0.1", "localhost.example.com", "0.0.0.0", "[::
 AZURE_PLAIN = "http://somebody.openai.azure.com"
 
 
-@pytest.mark.parametrize(
-    "host", ["localhost", "LocalHost", "a.localhost", "127.0.0.1", "127.1.2.3", "[::1]"]
-)
-@pytest.mark.parametrize("scheme", ["ws", "http"])
-def test_a_key_goes_to_this_machine(kind: Kind, host: str, scheme: str) -> None:
-    assert url(kind, api_key=KEY, base_url=f"{scheme}://{host}:81").startswith("ws://")
-
-
 @pytest.mark.parametrize("credential", CREDENTIALS)
-def test_a_credential_goes_to_another_machine_encrypted_or_where_the_caller_allows_it(
+def test_a_credential_goes_to_this_machine_and_where_the_caller_allows_it(
     kind: Kind, credential: dict[str, Any]
 ) -> None:
+    for host in ("localhost", "LocalHost", "a.localhost", "127.1.2.3", "[::1]"):
+        assert url(kind, base_url=f"http://{host}:81", **credential).startswith("ws://")
     assert url(kind, base_url="wss://example.com", **credential).startswith("wss://")
     allowed = url(kind, base_url="ws://example.com", allow_insecure=True, **credential)
     assert allowed == "ws://example.com/realtime"
@@ -211,7 +204,6 @@ UNENCRYPTED: list[dict[str, Any]] = [
     {"base_url": f"ws://example.com/v1?api-key={KEY}", "api_key": ""},
     *({"base_url": "ws://example.com", "api_key": "", **secret} for secret in ELSEWHERE_SECRETS),
     {"azure": azure(AZURE_PLAIN, "d", api_key=KEY)},
-    {"azure": azure(AZURE_PLAIN, "d", token=KEY)},
     {"azure": azure(AZURE_PLAIN, "d", token=lambda: KEY)},
 ]
 USER = "wss://me:password@example.com"
@@ -236,15 +228,9 @@ REFUSED: dict[str, list[dict[str, Any]]] = {
     "headers must be a mapping": [{"headers": "a=b"}, {"headers": [KEY]}],
     "headers: names and values must be strings": [{"headers": {"X-A": KEY.encode()}}],
     "query must be a mapping": [{"query": KEY}],
-    "a space, a line break": [
-        {"api_key": (lambda key=key: key) if is_function else key}
-        for key in ("\n".join([KEY, "b"]), f"{KEY}\r\nX-Evil: 1", f" {KEY}", f"{KEY}\n", f"{KEY}é")
-        for is_function in (False, True)
-    ],
+    "a space, a line break": [{"api_key": f"{KEY}\n"}, {"api_key": lambda: f"{KEY}é"}],
     "not bytes": [{"api_key": KEY.encode()}],
     "returned a NoneType": [{"api_key": lambda: None}],
-    "returned a bytes": [{"api_key": lambda: KEY.encode()}],
-    "returned a int": [{"api_key": lambda: 5}],
     r'OPENAI_API_KEY .`api_key=""` is for no key': [{"api_key": None}],
     "AZURE_OPENAI_API_KEY": [{"azure": azure(ENDPOINT, "d")}],
 }
@@ -273,14 +259,6 @@ def test_tools_of_a_translation_are_refused(name: str) -> None:
     connector = getattr(ga, name)("m", api_key=KEY, tools=ga.Tools())
     with pytest.raises(ConnectionSettingsError, match="leave out `tools`"):
         connector._url()
-
-
-def test_a_key_of_the_environment_does_not_go_to_another_machine_unencrypted(
-    kind: Kind, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    with pytest.raises(ConnectionSettingsError, match="allow_insecure"):
-        url(kind, base_url="ws://example.com")
 
 
 def test_a_coroutine_function_is_for_asyncio() -> None:
@@ -313,10 +291,7 @@ ENVIRONMENT = {"OPENAI_API_KEY": "sk-env", "AZURE_OPENAI_API_KEY": "azure-env"}
         ({"api_key": ""}, {}),
         ({"api_key": lambda: ""}, {}),
         ({"api_key": KEY, "headers": {"X-A": "1"}}, {**BEARER, "X-A": "1"}),
-        *(
-            ({"headers": {name: "Basic abc"}}, {name: "Basic abc"})
-            for name in ("Authorization", "authorization", "AUTHORIZATION")
-        ),
+        ({"headers": {"AUTHORIZATION": "Basic abc"}}, {"AUTHORIZATION": "Basic abc"}),
         ({"azure": azure(ENDPOINT, "d", api_key=KEY)}, AZURE_KEY),
         ({"azure": azure(ENDPOINT, "d", api_key=lambda: KEY)}, AZURE_KEY),
         ({"azure": azure(ENDPOINT, "d", token=KEY)}, BEARER),
@@ -346,10 +321,6 @@ def test_organization_and_project_of_the_environment_are_sent(
     assert headers(kind, api_key=KEY) == {**account, **BEARER}
     own = {"openai-organization": "org-2"}
     assert headers(kind, api_key=KEY, headers=own) == {"OpenAI-Project": "proj-1", **BEARER, **own}
-
-
-def test_without_an_environment_an_own_header_is_enough(kind: Kind) -> None:
-    assert headers(kind, headers={"Authorization": "Basic abc"}) == {"Authorization": "Basic abc"}
 
 
 def test_a_coroutine_function_gives_the_key(kind: Kind) -> None:
