@@ -119,8 +119,7 @@ class Conversation(SessionState):
         self._earlier_order: list[ConversationItem] = []
         self._earlier_items: dict[str, ConversationItem] = {}
         self._names_conversation = False
-        # What function calls and approval requests were answered with, by their ids.
-        self._answers: dict[str, str] = {}
+        self._outputs: dict[str, str] = {}  # of functions, by `call_id`
         self._is_v1 = False
         self._reset_session()
         self._lock = Lock()
@@ -140,7 +139,8 @@ class Conversation(SessionState):
         self._active: dict[str, ConversationResponse] = {}
         # Responses with a null `conversation_id` before the server named a conversation.
         self._nameless: dict[str, ConversationResponse] = {}
-        # Function calls and approval requests without an answer.
+        # The ids of calls and approval requests that have an answer, and those that have none.
+        self._answered: set[str] = set()
         self._due: dict[str, ConversationItem] = {}
         self._sent = deque[_Sent](maxlen=_MAX_PENDING)
         # The audio formats as the server confirmed them, and as what was sent changes them.
@@ -321,7 +321,7 @@ class Conversation(SessionState):
             return history_events(
                 [*self._earlier_order, *self._order],
                 self.responses.values(),
-                self._answers,
+                self._outputs,
                 is_v1=self._is_v1,
                 max_items=max_items,
                 max_tokens=max_tokens,
@@ -399,7 +399,6 @@ class Conversation(SessionState):
             item.type = item_type
             if is_users:
                 item.role = "user"
-                item.use_format(self._formats["input"])
             elif item_type == "message":
                 item.role = "assistant"
             self._put_out(item, response)
@@ -430,12 +429,13 @@ class Conversation(SessionState):
     def _follow_calls(self, item: ConversationItem) -> None:
         """Take an item for the answer to a call or to an approval request."""
         answered_id = item.approval_request_id
-        if item.type == "function_call_output":
+        if item.type == "function_call_output" and item.call_id:
             answered_id = item.call_id
+            self._outputs[answered_id] = item.output or ""
         if answered_id:
-            self._answers[answered_id] = item.output or ""
+            self._answered.add(answered_id)
             self._due.pop(answered_id, None)
-        if item.type == "mcp_approval_request" and item.id not in self._answers:
+        if item.type == "mcp_approval_request" and item.id not in self._answered:
             self._due[item.id] = item
 
     def _item_added(self, event: Fields) -> None:
@@ -664,7 +664,7 @@ class Conversation(SessionState):
             if call.status == "in_progress":
                 call.status = "completed"  # Not every server sends the end of an item.
             is_finished = call.status not in _UNFINISHED
-            if call.call_id and is_finished and call.call_id not in self._answers:
+            if call.call_id and is_finished and call.call_id not in self._answered:
                 self._due[call.call_id] = call
 
     # Sessions

@@ -488,6 +488,16 @@ OUT_OF_BAND = [
         *(NAMELESS, output_item("a", message("x")), created("b", conversation_id="c")),
         **{"order": "", "active": ["b"], "active_out_of_band": ["a"]},
     ),
+    case(
+        "call_before_the_name",
+        *(NAMELESS, done("a", output=[called()]), created("b", conversation_id="c")),
+        due=[],
+    ),
+    case(
+        "behind_its_item_is_the_end",
+        *(out_of_band(), created("r"), done(output=[message("x")]), added("a"), added("b", "x")),
+        order="a b",
+    ),
     case("absent_id", *SHORT, created("c"), active=["r", "c"]),
     case("asked", out_of_band(), created("r"), created("s"), active=["s"]),
     case("same_metadata", ABOUT_T, created("r", metadata={"topic": "t"}), active=[]),
@@ -540,6 +550,11 @@ CALLS_DUE = [
     ),
     case("ended_twice", done(output=[called()]), done(output=[called()]), due=["c"]),
     case("ended_again", done(output=[called()]), returned(), done(output=[called()]), due=[]),
+    case(
+        "returned_before_the_end",
+        *(output_item("r", called(), "done"), returned(), done(output=[called()])),
+        due=[],
+    ),
     case("same_session", done(output=[called()]), session(id="s"), due=["c"]),
     case("session_ended", session(id="s"), done(output=[called()]), session(id="t"), due=[]),
     case("approval", done(output=[requested()]), approvals_due=["a"], due=[]),
@@ -597,8 +612,14 @@ SESSIONS = [
     case(
         "call_with_the_ids_of_another_session",
         *(session(id="s"), done(output=[called()]), returned(), session(id="t")),
-        done(output=[called("d")]),
-        due=["d"],
+        done(output=[called()]),
+        due=["c"],
+    ),
+    case(
+        "item_of_the_first_of_three_deleted",
+        *(session(id="s"), added("a"), session(id="t"), added("b"), session(id="u")),
+        *(deleted("a"), deleted("b")),
+        order="",
     ),
     case(
         "restored_item_stays_as_it_is",
