@@ -19,7 +19,6 @@ from docs import PAGES, Page, facts
 from openai_realtime_client import ApiClient, Configuration, ga
 from openai_realtime_client.testing import Answer, Call, McpTool, ReplayServer
 from plain_client import (
-    BETA,
     CANCEL,
     COMMIT,
     LOUD,
@@ -93,8 +92,7 @@ def opened(protocol: str, server: ReplayServer, kind: str) -> Iterator[Client]:
             settings = ga.RealtimeSessionCreateRequestGA(model="gpt-realtime-2.1")
             call = ga.RealtimeApi(http).create_realtime_call("v=0", session=settings)
         path[kind] = f"/v1/realtime?call_id={call.id}"
-    headers = {"additional_headers": BETA} if protocol == "v1" else {}
-    with client(server, path.get(kind), skip=0, **headers) as connection:
+    with client(server, path.get(kind), protocol=protocol, skip=0) as connection:
         yield connection
 
 

@@ -36,10 +36,14 @@ Event = dict[str, Any]
 
 
 class Client:
-    """A connection that sends and receives plain JSON."""
+    """A session of a server that sends and receives plain JSON."""
 
-    def __init__(self, connection: ClientConnection) -> None:
+    def __init__(
+        self, connection: ClientConnection, server: ReplayServer, protocol: str = "ga"
+    ) -> None:
         self.connection = connection
+        self.server = server
+        self.protocol = protocol
 
     def send(self, *events: Event) -> None:
         for event in events:
@@ -49,10 +53,10 @@ class Client:
         event: Event = json.loads(self.connection.recv(timeout=10))
         return event
 
-    def until(self, kind: str) -> list[Event]:
+    def until(self, event_type: str) -> list[Event]:
         """The events up to the first of a type."""
         events = [self.recv()]
-        while events[-1]["type"] != kind:
+        while events[-1]["type"] != event_type:
             events.append(self.recv())
         return events
 
@@ -69,9 +73,23 @@ class Client:
         error: Event = answer["error"]
         return error
 
-    def turn(self, *events: Event) -> list[Event]:
-        self.send(*events)
+    def update(self, **settings: Any) -> Event:
+        """Update the session, and return the settings that it has then."""
+        answer = self.answer(update(self.protocol, **settings))
+        assert answer["type"] == "session.updated"
+        session: Event = answer["session"]
+        return session
+
+    def turn(self, *events: str | Event, **params: Any) -> list[Event]:
+        """All events of a response with these parameters, after messages and other events."""
+        for event in events:
+            self.send(text(event) if isinstance(event, str) else event)
+        self.send(respond(**params) if params else RESPOND)
         return self.until("rate_limits.updated")
+
+    def response(self, *events: str | Event, **params: Any) -> Event:
+        """The response of a turn, as it is at its end."""
+        return response(self.turn(*events, **params))
 
     def closed(self) -> tuple[int, str]:
         """Code and reason of the server's close frame; 1006 if there is none."""
@@ -89,20 +107,35 @@ def ws_url(server: ReplayServer, path: str) -> str:
 
 @contextmanager
 def client(
-    server: ReplayServer, path: str | None = None, *, skip: int | None = None, **kwargs: Any
+    server: ReplayServer,
+    path: str | None = None,
+    *,
+    protocol: str = "ga",
+    skip: int | None = None,
+    **kwargs: Any,
 ) -> Iterator[Client]:
     """Connect, and read the events with which a session begins."""
-    is_v1 = kwargs.get("additional_headers") == BETA
-    skip = skip if skip is not None else 1 + is_v1
+    is_v1 = protocol == "v1"
+    if is_v1:
+        kwargs["additional_headers"] = {**BETA, **kwargs.get("additional_headers", {})}
+    if skip is None:
+        skip = 1 + is_v1
     if path is None:
         path = f"/v1/realtime?model={'gpt-4o-realtime-preview' if is_v1 else 'gpt-realtime-2.1'}"
     # What is not read must not keep the close frame from being read. No pings: their thread may
     # outlive a connection that is cut.
     options = {"proxy": None, "max_queue": None, "ping_interval": None, **kwargs}
     with connect(ws_url(server, path), **options) as connection:
-        connected = Client(connection)
+        connected = Client(connection, server, protocol)
         for _ in range(skip):
             connected.recv()
+        yield connected
+
+
+@contextmanager
+def session_with(protocol: str = "ga", skip: int | None = None, **options: Any) -> Iterator[Client]:
+    """A session with a server of its own, of which all that it sends is checked."""
+    with checked(**options) as server, client(server, protocol=protocol, skip=skip) as connected:
         yield connected
 
 
@@ -151,8 +184,10 @@ def append(data: bytes) -> Event:
     return {"type": "input_audio_buffer.append", "audio": base64.b64encode(data).decode()}
 
 
-def update(**session: Any) -> Event:
-    return {"type": "session.update", "session": {"type": "realtime", **session}}
+def update(protocol: str = "ga", **settings: Any) -> Event:
+    if protocol == "ga":
+        settings = {"type": "realtime", **settings}
+    return {"type": "session.update", "session": settings}
 
 
 def respond(**params: Any) -> Event:
@@ -173,8 +208,8 @@ def types(events: list[Event]) -> list[str]:
     return found
 
 
-def only(events: list[Event], kind: str) -> Event:
-    [event] = [event for event in events if event["type"] == kind]
+def only(events: list[Event], event_type: str) -> Event:
+    [event] = [event for event in events if event["type"] == event_type]
     return event
 
 
@@ -184,8 +219,14 @@ def response(events: list[Event]) -> Event:
     return found
 
 
-def joined(events: list[Event], kind: str) -> str:
-    return "".join(event["delta"] for event in events if event["type"] == kind)
+def said(events: list[Event]) -> str:
+    """The text of the last item of a response, or what its audio says."""
+    [part] = response(events)["output"][-1]["content"]
+    return str(part.get("text") or part["transcript"])
+
+
+def joined(events: list[Event], event_type: str) -> str:
+    return "".join(event["delta"] for event in events if event["type"] == event_type)
 
 
 def sound(events: list[Event]) -> bytes:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
 from openai_realtime_client import ga
 from openai_realtime_client.testing import Answer, Call, ReplayServer, text_of
 from plain_client import (
-    BETA,
     COMMIT,
     LOUD,
     RESPOND,
@@ -28,14 +26,11 @@ from plain_client import (
     only,
     respond,
     response,
+    said,
+    session_with,
     sound,
     text,
-    update,
 )
-
-
-def said(events: list[Event]) -> str:
-    return str(only(events, "response.output_audio_transcript.done")["transcript"])
 
 
 def test_answers_are_given_one_per_turn_and_to_each_session() -> None:
@@ -43,11 +38,11 @@ def test_answers_are_given_one_per_turn_and_to_each_session() -> None:
     with checked(answers=iter(answers)) as server:
         for _ in range(2):
             with client(server) as c:
-                assert said(c.turn(text("Hi."), RESPOND)) == "First."
-                assert said(c.turn(RESPOND)) == "You said: Hi."
-                done = only(c.turn(RESPOND), "response.function_call_arguments.done")
+                assert said(c.turn("Hi.")) == "First."
+                assert said(c.turn()) == "You said: Hi."
+                done = only(c.turn(), "response.function_call_arguments.done")
                 assert (done["name"], done["arguments"]) == ("get_weather", '{"city": "Zürich"}')
-                assert said(c.turn(RESPOND)) == "You said: Hi."
+                assert said(c.turn()) == "You said: Hi."
 
 
 @pytest.mark.parametrize("option", ["answers", "transcripts", "allowed_origins"])
@@ -61,9 +56,9 @@ def test_a_function_of_the_conversation_answers() -> None:
     def shout(items: list[Event]) -> Answer | str | None:
         return text_of(items[-1]).upper() if items else None
 
-    with checked(answers=shout) as server, client(server) as c:
-        assert said(c.turn(RESPOND)) == "Hello! How can I help you?"
-        assert said(c.turn(text("Hi."), RESPOND)) == "HI."
+    with session_with(answers=shout) as c:
+        assert said(c.turn()) == "Hello! How can I help you?"
+        assert said(c.turn("Hi.")) == "HI."
 
 
 def test_a_function_that_fails_is_loud() -> None:
@@ -82,8 +77,8 @@ def test_a_function_that_fails_is_loud() -> None:
 
 @pytest.mark.parametrize(("audio", "size"), [(b"\x01\x02" * 3000, 6000), (1.5, 72000), (0.0, 0)])
 def test_how_an_answer_sounds(audio: bytes | float, size: int) -> None:
-    with checked(answers=[Answer("Hi.", audio=audio)]) as server, client(server) as c:
-        events = c.turn(RESPOND)
+    with session_with(answers=[Answer("Hi.", audio=audio)]) as c:
+        events = c.turn()
     assert len(sound(events)) == size
     assert not isinstance(audio, bytes) or sound(events) == audio
     assert said(events) == joined(events, "response.output_audio_transcript.delta") == "Hi."
@@ -91,72 +86,90 @@ def test_how_an_answer_sounds(audio: bytes | float, size: int) -> None:
     assert details["audio_tokens"] == size // 48 // 50
 
 
-@pytest.mark.parametrize("headers", [{}, BETA])
-def test_text_and_calls_in_one_answer(headers: dict[str, str]) -> None:
+@pytest.mark.parametrize("protocol", ["ga", "v1"])
+def test_text_and_calls_in_one_answer(protocol: str) -> None:
     answer = Answer("One moment.", calls=[Call("f", {"a": 1}), Call("g", "{")])
-    with checked(answers=[answer]) as server, client(server, additional_headers=headers) as c:
-        output = response(c.turn(RESPOND))["output"]
+    with session_with(protocol, answers=[answer]) as c:
+        output = c.response()["output"]
     assert [each["type"] for each in output] == ["message", "function_call", "function_call"]
     assert [each.get("arguments") for each in output] == [None, '{"a": 1}', "{"]
-    indexes = {e.output_index for e in server.sessions[0].sent if hasattr(e, "output_index")}
-    assert indexes == {0, 1, 2}
+    sent = c.server.sessions[0].sent
+    assert {e.output_index for e in sent if hasattr(e, "output_index")} == {0, 1, 2}
 
 
-def test_usage_and_failure_of_an_answer() -> None:
+def test_failures_and_rate_limits_of_answers() -> None:
     error = {"code": "rate_limit_exceeded", "message": "Try later."}
-    answers = [Answer("Hi.", usage={"total_tokens": 99})]
-    answers += [Answer("Well,", error=error), Answer(error=error)]
-    with checked(answers=answers) as server, client(server) as c:
-        first, second, third = (response(c.turn(RESPOND)) for _ in answers)
-    assert first["usage"]["total_tokens"] == 99
-    assert first["usage"]["output_tokens"] > 0
-    assert second["status"] == third["status"] == "failed"
-    assert second["status_details"]["error"] == {"type": "server_error", **error}
-    assert len(second["output"]) == 1
-    assert third["output"] == []
-
-
-def test_rate_limits_of_an_answer() -> None:
     limit = {"name": "requests", "limit": 3, "remaining": 0, "reset_seconds": 60.5}
-    answers = [Answer("Hi.", rate_limits=[limit]), Answer("Hi.", rate_limits=())]
-    with checked(answers=answers) as server, client(server) as c:
-        c.send(RESPOND)
-        assert c.until("rate_limits.updated")[-1]["rate_limits"] == [limit]
+    answers = [
+        Answer("Well,", error=error),
+        Answer(error=error, rate_limits=[limit]),
+        Answer("Hi.", rate_limits=()),
+    ]
+    with session_with(answers=answers) as c:
+        begun = c.response()
+        events = c.turn()
         c.send(RESPOND)
         c.until("response.done")
-        assert c.answer(update())["type"] == "session.updated"
+        c.update()  # no event comes before the answer
+    failed = response(events)
+    assert begun["status"] == failed["status"] == "failed"
+    assert begun["status_details"]["error"] == {"type": "server_error", **error}
+    assert len(begun["output"]) == 1
+    assert failed["output"] == []
+    assert events[-1]["rate_limits"] == [limit]
+
+
+@pytest.mark.parametrize("protocol", ["ga", "v1"])
+@pytest.mark.parametrize(
+    "usage", [{"total_tokens": 99}, {"output_tokens": "4"}, {"input_token_details": "none"}]
+)
+def test_usage_of_an_answer_has_any_shape(protocol: str, usage: Event) -> None:
+    answers = [Answer("Hi.", usage=usage)]
+    with ReplayServer(answers=answers) as server, client(server, protocol=protocol) as c:
+        found = c.response()["usage"]
+    assert found == {**found, **usage}
+    assert len(found) > 3
 
 
 @pytest.mark.parametrize("choice", ["required", {"type": "function", "name": "get_weather"}])
-def test_forced_call_is_repeated_after_output(server: ReplayServer, choice: Any) -> None:
-    with client(server) as c:
-        c.answer(update(tools=[WEATHER], tool_choice=choice))
-        for _ in range(3):
-            [call] = response(c.turn(RESPOND))["output"]
-            assert call["type"] == "function_call"
-            c.answer(item(type="function_call_output", call_id=call["call_id"], output="Foggy."))
-        [message] = response(c.turn(respond(tool_choice="auto")))["output"]
-    assert message["content"][0]["transcript"] == "The function said: Foggy."
+def test_forced_call_is_repeated_after_output(c: Client, choice: Any) -> None:
+    c.update(tools=[WEATHER], tool_choice=choice)
+    for _ in range(3):
+        [call] = c.response()["output"]
+        assert call["type"] == "function_call"
+        c.answer(item(type="function_call_output", call_id=call["call_id"], output="Foggy."))
+    assert said(c.turn(tool_choice="auto")) == "The function said: Foggy."
+
+
+def test_a_function_is_not_called_twice_for_the_same_words(c: Client) -> None:
+    c.update(tools=[WEATHER])
+    [call] = c.response("The weather in Paris?")["output"]
+    output = item(type="function_call_output", call_id=call["call_id"], output="Sunny.")
+    assert said(c.turn(output)) == "The function said: Sunny."
+    assert c.response()["output"][0]["type"] == "message"
+    assert c.response("The weather in Rome?")["output"][0]["name"]
+    # Before its output comes, too.
+    assert c.response()["output"][0]["type"] == "message"
 
 
 def test_what_the_user_says() -> None:
-    with checked(transcripts=["The weather in Oslo?"]) as server, client(server) as c:
+    with session_with(transcripts=["The weather in Oslo?"]) as c:
         settings = {"turn_detection": None, "transcription": {"model": "whisper-1"}}
-        c.answer(update(tools=[WEATHER], audio={"input": settings}))
+        c.update(tools=[WEATHER], audio={"input": settings})
+        completed = "conversation.item.input_audio_transcription.completed"
         c.send(append(LOUD), COMMIT)
-        kind = "conversation.item.input_audio_transcription.completed"
-        assert c.until(kind)[-1]["transcript"] == "The weather in Oslo?"
-        done = only(c.turn(RESPOND), "response.function_call_arguments.done")
-        assert json.loads(done["arguments"]) == {"city": "Oslo"}
+        assert c.until(completed)[-1]["transcript"] == "The weather in Oslo?"
+        [call] = c.response()["output"]
+        assert json.loads(call["arguments"]) == {"city": "Oslo"}
         c.send(append(LOUD), COMMIT)
-        assert c.until(kind)[-1]["transcript"] == "Audio of 100 ms."
+        assert c.until(completed)[-1]["transcript"] == "Audio of 100 ms."
 
 
 @pytest.mark.parametrize("modality", ["audio", "text"])
 def test_pace(modality: str) -> None:
     words = "one two three four five six"
     answers = [Answer(words, audio=0.3, real_time=True, delay=1), Answer(words, audio=120.0)]
-    with checked(answers=answers) as server, client(server) as c:
+    with session_with(answers=answers) as c:
         began = time.monotonic()
         c.send(respond(output_modalities=[modality]))
         c.until("response.content_part.added")
@@ -165,71 +178,51 @@ def test_pace(modality: str) -> None:
         # Six words, or six chunks, of 50 ms each.
         assert time.monotonic() - began > 1 + 0.29
         # The other has twenty seconds of audio a word; the client waits ten for each event.
-        c.turn(respond(output_modalities=[modality]))
+        c.turn(output_modalities=[modality])
 
 
 def test_an_answer_in_real_time_is_interrupted_where_it_is() -> None:
     answer = Answer("word " * 1000, audio=60.0, real_time=True)
-    with checked(answers=[answer]) as server, client(server) as c:
+    with session_with(answers=[answer]) as c:
         c.send(RESPOND)
         events = [event for _ in range(3) for event in c.until("response.output_audio.delta")]
         c.send(append(LOUD))
         events += c.until("response.done")
     assert response(events)["status_details"]["reason"] == "turn_detected"
-    played = [event for event in events if event["type"] == "response.output_audio.delta"]
-    assert 3 <= len(played) < 100
-
-
-def test_a_function_is_not_called_twice_for_the_same_words(server: ReplayServer) -> None:
-    with client(server) as c:
-        c.answer(update(tools=[WEATHER]))
-        call = response(c.turn(text("The weather in Paris?"), RESPOND))["output"][0]
-        output = item(type="function_call_output", call_id=call["call_id"], output="Sunny.")
-        assert said(c.turn(output, RESPOND)) == "The function said: Sunny."
-        assert response(c.turn(RESPOND))["output"][0]["type"] == "message"
-        assert response(c.turn(text("The weather in Rome?"), RESPOND))["output"][0]["name"]
-        # Before its output comes, too.
-        assert response(c.turn(RESPOND))["output"][0]["type"] == "message"
+    assert 3 <= [event["type"] for event in events].count("response.output_audio.delta") < 100
 
 
 # What a test sees and does
 
 
-@pytest.fixture
-def open_client(server: ReplayServer) -> Iterator[Client]:
-    with client(server) as c:
-        yield c
-
-
-def test_a_test_waits_for_events(server: ReplayServer, open_client: Client) -> None:
-    [session] = server.sessions
+def test_a_test_waits_for_events(c: Client) -> None:
+    [session] = c.server.sessions
     with pytest.raises(TimeoutError, match="received last: nothing"):
         session.wait_for("response.cancel", timeout=0)
-    open_client.send(text("Hi."), RESPOND, text("You."))
-    first = session.wait_for(ga.RealtimeClientEventConversationItemCreate)
-    second = session.wait_for(ga.RealtimeClientEventConversationItemCreate)
-    items = [first.item.to_dict(), second.item.to_dict()]
-    assert [text_of(each) for each in items] == ["Hi.", "You."]
+    c.send(text("Hi."), RESPOND, text("You."))
+    for words in ("Hi.", "You."):
+        event = session.wait_for(ga.RealtimeClientEventConversationItemCreate)
+        assert text_of(event.item.to_dict()) == words
     assert session.wait_for("response.create").type == "response.create"
     with pytest.raises(TimeoutError) as caught:
         session.wait_for("response.create", timeout=0.05)
     received = "conversation.item.create, response.create, conversation.item.create"
     assert str(caught.value) == f"expected response.create in 0.05 s; received last: {received}"
-    open_client.until("rate_limits.updated")  # A client that does not read closes slowly.
-    open_client.connection.close()
+    c.until("rate_limits.updated")  # A client that does not read closes slowly.
+    c.connection.close()
     with pytest.raises(TimeoutError, match="before the connection ended"):
         session.wait_for(ga.RealtimeClientEventResponseCancel, timeout=60)
 
 
-def test_a_test_pushes_events(server: ReplayServer, open_client: Client) -> None:
-    [session] = server.sessions
+def test_a_test_pushes_events(c: Client) -> None:
+    [session] = c.server.sessions
     limits: dict[str, Any] = {"type": "rate_limits.updated", "rate_limits": []}
     session.push(limits)
     session.push(ga.RealtimeServerEventInputAudioBufferCleared(event_id="mine"))
-    first, second = open_client.recv(), open_client.recv()
-    assert first == {**limits, "event_id": "event_pushed_1"}
-    assert second == {"event_id": "mine", "type": "input_audio_buffer.cleared"}
-    assert [event.type for event in session.sent[-2:]] == [first["type"], second["type"]]
+    assert c.recv() == {**limits, "event_id": "event_pushed_1"}
+    assert c.recv() == {"event_id": "mine", "type": "input_audio_buffer.cleared"}
+    pushed = [event.type for event in session.sent[-2:]]
+    assert pushed == ["rate_limits.updated", "input_audio_buffer.cleared"]
 
 
 def test_events_are_pushed_into_scripts() -> None:
@@ -241,14 +234,3 @@ def test_events_are_pushed_into_scripts() -> None:
             assert c.closed() == (1000, "")
         server.sessions[0].push({"type": "late"})
     assert server.sessions[0].mismatch is None
-
-
-@pytest.mark.parametrize("protocol", ["ga", "v1"])
-@pytest.mark.parametrize("usage", [{"output_tokens": "4"}, {"input_token_details": "none"}])
-def test_usage_of_any_shape(protocol: Literal["ga", "v1"], usage: Event) -> None:
-    with ReplayServer(protocol=protocol, answers=[Answer("Hi.", usage=usage)]) as server:
-        headers = BETA if protocol == "v1" else {}
-        with client(server, additional_headers=headers) as c:
-            done = c.turn(RESPOND)[-2]
-    [name] = usage
-    assert done["response"]["usage"][name] == usage[name]

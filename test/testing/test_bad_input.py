@@ -7,25 +7,12 @@ from typing import Any
 import pytest
 
 from openai_realtime_client import ga, v1
-from openai_realtime_client.testing import ReplayServer
-from plain_client import (
-    BETA,
-    CANCEL,
-    RESPOND,
-    WEATHER,
-    Event,
-    client,
-    item,
-    only,
-    respond,
-    text,
-    update,
-)
+from plain_client import CANCEL, WEATHER, Client, Event, item, said, text, update
 
-# Bad input
+for_protocols = pytest.mark.parametrize("protocol", ["ga", "v1"])
 
 
-@pytest.mark.parametrize("headers", [{}, BETA])
+@for_protocols
 @pytest.mark.parametrize(
     ("message", "code", "param"),
     [
@@ -51,140 +38,129 @@ from plain_client import (
     ],
 )
 def test_bad_input_is_an_error_and_the_session_goes_on(
-    server: ReplayServer,
-    headers: dict[str, str],
-    message: str | bytes,
-    code: str,
-    param: str | None,
+    c: Client, protocol: str, message: str | bytes, code: str, param: str | None
 ) -> None:
-    if headers and isinstance(message, str):
+    if protocol == "v1" and isinstance(message, str):
         message = message.replace('"type":"realtime",', "")
-    with client(server, additional_headers=headers) as c:
-        c.connection.send(message)
-        error = c.recv()["error"]
-        assert (error["code"], error["param"]) == (code, param)
-        assert error["event_id"] == ("e" if b'"e"' in str(message).encode() else None)
-        assert error["message"]
-        c.turn(RESPOND)
+    c.connection.send(message)
+    error = c.recv()["error"]
+    assert (error["code"], error["param"]) == (code, param)
+    assert error["event_id"] == ("e" if '"e"' in str(message) else None)
+    assert error["message"]
+    c.turn()
 
 
-def test_ga_says_which_union_member_is_wrong(server: ReplayServer) -> None:
-    with client(server) as c:
-        error = c.error({"type": "session.update", "session": {"instructions": "Hi."}})
-        assert error["code"] == "missing_required_parameter"
-        assert error["param"] == "session.type"
-        error = c.error(item(type="no_such"))
-        assert (error["code"], error["param"]) == ("invalid_value", "item.type")
-        error = c.error(update(output_modalities=["smell"]))
-        assert (error["code"], error["param"]) == ("invalid_value", "session.output_modalities[0]")
-        error = c.error({**CANCEL, "event_id": "e" * 513})
-        assert (error["code"], error["param"]) == ("string_above_max_length", "event_id")
-        error = c.error({"type": "output_audio_buffer.clear"})
-        assert (error["code"], error["param"]) == ("invalid_value", "type")
+@pytest.mark.parametrize(
+    ("event", "code", "param"),
+    [
+        pytest.param(
+            {"type": "session.update", "session": {"instructions": "Hi."}},
+            *("missing_required_parameter", "session.type"),
+            id="no_session_type",
+        ),
+        pytest.param(
+            item(type="no_such"), "invalid_value", "item.type", id="unknown_type_of_an_item"
+        ),
+        pytest.param(
+            {**CANCEL, "event_id": "e" * 513},
+            *("string_above_max_length", "event_id"),
+            id="long_event_id",
+        ),
+        pytest.param(
+            {"type": "output_audio_buffer.clear"}, "invalid_value", "type", id="not_on_a_call"
+        ),
+    ],
+)
+def test_ga_says_which_union_member_is_wrong(
+    c: Client, event: Event, code: str, param: str
+) -> None:
+    error = c.error(event)
+    assert (error["code"], error["param"]) == (code, param)
 
 
-def test_messages_may_come_in_fragments(server: ReplayServer) -> None:
-    with client(server) as c:
-        c.connection.send(['{"type":', '"response', '.create"}'])
-        assert c.until("rate_limits.updated")[0]["type"] == "response.created"
+def test_messages_may_come_in_fragments(c: Client) -> None:
+    c.connection.send(['{"type":', '"response', '.create"}'])
+    assert c.until("rate_limits.updated")[0]["type"] == "response.created"
 
 
-@pytest.mark.parametrize("headers", [{}, BETA])
-def test_null_stands_for_absence(server: ReplayServer, headers: dict[str, str]) -> None:
-    params = (v1 if headers else ga).RealtimeResponseCreateParams
-    with client(server, additional_headers=headers) as c:
-        kind = {} if headers else {"type": "realtime"}
-        changed = {"instructions": "Be brief.", "tools": [WEATHER]}
-        c.answer({"type": "session.update", "session": {**kind, **changed}})
-        nothing = dict.fromkeys(changed)
-        updated = c.answer(
-            {"type": "session.update", "session": {**kind, **nothing}, "event_id": None}
-        )
-        c.send({**text("Hi."), "previous_item_id": None, "event_id": None})
-        c.send({"type": "response.create", "response": None, "event_id": None})
-        first = c.until("rate_limits.updated")
-        c.send(respond(**dict.fromkeys(params.__nullable__)))
-        second = c.until("rate_limits.updated")
-        error = c.error({**CANCEL, "response_id": None})
+@for_protocols
+def test_null_stands_for_absence(c: Client, protocol: str) -> None:
+    params = (v1 if protocol == "v1" else ga).RealtimeResponseCreateParams
+    changed = {"instructions": "Be brief.", "tools": [WEATHER]}
+    c.update(**changed)
+    updated = c.answer({**update(protocol, **dict.fromkeys(changed)), "event_id": None})
+    c.send({**text("Hi."), "previous_item_id": None, "event_id": None})
+    c.send({"type": "response.create", "response": None, "event_id": None})
+    first = c.until("rate_limits.updated")
+    second = c.turn(**dict.fromkeys(params.__nullable__))
+    error = c.error({**CANCEL, "response_id": None})
     assert updated["session"]["instructions"] == "You are a helpful assistant."
     assert updated["session"]["tools"] == []
-    kind = "response.audio_transcript.done" if headers else "response.output_audio_transcript.done"
-    assert only(first, kind)["transcript"] == only(second, kind)["transcript"] == "You said: Hi."
+    assert said(first) == said(second) == "You said: Hi."
     assert error["code"] == "response_cancel_not_active"
 
 
-def test_null_restores_settings_of_audio(server: ReplayServer) -> None:
+def test_null_restores_settings_of_audio(c: Client) -> None:
+    before = c.update()["audio"]
     changed = {"input": {"turn_detection": None}, "output": {"voice": "ash", "speed": 1.5}}
-    with client(server) as c:
-        before = c.answer(update())["session"]["audio"]
-        assert c.answer(update(audio=changed))["session"]["audio"] != before
-        nothing = {"input": {"format": None}, "output": {"voice": None, "speed": None}}
-        after = c.answer(update(audio=nothing))["session"]["audio"]
-        assert c.answer(update(audio={"input": None, "output": None}))["session"]["audio"] == after
+    assert c.update(audio=changed)["audio"] != before
+    nothing = {"input": {"format": None}, "output": {"voice": None, "speed": None}}
+    after = c.update(audio=nothing)["audio"]
     assert after["output"] == before["output"]
     # Here, null has a meaning of its own.
     assert after["input"] == {**before["input"], "turn_detection": None}
+    assert c.update(audio={"input": None, "output": None})["audio"] == after
 
 
-def listening(**settings: Any) -> Event:
-    return {"audio": {"input": settings}}
-
-
-def detecting(**settings: Any) -> Event:
-    return {"turn_detection": {"type": "server_vad", **settings}}
+def at(param: str, value: Any) -> Event:
+    """Settings with a value at a path."""
+    for name in reversed(param.split(".")):
+        value = {name: value}
+    return value  # type: ignore[no-any-return]
 
 
 BELOW, ABOVE = "integer_below_min_value", "integer_above_max_value"
 FEW, LARGE, SMALL = "array_below_min_length", "decimal_above_max_value", "decimal_below_min_value"
+TURNS = "audio.input.turn_detection"
+SERVER_VAD = {"type": "server_vad"}
 CALLERS = {"type": "mcp", "server_label": "a", "allowed_callers": []}
-
-
-EXCLUDED: list[tuple[str, Event, str, str]] = [
-    ("ga", {"output_modalities": ["text", "audio"]}, "invalid_value", "output_modalities"),
-    ("ga", {"output_modalities": []}, "invalid_value", "output_modalities"),
-    ("ga", {"max_output_tokens": 0}, BELOW, "max_output_tokens"),
-    ("ga", {"max_output_tokens": 4097}, ABOVE, "max_output_tokens"),
-    ("ga", {"audio": {"output": {"speed": 1.6}}}, LARGE, "audio.output.speed"),
-    (
-        *("ga", listening(**detecting(threshold=1.1)), LARGE),
-        "audio.input.turn_detection.threshold",
-    ),
-    (
-        *("ga", listening(**detecting(idle_timeout_ms=4999)), BELOW),
-        "audio.input.turn_detection.idle_timeout_ms",
-    ),
-    (
-        *("ga", listening(transcription={"languages": []}), FEW),
-        "audio.input.transcription.languages",
-    ),
-    ("ga", {"tools": [CALLERS]}, FEW, "tools[0].allowed_callers"),
-    ("v1", {"modalities": ["audio"]}, "invalid_value", "modalities"),
-    ("v1", {"temperature": 1.3}, LARGE, "temperature"),
-    ("v1", {"temperature": 0}, BELOW, "temperature"),
-    ("v1", {"max_response_output_tokens": 4097}, ABOVE, "max_response_output_tokens"),
-    ("v1", detecting(threshold=-0.1), SMALL, "turn_detection.threshold"),
+# Settings that the pages exclude: protocol, parameter, value, code, place in the value.
+EXCLUDED: list[tuple[str, str, Any, str, str]] = [
+    ("ga", "output_modalities", ["smell"], "invalid_value", "[0]"),
+    ("ga", "output_modalities", ["text", "audio"], "invalid_value", ""),
+    ("ga", "output_modalities", [], "invalid_value", ""),
+    ("ga", "max_output_tokens", 0, BELOW, ""),
+    ("ga", "max_output_tokens", 4097, ABOVE, ""),
+    ("ga", "audio.output.speed", 1.6, LARGE, ""),
+    ("ga", TURNS, {**SERVER_VAD, "threshold": 1.1}, LARGE, ".threshold"),
+    ("ga", TURNS, {**SERVER_VAD, "idle_timeout_ms": 4999}, BELOW, ".idle_timeout_ms"),
+    ("ga", "audio.input.transcription.languages", [], FEW, ""),
+    ("ga", "tools", [CALLERS], FEW, "[0].allowed_callers"),
+    ("v1", "modalities", ["audio"], "invalid_value", ""),
+    ("v1", "temperature", 1.3, LARGE, ""),
+    ("v1", "temperature", 0, BELOW, ""),
+    ("v1", "max_response_output_tokens", 4097, ABOVE, ""),
+    ("v1", "turn_detection", {**SERVER_VAD, "threshold": -0.1}, SMALL, ".threshold"),
 ]
 
 
 @pytest.mark.parametrize(
-    ("protocol", "settings", "code", "param"),
+    ("protocol", "param", "value", "code", "place"),
     EXCLUDED,
-    ids=[f"{protocol}_{param}_{code}" for protocol, _, code, param in EXCLUDED],
+    ids=["_".join([row[0], row[1] + row[4], row[3], str(row[2])[:9]]) for row in EXCLUDED],
 )
-def test_what_the_pages_exclude_is_refused(
-    server: ReplayServer, protocol: str, settings: Event, code: str, param: str
+def test_settings_that_the_pages_exclude_are_refused(
+    c: Client, protocol: str, param: str, value: Any, code: str, place: str
 ) -> None:
-    headers = BETA if protocol == "v1" else {}
-    kind = {} if headers else {"type": "realtime"}
+    error = c.error(update(protocol, **at(param, value)))
+    assert (error["code"], error["param"]) == (code, f"session.{param}{place}")
+
+
+@for_protocols
+def test_settings_near_the_excluded_are_taken(c: Client, protocol: str) -> None:
     # A tool's own names are not those of the API.
     tool = {**WEATHER, "parameters": {"speed": 9, "output_modalities": []}}
-    good: Event = {"tools": [tool]}
-    if headers:
-        good["modalities"] = ["audio", "text"]
-    with client(server, additional_headers=headers) as c:
-        error = c.error({"type": "session.update", "session": {**kind, **settings}})
-        assert (error["code"], error["param"]) == (code, f"session.{param}")
-        updated = c.answer({"type": "session.update", "session": {**kind, **good}})
-    if headers:
-        assert updated["session"]["modalities"] == ["text", "audio"]
-    assert updated["type"] == "session.updated"
+    assert c.update(tools=[tool])["tools"] == [tool]
+    if protocol == "v1":
+        both = c.update(modalities=["audio", "text"])["modalities"]
+        assert both == ["text", "audio"]

@@ -2,68 +2,66 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from openai_realtime_client import deviations, ga
 from openai_realtime_client.testing import Faults, ReplayServer
-from plain_client import LOUD, RESPOND, append, checked, client, request, text
-
-# Faults
+from plain_client import LOUD, RESPOND, append, checked, client, request, session_with, text
 
 
 @pytest.mark.parametrize("count", [0, 3])
 def test_a_connection_is_cut_after_so_many_events(count: int) -> None:
-    with checked(faults=Faults(cut_after=count)) as server:
-        with client(server, skip=0) as c:
-            if count:
-                c.send(RESPOND)
-                assert len(c.until("response.output_item.added")) == count
-            assert c.closed() == (1006, "")
-        assert server.sessions[0].close_code == 1006
-        assert len(server.sessions[0].sent) == count
+    with session_with(faults=Faults(cut_after=count), skip=0) as c:
+        if count:
+            c.send(RESPOND)
+            assert len(c.until("response.output_item.added")) == count
+        assert c.closed() == (1006, "")
+    [session] = c.server.sessions
+    assert session.close_code == 1006
+    assert len(session.sent) == count
 
 
 def test_a_connection_is_closed() -> None:
     faults = Faults(close_after=1, close_code=1001, close_reason="Too long.")
-    with checked(faults=faults) as server, client(server) as c:
+    with session_with(faults=faults) as c:
         assert c.closed() == (1001, "Too long.")
-        assert server.sessions[0].close_code == 1001
-        assert server.sessions[0].close_reason == "Too long."
+    [session] = c.server.sessions
+    assert (session.close_code, session.close_reason) == (1001, "Too long.")
 
 
 def test_garbage_does_not_end_a_session() -> None:
-    with checked(faults=Faults(garbage_after=1)) as server, client(server) as c:
+    with session_with(faults=Faults(garbage_after=1)) as c:
         with pytest.raises(ValueError, match="Unterminated string"):
             c.recv()
-        c.turn(RESPOND)
+        c.turn()
 
 
-def test_a_broken_frame() -> None:
-    with checked(faults=Faults(broken_frame_after=1)) as server, client(server) as c:
+@pytest.mark.parametrize(
+    ("fault", "sent", "close_code"),
+    [
+        pytest.param({"broken_frame_after": 1}, 1002, 1006, id="broken_frame"),
+        pytest.param({"huge_after": 1, "huge_size": 5000}, 1009, 1009, id="more_than_a_limit"),
+    ],
+)
+def test_a_client_ends_the_session(fault: Any, sent: int, close_code: int) -> None:
+    with checked(faults=Faults(**fault)) as server, client(server, max_size=4999) as c:
         with pytest.raises(ConnectionClosed) as caught:
             c.recv()
         assert caught.value.sent
-        assert caught.value.sent.code == 1002
-        assert server.sessions[0].close_code == 1006
+        assert caught.value.sent.code == sent
+    assert server.sessions[0].close_code == close_code
 
 
 @pytest.mark.parametrize("size", [0, 200, 100_000])
 def test_a_huge_event(size: int) -> None:
-    faults = Faults(huge_after=1, huge_size=size)
-    with checked(faults=faults) as server, client(server) as c:
+    with session_with(faults=Faults(huge_after=1, huge_size=size)) as c:
         message = c.connection.recv(timeout=10)
-        c.turn(RESPOND)
+        c.turn()
     assert len(message) == max(size, 71)
     assert deviations(ga.parse_server_event(message)) == []
-
-
-def test_a_huge_event_is_too_much_for_a_limit() -> None:
-    faults = Faults(huge_after=1, huge_size=5000)
-    with checked(faults=faults) as server, client(server, max_size=4999) as c:
-        with pytest.raises(ConnectionClosed):
-            c.recv()
-        assert server.sessions[0].close_code == 1009
 
 
 @pytest.mark.parametrize(
@@ -82,19 +80,27 @@ def test_a_refused_handshake(status: int, body: str, content_type: str) -> None:
         assert response.headers["Content-Type"] == content_type
         assert server.sessions == []
         # Only the handshake.
-        secret = request(server, "POST", "/realtime/client_secrets", body=b"{}")
-        assert secret.status == 200
+        assert request(server, "POST", "/realtime/client_secrets", body=b"{}").status == 200
         server.faults = Faults()
         with client(server) as c:
-            c.turn(RESPOND)
+            c.turn()
 
 
 def test_faults_are_those_of_new_sessions() -> None:
-    with checked() as server, client(server) as first:
-        server.faults = Faults(cut_after=0)
-        first.turn(RESPOND)
-        with client(server, skip=0) as second:
-            assert second.closed() == (1006, "")
+    faults = [Faults(cut_after=1), Faults(refuse=503), Faults()]
+    with checked(faults=faults) as server:
+        with client(server) as c:
+            assert c.closed()[0] == 1006
+        with pytest.raises(InvalidStatus):
+            client(server).__enter__()
+        with client(server) as first, client(server) as second:
+            server.faults = [Faults(cut_after=0)]
+            first.turn()
+            second.turn()
+            with client(server, skip=0) as third:
+                assert third.closed() == (1006, "")
+        with client(server) as c:
+            c.turn()
 
 
 def test_a_client_can_leave_while_the_server_takes_its_time() -> None:
@@ -105,47 +111,31 @@ def test_a_client_can_leave_while_the_server_takes_its_time() -> None:
         assert server.sessions[0].sent == []
 
 
-def test_a_failure_of_the_server_itself_is_loud(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("event", [RESPOND, append(LOUD), text("Hi.")], ids=lambda e: e["type"])
+def test_a_failure_of_the_server_itself_is_loud(
+    event: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object) -> str:
         raise KeyError("planted")
 
     for name in ("rules.default_answer", "rules.audio.decoded", "session._huge_event"):
         monkeypatch.setattr(f"openai_realtime_client.testing.{name}", fail)
-    for event in (RESPOND, append(LOUD), text("Hi.")):
-        server = ReplayServer(faults=Faults(huge_after=2))
-        with server, client(server) as c:
-            c.send(event)
-            assert c.closed()[0] == 1011
-            with pytest.raises(RuntimeError, match="failed") as caught:
-                server.__exit__(None, None, None)
-            assert isinstance(caught.value.__cause__, KeyError)
-            server.sessions.clear()
-            server.__enter__()
+    server = ReplayServer(faults=Faults(huge_after=2))
+    with server, client(server) as c:
+        c.send(event)
+        assert c.closed()[0] == 1011
+        with pytest.raises(RuntimeError, match="failed") as caught:
+            server.__exit__(None, None, None)
+        assert isinstance(caught.value.__cause__, KeyError)
+        server.sessions.clear()
+        server.__enter__()
 
 
 def test_session_expires_with_error_then_1001() -> None:
-    with checked(faults=Faults(expire_after=3)) as server, client(server, skip=0) as c:
+    with session_with(faults=Faults(expire_after=3), skip=0) as c:
         c.send(RESPOND)
-        *_, error = c.until("error")
-        assert error["error"]["code"] == "session_expired"
+        events = c.until("error")
         assert c.closed() == (1001, "Your session hit the maximum duration of 60 minutes.")
-        kinds = [event.type for event in server.sessions[0].sent]
-    assert kinds[0] == "session.created"
-    assert kinds[3:] == ["error"]
-
-
-def test_faults_of_each_handshake() -> None:
-    faults = [Faults(cut_after=1), Faults(refuse=503), Faults()]
-    with checked(faults=faults) as server:
-        with client(server) as c:
-            assert c.closed()[0] == 1006
-        with pytest.raises(InvalidStatus):
-            client(server).__enter__()
-        for _ in range(2):
-            with client(server) as c:
-                c.turn(RESPOND)
-        server.faults = [Faults(cut_after=0)]
-        with client(server, skip=0) as c:
-            assert c.closed()[0] == 1006
-        with client(server) as c:
-            c.turn(RESPOND)
+    assert len(events) == 4
+    assert events[-1]["error"]["code"] == "session_expired"
+    assert len(c.server.sessions[0].sent) == 4

@@ -14,15 +14,10 @@ from openai_realtime_client import (
     UnauthorizedError,
     deviations,
     ga,
+    v1,
 )
 from openai_realtime_client.testing import ReplayServer
-from openai_realtime_client.v1 import RealtimeApi as V1RealtimeApi
-from plain_client import BETA, KEY, RESPOND, Event, checked, client, request, text
-
-# Keys
-
-
-ENDPOINTS = "openai_realtime_client.testing.endpoints"
+from plain_client import KEY, Event, checked, client, request
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -41,34 +36,29 @@ def http(keyed: ReplayServer) -> Iterator[ApiClient]:
         yield http
 
 
+# Keys
+
+
 @pytest.mark.parametrize(
     "headers", [bearer(KEY), {"api-key": KEY}, {"authorization": f"bearer {KEY}"}]
 )
 def test_the_right_key_is_taken(keyed: ReplayServer, headers: dict[str, str]) -> None:
     with client(keyed, additional_headers=headers) as c:
-        c.turn(RESPOND)
+        c.turn()
 
 
 def test_browsers_send_their_key_as_a_subprotocol(keyed: ReplayServer) -> None:
     offered = ["realtime", f"openai-insecure-api-key.{KEY}"]
     with client(keyed, subprotocols=offered) as c:
-        c.turn(RESPOND)
+        c.turn()
     assert KEY not in repr(keyed.sessions[0].headers)
 
 
 @pytest.mark.parametrize("headers", [{}, bearer("sk-wrong"), {"api-key": "sk-wrong"}])
 def test_another_key_is_closed_with_3000(keyed: ReplayServer, headers: dict[str, str]) -> None:
     with client(keyed, additional_headers=headers, skip=0) as c:
-        code, reason = c.closed()
-    assert (code, reason) == (3000, "invalid_request_error.invalid_api_key")
+        assert c.closed() == (3000, "invalid_request_error.invalid_api_key")
     assert keyed.sessions[0].close_code == 3000
-
-
-def test_v1_names_its_own_parameters(server: ReplayServer) -> None:
-    with client(server, additional_headers=BETA) as c:
-        c.turn(text("Hi."), RESPOND)
-        error = c.error({"type": "session.update", "session": {"voice": "ash"}})
-    assert (error["code"], error["param"]) == ("cannot_update_voice", "session.voice")
 
 
 def test_secrets_do_not_show(keyed: ReplayServer) -> None:
@@ -89,9 +79,9 @@ def test_secrets_do_not_show(keyed: ReplayServer) -> None:
 def test_client_secrets_expire(
     keyed: ReplayServer, http: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = time.time()
     create = ga.RealtimeApi(http).create_realtime_client_secret
     after = ga.RealtimeClientSecretExpiresAfter(seconds=60)
+    now = time.time()
     secret = create(ga.RealtimeCreateClientSecretRequest(expires_after=after))
     usual = create(ga.RealtimeCreateClientSecretRequest())
     with pytest.raises(BadRequestError) as caught:
@@ -100,31 +90,29 @@ def test_client_secrets_expire(
     assert secret.expires_at == pytest.approx(now + 60, abs=30)
     assert usual.expires_at == pytest.approx(now + 600, abs=30)
     with client(keyed, additional_headers=bearer(secret.value)) as c:
-        c.turn(RESPOND)
         assert secret.value not in repr(vars(keyed.sessions[0]))
-        later = f"{ENDPOINTS}.time.time"
+        later = "openai_realtime_client.testing.endpoints.time.time"
         monkeypatch.setattr(later, lambda: secret.expires_at)
         # A session that is open goes on.
-        c.turn(RESPOND)
+        c.turn()
         with client(keyed, additional_headers=bearer(secret.value), skip=0) as late:
             assert late.closed()[0] == 3000
         with client(keyed, additional_headers=bearer(usual.value)) as other:
-            other.turn(RESPOND)
+            other.turn()
 
 
 def test_v1_sessions_open_sessions(keyed: ReplayServer, http: ApiClient) -> None:
-    v1 = V1RealtimeApi(http)
-    session = v1.create_realtime_session({"voice": "ash"})
-    transcription = v1.create_realtime_transcription_session({})
-    assert session.voice == "ash"
-    assert deviations(session) == deviations(transcription) == []
-    assert transcription.client_secret is not None
-    headers = {**BETA, **bearer(session.client_secret.value)}
-    with client(keyed, additional_headers=headers, skip=0) as c:
-        assert c.recv()["session"]["voice"] == "ash"
-    headers = {**BETA, **bearer(transcription.client_secret.value)}
-    with client(keyed, additional_headers=headers, skip=0) as c:
-        assert c.recv()["type"] == "transcription_session.created"
+    voice = v1.RealtimeApi(http).create_realtime_session({"voice": "ash"})
+    transcription = v1.RealtimeApi(http).create_realtime_transcription_session({})
+    begun: list[Event] = []
+    for session in (voice, transcription):
+        assert deviations(session) == []
+        assert session.client_secret is not None
+        headers = bearer(session.client_secret.value)
+        with client(keyed, protocol="v1", additional_headers=headers, skip=0) as c:
+            begun.append(c.recv())
+    assert begun[0]["session"]["voice"] == "ash"
+    assert begun[1]["type"] == "transcription_session.created"
 
 
 def test_translation_secrets_open_sessions(keyed: ReplayServer, http: ApiClient) -> None:
@@ -152,7 +140,7 @@ def test_calls(keyed: ReplayServer, http: ApiClient, settings: Event | None) -> 
     with client(keyed, path, additional_headers=headers, skip=0) as c:
         session = c.recv()["session"]
         assert session["instructions"].startswith("Be brief." if settings else "You are")
-        c.turn(RESPOND)
+        c.turn()
     calls.accept_realtime_call(call_id, ga.RealtimeSessionCreateRequestGA())
     calls.hangup_realtime_call(call_id)
     for action in ("accept", "hangup", "refer", "reject", "x"):

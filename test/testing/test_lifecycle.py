@@ -14,7 +14,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -24,7 +23,7 @@ from websockets.asyncio.client import connect as connect_async
 
 from openai_realtime_client import RealtimeConnectionError, ga
 from openai_realtime_client.testing import Faults, ReplayServer
-from plain_client import RESPOND, client, connected, wait_for_end, ws_url
+from plain_client import RESPOND, client, connected, session_with, wait_for_end, ws_url
 
 pytest_plugins = ["pytester"]
 
@@ -33,8 +32,8 @@ pytest_plugins = ["pytester"]
 
 def test_a_session_remembers(server: ReplayServer) -> None:
     with client(server) as c:
-        c.turn(RESPOND)
-        session = server.sessions[0]
+        c.turn()
+        [session] = server.sessions
         assert session.close_code is None
         assert isinstance(session.received[0], ga.RealtimeClientEventResponseCreate)
         assert isinstance(session.sent[-1], ga.RealtimeServerEventRateLimitsUpdated)
@@ -45,10 +44,9 @@ def test_a_session_remembers(server: ReplayServer) -> None:
 
 
 def test_a_session_need_not_remember() -> None:
-    with ReplayServer(keep_events=False) as server:
-        with client(server) as c:
-            c.turn(RESPOND)
-        session = server.sessions[0]
+    with session_with(keep_events=False) as c:
+        c.turn()
+    [session] = c.server.sessions
     assert session.received == session.sent == session.recording() == []
     assert session.close_code == 1000
 
@@ -56,31 +54,18 @@ def test_a_session_need_not_remember() -> None:
 # Starting and stopping
 
 
-def test_async_with_serves_beside_the_loop() -> None:
-    async def hold() -> tuple[list[str], ReplayServer]:
-        async with ReplayServer() as server:
-            kinds: list[str] = []
-            async with connect_async(ws_url(server, "/v1/realtime"), proxy=None) as connection:
-                await connection.send(json.dumps(RESPOND))
-                while kinds[-1:] != ["rate_limits.updated"]:
-                    kinds.append(json.loads(await connection.recv())["type"])
-        return kinds, server
-
-    kinds, server = asyncio.run(hold())
-    assert kinds[:2] == ["session.created", "response.created"]
-    assert server.sessions[0].close_code == 1000
-
-
 def test_leaving_closes_connections_of_the_same_loop() -> None:
-    async def hold() -> tuple[int, list[asyncio.Task[Any]]]:
+    async def hold() -> None:
         async with ReplayServer() as server:
             connection = await connect_async(ws_url(server, "/v1/realtime"), proxy=None)
+            await connection.send(json.dumps(RESPOND))
+            first = [json.loads(await connection.recv())["type"] for _ in range(2)]
+            assert first == ["session.created", "response.created"]
         await connection.wait_closed()
-        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        assert connection.close_code is not None
-        return connection.close_code, others
+        assert connection.close_code == server.sessions[0].close_code == 1001
+        assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    assert asyncio.run(hold()) == (1001, [])
+    asyncio.run(hold())
 
 
 def test_leaving_closes_connections_of_a_blocked_client() -> None:
@@ -100,25 +85,23 @@ def test_a_client_that_does_not_answer_a_close_frame_is_left() -> None:
         assert server.sessions[0].close_code == 1011
 
 
-def test_leaving_in_the_middle_of_a_response() -> None:
-    with ReplayServer(faults=Faults(delay=0.01)) as server, client(server) as c:
-        c.send(RESPOND)
-        c.until("response.created")
-        server.__exit__(None, None, None)
-        assert c.closed()[0] == 1001
-        server.__enter__()
-
-
 def test_a_server_can_be_started_again_but_not_twice() -> None:
-    server = ReplayServer()
-    with server:
+    with ReplayServer(host="localhost", faults=Faults(delay=0.01)) as server:
         url = server.url
+        assert url == f"{server.azure_endpoint}/v1"
+        assert url.startswith("http://localhost:")
         with pytest.raises(RuntimeError, match="is running"):
             server.__enter__()
-    with server:
+        with client(server) as c:
+            c.send(RESPOND)
+            c.until("response.created")
+            # In the middle of a response.
+            server.__exit__(None, None, None)
+            assert c.closed()[0] == 1001
+        server.__enter__()
         assert server.url == url
         with client(server) as c:
-            c.turn(RESPOND)
+            c.turn()
 
 
 def test_a_port_that_is_taken() -> None:
@@ -127,23 +110,10 @@ def test_a_port_that_is_taken() -> None:
         other = ReplayServer(port=port)
         with pytest.raises(OSError, match="in use"), other:
             pass
-
-        async def enter() -> None:
-            async with other:
-                pass
-
         with pytest.raises(OSError, match="in use"):
-            asyncio.run(enter())
+            asyncio.run(other.__aenter__())
     with other:
         assert urlsplit(other.url).port == port
-
-
-def test_urls() -> None:
-    with ReplayServer(host="localhost") as server:
-        assert server.url == f"{server.azure_endpoint}/v1"
-        assert server.azure_endpoint.startswith("http://localhost:")
-        with client(server) as c:
-            c.turn(RESPOND)
 
 
 def test_tls() -> None:
@@ -172,7 +142,7 @@ def open_files() -> int:
 
 
 def leave_cut() -> None:
-    with ReplayServer(faults=Faults(cut_after=1)) as server, client(server) as c:
+    with session_with(faults=Faults(cut_after=1)) as c:
         c.closed()
 
 
@@ -231,29 +201,12 @@ def test_nothing_is_left_behind(leave: Callable[[], None]) -> None:
     assert not any(thread.name == "ReplayServer" for thread in threads)
 
 
-# Packaging
-
+# Fixtures and packaging
 
 PLUGIN = "openai_realtime_client.testing.pytest_plugin"
-
-
-@pytest.fixture
-def run_tests(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[str], pytest.RunResult]:
-    # The package may be installed, and pytest know the plugin by its entry point.
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-
-    def run(code: str) -> pytest.RunResult:
-        pytester.makepyfile(code)
-        return pytester.runpytest("-p", PLUGIN, "--strict-markers")
-
-    return run
-
-
-FIXTURES = """
+USES_OF_FIXTURES = """
 import pytest
-from openai_realtime_client import RealtimeConnectionError, ga
+from openai_realtime_client import ga
 from openai_realtime_client.testing import Faults
 
 pytestmark = pytest.mark.realtime_server(protocol="ga", answers=["of the module"])
@@ -289,42 +242,60 @@ def test_unknown_option(realtime_server):
 @pytest.mark.realtime_server("positional")
 def test_positional_option(realtime_server):
     pass
+
+@pytest.mark.realtime_server(protocol="v1", answers=[])
+def test_check(realtime_server, check_realtime_server):
+    assert check_realtime_server(realtime_server.url, protocol="v1") == []
+    realtime_server.faults = Faults(garbage_after=2)
+    findings = check_realtime_server(realtime_server.url, protocol="v1")
+    assert not findings, "\\n".join(map(str, findings))
 """
 
 
-def test_the_fixture_is_scripted_by_a_marker(run_tests: Callable[[str], pytest.RunResult]) -> None:
-    result = run_tests(FIXTURES)
-    result.assert_outcomes(passed=4, errors=2)
+def test_the_fixtures(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The package may be installed, and pytest know the plugin by its entry point.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makepyfile(USES_OF_FIXTURES)
+    result = pytester.runpytest("-p", PLUGIN, "--strict-markers")
+    result.assert_outcomes(passed=4, failed=1, errors=2)
     result.stdout.fnmatch_lines_random(
         [
             "*realtime_server: *unexpected keyword argument 'no_such'",
             "*realtime_server takes keyword arguments only",
+            "*text: deviation: message: not an event: *",
         ]
     )
 
 
-def run(code: str) -> str:
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return done.stdout
+IMPORT_ERROR = """
+sys.modules['websockets'] = None
+try:
+    from openai_realtime_client.testing import ReplayServer
+except ImportError as error:
+    print(error)
+"""
 
 
 @pytest.mark.parametrize(
-    ("program", "heavy"),
+    ("program", "expected"),
     [
-        (f"import pytest, {PLUGIN}", ("pydantic", "websockets", "asyncio.streams")),
-        ("import openai_realtime_client", ("openai_realtime_client.testing",)),
+        (
+            f"import pytest, {PLUGIN}\n"
+            "print({'pydantic', 'websockets', 'asyncio.streams'} & sys.modules.keys())",
+            "set()",
+        ),
+        (
+            "import openai_realtime_client\nprint('openai_realtime_client.testing' in sys.modules)",
+            "False",
+        ),
+        (
+            IMPORT_ERROR,
+            'the embedded server needs websockets: pip install "websockets>=15"',
+        ),
     ],
-    ids=["plugin_before_its_fixture_is_used", "package_without_its_server"],
+    ids=["plugin_before_its_fixture_is_used", "package_without_its_server", "no_websockets"],
 )
-def test_an_import_loads_nothing_that_is_not_needed(program: str, heavy: tuple[str, ...]) -> None:
-    code = f"{program}; import sys; print([m for m in {heavy} if m in sys.modules])"
-    assert run(code) == "[]\n"
-
-
-def test_without_websockets_the_error_says_what_to_install() -> None:
-    code = (
-        "import sys; sys.modules['websockets'] = None\n"
-        "try:\n    from openai_realtime_client.testing import ReplayServer\n"
-        "except ImportError as error: print(error)"
-    )
-    assert 'pip install "websockets>=15"' in run(code)
+def test_what_an_import_loads(program: str, expected: str) -> None:
+    command = [sys.executable, "-c", f"import sys\n{program}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == expected

@@ -8,19 +8,7 @@ from typing import Any
 import pytest
 
 from openai_realtime_client.testing import Call, McpTool
-from plain_client import (
-    RESPOND,
-    Client,
-    Event,
-    checked,
-    client,
-    item,
-    only,
-    response,
-    text,
-    types,
-    update,
-)
+from plain_client import Client, Event, item, only, response, said, session_with, types, update
 
 SCHEMA = {"type": "object", "properties": {"day": {"type": "string"}}, "required": ["day"]}
 TOOLS = [
@@ -32,26 +20,29 @@ TOOLS = [
 ]
 
 
+LISTING = ["conversation.item.added", "mcp_list_tools.in_progress"]
+
+
 @pytest.fixture
 def c() -> Iterator[Client]:
-    with checked(mcp={"calendar": TOOLS}) as server, client(server) as c:
+    with session_with(mcp={"calendar": TOOLS}) as c:
         yield c
 
 
-def calendar(**settings: Any) -> Event:
-    return {"type": "mcp", "server_label": "calendar", "server_url": "https://mcp.test", **settings}
-
-
 def configured(c: Client, **settings: Any) -> list[Event]:
-    c.send(update(tools=[calendar(**settings)], output_modalities=["text"]))
-    return c.until("mcp_list_tools.completed")
+    """Offer the tools, and return the events up to the end of their list."""
+    tool = {"type": "mcp", "server_label": "calendar", "server_url": "https://mcp.test", **settings}
+    c.send(update(tools=[tool], output_modalities=["text"]))
+    events = [c.recv()]
+    while not events[-1]["type"].endswith(("completed", "failed")):
+        events.append(c.recv())
+    return events
 
 
 def test_tools_are_listed_once(c: Client) -> None:
     events = configured(c)
-    listing = ["conversation.item.added", "mcp_list_tools.in_progress"]
-    assert types(events)[:3] == ["session.updated", *listing]
-    assert types(events)[3:] == ["conversation.item.done", "mcp_list_tools.completed"]
+    ended = ["conversation.item.done", "mcp_list_tools.completed"]
+    assert types(events) == ["session.updated", *LISTING, *ended]
     assert events[1]["item"]["tools"] == []
     listed = events[3]["item"]
     assert (listed["type"], listed["server_label"]) == ("mcp_list_tools", "calendar")
@@ -60,21 +51,20 @@ def test_tools_are_listed_once(c: Client) -> None:
     assert listed["tools"][0]["input_schema"] == SCHEMA
     assert listed["tools"][0]["annotations"] == {"readOnlyHint": True}
     assert listed["tools"][1]["description"] == "Add an event."
-    c.answer(update(tools=[calendar()]))
-    assert c.answer(RESPOND)["type"] == "response.created"
+    c.update(tools=events[0]["session"]["tools"])
+    assert c.turn()[0]["type"] == "response.created"
 
 
 def test_an_unknown_server_has_no_list(c: Client) -> None:
-    c.send(update(tools=[calendar(server_label="other")]))
-    listing = ["conversation.item.added", "mcp_list_tools.in_progress"]
-    assert types(c.until("mcp_list_tools.failed"))[1:] == [*listing, "mcp_list_tools.failed"]
+    events = configured(c, server_label="other")
+    assert types(events)[1:] == [*LISTING, "mcp_list_tools.failed"]
 
 
 def test_a_tool_is_called(c: Client) -> None:
     configured(c, require_approval="never")
-    events = c.turn(text("List the events on Monday."), RESPOND)[2:]
-    kinds = types(events)
-    assert kinds[: kinds.index("response.content_part.added")] == [
+    events = c.turn("List the events on Monday.")[2:]
+    event_types = types(events)
+    assert event_types[: event_types.index("response.content_part.added")] == [
         "response.created",
         "response.output_item.added",
         "conversation.item.added",
@@ -87,16 +77,16 @@ def test_a_tool_is_called(c: Client) -> None:
         "response.output_item.added",
         "conversation.item.added",
     ]
-    call, message = response(events)["output"]
+    call = response(events)["output"][0]
     assert (call["type"], call["name"]) == ("mcp_call", "list_events")
     assert (call["arguments"], call["output"]) == ('{"day": "Monday"}', "Nothing on Monday.")
     assert call["error"] is None
-    assert message["content"][0]["text"] == "The function said: Nothing on Monday."
+    assert said(events) == "The function said: Nothing on Monday."
 
 
 def test_a_tool_that_fails(c: Client) -> None:
     configured(c, require_approval="never")
-    events = c.turn(text("Use lose_event."), RESPOND)
+    events = c.turn("Use lose_event.")
     assert only(events, "response.mcp_call.failed")["output_index"] == 0
     [call] = response(events)["output"]
     assert call["error"] == {"type": "tool_execution_error", "message": "division by zero"}
@@ -105,19 +95,18 @@ def test_a_tool_that_fails(c: Client) -> None:
 @pytest.mark.parametrize("approve", [True, False])
 def test_a_call_waits_for_approval(c: Client, approve: bool) -> None:
     configured(c)  # `require_approval` is "always" by default
-    events = c.turn(text("List the events on Monday."), RESPOND)
-    [request] = response(events)["output"]
+    [request] = c.response("List the events on Monday.")["output"]
     assert (request["type"], request["name"]) == ("mcp_approval_request", "list_events")
-    answer = item(
-        type="mcp_approval_response", id="mine", approval_request_id=request["id"], approve=approve
-    )
-    output = response(c.turn(answer, RESPOND))["output"]
+    request_id = request["id"]
+    approval = {"type": "mcp_approval_response", "id": "mine", "approval_request_id": request_id}
+    events = c.turn(item(**approval, approve=approve))
     if approve:
-        assert output[0]["approval_request_id"] == request["id"]
-        assert output[0]["output"] == "Nothing on Monday."
+        called = response(events)["output"][0]
+        assert called["approval_request_id"] == request_id
+        assert called["output"] == "Nothing on Monday."
     else:
-        [said] = output
-        assert said["content"][0]["text"] == "The call was not approved."
+        assert said(events) == "The call was not approved."
+        assert len(response(events)["output"]) == 1
 
 
 APPROVAL, CALL, NOTHING = "mcp_approval_request", "mcp_call", "message"
@@ -144,12 +133,10 @@ def test_which_calls_are_offered_and_need_approval(
     c: Client, settings: Event, tool: str, item_type: str
 ) -> None:
     configured(c, **{"require_approval": "never", **settings})
-    events = c.turn(text(f"Use {tool} for Monday."), RESPOND)
-    assert response(events)["output"][0]["type"] == item_type
+    assert c.response(f"Use {tool} for Monday.")["output"][0]["type"] == item_type
 
 
 def test_an_answer_calls_a_tool_that_is_unknown() -> None:
-    answers = [Call("no_such", {}, "calendar")]
-    with checked(mcp={"calendar": TOOLS}, answers=answers) as server, client(server) as c:
-        [call] = response(c.turn(RESPOND))["output"]
+    with session_with(mcp={"calendar": TOOLS}, answers=[Call("no_such", {}, "calendar")]) as c:
+        [call] = c.response()["output"]
     assert call["error"]["type"] == "protocol_error"
