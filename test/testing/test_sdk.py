@@ -58,15 +58,18 @@ def named(item_id: str, words: str) -> Event:
     return {**event, "item": {"id": item_id, **event["item"]}}
 
 
+def about_item(action: str, item_id: str, **more: Any) -> Event:
+    return {"type": f"conversation.item.{action}", "item_id": item_id, **more}
+
+
 def function_output(received: list[Event]) -> Event:
-    [call] = [e for e in received if e["type"] == "response.function_call_arguments.done"]
+    call = only(received, "response.function_call_arguments.done")
     return item(type="function_call_output", call_id=call["call_id"], output="Foggy.")
 
 
 def truncate(received: list[Event]) -> Event:
-    [said] = [e for e in received if e["type"].endswith("audio.done")]
-    place = {"item_id": said["item_id"], "content_index": 0, "audio_end_ms": 100}
-    return {"type": "conversation.item.truncate", **place}
+    [audio] = [e for e in received if e["type"].endswith("audio.done")]
+    return about_item("truncate", audio["item_id"], content_index=0, audio_end_ms=100)
 
 
 DONE = "rate_limits.updated"
@@ -74,75 +77,12 @@ TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
 TRANSCRIPTION = {"model": "whisper-1"}
 CLEAR = {"type": "input_audio_buffer.clear"}
 ANSWER: list[Step] = [RESPOND, DONE]
-
-
-def about_item(action: str, item_id: str, **more: Any) -> Event:
-    return {"type": f"conversation.item.{action}", "item_id": item_id, **more}
-
-
-def scenes(protocol: str) -> dict[str, list[Step]]:
-    """Return sessions by what they are about, with a protocol's names for settings and events."""
-    if protocol == "ga":
-        in_text: Event = {"output_modalities": ["text"]}
-        listening = {"turn_detection": None, "transcription": TRANSCRIPTION}
-        no_turns: Event = {"audio": {"input": listening}}
-        settings, added = {}, "conversation.item.done"
-        remembered: Event = {"type": "item_reference", "id": "remembered"}
-    else:
-        in_text = {"modalities": ["text"]}
-        no_turns = {"turn_detection": None, "input_audio_transcription": TRANSCRIPTION}
-        settings, added = {"voice": "ash"}, "conversation.item.created"
-        remembered = text("Remember this.")["item"]  # it has no references
-    aside = {"conversation": "none", "metadata": {"topic": "summary"}, "input": [remembered]}
-
-    def configure(**more: Any) -> list[Step]:
-        return [update(protocol, **settings, **more), "session.updated"]
-
-    question = text("What is the weather in London?")
-    errors: list[Step] = [about_item("delete", "nobody", event_id="mine"), "error"]
-    errors += [{**CANCEL, "event_id": "mine_too"}, "error"]
-    errors += [{**COMMIT, "event_id": "empty"}, "error"]
-    items: list[Step] = [named("one", "One."), added]
-    items += [{**named("zero", "Zero."), "previous_item_id": "root"}, added]
-    items += [about_item("retrieve", "one"), "conversation.item.retrieved"]
-    items += [about_item("delete", "zero"), "conversation.item.deleted"]
-    items += [*ANSWER, truncate, "conversation.item.truncated"]
-    items += [append(LOUD), CLEAR, "input_audio_buffer.cleared"]
-    out_of_band: list[Step] = [named("remembered", "Remember this."), added]
-    out_of_band += [{"type": "response.create", "response": {**in_text, **aside}}, DONE, *ANSWER]
-    hello, again = text("Hello there."), named("mine", "And again.")
-    spoken = [append(LOUD), append(LOUD), COMMIT, TRANSCRIBED]
-    return {
-        "text": [*configure(**in_text), hello, *ANSWER, again, *ANSWER],
-        "audio": [*configure(**no_turns), *spoken, *ANSWER],
-        "turn_detection": [append(LOUD + QUIET * 2), DONE],
-        "tool_call": [
-            *configure(**in_text, tools=[WEATHER]),
-            *(question, *ANSWER, function_output, *ANSWER),
-        ],
-        "error": [*errors, text("Hello."), *ANSWER],
-        "out_of_band": out_of_band,
-        "items": items,
-    }
-
-
-# What is answered in each, in text or as the transcript of audio.
-SAID = {
-    "text": ["You said: Hello there.", "You said: And again."],
-    "audio": ["You said: Audio of 200 ms."],
-    "turn_detection": ["You said: Audio of 300 ms."],
-    "tool_call": ["The function said: Foggy."],
-    "error": ["You said: Hello."],
-    "out_of_band": ["You said: Remember this."] * 2,
-    "items": ["You said: One."],
-    "session_update": [],
-}
-UPDATE = update(
-    instructions="Be brief.",
-    output_modalities=["text"],
-    max_output_tokens=100,
-    tool_choice="auto",
-    audio={
+GA_SETTINGS: Event = {
+    "instructions": "Be brief.",
+    "output_modalities": ["text"],
+    "max_output_tokens": 100,
+    "tool_choice": "auto",
+    "audio": {
         "input": {
             "format": {"type": "audio/pcm", "rate": 24000},
             "noise_reduction": {"type": "near_field"},
@@ -150,9 +90,62 @@ UPDATE = update(
         },
         "output": {"voice": "marin", "speed": 1.5},
     },
-)
+}
+
+
+def scenes(protocol: str) -> dict[str, list[Step]]:
+    """Return sessions by what they are about, with a protocol's names for settings and events."""
+    aside: Event = {"conversation": "none", "metadata": {"topic": "summary"}}
+    remembered = text("Remember this.")["item"]
+    if protocol == "ga":
+        settings, added = GA_SETTINGS, "conversation.item.done"
+        listening = {"turn_detection": None, "transcription": TRANSCRIPTION}
+        no_turns: Event = {"audio": {"input": listening}}
+        aside |= {
+            "output_modalities": ["text"],
+            "input": [{"type": "item_reference", "id": "mine"}],
+        }
+    else:
+        settings, added = {"modalities": ["text"], "voice": "ash"}, "conversation.item.created"
+        no_turns = {"turn_detection": None, "input_audio_transcription": TRANSCRIPTION}
+        aside |= {"modalities": ["text"], "input": [remembered]}  # it has no references
+    return {
+        "text": [
+            *(update(protocol, **settings, tools=[WEATHER]), "session.updated"),
+            *(text("Hello there."), added, *ANSWER, named("mine", "Remember this."), *ANSWER),
+            *(text("What is the weather in London?"), *ANSWER, function_output, *ANSWER),
+            *({"type": "response.create", "response": aside}, DONE),
+        ],
+        "audio": [
+            *(update(protocol, **no_turns), "session.updated"),
+            *(append(LOUD), append(LOUD), COMMIT, TRANSCRIBED),
+            *(*ANSWER, truncate, "conversation.item.truncated"),
+            *(append(LOUD), CLEAR, "input_audio_buffer.cleared"),
+        ],
+        "turn_detection": [append(LOUD + QUIET * 2), DONE],
+        "errors_and_items": [
+            *(about_item("delete", "nobody", event_id="mine"), "error"),
+            *({**CANCEL, "event_id": "mine_too"}, "error"),
+            *({**COMMIT, "event_id": "empty"}, "error"),
+            *(named("one", "One."), added),
+            *({**named("zero", "Zero."), "previous_item_id": "root"}, added),
+            *(about_item("retrieve", "one"), "conversation.item.retrieved"),
+            *(about_item("delete", "zero"), "conversation.item.deleted", *ANSWER),
+        ],
+    }
+
+
 SCENES = {protocol: scenes(protocol) for protocol in ("ga", "v1")}
-SCENES["ga"]["session_update"] = [UPDATE, "session.updated"]
+# What is answered in each, in text or as the transcript of audio.
+SAID = {
+    "text": [
+        *("You said: Hello there.", "You said: Remember this."),
+        *("The function said: Foggy.", "You said: Remember this."),
+    ],
+    "audio": ["You said: Audio of 200 ms."],
+    "turn_detection": ["You said: Audio of 300 ms."],
+    "errors_and_items": ["You said: One."],
+}
 
 
 class Client:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from typing_extensions import assert_type
 
-from openai_realtime_client import ga, v1
+from openai_realtime_client import ApiClient, Connection, Conversation, Playback, ga, v1
+
+# What is received
 
 
 def by_type(event: ga.RealtimeServerEvent) -> str:
@@ -16,15 +18,21 @@ def by_type(event: ga.RealtimeServerEvent) -> str:
     if event.type == "response.done":
         assert_type(event, ga.RealtimeServerEventResponseDone)
         return ", ".join(described(item) for item in event.response.output or [])
-    if event.type == "error":
-        assert_type(event, ga.RealtimeServerEventError)
-        return event.error.message
-    if event.type == "session.created":
-        assert_type(event, ga.RealtimeServerEventSessionCreated)
     if event.type == "session.updated" and event.session.type == "realtime":
         assert_type(event.session, ga.RealtimeSessionCreateResponseGA)
         return event.session.instructions or ""
-    return event.type
+    if event.type == ga.RealtimeServerEventError.TypeEnum.ERROR:
+        assert_type(event, ga.RealtimeServerEventError)
+        return event.error.message
+    match event.type:
+        case "response.output_text.done":
+            assert_type(event, ga.RealtimeServerEventResponseTextDone)
+            return event.text
+        case ga.RealtimeServerEventResponseAudioDelta.TypeEnum.RESPONSE_OUTPUT_AUDIO_DELTA:
+            assert_type(event, ga.RealtimeServerEventResponseAudioDelta)
+            return event.delta
+        case _:
+            return event.type
 
 
 def described(item: ga.RealtimeConversationItem) -> str:
@@ -39,9 +47,6 @@ def described(item: ga.RealtimeConversationItem) -> str:
             assert_type(item, ga.RealtimeConversationItemMessageAssistant)
         elif item.role == "user":
             assert_type(item, ga.RealtimeConversationItemMessageUser)
-    if item.type == "mcp_call":
-        assert_type(item, ga.RealtimeMCPToolCall)
-        return item.server_label
     return item.type
 
 
@@ -56,62 +61,20 @@ def tool(given: ga.RealtimeTool) -> str:
     return str(given.type)
 
 
-def by_enum(event: ga.RealtimeServerEvent) -> str:
-    if event.type == ga.RealtimeServerEventError.TypeEnum.ERROR:
-        assert_type(event, ga.RealtimeServerEventError)
-        return event.error.message
-    match event.type:
-        case ga.RealtimeServerEventResponseTextDelta.TypeEnum.RESPONSE_OUTPUT_TEXT_DELTA:
-            assert_type(event, ga.RealtimeServerEventResponseTextDelta)
-            return event.delta
-        case _:
-            return ""
-
-
-def by_match_of_type(event: ga.RealtimeServerEvent) -> str:
-    match event.type:
-        case "response.output_text.delta":
-            assert_type(event, ga.RealtimeServerEventResponseTextDelta)
-            return event.delta
-        case "error":
-            assert_type(event, ga.RealtimeServerEventError)
-            return event.error.message
-        case _:
-            return ""
-
-
 def by_class(event: ga.RealtimeServerEvent) -> str:
     match event:
         case ga.RealtimeServerEventResponseTextDelta(delta=delta):
             return delta
         case ga.RealtimeServerEventError():
             return event.error.message
-        case ga.UnknownEvent():
-            return vendors(event)
+        case ga.UnknownEvent() if str(event.type) == "vendor.latency":
+            assert_type(event.milliseconds, Any)
+            return f"{event.milliseconds} ms"
         case _:
             return event.type
 
 
-def vendors(event: ga.UnknownEvent) -> str:
-    if str(event.type) == "vendor.latency":
-        assert_type(event.milliseconds, Any)
-        return f"{event.milliseconds} ms"
-    match str(event.type):
-        case "vendor.warning":
-            return str(event.text)
-        case _:
-            return ""
-
-
-def by_isinstance(event: ga.RealtimeServerEvent) -> None:
-    if isinstance(event, ga.UnknownEvent) and str(event.type).startswith("vendor."):
-        assert_type(event, ga.UnknownEvent)
-
-
 def from_client(event: ga.RealtimeClientEvent) -> int:
-    if event.type == "input_audio_buffer.append":
-        assert_type(event, ga.RealtimeClientEventInputAudioBufferAppend)
-        return len(event.audio)
     if event.type == "conversation.item.create" and event.item.type == "function_call_output":
         assert_type(event.item, ga.RealtimeConversationItemFunctionCallOutput)
         return len(event.item.output)
@@ -139,33 +102,30 @@ def status(response: ga.RealtimeResponse) -> str:
     return "new" if response.status and not response.status.is_known else "known"
 
 
+# What is constructed
+
+
 class Extended(ga.RealtimeFunctionTool):
     """A vendor's own key, declared by the user."""
 
     vendor_timeout: int | None = None
 
 
-def enums_from_strings() -> None:
+Modalities = ga.RealtimeResponseCreateParams.OutputModalitiesEnum
+
+
+def enums_from_strings() -> ga.RealtimeFunctionTool:
     """An argument takes the enum or one of its strings; the field holds the enum."""
     params = ga.RealtimeResponseCreateParams(
-        output_modalities=["text", ga.RealtimeResponseCreateParams.OutputModalitiesEnum.AUDIO],
-        tool_choice="auto",
-        max_output_tokens="inf",
-        conversation="none",
-        reasoning=ga.RealtimeReasoning(effort="low"),
+        output_modalities=["text", Modalities.AUDIO], tool_choice="auto", max_output_tokens="inf"
     )
-    assert_type(
-        params.output_modalities, list[ga.RealtimeResponseCreateParams.OutputModalitiesEnum] | None
-    )
-    print(all(each.is_known for each in params.output_modalities or []))
+    assert_type(params.output_modalities, list[Modalities] | None)
     reasoning = ga.RealtimeReasoning(effort=ga.RealtimeReasoning.EffortEnum("new"))
     assert_type(reasoning.effort, ga.RealtimeReasoningEffort | None)
-    print(reasoning.effort and reasoning.effort.is_known)
     session = ga.RealtimeSessionCreateRequestGA(
         output_modalities=("text",),
         include=["item.input_audio_transcription.logprobs"],
         truncation="auto",
-        tracing="auto",
         model="a-new-model",
         tool_choice=ga.ToolChoiceFunction(name="look_up"),
     )
@@ -174,12 +134,164 @@ def enums_from_strings() -> None:
     noise.type = ga.RealtimeNoiseReduction.TypeEnum.FAR_FIELD
     v1.RealtimeSessionCreateRequest(modalities=["text", "audio"], voice="alloy")
     v1.RealtimeResponse(status="completed", output_audio_format="pcm16", max_output_tokens=5)
+    ga.RealtimeFunctionTool.from_dict({"type": "function", "vendor_key": 1})
+    return Extended(name="look_up", vendor_timeout=5)
 
 
-def sent() -> list[ga.RealtimeModel]:
-    return [
-        ga.RealtimeClientEventResponseCreate(),
-        ga.RealtimeClientEventInputAudioBufferAppend(audio="AAAA"),
-        ga.RealtimeFunctionTool.from_dict({"type": "function", "vendor_key": 1}),
-        Extended(name="look_up", vendor_timeout=5),
-    ]
+# What is sent
+
+TOOL: ga.RealtimeFunctionToolParam = {
+    "type": "function",
+    "name": "look_up",
+    "parameters": {"type": "object", "properties": {"word": {"type": "string"}}},
+}
+SESSION: ga.RealtimeSessionCreateRequestGAParam = {
+    "type": "realtime",
+    "model": "a-new-model",
+    "output_modalities": ["text", ga.RealtimeSessionCreateRequestGA.OutputModalitiesEnum.AUDIO],
+    "max_output_tokens": "inf",
+    "tool_choice": ga.ToolChoiceOptions.AUTO,
+    "tools": [TOOL, {"type": "mcp", "server_label": "tools", "require_approval": "never"}],
+    "audio": {
+        "input": {
+            "format": {"type": "audio/pcm", "rate": 24000},
+            "noise_reduction": {"type": "near_field"},
+            "transcription": {"model": "whisper-1"},
+            "turn_detection": None,
+        },
+        "output": {"voice": "marin", "speed": 1.1},
+    },
+    "include": ["item.input_audio_transcription.logprobs"],
+    "prompt": {"id": "p", "variables": {"name": "Ada", "text": {"type": "input_text", "text": ""}}},
+    "truncation": {"type": "retention_ratio", "retention_ratio": 0.5},
+    "tracing": {"metadata": {"a": 1}},
+}
+
+
+class VendorSession(ga.RealtimeSessionCreateRequestGAParam, total=False):
+    """A vendor's own key, declared by the user."""
+
+    vendor_timeout: int
+
+
+def get_weather(city: str) -> str:
+    """Look up the weather in a city."""
+    return f"Sunny in {city}."
+
+
+async def in_asyncio(conversation: Conversation, playback: Playback) -> None:
+    tool = ga.FunctionTool(get_weather)
+    assert_type(tool.definition, ga.RealtimeFunctionToolParam)
+    session: ga.RealtimeSessionUpdateParam = {"type": "realtime", "tools": [tool.definition]}
+    vendor: VendorSession = {"type": "realtime", "vendor_timeout": 5}
+    async with ga.connect("gpt-realtime-2.1", conversation=conversation, record="a") as connection:
+        await connection.send({"type": "session.update", "session": SESSION})
+        await connection.send({"type": "session.update", "session": session})
+        await connection.send({"type": "session.update", "session": vendor})
+        await connection.send(cast(ga.RealtimeClientEventParam, {"type": "vendor.ping"}))
+        await connection.send(ga.UnknownEvent(type="vendor.ping"))
+        if truncate := conversation.heard(playback.item_id, playback.milliseconds):
+            assert_type(truncate["audio_end_ms"], int)
+            await connection.send(truncate)
+        for call in conversation.responses["r"].calls:
+            await connection.send(tool.run(call))
+            await connection.send(await tool.run_async(call))
+        create = ga.user_text("Hi")
+        assert_type(create, ga.RealtimeClientEventConversationItemCreateParam)
+        await connection.send({"type": "response.create", "response": {"input": [create["item"]]}})
+        await connection.send(ga.user_image(b"", media_type="image/jpeg"))
+        await connection.send(ga.user_image("https://example.com/a.png"))
+        await connection.send(ga.user_audio(b""))
+        await connection.send(ga.function_output("c", {"any": ["thing"]}))
+
+
+def in_threads(conversation: Conversation) -> None:
+    tool = v1.FunctionTool(get_weather)
+    assert_type(tool.definition, v1.RealtimeResponseCreateParamsToolParam)
+    session: v1.RealtimeSessionCreateRequestParam = {"tools": [tool.definition]}
+    with v1.connect_sync("m", conversation=conversation) as connection:
+        connection.send({"type": "session.update", "session": session})
+        connection.send({"type": "session.update", "session": {"modalities": ["text"]}})
+        if truncate := conversation.heard("i", 5.5):
+            connection.send(truncate)
+        connection.send(tool.run({"call_id": "c", "arguments": "{}"}))
+        create = v1.user_text("Hello")
+        assert_type(create, v1.RealtimeClientEventConversationItemCreateParam)
+        connection.send(create)
+        connection.send(v1.user_audio(b""))
+        connection.send(v1.function_output("c", "Done."))
+
+
+def annotated(
+    connection: Connection[ga.RealtimeServerEvent, ga.RealtimeClientEventParam],
+    of_classes: Connection[ga.RealtimeServerEvent, ga.RealtimeClientEvent],
+    event: ga.RealtimeClientEventParam,
+) -> None:
+    connection.send(event)
+    of_classes.send(ga.RealtimeClientEventResponseCreate())
+    with ga.connect_sync("gpt-realtime-2.1") as other:
+        annotated(other, other, event)
+    with ga.connect_translation_sync("m") as translation:
+        translation.send({"type": "session.close"})
+
+
+def sent(event: ga.RealtimeClientEventParam) -> str:
+    if event["type"] == "input_audio_buffer.append":
+        assert_type(event, ga.RealtimeClientEventInputAudioBufferAppendParam)
+        return event["audio"]
+    if event["type"] == "session.update" and event["session"]["type"] == "realtime":
+        assert_type(event["session"].get("instructions"), str | None)
+        return ", ".join(map(tool_name, event["session"].get("tools") or []))
+    if event["type"] == "conversation.item.create":
+        return sent_item(event["item"])
+    match event["type"]:
+        case "conversation.item.delete":
+            return "deleted"
+        case other:
+            return other
+
+
+def sent_item(item: ga.RealtimeConversationItemParam) -> str:
+    if item["type"] == "function_call_output":
+        assert_type(item, ga.RealtimeConversationItemFunctionCallOutputParam)
+        return item["output"]
+    if item["type"] == "message" and item["role"] == "user":
+        assert_type(item, ga.RealtimeConversationItemMessageUserParam)
+        return "".join(part.get("text", "") for part in item["content"])
+    return item["type"]
+
+
+def tool_name(tool: ga.RealtimeToolParam) -> str:
+    if tool["type"] == "function":
+        assert_type(tool, ga.RealtimeFunctionToolParam)
+        return tool.get("name", "")
+    assert_type(tool, ga.MCPToolParam)
+    return tool["server_label"]
+
+
+def plain(event: ga.RealtimeClientEventParam, made: ga.RealtimeClientEvent) -> dict[str, Any]:
+    assert_type(ga.parse_client_event(ga.to_dict(event)), ga.RealtimeClientEvent)
+    ga.parse_client_event(event)
+    return ga.to_dict(made)
+
+
+# HTTP
+
+
+def http(client: ApiClient) -> None:
+    api = ga.RealtimeApi(client)
+    api.create_realtime_client_secret({"session": SESSION, "expires_after": {"seconds": 60}})
+    api.create_realtime_client_secret(ga.RealtimeCreateClientSecretRequest())
+    api.accept_realtime_call("c", SESSION)
+    api.reject_realtime_call("c", {"status_code": 486})
+    api.refer_realtime_call("c", {"target_uri": "tel:+1"})
+    api.hangup_realtime_call(api.create_realtime_call("v=0", {"type": "realtime"}).id)
+
+
+async def http_for_asyncio(client: ApiClient) -> None:
+    api = ga.AsyncRealtimeApi(client)
+    secret = await api.create_realtime_client_secret({"session": SESSION}, timeout=5)
+    assert_type(secret, ga.RealtimeCreateClientSecretResponse)
+    assert_type(await api.hangup_realtime_call("c", headers={"X-Call": "1"}), None)
+    answer = await api.create_realtime_call_with_http_info("v=0", {"type": "realtime"})
+    assert_type(answer, ga.ApiResponse[str])

@@ -18,9 +18,6 @@ from openai_realtime_client.shared import Nothing  # error: mypy, pyright
 from openai_realtime_client.testing import ReplyServer  # error: mypy, pyright
 from openai_realtime_client.v1 import RealtimeTool  # error: mypy, pyright
 
-Link = Connection[ga.RealtimeServerEvent, ga.RealtimeClientEventParam]
-
-ga.RealtimeNothing  # error: mypy, pyright
 ga.conect  # error: mypy, pyright
 openai_realtime_client.RealtimeNothing  # error: mypy, pyright
 v1.RealtimeMCPListTools  # error: mypy, pyright
@@ -29,11 +26,11 @@ ga.RealtimeServerEventError.TypeEnum.EROR  # error: mypy, pyright
 ga.RealtimeReasoning.EffortEnum.LOWEST  # error: mypy, pyright
 
 
-# What is received
-
-
-def types(
-    event: ga.RealtimeServerEvent, sent: ga.RealtimeClientEvent, tool: ga.RealtimeTool
+def received(
+    event: ga.RealtimeServerEvent,
+    sent: ga.RealtimeClientEvent,
+    item: ga.RealtimeConversationItem,
+    tool: ga.RealtimeTool,
 ) -> None:
     if event.type == ga.RealtimeFunctionTool.TypeEnum.FUNCTION:  # error: mypy, pyright
         pass
@@ -41,11 +38,6 @@ def types(
         pass
     if tool.type == "web":  # error: mypy, pyright
         pass
-
-
-def fields(
-    event: ga.RealtimeServerEvent, item: ga.RealtimeConversationItem, tool: ga.RealtimeTool
-) -> None:
     if isinstance(event, ga.RealtimeServerEventError):
         event.error.mesage  # error: mypy, pyright
     if event.type == "response.done":
@@ -60,9 +52,6 @@ def fields(
             item.content.text  # error: mypy, pyright
     if tool.type == "function":
         tool.server_label  # error: mypy, pyright
-
-
-def by_class(event: ga.RealtimeServerEvent) -> None:
     match event:
         case ga.RealtimeServerEventResponseDone():
             event.delta  # error: mypy, pyright
@@ -70,9 +59,6 @@ def by_class(event: ga.RealtimeServerEvent) -> None:
             pass
         case _:
             pass
-
-
-# What is constructed
 
 
 def constructed() -> None:
@@ -91,42 +77,36 @@ def constructed() -> None:
     response.status = "completed"  # error: mypy, pyright
 
 
-# What is sent
-
-
-def keys(connection: Link) -> None:
+def sent(
+    connection: Connection[ga.RealtimeServerEvent, ga.RealtimeClientEventParam],
+    old: v1.RealtimeClientEventParam,
+    conversation: Conversation,
+) -> None:
+    connection.send({})  # error: mypy, pyright
     connection.send({"typ": "response.cancel"})  # error: mypy, pyright
+    connection.send({"type": "vendor.ping"})  # error: mypy, pyright
+    connection.send({"type": "session.update", "session": {}})  # error: mypy, pyright
+    connection.send(ga.RealtimeSession())  # error: mypy, pyright
+    connection.send(old)  # error: mypy, pyright
+    connection.send(v1.user_text("Hello"))  # error: mypy, pyright
+    connection.send(conversation.heard("i", 5))  # error: mypy, pyright
+    if truncate := conversation.heard("i", 5):
+        truncate["audio_end"]  # error: mypy, pyright
     session: ga.RealtimeSessionUpdateParam = {"type": "realtime"}
     session["instruction"]  # error: mypy, pyright
-
-
-def missing(connection: Link) -> None:
-    connection.send({})  # error: mypy, pyright
-    connection.send({"type": "session.update", "session": {}})  # error: mypy, pyright
     item: ga.RealtimeConversationItemParam
     item = {"role": "user", "content": []}  # error: mypy, pyright
     connection.send({"type": "conversation.item.create", "item": item})
-
-
-def values() -> ga.RealtimeResponseCreateParamsParam:
     create: ga.RealtimeResponseCreateParamsParam
     create = {"output_modalities": "text"}  # error: mypy, pyright
     create = {"tools": [{"type": "functions", "name": ""}]}  # error: mypy, pyright
-    return create
+    connection.send({"type": "response.create", "response": create})
 
 
-# Connections
-
-
-def arguments() -> None:
+async def connected(unchecked: dict[str, Any]) -> None:
     ga.connect("gpt-realtime-2.1", api_ky="")  # error: mypy, pyright
     ga.connect_sync(42)  # error: mypy, pyright
     ga.connect_sync("m", conversation={})  # error: mypy, pyright
-
-
-async def misused(
-    old: v1.RealtimeClientEventParam, unchecked: dict[str, Any], conversation: Conversation
-) -> None:
     with ga.connect("gpt-realtime-2.1"):  # error: mypy, pyright
         pass
     async with ga.connect("gpt-realtime-2.1") as connection:
@@ -135,37 +115,24 @@ async def misused(
         await connection.send(ga.RealtimeSession())  # error: mypy, pyright
         await connection.recieve()  # error: mypy, pyright
     with ga.connect_sync("gpt-realtime-2.1") as threads:
-        threads.send(old)  # error: mypy, pyright
         threads.send(unchecked)  # error: mypy, pyright
-        threads.send(ga.RealtimeSession())  # error: mypy, pyright
-        threads.send({"type": "vendor.ping"})  # error: mypy, pyright
-        threads.send(conversation.heard("i", 5))  # error: mypy, pyright
-        if truncate := conversation.heard("i", 5):
-            truncate["audio_end"]  # error: mypy, pyright
         threads.send_audio("text")  # error: mypy, pyright
         threads.recv(timeout="1")  # error: mypy, pyright
     with ga.connect_translation_sync("m") as translation:
         translation.send({"type": "response.create"})  # error: mypy, pyright
 
 
-# Builders
-
-
-def misbuilt(connection: Link) -> None:
+def built() -> None:
     """With wrong arguments, or of a protocol that has no such thing."""
     ga.user_text(b"bytes")  # error: mypy, pyright
     ga.user_audio("text")  # error: mypy, pyright
     v1.user_image("https://example.com/a.png")  # error: mypy, pyright
     ga.FunctionTool("get_weather")  # error: mypy, pyright
-    connection.send(v1.user_text("Hello"))  # error: mypy, pyright
     with v1.connect_sync("gpt-realtime-2.1") as threads:
-        threads.send(v1.FunctionTool(misbuilt).definition)  # error: mypy, pyright
+        threads.send(v1.FunctionTool(built).definition)  # error: mypy, pyright
 
 
-# HTTP
-
-
-def http(client: ApiClient, unchecked: dict[str, Any]) -> None:
+async def http(client: ApiClient, unchecked: dict[str, Any]) -> None:
     api = ga.RealtimeApi(client)
     api.create_realtime_client_secret({"sesion": {"type": "realtime"}})  # error: mypy, pyright
     api.create_realtime_client_secret({"expires_after": {"seconds": "1"}})  # error: mypy, pyright
@@ -175,12 +142,9 @@ def http(client: ApiClient, unchecked: dict[str, Any]) -> None:
     api.refer_realtime_call("c", {})  # error: mypy, pyright
     api.reject_realtime_call("c", {"status": 486})  # error: mypy, pyright
     v1.RealtimeApi(client).create_realtime_session({"type": "realtime"})  # error: mypy, pyright
-
-
-async def http_for_asyncio(client: ApiClient) -> None:
-    api = ga.AsyncRealtimeApi(client)
-    await api.create_realtime_client_secret({"sesion": {}})  # error: mypy, pyright
-    await api.hangup_realtime_call()  # error: mypy, pyright
-    await api.hangup_realtime_call("c", timout=5)  # error: mypy, pyright
-    await api.hang_up("c")  # error: mypy, pyright
-    print((await api.create_realtime_call("v=0")).dta)  # error: mypy, pyright
+    waiting = ga.AsyncRealtimeApi(client)
+    await waiting.create_realtime_client_secret({"sesion": {}})  # error: mypy, pyright
+    await waiting.hangup_realtime_call()  # error: mypy, pyright
+    await waiting.hangup_realtime_call("c", timout=5)  # error: mypy, pyright
+    await waiting.hang_up("c")  # error: mypy, pyright
+    print((await waiting.create_realtime_call("v=0")).dta)  # error: mypy, pyright

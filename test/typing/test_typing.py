@@ -12,15 +12,7 @@ from docs import GUIDES, Page
 from protocols import ROOT
 
 HERE = Path(__file__).parent
-PROGRAMS = (
-    "accepted.py",
-    "mistakes.py",
-    "sample_program.py",
-    "sent.py",
-    "server.py",
-)
-
-
+PROGRAMS = ("accepted.py", "mistakes.py", "server.py")
 Found = dict[str, set[tuple[str, int]]]
 
 
