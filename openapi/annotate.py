@@ -18,7 +18,6 @@ from spec import (
     mapped,
     members,
     only,
-    public_schemas,
     reachable,
     references,
     schemas_in,
@@ -54,7 +53,7 @@ def annotated(
     """
     schemas = document["components"]["schemas"]
     # They were described with the union of their events.
-    document["x-has-webhooks"] = bool(document.pop("webhooks", {}))
+    document.pop("webhooks", None)
     for _place, schema in list(schemas_in(document)):
         _name_enum_values(schema)
     for name, schema in schemas.items():
@@ -143,7 +142,6 @@ def _annotate_deprecation(node: dict[str, Any]) -> None:
 
 def _annotate_text(schema: dict[str, Any]) -> None:
     schema["x-text"] = " ".join(schema.get("description", "").split())
-    schema["x-cell"] = schema["x-text"].replace("|", "\\|")
     values = schema
     if "enum" not in schema:
         values = schema.get("items", {})
@@ -162,7 +160,7 @@ def _annotate_field(field: str, schema: dict[str, Any], *, is_required: bool) ->
             schema["x-enum-name"] = inner["x-enum-name"] = names.enum_name(field)
             schema["x-values"] = _named_values(inner)
         inner = inner.get("items", {})
-    schema["x-nullable"] = schema.get("nullable", False)
+    schema["x-nullable"] = schema.get("nullable", type_name(schema) == "Any")
     # Reserved words and other cases are written otherwise in JSON.
     if schema["x-name"] != field:
         schema["x-alias"] = literal(field)
@@ -188,7 +186,7 @@ def _nested_enum(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _field(schema: dict[str, Any], schemas: dict[str, Any], *, is_required: bool) -> dict[str, str]:
     """Write a field as the body of its class has it, and as an argument of the constructor."""
-    annotation = type_name(schema, schemas)
+    annotation = type_name(schema)
     constant, alias = schema.get("x-constant"), schema.get("x-alias")
     argument = schema.get("x-accepts", annotation)
     default = ""
@@ -369,7 +367,7 @@ def _member(union: str, schema: dict[str, Any], schemas: dict[str, Any]) -> dict
     article = "a"
     if schema["type"][0] in "aeio":
         article = "an"
-    return {"type": type_name(schema, schemas), "when": f"{article} {schema['type']}"}
+    return {"type": type_name(schema), "when": f"{article} {schema['type']}"}
 
 
 def _named_values(schema: dict[str, Any]) -> list[dict[str, str]]:
@@ -384,9 +382,8 @@ def _named_values(schema: dict[str, Any]) -> list[dict[str, str]]:
 
 def _annotate_imports(schemas: dict[str, Any]) -> None:
     """List what the module of each schema imports: before its class, or after, in a recursion."""
-    public = public_schemas({"components": {"schemas": schemas}})
-    uses = {name: _uses(schema, schemas, public) for name, schema in schemas.items()}
-    for name, schema in public.items():
+    uses = {name: set(references(schema)) for name, schema in schemas.items()}
+    for name, schema in schemas.items():
         late = set()
         for used in uses[name]:
             if name in reachable([used], uses.__getitem__):
@@ -398,17 +395,6 @@ def _annotate_imports(schemas: dict[str, Any]) -> None:
         late.discard(name)
         schema["x-late"] = names.imports(late)
         schema["x-imports"] = names.imports(uses[name] - late - {name})
-
-
-def _uses(schema: dict[str, Any], schemas: dict[str, Any], public: dict[str, Any]) -> set[str]:
-    """Return the classes that a schema names; those that are none stand for their parts."""
-    classes = set[str]()
-    for name in references(schema):
-        if name in public:
-            classes.add(name)
-        else:
-            classes |= _uses(schemas[name], schemas, public)
-    return classes
 
 
 def _annotate_operations(document: dict[str, Any]) -> None:

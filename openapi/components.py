@@ -318,14 +318,9 @@ class _Naming:
         if not isinstance(schema, dict) or component(schema):
             return schema
         text = schema.get("description", text)
-        if "properties" in schema or members(schema):
-            return self._component(
-                schema, self._name(schema, name, is_titled=is_titled), place, text
-            )
-        if "enum" in schema and schema.get("type") == "string" and not has_enum:
-            return self._component(
-                schema, self._name(schema, name, is_titled=is_titled), place, text
-            )
+        if is_class(schema) and not ("enum" in schema and has_enum):
+            part = self._name(schema, name, is_titled=is_titled)
+            return self._component(schema, part, place, text)
         if "items" in schema:
             schema["items"] = self._used(
                 schema["items"],

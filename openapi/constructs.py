@@ -16,7 +16,7 @@ import protocol_events
 import words
 from refusals import Problem, Refused, place_of, schema_problems
 from simplify import slots
-from spec import component, members, only, operations, webhooks
+from spec import component, members, only, webhooks
 from unions import constants
 
 Problems = Iterator[tuple[str, str]]
@@ -25,10 +25,9 @@ Problems = Iterator[tuple[str, str]]
 def check(document: dict[str, Any], *, is_draft: bool = False) -> None:
     """Raise `Refused` with each thing in a prepared document that is refused."""
     problems = [*schema_problems(document), *_schemas_of_operations(document)]
+    if not (document["components"]["schemas"] or document["paths"]):
+        problems.append(Problem("the document", "it has neither schemas nor operations"))
     # The other rules take it that each schema is one.
-    if not problems:
-        for place, reason in _check_identities(document):
-            problems.append(Problem(place, reason))
     if not problems:
         for rule in RULES:
             for place, reason in rule(document):
@@ -42,7 +41,10 @@ def check(document: dict[str, Any], *, is_draft: bool = False) -> None:
 def _schemas_of_operations(document: dict[str, Any]) -> Iterator[Problem]:
     for holder, key, place in slots(document):
         if holder is not document["components"]["schemas"]:
-            for problem in schema_problems(holder[key], "value"):
+            # What a parameter may be is a rule of operations.
+            is_parameter = re.search(r"parameters\[\d+\]\.", place)
+            definition = "component" if is_parameter else "value"
+            for problem in schema_problems(holder[key], definition):
                 where = place
                 # Here, the document is the one schema.
                 if problem.place != "the document":
@@ -112,19 +114,6 @@ def _check_webhooks(document: dict[str, Any]) -> Problems:
         name = component(content.get("application/json", {}).get("schema", {}))
         if not name or not constants(name, "type", document["components"]["schemas"]):
             yield place, "its body is not a component with a constant `type`"
-
-
-def _check_identities(document: dict[str, Any]) -> Problems:
-    seen: dict[str, str] = {}
-    for place, operation in operations(document):
-        identity = operation.get("operationId")
-        if not identity:
-            yield place, "no operationId"
-        elif identity in seen:
-            yield place, f"operationId {identity!r} is that of {seen[identity]}"
-        if not operation.get("tags"):
-            yield place, "no tags; the first names the API class"
-        seen[identity] = place
 
 
 RULES = (

@@ -8,6 +8,8 @@ from typing import Any
 from spec import component, mapped, members, reference
 
 MOST_FIELDS = 3
+# What an example prints, if it is there: the first that tells most.
+TELLING = ("transcript", "delta", "text", "arguments", "message", "remaining", "status", "model")
 
 
 class Examples:
@@ -75,7 +77,8 @@ class Examples:
         arguments = []
         for argument in operation["x-arguments"]:
             if argument["is_required"] or argument["in"] == "body":
-                value = instance.expression(argument["schema"], argument["wire"])
+                value = instance.json(argument["schema"], argument["wire"])
+                value = instance.expression(argument["schema"], value)
                 # The parts of a form have no order of their own, so they are named.
                 if not argument["is_required"] or argument["in"] == "part":
                     value = f"{argument['name']}={value}"
@@ -91,10 +94,9 @@ class Examples:
             f"    response = {call}",
             f"    print(response{path})",
         )
-        block = _block("python", program)
         if value is None:
-            return block
-        return f"{block}\n\nIt prints, for example:\n\n{_block('text', str(value))}"
+            return program
+        return f"{program}\n\nIt prints, for example:\n\n{_block('text', value)}"
 
     def _result(self, operation: dict[str, Any]) -> tuple[str, Any]:
         """Return the path to what the example of an operation prints, and its value if known."""
@@ -112,38 +114,33 @@ class Examples:
         instance = Instance(self.schemas)
         expression = instance.construct(name)
         program = self._program(instance.imports, f"connection.send({expression})")
-        as_dictionary = f"connection.send({literal(instance.value(name))})"
-        return (
-            f"As a class:\n\n{_block('python', program)}\n\n"
-            f"As a dictionary:\n\n{_block('python', as_dictionary)}"
-        )
+        as_dictionary = _block("python", f"connection.send({literal(instance.value(name))})")
+        return f"As a class:\n\n{program}\n\nAs a dictionary:\n\n{as_dictionary}"
 
     def _construct(self, name: str) -> str:
         instance = Instance(self.schemas)
-        program = self._program(
+        return self._program(
             instance.imports,
             f"model = {instance.construct(name)}  # as a class",
             f"same = {literal(instance.value(name))}  # as a dictionary",
             "assert model.to_dict() == same",
         )
-        return _block("python", program)
 
     def _parse(self, name: str) -> str:
         parser = self.schemas[name]["x-parser"]
-        value = self.received.get(name) or Instance(self.schemas).value(name)
-        return self._from_text(parser, "event", f"{parser}(text)", name, value)
+        return self._from_text(parser, "event", f"{parser}(text)", name)
 
     def _read(self, name: str) -> str:
-        return self._from_text(name, "model", f"{name}.from_json(text)", name, self.received[name])
+        return self._from_text(name, "model", f"{name}.from_json(text)", name)
 
-    def _from_text(self, imported: str, variable: str, call: str, name: str, value: Any) -> str:
+    def _from_text(self, imported: str, variable: str, call: str, name: str) -> str:
+        value = self._value(name)
         path, output = self._printed(name, value)
-        program = self._program({imported}, f"{variable} = {call}", f"print({variable}{path})")
-        return (
-            f"As a server sends it, the `text` of the program:\n\n"
-            f"{_block('json', json.dumps(value, indent=2, ensure_ascii=False))}\n\n"
-            f"{_block('python', program)}\n\nIt prints:\n\n{_block('text', str(output))}"
+        text = _block("json", json.dumps(value, indent=2, ensure_ascii=False))
+        program = self._program(
+            {imported}, f"{variable} = {call}", f"print({variable}{path})", prints=output
         )
+        return f"As a server sends it, the `text` of the program:\n\n{text}\n\n{program}"
 
     def _printed(self, name: str, value: Any) -> tuple[str, Any]:
         """Return the path to the most telling field of a value, and what stands there."""
@@ -155,15 +152,14 @@ class Examples:
         # The shortest event is enough to show that its class is found.
         classes = mapped(self.schemas[name]).values()
         member = min(classes, key=lambda name: len(str(self._value(name))))
-        program = self._program(
-            {parser}, f"event = {parser}(text)", "print(event.type, type(event).__name__)"
-        )
         value = self._value(member)
-        return (
-            f"For this `text`:\n\n{_block('json', json.dumps(value, indent=2))}\n\n"
-            f"{_block('python', program)}\n\nIt prints:\n\n"
-            f"{_block('text', value['type'] + ' ' + member)}"
+        program = self._program(
+            {parser},
+            f"event = {parser}(text)",
+            "print(event.type, type(event).__name__)",
+            prints=f"{value['type']} {member}",
         )
+        return f"For this `text`:\n\n{_block('json', json.dumps(value, indent=2))}\n\n{program}"
 
     def _value(self, name: str) -> Any:
         return self.received.get(name) or Instance(self.schemas).value(name)
@@ -172,11 +168,12 @@ class Examples:
         schema = self.schemas[name]
         value = _first_value(schema)
         constant = schema["x-enum-varnames"][schema["enum"].index(value)]
-        program = self._program(
-            {name}, f"print({name}.{constant})", f'print({name}("brand_new").is_known)'
+        return self._program(
+            {name},
+            f"print({name}.{constant})",
+            f'print({name}("brand_new").is_known)',
+            prints=f"{value}\nFalse",
         )
-        output = f"{value}\nFalse"
-        return f"{_block('python', program)}\n\nIt prints:\n\n{_block('text', output)}"
 
     def _union(self, name: str) -> str | None:
         """Return a field of the union's type, as a dictionary that is parsed."""
@@ -196,12 +193,12 @@ class Examples:
         if self.schemas[owner].get("required"):
             whole = dict(self._value(owner))
         whole[field] = value
-        program = self._program(
+        return self._program(
             {owner},
             f"model = {owner}.from_dict({literal(whole)})",
             f"print(type(model.{path}).__name__)",
+            prints=class_name,
         )
-        return f"{_block('python', program)}\n\nIt prints:\n\n{_block('text', class_name)}"
 
     def _member(self, schema: dict[str, Any]) -> tuple[str, Any]:
         """Return the class of a union's first object, or else enum, and a value of it."""
@@ -231,12 +228,15 @@ class Examples:
                     owners.append((owner, field, "items" in child))
         return owners
 
-    def _program(self, names: set[str], *lines: str) -> str:
+    def _program(self, names: set[str], *lines: str, prints: Any = None) -> str:
         imports = f"from {self.package} import {', '.join(sorted(names))}"
-        return "\n".join([imports, "", *lines])
+        program = _block("python", "\n".join([imports, "", *lines]))
+        if prints is None:
+            return program
+        return f"{program}\n\nIt prints:\n\n{_block('text', prints)}"
 
 
-def _block(language: str, text: str) -> str:
+def _block(language: str, text: Any) -> str:
     return f"```{language}\n{text}\n```"
 
 
@@ -292,18 +292,8 @@ def _telling_field(
 def _dullness(path: str) -> int:
     """Return how little a field tells: what was said first, ids and types last."""
     last = path.rpartition(".")[2].partition("[")[0]
-    telling = (
-        "transcript",
-        "delta",
-        "text",
-        "arguments",
-        "message",
-        "remaining",
-        "status",
-        "model",
-    )
-    if last in telling:
-        return telling.index(last)
+    if last in TELLING:
+        return TELLING.index(last)
     if last == "event_id":
         return 102
     if last in ("type", "object"):
@@ -322,7 +312,7 @@ def _first_value(schema: dict[str, Any]) -> Any:
 
 
 class Instance:
-    """Builds one instance of a schema twice: as a Python expression and as a JSON value."""
+    """Builds one instance of a schema twice: as a JSON value, and that as a Python expression."""
 
     def __init__(self, schemas: dict[str, Any]) -> None:
         self.schemas = schemas
@@ -331,37 +321,20 @@ class Instance:
         self._open: list[str] = []
 
     def construct(self, name: str) -> str:
-        """Return a call of the class, without the constants, which it adds itself."""
-        self.imports.add(name)
-        self._open.append(name)
-        arguments = []
-        for field, child in self._fields(name):
-            if "x-constant" not in child:
-                arguments.append(f"{child['x-name']}={self.expression(child, field)}")
-        self._open.pop()
-        return f"{name}({', '.join(arguments)})"
+        """Return a call of the class that gives `value`."""
+        return self.expression(reference(name), self.value(name))
 
     def value(self, name: str) -> dict[str, Any]:
-        """Return the JSON object that `construct` gives."""
+        """Return a JSON object of a class."""
         self._open.append(name)
         value = {field: self.json(child, field) for field, child in self._fields(name)}
         self._open.pop()
         return value
 
-    def expression(self, schema: dict[str, Any], field: str) -> str:
-        """Return a value of a schema as Python source; `field` is a text where nothing is known."""
-        schema, name = self._target(schema)
-        if name and "properties" in schema:
-            return self.construct(name)
-        if "items" in schema:
-            items = schema["items"]
-            if self._is_open(items):
-                return "[]"
-            return f"[{self.expression(items, field)}]"
-        return literal(self.json(schema, field))
-
     def json(self, schema: dict[str, Any], field: str) -> Any:
-        """Return the JSON value that `expression` gives."""
+        """Return a value of a schema; `field` is a text where nothing is known."""
+        if "x-constant" in schema:
+            return schema["enum"][0]
         schema, name = self._target(schema)
         if name and "properties" in schema:
             return self.value(name)
@@ -372,7 +345,37 @@ class Instance:
             if self._is_open(items):
                 return []
             return [self.json(items, field)]
+        values = schema.get("additionalProperties")
+        if isinstance(values, dict) and "example" not in schema:
+            if self._is_open(values):
+                return {}
+            return {"key": self.json(values, "value")}
         return _sample(schema, field)
+
+    def expression(self, schema: dict[str, Any], value: Any) -> str:
+        """Return a value that `json` made as Python source.
+
+        Classes add their constants by themselves.
+        """
+        schema, name = self._target(schema)
+        if name and "properties" in schema:
+            self.imports.add(name)
+            self._open.append(name)
+            arguments = []
+            for field, inner in value.items():
+                child = schema["properties"][field]
+                if "x-constant" not in child:
+                    arguments.append(f"{child['x-name']}={self.expression(child, inner)}")
+            self._open.pop()
+            return f"{name}({', '.join(arguments)})"
+        if "items" in schema:
+            items = [self.expression(schema["items"], item) for item in value]
+            return f"[{', '.join(items)}]"
+        values = schema.get("additionalProperties")
+        if isinstance(values, dict):
+            pairs = [f"{literal(key)}: {self.expression(values, value[key])}" for key in value]
+            return f"{{{', '.join(pairs)}}}"
+        return literal(value)
 
     def _fields(self, name: str) -> list[tuple[str, Any]]:
         """Return the fields of an `example`, with its values.
@@ -385,8 +388,8 @@ class Instance:
         if example:
             fields = []
             for field, value in example.items():
-                # The connection numbers events by itself.
-                if field != "event_id" or field in required:
+                # The connection numbers events; an `allOf` may lack what an example has.
+                if field in properties and (field != "event_id" or field in required):
                     fields.append((field, properties[field] | {"example": value}))
             return fields
         chosen = set(required)

@@ -14,7 +14,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -212,10 +211,14 @@ def configure(protocol: Protocol) -> str:
         "build": "x-builders" in keys,
         "client": has_client,
     }
+    config["files"] = {}
     for module, is_needed in modules.items():
-        config["files"][f"{module}.mustache"]["folder"] = str(protocol.package)
-        if not is_needed:
-            del config["files"][f"{module}.mustache"]
+        if is_needed:
+            config["files"][f"{module}.mustache"] = {
+                "templateType": "SupportingFiles",
+                "folder": str(protocol.package),
+                "destinationFilename": f"{module}.py",
+            }
     written = BUILD / f"{protocol.name}.config.yaml"
     written.write_text(json.dumps(config), "utf-8")
     return str(written)
@@ -227,7 +230,7 @@ def digest(document: dict[str, Any]) -> dict[str, Any]:
     What the generator would read of schemas, and name or type in its own way, is left out.
     """
     schemas = {}
-    for name, schema in spec.public_schemas(document).items():
+    for name, schema in document["components"]["schemas"].items():
         properties = {}
         for child in schema.get("properties", {}).values():
             properties[child["x-name"]] = {"type": "string", **extensions(child)}
@@ -400,17 +403,12 @@ def step(text: str) -> None:
 
 
 def report(changes: Changes, protocols: list[Protocol]) -> None:
-    counts = Counter[str]()
+    schemas, operations = 0, 0
     for protocol in protocols:
-        for schema in spec.public_schemas(protocol.document).values():
-            counts[spec.kind(schema)] += 1
-            counts["enum class"] += spec.count_enums(schema)
-        counts["operation"] += len(list(spec.operations(protocol.document)))
-    written = len(list(TREE.rglob("*.md")))
-    print(
-        f"{counts['model']} models, {counts['union']} unions, {counts['enum class']} enums, "
-        f"{counts['operation']} operations, {written} pages"
-    )
+        schemas += len(protocol.document["components"]["schemas"])
+        operations += len(list(spec.operations(protocol.document)))
+    pages = len(list(TREE.rglob("*.md")))
+    print(f"{schemas} classes and unions, {operations} operations, {pages} pages")
     for sign, paths in (("+", changes.added), ("~", changes.changed), ("-", changes.removed)):
         for path in paths:
             print(f"  {sign} {path}")
@@ -419,17 +417,11 @@ def report(changes: Changes, protocols: list[Protocol]) -> None:
         f"{len(changes.removed)} removed"
     )
     for protocol in protocols:
-        report_missing(protocol)
-
-
-def report_missing(protocol: Protocol) -> None:
-    """List the words that a draft lacks, by sort."""
-    for sort, places in protocol.missing.items():
-        if not places:
-            continue
-        print(f"{protocol.fragment}: {len(places)} to be written, {sort}:")
-        for place in places:
-            print(f"  {place}")
+        # What a draft lacks.
+        for sort, places in protocol.missing.items():
+            if places:
+                print(f"{protocol.fragment}: {len(places)} to be written, {sort}:")
+                print(*(f"  {place}" for place in places), sep="\n")
 
 
 def report_check(changes: Changes) -> int:
@@ -440,8 +432,6 @@ def report_check(changes: Changes) -> int:
     for path in changes.changed:
         lines += diff(path)
     print("\n".join(lines[:MOST_DIFF_LINES]))
-    if len(lines) > MOST_DIFF_LINES:
-        print(f"… {len(lines) - MOST_DIFF_LINES} more lines")
     for path in changes.added:
         print(f"missing: {path}")
     for path in changes.removed:

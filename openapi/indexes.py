@@ -53,37 +53,37 @@ def overview(document: dict[str, Any]) -> str:
     if "x-session-diagram" in document:
         diagram = document["x-session-diagram"].rstrip()
         parts.append(f"## A session's life\n\n```mermaid\n{diagram}\n```\n")
-    public = spec.public_schemas(document)
+    schemas = document["components"]["schemas"]
     parts.append("## Events\n")
     for direction, title in EVENTS.items():
-        rows = list(_events(public, direction))
+        rows = list(_events(schemas, direction))
         if rows:
             table = ["| Event | Class | Description |", "|---- | ---- | ----|", *rows]
-            unions = _entries_of(public, direction)
+            unions = _entries_of(schemas, direction)
             parts.append("\n".join([f"### {title}\n", *table, "", *unions, ""]))
     parts.append("## Models\n")
     for title in GROUPS:
-        entries = list(_entries_of(public, title))
+        entries = list(_entries_of(schemas, title))
         if entries:
             parts.append("\n".join([f"### {title}\n", *entries, ""]))
     parts.append("\n".join(_endpoints(document)))
     return "\n".join(parts)
 
 
-def _events(public: dict[str, Any], direction: str) -> Iterator[str]:
+def _events(schemas: dict[str, Any], direction: str) -> Iterator[str]:
     """Yield the rows of the events that one side sends, in the order of their types."""
     events = []
-    for name, schema in public.items():
+    for name, schema in schemas.items():
         if schema.get("x-event-type") and schema["x-direction"] == direction:
             events.append((schema.get("x-older", False), schema["x-event-type"], name))
     for _is_older, event_type, name in sorted(events):
         link = f"[{breakable(name, WIDEST_CLASS)}]({name}.md)"
-        yield f"|`{event_type}` | {link} | {public[name]['x-summary']} |"
+        yield f"|`{event_type}` | {link} | {schemas[name]['x-summary']} |"
 
 
-def _entries_of(public: dict[str, Any], title: str) -> Iterator[str]:
+def _entries_of(schemas: dict[str, Any], title: str) -> Iterator[str]:
     """Yield the entries of a group of classes that are no events."""
-    for name, schema in sorted(public.items()):
+    for name, schema in sorted(schemas.items()):
         if "x-event-type" not in schema and _title(name, schema) == title:
             yield f"- [{name}]({name}.md): {schema['x-summary']}"
 
@@ -123,7 +123,7 @@ def index(title: str, document: dict[str, Any]) -> str:
     """Return the page of all fields and enum values of an annotated document."""
     fields: dict[str, set[str]] = defaultdict(set)
     values: dict[str, set[str]] = defaultdict(set)
-    for name, schema in spec.public_schemas(document).items():
+    for name, schema in document["components"]["schemas"].items():
         for field, child in schema.get("properties", {}).items():
             row = f"[{name}]({name}.md#{anchor(child['x-name'])})"
             # A row of what every event has would list them all.

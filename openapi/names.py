@@ -16,12 +16,15 @@ from spec import component, members, operations
 
 Problems = Iterator[tuple[str, str]]
 
-# A field of such a name would hide a method, or a type that the class names after it.
+# A field of such a name would hide a method, or a type that the class names after it; `self` is
+# what the constructor has.
 RESERVED_FIELDS = {
     *keyword.kwlist,
     *(name for name in dir(BaseModel) if not name.startswith("_")),
+    # pydantic finds what the metaclass has, too: `mro`, `register`.
+    *(name for name in dir(type(BaseModel)) if not name.startswith("_")),
     *("from_json", "from_dict", "to_json", "to_dict"),
-    *("str", "int", "float", "bool", "list", "dict", "frozenset"),
+    *("self", "str", "int", "float", "bool", "list", "dict", "frozenset"),
 }
 # What the modules of models and APIs import.
 MODULE_NAMES = {
@@ -74,16 +77,12 @@ def method_name(operation_id: str) -> str:
 
 def class_name(text: str) -> str:
     """Return the class of a component; one that is a class name already stays as it is."""
-    name = _capitalized(text)
+    # `str.title` would make the other letters small.
+    name = "".join(word[:1].upper() + word[1:] for word in _words(text))
     # A name does not begin with a digit in Python.
     if name[:1].isdigit():
         return f"N{name}"
     return name
-
-
-def _capitalized(text: str) -> str:
-    """Return the words of a text with capital letters; `str.title` makes the others small."""
-    return "".join(word[:1].upper() + word[1:] for word in _words(text))
 
 
 def api_name(tag: str) -> str:
@@ -103,7 +102,7 @@ def imports(classes: Iterable[str]) -> list[dict[str, str]]:
 
 def enum_name(property_name: str) -> str:
     """Return the enum that is nested in a model for one of its properties."""
-    return f"{_capitalized(property_name)}Enum"
+    return f"{class_name(property_name)}Enum"
 
 
 def enum_constants(values: list[str]) -> list[str]:
@@ -174,10 +173,11 @@ def _check_methods(document: dict[str, Any]) -> Problems:
     tags: dict[str, str] = {}
     methods: dict[tuple[str, str], str] = {}
     for place, operation in operations(document):
-        # Without them, the other rules have nothing to check.
-        missing = [key for key in ("tags", "operationId") if not operation.get(key)]
-        if missing:
-            yield place, f"no {missing[0]}; they name its class and its method"
+        if not operation.get("operationId"):
+            yield place, "no operationId, which names its method"
+            continue
+        # Missing tags are among the missing words.
+        if not operation.get("tags"):
             continue
         tag = operation["tags"][0]
         api = api_name(tag)

@@ -33,9 +33,8 @@ class Root:
 class Nesting:
     """Follows the fields of events and of the bodies of requests."""
 
-    def __init__(self, document: dict[str, Any], public: dict[str, Any]) -> None:
+    def __init__(self, document: dict[str, Any]) -> None:
         self.schemas: dict[str, Any] = document["components"]["schemas"]
-        self.public = public
         self._places: dict[str, dict[str, list[Root]]] = defaultdict(lambda: defaultdict(list))
         self._follow_events()
         self._follow_operations(document)
@@ -88,11 +87,9 @@ class Nesting:
     def _classes(self, schema: dict[str, Any]) -> Iterator[tuple[str, str]]:
         """Yield the classes that a value may be, or hold, with `[]` for the items of a list."""
         name = component(schema)
-        if name in self.public:
+        if name:
             yield "", name
             return
-        if name:
-            yield from self._classes(self.schemas[name])
         for member in members(schema):
             yield from self._classes(member)
         for key, suffix in (("items", "[]"), ("additionalProperties", "{}")):

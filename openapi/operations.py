@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import names
 from examples import literal
-from python_types import PYTHON_TYPES, is_class, type_name
+from python_types import GivenTypes, type_name
 from spec import component, members, only, operations, references, target
 
 Problems = Iterator[tuple[str, str]]
@@ -19,8 +19,6 @@ JSON = r"application/(.+\+)?json\b"
 TEXT = r"text/(?!event-stream)|application/sdp\b"
 BYTES = r"application/octet-stream\b|(audio|image|video)/"
 SCALARS = {"string", "integer", "number", "boolean"}
-# How OpenAPI writes parameters of each place where nothing else is said.
-STYLES = {"path": "simple", "query": "form", "header": "simple"}
 # The arguments of every method.
 TAKEN = {"self", "headers", "timeout"}
 DEFAULT_HOST = "https://api.openai.com/v1"
@@ -66,9 +64,9 @@ def _arguments(operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[d
     for parameter in operation.get("parameters", []):
         schema = {"description": "", **parameter.get("schema", {})}
         schema["description"] = parameter.get("description", "")
-        yield _argument(
-            parameter["in"], parameter["name"], schema, parameter.get("required", False), schemas
-        )
+        # A path without one of its parts would be another.
+        is_required = parameter.get("required", False) or parameter["in"] == "path"
+        yield _argument(parameter["in"], parameter["name"], schema, is_required, schemas)
     body = operation.get("requestBody", {})
     media_type, media = _body(operation)
     if media_type in (FORM, URLENCODED):
@@ -92,7 +90,7 @@ def _arguments(operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[d
 def _argument(
     where: str, name: str, schema: dict[str, Any], is_required: bool, schemas: dict[str, Any]
 ) -> dict[str, Any]:
-    annotation, default = argument_type(schema, schemas), ""
+    annotation, default = ArgumentTypes(schemas).of(schema), ""
     # `None` leaves an argument out of the request.
     if not is_required:
         annotation, default = f"{annotation} | None", " = None"
@@ -108,34 +106,21 @@ def _argument(
     }
 
 
-def argument_type(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
-    """Return the type of an argument: of an object, also the dictionary."""
-    name = component(schema)
-    if name and is_class(schemas[name]):
-        if "enum" in schemas[name]:
-            # A string is enough where a caller knows the value.
-            return f"{name} | Literal[{', '.join(map(literal, schemas[name]['enum']))}]"
+class ArgumentTypes(GivenTypes):
+    """The types of arguments: of an object, also the dictionary."""
+
+    def __init__(self, schemas: dict[str, Any]) -> None:
+        self.schemas = schemas
+
+    def of(self, schema: dict[str, Any]) -> str:
+        if is_file(schema):
+            return "File"
+        return super().of(schema)
+
+    def of_class(self, name: str) -> str:
+        if "enum" in self.schemas[name]:
+            return f"{name} | {self.of_enum(self.schemas[name])}"
         return f"{name} | params.{name}Param"
-    schema = target(schema, schemas)
-    if members(schema):
-        types = [argument_type(member, schemas) for member in members(schema)]
-        return " | ".join(dict.fromkeys(types))
-    if "items" in schema:
-        item = argument_type(schema["items"], schemas)
-        # A `str` is a sequence of strings, too.
-        if item == "str":
-            return f"list[{item}]"
-        return f"Sequence[{item}]"
-    if is_file(schema):
-        return "File"
-    if "enum" in schema:
-        return f"Literal[{', '.join(map(literal, schema['enum']))}]"
-    values = schema.get("additionalProperties")
-    if isinstance(values, dict) and values:
-        return f"Mapping[str, {argument_type(values, schemas)}]"
-    if schema.get("type") == "object" or values:
-        return "Mapping[str, Any]"
-    return PYTHON_TYPES.get(schema.get("type", ""), "Any")
 
 
 def is_file(schema: dict[str, Any]) -> bool:
@@ -281,11 +266,11 @@ def _describe_answer(operation: dict[str, Any], schemas: dict[str, Any]) -> None
     elif re.match(TEXT, media_type):
         returns, decode = "str", "bytes.decode"
     else:
-        returns = type_name(schema, schemas)
+        returns = type_name(schema)
         decode = f"decoder({returns})"
     operation["x-returns"] = returns
     operation["x-decode"] = decode
-    operation["x-imports"] = names.imports(_classes(operation, schemas))
+    operation["x-imports"] = names.imports(_classes(operation))
     if returns != "None":
         operation["x-result"] = "response.data"
         # The header `Location` has the id of what was created.
@@ -302,24 +287,13 @@ def _describe_answer(operation: dict[str, Any], schemas: dict[str, Any]) -> None
     operation["x-returns-link"] = link
 
 
-def _classes(operation: dict[str, Any], schemas: dict[str, Any]) -> set[str]:
+def _classes(operation: dict[str, Any]) -> set[str]:
     """Return the classes that the signature of an operation names."""
     classes = set[str]()
     for argument in operation["x-arguments"]:
-        classes |= _named(argument["schema"], schemas)
+        classes.update(references(argument["schema"]))
     for media in _content(operation).values():
-        classes |= _named(media.get("schema", {}), schemas)
-    return classes
-
-
-def _named(schema: dict[str, Any], schemas: dict[str, Any]) -> set[str]:
-    classes = set[str]()
-    for name in references(schema):
-        if is_class(schemas[name]):
-            classes.add(name)
-        else:
-            # A type without a class stands for what it consists of.
-            classes |= _named(schemas[name], schemas)
+        classes.update(references(media.get("schema", {})))
     return classes
 
 
@@ -332,12 +306,6 @@ def problems(document: dict[str, Any]) -> Problems:
     Yields:
         The place of each, and the reason.
     """
-    for path, item in document["paths"].items():
-        if "servers" in item:
-            yield (
-                f"paths.{path}",
-                "`servers` of a path is not supported: all go to the first of all",
-            )
     for number, server in enumerate(document.get("servers", [])):
         url = str(server.get("url", ""))
         rest = url
@@ -347,9 +315,6 @@ def problems(document: dict[str, Any]) -> Problems:
         if re.search("[{}]", rest):
             yield f"servers[{number}]", f"{url!r} has a variable without a value"
     for place, operation in operations(document):
-        for key in ("callbacks", "servers"):
-            if key in operation:
-                yield place, f"`{key}` of an operation is not supported"
         yield from _check_parameters(place, operation, document)
         yield from _check_body(place, operation, document)
         yield from _check_answer(place, operation)
@@ -362,26 +327,17 @@ def _check_parameters(place: str, operation: dict[str, Any], document: dict[str,
     in_path = set(re.findall(r"{(.*?)}", place))
     for parameter in operation.get("parameters", []):
         where = f"{place} {parameter['name']}"
-        schema = parameter.get("schema")
-        if parameter["in"] not in STYLES:
-            yield where, "cookies are not sent"
-            continue
-        style = STYLES[parameter["in"]]
-        if parameter.get("style", style) != style:
-            yield where, f"`style: {parameter['style']}` is not supported, only {style!r}"
-        if parameter.get("allowReserved"):
-            yield where, "`allowReserved` is not supported: all but letters and digits is quoted"
-        if schema is None:
-            yield where, "a parameter needs a `schema`"
-        elif parameter["in"] == "query" and "items" in target(schema, schemas):
+        schema = parameter["schema"]
+        if parameter["in"] == "query" and "items" in target(schema, schemas):
             if parameter.get("explode") is False:
                 yield where, "`explode: false`: a list is sent as one parameter for each item"
             elif not _is_scalar(target(schema, schemas)["items"], schemas):
                 yield where, "the items of a list are strings, numbers or booleans"
         elif not _is_scalar(schema, schemas):
             yield where, "a parameter is a string, a number or a boolean; in the query, or a list"
-        if parameter["in"] == "path":
-            in_path.discard(parameter["name"])
+        if parameter["in"] == "path" and f"{{{parameter['name']}}}" not in place:
+            yield where, "is not in the path"
+        in_path.discard(parameter["name"])
     for name in sorted(in_path):
         yield place, f"the path has {{{name}}}, which is not a parameter"
     taken = set(TAKEN)
@@ -448,21 +404,8 @@ def _check_answer(place: str, operation: dict[str, Any]) -> Problems:
     if contents[0] and not parsed:
         yield where, f"{', '.join(contents[0])} cannot be parsed: only JSON and text"
     schemas = [media.get("schema", {}) for media in parsed.values()]
-    if not schemas:
-        return
-    if schemas.count(schemas[0]) < len(schemas):
+    if schemas and schemas.count(schemas[0]) < len(schemas):
         yield where, "several media types with different schemas"
-    yield from _check_named(where, schemas[0])
-
-
-def _check_named(place: str, schema: dict[str, Any]) -> Problems:
-    """Refuse a type without a name, which no annotation can say."""
-    if "items" in schema:
-        yield from _check_named(place, schema["items"])
-    elif isinstance(schema.get("additionalProperties"), dict):
-        yield from _check_named(place, schema["additionalProperties"])
-    elif "properties" in schema or len(members(schema)) > 1 or "enum" in schema:
-        yield place, "an object, a union or an enum has no name here: make it a component"
 
 
 def _check_security(place: str, operation: dict[str, Any], document: dict[str, Any]) -> Problems:

@@ -15,7 +15,6 @@ from spec import (
     mapped,
     members,
     operations,
-    public_schemas,
     references,
 )
 
@@ -38,9 +37,10 @@ ON_THE_WIRE = "[[on the wire](#on-the-wire)]"
 def describe(documents: dict[str, dict[str, Any]]) -> None:
     """Add the parts of the pages to annotated documents, by the names of their protocols."""
     for protocol, document in documents.items():
-        others = {
-            name: public_schemas(other) for name, other in documents.items() if name != protocol
-        }
+        others = {}
+        for name, other in documents.items():
+            if name != protocol:
+                others[name] = other["components"]["schemas"]
         _Pages(protocol, document, others).write()
 
 
@@ -55,16 +55,13 @@ class _Pages:
         self.document = document
         self.others = others
         self.schemas: dict[str, Any] = document["components"]["schemas"]
-        self.public = public_schemas(document)
-        self.links = Links(self.schemas, self.public)
-        self.users = Users(document, self.public)
-        self.nesting = Nesting(document, self.public)
+        self.links = Links(self.schemas)
+        self.users = Users(document)
+        self.nesting = Nesting(document)
         self.guides = guides_by_page(protocol)
 
     def write(self) -> None:
-        self.document["x-protocol"] = self.protocol
-        for name, schema in self.public.items():
-            schema["x-page-link"] = f"[{breakable(name)}]({name}.md)"
+        for name, schema in self.schemas.items():
             schema["x-page-text"] = self.links.linked(schema["x-text"], name)
             schema["x-page-facts"] = list(self._facts(name, schema))
             schema["x-page-used-by"] = list(self._used_by(name, schema))
@@ -192,19 +189,20 @@ class _Pages:
         values = _innermost(schema)
         # The enum of a field has a table on the same page.
         if "x-enum-name" not in values:
-            page = page_of(schema, self.public)
-            return self._type_cell(type_name(schema, self.schemas), page)
+            page = next(references(schema), None)
+            return self._type_cell(type_name(schema), page)
         if "x-constant" in schema:
             return "**str**"
         schema["x-page-enum"] = True
-        cell = f"**{breakable(type_name(schema, self.schemas))}**"
+        cell = f"**{breakable(type_name(schema))}**"
         return f"[{cell}](#enum-{values['x-enum-name'].lower()})"
 
     def _type_cell(self, name: str, page: str | None) -> str:
-        cell = f"**{breakable(name)}**"
-        if page in self.public:
+        # A bar would end the cell of the table.
+        cell = f"**{breakable(name)}**".replace("|", "\\|")
+        if page:
             return f"[{cell}]({page}.md)"
-        if name.endswith("Enum") and not page:
+        if name.endswith("Enum"):
             return f"[{cell}](#enum-{name.lower()})"
         return cell
 
@@ -213,7 +211,6 @@ class _Pages:
     def _operation(self, operation: dict[str, Any]) -> None:
         operation["x-page-parameters"] = list(self._parameters(operation))
         operation["x-page-text"] = self.links.linked(operation["x-text"], "")
-        operation["x-page-status"] = operation["x-status"]
         operation["x-page-result"] = self.links.linked(operation["x-status-text"], "")
         guides = self.guides.get(operation["x-api"])
         if guides:
@@ -223,10 +220,10 @@ class _Pages:
 
     def _parameters(self, operation: dict[str, Any]) -> Iterator[dict[str, str]]:
         for argument in operation["x-arguments"]:
-            page = page_of(argument["schema"], self.public)
+            page = next(references(argument["schema"]), None)
             yield {
                 "name": argument["name"],
-                "type": self._type_cell(type_name(argument["schema"], self.schemas), page),
+                "type": self._type_cell(type_name(argument["schema"]), page),
                 "text": self.links.linked(argument["text"], "").replace("|", "\\|"),
                 "notes": argument["notes"],
             }
@@ -266,16 +263,11 @@ def breakable(name: str, limit: int = LONGEST_WORD) -> str:
     return "<wbr>".join(lines)
 
 
-def page_of(schema: dict[str, Any], public: dict[str, Any]) -> str | None:
-    """Return the class whose page a field's type links."""
-    return next((name for name in references(schema) if name in public), None)
-
-
 class Links:
     """Makes links of the classes and events that a text names in backticks."""
 
-    def __init__(self, schemas: dict[str, Any], public: dict[str, Any]) -> None:
-        self.public = public
+    def __init__(self, schemas: dict[str, Any]) -> None:
+        self.schemas = schemas
         self.events: dict[str, list[str]] = defaultdict(list)
         for union in event_unions(schemas):
             for event_type, name in mapped(schemas[union]).items():
@@ -292,7 +284,7 @@ class Links:
         return re.sub(r"(?<!\[)`([\w.]+)`", link, text)
 
     def _target(self, word: str, page: str) -> str | None:
-        if word in self.public:
+        if word in self.schemas:
             return word
         # An event of another kind of session may have the same type.
         family = "RealtimeTranslation" if page.startswith("RealtimeTranslation") else "Realtime"
@@ -304,32 +296,20 @@ class Links:
 class Users:
     """Which fields, unions and operations use a schema."""
 
-    def __init__(self, document: dict[str, Any], public: dict[str, Any]) -> None:
-        self.schemas: dict[str, Any] = document["components"]["schemas"]
-        self.public = public
+    def __init__(self, document: dict[str, Any]) -> None:
         self.fields: dict[str, list[tuple[str, str]]] = defaultdict(list)
         self.unions: dict[str, list[str]] = defaultdict(list)
         self.calls: dict[str, list[str]] = defaultdict(list)
-        for name, schema in public.items():
+        for name, schema in document["components"]["schemas"].items():
             for child in schema.get("properties", {}).values():
-                for used in self._references(child):
+                for used in dict.fromkeys(references(child)):
                     self.fields[used].append((name, child["x-name"]))
-            for used in self._references(members(schema)):
+            for used in dict.fromkeys(references(members(schema))):
                 self.unions[used].append(name)
         for place, operation in operations(document):
             link = f"[`{place}`]({operation['x-api']}.md#{operation['x-method']})"
-            for used in self._references(operation):
+            for used in dict.fromkeys(references(operation)):
                 self.calls[used].append(link)
-
-    def _references(self, node: Any) -> list[str]:
-        """Return the classes of a node, each once. A plain map counts for its values."""
-        found: dict[str, None] = {}
-        for name in references(node):
-            if name in self.public:
-                found[name] = None
-            else:
-                found |= dict.fromkeys(self._references(self.schemas[name]))
-        return list(found)
 
     def has(self, name: str) -> bool:
         """Return whether anything uses a schema."""

@@ -7,21 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from examples import literal
-from spec import component, event_unions, mapped, members, operations, references
+from python_types import GivenTypes
+from spec import event_unions, mapped, members, operations, references
 
-PYTHON_TYPES = {
-    "string": "str",
-    "integer": "int",
-    "number": "float",
-    "boolean": "bool",
-    "object": "Mapping[str, Any]",
-}
 # What the annotations name. In a class that has a key of this name, they would mean the key.
 NAMES = {"str", "int", "float", "bool", "list", "models"}
 
 
-class Params:
-    """The dictionaries of one protocol."""
+class Params(GivenTypes):
+    """The dictionaries of one protocol, and the types of their keys."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.schemas: dict[str, Any] = document["components"]["schemas"]
@@ -29,6 +23,8 @@ class Params:
         for schema in self.schemas.values():
             self._require_discriminator(schema)
         self._seen = set[str]()
+        # The class whose keys are written, or the union.
+        self._owner = ""
         # A union stands after its members.
         self.sent: dict[str, None] = {}
         for name in self._roots(document):
@@ -70,11 +66,11 @@ class Params:
             self.sent[name] = None
 
     def _class(self, name: str) -> str:
-        schema = self.schemas[name]
+        schema, self._owner = self.schemas[name], name
         required = {*schema.get("required", []), *self._always.get(name, ())}
         keys = {}
         for key, child in schema["properties"].items():
-            annotation = self._held(child, name)
+            annotation = self.held(child)
             if key in required:
                 annotation = f"Required[{annotation}]"
             keys[key] = annotation
@@ -88,46 +84,24 @@ class Params:
         return "\n".join(lines)
 
     def _alias(self, name: str) -> str:
-        schema = self.schemas[name]
-        types = " | ".join(self._type(member, name) for member in members(schema))
+        schema, self._owner = self.schemas[name], name
+        types = " | ".join(map(self.of, members(schema)))
         return f"{name}Param: TypeAlias = {types}\n{schema['x-docstring']}"
 
-    def _type(self, schema: dict[str, Any], owner: str) -> str:
-        """Return the type of a value. `owner` is the class whose field it is, or the union."""
-        name = component(schema)
+    def of_class(self, name: str) -> str:
         if name in self.sent:
             return f"{name}Param"
-        if name:
-            return self._type(self.schemas[name], name)
-        if "items" in schema:
-            item = self._held(schema["items"], owner)
-            # A `str` is a sequence of strings, too.
-            if item.startswith("str"):
-                return f"list[{item}]"
-            return f"Sequence[{item}]"
-        if "x-enum-varnames" in schema:
-            return self._enum(schema, owner)
-        if isinstance(schema.get("additionalProperties"), dict):
-            return f"Mapping[str, {self._held(schema['additionalProperties'], owner)}]"
-        return PYTHON_TYPES.get(schema.get("type", ""), "Any")
+        return f"{super().of_enum(self.schemas[name])} | models.{name}"
 
-    def _held(self, schema: dict[str, Any], owner: str) -> str:
-        """Return the type of what a field, a list or a map holds, which may be `null`."""
-        held = self._type(schema, owner)
-        if schema.get("nullable"):
-            return f"{held} | None"
-        return held
-
-    def _enum(self, schema: dict[str, Any], owner: str) -> str:
-        values = f"Literal[{', '.join(map(literal, schema['enum']))}]"
+    def of_enum(self, schema: dict[str, Any]) -> str:
+        values = super().of_enum(schema)
         if "x-constant" in schema:
             return values
+        # The enum of a union is a class beside it.
+        enum = f"{self._owner}Enum"
         if "x-enum-name" in schema:
-            return f"{values} | models.{owner}.{schema['x-enum-name']}"
-        # The enum of a union is a class beside it, that of a component is the component.
-        if members(self.schemas[owner]):
-            owner += "Enum"
-        return f"{values} | models.{owner}"
+            enum = f"{self._owner}.{schema['x-enum-name']}"
+        return f"{values} | models.{enum}"
 
 
 def _is_plain(key: str) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import names
 from examples import literal
+from openai_realtime_client import shared
 from openai_realtime_client.conversation.build import Builders
 from openai_realtime_client.realtime.endpoint import Settings
 from operations import DEFAULT_HOST, default_host
@@ -25,9 +25,6 @@ from spec import (
 )
 
 Problems = Iterator[tuple[str, str]]
-
-DIRECTIONS = ("server", "client", "webhook")
-REQUIRED = ("about", "path", "append")
 
 
 def describe(document: dict[str, Any]) -> None:
@@ -73,7 +70,7 @@ def _describe_connection(server: str, document: dict[str, Any]) -> None:
         "is_beta": str(connection.get("is_beta", False)),
         "server": server,
         "client": client,
-        "connection": re.sub(r"(Server)?Events?$", "", server) + "Connection",
+        "connection": connection_class(server),
         "parse": schemas[server]["x-parses"],
         "path": literal(connection["path"]),
         "append": literal(connection["append"]),
@@ -91,6 +88,11 @@ def connect_name(server: str, connection: dict[str, Any]) -> str:
     # `RealtimeTranslationServerEvent` gives `connect_translation`.
     session = re.sub(r"^Realtime|Server|Events?$", "", server)
     return str(connection.get("name") or f"connect_{names.snake_case(session)}".rstrip("_"))
+
+
+def connection_class(server: str) -> str:
+    """Return the class of the connections for threads."""
+    return re.sub(r"(Server)?Events?$", "", server) + "Connection"
 
 
 def _path_arguments(path: str) -> Iterator[dict[str, str]]:
@@ -149,12 +151,11 @@ def problems(document: dict[str, Any]) -> Problems:
     schemas = document["components"]["schemas"]
     unions = event_unions(schemas)
     used = set(references(document))
-    connects = []
+    # What the package calls its functions and classes, by the union they are made for.
+    made: dict[str, str] = {}
     for name, schema in schemas.items():
         place = f"components.schemas.{name}"
         connection = schema.get("x-connection")
-        if schema.get("x-events", "server") not in DIRECTIONS:
-            yield place, f"`x-events` is one of {', '.join(DIRECTIONS)}"
         # Its name says that it is an event, so its union was forgotten.
         if name not in used and any(name != union and name.startswith(union) for union in unions):
             yield place, "an event that is in no union of events"
@@ -163,24 +164,28 @@ def problems(document: dict[str, Any]) -> Problems:
         if not members(schema) or schema.get("discriminator", {}).get("propertyName") != "type":
             yield place, "a union of events has a `discriminator` for `type`"
         elif connection is not None:
-            connects.append(connect_name(name, connection))
             yield from _check_connection(place, name, connection, schemas)
-    for name, count in Counter(connects).items():
-        if count > 1:
-            yield "components.schemas", f"{count} connections are called {name}; give each a `name`"
+        for function in _made_for(name, schema):
+            if function in schemas or function in shared.__all__:
+                yield place, f"the package has another thing of the name {function}"
+            elif made.setdefault(function, name) != name:
+                yield place, f"its {function} would be that of {made[function]}"
+
+
+def _made_for(union: str, schema: dict[str, Any]) -> Iterator[str]:
+    """Yield the names that a package has because of a union of events."""
+    yield names.parser_name(union)
+    if "x-connection" in schema:
+        yield connect_name(union, schema["x-connection"])
+        yield connection_class(union)
+        yield f"Async{connection_class(union)}"
 
 
 def _check_connection(
     place: str, server: str, connection: dict[str, Any], schemas: dict[str, Any]
 ) -> Problems:
-    missing = [key for key in REQUIRED if key not in connection]
-    if missing:
-        yield place, f"`x-connection` lacks {', '.join(missing)}"
-        return
     if connected_client(server, schemas) not in event_unions(schemas):
         yield place, "`x-connection` needs `client`, the union of the events that are sent"
-    if not re.fullmatch("connect(_[a-z0-9]+)*", connect_name(server, connection)):
-        yield place, "the `name` of an `x-connection` is connect, or begins with connect_"
     # What any connection takes.
     taken = set(inspect.signature(Settings.__init__).parameters)
     for argument in _path_arguments(connection["path"]):

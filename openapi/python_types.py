@@ -4,46 +4,67 @@ from __future__ import annotations
 
 from typing import Any
 
+from examples import literal
 from spec import component, members
 
-PYTHON_TYPES = {
-    "string": "str",
-    "integer": "int",
-    "number": "float",
-    "boolean": "bool",
-    "object": "dict[str, Any]",
-}
+SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
 
 
-def is_class(schema: dict[str, Any]) -> bool:
-    """Return whether a component becomes a class or union; a plain map becomes `dict`."""
-    return bool("properties" in schema or "enum" in schema or members(schema))
+class Types:
+    """The types of fields, as the generated class names them."""
+
+    mapping = "dict"
+
+    def of(self, schema: dict[str, Any]) -> str:
+        """Return the type of an annotated schema."""
+        name = component(schema)
+        if name:
+            return self.of_class(name)
+        if members(schema):
+            return " | ".join(dict.fromkeys(map(self.of, members(schema))))
+        if "items" in schema:
+            return self.of_list(self.held(schema["items"]))
+        if "enum" in schema:
+            return self.of_enum(schema)
+        values = schema.get("additionalProperties")
+        if isinstance(values, dict) and values:
+            return f"{self.mapping}[str, {self.held(values)}]"
+        if schema.get("type") == "object" or values:
+            return f"{self.mapping}[str, Any]"
+        return SCALARS.get(schema.get("type", ""), "Any")
+
+    def held(self, schema: dict[str, Any]) -> str:
+        """Return the type of what a field, a list or a map holds, which may be `null`."""
+        name = self.of(schema)
+        # `Any` holds `None` already.
+        if schema.get("nullable") and name != "Any":
+            return f"{name} | None"
+        return name
+
+    def of_class(self, name: str) -> str:
+        return name
+
+    def of_list(self, held: str) -> str:
+        return f"list[{held}]"
+
+    def of_enum(self, schema: dict[str, Any]) -> str:
+        return str(schema.get("x-enum-name", "str"))
 
 
-def type_name(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
-    """Return the Python type of an annotated schema, as the generated class names it."""
-    name = component(schema)
-    if name:
-        if is_class(schemas[name]):
-            return name
-        # What is no class stands for what it consists of.
-        return type_name(schemas[name], schemas)
-    if "items" in schema:
-        return f"list[{_held_type(schema['items'], schemas)}]"
-    if "x-enum-name" in schema:
-        return str(schema["x-enum-name"])
-    values = schema.get("additionalProperties")
-    if isinstance(values, dict) and values:
-        return f"dict[str, {_held_type(values, schemas)}]"
-    if schema.get("type") == "object" or values:
-        return "dict[str, Any]"
-    return PYTHON_TYPES.get(schema.get("type", ""), "Any")
+class GivenTypes(Types):
+    """The types of what a program gives: any list and mapping will do."""
+
+    mapping = "Mapping"
+
+    def of_list(self, held: str) -> str:
+        # A `str` is a sequence of strings, too.
+        if held.startswith("str"):
+            return f"list[{held}]"
+        return f"Sequence[{held}]"
+
+    def of_enum(self, schema: dict[str, Any]) -> str:
+        # A string is enough where a caller knows the value.
+        return f"Literal[{', '.join(map(literal, schema['enum']))}]"
 
 
-def _held_type(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
-    """Return the type of what a list or a map holds, which may be `null`."""
-    name = type_name(schema, schemas)
-    # `Any` holds `None` already.
-    if schema.get("nullable") and name != "Any":
-        return f"{name} | None"
-    return name
+type_name = Types().of

@@ -97,7 +97,7 @@ def reasons(error: ValidationError) -> Iterator[str]:
     if error.validator == "unevaluatedProperties":
         refused = schema.get("x-refused", {})
         # One line for each key, not one for all that jsonschema gives.
-        for key in error.instance.keys() - schema["properties"].keys():
+        for key in sorted(error.instance.keys() - schema["properties"].keys()):
             reason = refused.get(key, "not a keyword that is read; see openapi/README.md")
             yield f"`{key}`: {reason}"
     elif error.validator == "required":

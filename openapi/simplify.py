@@ -38,6 +38,9 @@ OF_TYPE = {
     "boolean": (),
 }
 OF_TYPE["integer"] = OF_TYPE["number"]
+OF_ANY_TYPE = {keyword for keywords in OF_TYPE.values() for keyword in keywords} - {"format"}
+# Mappings of names among which extensions of others may stand.
+EXTENSIBLE = {"paths", "webhooks", "responses"}
 
 
 def simplified(document: dict[str, Any]) -> dict[str, Any]:
@@ -50,10 +53,8 @@ def simplified(document: dict[str, Any]) -> dict[str, Any]:
     document = copy.deepcopy(document)
     for name, schema in document["components"]["schemas"].items():
         _refuse_circular_alias(name, schema, document)
-    for key in document.keys() & {"paths", "webhooks", "components"}:
-        is_names = key != "components"
-        document[key] = _followed(document[key], document, key, of_names=is_names)
-    document.setdefault("paths", {})
+    parts = _followed(only(document, ("paths", "webhooks", "components")), document, "")
+    document |= {"paths": {}, **parts}
     _gather_parameters(document)
     document["components"] = only(document["components"], ("schemas", "securitySchemes"))
     for holder, key, place in slots(document):
@@ -172,7 +173,10 @@ def _followed(
         # A property may be called `default`.
         if of_names or not is_value(key):
             is_names = not of_names and key in NAMES
-            value = _followed(value, document, f"{place}.{key}", within, of_names=is_names)
+            if is_names and key in EXTENSIBLE:
+                value = {name: child for name, child in value.items() if name[:2] != "x-"}
+            inner = f"{place}.{key}".removeprefix(".")
+            value = _followed(value, document, inner, within, of_names=is_names)
         followed[key] = value
     return followed
 
@@ -243,6 +247,8 @@ def _normal(schema: Schema, place: str) -> Schema:
         schema = _with_type(schema)
     if isinstance(schema.get("type"), list):
         schema = _as_union(schema)
+    # Those of another type say nothing.
+    schema = without(schema, *OF_ANY_TYPE.difference(OF_TYPE.get(schema.get("type"), OF_ANY_TYPE)))
     if "prefixItems" in schema:
         schema["items"] = _items_of_tuple(schema)
     if schema.get("type") == "array":

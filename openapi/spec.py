@@ -210,47 +210,20 @@ def _overlaid(document: dict[str, Any], path: Path, *, checked: bool) -> dict[st
             for target in _single_targets(action["target"]):
                 if not parse_jsonpath(target).find(document):
                     raise SpecError(f"{place}: target {target} matches nothing")
-            if checked and "update" in action:
-                _check_news(document, action, place)
+            before = json.dumps(document)
             document = apply_overlay(document, {"actions": [action]})
+            # The copy keeps what several targets share from being one object.
+            after = json.dumps(document)
+            document = json.loads(after)
+            if checked and after == before:
+                raise SpecError(f"{place} is stale: it changes nothing; remove it")
         except SpecError:
             raise
         except Exception as error:  # the parser raises bare Exceptions, too
             raise SpecError(f"{place}: {textwrap.shorten(str(error), 200)}") from None
-        # The copy keeps what several targets share from being one object.
-        document = json.loads(json.dumps(document))
         provenance.follow(action, document)
     provenance.note(document)
     return document
-
-
-def _check_news(document: dict[str, Any], action: dict[str, Any], place: str) -> None:
-    """Refuse an action that says what the document says already: the fragment has caught up."""
-    for target in _single_targets(action["target"]):
-        for match in parse_jsonpath(target).find(document):
-            stale = _stale(action["update"], match.value)
-            if stale is not None:
-                where = ".".join([target, *stale])
-                raise SpecError(f"{place} is stale: the document has {where} without it; remove it")
-
-
-def _stale(update: Any, value: Any) -> list[str] | None:
-    """Return where in `value` stands already what `update` says; `None` if nowhere."""
-    if isinstance(update, dict) and isinstance(value, dict):
-        for key in update.keys() & value.keys():
-            inner = _stale(update[key], value[key])
-            if inner is not None:
-                return [str(key), *inner]
-        return None
-    if isinstance(update, list) and isinstance(value, list):
-        # An overlay appends to a list: an item that is there already would stand there twice.
-        for item in update:
-            if item in value:
-                return [repr(item)]
-        return None
-    if update == value:
-        return []
-    return None
 
 
 def _single_targets(target: str) -> Iterator[str]:
@@ -264,18 +237,6 @@ def _single_targets(target: str) -> Iterator[str]:
 
 
 # Looking things up
-
-
-def public_schemas(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the schemas of a simplified document that become classes or unions.
-
-    Plain maps (`Metadata`) become `dict`.
-    """
-    public = {}
-    for name, schema in document["components"]["schemas"].items():
-        if "properties" in schema or "enum" in schema or members(schema):
-            public[name] = schema
-    return public
 
 
 def members(schema: dict[str, Any]) -> list[dict[str, Any]]:
@@ -299,23 +260,6 @@ def without(node: dict[str, Any], *keys: str) -> dict[str, Any]:
 def only(node: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
     """Return what a mapping has of some keys, in the order of these."""
     return {key: node[key] for key in keys if key in node}
-
-
-def kind(schema: dict[str, Any]) -> str:
-    """Return `model`, `enum` or `union`."""
-    if members(schema):
-        return "union"
-    if "properties" in schema:
-        return "model"
-    return "enum"
-
-
-def count_enums(schema: dict[str, Any]) -> int:
-    """Return how many enum classes a schema leads to."""
-    number = int("enum" in schema)
-    for child in [*schema.get("properties", {}).values(), *members(schema)]:
-        number += "enum" in child.get("items", child)
-    return number
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -397,7 +341,8 @@ def schemas_in(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
         if place.startswith("servers["):
             continue  # A variable has an enum, too.
         is_typed = isinstance(node.get("type"), str) or isinstance(node.get("enum"), list)
-        if is_typed or "allOf" in node or members(node):
+        is_reference = str(node.get("$ref")).startswith(REFERENCE)
+        if is_typed or is_reference or "allOf" in node or members(node):
             yield place, node
 
 

@@ -327,7 +327,9 @@ def _add_constants(
             if child is None:
                 reason = f"its member {name} has no property {field!r}, the discriminator"
                 raise Refused([Problem(place, reason)])
-            child.pop("allOf", None)
+            # The package finds a member by text alone.
+            if target(child, schemas).get("type", "string") != "string" or component(child):
+                raise Refused([Problem(place, f"{field!r} of its member {name} is not text")])
             # Without a mapping, OpenAPI takes the name of the schema for the value.
             child |= {"type": "string", "enum": wanted.get(name, [name])}
             continue

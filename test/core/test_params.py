@@ -62,7 +62,7 @@ def sent(protocol: Protocol) -> Iterator[str]:
             if name and name not in found:
                 found.add(name)
                 roots.append({k: v for k, v in protocol.schemas[name].items() if k != "example"})
-    public = spec.public_schemas({"components": {"schemas": protocol.schemas}})
+    public = protocol.schemas
     yield from (name for name in found & public.keys() if "enum" not in public[name])
 
 

@@ -79,7 +79,7 @@ import inspect
 print(*Thing.model_fields)
 print(*(name for name, field in Thing.model_fields.items() if field.is_required()))
 """
-    fields = "id type size color const ref old words parent tags extra rate"
+    fields = "id type size color const ref old words parent tags extra self_ mro_ n2nd rate"
     assert of_kitchen(generated, program) == f"{fields}\nid size\n"
 
 
@@ -193,14 +193,17 @@ def test_deprecated_values_and_properties(generated: Path) -> None:
 
 def test_properties_called_like_keywords_and_odd_types(generated: Path) -> None:
     text = (
-        '{"id":"a","size":1,"const":"c","$ref":"r","tags":["u"],"extra":[{"a":null}],"rate":48000}'
+        '{"id":"a","size":1,"const":"c","$ref":"r","tags":["u"],"extra":[{"a":null}],'
+        '"self":"s","mro":"m","2nd":"b","rate":48000}'
     )
     program = f"""
 thing = Thing.from_json({text!r})
 assert thing.to_json() == {text!r}
-print(thing.const, thing.ref, thing.tags, thing.extra, thing.rate, len(deviations(thing)))
+assert OfKind().to_dict() == {{"kind": "b"}}
+print(thing.const, thing.ref, thing.tags, thing.extra, thing.self_, thing.n2nd.name, thing.rate)
+print(len(deviations(thing)))
 """
-    assert of_kitchen(generated, program) == "c r ['u'] [{'a': None}] 48000 0\n"
+    assert of_kitchen(generated, program) == "c r ['u'] [{'a': None}] s B 48000\n0\n"
 
 
 def test_limits(generated: Path) -> None:
@@ -227,6 +230,10 @@ CALLS = {
     "list_in_query": (
         'api.read_part_things__thing_id__get(5, False, tags=["a", "b"])',
         "/things/5/parts/false?tags%5B%5D=a&tags%5B%5D=b",
+    ),
+    "union_in_query": (
+        'api.read_part_things__thing_id__get(5, False, either="a")',
+        "/things/5/parts/false?either=a",
     ),
     "keyword_as_parameter": (
         'api.read_part_things__thing_id__get(5, False, class_="c", sort="down", limit=3)',
@@ -376,3 +383,18 @@ print(type(package.parse_notice('{"type":"bye"}')).__name__)
     page = (generated / "docs/requests/Sent.md").read_text("utf-8")
     assert "`connect_channel` and `connect_channel_sync`" in page
     assert "connect" not in (generated / "docs/requests/Notice.md").read_text("utf-8")
+
+
+def test_dictionaries_have_any_keys(generated: Path) -> None:
+    program = """
+from typing_extensions import get_type_hints
+from openai_realtime_client import requests
+for params in (requests.TellParam, requests.NotesParam):
+    print(*(f"{key}: {kind}" for key, kind in get_type_hints(params).items()), sep="; ")
+"""
+    own = "openai_realtime_client.requests.params.NotesParam"
+    assert printed(generated, program).splitlines() == [
+        "type: typing.Literal['tell']; from: <class 'str'>; x-to: str | None; "
+        f"notes: <class '{own}'>",
+        "str: <class 'int'>; text: <class 'str'>; flags: collections.abc.Sequence[bool]",
+    ]

@@ -105,6 +105,10 @@ TAKEN_IN = {
         "A: (x: {type: array, items: {@AXInner}}, y: {type: array, items: {}}), AXInner: {anyOf: "
         "[<string>, <integer>]}",
     ),
+    "keywords_of_another_type": (
+        "A: (x: {type: string, minimum: 1, properties: {y: {}}}, y: {type: array, properties: {}})",
+        "A: (x: <string>, y: {type: array, items: {}})",
+    ),
     "any_json": (
         "A: (x: true, y: {items: true}, z: {type: array})",
         "A: (x: {}, y: {type: array, items: {}}, z: {type: array, items: {}})",
@@ -386,7 +390,15 @@ REFUSED = {
     ),
     "enum_of_text_for_numbers": (
         "A: (x: {type: integer, enum: ['1']})",
-        "A.properties.x.enum[0]: a value of its `enum` is no number",
+        "A.properties.x.enum[0]: a value of its `enum` is not of its `type`",
+    ),
+    "enum_of_text_for_booleans": (
+        "A: (x: {type: boolean, enum: [a]})",
+        "A.properties.x.enum[0]: a value of its `enum` is not of its `type`",
+    ),
+    "enum_of_a_list": (
+        "A: (x: {type: array, enum: [a]})",
+        "A.properties.x.enum: a value of its `enum` is not of its `type`",
     ),
     "empty_enum": ("A: (x: {type: string, enum: []})", "without values"),
     "required_without_property": (
@@ -441,6 +453,16 @@ REFUSED = {
         "discriminator: {propertyName: kind}}",
         "Pet: its member Dog has no property 'kind'",
     ),
+    "discriminator_of_numbers": (
+        "A: (v: {const: 1}), B: (v: {const: 2}), U: {oneOf: [{@A}, {@B}], discriminator: "
+        "{propertyName: v}}",
+        "U: 'v' of its member A is not text",
+    ),
+    "two_parsers_with_one_name": (
+        "PETS, Event: {x-events: server, oneOf: [{@A}, {@B}]}, RealtimeEvent: {x-events: server, "
+        "oneOf: [{@A}, {@B}]}, A: (type: {const: a}), B: (type: {const: b})",
+        "RealtimeEvent: its parse_event would be that of Event",
+    ),
     "two_classes_with_one_name": (
         "a_b: (x: {}), AB: (x: {})",
         "AB: its class would be called AB, like that of 'a_b'",
@@ -473,6 +495,11 @@ WRONG_SHAPES = {
     "boolean_component": ("A: true", "A: a component is a mapping"),
     "constant_list": ("A: {properties: {x: {const: [1]}}}", "x.const: a constant is text"),
     "values_that_are_lists": ("A: {properties: {x: {enum: [[1]]}}}", "x.enum[0]: the values of"),
+    "false_in_a_union": ("A: {oneOf: [false, {}]}", "A.oneOf[0]: `false` allows no value"),
+    "wrong_example_of_a_reference": (
+        "A: {properties: {b: {@B, example: 1}}}, B: <string>",
+        "A.properties.b.example: `1` does not fit its schema",
+    ),
     "empty_union": ("A: {oneOf: []}", "A.oneOf: a list of at least one schema is expected"),
     "schema_is_text": ("A: nothing", 'A: `"nothing"` where a mapping is expected'),
     "missing_reference": ("A: {properties: {b: {@B}}}", "b: '#/components/schemas/B' does not"),

@@ -79,6 +79,15 @@ def test_an_example_of_an_object_chooses_fields_and_values() -> None:
     assert instance.construct("Thing") == 'Thing(kind="b", text="Hello")'
 
 
+def test_an_example_of_a_map_holds_what_its_schema_says() -> None:
+    part = {"properties": {"kind": {"x-constant": '"b"', "enum": ["b"], "x-name": "kind"}}}
+    parts = {"additionalProperties": {"items": {"$ref": "#/components/schemas/Part"}}}
+    thing = {"properties": {"parts": {**parts, "x-name": "parts"}}}
+    instance = Instance({"Thing": thing, "Part": part})
+    assert instance.value("Thing") == {"parts": {"key": [{"kind": "b"}]}}
+    assert instance.construct("Thing") == 'Thing(parts={"key": [Part()]})'
+
+
 def methods() -> list[Any]:
     apis = [import_module(protocol.package).RealtimeApi for protocol in PROTOCOLS]
     return [

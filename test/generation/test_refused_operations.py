@@ -72,6 +72,7 @@ def connection(settings: str) -> str:
 
 
 STRING = "{type: string}"
+PARAMETER = "paths./things.post.parameters[0]."
 REFUSED = {
     "no_summary": ("{summary: null}", f"{POST}: its summary is missing"),
     "long_summary": (
@@ -85,9 +86,12 @@ REFUSED = {
     ),
     "cookie": (
         "{parameters: [{in: cookie, name: a, description: A., schema: {type: string}}]}",
-        f"{POST} a: cookies are not sent",
+        f"{PARAMETER}in: a parameter is in the query, the path or a header",
     ),
-    "object_in_query": (query("{type: object}"), f"{POST} a: a parameter is a string, a number or"),
+    "object_in_query": (
+        query("{type: object, properties: {b: {type: string}}}"),
+        f"{POST} a: a parameter is a string, a number or",
+    ),
     "list_in_header": (
         "{parameters: [{in: header, name: a, description: A., schema: {type: array, items: {}}}]}",
         f"{POST} a: a parameter is a string, a number or a boolean",
@@ -97,8 +101,19 @@ REFUSED = {
         query("{type: array, items: {type: string}}", ", explode: false"),
         f"{POST} a: `explode: false`",
     ),
-    "style": (query(STRING, ", style: deepObject"), f"{POST} a: `style: deepObject` is not"),
-    "allow_reserved": (query(STRING, ", allowReserved: true"), f"{POST} a: `allowReserved` is not"),
+    "style": (
+        query(STRING, ", style: deepObject"),
+        f"{PARAMETER}style: only `style: form` is supported here",
+    ),
+    "allow_reserved": (
+        query(STRING, ", allowReserved: true"),
+        f"{PARAMETER}allowReserved: not supported",
+    ),
+    "parameter_of_any_content": (
+        "{parameters: [{in: query, name: a, description: A., content: {}}]}",
+        "paths./things.post.parameters[0]: a parameter needs a `schema`",
+    ),
+    "no_operation_id": ("{operationId: null}", f"{POST}: no operationId"),
     "parameter_called_timeout": (
         "{parameters: [{in: query, name: timeout, description: A., schema: {type: string}}]}",
         f"{POST}: an argument cannot be called timeout",
@@ -145,10 +160,10 @@ REFUSED = {
         f"{POST} requestBody: a form is an object with properties",
     ),
     "tag_without_letters": ("{tags: ['-']}", f"{POST}: of the tag '-' no class name can be made"),
-    "callbacks": ("{callbacks: {done: {}}}", f"{POST}: `callbacks` of an operation"),
+    "callbacks": ("{callbacks: {done: {}}}", "paths./things.post.callbacks: not supported"),
     "servers_of_an_operation": (
         "{servers: [{url: 'https://example.org'}]}",
-        f"{POST}: `servers` of an operation is not supported",
+        "paths./things.post.servers: not supported",
     ),
     "operation_id_without_letters": ("{operationId: '-'}", f"{POST}: of the operationId '-' no"),
 }
@@ -179,7 +194,7 @@ REFUSED_DOCUMENTS = {
     ),
     "servers_of_a_path": (
         "{paths: {/things: {servers: [{url: 'https://example.org'}]}}}",
-        "paths./things: `servers` of a path is not supported",
+        "paths./things.servers: not supported",
     ),
     "server_variable_without_value": (
         "{servers: [{url: 'https://{region}.example.com'}]}",
@@ -206,11 +221,24 @@ REFUSED_DOCUMENTS = {
     ),
     "connection_without_path": (
         connection("{about: Open, append: b, client: Every}"),
-        "components.schemas.Every: `x-connection` lacks path",
+        "components.schemas.Every.x-connection: `path` is missing",
+    ),
+    "connection_with_an_unknown_key": (
+        connection("{about: Open, path: /a, append: b, client: Every, protocol: q}"),
+        "components.schemas.Every.x-connection: `protocol`: not a keyword that is read",
+    ),
+    "parameter_that_is_not_in_the_path": (
+        "{paths: {/things: {parameters: [{in: path, name: id, description: I., required: true,"
+        " schema: {type: string}}]}}}",
+        f"{POST} id: is not in the path",
+    ),
+    "nothing_at_all": (
+        "{paths: null, components: {schemas: {Thing: null}}}",
+        "the document: it has neither schemas nor operations",
     ),
     "connection_with_a_name_of_its_own": (
         connection("{about: Open, path: /a, append: b, client: Every, name: open}"),
-        "components.schemas.Every: the `name` of an `x-connection`",
+        "components.schemas.Every.x-connection.name: the `name` is connect",
     ),
     "connection_with_a_setting_in_its_path": (
         connection("{about: Open, path: '/{model}', append: b, client: Every}"),
@@ -226,8 +254,12 @@ REFUSED_DOCUMENTS = {
 
 def problems(change: Any) -> list[str]:
     """Return what is said of the small document with a change, a line for each problem."""
+    document = merge(SMALL, change)
+    found = spec.problems(document)
+    if found:
+        return [f"{problem.place}: {problem.reason}" for problem in found]
     with pytest.raises(spec.SpecError) as caught:
-        constructs.check(prepared(merge(SMALL, change)))
+        constructs.check(prepared(document))
     return str(caught.value).splitlines()
 
 

@@ -70,7 +70,7 @@ class Protocol:
 
     def public(self) -> Iterator[str]:
         """The schemas that have a class or union in the package."""
-        yield from spec.public_schemas({"components": {"schemas": self.schemas}})
+        yield from self.schemas
 
     def instances(self, name: str, count: int = 20) -> Iterator[Any]:
         """JSON values that fit a schema, the same ones each time."""
