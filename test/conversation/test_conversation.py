@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from openai_realtime_client import Conversation, Usage, ga, v1
 from openai_realtime_client.conversation import state as conversation_module
 from openai_realtime_client.core.json_types import is_object
-from protocols import ANYTHING, ROOT
+from protocols import ANYTHING, GA, ROOT
 
 RECORDINGS = sorted((ROOT / "test/recordings").glob("*.jsonl"))
 TRANSCRIPTION = "conversation.item.input_audio_transcription"
@@ -95,7 +95,7 @@ def created(response_id: str, **more: Any) -> Event:
     return {"type": "response.created", "response": {"id": response_id, **more}}
 
 
-def done(response_id: str = "r", **more: Any) -> Event:
+def done(response_id: str | None = "r", **more: Any) -> Event:
     response = {"id": response_id, "status": "completed", "output": [], **more}
     return {"type": "response.done", "response": response}
 
@@ -125,7 +125,7 @@ def truncated(milliseconds: int) -> Event:
     return on_item("conversation.item.truncated", audio_end_ms=milliseconds)
 
 
-def heard_user(end: str, **more: Any) -> Event:
+def transcribed(end: str, **more: Any) -> Event:
     return on_item(f"{TRANSCRIPTION}.{end}", **more)
 
 
@@ -219,7 +219,7 @@ RETRIEVED = {
     "type": "conversation.item.retrieved",
     "item": message("i", content=[{"type": "audio", "transcript": "Hi.", "audio": audio(4800)}]),
 }
-HEARD = heard_user("completed", item_id="u", transcript="Hi.")
+HEARD = transcribed("completed", item_id="u", transcript="Hi.")
 TRANSCRIPT = "response.output_audio_transcript"
 SURE = on_item(f"{TRANSCRIPT}.done", transcript="Sure!")
 # A different number for each, where the server has it.
@@ -244,32 +244,31 @@ def ids(found: Any) -> list[str]:
     return [item.id for item in found]
 
 
+# What a case expects under a name; other names are those of attributes of items.
+FACTS: dict[str, Callable[[Conversation], Any]] = {
+    "order": lambda it: " ".join(ids(it.items)),
+    "active": lambda it: ids(it.active),
+    "active_out_of_band": lambda it: ids(it.active_out_of_band),
+    "due": lambda it: [call.call_id for call in it.calls_due],
+    "approvals_due": lambda it: ids(it.approvals_due),
+    "format": lambda it: it.output_format.type,
+    "usage": lambda it: it.usage,
+    "transcription_usage": lambda it: it.transcription_usage,
+    "ends": lambda it: [(response.status, response.reason) for response in it.responses.values()],
+    "of_response": lambda it: ids(it.responses["r"].items),
+    "audio": lambda it: [part.audio for item in it.items for part in item.parts.values()],
+    "truncate": lambda it: end_of(it.heard("i", 1500)),
+}
+
+
 def fact(conversation: Conversation, name: str) -> Any:
-    """What a case expects under a name: of the conversation, or else of each of its items."""
-    items = conversation.items
-    match name:
-        case "order":
-            return " ".join(ids(items))
-        case "active" | "active_out_of_band":
-            return ids(getattr(conversation, name))
-        case "due":
-            return [call.call_id for call in conversation.calls_due]
-        case "approvals_due":
-            return ids(conversation.approvals_due)
-        case "output_format":
-            return conversation.output_format.type
-        case "usage" | "transcription_usage" | "calls":
-            return getattr(conversation, name)
-        case "ends":
-            return [(item.status, item.reason) for item in conversation.responses.values()]
-        case "of_response":
-            return ids(conversation.responses["r"].items)
-        case "audio":
-            return [part.audio for item in items for part in item.parts.values()]
-        case "truncate":
-            event: Any = conversation.heard("i", 1500)
-            return event and (event["content_index"], event["audio_end_ms"])
-    return [getattr(item, name) for item in items]
+    if name in FACTS:
+        return FACTS[name](conversation)
+    return [getattr(item, name) for item in conversation.items]
+
+
+def end_of(truncate: Any) -> tuple[int, int] | None:
+    return truncate and (truncate["content_index"], truncate["audio_end_ms"])
 
 
 def case(case_id: str, *events: Event, **expected: Any) -> Any:
@@ -277,36 +276,35 @@ def case(case_id: str, *events: Event, **expected: Any) -> Any:
     return pytest.param(events, expected, id=case_id)
 
 
+S, T, U = session(id="s"), session(id="t"), session(id="u")
+A, B, C = added("a"), added("b", "a"), added("c", "b")
+CALLED = done(output=[called()])
 PLACES = [
-    case("behind_previous", added("a"), added("b", "a"), added("c", "a"), order="a c b"),
-    case("unknown_previous_is_the_end", added("a"), added("b", "x"), order="a b"),
+    case("behind_previous", A, B, added("c", "a"), order="a c b"),
+    case("unknown_previous_is_the_end", A, added("b", "x"), order="a b"),
     case(
         "known_place_is_kept",
-        *(added("a"), added("b", "a"), added("c", "a"), added("d", "b"), added("d", "a")),
+        *(A, B, added("c", "a"), added("d", "b"), added("d", "a")),
         order="a c b d",
     ),
-    case("own_previous_ignored", added("a"), added("a", "a"), order="a"),
+    case("own_previous_ignored", A, added("a", "a"), order="a"),
     case("null_is_the_end", *map(added, "abc"), order="a b c"),
-    case("root_is_the_start", added("a"), first("b"), added("b"), order="b a"),
-    case("root_without_id", added("a"), first(None), added("b"), added("c"), order="b a c"),
+    case("root_is_the_start", A, first("b"), added("b"), order="b a"),
+    case("root_without_id", A, first(None), added("b"), added("c"), order="b a c"),
     case(
         "root_is_not_of_an_answer",
-        *(added("a"), first(None), added("x", role="assistant"), added("b")),
+        *(A, first(None), added("x", role="assistant"), added("b")),
         order="b a x",
     ),
-    case("refused_root", added("a"), first(None), REFUSED, added("b"), order="a b"),
-    case("no_place_is_the_end", added("a"), item_done(id="b"), order="a b"),
-    case(
-        "place_told_later",
-        *(added("a"), item_done(id="b"), added("c", "b"), added("b", "a")),
-        order="a b c",
-    ),
-    case("moved_to_its_place", item_done(id="b"), added("a"), added("b", "a"), order="a b"),
+    case("refused_root", A, first(None), REFUSED, added("b"), order="a b"),
+    case("no_place_is_the_end", A, item_done(id="b"), order="a b"),
+    case("place_told_later", A, item_done(id="b"), C, B, order="a b c"),
+    case("moved_to_its_place", item_done(id="b"), A, B, order="a b"),
     case("commit_has_a_place", said("u"), added("x", "u"), added("u"), order="u x"),
-    case("deleted", added("a"), added("b", "a"), deleted("a"), added("c", "b"), order="b c"),
+    case("deleted", A, B, deleted("a"), C, order="b c"),
     case("late_delta_of_deleted", added("i"), deleted("i"), HEL, order=""),
-    case("added_after_deletion", added("a"), deleted("a"), added("a"), order="a"),
-    case("behind_deleted_is_the_end", added("a"), deleted("a"), added("b", "a"), order="b"),
+    case("added_after_deletion", A, deleted("a"), A, order="a"),
+    case("behind_deleted_is_the_end", A, deleted("a"), B, order="b"),
 ]
 CONTENT = [
     case("text_deltas_joined", added("i"), HEL, LO, text=["Hello"]),
@@ -341,7 +339,7 @@ CONTENT = [
     case("retrieved_audio_is_all", *SHORT, RETRIEVED, audio_ms=[100], transcript=["Hi."]),
     case(
         "empty_audio_of_an_item_is_none",
-        *(*SHORT, item_done(id="i", content=[{"type": "audio", "audio": ""}])),
+        *(*SHORT, item_done(id="i", content=[{"audio": ""}])),
         audio_bytes=[960],
     ),
     *(case(f"audio_of_{size}_bytes", *spoken(size), audio_bytes=[size]) for size in range(6)),
@@ -370,15 +368,15 @@ TRANSCRIPTIONS = [
         "late_transcript_kept_and_counted_once",
         added("i", content=SILENT),
         added("answer", "i", role="assistant"),
-        heard_user("delta", delta="Good"),
-        *[heard_user("completed", transcript="Good day.", usage=TOKENS)] * 2,
+        transcribed("delta", delta="Good"),
+        *[transcribed("completed", transcript="Good day.", usage=TOKENS)] * 2,
         item_done(id="i", content=SILENT),
         transcript=["Good day.", ""],
         transcription_usage=Usage(total=12, input=9, output=3),
     ),
     case(
         "charged_by_duration",
-        heard_user("completed", transcript="Hi", usage={"type": "duration", "seconds": 3}),
+        transcribed("completed", transcript="Hi", usage={"seconds": 3}),
         transcription_usage=Usage(seconds=3),
     ),
 ]
@@ -438,7 +436,7 @@ HEARD_UNTIL = [
     case("unknown", truncate=None),
     case("deleted", *spoken(96_000), deleted("i"), truncate=None),
     case("truncated", *spoken(96_000), truncated(250), truncate=None),
-    case("earlier_session", session(id="s"), *spoken(96_000), session(id="t"), truncate=None),
+    case("earlier_session", S, *spoken(96_000), T, truncate=None),
     case("ulaw_without_confirmation", ULAW_SENT, *spoken(16_000), truncate=(0, 1500)),
     case("deltas_alone", audio_delta(96_000), truncate=(0, 1500)),
 ]
@@ -462,15 +460,13 @@ RESPONSES = [
         "late_item", done(output=[message("i")]), output_item("r", message("x")), of_response=["i"]
     ),
     case("deleted_item_is_out", *SHORT, deleted("i"), done(), order=""),
-    case("output_is_placed", added("a"), done(output=[message("x")]), order="a x"),
+    case("output_is_placed", A, done(output=[message("x")]), order="a x"),
     case(
         "usage_once_a_response",
         *(done("a", usage=USAGE), done("b", usage=USAGE), done("a", usage=USAGE), done("c")),
         usage=ONCE + ONCE,
     ),
-    case(
-        "usage_without_an_id", {"type": "response.done", "response": {"usage": USAGE}}, usage=ONCE
-    ),
+    case("usage_without_an_id", done(None, usage=USAGE), usage=ONCE),
     case("usage_in_floats", done(usage={"total_tokens": 7.0}), usage=Usage(total=7)),
     case("usage_stays_after_cancelled", done(usage=USAGE), CANCELLED, usage=ONCE),
 ]
@@ -495,7 +491,7 @@ OUT_OF_BAND = [
     ),
     case(
         "behind_its_item_is_the_end",
-        *(out_of_band(), created("r"), done(output=[message("x")]), added("a"), added("b", "x")),
+        *(out_of_band(), created("r"), done(output=[message("x")]), A, added("b", "x")),
         order="a b",
     ),
     case("absent_id", *SHORT, created("c"), active=["r", "c"]),
@@ -510,53 +506,49 @@ OUT_OF_BAND = [
         "call_needs_no_output",
         ABOUT_T,
         created("r", metadata={"topic": "t"}),
-        done(output=[called()]),
+        CALLED,
         due=[],
         order="",
     ),
 ]
 FORMATS = [
-    case("update_sent", ULAW_SENT, output_format="audio/pcmu"),
-    case("sent_before_created", ULAW_SENT, session(), output_format="audio/pcmu"),
-    case("refused", ULAW_SENT, REFUSED, output_format="audio/pcm"),
-    case("confirmed", ULAW_SENT, session("updated", speed=1.5), output_format="audio/pcmu"),
+    case("update_sent", ULAW_SENT, format="audio/pcmu"),
+    case("sent_before_created", ULAW_SENT, session(), format="audio/pcmu"),
+    case("refused", ULAW_SENT, REFUSED, format="audio/pcm"),
+    case("confirmed", ULAW_SENT, session("updated", speed=1.5), format="audio/pcmu"),
     case(
         "server_has_the_last_word",
         *(ULAW_SENT, session("updated", output_audio_format="pcm16")),
-        output_format="audio/pcm",
+        format="audio/pcm",
     ),
     case(
         "confirmation_of_an_update_before",
         {"type": "session.update", "session": {"speed": 1.5}},
         ULAW_SENT,
         session("updated", speed=1.5, output_audio_format="pcm16"),
-        output_format="audio/pcmu",
+        format="audio/pcmu",
     ),
     case(
         "second_update_refused",
         *(update("g711_ulaw", "other"), update("g711_alaw"), REFUSED),
-        output_format="audio/pcmu",
+        format="audio/pcmu",
     ),
 ]
 CALLS_DUE = [
-    case("completed", done(output=[called()]), due=["c"]),
+    case("completed", CALLED, due=["c"]),
     case("one_returned", done(output=[called("a"), called("b")]), returned("a"), due=["b"]),
-    case("returned", done(output=[called()]), returned(), due=[]),
+    case("returned", CALLED, returned(), due=[]),
     case("call_incomplete", done(output=[called(status="incomplete")]), due=[]),
     case("call_without_status", done(output=[called(status=None)]), due=["c"]),
     *(
         case(f"response_{status}", done(status=status, output=[called()]), due=[])
         for status in ("cancelled", "failed", "incomplete")
     ),
-    case("ended_twice", done(output=[called()]), done(output=[called()]), due=["c"]),
-    case("ended_again", done(output=[called()]), returned(), done(output=[called()]), due=[]),
-    case(
-        "returned_before_the_end",
-        *(output_item("r", called(), "done"), returned(), done(output=[called()])),
-        due=[],
-    ),
-    case("same_session", done(output=[called()]), session(id="s"), due=["c"]),
-    case("session_ended", session(id="s"), done(output=[called()]), session(id="t"), due=[]),
+    case("ended_twice", CALLED, CALLED, due=["c"]),
+    case("ended_again", CALLED, returned(), CALLED, due=[]),
+    case("returned_before_the_end", output_item("r", called(), "done"), returned(), CALLED, due=[]),
+    case("same_session", CALLED, S, due=["c"]),
+    case("session_ended", S, CALLED, T, due=[]),
     case("approval", done(output=[requested()]), approvals_due=["a"], due=[]),
     case("approved", done(output=[requested()]), approved(), approvals_due=[]),
     case(
@@ -590,53 +582,44 @@ RESTORED = message("i", content=[{"type": "output_text", "text": "Restored."}])
 SESSIONS = [
     case(
         "next_session_follows",
-        *(session(id="s"), *SHORT, session(id="t"), added("b"), added("c", "b")),
+        *(S, *SHORT, T, added("b"), C),
         **{"order": "i b c", "active": [], "ends": [("incomplete", "session_ended")]},
     ),
-    case(
-        "root_is_of_the_session",
-        *(session(id="s"), added("a"), session(id="t"), added("b"), first("c"), added("c")),
-        order="a c b",
-    ),
+    case("root_is_of_the_session", S, A, T, added("b"), first("c"), added("c"), order="a c b"),
     case(
         "earlier_item_deleted",
-        *(session(id="s"), added("a"), session(id="t"), added("b"), deleted("a")),
+        *(S, A, T, added("b"), deleted("a")),
         *(first("c"), added("c")),
         order="c b",
     ),
     case(
         "same_ids_in_the_next_session",
-        *(session(id="s"), *LONG, done(usage=USAGE), session(id="t"), *NEXT),
+        *(S, *LONG, done(usage=USAGE), T, *NEXT),
         **{"order": "i i", "text": ["", "New."], "audio_ms": [100, 0], "usage": ONCE},
     ),
-    case(
-        "call_with_the_ids_of_another_session",
-        *(session(id="s"), done(output=[called()]), returned(), session(id="t")),
-        done(output=[called()]),
-        due=["c"],
-    ),
+    case("call_with_the_ids_of_another_session", S, CALLED, returned(), T, CALLED, due=["c"]),
     case(
         "item_of_the_first_of_three_deleted",
-        *(session(id="s"), added("a"), session(id="t"), added("b"), session(id="u")),
+        *(S, A, T, added("b"), U),
         *(deleted("a"), deleted("b")),
         order="",
     ),
     case(
         "restored_item_stays_as_it_is",
-        *(session(id="s"), *spoken(48_000, truncated(250)), done(), session(id="t")),
+        *(S, *spoken(48_000, truncated(250)), done(), T),
         *(item_sent(RESTORED), {**added("i"), "item": RESTORED}, HEL, added("b", "i")),
         **{"order": "i b", "text": ["", ""], "audio_ms": [250, 0]},
     ),
     case(
         "behind_restored_is_the_end",
-        *(session(id="s"), added("a"), added("picture", "a"), session(id="t")),
-        *(item_sent(message("a", "user")), added("a"), added("b", "a")),
+        *(S, A, added("picture", "a"), T),
+        *(item_sent(message("a", "user")), A, B),
         order="a picture b",
     ),
     # Outputs that are sent again without an id get new items, each behind a restored call.
     case(
         "behind_earlier_in_time",
-        *(session(id="s"), added("a"), added("b", "a"), session(id="t")),
+        *(S, A, B, T),
         *(added("c", "a"), added("d", "b"), added("e", "d")),
         order="a b c d e",
     ),
@@ -697,7 +680,7 @@ def test_a_part_has_the_type_that_the_server_gave_last(add: Add) -> None:
 
 @pytest.mark.parametrize("failure", ["Unclear.", {"message": "Unclear."}], ids=["text", "object"])
 def test_failed_transcription_has_its_error(add: Add, failure: Any) -> None:
-    [item] = add(said(), heard_user("failed", error=failure)).items
+    [item] = add(said(), transcribed("failed", error=failure)).items
     assert item.parts[0].transcription_error
     assert item.parts[0].transcription_error["message"] == "Unclear."
 
@@ -968,19 +951,9 @@ def test_others_wait_while_an_event_is_added(does: str, monkeypatch: pytest.Monk
 
 NAMES = st.sampled_from(["i", "j", "r", "", "c"]) | ANYTHING
 KINDS = sorted(
-    {
-        json.loads(line)["event"]["type"]
-        for path in RECORDINGS
-        for line in path.read_text("utf-8").splitlines()
-    }
-    | {
-        *("conversation.item.deleted", "conversation.item.truncated", "input_audio_buffer.append"),
-        *("conversation.item.retrieved", "input_audio_buffer.committed", "response.audio.delta"),
-        *("response.output_audio.delta", "response.output_audio.done", "response.cancelled"),
-        *("response.function_call_arguments.delta", "conversation.item.truncate", "error"),
-        "conversation.item.input_audio_transcription.completed",
-        *("conversation.item.input_audio_transcription.failed", "vendor.made.it.up"),
-    }
+    event_type
+    for union in GA.parsers
+    for event_type in GA.schemas[union]["discriminator"]["mapping"]
 )
 PARTS = st.lists(
     st.fixed_dictionaries({}, optional={"text": NAMES, "transcript": NAMES}) | ANYTHING
