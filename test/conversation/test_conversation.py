@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from openai_realtime_client import Conversation, Usage, ga, v1
 from openai_realtime_client.conversation import state as conversation_module
 from openai_realtime_client.core.json_types import is_object
-from protocols import ANYTHING, GA, ROOT
+from protocols import ANYTHING, REALTIME, ROOT
 
 RECORDINGS = sorted((ROOT / "test/recordings").glob("*.jsonl"))
 TRANSCRIPTION = "conversation.item.input_audio_transcription"
@@ -571,6 +571,7 @@ EVENTS_LEFT_OUT = [
         *(created("r"), SURE, CALL, arguments("done", call_id="d", name="g"), ENDED),
         **{"order": "i", "of_response": ["i", "c", "d"], "due": ["c", "d"]},
     ),
+    case("calls_that_share_an_item", CALL, arguments("done", call_id="d"), ENDED, due=["c", "d"]),
     case(
         "events_that_only_mention_an_item",
         *(*speech("i", 0), truncated(1), on_item("response.mcp_call.failed")),
@@ -950,11 +951,10 @@ def test_others_wait_while_an_event_is_added(does: str, monkeypatch: pytest.Monk
 
 
 NAMES = st.sampled_from(["i", "j", "r", "", "c"]) | ANYTHING
-KINDS = sorted(
-    event_type
-    for union in GA.parsers
-    for event_type in GA.schemas[union]["discriminator"]["mapping"]
-)
+KINDS = ["response.cancelled", "vendor.made.it.up"]
+for protocol in REALTIME:
+    for union in protocol.parsers:
+        KINDS += protocol.schemas[union]["discriminator"]["mapping"]
 PARTS = st.lists(
     st.fixed_dictionaries({}, optional={"text": NAMES, "transcript": NAMES}) | ANYTHING
 )

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "openapi"), str(ROOT / "test/support")]
 
 with atheris.instrument_imports(include=["openai_realtime_client"]):
-    from openai_realtime_client import InvalidEventError, deviations, ga, v1
+    from openai_realtime_client import InvalidEventError, deviations
     from openai_realtime_client.core import events as _instrumented  # noqa: F401
 
 import annotate  # noqa: E402
@@ -43,12 +43,9 @@ VALUES: list[Any] = [
 ]
 
 PARSERS = [
-    v1.parse_server_event,
-    v1.parse_client_event,
-    ga.parse_server_event,
-    ga.parse_client_event,
-    ga.parse_translation_server_event,
-    ga.parse_translation_client_event,
+    getattr(protocol.module, parser)
+    for protocol in PROTOCOLS
+    for parser in protocol.parsers.values()
 ]
 
 

@@ -47,8 +47,7 @@ class Session:
     def __init__(self) -> None:
         self.sent: list[Any] = []
 
-    def connect(self, model: str, *, conversation: Conversation) -> Session:
-        assert model == "gpt-realtime-2.1"
+    def connect(self, _model: str, *, conversation: Conversation) -> Session:
         self.conversation = conversation
         return self
 
@@ -62,22 +61,15 @@ class Session:
         self.sent.append(event)
 
     async def __aiter__(self) -> AsyncIterator[Any]:
-        item = {"id": "i", "type": "message", "role": "assistant", "content": []}
         delta = {"type": "response.output_audio.delta", "response_id": "r", "item_id": "i"}
-        audio = base64.b64encode(b"\1" * 24_000).decode()
-        events: list[dict[str, Any]] = [
-            {"type": "conversation.item.added", "previous_item_id": None, "item": item},
-            {**delta, "output_index": 0, "content_index": 0, "delta": audio},
-        ]
-        for event in events:
-            yield self.typed(event)
+        delta["delta"] = base64.b64encode(b"\1" * 24_000).decode()
+        yield self.received(delta)
         assert Device.started.play(12) == b"\1" * 12 * FRAME
-        speech = {"type": "input_audio_buffer.speech_started", "item_id": "u", "audio_start_ms": 9}
-        yield self.typed(speech)
-        yield self.typed(events[-1])  # It was on its way.
+        yield self.received({"type": "input_audio_buffer.speech_started", "item_id": "u"})
+        yield self.received(delta)  # It was on its way.
         assert Device.started.play(2) == bytes(2 * FRAME)
 
-    def typed(self, wire: dict[str, Any]) -> Any:
+    def received(self, wire: dict[str, Any]) -> Any:
         event = ga.parse_server_event(wire)
         self.conversation.add(event)
         return event
