@@ -281,8 +281,9 @@ def _signature(name: str, found: Any) -> list[str]:
         annotation = f": {found.annotation}" if found.annotation else ""
         return [f"{name}{annotation}"]
     init = found.all_members.get("__init__") if found.is_class else None
-    # What has an undocumented constructor is made by the package.
-    if init is not None and not init.docstring and "dataclass" not in found.labels:
+    # What has no documented arguments is made by the package.
+    is_described = init is None or init.docstring or _section(found, "parameters")
+    if not is_described and "dataclass" not in found.labels:
         return [f"class {name}"]
     start = "class " if found.is_class else "def "
     if "async" in found.labels:

@@ -422,6 +422,13 @@ def test_the_reference_describes_every_public_name_written_by_hand() -> None:
     assert undescribed == []
 
 
+def test_the_reference_shows_the_arguments_that_it_describes() -> None:
+    for page in (page for page in PAGES if page.path.parent == DOCS / "reference"):
+        for entry in re.split(r"^##+ ", page.text, flags=re.MULTILINE)[1:]:
+            if "\n**Args**\n" in entry:
+                assert re.search(r"^(class|(async )?def) \w+\(", entry, re.MULTILINE), entry[:40]
+
+
 def test_the_reference_shows_the_arguments_of_connect_and_commands() -> None:
     text = section(page_at(DOCS / "reference/realtime.md"), "connect")
     assert "\nclass connect(\n    model: str | None = None,\n    *,\n" in text
