@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DeviceError", "Microphone", "Speaker"]
 
-# What a device holds back before it plays or delivers is a few of these periods.
+# Devices delay audio by a few of these periods.
 _PERIOD_MS = 20
 # Longer than any device pauses; miniaudio does not notice each device that goes away.
 _TIMEOUT = 3.0
@@ -195,10 +195,10 @@ class Microphone(_Device):
 class Speaker(_Device):
     """A loudspeaker that plays a `Playback` while its context is open, and silence between.
 
-    What it takes from the playback is heard some 60 ms later.
+    Audio is heard some 60 ms after it was taken from the playback.
 
     Args:
-        playback: What is played. Its format is read where the context is entered.
+        playback: The audio to play. Its format is read where the context is entered.
         backend: As of `Microphone`; `null` takes the audio as a device does.
 
     Raises:

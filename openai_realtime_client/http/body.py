@@ -64,7 +64,7 @@ class Body(NamedTuple):
         # The service takes an SDP offer without settings as the whole body.
         if len(items) == 1 and items[0][1] == raw_type:
             return cls(_encode_part(items[0][2]), raw_type)
-        return cls(*encode_multipart_formdata([_field(*item) for item in items]))
+        return cls(*encode_multipart_formdata([_form_field(*item) for item in items]))
 
 
 def given(values: Values) -> list[tuple[str, str]]:
@@ -75,11 +75,11 @@ def given(values: Values) -> list[tuple[str, str]]:
             value = [value]
         for item in value or ():
             if item is not None:  # pyright: ignore[reportUnnecessaryComparison]
-                pairs.append((name, _text(item)))
+                pairs.append((name, _scalar_text(item)))
     return pairs
 
 
-def _text(value: Scalar) -> str:
+def _scalar_text(value: Scalar) -> str:
     # As in JSON: `true` and `false`.
     if isinstance(value, bool):
         return str(value).lower()
@@ -91,7 +91,7 @@ def _is_file(value: Any) -> TypeGuard[tuple[str, bytes]]:
     return isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], bytes)  # pyright: ignore
 
 
-def _field(name: str, media_type: str, value: Any) -> RequestField:
+def _form_field(name: str, media_type: str, value: Any) -> RequestField:
     filename = None
     if _is_file(value):
         filename, value = value
@@ -106,7 +106,7 @@ def _encode_part(value: Any) -> bytes:
     if isinstance(value, bytes):
         return value
     if isinstance(value, (str, int, float)):
-        return _text(value).encode()
+        return _scalar_text(value).encode()
     return _encode_json(value)
 
 

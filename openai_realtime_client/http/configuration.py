@@ -103,7 +103,7 @@ class Configuration:
     def authorize(
         self,
         defaults: Mapping[str, str],
-        own: Headers,
+        call_headers: Headers,
         query: list[tuple[str, str]],
         credential: Credential,
     ) -> Headers:
@@ -113,14 +113,14 @@ class Configuration:
             ConnectionSettingsError: These settings or headers make no safe request.
         """
         # Apart: replacing would hide a name that is given twice in different case.
-        own.check()
+        call_headers.check()
         self.headers.check()
-        own = self.headers.replaced_by(own)
-        self.base.check(credential, own, others=query, allow_insecure=self.allow_insecure)
+        headers = self.headers.replaced_by(call_headers)
+        self.base.check(credential, headers, others=query, allow_insecure=self.allow_insecure)
         key = None
         # The function for a key may be slow, or cost something.
-        if not own.has_credential:
+        if not headers.has_credential:
             key = called(credential.key)
         return self.base.authorize(
-            {**account_headers(self._environment), **defaults}, credential, key, own, query
+            {**account_headers(self._environment), **defaults}, credential, key, headers, query
         )

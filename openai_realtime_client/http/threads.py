@@ -28,10 +28,10 @@ def in_thread(
     """
 
     @wraps(method)
-    async def run(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def call(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
         # Imported here, because it takes longer than all else that users of threads import.
         import asyncio
 
         return await asyncio.to_thread(method, self._api, *args, **kwargs)
 
-    return run
+    return call

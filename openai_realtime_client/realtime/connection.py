@@ -147,7 +147,7 @@ class _Session(SessionState, Generic[ServerEvent]):
 
     async def _send(self, event_type: str, data: bytes, event: Any, audio_sent: int = 0) -> None:
         if self._socket.is_open:
-            # Before it is sent, so that it stands before what the server answers.
+            # Before it is sent, so that it precedes the server's response.
             if self._record is not None:
                 self._record.add("client", event_type, data)
             if self._conversation is not None:
@@ -297,7 +297,7 @@ class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
             TypeError: It is neither an event nor a dictionary.
         """
         event_type, data = _encoded(event)
-        self._run(self._send(event_type, data, event), event_type)
+        self._wait_for(self._send(event_type, data, event), event_type)
 
     def send_audio(self, audio: bytes | bytearray | memoryview) -> None:
         """Append audio to the input buffer. See `AsyncConnection.send_audio`.
@@ -308,7 +308,7 @@ class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
         Raises:
             ConnectionClosedError: The session is closed; `audio_sent` says after how many bytes.
         """
-        self._run(self._send_audio(audio), self._dialect.append)
+        self._wait_for(self._send_audio(audio), self._dialect.append)
 
     def send_raw(self, data: str | bytes) -> None:
         """Send a text message as it is. See `AsyncConnection.send_raw`.
@@ -319,7 +319,7 @@ class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
         Raises:
             ConnectionClosedError: The session is closed.
         """
-        self._run(self._send_message("a message", data), "a message")
+        self._wait_for(self._send_message("a message", data), "a message")
 
     def recv(self, timeout: float | None = None) -> ServerEvent:
         """Wait for the next event.
@@ -365,7 +365,7 @@ class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
                 raise
         raise StopIteration
 
-    def _run(self, coroutine: Coroutine[Any, Any, None], event_type: str) -> None:
+    def _wait_for(self, coroutine: Coroutine[Any, Any, None], event_type: str) -> None:
         running = self._thread.start(coroutine)
         if running is None:
             raise self._unusable(event_type)

@@ -196,7 +196,7 @@ class Connector(_Connector, Generic[Opened]):
         record = None
         if self._record is not None:
             record = self._record.start(headers.conceal)
-        # It keeps the thread until the connection is closed, or here where there is none.
+        # `close` leaves the thread; where nothing was opened, so does this.
         thread = LoopThread.enter()
         opening: Any = thread.start(self._open(headers, record, thread))
         try:

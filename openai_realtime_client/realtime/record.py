@@ -98,7 +98,9 @@ class _Writer:
         self._lock = Lock()
         self._queue: SimpleQueue[tuple[str, float, str, bytes] | None] = SimpleQueue()
         self._is_stopped = False
-        self._thread = Thread(target=self._run, name="openai_realtime_client record", daemon=True)
+        self._thread = Thread(
+            target=self._write_lines, name="openai_realtime_client record", daemon=True
+        )
         self._thread.start()
 
     def add(self, direction: Literal["client", "server"], event_type: str, data: bytes) -> None:
@@ -121,7 +123,7 @@ class _Writer:
             if self._thread.is_alive():
                 self._stop("writing is too slow")
 
-    def _run(self) -> None:
+    def _write_lines(self) -> None:
         for direction, at_ms, event_type, data in iter(self._queue.get, None):
             if self._is_stopped:
                 continue

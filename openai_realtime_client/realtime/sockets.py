@@ -40,7 +40,7 @@ try:
     from websockets.frames import Close, Frame, Opcode
     from websockets.http11 import Response
     from websockets.protocol import State
-except ImportError:  # There is none, or one that lacks some of these.
+except ImportError:  # Missing, or too old to have all of these.
     raise MissingDependencyError(
         'connections need websockets: pip install "websockets>=15"'
     ) from None
@@ -259,7 +259,7 @@ class Socket(asyncio.Protocol):
         self._end_in_time()
         if self._writable is not None and self._close_timeout is not None:
             # The close frame waits behind what is being sent. Where it cannot leave this process in
-            # half of the time, there will be no answer in the other half.
+            # half of the time, no response will come in the other half.
             self.loop.call_later(self._close_timeout / 2, self._cut_if_stuck)
         if self.protocol.state is State.OPEN:
             self.protocol.send_close(code, reason)

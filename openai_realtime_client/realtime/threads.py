@@ -32,7 +32,7 @@ class LoopThread:
         self._users = 0
         self._is_unused = asyncio.Event()
         name = "openai_realtime_client connections"
-        threading.Thread(target=self._run, name=name, daemon=True).start()
+        threading.Thread(target=self._run_loop, name=name, daemon=True).start()
 
     @classmethod
     def enter(cls) -> LoopThread:
@@ -65,7 +65,7 @@ class LoopThread:
         future.add_done_callback(lambda _: self.leave())
         return future
 
-    def _run(self) -> None:
+    def _run_loop(self) -> None:
         self._loop.run_until_complete(self._wait_until_unused())
         self._loop.close()
 

@@ -94,7 +94,7 @@ class ToolRunner:
         if event.type == "error":
             self._refused(event)
         elif event.type == "response.done":
-            self._ended_response(_field(event.response, "id"))
+            self._ended_response(_string_field(event.response, "id"))
         for call in self._conversation.calls_due:
             call_id = call.call_id or ""
             if call_id not in self._begun and self._tools.is_run_here(call):
@@ -136,7 +136,7 @@ class ToolRunner:
 
         Turn detection may begin one while the request is on its way.
         """
-        event_id, code = _field(event.error, "event_id"), _field(event.error, "code")
+        event_id, code = _string_field(event.error, "event_id"), _string_field(event.error, "code")
         if event_id not in self._requests:
             return
         self._requests.discard(event_id)
@@ -162,7 +162,7 @@ class ToolRunner:
             _logger.error("a call was not answered", exc_info=error)
 
 
-def _field(value: Any, name: str) -> str | None:
+def _string_field(value: Any, name: str) -> str | None:
     """Return a string field of a part of an event, which may be of any type."""
     field = getattr(value, name, None)
     if is_object(value):
