@@ -166,7 +166,7 @@ def test_pip_is_asked_for_what_is_meant_only() -> None:
                 words = [word.strip("\"'.,") for word in command.split()]
                 names = {re.split(r"[<>=\[]", word)[0] for word in words if "dist/" not in word}
                 known = {"", "fastapi", "miniaudio", "standardwebhooks", "uvicorn", "websockets"}
-                known.add("urllib3")  # with its extra `socks`
+                known |= {"urllib3", "python-socks"}  # with extras
                 assert names <= known, f"{name}: {command}"
 
 

@@ -89,9 +89,13 @@ if _parse_proxy("http://%75:p@proxy").username != "u":
 
 async def open_socket(url: str, headers: Mapping[str, str], options: Mapping[str, Any]) -> Socket:
     """Open a WebSocket on the running event loop; `options` are those of `websockets`."""
-    opened: Socket = await _client.connect(
-        url, additional_headers=headers, create_connection=Socket, **options
-    )
+    opening = _client.connect(url, additional_headers=headers, create_connection=Socket, **options)
+    try:
+        opened: Socket = await opening
+    except ImportError:
+        raise ImportError(
+            'a SOCKS proxy needs one more package: pip install "python-socks[asyncio]"'
+        ) from None
     return opened
 
 

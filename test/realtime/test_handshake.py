@@ -122,6 +122,13 @@ async def test_another_machine_is_reached_by_a_proxy(
     assert KEY.encode() not in head
 
 
+async def test_socks_proxy_without_its_package_says_what_to_install(kind: Kind) -> None:
+    options = {"proxy": f"socks5h://me:{KEY}@127.0.0.1:1"}
+    connector = kind.connect(base_url="wss://a.invalid", api_key="", websocket_options=options)
+    error = await error_of(ConnectionFailedError, connector.open)
+    assert str(error).endswith('one more package: pip install "python-socks[asyncio]"')
+
+
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 429, 500, 503])
 async def test_a_refusal_has_the_servers_answer(kind: Kind, status: int) -> None:
     body = {"error": {"message": "Some message.", "code": "c"}}
