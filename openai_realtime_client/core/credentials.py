@@ -8,7 +8,7 @@ from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from inspect import isawaitable, iscoroutine
 from ipaddress import ip_address
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from pydantic import SecretStr
@@ -22,6 +22,7 @@ __all__ = [
     "Headers",
     "HiddenKey",
     "Key",
+    "Secret",
     "account_headers",
     "as_mapping",
     "awaited",
@@ -51,6 +52,20 @@ _DEFAULT_PORTS = {"ws": 80, "http": 80, "wss": 443, "https": 443}
 # Where sessions and calls are. Some settings show it as the end of a server's URL.
 _REALTIME_PATH = "/realtime"
 _REALTIME_END = re.compile(r"/realtime(/translations)?$")
+
+
+class NoPickle:
+    """Base of what holds a secret. Pickles are written to disk and sent to other processes."""
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a key cannot be pickled: make settings in the process that uses them")
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self
+
+
+class Secret(NoPickle, SecretStr):
+    """A key, or the URL of a proxy."""
 
 
 class Headers(dict[str, str]):
@@ -167,7 +182,7 @@ class Credential(NamedTuple):
             ConnectionSettingsError: `key` is something else.
         """
         if isinstance(key, str):
-            key = SecretStr(key)
+            key = Secret(key)
         if not (key is None or isinstance(key, SecretStr) or callable(key)):
             raise ConnectionSettingsError(
                 f"a key must be a str or a function, not {type(key).__name__}"
@@ -193,7 +208,7 @@ class Credential(NamedTuple):
         return Headers({self.header: self.prefix + key.get_secret_value()})
 
 
-class BaseUrl:
+class BaseUrl(NoPickle):
     """The URL of a server, to which paths are appended.
 
     A user and password in it are sent as `Authorization: Basic`, in place of a key.

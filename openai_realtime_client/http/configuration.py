@@ -6,12 +6,12 @@ import os
 from collections.abc import Callable, Mapping
 
 import urllib3
-from pydantic import SecretStr
 
 from openai_realtime_client.core.credentials import (
     BaseUrl,
     Credential,
     Headers,
+    Secret,
     account_headers,
     called,
 )
@@ -66,9 +66,9 @@ class Configuration:
         self.headers = Headers(headers)
         self.timeout = timeout
         self.retries = retries
-        self.proxy: SecretStr | None = None
+        self.proxy: Secret | None = None
         if proxy is not None:
-            self.proxy = SecretStr(proxy)
+            self.proxy = Secret(proxy)
         self.ca_certs = ca_certs
         self.max_size = max_size
         self.allow_insecure = allow_insecure

@@ -24,7 +24,7 @@ from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError, LocationValueError, MaxRetryError
 
 from openai_realtime_client.core.causes import failure_text
-from openai_realtime_client.core.credentials import BaseUrl, Headers
+from openai_realtime_client.core.credentials import BaseUrl, Headers, Secret
 from openai_realtime_client.core.errors import (
     ApiConnectionError,
     ConnectionSettingsError,
@@ -222,7 +222,7 @@ def _pool(configuration: Configuration) -> urllib3.PoolManager:
         ) from None
 
 
-def _environment_proxy(base: BaseUrl) -> SecretStr | None:
+def _environment_proxy(base: BaseUrl) -> Secret | None:
     """Return the proxy that `websockets` would take for a session with the same server."""
     # https://websockets.readthedocs.io/en/stable/topics/proxies.html
     if base.is_loopback or proxy_bypass(base.where):
@@ -234,7 +234,7 @@ def _environment_proxy(base: BaseUrl) -> SecretStr | None:
             # The system's settings have the scheme of a URL, not of the proxy.
             if scheme == "socks":
                 proxy = re.sub(r"^http://", "socks5h://", proxy)
-            return SecretStr(proxy)
+            return Secret(proxy)
     return None
 
 

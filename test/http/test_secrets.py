@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+import pickle
 import socket
 from base64 import b64encode
 from collections.abc import Callable
@@ -180,6 +182,9 @@ def test_no_object_shows_a_secret() -> None:
         with ApiClient(configuration) as client:
             api = RealtimeApi(client)
             assert_hidden(None, objects=[configuration, client, api])
+        with pytest.raises(TypeError, match="a key cannot be pickled"):
+            pickle.dumps(configuration)
+        assert repr(copy.deepcopy(configuration)) == shown
     assert "an invalid URL" in repr(Configuration(f"https://me:{KEY}@[::1"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from typing import Any
 
 import pytest
@@ -339,3 +340,5 @@ def test_azures_settings_do_not_show_their_credential(secret: dict[str, Any]) ->
     settings = azure(ENDPOINT, "my-deployment", **secret)
     assert KEY not in repr(settings)
     assert "my-deployment" in repr(settings)
+    with pytest.raises(TypeError, match="a key cannot be pickled"):
+        pickle.dumps(settings)
