@@ -46,25 +46,26 @@ async def main() -> None:
         async def listen() -> None:
             async for audio in microphone:
                 await connection.send_audio(audio)
+            await connection.close()
+
+        async def speak() -> None:
+            async for event in connection:
+                if event.type == "response.output_audio.delta":
+                    playback.add(event.item_id, base64.b64decode(event.delta))
+                elif event.type == "input_audio_buffer.speech_started":
+                    for truncate in conversation.interrupted(playback.clear()):
+                        await connection.send(truncate)
+                elif event.type == "response.output_audio_transcript.done":
+                    print(event.transcript)
+                elif event.type == "error" or (
+                    event.type == "response.done" and event.response.status == "failed"
+                ):
+                    print(error_details(event))
 
         await connection.send(
             {"type": "session.update", "session": {"type": "realtime", "tools": tools.params}}
         )
-        listening = asyncio.create_task(listen())
-        listening.add_done_callback(lambda _: asyncio.ensure_future(connection.close()))
-        async for event in connection:
-            if event.type == "response.output_audio.delta":
-                playback.add(event.item_id, base64.b64decode(event.delta))
-            elif event.type == "input_audio_buffer.speech_started":
-                for truncate in conversation.interrupted(playback.clear()):
-                    await connection.send(truncate)
-            elif event.type == "response.output_audio_transcript.done":
-                print(event.transcript)
-            elif event.type == "error" or (
-                event.type == "response.done" and event.response.status == "failed"
-            ):
-                print(error_details(event))
-        await listening
+        await asyncio.gather(listen(), speak())
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@ import miniaudio
 import pytest
 
 from example_programs import EXAMPLES, KEY, eventually, heard, only, types
+from openai_realtime_client import ConnectionClosedError
 from openai_realtime_client.audio import DeviceError, Microphone, Speaker
-from openai_realtime_client.testing import Answer, Call, ReplayServer, ReplaySession
+from openai_realtime_client.testing import Answer, Call, Faults, ReplayServer, ReplaySession
 
 # assistant.py
 # assistant_threads.py
@@ -123,6 +124,16 @@ def test_microphone_that_goes_away_ends_the_session(
         assert eventually(lambda: program.session.close_code) == 1000
     if assistant.__name__ == "assistant":
         assert isinstance(program.error, DeviceError)
+
+
+def test_lost_session_ends_the_program(assistant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    faults = Faults(cut_after=2)
+    with (
+        ReplayServer(api_key=KEY, faults=faults) as server,
+        talking(assistant, server, monkeypatch) as program,
+    ):
+        assert eventually(lambda: program.error)
+    assert isinstance(program.error, ConnectionClosedError)
 
 
 def test_speaking_interrupts_what_is_said(assistant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
