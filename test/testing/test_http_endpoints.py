@@ -1,72 +1,103 @@
-"""Keys and the HTTP endpoints of the embedded server."""
+"""Keys, the HTTP endpoints and calls of the embedded server."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+import json
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
+from http_server import Answer, HttpServer
 from openai_realtime_client import (
     ApiClient,
     BadRequestError,
     Configuration,
+    NotFoundError,
     UnauthorizedError,
     deviations,
     ga,
+    testing,
     v1,
 )
-from openai_realtime_client.testing import ReplayServer
-from plain_client import KEY, Event, checked, client, request
+from openai_realtime_client.testing import RealtimeCall, ReplayServer
+from plain_client import (
+    CANCEL,
+    KEY,
+    LOUD,
+    RESPOND,
+    Event,
+    append,
+    checked,
+    client,
+    request,
+    response,
+    types,
+)
+
+SECRET = base64.b64encode(b"the secret of the webhook").decode()
 
 
-def bearer(key: str) -> dict[str, str]:
+def bearer(key: str = KEY) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
 @pytest.fixture
-def keyed() -> Iterator[ReplayServer]:
-    with checked(api_key=KEY) as server:
+def server() -> Iterator[ReplayServer]:
+    long = testing.Answer("word " * 500, audio=25.0, real_time=True)
+    with checked(api_key=KEY, answers=[None, long]) as server:
         yield server
 
 
 @pytest.fixture
-def http(keyed: ReplayServer) -> Iterator[ApiClient]:
-    with ApiClient(Configuration(host=keyed.url, access_token=KEY)) as http:
+def http(server: ReplayServer) -> Iterator[ApiClient]:
+    with ApiClient(Configuration(host=server.url, access_token=KEY)) as http:
         yield http
+
+
+@pytest.fixture
+def api(http: ApiClient) -> Any:
+    """The GA endpoints, with requests of any type."""
+    return ga.RealtimeApi(http)
 
 
 # Keys
 
 
 @pytest.mark.parametrize(
-    "headers", [bearer(KEY), {"api-key": KEY}, {"authorization": f"bearer {KEY}"}]
+    "options",
+    [
+        {"additional_headers": bearer()},
+        {"additional_headers": {"api-key": KEY}},
+        {"additional_headers": {"authorization": f"bearer {KEY}"}},
+        {"subprotocols": ["realtime", f"openai-insecure-api-key.{KEY}"]},  # of browsers
+    ],
+    ids=["bearer", "api_key", "lower_case", "subprotocol"],
 )
-def test_the_right_key_is_taken(keyed: ReplayServer, headers: dict[str, str]) -> None:
-    with client(keyed, additional_headers=headers) as c:
+def test_the_right_key_is_taken_and_not_shown(server: ReplayServer, options: Any) -> None:
+    with client(server, **options) as c:
         c.turn()
-
-
-def test_browsers_send_their_key_as_a_subprotocol(keyed: ReplayServer) -> None:
-    offered = ["realtime", f"openai-insecure-api-key.{KEY}"]
-    with client(keyed, subprotocols=offered) as c:
-        c.turn()
-    assert KEY not in repr(keyed.sessions[0].headers)
+    assert KEY not in repr(server.sessions[0].headers)
 
 
 @pytest.mark.parametrize("headers", [{}, bearer("sk-wrong"), {"api-key": "sk-wrong"}])
-def test_another_key_is_closed_with_3000(keyed: ReplayServer, headers: dict[str, str]) -> None:
-    with client(keyed, additional_headers=headers, skip=0) as c:
+def test_another_key_is_closed_with_3000(server: ReplayServer, headers: dict[str, str]) -> None:
+    with client(server, additional_headers=headers, skip=0) as c:
         assert c.closed() == (3000, "invalid_request_error.invalid_api_key")
-    assert keyed.sessions[0].close_code == 3000
+    assert server.sessions[0].close_code == 3000
 
 
-def test_secrets_do_not_show(keyed: ReplayServer) -> None:
-    headers = {**bearer(KEY), "api-key": KEY, "Cookie": KEY}
-    with client(keyed, additional_headers=headers):
+def test_secrets_do_not_show(server: ReplayServer) -> None:
+    headers = {**bearer(), "api-key": KEY, "Cookie": KEY}
+    with client(server, additional_headers=headers):
         pass
-    session = keyed.sessions[0]
-    shown = f"{keyed!r} {session!r} {session.headers!r} {session.headers} {vars(session)}"
+    session = server.sessions[0]
+    shown = f"{server!r} {session!r} {session.headers!r} {session.headers} {vars(session)}"
     assert KEY not in shown
     assert "host" in shown
     # It is there for who asks.
@@ -77,31 +108,30 @@ def test_secrets_do_not_show(keyed: ReplayServer) -> None:
 
 
 def test_client_secrets_expire(
-    keyed: ReplayServer, http: ApiClient, monkeypatch: pytest.MonkeyPatch
+    server: ReplayServer, api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    create = ga.RealtimeApi(http).create_realtime_client_secret
-    after = ga.RealtimeClientSecretExpiresAfter(seconds=60)
+    create = api.create_realtime_client_secret
     now = time.time()
-    secret = create(ga.RealtimeCreateClientSecretRequest(expires_after=after))
-    usual = create(ga.RealtimeCreateClientSecretRequest())
+    secret = create({"expires_after": {"anchor": "created_at", "seconds": 60}})
+    usual = create({})
     with pytest.raises(BadRequestError) as caught:
         create({"expires_after": {"anchor": "created_at", "seconds": 9}})
     assert caught.value.error["param"] == "expires_after.seconds"
     assert secret.expires_at == pytest.approx(now + 60, abs=30)
     assert usual.expires_at == pytest.approx(now + 600, abs=30)
-    with client(keyed, additional_headers=bearer(secret.value)) as c:
-        assert secret.value not in repr(vars(keyed.sessions[0]))
+    with client(server, additional_headers=bearer(secret.value)) as c:
+        assert secret.value not in repr(vars(server.sessions[0]))
         later = "openai_realtime_client.testing.endpoints.time.time"
         monkeypatch.setattr(later, lambda: secret.expires_at)
         # A session that is open goes on.
         c.turn()
-        with client(keyed, additional_headers=bearer(secret.value), skip=0) as late:
+        with client(server, additional_headers=bearer(secret.value), skip=0) as late:
             assert late.closed()[0] == 3000
-        with client(keyed, additional_headers=bearer(usual.value)) as other:
+        with client(server, additional_headers=bearer(usual.value)) as other:
             other.turn()
 
 
-def test_v1_sessions_open_sessions(keyed: ReplayServer, http: ApiClient) -> None:
+def test_v1_sessions_open_sessions(server: ReplayServer, http: ApiClient) -> None:
     voice = v1.RealtimeApi(http).create_realtime_session({"voice": "ash"})
     transcription = v1.RealtimeApi(http).create_realtime_transcription_session({})
     begun: list[Event] = []
@@ -109,58 +139,56 @@ def test_v1_sessions_open_sessions(keyed: ReplayServer, http: ApiClient) -> None
         assert deviations(session) == []
         assert session.client_secret is not None
         headers = bearer(session.client_secret.value)
-        with client(keyed, protocol="v1", additional_headers=headers, skip=0) as c:
+        with client(server, protocol="v1", additional_headers=headers, skip=0) as c:
             begun.append(c.recv())
     assert begun[0]["session"]["voice"] == "ash"
     assert begun[1]["type"] == "transcription_session.created"
 
 
-def test_translation_secrets_open_sessions(keyed: ReplayServer, http: ApiClient) -> None:
-    wanted = ga.RealtimeTranslationClientSecretCreateRequest.from_dict(
-        {"session": {"model": "m", "audio": {"output": {"language": "fr"}}}}
-    )
-    secret = ga.RealtimeApi(http).create_realtime_translation_client_secret(wanted)
+def test_translation_secrets_open_sessions(server: ReplayServer, api: Any) -> None:
+    settings = {"model": "m", "audio": {"output": {"language": "fr"}}}
+    secret = api.create_realtime_translation_client_secret({"session": settings})
     assert deviations(secret) == []
     path, headers = "/v1/realtime/translations", bearer(secret.value)
     for _ in range(2):
-        with client(keyed, path, additional_headers=headers, skip=0) as c:
+        with client(server, path, additional_headers=headers, skip=0) as c:
             assert c.recv()["session"]["audio"]["output"] == {"language": "fr"}
             changed = {"audio": {"output": {"language": "es"}}}
             c.answer({"type": "session.update", "session": changed})
 
 
 @pytest.mark.parametrize("settings", [None, {"type": "realtime", "instructions": "Be brief."}])
-def test_calls(keyed: ReplayServer, http: ApiClient, settings: Event | None) -> None:
-    calls = ga.RealtimeApi(http)
-    created = calls.create_realtime_call("v=0\r\n", settings)
+def test_calls(server: ReplayServer, api: Any, settings: Event | None) -> None:
+    created = api.create_realtime_call("v=0\r\n", settings)
     call_id = created.id
     assert call_id.startswith("rtc_")
     assert created.data.startswith("v=0\r\n")
-    path, headers = f"/v1/realtime?call_id={call_id}", bearer(KEY)
-    with client(keyed, path, additional_headers=headers, skip=0) as c:
+    path, headers = f"/v1/realtime?call_id={call_id}", bearer()
+    with client(server, path, additional_headers=headers, skip=0) as c:
         session = c.recv()["session"]
         assert session["instructions"].startswith("Be brief." if settings else "You are")
         c.turn()
-    calls.accept_realtime_call(call_id, ga.RealtimeSessionCreateRequestGA())
-    calls.hangup_realtime_call(call_id)
+    api.accept_realtime_call(call_id, {"type": "realtime"})
+    api.hangup_realtime_call(call_id)
     for action in ("accept", "hangup", "refer", "reject", "x"):
         path = f"/realtime/calls/{call_id}/{action}"
-        assert request(keyed, "POST", path, headers=headers).status == 404
+        assert request(server, "POST", path, headers=headers).status == 404
 
 
 def test_a_call_is_a_201_of_sdp_with_its_location(server: ReplayServer) -> None:
-    headers = {"Content-Type": "application/sdp"}
+    headers = {"Content-Type": "application/sdp", **bearer()}
     response = request(server, "POST", "/realtime/calls", body=b"v=0\r\n", headers=headers)
     assert response.status == 201
     assert response.headers["Content-Type"] == "application/sdp"
     assert response.headers["Location"].startswith("/v1/realtime/calls/rtc_")
-    assert request(server, "POST", response.headers["Location"][3:] + "/reject").status == 200
+    reject = response.headers["Location"][3:] + "/reject"
+    assert request(server, "POST", reject, headers=bearer()).status == 200
 
 
-def test_http_wants_the_key_too(keyed: ReplayServer) -> None:
-    wrong = ApiClient(Configuration(host=keyed.url, access_token="sk-wrong"))
+def test_http_wants_the_key_too(server: ReplayServer) -> None:
+    wrong = ApiClient(Configuration(host=server.url, access_token="sk-wrong"))
     with wrong as http, pytest.raises(UnauthorizedError) as caught:
-        ga.RealtimeApi(http).create_realtime_client_secret(ga.RealtimeCreateClientSecretRequest())
+        ga.RealtimeApi(http).create_realtime_client_secret({})
     assert caught.value.error["code"] == "invalid_api_key"
     assert caught.value.request_id
     assert "sk-wrong" not in str(caught.value)
@@ -186,7 +214,130 @@ def test_http_wants_the_key_too(keyed: ReplayServer) -> None:
 def test_other_requests(
     server: ReplayServer, method: str, path: str, body: bytes, status: int
 ) -> None:
-    response = request(server, method, path, body=body)
+    response = request(server, method, path, body=body, headers=bearer())
     assert response.status == status
     if status != 200:
         assert response.json()["error"].keys() == {"message", "type", "param", "code"}
+
+
+# Calls that are announced
+
+
+@pytest.fixture
+def webhook() -> Iterator[HttpServer]:
+    with HttpServer(Answer(200)) as webhook:
+        yield webhook
+
+
+@pytest.fixture
+def call(server: ReplayServer, webhook: HttpServer) -> RealtimeCall:
+    return server.announce_call(webhook.url, secret=SECRET)
+
+
+def attached(server: ReplayServer, call: RealtimeCall, **options: Any) -> Any:
+    return client(server, f"/v1/realtime?call_id={call.id}", additional_headers=bearer(), **options)
+
+
+@pytest.mark.parametrize("prefix", ["", "whsec_"])
+def test_a_call_is_announced_and_signed(
+    server: ReplayServer, webhook: HttpServer, prefix: str
+) -> None:
+    call = server.announce_call(webhook.url, secret=prefix + SECRET, sip_headers={"To": "sip:us"})
+    [delivery] = webhook.requests
+    event = json.loads(delivery.body)
+    assert event["type"] == "realtime.call.incoming"
+    assert abs(event["created_at"] - time.time()) < 60
+    assert event["data"]["call_id"] == call.id
+    headers = {each["name"]: each["value"] for each in event["data"]["sip_headers"]}
+    assert headers["To"] == "sip:us"
+    assert headers["From"].startswith("sip:")
+    assert delivery.headers["webhook-id"] == event["id"]
+    sent = f"{event['id']}.{delivery.headers['webhook-timestamp']}.".encode() + delivery.body
+    digest = hmac.new(base64.b64decode(SECRET), sent, hashlib.sha256).digest()
+    assert delivery.headers["webhook-signature"] == f"v1,{base64.b64encode(digest).decode()}"
+    assert server.calls == {call.id: call}
+    assert call.status == "ringing"
+
+
+def test_a_webhook_that_refuses(server: ReplayServer, webhook: HttpServer) -> None:
+    webhook.answers[0] = Answer(500)
+    with pytest.raises(RuntimeError, match="answered with 500"):
+        server.announce_call(webhook.url, secret=SECRET)
+    with pytest.raises(ValueError, match=r"."):
+        server.announce_call(webhook.url, secret="not base64!")
+
+
+def test_a_call_is_accepted_with_its_settings(
+    server: ReplayServer, call: RealtimeCall, api: Any
+) -> None:
+    with pytest.raises(InvalidStatus), attached(server, call):
+        pass
+    api.accept_realtime_call(call.id, {"type": "realtime", "instructions": "Be brief."})
+    assert call.status == "active"
+    with attached(server, call, skip=0) as c:
+        assert c.recv()["session"]["instructions"] == "Be brief."
+        events = c.turn("Hi.") + c.until("output_audio_buffer.stopped")
+    event_types = types(events)
+    # The audio is on the call.
+    assert "response.output_audio.delta" not in event_types
+    started = event_types.index("output_audio_buffer.started")
+    assert started < event_types.index("response.done")
+    played = [e for e in events if e["type"].startswith("output_audio_buffer")]
+    assert [e["response_id"] for e in played] == [response(events)["id"]] * 2
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param([append(LOUD)], id="speech"),
+        pytest.param([CANCEL, {"type": "output_audio_buffer.clear"}], id="client"),
+    ],
+)
+def test_what_plays_is_cleared(
+    server: ReplayServer, call: RealtimeCall, api: Any, sent: list[Event]
+) -> None:
+    api.accept_realtime_call(call.id, {"type": "realtime"})
+    with attached(server, call) as c:
+        c.send(RESPOND)
+        c.until("output_audio_buffer.stopped")
+        c.send(RESPOND)
+        response_id = c.until("output_audio_buffer.started")[-1]["response_id"]
+        c.send(*sent)
+        events = c.until("output_audio_buffer.cleared")
+        assert response(events)["status"] == "cancelled"
+        assert events[-1]["response_id"] == response_id
+        assert "output_audio_buffer.stopped" not in types(events)
+
+
+@pytest.mark.parametrize("how", ["hangup", "refer", "caller"])
+def test_the_end_of_a_call_closes_its_connections(
+    server: ReplayServer, call: RealtimeCall, api: Any, how: str
+) -> None:
+    target = "tel:+14155550123" if how == "refer" else None
+    api.accept_realtime_call(call.id, {"type": "realtime"})
+    with attached(server, call) as first, attached(server, call) as second:
+        if how == "hangup":
+            api.hangup_realtime_call(call.id)
+        elif how == "refer":
+            api.refer_realtime_call(call.id, {"target_uri": target})
+        else:
+            call.hang_up()
+        assert first.closed() == second.closed() == (1000, "The call has ended.")
+    call.hang_up()  # It has ended, and how does not change.
+    with pytest.raises(NotFoundError):
+        api.hangup_realtime_call(call.id)
+    assert call.status == ("referred" if how == "refer" else "ended")
+    assert call.target_uri == target
+    with pytest.raises(InvalidStatus), attached(server, call):
+        pass
+
+
+@pytest.mark.parametrize("code", [None, 486])
+def test_a_call_is_rejected(call: RealtimeCall, api: Any, code: int | None) -> None:
+    with pytest.raises(NotFoundError):
+        api.refer_realtime_call(call.id, {"target_uri": "tel:+14155550123"})
+    assert call.status == "ringing"
+    api.reject_realtime_call(call.id, {"status_code": code} if code else None)
+    assert (call.status, call.status_code) == ("rejected", code or 603)
+    with pytest.raises(NotFoundError):
+        api.accept_realtime_call(call.id, {"type": "realtime"})

@@ -1,19 +1,27 @@
-"""Turns of the embedded server, seen by clients that know nothing of this package."""
+"""Turns of the embedded server, and answers that a test gives to its model."""
 
 from __future__ import annotations
 
 import json
+import time
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
-from openai_realtime_client.testing import Answer, Faults
+from openai_realtime_client import ga
+from openai_realtime_client.testing import Answer, Call, Faults, ReplayServer, text_of
 from plain_client import (
     CANCEL,
+    COMMIT,
+    LOUD,
     RESPOND,
     WEATHER,
     Client,
     Event,
+    append,
+    checked,
+    client,
     item,
     joined,
     only,
@@ -28,6 +36,7 @@ from plain_client import (
 
 for_protocols = pytest.mark.parametrize("protocol", ["ga", "v1"])
 
+CHOSEN = {"type": "function", "name": "get_weather"}
 BEGINNING = ["response.created", "response.output_item.added", "conversation.item.added"]
 END = ["conversation.item.done", "response.output_item.done", "response.done"]
 # Between these, in GA; runs of one type as one. That each belongs to the item that is open, and
@@ -90,18 +99,6 @@ def test_a_ga_session_begins_with_its_settings() -> None:
     assert session["audio"]["output"]["voice"] == "alloy"
 
 
-def test_a_v1_session_begins_with_its_settings() -> None:
-    with session_with("v1", skip=0) as c:
-        begun = [c.recv(), c.recv()]
-        done = c.response()
-    assert types(begun) == ["session.created", "conversation.created"]
-    settings = {"input_audio_format": "pcm16", "voice": "alloy", "temperature": 0.8}
-    settings |= {"modalities": ["text", "audio"], "max_response_output_tokens": "inf"}
-    assert begun[0]["session"].items() >= settings.items()
-    assert "audio" not in begun[0]["session"]
-    assert done["conversation_id"] == begun[1]["conversation"]["id"]
-
-
 def test_a_text_turn_in_ga(c: Client) -> None:
     c.update(output_modalities=["text"])
     c.send(text("Hello there."))
@@ -111,24 +108,23 @@ def test_a_text_turn_in_ga(c: Client) -> None:
     assert added["previous_item_id"] is None
     assert added["item"] == done["item"]
     assert added["item"]["status"] == "completed"
-    answer = "You said: Hello there."
-    part = only(events, "response.content_part.done")["part"]
-    assert part == {"type": "text", "text": answer}
 
     created, ended = only(events, "response.created")["response"], response(events)
-    assert created["status"] == "in_progress"
-    assert (created["output"], created["usage"], created["status_details"]) == ([], None, None)
+    begun = {"status": "in_progress", "output": [], "usage": None, "status_details": None}
+    assert created == {**ended, **begun}
     assert ended["status"] == "completed"
-    assert ended["id"] == created["id"]
     assert ended["conversation_id"].startswith("conv_")
     assert ended["output_modalities"] == ["text"]
     [message] = ended["output"]
+    answer = "You said: Hello there."
     assert message["content"] == [{"type": "output_text", "text": answer}]
-    assert message == only(events, "response.output_item.done")["item"]
-    assert message == only(events, "conversation.item.done")["item"]
     assert message["status"] == "completed"
-    begun = only(events, "response.output_item.added")["item"]
-    assert begun == {**message, "status": "in_progress", "content": []}
+    part = only(events, "response.content_part.done")["part"]
+    assert part == {"type": "text", "text": answer}
+    assert only(events, "response.output_item.done")["item"] == message
+    assert only(events, "conversation.item.done")["item"] == message
+    begun = {"status": "in_progress", "content": []}
+    assert only(events, "response.output_item.added")["item"] == {**message, **begun}
     assert only(events, "conversation.item.added")["previous_item_id"] == added["item"]["id"]
 
     usage = ended["usage"]
@@ -145,35 +141,37 @@ def test_an_audio_turn_in_ga(c: Client) -> None:
     content = [{"type": "output_audio", "transcript": "You said: Hi."}]
     assert ended["output"][0]["content"] == content
     assert ended["audio"]["output"]["voice"] == "alloy"
-    assert ended["usage"]["output_token_details"]["audio_tokens"] > 0
     assert [e["type"] for e in events].count("response.output_audio.delta") > 1
     assert len(sound(events)) == 9600  # 200 ms
     assert any(sound(events))
 
 
-@pytest.mark.parametrize("modality", ["text", "audio"])
-@pytest.mark.parametrize("protocol", ["v1"])
-def test_a_turn_in_v1(c: Client, modality: str) -> None:
-    modalities = ["text"] if modality == "text" else ["text", "audio"]
-    c.update(modalities=modalities)
-    created = c.answer(text("Hello there."))
-    ended = c.response()
+def test_turns_in_v1() -> None:
+    with session_with("v1", skip=0) as c:
+        session, begun = c.recv()["session"], c.recv()
+        created = c.answer(text("Hello there."))
+        in_audio = c.response()
+        in_text = c.response(modalities=["text"])
+    assert begun["type"] == "conversation.created"
+    settings = {"input_audio_format": "pcm16", "voice": "alloy", "temperature": 0.8}
+    settings |= {"modalities": ["text", "audio"], "max_response_output_tokens": "inf"}
+    assert session.items() >= settings.items()
+    assert "audio" not in session
     assert (created["type"], created["previous_item_id"]) == ("conversation.item.created", None)
-    assert (ended["voice"], ended["output_audio_format"]) == ("alloy", "pcm16")
-    assert ended["modalities"] == modalities
-    assert "output_modalities" not in ended
-    [message] = ended["output"]
-    assert message["object"] == "realtime.item"
-    key = "text" if modality == "text" else "transcript"
-    assert message["content"] == [{"type": modality, key: "You said: Hello there."}]
+    said = "You said: Hello there."
+    assert in_audio["output"][0]["content"] == [{"type": "audio", "transcript": said}]
+    assert in_text["output"][0]["content"] == [{"type": "text", "text": said}]
+    assert in_audio["output"][0]["object"] == "realtime.item"
+    expected = {"voice": "alloy", "output_audio_format": "pcm16", "modalities": ["text", "audio"]}
+    expected["conversation_id"] = begun["conversation"]["id"]
+    assert in_audio.items() >= expected.items()
+    assert "output_modalities" not in in_audio
 
 
 @for_protocols
 def test_a_tool_call(c: Client, protocol: str) -> None:
     # In v1 the choice of a function is its name.
-    choice: Any = "get_weather"
-    if protocol == "ga":
-        choice = {"type": "function", "name": "get_weather"}
+    choice: Any = CHOSEN if protocol == "ga" else "get_weather"
     settings = {**in_text(protocol), "tools": [WEATHER], "tool_choice": choice}
     assert c.update(**settings).items() >= settings.items()
     events = c.turn("What is the weather in London?")
@@ -196,10 +194,6 @@ def test_a_tool_call(c: Client, protocol: str) -> None:
 # What the model calls
 
 
-def function_choice(name: str) -> Event:
-    return {"type": "function", "name": name}
-
-
 @pytest.mark.parametrize(
     ("words", "choice", "item_type"),
     [
@@ -209,8 +203,8 @@ def function_choice(name: str) -> Event:
         pytest.param("Weathering.", "auto", "message", id="part_of_a_longer_word_was_said"),
         pytest.param("The weather?", "none", "message", id="choice_is_none"),
         pytest.param("Hi.", "required", "function_call", id="choice_is_required"),
-        pytest.param("Hi.", function_choice("get_weather"), "function_call", id="it_is_chosen"),
-        pytest.param("The weather?", function_choice("x"), "message", id="another_is_chosen"),
+        pytest.param("Hi.", CHOSEN, "function_call", id="it_is_chosen"),
+        pytest.param("The weather?", {**CHOSEN, "name": "x"}, "message", id="another_is_chosen"),
     ],
 )
 def test_when_a_tool_is_called(c: Client, words: str, choice: Any, item_type: str) -> None:
@@ -218,48 +212,39 @@ def test_when_a_tool_is_called(c: Client, words: str, choice: Any, item_type: st
     assert ended["output"][0]["type"] == item_type
 
 
-SCHEMAS: list[tuple[Any, Any]] = [
-    ({"type": "string"}, "Rome"),
-    ({"type": "string", "enum": ["c", "f"]}, "c"),
-    ({"const": 7}, 7),
-    ({"type": "string", "default": "x"}, "x"),
-    ({"type": "integer"}, 3),
-    ({"type": "number"}, 3),
-    ({"type": "boolean"}, True),
-    ({"type": "null"}, None),
-    ({"type": ["string", "null"]}, "Rome"),
-    ({"anyOf": [{"type": "boolean"}, {"type": "null"}]}, True),
-    ({"type": "array", "items": {"type": "integer"}}, [3]),
-    ({"type": "object", "properties": {"a": {"type": "boolean"}}}, {"a": True}),
-    (True, None),
-    ({"type": "object", "properties": [], "required": 1}, {}),
-    ({"anyOf": 1, "type": []}, None),
-]
-
-
 @pytest.mark.parametrize(
-    ("words", "properties", "arguments"),
+    ("schema", "value"),
     [
-        *(pytest.param("Take 3 to Rome.", {"x": s}, {"x": v}, id=str(s)) for s, v in SCHEMAS),
-        pytest.param(
-            *(None, {"a": {"type": "string"}, "b": {"type": "integer"}}, {"a": "text", "b": 1}),
-            id="nothing_was_said",
-        ),
+        ({"type": "string"}, "Rome"),
+        ({"type": "string", "enum": ["c", "f"]}, "c"),
+        ({"const": 7}, 7),
+        ({"type": "string", "default": "x"}, "x"),
+        ({"type": "integer"}, 3),
+        ({"type": "number"}, 3),
+        ({"type": "boolean"}, True),
+        ({"type": "null"}, None),
+        ({"type": ["string", "null"]}, "Rome"),
+        ({"anyOf": [{"type": "boolean"}, {"type": "null"}]}, True),
+        ({"type": "array", "items": {"type": "integer"}}, [3]),
+        ({"type": "object", "properties": {"a": {"type": "boolean"}}}, {"a": True}),
+        (True, None),
+        ({"type": "object", "properties": [], "required": 1}, {}),
+        ({"anyOf": 1, "type": []}, None),
     ],
 )
-def test_arguments_fit_the_parameters(
-    c: Client, words: str | None, properties: Event, arguments: Event
-) -> None:
-    parameters = {"type": "object", "properties": properties}
-    if words:
-        optional = {"optional": {"type": "string"}}
-        parameters = {**parameters, "properties": properties | optional, "required": ["x"]}
+def test_arguments_fit_the_parameters(c: Client, schema: Any, value: Any) -> None:
+    properties = {"x": schema, "optional": {"type": "string"}}
+    parameters = {"type": "object", "properties": properties, "required": ["x"]}
     tool = {"type": "function", "name": "f", "parameters": parameters}
-    messages = [words] if words else []
-    # The other has no name, and can't be called.
-    events = c.turn(*messages, tools=[tool, {"type": "function"}], tool_choice="required")
-    done = only(events, "response.function_call_arguments.done")
-    assert json.loads(done["arguments"]) == arguments
+    call = c.response("Take 3 to Rome.", tools=[tool], tool_choice="required")["output"][0]
+    assert json.loads(call["arguments"]) == {"x": value}
+
+
+def test_arguments_come_from_somewhere_when_nothing_was_said(c: Client) -> None:
+    properties = {"a": {"type": "string"}, "b": {"type": "integer"}}
+    tool = {"type": "function", "name": "f", "parameters": {"properties": properties}}
+    ended = c.response(tools=[tool, {"type": "function"}], tool_choice="required")
+    assert json.loads(ended["output"][0]["arguments"]) == {"a": "text", "b": 1}
 
 
 # Responses that are not left in peace
@@ -317,3 +302,209 @@ def test_there_may_be_nothing_to_cancel(c: Client) -> None:
     ended = {"response_id": c.response()["id"], "event_id": "mine"}
     error = c.error({**CANCEL, **ended})
     assert (error["code"], error["event_id"]) == ("response_cancel_not_active", "mine")
+
+
+# Answers that a test gives
+
+
+def test_answers_are_given_one_per_turn_and_to_each_session() -> None:
+    answers = ["First.", None, Call("get_weather", {"city": "Zürich"})]
+    with checked(answers=iter(answers)) as server:
+        for _ in range(2):
+            with client(server) as c:
+                assert said(c.turn("Hi.")) == "First."
+                assert said(c.turn()) == "You said: Hi."
+                done = only(c.turn(), "response.function_call_arguments.done")
+                assert (done["name"], done["arguments"]) == ("get_weather", '{"city": "Zürich"}')
+                assert said(c.turn()) == "You said: Hi."
+
+
+@pytest.mark.parametrize("option", ["answers", "transcripts", "allowed_origins"])
+def test_text_in_place_of_a_list_is_refused(option: str) -> None:
+    options: Any = {option: "Hello."}
+    with pytest.raises(TypeError, match=rf"{option} must be a list, such as \['Hello.'\]"):
+        ReplayServer(**options)
+
+
+def test_a_function_of_the_conversation_answers() -> None:
+    def shout(items: list[Event]) -> Answer | str | None:
+        return text_of(items[-1]).upper() if items else None
+
+    with session_with(answers=shout) as c:
+        assert said(c.turn()) == "Hello! How can I help you?"
+        assert said(c.turn("Hi.")) == "HI."
+
+
+def test_a_function_that_fails_is_loud() -> None:
+    def fail(_: list[Event]) -> str:
+        raise ValueError("planted")
+
+    with ExitStack() as stack:
+        server = stack.enter_context(ReplayServer(answers=fail))
+        c = stack.enter_context(client(server))
+        c.send(RESPOND)
+        assert c.closed()[0] == 1011
+        with pytest.raises(RuntimeError) as caught:
+            stack.close()
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+@pytest.mark.parametrize(("audio", "size"), [(b"\x01\x02" * 3000, 6000), (1.5, 72000), (0.0, 0)])
+def test_how_an_answer_sounds(audio: bytes | float, size: int) -> None:
+    with session_with(answers=[Answer("Hi.", audio=audio)]) as c:
+        events = c.turn()
+    assert len(sound(events)) == size
+    assert not isinstance(audio, bytes) or sound(events) == audio
+    assert said(events) == joined(events, "response.output_audio_transcript.delta") == "Hi."
+    details = response(events)["usage"]["output_token_details"]
+    assert details["audio_tokens"] == size // 48 // 50
+
+
+@for_protocols
+def test_text_and_calls_in_one_answer(protocol: str) -> None:
+    answer = Answer("One moment.", calls=[Call("f", {"a": 1}), Call("g", "{")])
+    with session_with(protocol, answers=[answer]) as c:
+        output = c.response()["output"]
+    assert [each["type"] for each in output] == ["message", "function_call", "function_call"]
+    assert [each.get("arguments") for each in output] == [None, '{"a": 1}', "{"]
+    sent = c.server.sessions[0].sent
+    assert {e.output_index for e in sent if hasattr(e, "output_index")} == {0, 1, 2}
+
+
+def test_failures_and_rate_limits_of_answers() -> None:
+    error = {"code": "rate_limit_exceeded", "message": "Try later."}
+    limit = {"name": "requests", "limit": 3, "remaining": 0, "reset_seconds": 60.5}
+    answers = [
+        Answer("Well,", error=error),
+        Answer(error=error, rate_limits=[limit]),
+        Answer("Hi.", rate_limits=()),
+    ]
+    with session_with(answers=answers) as c:
+        begun = c.response()
+        events = c.turn()
+        c.send(RESPOND)
+        c.until("response.done")
+        c.update()  # no event comes before the answer
+    failed = response(events)
+    assert begun["status"] == failed["status"] == "failed"
+    assert begun["status_details"]["error"] == {"type": "server_error", **error}
+    assert len(begun["output"]) == 1
+    assert failed["output"] == []
+    assert events[-1]["rate_limits"] == [limit]
+
+
+@for_protocols
+@pytest.mark.parametrize(
+    "usage", [{"total_tokens": 99}, {"output_tokens": "4"}, {"input_token_details": "none"}]
+)
+def test_usage_of_an_answer_has_any_shape(protocol: str, usage: Event) -> None:
+    answers = [Answer("Hi.", usage=usage)]
+    with ReplayServer(answers=answers) as server, client(server, protocol=protocol) as c:
+        found = c.response()["usage"]
+    assert found == {**found, **usage}
+    assert len(found) > 3
+
+
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "name": "get_weather"}])
+def test_forced_call_is_repeated_after_output(c: Client, choice: Any) -> None:
+    c.update(tools=[WEATHER], tool_choice=choice)
+    for _ in range(3):
+        [call] = c.response()["output"]
+        assert call["type"] == "function_call"
+        c.answer(item(type="function_call_output", call_id=call["call_id"], output="Foggy."))
+    assert said(c.turn(tool_choice="auto")) == "The function said: Foggy."
+
+
+def test_a_function_is_not_called_twice_for_the_same_words(c: Client) -> None:
+    c.update(tools=[WEATHER])
+    [call] = c.response("The weather in Paris?")["output"]
+    output = item(type="function_call_output", call_id=call["call_id"], output="Sunny.")
+    assert said(c.turn(output)) == "The function said: Sunny."
+    assert c.response()["output"][0]["type"] == "message"
+    assert c.response("The weather in Rome?")["output"][0]["name"]
+    # Before its output comes, too.
+    assert c.response()["output"][0]["type"] == "message"
+
+
+def test_what_the_user_says() -> None:
+    with session_with(transcripts=["The weather in Oslo?"]) as c:
+        settings = {"turn_detection": None, "transcription": {"model": "whisper-1"}}
+        c.update(tools=[WEATHER], audio={"input": settings})
+        completed = "conversation.item.input_audio_transcription.completed"
+        c.send(append(LOUD), COMMIT)
+        assert c.until(completed)[-1]["transcript"] == "The weather in Oslo?"
+        [call] = c.response()["output"]
+        assert json.loads(call["arguments"]) == {"city": "Oslo"}
+        c.send(append(LOUD), COMMIT)
+        assert c.until(completed)[-1]["transcript"] == "Audio of 100 ms."
+
+
+@pytest.mark.parametrize("modality", ["audio", "text"])
+def test_pace(modality: str) -> None:
+    words = "one two three four five six"
+    answers = [Answer(words, audio=0.3, real_time=True, delay=1), Answer(words, audio=120.0)]
+    with session_with(answers=answers) as c:
+        began = time.monotonic()
+        c.send(respond(output_modalities=[modality]))
+        c.until("response.content_part.added")
+        assert time.monotonic() - began > 0.99
+        c.until("rate_limits.updated")
+        # Six words, or six chunks, of 50 ms each.
+        assert time.monotonic() - began > 1 + 0.29
+        # The other has twenty seconds of audio a word; the client waits ten for each event.
+        c.turn(output_modalities=[modality])
+
+
+def test_an_answer_in_real_time_is_interrupted_where_it_is() -> None:
+    answer = Answer("word " * 1000, audio=60.0, real_time=True)
+    with session_with(answers=[answer]) as c:
+        c.send(RESPOND)
+        events = [event for _ in range(3) for event in c.until("response.output_audio.delta")]
+        c.send(append(LOUD))
+        events += c.until("response.done")
+    assert response(events)["status_details"]["reason"] == "turn_detected"
+    assert 3 <= [event["type"] for event in events].count("response.output_audio.delta") < 100
+
+
+# What a test sees and does
+
+
+def test_a_test_waits_for_events(c: Client) -> None:
+    [session] = c.server.sessions
+    with pytest.raises(TimeoutError, match="received last: nothing"):
+        session.wait_for("response.cancel", timeout=0)
+    c.send(text("Hi."), RESPOND, text("You."))
+    for words in ("Hi.", "You."):
+        event = session.wait_for(ga.RealtimeClientEventConversationItemCreate)
+        assert text_of(event.item.to_dict()) == words
+    assert session.wait_for("response.create").type == "response.create"
+    with pytest.raises(TimeoutError) as caught:
+        session.wait_for("response.create", timeout=0.05)
+    received = "conversation.item.create, response.create, conversation.item.create"
+    assert str(caught.value) == f"expected response.create in 0.05 s; received last: {received}"
+    c.until("rate_limits.updated")  # A client that does not read closes slowly.
+    c.connection.close()
+    with pytest.raises(TimeoutError, match="before the connection ended"):
+        session.wait_for(ga.RealtimeClientEventResponseCancel, timeout=60)
+
+
+def test_a_test_pushes_events(c: Client) -> None:
+    [session] = c.server.sessions
+    limits: dict[str, Any] = {"type": "rate_limits.updated", "rate_limits": []}
+    session.push(limits)
+    session.push(ga.RealtimeServerEventInputAudioBufferCleared(event_id="mine"))
+    assert c.recv() == {**limits, "event_id": "event_pushed_1"}
+    assert c.recv() == {"event_id": "mine", "type": "input_audio_buffer.cleared"}
+    pushed = [event.type for event in session.sent[-2:]]
+    assert pushed == ["rate_limits.updated", "input_audio_buffer.cleared"]
+
+
+def test_events_are_pushed_into_scripts() -> None:
+    with checked(script=['{"type":"response.create"}']) as server:
+        with client(server, skip=0) as c:
+            server.sessions[0].push({"type": "error", "error": {"type": "t", "message": "No."}})
+            assert c.recv()["error"]["message"] == "No."
+            c.send(RESPOND)
+            assert c.closed() == (1000, "")
+        server.sessions[0].push({"type": "late"})
+    assert server.sessions[0].mismatch is None
