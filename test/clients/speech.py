@@ -29,3 +29,9 @@ def checked(*, allowed: str | None = None, **options: Any) -> Iterator[ReplaySer
         errors = [event.to_dict()["error"] for event in session.sent if event.type == "error"]
         assert [error for error in errors if error["code"] != allowed] == []
         assert [found for event in session.sent for found in deviations(event)] == []
+
+
+def statuses(server: ReplayServer) -> list[str]:
+    """How the responses of the first session ended."""
+    sent = server.sessions[0].sent
+    return [e.to_dict()["response"]["status"] for e in sent if e.type == "response.done"]

@@ -455,17 +455,6 @@ def test_pace(modality: str) -> None:
         c.turn(output_modalities=[modality])
 
 
-def test_an_answer_in_real_time_is_interrupted_where_it_is() -> None:
-    answer = Answer("word " * 1000, audio=60.0, real_time=True)
-    with session_with(answers=[answer]) as c:
-        c.send(RESPOND)
-        events = [event for _ in range(3) for event in c.until("response.output_audio.delta")]
-        c.send(append(LOUD))
-        events += c.until("response.done")
-    assert response(events)["status_details"]["reason"] == "turn_detected"
-    assert 3 <= [event["type"] for event in events].count("response.output_audio.delta") < 100
-
-
 # What a test sees and does
 
 

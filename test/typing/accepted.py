@@ -1,8 +1,8 @@
-"""What users write, and what both checkers must accept and understand."""
+"""What both checkers must accept and understand, beside the programs of the README and guides."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from typing_extensions import assert_type
 
@@ -65,9 +65,7 @@ def by_class(event: ga.RealtimeServerEvent) -> str:
     match event:
         case ga.RealtimeServerEventResponseTextDelta(delta=delta):
             return delta
-        case ga.RealtimeServerEventError():
-            return event.error.message
-        case ga.UnknownEvent() if str(event.type) == "vendor.latency":
+        case ga.UnknownEvent():
             assert_type(event.milliseconds, Any)
             return f"{event.milliseconds} ms"
         case _:
@@ -105,16 +103,10 @@ def status(response: ga.RealtimeResponse) -> str:
 # What is constructed
 
 
-class Extended(ga.RealtimeFunctionTool):
-    """A vendor's own key, declared by the user."""
-
-    vendor_timeout: int | None = None
-
-
 Modalities = ga.RealtimeResponseCreateParams.OutputModalitiesEnum
 
 
-def enums_from_strings() -> ga.RealtimeFunctionTool:
+def enums_from_strings() -> None:
     """An argument takes the enum or one of its strings; the field holds the enum."""
     params = ga.RealtimeResponseCreateParams(
         output_modalities=["text", Modalities.AUDIO], tool_choice="auto", max_output_tokens="inf"
@@ -135,23 +127,17 @@ def enums_from_strings() -> ga.RealtimeFunctionTool:
     v1.RealtimeSessionCreateRequest(modalities=["text", "audio"], voice="alloy")
     v1.RealtimeResponse(status="completed", output_audio_format="pcm16", max_output_tokens=5)
     ga.RealtimeFunctionTool.from_dict({"type": "function", "vendor_key": 1})
-    return Extended(name="look_up", vendor_timeout=5)
 
 
 # What is sent
 
-TOOL: ga.RealtimeFunctionToolParam = {
-    "type": "function",
-    "name": "look_up",
-    "parameters": {"type": "object", "properties": {"word": {"type": "string"}}},
-}
 SESSION: ga.RealtimeSessionCreateRequestGAParam = {
     "type": "realtime",
     "model": "a-new-model",
     "output_modalities": ["text", ga.RealtimeSessionCreateRequestGA.OutputModalitiesEnum.AUDIO],
     "max_output_tokens": "inf",
     "tool_choice": ga.ToolChoiceOptions.AUTO,
-    "tools": [TOOL, {"type": "mcp", "server_label": "tools", "require_approval": "never"}],
+    "tools": [{"type": "mcp", "server_label": "tools", "require_approval": "never"}],
     "audio": {
         "input": {
             "format": {"type": "audio/pcm", "rate": 24000},
@@ -168,12 +154,6 @@ SESSION: ga.RealtimeSessionCreateRequestGAParam = {
 }
 
 
-class VendorSession(ga.RealtimeSessionCreateRequestGAParam, total=False):
-    """A vendor's own key, declared by the user."""
-
-    vendor_timeout: int
-
-
 def get_weather(city: str) -> str:
     """Look up the weather in a city."""
     return f"Sunny in {city}."
@@ -183,25 +163,19 @@ async def in_asyncio(conversation: Conversation, playback: Playback) -> None:
     tool = ga.FunctionTool(get_weather)
     assert_type(tool.definition, ga.RealtimeFunctionToolParam)
     session: ga.RealtimeSessionUpdateParam = {"type": "realtime", "tools": [tool.definition]}
-    vendor: VendorSession = {"type": "realtime", "vendor_timeout": 5}
     async with ga.connect("gpt-realtime-2.1", conversation=conversation, record="a") as connection:
         await connection.send({"type": "session.update", "session": SESSION})
         await connection.send({"type": "session.update", "session": session})
-        await connection.send({"type": "session.update", "session": vendor})
-        await connection.send(cast(ga.RealtimeClientEventParam, {"type": "vendor.ping"}))
         await connection.send(ga.UnknownEvent(type="vendor.ping"))
         if truncate := conversation.heard(playback.item_id, playback.milliseconds):
             assert_type(truncate["audio_end_ms"], int)
             await connection.send(truncate)
         for call in conversation.responses["r"].calls:
-            await connection.send(tool.run(call))
             await connection.send(await tool.run_async(call))
         create = ga.user_text("Hi")
         assert_type(create, ga.RealtimeClientEventConversationItemCreateParam)
         await connection.send({"type": "response.create", "response": {"input": [create["item"]]}})
         await connection.send(ga.user_image(b"", media_type="image/jpeg"))
-        await connection.send(ga.user_image("https://example.com/a.png"))
-        await connection.send(ga.user_audio(b""))
         await connection.send(ga.function_output("c", {"any": ["thing"]}))
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 BIN = Path(sys.executable).parent
+# File and line of each error.
+Found = set[tuple[str, int]]
 SDK = """
 from openai.resources.realtime.realtime import RealtimeConnection as Connection
 from openai.types.realtime import ConversationItem as Item
@@ -36,44 +38,30 @@ from openai.types.realtime import SessionUpdateEvent as SessionUpdate
 """
 
 
-def mypy(folder: Path) -> set[tuple[str, int]]:
-    """File and line of each error of mypy, strict, in the programs of the folder."""
-    programs = sorted(map(str, folder.glob("*.py")))
-    done = subprocess.run(
-        [BIN / "mypy", "--strict", "--no-error-summary", "--config-file=", *programs],
-        # There `make types` has cached what it found of the package.
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    found = re.findall(r"(\w+\.py):(\d+): error", done.stdout)
+def find_errors(*command: Path | str) -> Found:
+    """Run a checker and return file and line of each error that it prints."""
+    # There `make types` has cached what mypy found of the package.
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    found = re.findall(r"(\w+\.py):(\d+)[:\d]* (?:- )?error", done.stdout)
     assert found, done.stdout + done.stderr
     return {(name, int(line)) for name, line in found}
 
 
-def pyright(folder: Path) -> set[tuple[str, int]]:
-    """File and line of each error of pyright, strict, in the programs of the folder."""
+def mypy(folder: Path) -> Found:
+    programs = sorted(folder.glob("*.py"))
+    return find_errors(BIN / "mypy", "--strict", "--no-error-summary", "--config-file=", *programs)
+
+
+def pyright(folder: Path) -> Found:
     config = {"typeCheckingMode": "strict", "extraPaths": [str(ROOT)]}
     # What a program does with a name that is an error already.
     quiet = ("UnknownVariableType", "UnknownMemberType", "UnusedExpression", "UnusedImport")
     config |= {f"report{name}": False for name in quiet}
     (folder / "pyrightconfig.json").write_text(json.dumps(config), "utf-8")
-    done = subprocess.run(
-        [str(BIN / "pyright"), "--outputjson", "--pythonpath", sys.executable, "-p", "."],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    found = json.loads(done.stdout)["generalDiagnostics"]
-    return {
-        (Path(each["file"]).name, each["range"]["start"]["line"] + 1)
-        for each in found
-        if each["severity"] == "error"
-    }
+    return find_errors(BIN / "pyright", "--pythonpath", sys.executable, "-p", folder)
 
 
+# Both are strict.
 CHECKERS = {"mypy": mypy, "pyright": pyright}
 
 
@@ -86,14 +74,13 @@ def write_programs(folder: Path) -> None:
     (folder / "sdk.py").write_text(text[:start] + sdk + text[end:], "utf-8")
 
 
-def table(checked: dict[str, set[tuple[str, int]]]) -> str:
+def table(checked: dict[str, Found]) -> str:
     """The table in markdown, from what each checker found."""
-    text = (HERE / "compared.py").read_text("utf-8")
-    kinds = {
-        number: kind
-        for number, line in enumerate(text.splitlines(), 1)
-        if (kind := line.partition("  # ")[2])
-    }
+    kinds: dict[int, str] = {}
+    for number, line in enumerate((HERE / "compared.py").read_text("utf-8").splitlines(), 1):
+        kind = line.partition("  # ")[2]
+        if kind:
+            kinds[number] = kind
     columns = []
     for name in ("ours.py", "sdk.py"):
         for checker, found in checked.items():

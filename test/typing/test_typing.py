@@ -6,19 +6,18 @@ import shutil
 from pathlib import Path
 
 import pytest
-from comparison import CHECKERS, table, write_programs
+from comparison import CHECKERS, Found, table, write_programs
 
 from docs import GUIDES, Page
 from protocols import ROOT
 
 HERE = Path(__file__).parent
 PROGRAMS = ("accepted.py", "mistakes.py", "server.py")
-Found = dict[str, set[tuple[str, int]]]
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
-    """File and line of each error, by checker, in all programs."""
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Found]:
+    """The errors in all programs, by checker."""
     folder = tmp_path_factory.mktemp("programs")
     for name in PROGRAMS:
         shutil.copy(HERE / name, folder)
@@ -31,7 +30,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
 
 
 @pytest.mark.parametrize("checker", CHECKERS)
-def test_every_mistake_is_reported_and_nothing_else(checker: str, found: Found) -> None:
+def test_every_mistake_is_reported_and_nothing_else(checker: str, found: dict[str, Found]) -> None:
     expected = {
         (name, number)
         for name in PROGRAMS
@@ -46,9 +45,11 @@ def test_every_mistake_is_reported_and_nothing_else(checker: str, found: Found) 
 
 
 @pytest.mark.parametrize("checker", CHECKERS)
-def test_the_programs_of_the_readme_and_the_guides_pass(checker: str, found: Found) -> None:
+def test_the_programs_of_the_readme_and_the_guides_pass(
+    checker: str, found: dict[str, Found]
+) -> None:
     assert {each for each in found[checker] if each[0].startswith("page_")} == set()
 
 
-def test_the_guide_has_the_table_of_mistakes_that_are_reported(found: Found) -> None:
+def test_the_guide_has_the_table_of_mistakes_that_are_reported(found: dict[str, Found]) -> None:
     assert table(found) in (ROOT / "docs/guides/typing.md").read_text("utf-8")
