@@ -265,18 +265,19 @@ class Tools(Generic[Create, Tool]):
             return tool.failed(call, error)
 
     def _add(self, tool: Any, on_error: OnError | None) -> None:
-        # A definition without a function: the program, or the server, does the rest.
-        if is_object(tool) or isinstance(tool, RealtimeModel):
-            self._left_to_program.add(_field(tool, "name"))
-            self.params.append(cast(Tool, tool))
-            return
-        if not isinstance(tool, FunctionTool):
+        if not (is_object(tool) or isinstance(tool, (RealtimeModel, FunctionTool))):
             tool = self._tool_class(tool, on_error=on_error)
-        function = cast(FunctionTool[Create, Tool], tool)
-        if function.name in self._functions:
-            raise ValueError(f"two tools are called {function.name}")
-        self._functions[function.name] = function
-        self.params.append(function.definition)
+        name = _field(tool, "name")
+        if name and (name in self._functions or name in self._left_to_program):
+            raise ValueError(f"two tools are called {name}")
+        if isinstance(tool, FunctionTool):
+            function = cast(FunctionTool[Create, Tool], tool)
+            self._functions[name] = function
+            self.params.append(function.definition)
+        else:
+            # A definition without a function: the program, or the server, does the rest.
+            self._left_to_program.add(name)
+            self.params.append(cast(Tool, tool))
 
     def _unknown(self, call: Any) -> Create:
         name = _field(call, "name")

@@ -87,7 +87,9 @@ def plain_model(model: BaseModel) -> dict[str, Any]:
             model, mode="json", by_alias=True, exclude_unset=True, warnings=False
         )
     except UnicodeEncodeError:  # The name of a field has half a surrogate pair.
-        data = {name: _walked(value) for name, value in _members(model)}
+        data = {}
+        for name, value in _members(model):
+            data[name] = _walked(value)
     return data
 
 

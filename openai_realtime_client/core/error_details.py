@@ -59,12 +59,12 @@ def error_details(event: RealtimeModel | Mapping[str, Any]) -> ErrorDetails:
         # All fields but those that every event has.
         error = {name: wire[name] for name in ("message", "code", "param") if name in wire}
     if not is_object(error):
-        return ErrorDetails(_text(error) or "no reason given")
+        return ErrorDetails(_shortened(error) or "no reason given")
     fields = dict[str, str]()
     for name in _FIELDS:
         if error.get(name) is not None:
             fields[name] = str(error[name])
-    message = _text(error.get("message")) or _text(error.get("detail"))
+    message = _shortened(error.get("message")) or _shortened(error.get("detail"))
     return ErrorDetails(message or fields.get("code") or "no reason given", **fields)
 
 
@@ -77,7 +77,7 @@ def _error_of_response(response: dict[Any, Any]) -> Any:
     return error or reason
 
 
-def _text(value: Any) -> str:
+def _shortened(value: Any) -> str:
     if value is None:
         return ""
     return str(value)[:_MAX_MESSAGE]

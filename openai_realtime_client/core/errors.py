@@ -155,10 +155,12 @@ class InvalidModelError(RealtimeError, ValueError):
             with suppress(ValueError):
                 data = parse_json(data)
         by_path = problems(error, data, in_union=False)
-        return cls(name, [(path_text(path), _text(details)) for path, details in by_path.items()])
+        return cls(
+            name, [(path_text(path), _problem_text(details)) for path, details in by_path.items()]
+        )
 
 
-def _text(details: list[Any]) -> str:
+def _problem_text(details: list[Any]) -> str:
     if len(details) > 1:
         return "Input fits no member of the union"
     message: str = details[0]["msg"]

@@ -75,7 +75,7 @@ class EventParser(Generic[Event]):
         except (ValidationError, UnicodeError):
             pass
         if isinstance(data, Mapping):
-            return self.parse(_text(data))
+            return self.parse(_encoded(data))
         wire = _object(data)
         event_type: str = wire["type"]
         if self._add(event_type):
@@ -126,7 +126,7 @@ class Mismatch(NamedTuple):
     value: Any
 
 
-def _text(event: Mapping[str, Any]) -> bytes:
+def _encoded(event: Mapping[str, Any]) -> bytes:
     try:
         return dumped(event)
     except ValueError as error:

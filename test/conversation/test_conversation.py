@@ -612,6 +612,11 @@ SESSIONS = [
         **{"order": "i b", "text": ["", ""], "audio_ms": [250, 0]},
     ),
     case(
+        "restored_item_deleted_and_added",
+        *(S, A, T, item_sent(message("a", "user")), deleted("a"), A),
+        order="a",
+    ),
+    case(
         "behind_restored_is_the_end",
         *(S, A, added("picture", "a"), T),
         *(item_sent(message("a", "user")), A, B),

@@ -359,9 +359,19 @@ def test_tools_run_the_function_of_a_call(protocol: Any) -> None:
     assert found == [True, True, False]
 
 
-def test_two_tools_of_one_name_are_refused() -> None:
-    with pytest.raises(ValueError, match="two tools are called weather"):
-        ga.Tools(weather, traced(weather))
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(traced(weather), id="function"),
+        pytest.param(ga.FunctionTool(weather), id="tool"),
+        pytest.param({"type": "function", "name": "weather"}, id="definition"),
+        pytest.param(ga.RealtimeFunctionTool(name="weather"), id="model"),
+    ],
+)
+def test_two_tools_of_one_name_are_refused(other: Any) -> None:
+    for tools in ([weather, other], [other, weather]):
+        with pytest.raises(ValueError, match="two tools are called weather"):
+            ga.Tools(*tools)
 
 
 def test_a_call_takes_no_longer_than_the_timeout(caplog: pytest.LogCaptureFixture) -> None:
