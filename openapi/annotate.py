@@ -39,6 +39,7 @@ BOUNDS = {
     "maxProperties": "most",
 }
 FLAGS = {"readOnly": "read-only", "writeOnly": "write-only", "uniqueItems": "no repeats"}
+LONGEST_ENUM_NAME = 24
 
 
 def annotated(
@@ -374,7 +375,11 @@ def _named_values(schema: dict[str, Any]) -> list[dict[str, str]]:
     advice = schema.get("x-deprecated-values", {})
     values = []
     for name, value in zip(schema["x-enum-varnames"], schema["enum"], strict=True):
-        values.append({"name": name, "value": value, "literal": literal(value)})
+        cell = name
+        # Longer names may break in the first column of a page's table.
+        if len(name) > LONGEST_ENUM_NAME:
+            cell = name.replace("_", "_<wbr>")
+        values.append({"name": name, "cell": cell, "value": value, "literal": literal(value)})
         if value in advice:
             values[-1]["deprecated"] = advice[value]
     return values

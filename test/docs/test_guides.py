@@ -476,7 +476,7 @@ def test_links_lead_somewhere(page: str) -> None:
 
 def test_programs_use_no_value_that_the_service_shuts_down() -> None:
     deprecated = re.compile(
-        r"^\| \w+ \| `([^`]+)`, deprecated: (?:works until|was to)", re.MULTILINE
+        r"^\| [\w<>]+ \| `([^`]+)`, deprecated: (?:works until|was to)", re.MULTILINE
     )
     ended = {
         value

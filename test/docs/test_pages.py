@@ -305,7 +305,7 @@ def test_the_enums_of_a_page_are_those_of_its_schema(protocol: Protocol) -> None
         schema = protocol.schemas[name]
         found = {
             re.sub(r"_", "", heading.lower()): set(
-                re.findall(r"^\| [\w]+ \| `([^`]*)`", body, re.M)
+                re.findall(r"^\| [\w<>]+ \| `([^`]*)`", body, re.M)
             )
             for heading, body in re.findall(
                 r"^## Enum: (\w+)Enum\n(.*?)(?=^## |\Z)", page(protocol, name).text, re.M | re.S
@@ -321,7 +321,7 @@ def test_the_enums_of_a_page_are_those_of_its_schema(protocol: Protocol) -> None
         if "properties" in schema:
             assert found == expected, name
         elif "enum" in schema:
-            values = set(re.findall(r"^\| [\w]+ \| `([^`]*)`", page(protocol, name).text, re.M))
+            values = set(re.findall(r"^\| [\w<>]+ \| `([^`]*)`", page(protocol, name).text, re.M))
             assert values == {*schema["enum"]}, name
 
 
