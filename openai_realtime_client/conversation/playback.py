@@ -48,6 +48,8 @@ class Playback:
         self._queue: deque[tuple[str, bytearray]] = deque()
         self._item_id: str | None = None
         self._taken = 0
+        # What was cleared in the session, of which more may arrive late.
+        self._session_id: str | None = None
         self._refused: set[str] = set()
         self._refused_responses: set[str] = set()
         self._lock = Lock()
@@ -156,9 +158,14 @@ class Playback:
         return self._own_format
 
     def _is_refused(self, item_id: str) -> bool:
+        if not self._conversation:
+            return item_id in self._refused
+        if self._conversation.session_id != self._session_id:
+            # Another session may use the ids again.
+            self._session_id = self._conversation.session_id
+            self._refused.clear()
+            self._refused_responses.clear()
         if item_id in self._refused:
             return True
-        if not self._conversation:
-            return False
         item = self._conversation.item(item_id)
         return item is not None and item.response_id in self._refused_responses

@@ -302,6 +302,7 @@ PLACES = [
     case("moved_to_its_place", item_done(id="b"), A, B, order="a b"),
     case("commit_has_a_place", said("u"), added("x", "u"), added("u"), order="u x"),
     case("deleted", A, B, deleted("a"), C, order="b c"),
+    case("place_after_deletion", A, B, deleted("b"), added("x"), added("b"), B, order="a b x"),
     case("late_delta_of_deleted", added("i"), deleted("i"), HEL, order=""),
     case("added_after_deletion", A, deleted("a"), A, order="a"),
     case("behind_deleted_is_the_end", A, deleted("a"), B, order="b"),

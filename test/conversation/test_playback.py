@@ -98,6 +98,17 @@ def test_items_of_an_interrupted_response_are_refused_before_their_first_audio()
     assert not playback
 
 
+def test_ids_may_be_used_again_in_the_next_session() -> None:
+    conversation = Conversation()
+    playback = Playback(conversation=conversation)
+    for session_id in ("s", "t"):
+        conversation.add({"type": "session.created", "session": {"id": session_id}})
+        conversation.add(delta("a", 960))
+        assert playback.add("a", bytes(960))
+        assert [event["item_id"] for event in conversation.interrupted(playback.clear())] == ["a"]
+        assert not playback.add("a", bytes(960))
+
+
 def test_marks_of_cleared_items_take_nothing() -> None:
     playback = Playback(8_000)
     playback.add("a", bytes(80))
