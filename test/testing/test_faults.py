@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,25 +12,32 @@ from openai_realtime_client import deviations, ga
 from openai_realtime_client.testing import Faults, ReplayServer
 from plain_client import LOUD, RESPOND, append, checked, client, request, session_with, text
 
+TOO_LONG = {"close_code": 1001, "close_reason": "Too long."}
+EXPIRED = "Your session hit the maximum duration of 60 minutes."
 
-@pytest.mark.parametrize("count", [0, 3])
-def test_a_connection_is_cut_after_so_many_events(count: int) -> None:
-    with session_with(faults=Faults(cut_after=count), skip=0) as c:
-        if count:
+
+@pytest.mark.parametrize(
+    ("fault", "count", "code", "reason"),
+    [
+        pytest.param({"cut_after": 0}, 0, 1006, "", id="cut_at_once"),
+        pytest.param({"cut_after": 3}, 3, 1006, "", id="cut"),
+        pytest.param({"close_after": 2, **TOO_LONG}, 2, 1001, "Too long.", id="closed"),
+        # With an error before the end.
+        pytest.param({"expire_after": 3}, 4, 1001, EXPIRED, id="expired"),
+    ],
+)
+def test_a_session_ends_after_so_many_events(
+    fault: Any, count: int, code: int, reason: str
+) -> None:
+    with session_with(faults=Faults(**fault), skip=0) as c:
+        with suppress(ConnectionClosed):
             c.send(RESPOND)
-            assert len(c.until("response.output_item.added")) == count
-        assert c.closed() == (1006, "")
+        events = [c.recv() for _ in range(count)]
+        assert c.closed() == (code, reason)
+    assert "expire_after" not in fault or events[-1]["error"]["code"] == "session_expired"
     [session] = c.server.sessions
-    assert session.close_code == 1006
-    assert len(session.sent) == count
-
-
-def test_a_connection_is_closed() -> None:
-    faults = Faults(close_after=1, close_code=1001, close_reason="Too long.")
-    with session_with(faults=faults) as c:
-        assert c.closed() == (1001, "Too long.")
-    [session] = c.server.sessions
-    assert (session.close_code, session.close_reason) == (1001, "Too long.")
+    assert (session.close_code, session.close_reason) == (code, reason)
+    assert [event.to_dict() for event in session.sent] == events
 
 
 def test_garbage_does_not_end_a_session() -> None:
@@ -129,13 +137,3 @@ def test_a_failure_of_the_server_itself_is_loud(
         assert isinstance(caught.value.__cause__, KeyError)
         server.sessions.clear()
         server.__enter__()
-
-
-def test_session_expires_with_error_then_1001() -> None:
-    with session_with(faults=Faults(expire_after=3), skip=0) as c:
-        c.send(RESPOND)
-        events = c.until("error")
-        assert c.closed() == (1001, "Your session hit the maximum duration of 60 minutes.")
-    assert len(events) == 4
-    assert events[-1]["error"]["code"] == "session_expired"
-    assert len(c.server.sessions[0].sent) == 4

@@ -169,15 +169,6 @@ def leave_cancelled() -> None:
     asyncio.run(cancel())
 
 
-def leave_many() -> None:
-    async def hold() -> None:
-        async with ReplayServer() as server:
-            url = ws_url(server, "/v1/realtime")
-            await asyncio.gather(*(connect_async(url, proxy=None) for _ in range(50)))
-
-    asyncio.run(hold())
-
-
 def leave_at_once() -> None:
     with ReplayServer() as server:
         aside = {"type": "response.create", "response": {"conversation": "none"}}
@@ -187,9 +178,7 @@ def leave_at_once() -> None:
                 c.connection.socket.shutdown(socket.SHUT_RDWR)
 
 
-@pytest.mark.parametrize(
-    "leave", [leave_cut, leave_open, leave_cancelled, leave_many, leave_at_once]
-)
+@pytest.mark.parametrize("leave", [leave_cut, leave_open, leave_cancelled, leave_at_once])
 def test_nothing_is_left_behind(leave: Callable[[], None]) -> None:
     leave()
     gc.collect()
@@ -230,8 +219,6 @@ def test_answers_set_in_a_test(realtime_server):
     assert answer(realtime_server) == answer(realtime_server) == "set"
     realtime_server.answers = lambda items: "made"
     assert answer(realtime_server) == "made"
-
-def test_unknown_attribute(realtime_server):
     with pytest.raises(AttributeError, match="'answer' cannot be set"):
         realtime_server.answer = ["ignored?"]
 
@@ -257,7 +244,7 @@ def test_the_fixtures(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makepyfile(USES_OF_FIXTURES)
     result = pytester.runpytest("-p", PLUGIN, "--strict-markers")
-    result.assert_outcomes(passed=4, failed=1, errors=2)
+    result.assert_outcomes(passed=3, failed=1, errors=2)
     result.stdout.fnmatch_lines_random(
         [
             "*realtime_server: *unexpected keyword argument 'no_such'",
