@@ -231,6 +231,7 @@ def test_when_a_tool_is_called(c: Client, words: str, choice: Any, item_type: st
         ({"type": "object", "properties": [], "required": 1}, {}),
         ({"anyOf": 1, "type": []}, None),
     ],
+    ids=str,
 )
 def test_arguments_fit_the_parameters(c: Client, schema: Any, value: Any) -> None:
     properties = {"x": schema, "optional": {"type": "string"}}
@@ -250,17 +251,22 @@ def test_arguments_come_from_somewhere_when_nothing_was_said(c: Client) -> None:
 # Responses that are not left in peace
 
 
-def test_a_conversation_has_one_response_at_a_time() -> None:
-    with session_with(faults=Faults(delay=0.01)) as c:
+def test_responses_at_a_time() -> None:
+    """A conversation has one; others beside it are cancelled by their id."""
+    story = Answer("word " * 20, audio=0.5, real_time=True)
+    with session_with(answers=[story] * 2) as c:
         c.send(RESPOND, {**RESPOND, "event_id": "second"})
         c.send(respond(conversation="none", metadata={"n": "3"}))
-        events = c.until("rate_limits.updated") + c.until("rate_limits.updated")
+        events = c.until("response.created") + c.until("response.created")
+        first, aside = (e["response"] for e in events if e["type"] == "response.created")
+        c.send({**CANCEL, "response_id": aside["id"]})
+        cancelled, completed = (c.until("response.done")[-1]["response"] for _ in range(2))
     error = only(events, "error")["error"]
     assert error["code"] == "conversation_already_has_active_response"
     assert error["event_id"] == "second"
-    done = [event["response"] for event in events if event["type"] == "response.done"]
-    assert {each["status"] for each in done} == {"completed"}
-    assert sorted(str(each["metadata"]) for each in done) == ["None", "{'n': '3'}"]
+    assert (cancelled["id"], cancelled["status"]) == (aside["id"], "cancelled")
+    assert (completed["id"], completed["status"]) == (first["id"], "completed")
+    assert (cancelled["metadata"], completed["metadata"]) == ({"n": "3"}, None)
 
 
 @pytest.mark.parametrize("by_id", [False, True])
@@ -284,17 +290,6 @@ def test_a_response_is_cancelled(by_id: bool) -> None:
     assert len(heard) < len(words)
     assert said(events) == heard
     assert ended["output"][0]["status"] == "incomplete"
-
-
-def test_one_of_two_responses_is_cancelled() -> None:
-    story = Answer("word " * 20, audio=0.5, real_time=True)
-    with session_with(answers=[story] * 2) as c:
-        c.send(RESPOND, respond(conversation="none"))
-        created = [c.until("response.created")[-1]["response"]["id"] for _ in range(2)]
-        c.send({**CANCEL, "response_id": created[1]})
-        ended = [c.until("response.done")[-1]["response"] for _ in range(2)]
-    statuses = {each["id"]: each["status"] for each in ended}
-    assert statuses == dict(zip(created, ["completed", "cancelled"], strict=True))
 
 
 def test_there_may_be_nothing_to_cancel(c: Client) -> None:
@@ -349,7 +344,11 @@ def test_a_function_that_fails_is_loud() -> None:
     assert isinstance(caught.value.__cause__, ValueError)
 
 
-@pytest.mark.parametrize(("audio", "size"), [(b"\x01\x02" * 3000, 6000), (1.5, 72000), (0.0, 0)])
+@pytest.mark.parametrize(
+    ("audio", "size"),
+    [(b"\x01\x02" * 3000, 6000), (1.5, 72000), (0.0, 0)],
+    ids=["bytes", "seconds", "no_sound"],
+)
 def test_how_an_answer_sounds(audio: bytes | float, size: int) -> None:
     with session_with(answers=[Answer("Hi.", audio=audio)]) as c:
         events = c.turn()
@@ -395,7 +394,9 @@ def test_failures_and_rate_limits_of_answers() -> None:
 
 @for_protocols
 @pytest.mark.parametrize(
-    "usage", [{"total_tokens": 99}, {"output_tokens": "4"}, {"input_token_details": "none"}]
+    "usage",
+    [{"total_tokens": 99}, {"output_tokens": "4"}, {"input_token_details": "none"}],
+    ids=str,
 )
 def test_usage_of_an_answer_has_any_shape(protocol: str, usage: Event) -> None:
     answers = [Answer("Hi.", usage=usage)]
@@ -405,7 +406,7 @@ def test_usage_of_an_answer_has_any_shape(protocol: str, usage: Event) -> None:
     assert len(found) > 3
 
 
-@pytest.mark.parametrize("choice", ["required", {"type": "function", "name": "get_weather"}])
+@pytest.mark.parametrize("choice", ["required", CHOSEN], ids=["required", "chosen"])
 def test_forced_call_is_repeated_after_output(c: Client, choice: Any) -> None:
     c.update(tools=[WEATHER], tool_choice=choice)
     for _ in range(3):
