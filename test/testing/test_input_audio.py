@@ -69,14 +69,9 @@ def test_an_empty_buffer_cannot_be_committed(c: Client) -> None:
     assert c.answer(append(LOUD[:2]), COMMIT)["type"] == "input_audio_buffer.committed"
 
 
-@pytest.mark.parametrize(
-    ("audio", "code"),
-    [("no base64!", "invalid_value"), ("AAAA" * (5 * 2**20 + 2), "string_above_max_length")],
-    ids=["no_base64", "too_long"],
-)
-def test_audio_is_refused(c: Client, audio: str, code: str) -> None:
-    error = c.error({"type": "input_audio_buffer.append", "audio": audio})
-    assert (error["code"], error["param"]) == (code, "audio")
+def test_audio_that_is_too_long_is_refused(c: Client) -> None:
+    error = c.error({"type": "input_audio_buffer.append", "audio": "AAAA" * (5 * 2**20 + 2)})
+    assert (error["code"], error["param"]) == ("string_above_max_length", "audio")
 
 
 def test_silence_ends_each_turn(c: Client) -> None:
