@@ -24,7 +24,11 @@ from openai_realtime_client.cli.display import Screen, Timeline, show_error, sho
 from openai_realtime_client.conversation.playback import Playback
 from openai_realtime_client.conversation.state import Conversation
 from openai_realtime_client.core.audio import PCM
-from openai_realtime_client.core.errors import ConnectionSettingsError, RealtimeError
+from openai_realtime_client.core.errors import (
+    ConnectionClosedError,
+    ConnectionSettingsError,
+    RealtimeError,
+)
 from openai_realtime_client.core.json_types import at
 from openai_realtime_client.realtime.endpoint import azure
 
@@ -119,11 +123,15 @@ class _Talk:
         connecting = ga.connect(**endpoint, conversation=self._conversation, record=args.record)
         async with connecting as self._connection, contextlib.AsyncExitStack() as stack:
             await self._configure()
-            work = [self._receive(), self._play(stack), self._listen(stack)]
-            tasks = [asyncio.create_task(coroutine) for coroutine in work]
+            receiving = asyncio.create_task(self._receive())
+            listening = asyncio.create_task(self._listen(stack))
+            tasks = [receiving, listening, asyncio.create_task(self._play(stack))]
             try:
                 # Only listening ends in time; the others end by an error.
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                # Sending may notice the end of the session first, but receiving knows the reason.
+                if listening in done and isinstance(listening.exception(), ConnectionClosedError):
+                    await receiving
                 for task in done:
                     task.result()
             finally:

@@ -209,8 +209,7 @@ EXPIRED = "the session has reached its maximum duration"
     [
         ({"answers": lambda _: Answer(error=ERROR)}, ASK, 0, QUOTA),
         ({"faults": Faults(expire_after=4)}, ASK, 1, EXPIRED),
-        # Receiving or sending notices it first.
-        ({"faults": Faults(close_after=2, close_code=1000)}, ASK, 1, "closed"),
+        ({"faults": Faults(close_after=2, close_code=1000)}, ASK, 1, "closed the session"),
         ({"faults": Faults(cut_after=3)}, ASK, 1, "talk: the connection was lost (1006"),
         ({"faults": Faults(refuse=429)}, ASK, 1, "429"),
         ({}, ["--input", __file__], 1, " is not an audio file"),
