@@ -1,4 +1,4 @@
-"""The loop of the guide that plays what is received, with a device that is not there."""
+"""The loop of the guide to interruptions, with a device that is not there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import inspect
 from collections.abc import AsyncIterator
 from typing import Any
 
-from openai_realtime_client import Conversation, Playback, ga
+from openai_realtime_client import Conversation, Playback, error_details, ga
 from protocols import ROOT
 
 FRAME = 960  # 20 ms
@@ -84,6 +84,7 @@ def test_the_loop_with_a_sound_device_tells_the_model_what_was_heard() -> None:
         "Conversation": Conversation,
         "Playback": Playback,
         "base64": base64,
+        "error_details": error_details,
         "ga": session,
         "sounddevice": type("sounddevice", (), {"RawOutputStream": Device}),
     }
