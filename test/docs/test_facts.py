@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from docs import PAGES, Page, facts
+from docs import EVENT_PAGES, Page, facts
 from openai_realtime_client import ApiClient, Configuration, ga
 from openai_realtime_client.testing import Answer, Call, McpTool, ReplayServer
 from plain_client import (
@@ -32,7 +32,6 @@ from plain_client import (
     item,
     text,
 )
-from protocols import REALTIME
 
 # What the embedded server cannot show, by clause, or by clause and the event's page.
 NOT_SHOWN: set[str | tuple[str, str]] = {
@@ -388,11 +387,6 @@ class Script:
 
 
 SCRIPTS = {"v1": Script("v1"), "ga": Script("ga")}
-EVENT_PAGES = [
-    page
-    for page in PAGES
-    if "\n- **Event**: " in page.text and page.path.parent.name in {each.name for each in REALTIME}
-]
 # What a program does, and a session does not show.
 ADVICE = {
     "nothing",

@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections import defaultdict
-from pathlib import Path
-from typing import Any, get_type_hints
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, NamedTuple, get_type_hints
 
 import pytest
 
 import openai_realtime_client.shared
 import openai_realtime_client.testing
-from docs import DOCS, PAGES, Page, found_in, page_at, without_links
+from docs import DOCS, EVENT_PAGES, PAGES, Page, found_in, page_at, without_links
 from protocols import PROTOCOLS, REALTIME, ROOT, Protocol
 from spec import load
+
+Schema = dict[str, Any]
 
 each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda each: each.name)
 
 # The longest words of a row that fit side by side on a page of 1,012 pixels, as seen in a browser.
 WIDEST_ROW = 124
+
+
+class Field(NamedTuple):
+    """A field of a class, and the cells of its row in the page's table."""
+
+    name: str
+    schema: Schema
+    cell: str
+    type: str
+    description: str
+    notes: str
 
 
 def page(protocol: Protocol, name: str) -> Page:
@@ -32,15 +44,61 @@ def section(page: Page, heading: str) -> str:
     return page.text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
 
 
+def classes() -> Iterator[tuple[Protocol, str, Schema]]:
+    """Every public class or union, with its schema."""
+    for protocol in PROTOCOLS:
+        for name in protocol.public():
+            yield protocol, name, protocol.schemas[name]
+
+
+def models() -> Iterator[tuple[Protocol, str, list[Field]]]:
+    """Every class that has fields, with these."""
+    for protocol, name, _schema in classes():
+        if fields(protocol, name):
+            yield protocol, name, fields(protocol, name)
+
+
+@cache
+def fields(protocol: Protocol, name: str) -> list[Field]:
+    properties = protocol.schemas[name].get("properties", {})
+    if not properties:
+        return []
+    table = next(t for t in page(protocol, name).tables if " Description " in t[0])
+    rows = zip(properties.items(), table[2:], strict=True)
+    return [Field(field, schema, *cells) for (field, schema), cells in rows]
+
+
+def bare(cell: str) -> str:
+    """A cell without its anchor, emphasis and places to break."""
+    return re.sub(r"<[^>]*>|\*\*", "", cell).strip()
+
+
 # Form
 
 
-def test_the_only_html_is_anchors_and_places_to_break_a_name() -> None:
-    def tags(page: Page) -> set[str]:
-        text = re.sub(r'`[^`\n]*`|<a id="field-\w+"></a>', "", page.prose)
-        return {*re.findall(r"<[a-zA-Z/][^>\s]*", text)} - {"<wbr"}
+NUMBERS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|[0-9]+"
+COUNTED = "events|members|models|classes|values|voices|fields|formats|guides|methods|pages"
+WRITTEN = [page for page in PAGES if page.path.parent.name != "reference"]
 
-    assert found_in(PAGES, tags) == {}
+
+@pytest.mark.parametrize(
+    ("pattern", "pages"),
+    [
+        # All but anchors and places to break a name.
+        (r'<(?!wbr>|a id="field-\w+"></a>|/a>)[a-zA-Z/][^>\s]*', PAGES),
+        (r"&(?:#\w+|[a-zA-Z]\w*);", PAGES),
+        (r"\{\{[^}]*|TODO|x-(?!www)[a-z]+-[a-z]+", PAGES),
+        (r"… \|", PAGES),
+        # The limits in docstrings are those of the package.
+        (rf"(?i)\b(?:{NUMBERS}) (?:client |server )?(?:{COUNTED})\b", WRITTEN),
+    ],
+    ids=["html", "escapes", "templates", "cut_descriptions", "counts_of_what_changes"],
+)
+def test_no_page_has(pattern: str, pages: list[Page]) -> None:
+    def found(page: Page) -> list[str]:
+        return re.findall(pattern, re.sub(r"`[^`\n]*`", "", page.prose))
+
+    assert found_in(pages, found) == {}
 
 
 def test_tables_fit_on_the_page() -> None:
@@ -60,96 +118,55 @@ def longest_word(cell: str) -> int:
     return max(map(len, re.split(r"[ -]|<wbr>", text)))
 
 
-@each_protocol
-def test_descriptions_of_fields_are_whole(protocol: Protocol) -> None:
-    for name in protocol.public():
-        fields = protocol.schemas[name].get("properties", {})
-        if fields:
-            for (field, schema), row in zip(
-                fields.items(), field_rows(protocol, name), strict=True
-            ):
-                described = " ".join(schema["description"].split())
-                shown = without_links(row[2]).replace("\\|", "|").strip()
-                constant = r"(,| is)? always `[^`]*`"
-                assert re.sub(constant, "", shown) == re.sub(constant, "", described), field
-    assert found_in(PAGES, lambda page: re.findall(r"… \|", page.prose)) == {}
-
-
-def field_rows(protocol: Protocol, name: str) -> list[list[str]]:
-    """The rows of the table of a class's fields."""
-    return next(t for t in page(protocol, name).tables if " Description " in t[0])[2:]
+def test_descriptions_of_fields_are_whole() -> None:
+    for _protocol, name, listed in models():
+        for field in listed:
+            described = " ".join(field.schema["description"].split())
+            shown = without_links(field.description).replace("\\|", "|").strip()
+            constant = r"(,| is)? always `[^`]*`"
+            assert re.sub(constant, "", shown) == re.sub(constant, "", described), (name, field)
 
 
 # As on a code host's page of 1,012 pixels, where text has 8 pixels a letter on average.
 PAGE_WIDTH, PADDING, LETTER = 948, 26, 8
 
 
-@each_protocol
-def test_descriptions_of_fields_have_a_third_of_the_width(protocol: Protocol) -> None:
-    for name in protocol.public():
-        if "properties" in protocol.schemas[name]:
-            names, types, _, notes = zip(*field_rows(protocol, name), strict=True)
-            taken = [max(map(longest_word, column)) for column in (names, types, notes)]
-            assert sum(taken) * LETTER + 4 * PADDING < PAGE_WIDTH * 2 / 3, name
-
-
-NUMBERS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|[0-9]+"
-COUNTED = "events|members|models|classes|values|voices|fields|formats|guides|methods|pages"
-
-
-def test_prose_counts_nothing_that_a_fragment_changes() -> None:
-    count = re.compile(rf"\b(?:{NUMBERS}) (?:client |server )?(?:{COUNTED})\b", re.IGNORECASE)
-    # The limits in docstrings are those of the package.
-    pages = [page for page in PAGES if page.path.parent.name != "reference"]
-    assert found_in(pages, lambda page: count.findall(page.prose)) == {}
-
-
-def test_the_spelling() -> None:
-    codespell = Path(sys.executable).with_name("codespell")
-    found = subprocess.run([codespell, "docs"], cwd=ROOT, stdout=subprocess.PIPE, check=False)
-    assert found.stdout == b""
-
-
-def test_no_template_shows() -> None:
-    ours = re.compile(r"\{\{[^}]*|TODO|x-(?!www)[a-z]+-[a-z]+")
-    assert found_in(PAGES, lambda page: ours.findall(page.prose)) == {}
+def test_descriptions_of_fields_have_a_third_of_the_width() -> None:
+    for _protocol, name, listed in models():
+        columns = zip(*((field.cell, field.type, field.notes) for field in listed), strict=True)
+        taken = sum(max(map(longest_word, column)) for column in columns)
+        assert taken * LETTER + 4 * PADDING < PAGE_WIDTH * 2 / 3, name
 
 
 # Content
 
 
-@each_protocol
-def test_the_properties_are_those_of_the_class(protocol: Protocol) -> None:
-    names = {name: getattr(protocol.module, name) for name in protocol.public()}
-    for name in protocol.public():
-        properties = protocol.schemas[name].get("properties")
-        if properties is None:
-            continue
+def test_the_properties_are_those_of_the_class() -> None:
+    for protocol, name, listed in models():
+        names = {public: getattr(protocol.module, public) for public in protocol.public()}
         model = names[name]
-        rows = [[bare(cell) for cell in row] for row in field_rows(protocol, name)]
-        assert [row[0] for row in rows] == list(model.model_fields)
+        assert [bare(field.cell) for field in listed] == list(model.model_fields)
         hints = get_type_hints(model, include_extras=True)
         required = protocol.schemas[name].get("required", [])
-        for field, (cell, kind, _, notes) in zip(properties, rows, strict=True):
-            shown = re.sub(r"^\[|\]\([^)]*\)$", "", kind)
-            hint = hints[cell]
-            if "[always" in notes:
+        for field in listed:
+            shown = re.sub(r"^\[|\]\([^)]*\)$", "", bare(field.type))
+            if "[always" in field.notes:
                 assert shown == "str"
             else:
                 known = {**names, **vars(model), "Any": Any}
-                assert hint in (eval(shown, known), eval(f"{shown} | None", known)), (name, field)
-            child = properties[field]
-            assert ("[optional]" in notes) == (field not in required), (name, field)
-            assert ("[nullable]" in notes) == child.get("nullable", False), (name, field)
-            default = child.get("default")
-            is_said = f"[default `{json.dumps(default)}`]" in notes or "[always" in notes
-            assert default is None or is_said, (name, field)
+                types = (eval(shown, known), eval(f"{shown} | None", known))
+                assert hints[bare(field.cell)] in types, (name, field)
+            is_optional, is_nullable = field.name not in required, field.schema.get("nullable")
+            assert ("[optional]" in field.notes) == is_optional, (name, field)
+            assert ("[nullable]" in field.notes) == bool(is_nullable), (name, field)
+            if field.schema.get("default") is not None and "[always" not in field.notes:
+                default = json.dumps(field.schema["default"])
+                assert f"[default `{default}`]" in field.notes, (name, field)
 
 
-@each_protocol
-def test_the_members_are_those_of_the_union(protocol: Protocol) -> None:
-    for name in protocol.public():
-        mapping = protocol.schemas[name].get("discriminator", {}).get("mapping")
+def test_the_members_are_those_of_the_union() -> None:
+    for protocol, name, schema in classes():
+        mapping = schema.get("discriminator", {}).get("mapping")
         if mapping:
             text = page(protocol, name).text
             rows = re.findall(r"^\| (`.*?) \| .*\]\((\w+)\.md\) \|$", text, re.MULTILINE)
@@ -157,36 +174,31 @@ def test_the_members_are_those_of_the_union(protocol: Protocol) -> None:
             assert shown == {kind: path.rpartition("/")[2] for kind, path in mapping.items()}, name
 
 
-def bare(cell: str) -> str:
-    """A cell without its anchor, emphasis and places to break."""
-    return re.sub(r"<[^>]*>|\*\*", "", cell).strip()
-
-
 def test_every_class_says_what_uses_it() -> None:
     unused = set()
-    for protocol in PROTOCOLS:
-        whole = json.dumps(protocol.document)
-        for name in protocol.public():
-            used_by = section(page(protocol, name), "Used by")
-            found = re.findall(r"^- \*\*(\w+)\*\*: ", used_by, re.MULTILINE)
-            is_used = f'"$ref": "#/components/schemas/{name}"' in whole
-            assert ("Fields" in found or "Unions" in found or "HTTP" in found) == is_used, name
-            assert found
-            unused |= {f"{protocol.name}/{name}"} if "Nothing" in found else set()
-            for function in re.findall(r"`((?:parse|connect)\w*)`", used_by):
-                assert hasattr(protocol.module, function)
+    for protocol, name, _schema in classes():
+        used_by = section(page(protocol, name), "Used by")
+        found = re.findall(r"^- \*\*(\w+)\*\*: ", used_by, re.MULTILINE)
+        is_used = f'"$ref": "#/components/schemas/{name}"' in json.dumps(protocol.document)
+        assert ("Fields" in found or "Unions" in found or "HTTP" in found) == is_used, name
+        assert found
+        if "Nothing" in found:
+            unused.add(f"{protocol.name}/{name}")
+        for function in re.findall(r"`((?:parse|connect)\w*)`", used_by):
+            assert hasattr(protocol.module, function)
     assert unused == {"ga/RealtimeSession", "ga/RealtimeConversationItemWithReference"}
 
 
-@each_protocol
-def test_a_field_links_to_its_class_and_back(protocol: Protocol) -> None:
-    for name in protocol.public():
-        for field, schema in protocol.schemas[name].get("properties", {}).items():
-            for used in re.findall(r'"\$ref": "#/components/schemas/(\w+)"', json.dumps(schema)):
+def test_a_field_links_to_its_class_and_back() -> None:
+    for protocol, name, listed in models():
+        properties = section(page(protocol, name), "Properties")
+        for field in listed:
+            schema = json.dumps(field.schema)
+            for used in re.findall(r'"\$ref": "#/components/schemas/(\w+)"', schema):
                 if (DOCS / protocol.name / f"{used}.md").exists():
-                    back = rf"\[`{name}\.{field}_?`\]\({name}\.md#field-{field}\)"
+                    back = rf"\[`{name}\.{field.name}_?`\]\({name}\.md#field-{field.name}\)"
                     assert re.search(back, section(page(protocol, used), "Used by"))
-                    assert f"]({used}.md)" in section(page(protocol, name), "Properties")
+                    assert f"]({used}.md)" in properties
 
 
 PLACES = {
@@ -240,20 +252,24 @@ def test_each_reason_of_the_overlay_stands_where_it_applies(protocol: Protocol) 
     assert [reason for reason in about_schemas if reason not in text] == []
 
 
-@each_protocol
-def test_notes_about_the_wire_stand_below_the_table(protocol: Protocol) -> None:
-    for name in protocol.public():
-        schema = protocol.schemas[name]
-        notes = without_links(section(page(protocol, name), "On the wire")).splitlines()
+def wire_notes(protocol: Protocol, name: str) -> list[str]:
+    notes = without_links(section(page(protocol, name), "On the wire")).splitlines()
+    return [note for note in notes if note.startswith("- ")]
+
+
+def test_notes_about_the_wire_stand_below_the_table_for_readers() -> None:
+    ours = r"\b(action|overlay|fragment|anyOf|oneOf|openai \d|must be able|dump|Removed|Reported)\b"
+    for protocol, name, schema in classes():
+        notes = wire_notes(protocol, name)
         expected = [f"- {text}" for text in schema.get("x-wire", [])]
-        for field, child in schema.get("properties", {}).items():
-            row = next(
-                r for r in field_rows(protocol, name) if f'"field-{field.strip("_")}"' in r[3]
-            )
-            assert ("[on the wire](#on-the-wire)" in row[3]) == ("x-wire" in child), field
-            if "x-wire" in child:
-                expected.append(f"- **{bare(row[0])}**: {' '.join(child['x-wire'])}")
-        assert [note for note in notes if note.startswith("- ")] == expected
+        for field in fields(protocol, name):
+            has_note = "x-wire" in field.schema
+            assert ("[on the wire](#on-the-wire)" in field.notes) == has_note, field
+            if has_note:
+                expected.append(f"- **{bare(field.cell)}**: {' '.join(field.schema['x-wire'])}")
+        assert notes == expected
+        assert not re.search(ours, "\n".join(notes)), name
+        assert not re.search(r"(?<!`)\b[Nn]ull\b(?!`)", "\n".join(notes)), name
 
 
 def test_what_is_not_published_is_marked_at_its_field() -> None:
@@ -263,66 +279,47 @@ def test_what_is_not_published_is_marked_at_its_field() -> None:
     assert "- **status_details**: `null` while the response runs, and in most that comp" in notes
 
 
-@each_protocol
-def test_a_note_about_the_wire_is_for_readers(protocol: Protocol) -> None:
-    ours = r"\b(action|overlay|fragment|anyOf|oneOf|openai \d|must be able|dump|Removed|Reported)\b"
-    for name in protocol.public():
-        notes = without_links(section(page(protocol, name), "On the wire")).splitlines()
-        assert [note for note in notes if re.search(ours, note)] == []
-        assert [note for note in notes if re.search(r"(?<!`)\b[Nn]ull\b(?!`)", note)] == []
-
-
 def test_the_wire_of_a_request_stands_at_its_method() -> None:
     text = section(page_at(DOCS / "ga/RealtimeApi.md"), "create_realtime_call")
     assert "On the wire: The service labels the SDP answer `text/plain`" in text
 
 
-@each_protocol
-def test_every_class_says_which_protocols_have_it(protocol: Protocol) -> None:
-    others = [other for other in PROTOCOLS if other is not protocol]
+def test_every_class_says_which_protocols_have_it() -> None:
     titles = {"v1": "v1", "ga": "GA"}
-    title = titles.get(protocol.name, protocol.name)
-    for name in protocol.public():
+    for protocol, name, _schema in classes():
+        title = titles.get(protocol.name, protocol.name)
         [line] = re.findall(r"^- \*\*Available\*\*: (.+)$", page(protocol, name).text, re.MULTILINE)
+        others = [other for other in PROTOCOLS if other is not protocol]
         alike = [other for other in others if name in other.public()]
         assert line.startswith(f"in {title} " + ("and" if alike else "only"))
-        assert re.findall(r"\]\(\.\./(\w+)/", line.partition(", over")[0]) == [
-            other.name for other in alike
-        ]
-        fields = protocol.schemas[name].get("properties", {})
-        rows = field_rows(protocol, name) if fields else []
-        notes = {bare(row[0]): row[3] for row in rows}
-        for field in fields:
-            elsewhere = [other.schemas[name].get("properties", {}) for other in alike]
-            is_alone = bool(alike) and not any(field in fields for fields in elsewhere)
-            note = notes.get(field) or notes[f"{field}_"]
-            assert (f"[{title} only]" in note) == is_alone
+        linked = re.findall(r"\]\(\.\./(\w+)/", line.partition(", over")[0])
+        assert linked == [other.name for other in alike]
+        elsewhere = [other.schemas[name].get("properties", {}) for other in alike]
+        for field in fields(protocol, name):
+            is_alone = bool(alike) and not any(field.name in found for found in elsewhere)
+            assert (f"[{title} only]" in field.notes) == is_alone
 
 
-@each_protocol
-def test_the_enums_of_a_page_are_those_of_its_schema(protocol: Protocol) -> None:
-    for name in protocol.public():
-        schema = protocol.schemas[name]
-        found = {
-            re.sub(r"_", "", heading.lower()): set(
-                re.findall(r"^\| [\w<>]+ \| `([^`]*)`", body, re.M)
-            )
-            for heading, body in re.findall(
-                r"^## Enum: (\w+)Enum\n(.*?)(?=^## |\Z)", page(protocol, name).text, re.M | re.S
-            )
-        }
+def test_the_enums_of_a_page_are_those_of_its_schema() -> None:
+    for protocol, name, schema in classes():
+        text = page(protocol, name).text
+        required = schema.get("required", [])
         expected = {}
-        for field, child in schema.get("properties", {}).items():
-            values = (child.get("items") or child).get("enum", [])
-            constant = len(values) == 1 and (field in schema.get("required", []) or field == "type")
-            is_string = all(isinstance(value, str) for value in values)
-            if is_string and not constant and values:
-                expected[re.sub(r"\W|_", "", field.lower())] = {*values}
+        for field in fields(protocol, name):
+            values = (field.schema.get("items") or field.schema).get("enum", [])
+            is_constant = len(values) == 1 and field.name in [*required, "type"]
+            if values and isinstance(values[0], str) and not is_constant:
+                expected[re.sub(r"\W|_", "", field.name.lower())] = {*values}
         if "properties" in schema:
+            sections = re.findall(r"^## Enum: (\w+)Enum\n(.*?)(?=^## |\Z)", text, re.M | re.S)
+            found = {heading.lower(): enum_values(body) for heading, body in sections}
             assert found == expected, name
         elif "enum" in schema:
-            values = set(re.findall(r"^\| [\w<>]+ \| `([^`]*)`", page(protocol, name).text, re.M))
-            assert values == {*schema["enum"]}, name
+            assert enum_values(text) == {*schema["enum"]}, name
+
+
+def enum_values(text: str) -> set[str]:
+    return set(re.findall(r"^\| [\w<>]+ \| `([^`]*)`", text, re.MULTILINE))
 
 
 LIMITS = {
@@ -335,14 +332,13 @@ LIMITS = {
 
 def test_limits_in_prose_are_those_of_the_schema_and_the_same_everywhere() -> None:
     seen: dict[tuple[str, str], set[float]] = defaultdict(set)
-    for protocol in PROTOCOLS:
-        for name in protocol.public():
-            for field, child in protocol.schemas[name].get("properties", {}).items():
-                said = child["description"]
-                for phrase, key in LIMITS.items():
-                    found = {float(each) for each in re.findall(phrase, said)}
-                    assert not found or key not in child or found == {child[key]}, (name, field)
-                    seen[field, key] |= found
+    for _protocol, name, listed in models():
+        for field in listed:
+            for phrase, key in LIMITS.items():
+                found = {float(each) for each in re.findall(phrase, field.schema["description"])}
+                if found and key in field.schema:
+                    assert found == {field.schema[key]}, (name, field)
+                seen[field.name, key] |= found
     assert {place: found for place, found in seen.items() if len(found) > 1} == {}
 
 
@@ -355,25 +351,21 @@ def test_members_of_a_union_have_their_type_first() -> None:
 
 # What each event says of itself
 
-EVENT_PAGES = [
-    page
-    for page in PAGES
-    if "\n- **Event**: " in page.text and page.path.parent.name in {each.name for each in REALTIME}
-]
 
-
-@pytest.mark.parametrize("page", EVENT_PAGES, ids=lambda page: page.name)
-def test_every_event_says_when_it_is_sent_and_what_follows(page: Page) -> None:
-    facts = dict(re.findall(r"^- \*\*([^*]+)\*\*: (.+)$", page.text.partition("\n## ")[0], re.M))
+def test_every_event_says_when_it_is_sent_and_what_follows() -> None:
     expected = {
         "client": {"Confirmed by", "Refused with"},
         "server": {"Sent when", "Answered with"},
     }
-    direction = facts["Event"].rpartition(" ")[2]
-    assert expected.get(direction, set()) <= facts.keys()
-    assert "over " in facts["Available"]
-    # The name of an event is a link; what is left of such names is none of an event.
-    assert re.findall(r"(?<!\[)`[a-z_]+(?:\.[a-z_]+)+`", "".join(list(facts.values())[1:])) == []
+    for page in EVENT_PAGES:
+        top = page.text.partition("\n## ")[0]
+        listed = dict(re.findall(r"^- \*\*([^*]+)\*\*: (.+)$", top, re.MULTILINE))
+        direction = listed["Event"].rpartition(" ")[2]
+        assert expected.get(direction, set()) <= listed.keys(), page.name
+        assert "over " in listed["Available"], page.name
+        # The name of an event is a link; what is left of such names is none of an event.
+        text = "".join(list(listed.values())[1:])
+        assert re.findall(r"(?<!\[)`[a-z_]+(?:\.[a-z_]+)+`", text) == [], page.name
 
 
 # The pages about a whole protocol

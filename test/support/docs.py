@@ -132,6 +132,12 @@ def page_at(path: Path) -> Page:
 
 
 PAGES = [page_at(path) for path in sorted(DOCS.rglob("*.md"))]
+# Those of the Realtime API, whose facts are known.
+EVENT_PAGES = [
+    page
+    for page in PAGES
+    if page.path.parent.name in ("v1", "ga") and "\n- **Event**: " in page.text
+]
 GUIDES = [page for page in PAGES if page.path.parent == DOCS / "guides"]
 
 
