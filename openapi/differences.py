@@ -12,8 +12,8 @@ from typing import Any
 from spec import component, members, only, operations, reference, references, webhooks
 
 Schema = dict[str, Any]
-Path = tuple[str, ...]
-Objects = dict[Path, tuple[str | None, Schema]]
+Tag = tuple[str, ...]
+Objects = dict[Tag, tuple[str, Schema]]
 
 LIMITS = {
     *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "pattern"),
@@ -33,19 +33,14 @@ class Row:
     """
 
     sign: str
-    owner: str
-    path: Path
+    # The schema and the field, as in `RealtimeSession.audio.input`.
+    place: str
     fact: str
     ours: Any = None
     theirs: Any = None
     also: tuple[str, ...] = ()
     # What it is in, to find copies of one schema.
     around: Any = None
-
-    @property
-    def place(self) -> str:
-        """Return the schema and the field, as in `RealtimeSession.audio.input`."""
-        return ".".join([self.owner, *self.path])
 
     @property
     def value(self) -> Any:
@@ -94,11 +89,11 @@ class Shape:
 
     types: set[str] = field(default_factory=set)
     values: list[Any] = field(default_factory=list)
-    nullable: bool = False
+    # The limits, and whether it is nullable.
     limits: dict[str, Any] = field(default_factory=dict)
     objects: Objects = field(default_factory=dict)
-    items: Schema | None = None
-    entries: Schema | None = None
+    # The schema of the items of a list (`[]`), and of the values of a map (`{}`).
+    inner: dict[str, Schema] = field(default_factory=dict)
 
 
 class Document:
@@ -114,9 +109,9 @@ class Document:
         self.schemas: dict[str, Schema] = document["components"]["schemas"]
         self.is_lossy = is_lossy
 
-    def target(self, schema: Schema) -> tuple[str | None, Schema]:
+    def target(self, schema: Schema) -> tuple[str, Schema]:
         """Return the schema that is referred to, with its name."""
-        name = None
+        name = ""
         while component(schema) in self.schemas:
             name = component(schema)
             schema = self.schemas[name]
@@ -124,17 +119,18 @@ class Document:
 
     def shape(self, schema: Schema) -> Shape:
         """Return what a schema accepts."""
-        shape = Shape(nullable=bool(schema.get("nullable")))
+        shape = Shape(limits={"nullable": False})
         self._add(schema, shape)
         shape.values = sorted(set(shape.values), key=str)
         return shape
 
     def _add(self, schema: Schema, shape: Shape) -> None:
         name, target = self.target(schema)
-        shape.nullable |= bool(target.get("nullable"))
         for source in (target, schema):
             # What stands beside a reference comes after what it refers to.
             shape.limits |= only(source, LIMITS)
+            if source.get("nullable"):
+                shape.limits["nullable"] = True
         schema_type = target.get("type", "any")
         if members(target):
             for member in members(target):
@@ -148,21 +144,21 @@ class Document:
             shape.objects[self._tag(target)] = (name, target)
         elif schema_type == "array":
             shape.types.add("array")
-            shape.items = target.get("items", {})
+            shape.inner["[]"] = target.get("items", {})
         elif schema_type == "object":
             shape.types.add("object")
             entries = target.get("additionalProperties")
             # `true` and `{}` say nothing of the values.
             if isinstance(entries, dict) and entries:
-                shape.entries = entries
+                shape.inner["{}"] = entries
         elif schema_type == "null":
-            shape.nullable = True
+            shape.limits["nullable"] = True
         elif isinstance(schema_type, list):
             shape.types.update(schema_type)
         else:
             shape.types.add(schema_type)
 
-    def _tag(self, schema: Schema) -> Path:
+    def _tag(self, schema: Schema) -> Tag:
         """Return the constants that distinguish an object from others."""
         tags = []
         for name in TAGS:
@@ -198,112 +194,98 @@ class Comparison:
         self._seen: set[tuple[int, int]] = set()
         self._around: Schema | None = None
 
-    def compare(self, ours: Schema, theirs: Schema, owner: str, path: Path = ()) -> None:
-        """Compare two schemas, and what they refer to; `owner` and `path` are their place."""
+    def compare(self, ours: Schema, theirs: Schema, place: str) -> None:
+        """Compare two schemas, which stand at a place, and what they refer to."""
         our_name, our_target = self.ours.target(ours)
         their_name, their_target = self.theirs.target(theirs)
         a, b = self.ours.shape(ours), self.theirs.shape(theirs)
-        self._compare_use(a, b, owner, path)
-        self._compare_prose(ours, theirs, owner, path)
+        self._compare_use(a, b, place)
+        self._compare_prose(ours, theirs, place)
         # What became another thing did so where it is used, unless it still has its name.
-        if not (our_name and their_name) and not self._have_one_type(a, b, owner, path):
+        if not (our_name and their_name) and not self._have_one_type(a, b, place):
             return
-        if our_name:
-            owner, path = our_name, ()
+        place = our_name or place
         if our_name or their_name:
             pair = (id(our_target), id(their_target))
             # A component gives its rows once, and a recursion ends here.
             if pair in self._seen:
                 return
             self._seen.add(pair)
-            self._compare_prose(our_target, their_target, owner, path)
+            self._compare_prose(our_target, their_target, place)
         self._around = our_target
-        if not self._have_one_type(a, b, owner, path):
+        if not self._have_one_type(a, b, place):
             return
-        self._compare_values(a, b, owner, path)
-        self._compare_objects(a, b, owner, path)
-        if a.items is not None and b.items is not None:
-            self.compare(a.items, b.items, owner, (*path, "[]"))
-        if a.entries is not None and b.entries is not None:
-            self.compare(a.entries, b.entries, owner, (*path, "{}"))
-        elif a.entries != b.entries and not a.objects and not b.objects and not self.is_lossy:
-            self.add("~", owner, path, "type of the values", a.entries, b.entries)
+        self._compare_values(a, b, place)
+        self._compare_objects(a, b, place)
+        for key in a.inner.keys() & b.inner.keys():
+            self.compare(a.inner[key], b.inner[key], f"{place}.{key}")
+        entries, others = a.inner.get("{}"), b.inner.get("{}")
+        if (entries is None) != (others is None) and not (a.objects or b.objects or self.is_lossy):
+            self.add("~", place, "type of the values", entries, others)
 
-    def add(
-        self, sign: str, owner: str, path: Path, fact: str, ours: Any = None, theirs: Any = None
-    ) -> None:
+    def add(self, sign: str, place: str, fact: str, ours: Any = None, theirs: Any = None) -> None:
         """Note a difference."""
-        self.rows.append(Row(sign, owner, path, fact, ours, theirs, around=self._around))
+        self.rows.append(Row(sign, place, fact, ours, theirs, around=self._around))
 
-    def add_presence(
-        self, owner: str, path: Path, fact: str, ours: Iterable[Any], theirs: Iterable[Any]
-    ) -> None:
-        """Note what only one of two lists has."""
-        ours, theirs = list(ours), list(theirs)
-        for value in theirs:
-            if value not in ours:
-                self.add("+", owner, path, fact, None, value)
-        for value in ours:
-            if value not in theirs:
-                self.add("-", owner, path, fact, value, None)
-
-    def _compare_use(self, a: Shape, b: Shape, owner: str, path: Path) -> None:
+    def _compare_use(self, a: Shape, b: Shape, place: str) -> None:
         """Compare what may differ from one use of a schema to another."""
+        # Python types have no limits, and say `Optional` of what may be absent.
         if self.is_lossy:
             return
-        if a.nullable != b.nullable:
-            self.add("~", owner, path, "nullable", a.nullable, b.nullable)
-        for key in sorted(LIMITS):
+        for key in ["nullable", *sorted(LIMITS)]:
             if a.limits.get(key) != b.limits.get(key):
-                self.add("~", owner, path, key, a.limits.get(key), b.limits.get(key))
+                self.add("~", place, key, a.limits.get(key), b.limits.get(key))
 
-    def _compare_prose(self, ours: Schema, theirs: Schema, owner: str, path: Path) -> None:
+    def _compare_prose(self, ours: Schema, theirs: Schema, place: str) -> None:
         before = " ".join(ours.get("description", "").split())
         after = " ".join(theirs.get("description", "").split())
         if after and before != after:
-            self.prose.append(Row("~", owner, path, "description", before, after))
+            self.prose.append(Row("~", place, "description", before, after))
 
-    def _have_one_type(self, a: Shape, b: Shape, owner: str, path: Path) -> bool:
+    def _have_one_type(self, a: Shape, b: Shape, place: str) -> bool:
         ours, theirs = a.types, b.types
         if self.is_lossy:  # In Python, an integer is a number, and `object` is any JSON.
             if "any" in ours | theirs:
                 return True
             ours, theirs = _without_integers(ours), _without_integers(theirs)
         if ours != theirs:
-            self.add("~", owner, path, "type", sorted(ours), sorted(theirs))
+            self.add("~", place, "type", sorted(ours), sorted(theirs))
         return ours == theirs
 
-    def _compare_values(self, a: Shape, b: Shape, owner: str, path: Path) -> None:
+    def _compare_values(self, a: Shape, b: Shape, place: str) -> None:
         # In Python, an open enum may have become `str`.
-        if not self.is_lossy or (a.values and b.values):
-            self.add_presence(owner, path, "value", a.values, b.values)
+        if self.is_lossy and not (a.values and b.values):
+            return
+        for value in b.values:
+            if value not in a.values:
+                self.add("+", place, "value", None, value)
+        for value in a.values:
+            if value not in b.values:
+                self.add("-", place, "value", value, None)
 
-    def _compare_objects(self, a: Shape, b: Shape, owner: str, path: Path) -> None:
+    def _compare_objects(self, a: Shape, b: Shape, place: str) -> None:
         pairs = _pairs(a.objects, b.objects)
         for tag, (name, _schema) in b.objects.items():
             if tag not in pairs.values():
-                self.add("+", owner, path, "member", None, name or _label(tag))
+                self.add("+", place, "member", None, name or _label(tag))
         for tag, (name, schema) in a.objects.items():
             if tag not in pairs:
-                self.add("-", owner, path, "member", name or _label(tag), None)
+                self.add("-", place, "member", name or _label(tag), None)
                 continue
             _their_name, other = b.objects[pairs[tag]]
             pair = (id(schema), id(other))
-            if name and pair in self._seen and (name != owner or path):
+            if name and pair in self._seen and name != place:
                 continue
             self._seen.add(pair)
-            place: tuple[str, Path] = (owner, path)
             if name:
-                place = (name, ())
-                self._compare_prose(schema, other, *place)
-            self.compare_parts(_fields(schema), _fields(other), *place, schema)
+                self._compare_prose(schema, other, name)
+            self.compare_parts(_fields(schema), _fields(other), name or place, schema)
 
     def compare_parts(
         self,
         ours: dict[Any, Part],
         theirs: dict[Any, Part],
-        owner: str,
-        path: Path = (),
+        place: str,
         around: Schema | None = None,
     ) -> None:
         """Compare the fields of two objects, or the parts of two operations."""
@@ -313,18 +295,18 @@ class Comparison:
                 fact = part.fact
                 if part.is_required:
                     fact = f"required {fact}"
-                self.add("+", owner, (*path, part.name), fact, None, part.shown)
+                self.add("+", f"{place}.{part.name}", fact, None, part.shown)
         for key, part in ours.items():
-            place = (*path, part.name)
+            inner = f"{place}.{part.name}"
             self._around = around
             if key not in theirs:
-                self.add("-", owner, place, part.fact, part.shown, None)
+                self.add("-", inner, part.fact, part.shown, None)
                 continue
             is_required = theirs[key].is_required
             if part.is_required != is_required:
                 words = {True: "required", False: "optional"}
-                self.add("~", owner, place, "is", words[part.is_required], words[is_required])
-            self.compare(part.schema, theirs[key].schema, owner, place)
+                self.add("~", inner, "is", words[part.is_required], words[is_required])
+            self.compare(part.schema, theirs[key].schema, inner)
 
 
 def _fields(schema: Schema) -> dict[Any, Part]:
@@ -341,7 +323,7 @@ def _without_integers(types: set[str]) -> set[str]:
     return types
 
 
-def _pairs(ours: Objects, theirs: Objects) -> dict[Path, Path]:
+def _pairs(ours: Objects, theirs: Objects) -> dict[Tag, Tag]:
     """Return the objects of two unions that are the same.
 
     By their names, by all tags, or by those that both have.
@@ -364,7 +346,7 @@ def _pairs(ours: Objects, theirs: Objects) -> dict[Path, Path]:
     return pairs
 
 
-def _are_alike(tag: Path, other: Path) -> bool:
+def _are_alike(tag: Tag, other: Tag) -> bool:
     has_common = False
     for ours, theirs in zip(tag, other, strict=True):
         if ours and theirs:
@@ -374,7 +356,7 @@ def _are_alike(tag: Path, other: Path) -> bool:
     return has_common
 
 
-def _label(tag: Path) -> str:
+def _label(tag: Tag) -> str:
     return " ".join(filter(None, tag)) or "object"
 
 
@@ -389,10 +371,10 @@ def documents(ours: Document, theirs: Document) -> Comparison:
         if name in theirs.schemas:
             comparison.compare(reference(name), reference(name), name)
         elif name not in used:  # What is used gives a row where it is used.
-            comparison.add("-", name, (), "schema", schema, None)
+            comparison.add("-", name, "schema", schema, None)
     used = set(references(theirs.document))
     for name in theirs.schemas.keys() - ours.schemas.keys() - used:
-        comparison.add("+", name, (), "schema")
+        comparison.add("+", name, "schema")
     compare_operations(comparison)
     return comparison
 
@@ -401,10 +383,10 @@ def compare_operations(comparison: Comparison) -> None:
     """Compare the operations and webhooks of the documents."""
     ours, theirs = _requests(comparison.ours), _requests(comparison.theirs)
     for place in theirs.keys() - ours.keys():
-        comparison.add("+", place, (), "operation")
+        comparison.add("+", place, "operation")
     for place, operation in ours.items():
         if place not in theirs:
-            comparison.add("-", place, (), "operation")
+            comparison.add("-", place, "operation")
         elif not comparison.is_lossy:
             _compare_operation(comparison, place, operation, theirs[place])
 
@@ -457,7 +439,8 @@ def grouped(rows: Iterable[Row]) -> list[Row]:
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         parts = [structure(value) for value in (row.ours, row.theirs, row.around)]
-        groups[json.dumps([row.sign, row.path[-1:] or row.owner, row.fact, *parts])].append(row)
+        field_name = row.place.rpartition(".")[2]
+        groups[json.dumps([row.sign, field_name, row.fact, *parts])].append(row)
     result = []
     for group in groups.values():
         first, *others = sorted(group, key=lambda row: row.place)

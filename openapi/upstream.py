@@ -163,7 +163,7 @@ def compare_roots(roots: Iterable[str], ours: Document, theirs: Document) -> Com
         if name in ours.schemas and name in theirs.schemas:
             comparison.compare(spec.reference(name), spec.reference(name), name)
         elif name in theirs.schemas:
-            comparison.add("+", name, (), "schema")
+            comparison.add("+", name, "schema")
     compare_operations(comparison)
     return comparison
 
@@ -274,12 +274,9 @@ def _cell(value: Any) -> str:
 
 
 def _json(report: Report) -> str:
-    def plain(row: Row) -> dict[str, Any]:
-        return {**spec.without(vars(row), "around"), "place": row.place}
-
     content: dict[str, Any] = {"title": report.title, "explained": report.explained}
     for part in ("lacking", "overlaid", "changed", "prose"):
-        content[part] = [plain(row) for row in getattr(report, part)]
+        content[part] = [spec.without(vars(row), "around") for row in getattr(report, part)]
     return json.dumps(content, indent=1)
 
 

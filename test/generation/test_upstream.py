@@ -259,7 +259,7 @@ def test_what_the_overlay_has_is_listed_apart_and_not_written(
 
 
 def test_a_known_loss_does_not_hide_the_next() -> None:
-    one, other = (Row("-", "Union", (), "member", ours=name) for name in ("One", "Other"))
+    one, other = (Row("-", "Union", "member", ours=name) for name in ("One", "Other"))
     report = upstream.Report("")
     upstream.sort(report, [one, other], [other])
     assert (report.lacking, report.overlaid) == ([other], [one])
