@@ -347,13 +347,8 @@ def _pairs(ours: Objects, theirs: Objects) -> dict[Tag, Tag]:
 
 
 def _are_alike(tag: Tag, other: Tag) -> bool:
-    has_common = False
-    for ours, theirs in zip(tag, other, strict=True):
-        if ours and theirs:
-            has_common = True
-            if ours != theirs:
-                return False
-    return has_common
+    common = [pair for pair in zip(tag, other, strict=True) if all(pair)]
+    return bool(common) and all(ours == theirs for ours, theirs in common)
 
 
 def _label(tag: Tag) -> str:
