@@ -36,10 +36,12 @@ class Nesting:
     def __init__(self, document: dict[str, Any]) -> None:
         self.schemas: dict[str, Any] = document["components"]["schemas"]
         self._places: dict[str, dict[str, list[Root]]] = defaultdict(lambda: defaultdict(list))
-        self._follow_events()
-        self._follow_operations(document)
+        self._ranks: dict[str, int] = {}
+        roots = [*self._events(), *self._bodies(document)]
+        for name, root in sorted(roots, key=lambda pair: pair[1].rank):
+            self._follow(name, root)
 
-    def _follow_events(self) -> None:
+    def _events(self) -> Iterator[tuple[str, Root]]:
         unions = event_unions(self.schemas)
         # What a client sends comes first on a page.
         for union in sorted(unions, key=lambda name: unions[name] != "client"):
@@ -47,9 +49,9 @@ class Nesting:
                 event = self.schemas[name]
                 link = f"[`{event['x-event-type']}`]({name}.md)"
                 rank = int(event.get("x-older", False))
-                self._follow(name, Root(link, unions[union] == "client", rank))
+                yield name, Root(link, unions[union] == "client", rank)
 
-    def _follow_operations(self, document: dict[str, Any]) -> None:
+    def _bodies(self, document: dict[str, Any]) -> Iterator[tuple[str, Root]]:
         for place, operation in operations(document):
             link = f"[`{place}`]({operation['x-api']}.md#{operation['x-method']})"
             sides = [(operation.get("requestBody", {}), True)]
@@ -58,10 +60,13 @@ class Nesting:
             for side, is_sent in sides:
                 for content in side.get("content", {}).values():
                     for _suffix, name in self._classes(content.get("schema", {})):
-                        self._follow(name, Root(link, is_sent, rank=2))
+                        yield name, Root(link, is_sent, rank=2)
 
     def _follow(self, start: str, root: Root) -> None:
-        """Note the place of each class below an event or a body, the shortest paths first."""
+        """Note the place of each class below an event or a body, the shortest paths first.
+
+        Requests count only for what no event has, and older events for what no other has.
+        """
         visits: dict[str, int] = defaultdict(int)
         # A queue, and not a recursion: shorter paths come before longer ones.
         waiting = deque([("", start)])
@@ -70,7 +75,7 @@ class Nesting:
             visits[name] += 1
             if visits[name] > MAX_VISITS:
                 continue
-            if path:
+            if path and self._ranks.setdefault(name, root.rank) == root.rank:
                 self._places[name][path].append(root)
             waiting.extend(self._inner(path, name))
 
@@ -98,38 +103,22 @@ class Nesting:
                     yield suffix + deeper, inner
 
     def places(self, name: str) -> Iterator[tuple[str, str, list[str]]]:
-        """Yield the paths at which a class stands, one of its fields, and where each path begins.
-
-        Requests count only for what no event has, and older events for what no other has.
-        """
+        """Yield the paths to a class, one of its fields, and where each path begins."""
         inner = ""
         for child in self.schemas[name].get("properties", {}).values():
             # A constant says nothing of what a class is for.
             if "x-constant" not in child:
                 inner = inner or child["x-name"]
-        found = self._best(name)
-        for path, roots in list(found.items())[:MAX_PLACES]:
+        for path, roots in list(self._places[name].items())[:MAX_PLACES]:
             sent = [root.link for root in roots if root.is_sent]
             received = [root.link for root in roots if not root.is_sent]
             yield path, inner, [*sent[:1], *received[:1]]
-
-    def _best(self, name: str) -> dict[str, list[Root]]:
-        """Return the places of a class in what most programs use of what it is in."""
-        found = self._places[name]
-        # A class of an event needs no path in a request.
-        best = min((root.rank for roots in found.values() for root in roots), default=0)
-        kept: dict[str, list[Root]] = defaultdict(list)
-        for path, roots in found.items():
-            for root in roots:
-                if root.rank == best:
-                    kept[path].append(root)
-        return kept
 
     def tree(self, name: str) -> list[str]:
         """Return a list of all in a class, as lines, if a client sends it whole and it is deep."""
         if "properties" not in self.schemas[name] or self._levels(name, ()) < MIN_LEVELS:
             return []
-        for path, roots in self._best(name).items():
+        for path, roots in self._places[name].items():
             # A path of one word: the class is a whole field of an event.
             if re.fullmatch(r"\w+", path) and any(root.is_sent for root in roots):
                 return list(self._branches(name, "", {name}))
