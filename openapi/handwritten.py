@@ -39,6 +39,7 @@ PAGES = {
     "cli": ("The command line", "`openai-realtime`, or `python -m openai_realtime_client`."),
 }
 LINE_LENGTH = 88
+STARS = {"variadic positional": "*", "variadic keyword": "**"}
 LABELS = {"parameters": "Args", "returns": "Returns", "yields": "Yields", "raises": "Raises"}
 LABELS |= {"attributes": "Attributes", "other parameters": "Args"}
 Entry = tuple[str, Any]
@@ -116,9 +117,9 @@ class Reference:
         for name in sorted(entries, key=_order):
             imported_from, found = entries[name]
             yield from [f"## {name}", ""]
-            init = found.all_members.get("__init__") if found.is_class else None
             # Classes that inherit their constructor share its path.
-            same = described.get(init.canonical_path) if init is not None else None
+            init = found.all_members.get("__init__", found)
+            same = described.get(init.canonical_path)
             signature = _signature(name, found)
             if same:
                 signature = [f"class {name}(…)"]
@@ -129,7 +130,7 @@ class Reference:
             yield from self._text(found, name, with_init=not same)
             if same:
                 yield from [f"Its arguments are those of [`{same}`](#{same.lower()}).", ""]
-            elif init is not None and init.docstring:
+            elif init is not found and init.docstring:
                 described[init.canonical_path] = name
             if found.is_class:
                 yield from self._members(name, found)
@@ -153,13 +154,9 @@ class Reference:
 
     def _text(self, found: Any, page_name: str, *, with_init: bool = True) -> Iterator[str]:
         """Yield a docstring as markdown, with its sections as lists."""
-        documented = [found]
-        if found.is_class and with_init and "__init__" in found.all_members:
-            documented.append(found.all_members["__init__"])
-        sections = []
-        for each in documented:
-            if each.docstring is not None:
-                sections += each.docstring.parse("google")
+        sections = _sections(found)
+        if with_init and "__init__" in found.all_members:
+            sections += _sections(found.all_members["__init__"])
         for section in sections:
             kind = section.kind.value
             if kind == "text":
@@ -189,7 +186,7 @@ class Reference:
         return re.sub(r"(?<!\[)`(\w+)`", link, text)
 
     def _commands(self) -> list[str]:
-        # In a process of its own: this one has imported the package without what is generated.
+        # In a process of its own: this one has imported the package as it was before.
         command = (sys.executable, "-B", __file__)
         environment = {**os.environ, "PYTHONPATH": str(self.complete), "NO_COLOR": "1"}
         done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
@@ -256,21 +253,26 @@ def _block(language: str, lines: list[str]) -> list[str]:
     return [f"```{language}", *lines, "```", ""]
 
 
-def _section(found: Any, kind: str) -> list[Any]:
+def _sections(found: Any) -> list[Any]:
     if found.docstring is None:
         return []
-    sections = found.docstring.parse("google")
-    return [item for section in sections if section.kind.value == kind for item in section.value]
+    return list(found.docstring.parse("google"))
+
+
+def _section(found: Any, title: str) -> list[Any]:
+    sections = [section for section in _sections(found) if section.kind.value == title]
+    return [item for section in sections for item in section.value]
 
 
 def _item(item: Any) -> str:
     """Return one argument, result or error as a line of a list."""
     name = getattr(item, "name", "")
     text = " ".join(item.description.split())
-    annotation = f"`{item.annotation}`" if item.annotation else ""
-    if not name and annotation:
-        return f"- {annotation}: {text}"
-    return f"- **{name}**: {text}" if name else f"- {text}"
+    if name:
+        return f"- **{name}**: {text}"
+    if item.annotation:
+        return f"- `{item.annotation}`: {text}"
+    return f"- {text}"
 
 
 def _signature(name: str, found: Any) -> list[str]:
@@ -278,15 +280,18 @@ def _signature(name: str, found: Any) -> list[str]:
     if found.is_class and found.bases and str(found.bases[0]).endswith(("TypedDict", "Enum")):
         return [f"class {name}"]
     if not (found.is_function or found.is_class):
-        annotation = f": {found.annotation}" if found.annotation else ""
-        return [f"{name}{annotation}"]
-    init = found.all_members.get("__init__") if found.is_class else None
+        if found.annotation:
+            name = f"{name}: {found.annotation}"
+        return [name]
+    init = found.all_members.get("__init__")
     # What has no documented arguments is made by the package.
     is_described = init is None or init.docstring or _section(found, "parameters")
     if not is_described and "dataclass" not in found.labels:
         return [f"class {name}"]
-    start = "class " if found.is_class else "def "
-    if "async" in found.labels:
+    start = "def "
+    if found.is_class:
+        start = "class "
+    elif "async" in found.labels:
         start = "async def "
     result = ""
     if found.is_function and found.returns is not None:
@@ -300,23 +305,24 @@ def _signature(name: str, found: Any) -> list[str]:
 
 def _arguments(parameters: Any) -> Iterator[str]:
     """Yield each parameter as it is written, without `self`."""
-    is_keyword_only = False
+    has_star = False
     for parameter in parameters:
         if parameter.name in ("self", "cls"):
             continue
         kind = parameter.kind.value
         # Python shows where keywords begin by a star of its own.
-        if kind == "keyword-only" and not is_keyword_only:
-            is_keyword_only = True
+        if kind == "keyword-only" and not has_star:
+            has_star = True
             yield "*"
-        text = {"variadic positional": "*", "variadic keyword": "**"}.get(kind, "")
-        is_keyword_only = is_keyword_only or text == "*"
-        text += parameter.name
+        has_star = has_star or kind == "variadic positional"
+        text = STARS.get(kind, "") + parameter.name
         if parameter.annotation is not None:
             text += f": {parameter.annotation}"
         if parameter.default is not None and not kind.startswith("variadic"):
             # PEP 8: spaces around `=` only after an annotation.
-            equals = " = " if parameter.annotation is not None else "="
+            equals = "="
+            if parameter.annotation is not None:
+                equals = " = "
             text += f"{equals}{parameter.default}"
         yield text
 

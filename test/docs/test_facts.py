@@ -151,7 +151,6 @@ class Script:
             spoken, written = spoken.replace("output_", ""), written.replace("output_", "")
         only_text = {"modalities" if self.is_v1 else "output_modalities": ["text"]}
         write = {"type": "response.create", "response": only_text}
-        self.empty = session()
         self.ask_lost_server = self.set(tools=[{**DOCS_SERVER, "server_label": "lost"}])
         self.manual = session(self.listen("turn_detection", None))
         self.turn = session(text("Hi."), RESPOND)
@@ -255,16 +254,9 @@ class Script:
         }
 
     def sent(self) -> dict[str, Session]:
-        """Sessions whose last step brings an event of the server, by the clause of its page.
-
-        Without one here, a spoken response brings it.
-        """
-        source = translation(input={"transcription": {"model": "gpt-4o-mini-transcribe"}})
-        transcribed = (
-            "the transcription of a user's audio ends, which may be after the response to it"
-        )
+        """Sessions whose last step brings an event of the server, by the clause of its page."""
         refused = "the server refuses an event of the client, named by `event_id` if that had one"
-        of_source = "a part of the transcript of the source is ready, if transcription is on"
+        spanish = translation(output={"language": "es"})
         client_sent = {
             f"the client sent `{kind}`": each
             for kind, each in self.confirmed().items()
@@ -272,46 +264,37 @@ class Script:
         }
         return client_sent | {
             "the client sent `session.close`, as the last event": self.translation.then(CLOSE),
-            "a connection opens, as the first event": self.empty,
             "a connection opens, as the first event, of translation": self.translation,
-            "the client sent `session.update`, of translation": self.translation.then(
-                translation(output={"language": "es"})
-            ),
-            "right after `session.created`, once in a session": self.empty,
+            "the client sent `session.update`, of translation": self.translation.then(spanish),
             "the client created an item": session(CREATE),
             "audio was committed": self.manual.then(SPEECH, COMMIT),
-            "turn detection finds the start of speech": session(SPEECH),
-            "turn detection finds the end of speech": session(SPEECH, SILENCE),
             "turn detection found the end of a turn": session(SPEECH, SILENCE),
-            "a part of the transcription of a user's audio is ready": self.heard,
-            transcribed: self.heard,
             refused: session(CANCEL | {"event_id": "event_a"}),
-            # Responses
-            "a part of the text of an answer is ready": self.written,
-            "the text of a content part is complete": self.written,
             "a response ends, whatever its status": self.long.then(CANCEL),
             "its response ends early": self.long.then(CANCEL),
             "its response ends early, of text": self.cut_text,
             "its response ends early, of function_call_arguments": self.cut_call,
-            # Calls of tools
-            "a part of the arguments of a function call is ready": self.tool,
-            "the arguments of a function call are complete": self.tool,
-            "the tools of an MCP server are known": self.mcp,
             "an MCP server did not list its tools": session(self.ask_lost_server),
-            "the server asks an MCP server for its tools": self.mcp,
-            "a part of the arguments of an MCP call is ready": self.called("Search."),
-            "the arguments of an MCP call are complete": self.called("Search."),
-            "the server calls a tool of an MCP server": self.called("Search."),
-            "an MCP call has its output": self.called("Search."),
             "an MCP call failed; the item has its `error`": self.called("Fail."),
-            # Calls over WebRTC, and translations
-            "the server begins to play audio to the client": self.on_call,
-            "all audio of a response was played": self.on_call,
             "turn detection interrupts playback": self.long_call.then(SPEECH),
-            of_source: self.translation.then(source, TRANSLATE),
-            "a part of the translation is spoken": self.translation.then(TRANSLATE),
-            "a part of the text of the translation is ready": self.translation.then(TRANSLATE),
         }
+
+    def usual(self, event_type: str) -> Session:
+        """A session with an event of the server whose page names no special case."""
+        source = translation(input={"transcription": {"model": "gpt-4o-mini-transcribe"}})
+        sessions = {
+            "input_audio": self.heard,
+            "mcp_list_tools": self.mcp,
+            "mcp_call": self.called("Search."),
+            "function_call": self.tool,
+            r"response\.(output_)?text": self.written,
+            "output_audio_buffer": self.on_call,
+            r"session\.(input|output)": self.translation.then(source, TRANSLATE),
+        }
+        for pattern, shown in sessions.items():
+            if re.search(pattern, event_type):
+                return shown
+        return self.turn
 
     def answered(self) -> dict[str, tuple[Session, str]]:
         """Sessions that end in the answer to an event of the server, and what follows that."""
@@ -461,8 +444,8 @@ def test_client_events_are_refused_when_their_pages_say(page: Page, clause: str)
 @each("Sent when")
 def test_server_events_are_sent_when_their_pages_say(page: Page, clause: str) -> None:
     sessions, kind = SCRIPTS[protocol_of(page)].sent(), kind_of(page)
-    usual = sessions.get(clause, SCRIPTS[protocol_of(page)].turn)
-    shown = sessions.get(f"{clause}, of {variant(page)}", usual)
+    shown = sessions.get(f"{clause}, of {variant(page)}") or sessions.get(clause)
+    shown = shown or SCRIPTS[protocol_of(page)].usual(kind)
     awaited = {kind, "response.done"} if "ends early" in clause else {kind}
     before, after = played(protocol_of(page), shown, awaited)
     transport = "WebRTC" if shown.kind == "call" else "WebSocket"
