@@ -312,7 +312,9 @@ def test_the_enums_of_a_page_are_those_of_its_schema() -> None:
                 expected[re.sub(r"\W|_", "", field.name.lower())] = {*values}
         if "properties" in schema:
             sections = re.findall(r"^## Enum: (\w+)Enum\n(.*?)(?=^## |\Z)", text, re.M | re.S)
-            found = {heading.lower(): enum_values(body) for heading, body in sections}
+            found = {
+                heading.lower().replace("_", ""): enum_values(body) for heading, body in sections
+            }
             assert found == expected, name
         elif "enum" in schema:
             assert enum_values(text) == {*schema["enum"]}, name
