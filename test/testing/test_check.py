@@ -61,11 +61,8 @@ def test_another_protocol_cannot_be_checked() -> None:
 
 
 @for_protocols
-@pytest.mark.parametrize("delay", [0, 0.005], ids=["fast", "slow"])
-def test_nothing_is_found_in_the_embedded_server(
-    protocol: Literal["ga", "v1"], delay: float
-) -> None:
-    with ReplayServer(faults=Faults(delay=delay), api_key="sk-check") as server:
+def test_nothing_is_found_in_a_slow_server(protocol: Literal["ga", "v1"]) -> None:
+    with ReplayServer(faults=Faults(delay=0.005), api_key="sk-check") as server:
         assert check_server(server.url, protocol=protocol, api_key="sk-check") == []
 
 
@@ -73,9 +70,6 @@ def test_every_turn_is_played() -> None:
     with ReplayServer() as server:
         options: Any = {"protocol": "ga", "model": "gpt-x", "api_key": "", "timeout": 30}
         turns = [*check_turns(server.url, **options)]
-    names = [turn.name for turn in turns]
-    assert names[:6] == ["text", "audio", "tool", "cancel", "truncate", "update"]
-    assert [name.partition(",")[0] for name in names[6:]] == ["bad input"] * 8
     assert [turn.events for turn in turns] == [len(session.sent) for session in server.sessions]
     assert "model=gpt-x" in server.sessions[0].request_path
     sent = {event.to_dict()["type"] for session in server.sessions for event in session.received}
