@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+from fastapi import FastAPI, WebSocket
 from fastapi.websockets import WebSocketState
 
 from openai_realtime_client import (
@@ -53,9 +53,11 @@ async def hold(phone: WebSocket) -> None:
 
     async def from_phone(service: Service) -> None:
         nonlocal stream
-        with suppress(WebSocketDisconnect, RealtimeConnectionError):
-            while (message := await phone.receive_json())["event"] != "stop":
+        with suppress(RealtimeConnectionError):
+            async for message in phone.iter_json():  # until the phone has hung up
                 match message:
+                    case {"event": "stop"}:
+                        break
                     case {"event": "start", "streamSid": stream}:
                         pass
                     case {"event": "media", "media": {"payload": audio}}:

@@ -18,6 +18,7 @@ _COLOURS = {"deviation": "yellow", "missing": "yellow", "twice": "yellow", "out 
 
 def run_check(args: Namespace, out: Screen, err: Screen) -> int:
     """Check the server and return the exit status."""
+    # Printed turn by turn, since a check takes minutes; as JSON they come together at the end.
     findings: list[Finding] = []
     url: str = args.url
     if not args.json:

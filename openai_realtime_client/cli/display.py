@@ -82,6 +82,7 @@ class Screen:
             room -= _columns(text)
             line += self._styled(style, text)
         line += _cut_to_columns(self._escape(rest), room, self._escape("…"))
+        # Summaries may be empty: no line ends in spaces, which would wrap in a narrow terminal.
         self._write(line.rstrip(" ") + "\n")
 
     def write(self, part: str | tuple[str, str]) -> None:
@@ -360,6 +361,7 @@ def _describe_error(error: Mapping[str, Any]) -> str:
 
 def _describe_session(session: Mapping[str, Any]) -> str:
     modalities = session.get("output_modalities") or session.get("modalities")
+    # The fields by which people tell sessions apart.
     facts = [
         _short_text(session.get("model")),
         "+".join(_describe_all(modalities, _describe_fields)),

@@ -158,6 +158,7 @@ def _decide_dialect(
     """
     if len(dialects) == 1:
         return dialects[0], recording
+    # Only as many as needed are held back, so that a pipe is shown as it comes.
     # Most events are the same in all dialects, so that the first rarely decides.
     undecided: list[RecordedEvent] = []
     for recorded in islice(recording, _MAX_UNDECIDED):
