@@ -180,10 +180,10 @@ class _Session(SessionState, Generic[ServerEvent]):
             raise
         self._end_conversation()
         _logger.debug("closed with %s, session %s", self._socket.close_code, self.session_id)
-        if self._record is not None:
-            await asyncio.to_thread(self._record.close)
         if self._thread is not None:
             self._thread.leave()
+        elif self._record is not None:
+            await asyncio.to_thread(self._record.close)
 
 
 class AsyncConnection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
@@ -353,6 +353,9 @@ class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
         closing = self._thread.start(self._close_once(code, reason))
         if closing is not None:  # Otherwise it is closed, or belongs to another process.
             closing.result()
+        # In this thread, because no other can be started when the program ends.
+        if self._record is not None:
+            self._record.close()
 
     def __iter__(self) -> Self:
         return self

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -223,3 +224,22 @@ print(connection.recv().type)
         command = [sys.executable, "-X", "dev", "-c", program, server.url]
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "session.created\n", "")
+
+
+def test_a_program_may_close_as_it_ends(tmp_path: Path) -> None:
+    """With a record, although no thread can be started then."""
+    program = """
+import atexit, sys
+from openai_realtime_client import ga
+
+connection = ga.connect_sync(base_url=sys.argv[1], api_key="", record=sys.argv[2]).open()
+connection.recv()
+atexit.register(connection.close)
+"""
+    record = tmp_path / "session.jsonl"
+    with ReplayServer() as server:
+        command = [sys.executable, "-X", "dev", "-c", program, server.url, record]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert server.sessions[0].close_code == 1000
+    assert "session.created" in record.read_text("utf-8")
