@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 
 import annotate
 from examples import Instance, literal
-from protocols import PROTOCOLS
+from protocols import PROTOCOLS, REALTIME
 
 LONGEST_LINE = 100
 TEXTS = [
@@ -89,13 +88,15 @@ def test_an_example_of_a_map_holds_what_its_schema_says() -> None:
 
 
 def methods() -> list[Any]:
-    apis = [import_module(protocol.package).RealtimeApi for protocol in PROTOCOLS]
-    return [
-        pytest.param(method, id=f"{api.__module__.split('.')[1]}-{name}")
-        for api in apis
-        for name, method in inspect.getmembers(api, inspect.isfunction)
-        if not name.startswith("_")
-    ]
+    found = []
+    for protocol in PROTOCOLS:
+        for name in protocol.module.__all__:
+            if name.endswith("Api") and not name.startswith("Async"):
+                api = getattr(protocol.module, name)
+                for method_name, method in inspect.getmembers(api, inspect.isfunction):
+                    if not method_name.startswith("_"):
+                        found.append(pytest.param(method, id=f"{protocol.name}-{method_name}"))
+    return found
 
 
 @pytest.mark.parametrize("method", methods())
@@ -134,7 +135,7 @@ def test_a_constructor_has_the_docstring_of_its_class(protocol: Any) -> None:
         assert texts == [" ".join((ast.get_docstring(model) or "").split())], model.name
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS, ids=str)
+@pytest.mark.parametrize("protocol", REALTIME, ids=str)
 def test_what_builds_an_event_is_a_function(protocol: Any) -> None:
     for name in ("user_text", "user_audio", "function_output"):
         function = getattr(protocol.module, name)
