@@ -25,7 +25,7 @@ Problems = Iterator[tuple[str, str]]
 def check(document: dict[str, Any], *, is_draft: bool = False) -> None:
     """Raise `Refused` with each thing in a prepared document that is refused."""
     problems = [*schema_problems(document), *_schemas_of_operations(document)]
-    if not (document["components"]["schemas"] or document["paths"]):
+    if not (document["components"]["schemas"] or document["paths"] or document.get("webhooks")):
         problems.append(Problem("the document", "it has neither schemas nor operations"))
     # The other rules take it that each schema is one.
     if not problems:
@@ -40,7 +40,9 @@ def check(document: dict[str, Any], *, is_draft: bool = False) -> None:
 
 def _schemas_of_operations(document: dict[str, Any]) -> Iterator[Problem]:
     for holder, key, place in slots(document):
-        if holder is not document["components"]["schemas"]:
+        # Those of webhooks are components, as a rule says.
+        is_other = holder is document["components"]["schemas"] or place.startswith("webhooks.")
+        if not is_other:
             # What a parameter may be is a rule of operations.
             is_parameter = re.search(r"parameters\[\d+\]\.", place)
             definition = "component" if is_parameter else "value"

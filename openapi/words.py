@@ -84,6 +84,8 @@ def _is_summary(words: str) -> bool:
 def _stand_in(text: Text) -> Any:
     if text.key == "tags":
         return ["Default"]
+    if text.key == "operationId":
+        return text.name
     words = names.snake_case(text.name).replace("_", " ").split()
     sentence = " ".join(words) or text.sort
     sentence = sentence[:1].upper() + sentence[1:]
@@ -106,6 +108,7 @@ def _texts(document: dict[str, Any]) -> Iterator[Text]:
                     yield Text("properties", place, child, "description", field)
     for place, operation in operations(document):
         identity = operation.get("operationId") or re.sub(r"\W+", "_", place)
+        yield Text("operationIds", place, operation, "operationId", identity)
         yield Text("tags", place, operation, "tags", "")
         yield Text("summaries", place, operation, "summary", identity)
         yield Text("operations", place, operation, "description", identity)

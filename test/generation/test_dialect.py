@@ -574,6 +574,15 @@ def test_a_draft_names_what_is_to_be_written() -> None:
     assert not list(words.problems(written))
 
 
+def test_a_draft_names_operations_by_method_and_path() -> None:
+    operation = {"responses": {"404": {"description": "There is none."}}}
+    written = prepared(document("", paths={"/pets/cats": {"get": operation}}))
+    found = words.fill(written)
+    assert found["operationIds"] == found["tags"] == ["GET /pets/cats"]
+    assert written["paths"]["/pets/cats"]["get"]["operationId"] == "GET_pets_cats"
+    constructs.check(written)
+
+
 def test_every_construct_of_the_dialect_is_closed() -> None:
     found = prepared(document("A: {type: object, properties: {x: {type: string}}}"))
     for node in (found, found["components"], found["components"]["schemas"]["A"]):

@@ -113,7 +113,7 @@ REFUSED = {
         "{parameters: [{in: query, name: a, description: A., content: {}}]}",
         "paths./things.post.parameters[0]: a parameter needs a `schema`",
     ),
-    "no_operation_id": ("{operationId: null}", f"{POST}: no operationId"),
+    "no_operation_id": ("{operationId: null}", f"{POST}: its operationId is missing"),
     "parameter_called_timeout": (
         "{parameters: [{in: query, name: timeout, description: A., schema: {type: string}}]}",
         f"{POST}: an argument cannot be called timeout",
@@ -143,7 +143,7 @@ REFUSED = {
         f"{POST}: has 2 answers of success, 200, 202, that differ",
     ),
     "no_success": (
-        "{responses: {'200': null, '400': {description: Bad.}}}",
+        "{responses: {'200': null, '302': {description: Elsewhere.}}}",
         f"{POST}: has 0 answers of success, none; write one",
     ),
     "binary_answer": (
@@ -170,7 +170,7 @@ REFUSED = {
 REFUSED_DOCUMENTS = {
     "webhook_without_constant_type": (
         "{webhooks: {a: {post: {requestBody: {content: {application/json: {schema:"
-        " {type: object}}}}}}}}",
+        " {type: object, properties: {a: {type: string}}}}}}}}}}",
         "webhooks.a.post: its body is not a component with a constant `type`",
     ),
     "protocol_without_description": (
