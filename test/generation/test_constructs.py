@@ -169,13 +169,17 @@ def test_deprecated_classes_and_methods(generated: Path) -> None:
     program = generated / "program.py"
     program.write_text(
         "from openai_realtime_client.kitchen import OldThing, RealtimeApi, Thing\n"
-        "print(OldThing(size='a'), RealtimeApi().get_thing('a'), Thing(id='a', size=1))\n",
+        "print(OldThing(size='a'), RealtimeApi().get_thing('a'), Thing(id='a', size=1))\n"
+        # Of another server than OpenAI's, the client is one of its own.
+        "from openai_realtime_client.requests import ApiClient, client\n"
+        "own: type[client.ApiClient] = ApiClient\n",
         "utf-8",
     )
     (generated / "pyrightconfig.json").write_text('{"reportDeprecated": "error"}', "utf-8")
     done = run(generated, "-m", "pyright", "--outputjson", str(program))
     found = json.loads(done.stdout)["generalDiagnostics"]
     said = [each["message"] for each in found if each["rule"] == "reportDeprecated"]
+    assert {each["rule"] for each in found} == {"reportDeprecated"}
     assert len([text for text in said if "OldThing" in text]) == 2
     assert any("get_thing" in text and "use list_things" in text for text in said)
     assert not any('"Thing"' in text for text in said)
