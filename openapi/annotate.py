@@ -416,9 +416,8 @@ def _annotate_operations(document: dict[str, Any]) -> None:
 def _annotate_method(operation: dict[str, Any]) -> None:
     """Write the docstrings of the two methods that call an operation."""
     returns = []
-    for status, response in operation["responses"].items():
-        if status.startswith("2") and "content" in response:
-            returns.append(response["description"])
+    if operation["x-returns"] != "None":
+        returns.append(operation["x-status-text"])
     arguments = [(argument["name"], argument["text"]) for argument in operation["x-arguments"]]
     # A published document may have a whole description for a summary.
     summary, _, rest = " ".join(operation["summary"].split()).partition(". ")

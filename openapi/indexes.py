@@ -57,10 +57,12 @@ def overview(document: dict[str, Any]) -> str:
     parts.append("## Events\n")
     for direction, title in EVENTS.items():
         rows = list(_events(schemas, direction))
+        unions = list(_entries_of(schemas, direction))
         if rows:
-            table = ["| Event | Class | Description |", "|---- | ---- | ----|", *rows]
-            unions = _entries_of(schemas, direction)
-            parts.append("\n".join([f"### {title}\n", *table, "", *unions, ""]))
+            rows = ["| Event | Class | Description |", "|---- | ---- | ----|", *rows, ""]
+        # A union may have events of another one alone.
+        if rows or unions:
+            parts.append("\n".join([f"### {title}\n", *rows, *unions, ""]))
     parts.append("## Models\n")
     for title in GROUPS:
         entries = list(_entries_of(schemas, title))

@@ -46,8 +46,8 @@ def describe(document: dict[str, Any]) -> None:
         for value, model in classes.items():
             event = schemas[model]
             event["x-event-type"] = value
-            event["x-direction"] = direction
             # An event of two unions is parsed by the first.
+            event.setdefault("x-direction", direction)
             event.setdefault("x-parser", union["x-parses"])
         # The source of a dictionary without its braces.
         union["x-classes"] = literal(classes)[1:-1]

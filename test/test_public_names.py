@@ -147,14 +147,15 @@ class Blocker:
 
 sys.meta_path.insert(0, Blocker())
 """
-NEED_WEBSOCKETS = {
-    "AsyncConnection",
-    "AsyncRealtimeConnection",
-    "Connection",
-    "RealtimeConnection",
-    "connect",
-    "connect_sync",
-}
+
+
+def need_websockets(protocol: Protocol) -> set[str]:
+    """What connects, and what that gives."""
+    names = set()
+    for name in protocol.module.__all__:
+        if name.startswith("connect") or name.endswith("Connection"):
+            names.add(name)
+    return names
 
 
 def without_websockets(program: str) -> str:
@@ -164,10 +165,10 @@ def without_websockets(program: str) -> str:
 
 
 def test_without_websockets_connecting_names_the_extra(protocol: Protocol) -> None:
-    names = NEED_WEBSOCKETS | {name for name in TRANSLATION if not name.startswith("parse")}
+    names = need_websockets(protocol)
     program = f"""
 import {protocol.package} as package
-for name in {sorted(names & set(protocol.module.__all__))}:
+for name in {sorted(names)}:
     try:
         exec(f"from {protocol.package} import {{name}}")
     except ImportError as error:
@@ -176,14 +177,14 @@ for name in {sorted(names & set(protocol.module.__all__))}:
     lines = without_websockets(program).splitlines()
     text = 'connections need websockets: pip install "websockets>=15"'
     assert set(lines) <= {f"MissingDependencyError None True {text}"}
-    assert len(lines) == len(names & set(protocol.module.__all__))
+    assert len(lines) == len(names)
 
 
 def test_without_websockets_all_else_is_there(protocol: Protocol) -> None:
     program = f"""
 import {protocol.package} as package
 for name in package.__all__:
-    if name not in {NEED_WEBSOCKETS | TRANSLATION} and getattr(package, name) is None:
+    if name not in {need_websockets(protocol)} and getattr(package, name) is None:
         print("missing", name)
 error = package.ConnectionClosedError(1000)
 parse = getattr(package, "parse_server_event", package.UnknownEvent.from_json)

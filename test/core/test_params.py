@@ -53,8 +53,10 @@ def sent(protocol: Protocol) -> Iterator[str]:
     roots: list[Any] = [{"$ref": spec.REFERENCE + name} for name in unions]
     for _place, operation in spec.operations(protocol.document):
         for kind, body in operation.get("requestBody", {}).get("content", {}).items():
-            schema = spec.target(body["schema"], protocol.schemas)
-            roots.append(schema["properties"] if "multipart" in kind else body["schema"])
+            schema = body.get("schema", {})
+            if "form" in kind:
+                schema = spec.target(schema, protocol.schemas)["properties"]
+            roots.append(schema)
     found: set[str] = set()
     while roots:
         for _place, node in spec.walk(roots.pop()):
