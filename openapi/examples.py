@@ -102,7 +102,11 @@ class Examples:
         """Return the path to what the example of an operation prints, and its value if known."""
         name = operation["x-returns"]
         if name == "None":
-            return ".status_code", operation["x-status"]
+            status = operation["x-status"]
+            # `2XX` is none.
+            if not status.isdigit():
+                return ".status_code", None
+            return ".status_code", status
         if operation["x-created"]:
             return ".id", None
         if "properties" not in self.schemas.get(name, {}):

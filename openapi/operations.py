@@ -259,7 +259,8 @@ def _content(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def _describe_answer(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     """Say what a method returns: as Python, for the page, and how it is made from the body."""
     status, answer = next(iter(_successes(operation).items()))
-    operation["x-status"] = status
+    # `default` stands for the errors, too.
+    operation["x-status"] = status.replace("default", "2XX")
     operation["x-status-text"] = " ".join(answer.get("description", "").split())
     operation["x-created"] = "Location" in answer.get("headers", {})
     media_type, media = next(iter(_content(operation).items()), ("", {}))
