@@ -13,13 +13,13 @@ import ast
 import logging
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import griffe
 
 PACKAGE = "openai_realtime_client"
 PRIVATE_MODULES = {"cli"}
-LAST_RELEASE = ("git", "describe", "--tags", "--abbrev=0", "--match", "v[0-9]*")
 # What broke from new to old was added from old to new.
 ADDED = {
     griffe.BreakageKind.OBJECT_REMOVED: "Public object was added",
@@ -62,40 +62,37 @@ def main() -> int:
 
 def last_release() -> str:
     """Return the newest release tag that the checked-out commit has, or an empty string."""
-    done = subprocess.run(LAST_RELEASE, capture_output=True, text=True, check=False)
+    command = ("git", "describe", "--tags", "--abbrev=0", "--match", "v[0-9]*")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip()
 
 
 def breaking_changes(old: Any, new: Any) -> list[str]:
     """Return a line for each change that breaks programs."""
-    found = []
-    for breakage in public_breakages(old, new):
-        found.append(f"{place(breakage)}: {breakage.kind.value}")
-    return sorted(set(found))
+    breakages = public_breakages(old, new)
+    return sorted({f"{place(breakage)}: {breakage.kind.value}" for breakage in breakages})
 
 
 def additions(old: Any, new: Any) -> list[str]:
     """Return a line for each name and parameter that is new."""
-    found = []
+    found = set()
     moved = moved_members(old, new)
     for breakage in public_breakages(new, old):
         # A new required parameter breaks programs, which `breaking_changes` says.
         is_required = getattr(breakage.old_value, "required", False)
         is_new = breakage.kind in ADDED and breakage.obj.path not in moved
         if is_new and not is_required:
-            found.append(f"{place(breakage)}: {ADDED[breakage.kind]}")
-    return sorted(set(found))
+            found.add(f"{place(breakage)}: {ADDED[breakage.kind]}")
+    return sorted(found)
 
 
-def public_breakages(old: Any, new: Any) -> list[griffe.Breakage]:
-    """Return what breaks, without modules that nobody imports and names that Python calls."""
-    found = []
+def public_breakages(old: Any, new: Any) -> Iterator[griffe.Breakage]:
+    """Yield what breaks, without modules that nobody imports and names that Python calls."""
     for breakage in griffe.find_breaking_changes(old, new):
         names = breakage.obj.path.split(".")
         is_special = any(name.startswith("__") and name != "__init__" for name in names)
         if names[1] not in PRIVATE_MODULES and not is_special:
-            found.append(breakage)
-    return found
+            yield breakage
 
 
 def moved_members(old: Any, new: Any) -> set[str]:
@@ -114,11 +111,11 @@ def classes(parent: Any) -> dict[str, Any]:
     """Return the classes in a module or class, by path."""
     found = {}
     for member in parent.members.values():
-        if member.is_alias or not (member.is_module or member.is_class):
-            continue
-        if member.is_class:
-            found[member.path] = member
-        found |= classes(member)
+        # An alias leads to a class that is found where it is written.
+        if not member.is_alias:
+            found |= classes(member)
+            if member.is_class:
+                found[member.path] = member
     return found
 
 
@@ -137,8 +134,9 @@ def place(breakage: griffe.Breakage) -> str:
 
 def version(package: Any) -> str:
     """Return `__version__`, which the package may import from a module."""
-    found = package["__version__"]
-    stated = found.final_target if found.is_alias else found
+    stated = package["__version__"]
+    if stated.is_alias:
+        stated = stated.final_target
     return str(ast.literal_eval(str(stated.value)))
 
 
@@ -148,10 +146,12 @@ def next_version(last: str, broken: list[str], added: list[str]) -> str:
     Before 1.0.0, the second number says that something breaks, and the third all else.
     """
     major, minor, patch = numbers(last)
-    if broken:
-        return f"{major + 1}.0.0" if major else f"0.{minor + 1}.0"
+    if broken and major:
+        return f"{major + 1}.0.0"
+    if broken or (added and major):
+        return f"{major}.{minor + 1}.0"
     if added:
-        return f"{major}.{minor + 1}.0" if major else f"0.{minor}.{patch + 1}"
+        return f"{major}.{minor}.{patch + 1}"
     return last
 
 
