@@ -109,7 +109,7 @@ class _Connector(Settings):
 
 
 class AsyncConnector(_Connector, Generic[AsyncOpened]):
-    """What `connect` returns: `async with` opens a session and closes it, `open` opens one.
+    """Open sessions: `async with` opens one and closes it at the end, `open` leaves that to you.
 
     Each time is a new session, with a new key where the key is a function. One block at a time.
 
@@ -174,7 +174,7 @@ class AsyncConnector(_Connector, Generic[AsyncOpened]):
 
 
 class Connector(_Connector, Generic[Opened]):
-    """What `connect_sync` returns: `with` opens a session and closes it, `open` opens one.
+    """Open sessions: `with` opens one and closes it at the end, `open` leaves that to you.
 
     Each time is a new session, with a new key where the key is a function. One block at a time.
 

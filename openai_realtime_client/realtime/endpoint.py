@@ -119,13 +119,13 @@ class Settings:
         tools: Tools[Any, Any] | None = None,
         retries: int | None = None,
     ) -> None:
-        """Take the settings of a session. Nothing happens until it is opened.
+        """Describe a session; nothing is sent until it is opened.
 
         Args:
             model: The model of a new session. With neither `model`, `call_id` nor `intent` the key
                 decides, as an ephemeral client secret does.
             call_id: The id of a call to attach to, in place of a new session.
-            intent: `transcription` for a transcription session of `realtime=v1`.
+            intent: `transcription` for a session that only transcribes.
             api_key: A key or client secret, or a function that returns one per connection (a
                 coroutine function with asyncio only). By default `OPENAI_API_KEY`; "" sends none.
                 `OPENAI_ORG_ID` and `OPENAI_PROJECT_ID` are sent, too.

@@ -32,7 +32,8 @@ class LoopThread:
         self._users = 0
         self._is_unused = asyncio.Event()
         name = "openai_realtime_client connections"
-        threading.Thread(target=self._run_loop, name=name, daemon=True).start()
+        self._thread = threading.Thread(target=self._run_loop, name=name, daemon=True)
+        self._thread.start()
 
     @classmethod
     def enter(cls) -> LoopThread:
@@ -55,7 +56,17 @@ class LoopThread:
 
         Returns:
             The result, or `None` if the loop does not run any more, or not in this process.
+
+        Raises:
+            RuntimeError: The loop itself calls this, as for a coroutine function of `tools=`, and
+                would wait for itself.
         """
+        if threading.current_thread() is self._thread:
+            coroutine.close()
+            raise RuntimeError(
+                "a coroutine function must not block the loop that runs it: make it a plain "
+                "function, or call the connection in asyncio.to_thread"
+            )
         with self._lock:
             if self.is_ended:
                 coroutine.close()

@@ -22,6 +22,7 @@ from websockets.sync.server import ServerConnection, serve
 import transports
 from connections import EVENT, KEY, QUIET, Kind, for_threads
 from openai_realtime_client import ConnectionClosedError, ConnectionLostError, ga
+from openai_realtime_client.testing import Answer, Call
 from transports import ReplayServer
 
 # More than the system takes while nobody reads.
@@ -210,6 +211,24 @@ def test_a_fork_has_connections_of_its_own() -> None:
         assert connection.recv(5).type == "session.created"
         connection.close()
     assert [session.close_code for session in server.sessions] == [1000, 1000]
+
+
+def test_a_coroutine_function_may_not_block_the_loop_that_runs_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def work() -> None:
+        connection.send({"type": "response.cancel"})
+
+    with (
+        ReplayServer(answers=[Answer(calls=[Call("work")]), "Done."]) as server,
+        ga.connect_sync("m", api_key="k", base_url=server.url, tools=ga.Tools(work)) as connection,
+    ):
+        connection.send(ga.user_text("Hello."))
+        connection.send({"type": "response.create"})
+        for event in connection:
+            if event.type == "response.output_audio.done":
+                break
+    assert "must not block the loop that runs it" in caplog.text
 
 
 def test_a_program_may_end_without_closing() -> None:
