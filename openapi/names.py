@@ -26,6 +26,11 @@ RESERVED_FIELDS = {
     *("from_json", "from_dict", "to_json", "to_dict"),
     *("self", "str", "int", "float", "bool", "list", "dict", "frozenset"),
 }
+# What the body of a method calls, or names as the type of an answer.
+RESERVED_ARGUMENTS = {
+    *keyword.kwlist,
+    *("decoder", "bytes", "str", "int", "float", "bool", "list", "dict"),
+}
 # What the modules of models and APIs import.
 MODULE_NAMES = {
     *("Annotated", "Any", "Final", "Literal", "Mapping", "Sequence", "TypeAlias", "TYPE_CHECKING"),
@@ -67,7 +72,7 @@ def field_name(property_name: str) -> str:
 
 def argument_name(parameter: str) -> str:
     """Return the argument of a parameter, or of a part of a form."""
-    return _lower_name(parameter, keyword.kwlist)
+    return _lower_name(parameter, RESERVED_ARGUMENTS)
 
 
 def method_name(operation_id: str) -> str:

@@ -235,6 +235,10 @@ CALLS = {
         'api.read_part_things__thing_id__get(5, False, tags=["a", "b"])',
         "/things/5/parts/false?tags%5B%5D=a&tags%5B%5D=b",
     ),
+    "parameter_called_like_a_function": (
+        'api.read_part_things__thing_id__get(5, False, decoder_="a")',
+        "/things/5/parts/false?decoder=a",
+    ),
     "union_in_query": (
         'api.read_part_things__thing_id__get(5, False, either="a")',
         "/things/5/parts/false?either=a",
