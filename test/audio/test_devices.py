@@ -45,7 +45,7 @@ def test_microphone_gives_chunks_in_the_format(audio_format: str, silence: bytes
     with Microphone(audio_format, backend="null") as microphone:
         chunks = [next(microphone) for _ in range(5)]
         microphone.close()
-        assert list(microphone) == []
+        chunks += microphone  # ends, after what was recorded before
     assert {len(chunk) for chunk in chunks} == {len(silence)}
     assert chunks[0] in (silence, b"\xff" * 320)
 
