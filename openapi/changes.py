@@ -44,6 +44,8 @@ def main() -> int:
         print(f"error: git has no revision {since!r}", file=sys.stderr)
         return 2
     new: Any = griffe.load(PACKAGE, search_paths=["."])
+    for package in (old, new):
+        publish_names(package)
     broken, added = breaking_changes(old, new), additions(old, new)
     stated, needed = version(new), next_version(version(old), broken, added)
     if arguments.check and numbers(stated) < numbers(needed):
@@ -58,6 +60,15 @@ def main() -> int:
             print(f"### {heading}\n", *(f"- {line}" for line in lines), "", sep="\n")
     print(f"Since {since}: {len(broken)} breaking, {len(added)} added. {needed} or later follows.")
     return 0
+
+
+def publish_names(package: Any) -> None:
+    """Mark the names that programs import as public: griffe takes imported names for private."""
+    for module in (package, *package.modules.values()):
+        if module.is_init_module or module.name == "shared":
+            for name, member in module.members.items():
+                if member.is_alias and not name.startswith("_"):
+                    member.public = True
 
 
 def last_release() -> str:

@@ -94,6 +94,10 @@ def run(released: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 BREAKING = {
+    "name_of_a_package_removed": (
+        change("__init__.py", "from openai_realtime_client.base import Base as Base\n", ""),
+        "`base.Base`: Public object was removed",
+    ),
     "class_removed": (
         in_thing("class Other:\n    size: int = 1\n", ""),
         "`thing.Other`: Public object was removed",
@@ -187,9 +191,9 @@ def test_private_change_gives_nothing(
 
 @pytest.mark.parametrize(("stated", "status"), [("0.3.1", 1), ("0.3.2", 0)])
 def test_version_in_a_module_of_its_own(released: Path, run: Run, stated: str, status: int) -> None:
-    init = "from openai_realtime_client.version import __version__ as __version__\n"
-    module = f'__version__ = "{stated}"\n'
-    write_package(released, {"__init__.py": init, "version.py": module})
+    imported = "from openai_realtime_client.version import __version__ as __version__"
+    written = change("__init__.py", '__version__ = "0.3.1"', imported)
+    write_package(released, {**written, "version.py": f'__version__ = "{stated}"\n'})
     assert run("--check")[0] == status
 
 
