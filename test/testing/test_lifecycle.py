@@ -57,7 +57,9 @@ def test_a_session_need_not_remember() -> None:
 def test_leaving_closes_connections_of_the_same_loop() -> None:
     async def hold() -> None:
         async with ReplayServer() as server:
-            connection = await connect_async(ws_url(server, "/v1/realtime"), proxy=None)
+            # A client that keeps everything: one that stops reading would not see the close frame.
+            url = ws_url(server, "/v1/realtime")
+            connection = await connect_async(url, proxy=None, max_queue=None)
             await connection.send(json.dumps(RESPOND))
             first = [json.loads(await connection.recv())["type"] for _ in range(2)]
             assert first == ["session.created", "response.created"]
