@@ -204,7 +204,9 @@ class Comparison:
         # What became another thing did so where it is used, unless it still has its name.
         if not (our_name and their_name) and not self._have_one_type(a, b, place):
             return
-        place = our_name or place
+        # A row by that name would be read as one about their schema of the same name.
+        if our_name and (our_name == their_name or our_name not in self.theirs.schemas):
+            place = our_name
         if our_name or their_name:
             pair = (id(our_target), id(their_target))
             # A component gives its rows once, and a recursion ends here.
@@ -216,7 +218,7 @@ class Comparison:
         if not self._have_one_type(a, b, place):
             return
         self._compare_values(a, b, place)
-        self._compare_objects(a, b, place)
+        self._compare_objects(a, b, place, our_target)
         for key in a.inner.keys() & b.inner.keys():
             self.compare(a.inner[key], b.inner[key], f"{place}.{key}")
         entries, others = a.inner.get("{}"), b.inner.get("{}")
@@ -263,7 +265,7 @@ class Comparison:
             if value not in b.values:
                 self.add("-", place, "value", value, None)
 
-    def _compare_objects(self, a: Shape, b: Shape, place: str) -> None:
+    def _compare_objects(self, a: Shape, b: Shape, place: str, target: Schema) -> None:
         pairs = _pairs(a.objects, b.objects)
         for tag, (name, _schema) in b.objects.items():
             if tag not in pairs.values():
@@ -274,12 +276,14 @@ class Comparison:
                 continue
             _their_name, other = b.objects[pairs[tag]]
             pair = (id(schema), id(other))
-            if name and pair in self._seen and name != place:
-                continue
-            self._seen.add(pair)
-            if name:
+            within = place
+            if name and schema is not target:  # A member of a union, which gives its rows once.
+                if pair in self._seen:
+                    continue
+                within = name
                 self._compare_prose(schema, other, name)
-            self.compare_parts(_fields(schema), _fields(other), name or place, schema)
+            self._seen.add(pair)
+            self.compare_parts(_fields(schema), _fields(other), within, schema)
 
     def compare_parts(
         self,

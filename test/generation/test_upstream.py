@@ -164,6 +164,15 @@ def test_copies_of_a_schema_give_one_row(ga: Any) -> None:
     assert row.count("Copy") == 40
 
 
+def test_a_use_of_another_schema_is_no_difference_of_the_one_of_its_name(ga: Any) -> None:
+    theirs = copy.deepcopy(ga)
+    uses = schemas_of(theirs)["RealtimeResponseStatusDetails"]["properties"]
+    uses["error"] = {"$ref": "#/components/schemas/RealtimeFunctionTool"}
+    places = {row.split()[1] for row in rows_of(ga, theirs)}
+    assert "RealtimeResponseStatusDetails.error.name:" in places
+    assert "RealtimeResponseStatusDetailsError.name:" not in places
+
+
 # The whole command
 
 
