@@ -28,13 +28,9 @@ from openai_realtime_client.testing.recording import RecordedEvent
 
 def test_inspect(cli: Cli) -> None:
     assert cli.inspect(*voice_turn()) == Done(1, INSPECTED, "")
-
-
-def test_inspect_quietly_shows_the_summary_alone(cli: Cli) -> None:
-    timeline = INSPECTED.splitlines(keepends=True)[:10]
-    expected = "s.jsonl: protocol ga\n" + INSPECTED.removeprefix("".join(timeline))
+    quiet = "s.jsonl: protocol ga\n" + INSPECTED[INSPECTED.index("Events") :]
     for option in ("-q", "--quiet"):
-        assert cli.inspect(*voice_turn(), options=[option]) == Done(1, expected, "")
+        assert cli.inspect(*voice_turn(), options=[option]) == Done(1, quiet, "")
 
 
 def test_inspect_as_json(cli: Cli) -> None:
@@ -110,11 +106,6 @@ def test_events_without_time_and_side(cli: Cli) -> None:
         "Deviations: none\n",
         "",
     )
-
-
-def test_the_duration_is_that_from_the_first_event(cli: Cli) -> None:
-    events = [CREATED._replace(at_ms=each) for each in (1200.0, 1000.0, 1500.0)]
-    assert "Events: 3 in 500 ms\n" in cli.inspect(*events).out
 
 
 def test_streams_beside_each_other_and_one_after_another(cli: Cli) -> None:
@@ -194,8 +185,8 @@ def test_errors_of_responses_and_tokens_of_several(cli: Cli) -> None:
         "    200 input: text 120, audio 80, cached 60, cached text 40, cached audio 20\n"
         "     50 output: text 40, audio 60\n"
         "Errors: 1\n"
-        "      1 busy: \n".replace(": \n", ":\n")
-        + "        response.done, line 4\n"
+        "      1 busy:\n"
+        "        response.done, line 4\n"
     ) in out
 
 
@@ -244,11 +235,9 @@ V1_ONLY = server(type="response.audio_transcript.delta", delta="x", **IDS)
     [
         ([APPEND] * 49 + [V1_ONLY], "v1"),
         ([APPEND] * 50 + [V1_ONLY], "ga"),
-        ([APPEND], "ga"),
         ([server(type="what.no.one.knows"), V1_ONLY], "v1"),
         # A known event with fields of its own is still nearer than an unknown one.
         ([server(type="session.closed", a=1, b=2, c=3)], "ga translation"),
-        ([server(type="conversation.item.added", a=1, b=2, c=3)], "ga"),
     ],
 )
 def test_the_first_event_that_decides_the_protocol(
@@ -268,23 +257,17 @@ SECRET = "ek_secret"
     ("line", "message"),
     [
         (f'{{"type": "{SECRET}', "not JSON"),
-        (f'["{SECRET}"]', "not an object"),
         (f'{{"kind": "{SECRET}"}}', 'no event with a string "type"'),
-        (
-            f'{{"from": "{SECRET}", "event": {{"type": "a"}}}}',
-            '"from" is neither "client" nor "server"',
-        ),
         (f'{{"type": "{SECRET}", "a": NaN}}', "no event: Invalid JSON: expected value"),
         (f'{{"type": "{SECRET}", "a": {"[" * 300}{"]" * 300}}}', "no event: Invalid JSON: recurs"),
         (f'{{"type": "{SECRET}", "a": {"[" * 100_000}{"]" * 100_000}}}', "not JSON"),
     ],
 )
-@pytest.mark.parametrize("before", [[], [CREATED, "", APPEND]])
-def test_a_line_that_cannot_be_read(cli: Cli, before: list[Any], line: str, message: str) -> None:
-    status, out, err = cli.inspect(*before, line, CREATED)
+def test_a_line_that_cannot_be_read(cli: Cli, line: str, message: str) -> None:
+    status, out, err = cli.inspect(CREATED, "", APPEND, line, CREATED)
     assert status == 2
     prefix = "python -m openai_realtime_client inspect: s.jsonl: "
-    assert err.startswith(f"{prefix}line {len(before) + 1}: {message}")
+    assert err.startswith(f"{prefix}line 4: {message}")
     assert err.count("\n") == 1
     assert SECRET not in out + err
     assert "Events" not in out
@@ -336,20 +319,11 @@ def test_several_files(cli: Cli) -> None:
     assert cli.run("inspect", "a.jsonl", "a.jsonl").status == 0
 
 
-@pytest.mark.parametrize("at_ms", ["NaN", "-Infinity", "1e999", "1" + "0" * 400, "-1.7e308"])
+@pytest.mark.parametrize("at_ms", ["NaN", "1e999", "-1.7e308"])
 def test_absurd_times_are_ignored(cli: Cli, at_ms: str) -> None:
     line = f'{{"from": "server", "at_ms": {at_ms}, "event": {json.dumps(CREATED.event)}}}'
-    status, out, err = cli.inspect(line, CREATED, options=["--json"])
+    times = [CREATED._replace(at_ms=each) for each in (1200.0, 1000.0, 1500.0)]
+    status, out, err = cli.inspect(line, *times, options=["--json"])
     assert (status, err) == (0, "")
-    assert json.loads(out)["duration_ms"] == 0
+    assert json.loads(out)["duration_ms"] == 500
     assert cli.inspect(line).out.splitlines()[1].startswith("        ← session.created")
-
-
-def test_token_counts_that_are_absurd_are_not_summed(cli: Cli) -> None:
-    usage = {"input_tokens": 10**4300 - 1, "output_tokens": 5, "total_tokens": 10**4300 - 1}
-    lines = [ended("completed", usage=usage), ended("completed", usage=usage)]
-    status, out, err = cli.inspect(CREATED, *lines)
-    assert (status, err) == (0, "")
-    assert "Tokens: 0 in 2 responses\n      0 input: " in out
-    assert "\n     10 output: " in out
-    assert json.loads(cli.inspect(*lines, options=["--json"]).out)["tokens"]["output"] == 10

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from command_line import HOSTILE, Cli, client, recording, server, voice_turn
+from command_line import HOSTILE, Cli, client, server, voice_turn
 from openai_realtime_client.testing.recording import RecordedEvent
 
 Event = dict[str, Any]
@@ -139,18 +139,6 @@ def test_committed_audio_is_what_was_not_cleared(cli: Cli) -> None:
     assert turn["latency"] == 50
 
 
-def test_what_is_committed_after_detected_speech_follows_it(cli: Cli) -> None:
-    [turn] = turns(
-        cli,
-        append(0, b"\1\0" * 2400),
-        append(100, b"\2\0" * 2400),
-        server(110, type="input_audio_buffer.speech_started", item_id="u1", audio_start_ms=0),
-        server(120, type="input_audio_buffer.speech_stopped", item_id="u1", audio_end_ms=100),
-        client(130, type="input_audio_buffer.commit"),
-    )
-    assert [sound(each) for each in turn["user"]] == [b"\1\0" * 2400, b"\2\0" * 2400]
-
-
 def test_a_tool_is_part_of_the_turn(cli: Cli) -> None:
     call = {"type": "function_call", "id": "i", "call_id": "c", "name": "f", "arguments": "{}"}
     output = {"type": "function_call_output", "call_id": "c", "output": "Sunny."}
@@ -179,44 +167,6 @@ def test_a_tool_is_part_of_the_turn(cli: Cli) -> None:
     first, second = turns(cli, *lines)
     assert [each["text"] for each in first["answers"]] == ["Well.", "Sunny."]
     assert first["latency"] == 15
-
-
-def test_text_that_comes_at_once_stays_when_its_item_is_deleted(cli: Cli) -> None:
-    content = [{"type": "output_text", "text": "All at once."}]
-    item = {"type": "message", "id": "i", "role": "assistant", "content": content}
-    [turn] = turns(
-        cli,
-        said(0, "Hello."),
-        created(10),
-        server(20, type="response.output_item.done", response_id="r1", item=item),
-        done(30),
-        server(40, type="conversation.item.deleted", item_id="i"),
-    )
-    assert [each["text"] for each in turn["answers"]] == ["All at once."]
-
-
-@pytest.mark.parametrize(
-    ("name", "codes", "samples"),
-    [
-        # Silence, and the loudest of both signs: G.711 defines them.
-        ("audio/pcmu", b"\xff\x7f\x80\x00", [0, 0, 32124, -32124]),
-        ("audio/pcma", b"\xd5\x55\xaa\x2a", [8, -8, 32256, -32256]),
-    ],
-)
-def test_telephone_audio(cli: Cli, name: str, codes: bytes, samples: list[int]) -> None:
-    answered = base64.b64encode(codes).decode()
-    [turn] = turns(
-        cli,
-        configured(input={"format": {"type": name}}, output={"format": {"type": name}}),
-        append(0, codes * 20),
-        client(1, type="input_audio_buffer.commit"),
-        created(2),
-        delta(3, "output_audio", answered),
-        done(4),
-    )
-    expected = b"".join(each.to_bytes(2, "little", signed=True) for each in samples)
-    assert (sound(turn["user"][0]), turn["user"][0]["rate"]) == (expected * 20, 8000)
-    assert (sound(turn["answers"][0]), turn["answers"][0]["rate"]) == (expected, 8000)
 
 
 def test_v1_has_the_same_turns(cli: Cli) -> None:
@@ -249,70 +199,59 @@ def test_a_session_without_times_or_audio(cli: Cli) -> None:
     assert turn["user"][0]["pcm"] == turn["answers"][0]["pcm"] == ""
 
 
-@pytest.mark.parametrize("value", [None, 5, -1, "x", [], {}, 1e300, "!", True])
+@pytest.mark.parametrize("value", [None, -1, "x", [], {}, 1e300, True])
 def test_values_of_any_shape(cli: Cli, value: Any) -> None:
-    wrong = {"item_id": value, "response_id": value, "audio_start_ms": value, "audio_end_ms": value}
-    wrong |= {"delta": value, "audio": value, "transcript": value}
-    nested = {"session": value, "response": value, "item": value}
+    fields = ("item_id", "response_id", "audio_start_ms", "audio_end_ms", "delta", "audio")
+    wrong = dict.fromkeys([*fields, "transcript"], value)
+    nested = dict.fromkeys(["session", "response", "item"], value)
     inner = {"session": {"audio": value}, "response": {"id": value, "status": value}}
     inner |= {"item": {"role": "user", "content": value, "call_id": value}}
-    kinds = [
-        "session.created",
-        "input_audio_buffer.speech_started",
-        "input_audio_buffer.speech_stopped",
-        "input_audio_buffer.committed",
+    buffer = "input_audio_buffer"
+    types = [
+        *(f"{buffer}.{name}" for name in ("speech_started", "speech_stopped", "committed")),
+        *(f"{buffer}.{name}" for name in ("append", "commit")),
+        *("session.created", "conversation.item.create", "conversation.item.truncated"),
         "conversation.item.input_audio_transcription.completed",
-        "conversation.item.truncated",
-        "response.created",
-        "response.output_item.done",
-        "response.output_audio.delta",
-        "response.output_text.delta",
-        "response.done",
+        *(f"response.{name}" for name in ("created", "output_item.done", "done")),
+        *(f"response.output_{name}.delta" for name in ("audio", "text")),
     ]
-    own = ["input_audio_buffer.append", "conversation.item.create", "input_audio_buffer.commit"]
-    lines = [server(type=kind, **wrong, **more) for kind in kinds for more in (nested, inner)]
-    lines += [client(type=kind, **wrong, **more) for kind in own for more in (nested, inner)]
+    sides = (server, client)
+    lines = [
+        side(type=name, **wrong, **more)
+        for name in types
+        for more in (nested, inner)
+        for side in sides
+    ]
     assert turns(cli, *lines, *lines)
-
-
-def test_nothing_in_a_session_ends_the_script(cli: Cli) -> None:
-    evil = f"</script><!--<script>{HOSTILE}"
-    cli.inspect(said(0, evil), options=["-q", "--html", "page.html"])
-    page = (cli.folder / "page.html").read_text("utf-8")
-    data = data_of(page)
-    assert data["turns"][0]["user"][0]["text"] == evil
-    assert page.count("</script>") == 2
-    assert "<!--" not in page
-
-
-def test_the_page_loads_nothing(cli: Cli) -> None:
-    cli.inspect(*voice_turn(), options=["-q", "--html", "page.html"])
-    page = (cli.folder / "page.html").read_text("utf-8")
-    assert "default-src 'none'" in page
-    assert not re.search(r"https?://|\bsrc=|\bhref=|@import|\burl\(", page)
-    data = data_of(page)
-    assert data["summary"] == json.loads(cli.inspect(*voice_turn(), options=["--json"]).out)
-    assert [row["kind"] for row in data["events"]][:2] == [
-        "session.created",
-        "input_audio_buffer.append",
-    ]
-    assert [row["kind"] for row in data["events"] if row["is_marked"]] == [
-        "rate_limits.updated",
-        "response.mood",
-    ]
 
 
 def test_the_page_is_written_beside_what_is_printed(cli: Cli) -> None:
     plain = cli.inspect(*voice_turn())
     assert cli.inspect(*voice_turn(), options=["--html", "page.html"]) == plain
-    assert (cli.folder / "page.html").exists()
+    page = (cli.folder / "page.html").read_text("utf-8")
+    # It loads nothing.
+    assert "default-src 'none'" in page
+    assert not re.search(r"https?://|\bsrc=|\bhref=|@import|\burl\(", page)
+    data = data_of(page)
+    assert data["summary"] == json.loads(cli.inspect(*voice_turn(), options=["--json"]).out)
+    marked = {row["kind"]: row["is_marked"] for row in data["events"]}
+    assert [*marked][:2] == ["session.created", "input_audio_buffer.append"]
+    assert [name for name in marked if marked[name]] == ["rate_limits.updated", "response.mood"]
+
+
+def test_nothing_in_a_session_ends_the_script(cli: Cli) -> None:
+    evil = f"</script><!--<script>{HOSTILE}"
+    [turn] = turns(cli, said(0, evil))
+    assert turn["user"][0]["text"] == evil
+    page = (cli.folder / "page.html").read_text("utf-8")
+    assert page.count("</script>") == 2
+    assert "<!--" not in page
 
 
 def test_a_page_that_cannot_be_written(cli: Cli) -> None:
     status, _, err = cli.inspect(*voice_turn(), options=["-q", "--html", "no/page.html"])
     assert status == 2
     assert err.endswith("s.jsonl: cannot write no/page.html: No such file or directory\n")
-    path = str(recording(cli.folder / "a.jsonl", *voice_turn()))
-    status, out, err = cli.run("inspect", "--html", "page.html", path, path)
+    status, out, err = cli.run("inspect", "--html", "page.html", "s.jsonl", "s.jsonl")
     assert (status, out) == (2, "")
     assert err == "python -m openai_realtime_client inspect: --html is for one FILE\n"

@@ -3,52 +3,22 @@
 from __future__ import annotations
 
 import re
+import signal
 import ssl
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import trustme
 import urllib3
 
-from command_line import COMMAND, Cli
+from command_line import COMMAND, Cli, take_signals
 from openai_realtime_client import ga
 
 ORIGIN = "http://localhost:3000"
 
 
-@contextmanager
-def serving(*argv: str) -> Iterator[str]:
-    """Run it, and stop it as Ctrl-C does; gives its URL."""
-    ignored = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    code = f"{ignored}; from openai_realtime_client.cli import main; sys.exit(main(sys.argv[1:]))"
-    command = [COMMAND[0], "-c", code, "serve", "--port", "0", *argv]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert child.stdout
-    line = child.stdout.readline()
-    try:
-        url = re.search(r"https?://\S+/v1", line)
-        assert url, child.stderr and child.stderr.read()
-        yield url[0]
-    finally:
-        child.send_signal(2)
-        assert child.communicate(timeout=30) == ("", "")
-    assert child.returncode == 0
-
-
-def test_origin_and_session() -> None:
-    with serving("--origin", ORIGIN) as url:
-        secret = f"{url}/realtime/client_secrets"
-        for origin, status in ((ORIGIN, 200), ("http://example.com", 403)):
-            response = urllib3.request("POST", secret, headers={"Origin": origin}, retries=False)
-            assert response.status == status
-        with ga.connect_sync("m", base_url=url, api_key="") as connection:
-            assert connection.recv().type == "session.created"
-
-
-def test_tls(tmp_path: Path) -> None:
+def test_origin_tls_and_session(tmp_path: Path) -> None:
     authority = trustme.CA()
     issued = authority.issue_cert("127.0.0.1")
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
@@ -56,12 +26,29 @@ def test_tls(tmp_path: Path) -> None:
     issued.cert_chain_pems[0].write_to_path(certificate)
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
-    with serving("--tls", str(certificate), str(key)) as url:
-        assert url.startswith("https://")
-        options = {"ssl": trusting}
-        connecting = ga.connect_sync("m", base_url=url, api_key="", websocket_options=options)
+    options = ["--port", "0", "--origin", ORIGIN, "--tls", str(certificate), str(key)]
+    pipe = subprocess.PIPE
+    child = subprocess.Popen(
+        [*COMMAND, "serve", *options], stdout=pipe, stderr=pipe, text=True, preexec_fn=take_signals
+    )
+    try:
+        assert child.stdout
+        found = re.search(r"https://127\.0\.0\.1:\d+/v1", child.stdout.readline())
+        assert found, child.stderr and child.stderr.read()
+        url = found[0]
+        with urllib3.PoolManager(ssl_context=trusting) as pool:
+            for origin, status in ((ORIGIN, 200), ("http://example.com", 403)):
+                secret = f"{url}/realtime/client_secrets"
+                response = pool.request("POST", secret, headers={"Origin": origin}, retries=False)
+                assert response.status == status
+        ssl_options = {"ssl": trusting}
+        connecting = ga.connect_sync("m", base_url=url, api_key="", websocket_options=ssl_options)
         with connecting as connection:
             assert connection.recv().type == "session.created"
+    finally:
+        child.send_signal(signal.SIGINT)
+        assert child.communicate(timeout=30) == ("", "")
+    assert child.returncode == 0
 
 
 @pytest.mark.parametrize(

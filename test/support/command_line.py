@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import contextlib
 import fcntl
-import io
 import json
 import os
 import pty
+import signal
 import struct
 import subprocess
 import sys
@@ -48,11 +48,14 @@ class Cli:
         self.monkeypatch = monkeypatch
         self.folder = folder
 
-    def run(self, *argv: str, stdin: str | bytes = b"") -> Done:
-        data = stdin.encode() if isinstance(stdin, str) else stdin
-        self.monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    def run(self, *argv: str, stdin: bytes = b"") -> Done:
+        # A file, since some commands read from its descriptor.
+        path = self.folder / "stdin"
+        path.write_bytes(stdin)
         self.capsys.readouterr()
-        return Done(main(argv), *self.capsys.readouterr())
+        with path.open() as file:
+            self.monkeypatch.setattr(sys, "stdin", file)
+            return Done(main(argv), *self.capsys.readouterr())
 
     def inspect(self, *lines: RecordedEvent | Event | str, options: Iterable[str] = ()) -> Done:
         self.monkeypatch.chdir(self.folder)
@@ -80,16 +83,16 @@ def client(at_ms: float | None = None, /, **event: Any) -> RecordedEvent:
     return RecordedEvent("client", event, at_ms)
 
 
-def in_shell(command: str, **more: Any) -> Done:
+def take_signals() -> None:
+    """Take Ctrl-C in a child, which would ignore it where a shell runs the tests in background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def in_shell(command: str) -> Done:
     """Run a shell's command line, in which `$cli` is ours."""
-    environment = {**os.environ, "cli": " ".join(COMMAND), **more.pop("env", {})}
-    done = subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {command}"],
-        env=environment,
-        capture_output=True,
-        timeout=60,
-        **more,
-    )
+    environment = {**os.environ, "cli": " ".join(COMMAND)}
+    shell = ["bash", "-c", f"set -o pipefail; {command}"]
+    done = subprocess.run(shell, env=environment, capture_output=True, timeout=60)
     return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
@@ -109,9 +112,13 @@ class Terminal:
             stderr=follower,
             env=environment,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=self._begin_child,
         )
         os.close(follower)
+
+    def _begin_child(self) -> None:
+        take_signals()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
     def resize(self, columns: int) -> None:
         fcntl.ioctl(self._leader, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
@@ -137,11 +144,6 @@ class Terminal:
             data = os.read(self._leader, 65536)
         self.printed += data.decode().replace("\r\n", "\n")
         return bool(data)
-
-
-def in_terminal(*argv: str, columns: int = 100, **env: str) -> Done:
-    """Run it in a terminal of so many columns; what it prints there, errors included."""
-    return Terminal(*argv, columns=columns, **env).end()
 
 
 CREATED = server(
