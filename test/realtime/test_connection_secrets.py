@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import logging
@@ -16,13 +15,12 @@ from connections import (
     EVENT,
     KEY,
     Kind,
-    answering,
     assert_closed,
-    closing,
     collects,
     do,
     entered,
     error_of,
+    for_asyncio,
     opened,
     refusal,
     rest,
@@ -60,18 +58,10 @@ CREDENTIALS: dict[str, Callable[[str], dict[str, Any]]] = {
         "api_key": "",
     },
 }
-NO_HANDSHAKE = f"HTTP/1.1 101 {KEY}\r\nUpgrade: {KEY}\r\n\r\n".encode()
 WRONG = json_answer({"error": {"message": f"Wrong: {KEY}."}}, 401, headers={"X-Key": KEY})
 REDIRECT = Answer(307, headers={"Location": f"ws://127.0.0.1:1/{KEY}"})
-
-
-async def cuts(connection: ServerConnection) -> None:
-    connection.transport.abort()
-
-
-async def breaks_a_frame(connection: ServerConnection) -> None:
-    connection.transport.write(b"\xf1\x03bad")
-    await connection.wait_closed()
+NO_HANDSHAKE = Answer(101, headers={"Upgrade": KEY}, reason=KEY)
+REFUSING = sends(close=3000, reason=f"Wrong: {KEY}.")
 
 
 @contextlib.contextmanager
@@ -83,59 +73,27 @@ def hiding(caplog: pytest.LogCaptureFixture, connector: Any, error: Any) -> Any:
     assert_hidden(caught.value, *places_in_log(caplog.records), objects=[connector])
 
 
-@pytest.mark.parametrize("answer", [WRONG, REDIRECT], ids=["refused", "redirected"])
-@pytest.mark.parametrize("credential", CREDENTIALS.values(), ids=CREDENTIALS.keys())
-async def test_a_refusal_does_not_show_the_key(
-    kind: Kind, credential: Any, answer: Answer, caplog: pytest.LogCaptureFixture
+for_credentials = pytest.mark.parametrize(
+    "credential", CREDENTIALS.values(), ids=CREDENTIALS.keys()
+)
+
+
+@for_credentials
+@for_asyncio
+async def test_refusal_does_not_show_the_key(
+    kind: Kind, credential: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with HttpServer(answer) as server:
+    answers = [WRONG, REDIRECT, NO_HANDSHAKE]
+    with HttpServer(*answers) as server:
         connector = kind.connect(**credential(server.url))
-        with hiding(caplog, connector, HandshakeRefusedError):
-            await do(connector.open)
+        for _ in answers:
+            with hiding(caplog, connector, ConnectionFailedError):
+                await do(connector.open)
 
 
-@pytest.mark.parametrize(
-    ("settings", "error"),
-    [
-        ({"base_url": "wss://nowhere.invalid"}, ConnectionFailedError),
-        ({"base_url": f"ws://127.0.0.1:{unused_port()}"}, ConnectionFailedError),
-        ({"base_url": "ws://example.com"}, ConnectionSettingsError),
-        ({"base_url": "ftp://example.com"}, ConnectionSettingsError),
-        ({"base_url": "wss://example.com", "model": "m", "call_id": "c"}, ConnectionSettingsError),
-        ({"base_url": "ws://127.0.0.1:1", "websocket_options": {"no_such": 1}}, TypeError),
-        ({"base_url": "ws://127.0.0.1:1", "websocket_options": {"compression": "x"}}, ValueError),
-    ],
-    ids=["unknown_host", "nobody", "plain", "scheme", "two_models", "unknown", "wrong_option"],
-)
-async def test_what_cannot_be_opened_does_not_show_the_key(
-    kind: Kind, settings: Any, error: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    connector = kind.connect(api_key=KEY, **settings)
-    with hiding(caplog, connector, error):
-        await do(connector.open)
-
-
-@pytest.mark.parametrize(
-    ("handler", "options", "error"),
-    [
-        (closing(3000), {}, InvalidKeyError),
-        (cuts, {}, ConnectionClosedError),
-        (sends(EVENT), {"max_size": 5}, MessageTooBigError),
-        (breaks_a_frame, {}, ConnectionClosedError),
-        (sends(f"not JSON {KEY}"), {}, InvalidEventError),
-    ],
-    ids=["closed", "cut", "too_big", "broken_frame", "no_event"],
-)
-async def test_the_end_of_a_session_does_not_show_the_key(
-    kind: Kind, handler: Any, options: Any, error: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with serving(handler) as url, opened(kind, url, options=options) as connection:
-        with hiding(caplog, connection, error):
-            await do(connection.recv)
-
-
-@pytest.mark.parametrize("credential", CREDENTIALS.values(), ids=CREDENTIALS.keys())
-async def test_a_session_that_goes_well_does_not_show_the_key(
+@for_credentials
+@for_asyncio
+async def test_session_does_not_show_the_key(
     kind: Kind, credential: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -158,25 +116,60 @@ async def test_a_session_that_goes_well_does_not_show_the_key(
     assert {record.levelno for record in ours} == {logging.DEBUG}
 
 
-async def test_what_is_no_handshake_does_not_show_the_key(
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"base_url": "wss://nowhere.invalid"}, ConnectionFailedError),
+        ({"base_url": "ws://example.com"}, ConnectionSettingsError),
+        ({"base_url": "wss://example.com", "model": "m", "call_id": "c"}, ConnectionSettingsError),
+        ({"base_url": "ws://127.0.0.1:1", "websocket_options": {"no_such": 1}}, TypeError),
+        ({"base_url": "ws://127.0.0.1:1", "websocket_options": {"compression": "x"}}, ValueError),
+    ],
+    ids=["unknown_host", "plain", "two_models", "unknown_option", "wrong_option"],
+)
+async def test_what_cannot_be_opened_does_not_show_the_key(
+    kind: Kind, settings: Any, error: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    connector = kind.connect(api_key=KEY, **settings)
+    with hiding(caplog, connector, error):
+        await do(connector.open)
+
+
+async def breaks_a_frame(connection: ServerConnection) -> None:
+    connection.transport.write(b"\xf1\x03bad")
+    await connection.wait_closed()
+
+
+@pytest.mark.parametrize(
+    ("handler", "options", "error"),
+    [
+        (REFUSING, {}, InvalidKeyError),
+        (sends(EVENT), {"max_size": 5}, MessageTooBigError),
+        (breaks_a_frame, {}, ConnectionClosedError),
+        (sends(f"not JSON {KEY}"), {}, InvalidEventError),
+    ],
+    ids=["closed", "too_big", "broken_frame", "no_event"],
+)
+async def test_the_end_of_a_session_does_not_show_the_key(
+    kind: Kind, handler: Any, options: Any, error: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(handler) as url, opened(kind, url, options=options) as connection:
+        with hiding(caplog, connection, error):
+            await do(connection.recv)
+
+
+@for_asyncio
+async def test_password_of_a_proxy_is_not_shown(
     kind: Kind, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with answering(NO_HANDSHAKE) as url:
-        connector = kind.connect(base_url=url, api_key=KEY)
-        with hiding(caplog, connector, ConnectionFailedError):
-            await do(connector.open)
-
-
-@pytest.mark.parametrize("is_refused", [True, False], ids=["refused", "nobody"])
-async def test_the_password_of_a_proxy_is_not_shown(
-    kind: Kind, is_refused: bool, caplog: pytest.LogCaptureFixture
-) -> None:
     with HttpServer(Answer()) as proxy:
-        url = proxy.url if is_refused else f"http://127.0.0.1:{unused_port()}"
-        options = {"proxy": url.replace("//", f"//me:{KEY}@"), "open_timeout": 5}
-        connector = kind.connect(base_url="wss://192.0.2.1", api_key="", websocket_options=options)
-        with hiding(caplog, connector, ConnectionFailedError):
-            await asyncio.wait_for(do(connector.open), 10)
+        for url in (proxy.url, f"http://127.0.0.1:{unused_port()}"):
+            options = {"proxy": url.replace("//", f"//me:{KEY}@")}
+            connector = kind.connect(
+                base_url="wss://192.0.2.1", api_key="", websocket_options=options
+            )
+            with hiding(caplog, connector, ConnectionFailedError):
+                await do(connector.open)
 
 
 async def test_what_a_server_repeats_of_the_key_is_concealed(kind: Kind) -> None:
@@ -185,17 +178,15 @@ async def test_what_a_server_repeats_of_the_key_is_concealed(kind: Kind) -> None
     assert isinstance(error, HandshakeRefusedError)
     assert str(error).endswith(" refused with HTTP 401: Wrong: ***.")
     assert json.loads(error.body) == {"error": {"message": "Wrong: ***."}}
-    async with serving(closing(3000)) as url, opened(kind, url) as connection:
+    async with serving(REFUSING) as url, opened(kind, url) as connection:
         assert_closed(await error_of(InvalidKeyError, connection.recv), 3000, "Wrong: ***.")
 
 
-async def test_a_key_that_the_close_frame_cuts_off_is_concealed(kind: Kind) -> None:
+@for_asyncio
+async def test_key_that_the_close_frame_cuts_off_is_concealed(kind: Kind) -> None:
     """A close frame has room for 123 bytes, which is less than the length of a project's key."""
     key = "sk-proj-" + "0123456789abcdef" * 10
-
-    async def handler(connection: ServerConnection) -> None:
-        await connection.close(3000, f"Incorrect API key provided: {key}"[:123])
-
+    handler = sends(close=3000, reason=f"Incorrect API key provided: {key}"[:123])
     async with serving(handler) as url, opened(kind, url, api_key=key) as connection:
         error = await error_of(InvalidKeyError, rest, connection)
     assert isinstance(error, InvalidKeyError)

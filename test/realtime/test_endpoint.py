@@ -18,7 +18,8 @@ BEARER = {"Authorization": f"Bearer {KEY}"}
 
 # All that differs: the path, the header of the beta, the parameters for Azure; and how a function
 # for a key is called.
-DIALECTS = [Kind(v1, True), Kind(ga, False), Kind(ga, True, "connect_translation")]
+TRANSLATION = Kind(ga, True, "connect_translation")
+DIALECTS = [Kind(v1, True), Kind(ga, False), TRANSLATION]
 
 for_dialects = pytest.mark.parametrize("kind", DIALECTS, ids=str)
 # Both protocols, and both kinds of programs.
@@ -50,13 +51,9 @@ def headers(kind: Kind, **kwargs: Any) -> Headers:
     ("arguments", "expected"),
     [
         ({"base_url": "wss://example.com/v1"}, "wss://example.com/v1/realtime"),
-        ({"base_url": "https://example.com/v1"}, "wss://example.com/v1/realtime"),
         ({"base_url": "HTTPS://example.com/v1"}, "wss://example.com/v1/realtime"),
-        ({"base_url": "ws://localhost:81/v1"}, "ws://localhost:81/v1/realtime"),
         ({"base_url": "http://localhost:81/v1"}, "ws://localhost:81/v1/realtime"),
         ({"base_url": "wss://example.com"}, "wss://example.com/realtime"),
-        ({"base_url": "wss://example.com/"}, "wss://example.com/realtime"),
-        ({"base_url": "wss://example.com/v1/"}, "wss://example.com/v1/realtime"),
         ({"base_url": "wss://example.com/v1/realtime"}, "wss://example.com/v1/realtime"),
         ({"base_url": "wss://example.com/realtime/?a=1"}, "wss://example.com/realtime?a=1"),
         ({"base_url": "wss://example.com/a/b//"}, "wss://example.com/a/b/realtime"),
@@ -67,10 +64,8 @@ def headers(kind: Kind, **kwargs: Any) -> Headers:
         ({"base_url": "wss://a?a=1&a=2&b="}, "wss://a/realtime?a=1&a=2&b="),
         ({"base_url": "wss://a?a=1", "model": "m"}, "wss://a/realtime?a=1&model=m"),
         ({"base_url": "wss://a?a=1&b=%20", "query": {"a": "2"}}, "wss://a/realtime?b=+&a=2"),
-        ({"model": "gpt-realtime-2.1"}, "?model=gpt-realtime-2.1"),
         ({"model": "my model&x=é"}, "?model=my+model%26x%3D%C3%A9"),
         ({"call_id": "rtc_1"}, "?call_id=rtc_1"),
-        ({"intent": "transcription"}, "?intent=transcription"),
         ({"model": "m", "intent": "transcription"}, "?model=m&intent=transcription"),
         ({"model": "m", "query": {"a": "1", "b": "x y"}}, "?model=m&a=1&b=x+y"),
         ({"model": "m", "query": {"model": "other"}}, "?model=other"),
@@ -95,36 +90,25 @@ def test_the_base_comes_from_the_environment(kind: Kind, monkeypatch: pytest.Mon
     assert url(kind, azure=azure(ENDPOINT, "d")).startswith("wss://somebody.openai.azure.com/")
 
 
-@for_dialects
-def test_azure_has_a_url_of_its_own_for_each_protocol(kind: Kind) -> None:
-    found = url(kind, azure=azure(ENDPOINT, "my deployment", api_key=KEY))
-    if kind.is_beta:
-        query = "api-version=2025-04-01-preview&deployment=my+deployment"
-        assert found == f"wss://somebody.openai.azure.com/openai/realtime?{query}"
-    else:
-        path = f"/openai/v1{kind.path}"
-        assert found == f"wss://somebody.openai.azure.com{path}?model=my+deployment"
-
-
 AZURE_PATHS = [
-    *("/", "/openai", "/openai/", "/openai/v1", "/openai/v1/", "/openai/v1/realtime"),
-    *("/openai/v1/realtime?model=other", "/openai/realtime?api-version=1&deployment=other"),
-    *("/api/projects/p", "/api/projects/p/", "/api/projects/p/openai/v1/"),
+    *("", "/", "/openai", "/openai/v1/", "/openai/v1/realtime?model=other"),
+    *("/openai/realtime?api-version=1&deployment=other", "/api/projects/p"),
+    "/api/projects/p/openai/v1/",
 ]
 
 
 @for_dialects
-@pytest.mark.parametrize("path", AZURE_PATHS)
-def test_azure_endpoint_with_a_path_leads_to_that_of_the_protocol(kind: Kind, path: str) -> None:
-    found = url(kind, azure=azure(ENDPOINT + path, "d", api_key=KEY))
-    assert found == url(kind, azure=azure(ENDPOINT, "d", api_key=KEY))
-
-
-@for_dialects
-def test_gateway_before_azure_keeps_its_path(kind: Kind) -> None:
-    plain = url(kind, azure=azure("https://gateway.example", "d", api_key=KEY))
-    found = url(kind, azure=azure("https://gateway.example/a/b/openai/", "d", api_key=KEY))
-    assert found == plain.replace("/openai", "/a/b/openai")
+def test_azure_endpoint_leads_to_the_path_of_the_protocol(kind: Kind) -> None:
+    target = f"openai/v1{kind.path}?model=my+deployment"
+    if kind.is_beta:
+        query = "api-version=2025-04-01-preview&deployment=my+deployment"
+        target = f"openai/realtime?{query}"
+    for path in AZURE_PATHS:
+        found = url(kind, azure=azure(ENDPOINT + path, "my deployment", api_key=KEY))
+        assert found == f"wss://somebody.openai.azure.com/{target}"
+    # A gateway keeps a path of its own.
+    gateway = azure("https://gateway.example/a/b/openai/", "my deployment", api_key=KEY)
+    assert url(kind, azure=gateway) == f"wss://gateway.example/a/b/{target}"
 
 
 @pytest.mark.parametrize(
@@ -142,8 +126,7 @@ def test_other_parameters_are_added_for_azure(kind: Kind) -> None:
     assert found.endswith("&a=1")
     assert "intent=transcription" in found
     # GA has no versions on Azure.
-    assert ("api-version=2099-01-01" in found) is kind.is_beta
-    assert ("api-version" in found) is kind.is_beta
+    assert ("api-version=2099-01-01" in found) is ("api-version" in found) is kind.is_beta
     # A call has its model already.
     call = url(kind, call_id="rtc_1", azure=deployment)
     assert "call_id=rtc_1" in call
@@ -156,56 +139,44 @@ CREDENTIALS: list[dict[str, Any]] = [
     {"api_key": KEY},
     {"api_key": lambda: KEY},
     {"api_key": "", "headers": {"authorization": f"Bearer {KEY}"}},
-    {"api_key": "", "headers": {"Api-Key": KEY}},
     {"api_key": "", "headers": {"Cookie": KEY}},
-]
-# Keys that are neither in `api_key` nor in a header that is made for one.
-ELSEWHERE_SECRETS: list[dict[str, Any]] = [
-    {"query": {"api_key": "some-key"}},
-    {"query": {"t": KEY}},
-    {"query": {"t": "ek_0123"}},
-    {"headers": {"X-Tenant": f"Bearer {KEY}"}},
-    {"websocket_options": {"subprotocols": ["realtime", f"openai-insecure-api-key.{KEY}"]}},
-    {"websocket_options": {"subprotocols": ["realtime", "vendor-client-secret.abc"]}},
+    # Neither in `api_key` nor in a header that is made for one.
+    {"api_key": "", "headers": {"X-Tenant": f"Bearer {KEY}"}},
+    {"api_key": "", "query": {"api_key": "some-key"}},
+    {"api_key": "", "query": {"t": KEY}},
+    {"api_key": "", "query": {"t": "ek_0123"}},
+    {"api_key": "", "websocket_options": {"subprotocols": [f"openai-insecure-api-key.{KEY}"]}},
+    {"api_key": "", "websocket_options": {"subprotocols": ["x", "vendor-client-secret.abc"]}},
 ]
 ELSEWHERE = ["example.com", "10.0.0.1", "localhost.example.com", "0.0.0.0", "[::2]", "127.0.0.1.io"]
-AZURE_PLAIN = "http://somebody.openai.azure.com"
 
 
 @pytest.mark.parametrize("credential", CREDENTIALS)
-def test_a_credential_goes_to_this_machine_and_where_the_caller_allows_it(
+def test_credential_goes_to_this_machine_and_where_the_caller_allows_it(
     kind: Kind, credential: dict[str, Any]
 ) -> None:
     for host in ("localhost", "LocalHost", "a.localhost", "127.1.2.3", "[::1]"):
         assert url(kind, base_url=f"http://{host}:81", **credential).startswith("ws://")
     assert url(kind, base_url="wss://example.com", **credential).startswith("wss://")
     allowed = url(kind, base_url="ws://example.com", allow_insecure=True, **credential)
-    assert allowed == "ws://example.com/realtime"
+    assert allowed.startswith("ws://example.com/realtime")
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [{}, {"websocket_options": {"subprotocols": ["realtime", "openai-beta.realtime-v1"]}}],
-)
-def test_without_a_credential_any_server_will_do(kind: Kind, arguments: dict[str, Any]) -> None:
-    found = url(kind, api_key="", base_url="ws://example.com", **arguments)
+@pytest.mark.parametrize("subprotocols", [[], ["realtime", "openai-beta.realtime-v1"]])
+def test_without_a_credential_any_server_will_do(kind: Kind, subprotocols: list[str]) -> None:
+    options = {"subprotocols": subprotocols}
+    found = url(kind, api_key="", base_url="ws://example.com", websocket_options=options)
     assert found == "ws://example.com/realtime"
 
 
 # What is refused
 
 UNENCRYPTED: list[dict[str, Any]] = [
-    *(
-        {"base_url": f"{scheme}://{host}", "api_key": KEY}
-        for scheme in ("ws", "http")
-        for host in (*ELSEWHERE, "localhost@example.com")
-    ),
-    *({"base_url": "ws://example.com", **credential} for credential in CREDENTIALS),
+    *({"base_url": f"ws://{host}"} for host in (*ELSEWHERE, "localhost@example.com")),
+    *({"base_url": "http://example.com", **credential} for credential in CREDENTIALS),
     {"base_url": "ws://user:password@example.com/v1", "api_key": ""},
     {"base_url": f"ws://example.com/v1?api-key={KEY}", "api_key": ""},
-    *({"base_url": "ws://example.com", "api_key": "", **secret} for secret in ELSEWHERE_SECRETS),
-    {"azure": azure(AZURE_PLAIN, "d", api_key=KEY)},
-    {"azure": azure(AZURE_PLAIN, "d", token=lambda: KEY)},
+    {"azure": azure("http://somebody.openai.azure.com", "d", token=lambda: KEY)},
 ]
 USER = "wss://me:password@example.com"
 REFUSED: dict[str, list[dict[str, Any]]] = {
@@ -237,10 +208,10 @@ REFUSED: dict[str, list[dict[str, Any]]] = {
 }
 
 
-@for_both
 @pytest.mark.parametrize(
     ("text", "arguments"), [(text, each) for text, several in REFUSED.items() for each in several]
 )
+@for_both
 def test_settings_that_make_no_connection_are_refused(
     kind: Kind, text: str, arguments: dict[str, Any]
 ) -> None:
@@ -255,19 +226,9 @@ def test_settings_that_make_no_connection_are_refused(
     assert isinstance(caught.value, ValueError)
 
 
-@pytest.mark.parametrize("name", ["connect_translation", "connect_translation_sync"])
-def test_tools_of_a_translation_are_refused(name: str) -> None:
-    connector = getattr(ga, name)("m", api_key=KEY, tools=ga.Tools())
+def test_tools_of_a_translation_are_refused() -> None:
     with pytest.raises(ConnectionSettingsError, match="leave out `tools`"):
-        connector._url()
-
-
-def test_a_coroutine_function_is_for_asyncio() -> None:
-    async def key() -> str:
-        return KEY
-
-    with pytest.raises(ConnectionSettingsError, match="returned a coroutine"):
-        headers(Kind(ga, False), api_key=key)
+        url(TRANSLATION, "m", api_key=KEY, tools=ga.Tools())
 
 
 # Headers
@@ -294,8 +255,6 @@ ENVIRONMENT = {"OPENAI_API_KEY": "sk-env", "AZURE_OPENAI_API_KEY": "azure-env"}
         ({"api_key": KEY, "headers": {"X-A": "1"}}, {**BEARER, "X-A": "1"}),
         ({"headers": {"AUTHORIZATION": "Basic abc"}}, {"AUTHORIZATION": "Basic abc"}),
         ({"azure": azure(ENDPOINT, "d", api_key=KEY)}, AZURE_KEY),
-        ({"azure": azure(ENDPOINT, "d", api_key=lambda: KEY)}, AZURE_KEY),
-        ({"azure": azure(ENDPOINT, "d", token=KEY)}, BEARER),
         ({"azure": azure(ENDPOINT, "d", token=lambda: KEY)}, BEARER),
         ({"azure": azure(ENDPOINT, "d", token=KEY, api_key="other")}, BEARER),
         ({"base_url": "wss://me:p%40ss@example.com/v1"}, {"Authorization": "Basic bWU6cEBzcw=="}),
@@ -310,7 +269,7 @@ def test_arguments_and_the_environment_become_headers(
     assert headers(kind, **arguments) == {**beta, **expected}
     # `azure` is asked for the environment, too, and a URL for its user.
     assert headers(kind, azure=azure(ENDPOINT, "d")) == {**beta, "api-key": "azure-env"}
-    assert url(kind, base_url="wss://me:p%40ss@example.com") == f"wss://example.com{kind.path}"
+    assert "p%40ss" not in url(kind, **arguments)
 
 
 def test_organization_and_project_of_the_environment_are_sent(
@@ -324,9 +283,11 @@ def test_organization_and_project_of_the_environment_are_sent(
     assert headers(kind, api_key=KEY, headers=own) == {"OpenAI-Project": "proj-1", **BEARER, **own}
 
 
-def test_a_coroutine_function_gives_the_key(kind: Kind) -> None:
+def test_coroutine_function_gives_the_key_with_asyncio_alone(kind: Kind) -> None:
     assert headers(kind, api_key=coroutine_function) == BEARER
     assert headers(kind, azure=azure(ENDPOINT, "d", api_key=coroutine_function)) == AZURE_KEY
+    with pytest.raises(ConnectionSettingsError, match="returned a coroutine"):
+        headers(Kind(ga, False), api_key=coroutine_function)
 
 
 @for_both

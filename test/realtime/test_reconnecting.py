@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import ssl
 from typing import Any
 
 import pytest
 
-from connections import KEY, Kind, in_thread, unused_port
+from connections import KEY, Kind, do, for_asyncio, in_thread, until, unused_port
 from openai_realtime_client import (
     ConnectionClosedError,
     ConnectionFailedError,
@@ -32,39 +32,25 @@ async def converse(kind: Kind, turns: int, **kwargs: Any) -> list[str]:
     connector = kind.connect(**{"api_key": KEY, **kwargs})
     seen: list[str] = []
 
-    def is_over(event: Any) -> bool:
-        return str(event.type) == "response.done"
+    async def take_turn(connection: Any) -> bool:
+        try:
+            await do(connection.send, {"type": "response.create"})
+            await until(connection, "response.done")
+            seen.append("response")
+        except ConnectionClosedError as error:
+            seen.append(str(error.code))
+        return len(seen) == turns
 
-    async def with_asyncio() -> None:
-        async for connection in connector:
-            try:
-                await connection.send({"type": "response.create"})
-                while not is_over(await connection.recv()):
-                    pass
-                seen.append("response")
-            except ConnectionClosedError as error:
-                seen.append(str(error.code))
-            if len(seen) == turns:
-                break
-
-    def with_threads() -> None:
-        for connection in connector:
-            try:
-                connection.send({"type": "response.create"})
-                while not is_over(connection.recv()):
-                    pass
-                seen.append("response")
-            except ConnectionClosedError as error:
-                seen.append(str(error.code))
-            if len(seen) == turns:
-                break
-
-    others = asyncio.all_tasks()
-    await (with_asyncio() if kind.is_async else in_thread(with_threads))
-    # An asynchronous generator that is left is closed by a task of asyncio.
-    await asyncio.sleep(0.01)
-    while asyncio.all_tasks() - others:
-        await asyncio.sleep(0.01)
+    if kind.is_async:
+        async with contextlib.aclosing(connector.__aiter__()) as connections:
+            async for connection in connections:
+                if await take_turn(connection):
+                    break
+        return seen
+    connections = iter(connector)
+    while not await take_turn(await in_thread(next, connections)):
+        pass
+    await in_thread(connections.close)
     return seen
 
 
@@ -80,12 +66,11 @@ async def test_each_turn_is_a_session_which_leaving_the_loop_closes(kind: Kind) 
 @pytest.mark.parametrize(
     ("faults", "seen"),
     [
-        pytest.param([CUT], ["1006", "response"], id="lost"),
-        pytest.param([Faults(close_after=2, close_code=1001)], ["1001", "response"], id="expired"),
-        pytest.param([Faults(close_after=2, close_code=1012)], ["1012", "response"], id="restart"),
-        pytest.param([REFUSED, Faults(refuse=429)], ["response"], id="refused"),
-        pytest.param([CUT, REFUSED, CUT], ["1006", "1006", "response"], id="lost_and_refused"),
+        ([Faults(close_after=2, close_code=1001)], ["1001", "response"]),
+        ([REFUSED, Faults(refuse=429)], ["response"]),
+        ([CUT, REFUSED, CUT], ["1006", "1006", "response"]),
     ],
+    ids=["expired", "refused", "lost_and_refused"],
 )
 async def test_what_can_pass_is_tried_again(
     kind: Kind, faults: list[Faults], seen: list[str], caplog: pytest.LogCaptureFixture
@@ -97,31 +82,20 @@ async def test_what_can_pass_is_tried_again(
     assert all("attempt" in warning and KEY not in warning for warning in warnings)
 
 
-@pytest.mark.parametrize(
-    ("faults", "error"),
-    [
-        (Faults(refuse=401), HandshakeRefusedError),
-        (Faults(refuse=404), HandshakeRefusedError),
-        (Faults(close_after=1, close_code=3000), ConnectionClosedError),
-        (Faults(close_after=1, close_code=4000), ConnectionClosedError),
-        (Faults(close_after=1, close_code=1008), ConnectionClosedError),
-    ],
-    ids=["401", "404", "3000", "4000", "1008"],
-)
-async def test_what_will_not_pass_is_raised(
-    kind: Kind, faults: Faults, error: type[Exception]
-) -> None:
-    with ReplayServer(faults=faults) as server, pytest.raises(error):
-        await converse(kind, 5, base_url=server.url)
-    assert len(server.sessions) == (error is ConnectionClosedError)
-
-
-async def test_wrong_settings_are_raised(kind: Kind) -> None:
+async def test_what_will_not_pass_is_raised(kind: Kind) -> None:
+    with ReplayServer(faults=Faults(refuse=401)) as server:
+        with pytest.raises(HandshakeRefusedError):
+            await converse(kind, 5, base_url=server.url)
+        server.faults = Faults(close_after=1, close_code=3000)
+        with pytest.raises(ConnectionClosedError):
+            await converse(kind, 5, base_url=server.url)
+    assert len(server.sessions) == 1
     with pytest.raises(ConnectionSettingsError):
         await converse(kind, 1, base_url="ftp://127.0.0.1")
 
 
-async def test_a_certificate_that_is_not_trusted_is_raised(
+@for_asyncio
+async def test_certificate_that_is_not_trusted_is_raised(
     kind: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
@@ -168,24 +142,33 @@ def test_a_session_that_the_program_ended_is_followed_at_once() -> None:
     assert Backoff(0).after(None) == 0
 
 
-@pytest.mark.parametrize(
-    ("cause", "is_tried_again"),
-    [
-        (OSError("no route"), True),
-        (TimeoutError(), True),
-        (ssl.SSLCertVerificationError("expired"), False),
-        (ImportError("python-socks"), False),
-    ],
-    ids=["no_route", "timeout", "certificate", "no_socks"],
-)
-def test_the_cause_decides_about_what_was_not_reached(
-    cause: Exception, is_tried_again: bool
-) -> None:
-    error: RealtimeConnectionError = ConnectionFailedError("no connection")
+def caused_by(cause: Exception) -> ConnectionFailedError:
+    error = ConnectionFailedError("no connection")
     error.__context__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "is_tried_again"),
+    [
+        (caused_by(OSError("no route")), True),
+        (caused_by(TimeoutError()), True),
+        (caused_by(ssl.SSLCertVerificationError("expired")), False),
+        (caused_by(ImportError("python-socks")), False),
+        (ConnectionClosedError(1012), True),
+        (ConnectionClosedError(4000), False),
+        (ConnectionClosedError(1008), False),
+        (HandshakeRefusedError(503, {}, b""), True),
+        (HandshakeRefusedError(404, {}, b""), False),
+    ],
+    ids=["no_route", "timeout", "certificate", "no_socks", "1012", "4000", "1008", "503", "404"],
+)
+def test_error_decides_whether_to_try_again(
+    error: RealtimeConnectionError, is_tried_again: bool
+) -> None:
     waiting = Backoff(None)
     if is_tried_again:
         assert waiting.after(error) > 0
     else:
-        with pytest.raises(ConnectionFailedError):
+        with pytest.raises(type(error)):
             waiting.after(error)

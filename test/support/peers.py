@@ -6,14 +6,13 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
-from typing import Any
 
 from websockets.frames import Frame
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 import transports
-from connections import LOOP, QUIET
+from connections import QUIET, url_of
 
 
 class Peer:
@@ -22,15 +21,17 @@ class Peer:
     def __init__(self, listener: socket.socket) -> None:
         self._listener = listener
         self._wire = transports.Wire()
-        self.url = f"{transports.scheme('ws')}://127.0.0.1:{listener.getsockname()[1]}/v1"
+        self.url = url_of(listener) + "/v1"
         self.protocol = ServerProtocol(max_size=None, logger=QUIET)
         self.socket = socket.socket()
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether this end has not been closed."""
+        return self.socket.fileno() >= 0
+
     async def accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        self.socket.close()
-        self.socket, _ = await loop.sock_accept(self._listener)
-        await self._wire.open(self.socket)
+        await self.accept_transport()
         self.protocol.receive_data(self._wire.decoded(b""))  # It may have come with the handshake.
         while not (requests := self.protocol.events_received()):
             await self.receive()
@@ -38,6 +39,11 @@ class Peer:
         assert isinstance(request, Request)
         self.protocol.send_response(self.protocol.accept(request))
         await self.flush()
+
+    async def accept_transport(self) -> None:
+        self.socket.close()
+        self.socket, _ = await asyncio.get_running_loop().sock_accept(self._listener)
+        await self._wire.open(self.socket)
 
     async def receive(self) -> None:
         """Read once, and let the protocol have it."""
@@ -73,37 +79,44 @@ class Peer:
 
     async def write(self, data: bytes) -> None:
         """Send bytes past the protocol."""
-        await asyncio.get_running_loop().sock_sendall(self.socket, self._wire.encoded(data))
+        await self.write_raw(self._wire.encoded(data))
+
+    async def write_raw(self, data: bytes) -> None:
+        """Send bytes past TLS."""
+        await asyncio.get_running_loop().sock_sendall(self.socket, data)
 
     def cut(self) -> None:
         self.socket.close()
+
+
+HALF_A_RECORD = b"\x17\x03\x03\x40\x00half"
 
 
 class HalfRecord(Peer):
     """Answers the handshake with half a record of TLS."""
 
     async def accept(self) -> None:
-        self.socket.close()
-        self.socket, _ = await LOOP().sock_accept(self._listener)
-        await self._wire.open(self.socket)
-        await half_a_record(self, None)
+        await self.accept_transport()
+        await self.write_raw(HALF_A_RECORD)
 
 
-async def half_a_record(other: Peer, connection: Any) -> None:
-    await LOOP().sock_sendall(other.socket, b"\x17\x03\x03\x40\x00half")
+def small_listener() -> socket.socket:
+    """A listener whose connections take little before they are read."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**16)
+    return listener
 
 
 @contextlib.asynccontextmanager
 async def peer(kind: type[Peer] = Peer) -> AsyncIterator[Peer]:
     """A `Peer` that takes little before it reads."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**16)
+    with small_listener() as listener:
         listener.setblocking(False)
         other = kind(listener)
         accepting = asyncio.create_task(other.accept())
         # So that a test that fails ends, even where the client waits for what never comes.
-        ending = asyncio.get_running_loop().call_later(5, other.cut)
+        ending = asyncio.get_running_loop().call_later(20, other.cut)
         try:
             yield other
         finally:
@@ -132,6 +145,3 @@ async def answering_pings(other: Peer) -> AsyncIterator[list[Frame]]:
     finally:
         reading.cancel()
         await asyncio.wait([reading])
-
-
-QUICK = {"ping_interval": 0.1, "ping_timeout": 0.1, "close_timeout": 10}
