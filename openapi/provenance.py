@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,19 +43,19 @@ class Provenance:
             node["x-wire"] = lasting
 
 
-def _facts(document: dict[str, Any]) -> dict[Place, str]:
+def _facts(document: dict[str, Any]) -> dict[Place, Any]:
     return {place: fact for place, _node, fact in _parts(document)}
 
 
-def _parts(document: dict[str, Any]) -> Iterator[tuple[Place, dict[str, Any], str]]:
-    """Yield each operation, schema and property, with what it says, as JSON."""
+def _parts(document: dict[str, Any]) -> Iterator[tuple[Place, dict[str, Any], Any]]:
+    """Yield each operation, schema and property, with what it says."""
     for path, item in document.get("paths", {}).items():
         for method, operation in item.items():
-            yield (path, method), operation, json.dumps(operation)
+            yield (path, method), operation, operation
     for name, schema in document["components"]["schemas"].items():
         # That a property is required is said of the property, not of its schema.
         required = schema.get("required", [])
         alone = {key: schema[key] for key in schema if key not in ("properties", "required")}
-        yield (name,), schema, json.dumps(alone)
+        yield (name,), schema, alone
         for field, child in schema.get("properties", {}).items():
-            yield (name, field), child, json.dumps([field in required, child])
+            yield (name, field), child, (field in required, child)

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jsonpath_ng.ext import parse as parse_jsonpath
+from jsonpath_ng.ext.parser import ExtendedJsonPathParser
 from jsonschema import Draft202012Validator
 from oas_patch.overlay import apply_overlay
 from oas_patch.validator import load_schema
@@ -30,6 +30,8 @@ NAMES = {
     *("responses", "headers", "content", "encoding", "requestBodies", "variables"),
 }
 VALUES = {"example", "examples", "default", "enum", "const"}
+# Made once: `jsonpath_ng.ext.parse` builds its grammar anew for each path.
+JSONPATH = ExtendedJsonPathParser()
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
 REFERENCE = "#/components/schemas/"
 
@@ -200,6 +202,7 @@ def _overlaid(document: dict[str, Any], path: Path, *, checked: bool) -> dict[st
         place = dotted(error.absolute_path) or "the document"
         raise Refused([Problem(place, reason) for reason in reasons(error)], path)
     provenance = Provenance(document)
+    before = json.dumps(document)
     # One by one, so that messages and reasons name the action.
     for number, action in enumerate(overlay["actions"], 1):
         place = f"{path}: action {number}"
@@ -208,20 +211,20 @@ def _overlaid(document: dict[str, Any], path: Path, *, checked: bool) -> dict[st
             raise SpecError(f"{place}: no description; say why, with the evidence")
         try:
             for target in _single_targets(action["target"]):
-                if not parse_jsonpath(target).find(document):
+                if not JSONPATH.parse(target).find(document):
                     raise SpecError(f"{place}: target {target} matches nothing")
-            before = json.dumps(document)
-            document = apply_overlay(document, {"actions": [action]})
-            # The copy keeps what several targets share from being one object.
-            after = json.dumps(document)
-            document = json.loads(after)
-            if checked and after == before:
-                raise SpecError(f"{place} is stale: it changes nothing; remove it")
+            document = apply_overlay(json.loads(before), {"actions": [action]})
         except SpecError:
             raise
         except Exception as error:  # the parser raises bare Exceptions, too
             raise SpecError(f"{place}: {textwrap.shorten(str(error), 200)}") from None
+        after = json.dumps(document)
+        if checked and after == before:
+            raise SpecError(f"{place} is stale: it changes nothing; remove it")
+        before = after
         provenance.follow(action, document)
+    # A copy, which keeps what several targets share from being one object.
+    document = json.loads(before)
     provenance.note(document)
     return document
 
