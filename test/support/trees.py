@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pickle
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from oas_patch.overlay import apply_overlay
 from ruamel.yaml import YAML
 
 from protocols import ROOT
@@ -25,13 +28,69 @@ INPUTS = (
     "generator-config.yaml",
     "pyproject.toml",
 )
+# Beside the tests that generate them.
+FRAGMENTS = ("kitchen", "requests")
+# What a maintainer could add, merged into the fragment.
+ADDITIONS = """
+components:
+  schemas:
+    RealtimeResponse:
+      properties:
+        status:
+          enum: [brand-new.2]
+        speech_rate:
+          type: number
+          minimum: 0.5
+          description: How fast the voice speaks.
+        class:
+          type: string
+          description: Class of service.
+          enum: [premium]
+        speechStyle:
+          type: string
+          description: How the voice sounds.
+          enum: [calm, very lively]
+        timing:
+          description: When the response came.
+          $ref: '#/components/schemas/RealtimeMCPTiming'
+    RealtimeMCPTiming:
+      type: object
+      description: Times of a response.
+      required: [lambda]
+      properties:
+        lambda: {type: number, description: Seconds to the first byte.}
+        steps_ms: {type: array, description: Time of each step., items: {type: integer}}
+    RealtimeServerEvent:
+      anyOf:
+        - $ref: '#/components/schemas/RealtimeServerEventConversationRenamed'
+      discriminator:
+        mapping:
+          conversation.renamed: '#/components/schemas/RealtimeServerEventConversationRenamed'
+    RealtimeServerEventConversationRenamed:
+      type: object
+      description: Server event that gives the conversation a name.
+      required: [type, newName]
+      properties:
+        type:
+          type: string
+          description: Event type, always `conversation.renamed`.
+          enum: [conversation.renamed]
+        newName: {type: string, description: The name.}
+"""
+REMOVED = "RealtimeServerEventOutputAudioBufferStopped"
+REMOVED_PROTOCOL = (
+    "openai_realtime_client/old/__init__.py",
+    "openai_realtime_client/old/models/thing.py",
+    "docs/old/README.md",
+)
+OLD_NAME, NEW_NAME = "LogProbProperties", "TokenLogProbability"
 # Java takes two seconds longer when it prepares for a long run.
 QUICK_JAVA = {**os.environ, "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
-def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Made]) -> Made:
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Result]) -> Result:
     """Return what is made in a new folder, by the first of the workers that needs it."""
     folder = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
@@ -42,19 +101,8 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Made
         if not result.exists():
             (folder / name).mkdir()
             result.write_bytes(pickle.dumps(make(folder / name)))
-    made: Made = pickle.loads(result.read_bytes())
+    made: Result = pickle.loads(result.read_bytes())
     return made
-
-
-def copy_repository(to: Path, *left_out: str) -> Path:
-    """Copy what `make generate` reads and writes, without files and folders of some names."""
-    ignored = shutil.ignore_patterns("__pycache__", *left_out)
-    for source in (ROOT / name for name in INPUTS):
-        if source.is_dir():
-            shutil.copytree(source, to / source.name, ignore=ignored)
-        else:
-            shutil.copy(source, to)
-    return to
 
 
 def run(root: Path, *arguments: Any) -> subprocess.CompletedProcess[str]:
@@ -74,6 +122,74 @@ def printed(root: Path, program: str) -> str:
     done = run(root, "-W", "error", "-c", program)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was generated, and how that changed the tree: "+ added", "~ ...", "- ..."."""
+
+    root: Path
+    output: str
+    changes: set[str]
+
+    def read(self, path: str) -> str:
+        return (self.root / path).read_text("utf-8")
+
+    def generated(self) -> list[str]:
+        """The generated files: a folder of the package and one of the docs for each fragment."""
+        tops = ("openai_realtime_client", "docs")
+        folders = tuple(f"{top}/{name}/" for top in tops for name in ("v1", *FRAGMENTS))
+        return sorted(path for path in snapshot(self.root) if path.startswith(folders))
+
+
+def snapshot(root: Path) -> dict[str, bytes]:
+    """The content of each file that is not ignored by git."""
+    ignored = {"build", "__pycache__", ".ruff_cache"}
+    contents = {}
+    for path in root.rglob("*"):
+        relative = path.relative_to(root)
+        if path.is_file() and not ignored & set(relative.parts):
+            contents[relative.as_posix()] = path.read_bytes()
+    return contents
+
+
+def difference(before: dict[str, bytes], after: dict[str, bytes]) -> set[str]:
+    return {
+        *(f"+ {path}" for path in after.keys() - before.keys()),
+        *(f"~ {path}" for path in after.keys() & before.keys() if after[path] != before[path]),
+        *(f"- {path}" for path in before.keys() - after.keys()),
+    }
+
+
+def change_fragment(path: Path) -> None:
+    document = parsed(path.read_text("utf-8").replace(OLD_NAME, NEW_NAME))
+    schemas = document["components"]["schemas"]
+    union = schemas["RealtimeServerEvent"]
+    union["anyOf"].remove({"$ref": f"#/components/schemas/{REMOVED}"})
+    del union["discriminator"]["mapping"]["output_audio_buffer.stopped"]
+    del schemas[REMOVED]
+    apply_overlay(document, {"actions": [{"target": "$", "update": parsed(ADDITIONS)}]})
+    path.write_text(json.dumps(document), "utf-8")
+
+
+def generate(root: Path) -> Made:
+    # GA takes as long as v1.
+    ignored = shutil.ignore_patterns("__pycache__", "ga", "ga.yaml")
+    for name in INPUTS:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, root / name, ignore=ignored)
+        else:
+            shutil.copy(ROOT / name, root)
+    change_fragment(root / "openapi/v1.yaml")
+    for name in FRAGMENTS:
+        shutil.copy(ROOT / f"test/generation/{name}.yaml", root / "openapi")
+    for path in REMOVED_PROTOCOL:
+        (root / path).parent.mkdir(parents=True)
+        (root / path).write_text("# Generated by `make generate` from openapi/old.yaml\n", "utf-8")
+    before = snapshot(root)
+    done = run(root, "openapi/generate.py")
+    assert done.returncode == 0, done.stderr
+    return Made(root, done.stdout, difference(before, snapshot(root)))
 
 
 def parsed(text: str) -> Any:
