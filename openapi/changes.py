@@ -44,9 +44,7 @@ def main() -> int:
         print(f"error: git has no revision {since!r}", file=sys.stderr)
         return 2
     new: Any = griffe.load(PACKAGE, search_paths=["."])
-    for package in (old, new):
-        publish_names(package)
-    broken, added = breaking_changes(old, new), additions(old, new)
+    broken, added = compare(old, new)
     stated, needed = version(new), next_version(version(old), broken, added)
     if arguments.check and numbers(stated) < numbers(needed):
         print(
@@ -60,6 +58,16 @@ def main() -> int:
             print(f"### {heading}\n", *(f"- {line}" for line in lines), "", sep="\n")
     print(f"Since {since}: {len(broken)} breaking, {len(added)} added. {needed} or later follows.")
     return 0
+
+
+def compare(old: Any, new: Any) -> tuple[list[str], list[str]]:
+    """Return a line for each change that breaks programs, and for each thing that is new."""
+    for package in (old, new):
+        publish_names(package)
+    broken = {
+        f"{place(breakage)}: {breakage.kind.value}" for breakage in public_breakages(old, new)
+    }
+    return sorted(broken), additions(old, new)
 
 
 def publish_names(package: Any) -> None:
@@ -76,12 +84,6 @@ def last_release() -> str:
     command = ("git", "describe", "--tags", "--abbrev=0", "--match", "v[0-9]*")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip()
-
-
-def breaking_changes(old: Any, new: Any) -> list[str]:
-    """Return a line for each change that breaks programs."""
-    breakages = public_breakages(old, new)
-    return sorted({f"{place(breakage)}: {breakage.kind.value}" for breakage in breakages})
 
 
 def additions(old: Any, new: Any) -> list[str]:

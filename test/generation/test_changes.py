@@ -6,7 +6,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import griffe
 import pytest
 
 import changes
@@ -157,36 +159,50 @@ NOTHING = {
 }
 
 
-@pytest.mark.parametrize(
-    ("written", "expected", "follows"),
-    [(*case, "0.4.0") for case in BREAKING.values()]
-    + [(*case, "0.3.2") for case in ADDITIONS.values()],
-    ids=[*BREAKING, *ADDITIONS],
-)
-def test_planted_change_is_listed_and_needs_a_version(
-    released: Path, run: Run, written: dict[str, str | None], expected: str, follows: str
-) -> None:
-    write_package(released, written)
-    status, out, _ = run()
-    lines = out.splitlines()
-    assert (status, f"- {expected}" in lines) == (0, True)
-    assert lines[-1].endswith(f" {follows} or later follows.")
-    status, _, errors = run("--check")
-    text = f"error: __version__ is 0.3.1, and what changed since v0.3.1 needs {follows}"
-    assert (status, errors[: len(text)]) == (1, text)
-    init = MODULES["__init__.py"].replace("0.3.1", follows)
-    write_package(released, {**written, "__init__.py": init})
-    assert run("--check")[0] == 0
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("old")
+    return load(folder, {})
+
+
+def load(folder: Path, written: dict[str, str | None]) -> Any:
+    write_package(folder, written)
+    # The packages that are imported here, or stand in this folder, are others.
+    return griffe.load(changes.PACKAGE, search_paths=[folder], try_relative_path=False)
+
+
+def compare(old: Any, folder: Path, written: dict[str, str | None]) -> tuple[list[str], list[str]]:
+    return changes.compare(old, load(folder, written))
+
+
+@pytest.mark.parametrize(("written", "expected"), BREAKING.values(), ids=BREAKING)
+def test_breaking_change(old: Any, tmp_path: Path, written: Any, expected: str) -> None:
+    broken, added = compare(old, tmp_path, written)
+    assert expected in broken
+    assert changes.next_version("0.3.1", broken, added) == "0.4.0"
+
+
+@pytest.mark.parametrize(("written", "expected"), ADDITIONS.values(), ids=ADDITIONS)
+def test_addition(old: Any, tmp_path: Path, written: Any, expected: str) -> None:
+    assert compare(old, tmp_path, written) == ([], [expected])
 
 
 @pytest.mark.parametrize("written", NOTHING.values(), ids=NOTHING)
-def test_private_change_gives_nothing(
-    released: Path, run: Run, written: dict[str, str | None]
-) -> None:
+def test_private_change_gives_nothing(old: Any, tmp_path: Path, written: Any) -> None:
+    assert compare(old, tmp_path, written) == ([], [])
+
+
+# The whole command
+
+
+def test_change_is_listed_and_needs_a_version(released: Path, run: Run) -> None:
+    written, expected = ADDITIONS["field_added"]
     write_package(released, written)
-    expected = "Since HEAD: 0 breaking, 0 added. 0.3.1 or later follows.\n"
-    assert run("--since", "HEAD") == (0, expected, "")
-    assert run("--check")[0] == 0
+    summary = "Since v0.3.1: 0 breaking, 1 added. 0.3.2 or later follows.\n"
+    assert run() == (0, f"### Added\n\n- {expected}\n\n{summary}", "")
+    status, _, errors = run("--check")
+    text = "error: __version__ is 0.3.1, and what changed since v0.3.1 needs 0.3.2"
+    assert (status, errors[: len(text)]) == (1, text)
 
 
 @pytest.mark.parametrize(("stated", "status"), [("0.3.1", 1), ("0.3.2", 0)])
