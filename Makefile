@@ -27,10 +27,9 @@ help: ## list the targets
 generate: $(INSTALLED) ## make v1/ and ga/, in the package and in docs/, from openapi/; DRAFT=1 ALL=1
 	@$(BIN)/python openapi/generate.py $(if $(DRAFT),--draft) $(if $(ALL),--all)
 
-upstream: $(INSTALLED) ## compare with what is published; SPEC=file.yaml BASE=old.yaml FORMAT=markdown APPLY=1
+upstream: $(INSTALLED) ## compare with what is published; SPEC=file.yaml BASE=old.yaml APPLY=1
 	@$(BIN)/python openapi/upstream.py $(if $(FRAGMENT),--fragment $(FRAGMENT)) \
-		$(if $(SPEC),--spec $(SPEC)) $(if $(BASE),--base $(BASE)) \
-		$(if $(FORMAT),--format $(FORMAT)) $(if $(APPLY),--apply)
+		$(if $(SPEC),--spec $(SPEC)) $(if $(BASE),--base $(BASE)) $(if $(APPLY),--apply)
 
 fragment: $(INSTALLED) ## cut a fragment out of a published document; SPEC=file NAME=x TAG=y PATHS=/z SCHEMAS="A B"
 	@$(BIN)/python openapi/fragment.py --spec $(SPEC) --name $(NAME) $(if $(TAG),--tag $(TAG)) \

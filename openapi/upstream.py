@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,12 @@ from differences import Comparison, Document, Row, compare_operations, documents
 from fragment import cut, read_published, unions_of
 from simplify import simplified
 
-MAX_PROSE_ROWS = 20
-# The parts of a report that list facts.
+# The parts of a report, with their headings.
 HEADINGS = {
     "lacking": "the fragment differs",
     "overlaid": "the overlay has it: move it to the fragment",
     "changed": "changed upstream",
+    "prose": "prose that changed",
 }
 
 
@@ -49,23 +49,19 @@ class Report:
     def differs(self) -> bool:
         return bool(self.lacking or self.overlaid or self.prose)
 
-    @property
-    def summary(self) -> list[str]:
-        """Return the last lines: what is explained, and what there is to do."""
-        lines = []
+    def __str__(self) -> str:
+        lines = [self.title]
+        for part, heading in HEADINGS.items():
+            rows = getattr(self, part)
+            if rows:
+                lines += ["", f"{heading} ({len(rows)})", *(f"  {row}" for row in rows)]
         if self.explained:
             lines += ["", f"{self.explained} more differences are what the overlay corrects."]
-        if not self.differs:
-            return [*lines, "", "The facts are the same."]
         facts = len(self.lacking) + len(self.overlaid)
         to_do = f"To do: {facts} facts, and {len(self.prose)} descriptions to read again."
-        return [*lines, "", to_do]
-
-    def sections(self) -> Iterator[tuple[str, list[Row]]]:
-        """Yield the facts under their headings, without what is empty."""
-        for part, heading in HEADINGS.items():
-            if getattr(self, part):
-                yield heading, getattr(self, part)
+        if not self.differs:
+            to_do = "The facts are the same."
+        return "\n".join([*lines, "", to_do])
 
 
 def main() -> int:
@@ -75,14 +71,13 @@ def main() -> int:
     parser.add_argument("--base", type=Path, help="the one before it, to see what prose changed")
     parser.add_argument("--version", help="the openai wheel to compare with, not the newest")
     parser.add_argument("--apply", action="store_true", help="write the facts into the fragment")
-    parser.add_argument("--format", choices=FORMATS, default="text")
     arguments = parser.parse_args()
     try:
         if arguments.spec:
             report, source = against_document(arguments.fragment, arguments.spec, arguments.base)
         else:
             report, source = against_wheel(arguments.fragment, arguments.version)
-        print(FORMATS[arguments.format](report))
+        print(report)
         if arguments.apply:
             for line in apply.apply(arguments.fragment, report.lacking, source):
                 print(line)
@@ -233,54 +228,6 @@ def renamed(document: dict[str, Any], prefix: str, ours: dict[str, Any]) -> dict
         schemas[union] = {"anyOf": list(map(spec.reference, sorted(names)))}
     return result
 
-
-# Writing it down
-
-
-def _text(report: Report) -> str:
-    lines = [report.title]
-    for heading, rows in report.sections():
-        lines += ["", f"{heading} ({len(rows)})", *(f"  {row}" for row in rows)]
-    if report.prose:
-        lines += ["", f"prose that changed ({len(report.prose)})"]
-        lines += [f"  {row.place}" for row in report.prose[:MAX_PROSE_ROWS]]
-        # A terminal scrolls; a file does not.
-        if len(report.prose) > MAX_PROSE_ROWS:
-            lines.append(f"  … and {len(report.prose) - MAX_PROSE_ROWS} more, with FORMAT=markdown")
-    return "\n".join([*lines, *report.summary])
-
-
-def _markdown(report: Report) -> str:
-    lines = [f"# {report.title}"]
-    for heading, rows in report.sections():
-        lines += ["", f"## {heading[0].upper()}{heading[1:]}", ""]
-        lines += ["| | Place | Fact | Here | There |", "| --- | --- | --- | --- | --- |"]
-        for row in rows:
-            places = ", ".join(f"`{place}`" for place in (row.place, *row.also))
-            cells = (row.sign, places, row.fact, _cell(row.ours), _cell(row.theirs))
-            lines.append(f"| {' | '.join(cells)} |")
-    if report.prose:
-        lines += ["", "## Prose that changed", ""]
-        lines += [f"- `{row.place}`: {row.theirs}" for row in report.prose]
-    return "\n".join([*lines, *report.summary])
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        value = json.dumps(value)
-    return str(value).replace("|", "\\|").replace("\n", " ")
-
-
-def _json(report: Report) -> str:
-    content: dict[str, Any] = {"title": report.title, "explained": report.explained}
-    for part in ("lacking", "overlaid", "changed", "prose"):
-        content[part] = [spec.without(vars(row), "around") for row in getattr(report, part)]
-    return json.dumps(content, indent=1)
-
-
-FORMATS = {"text": _text, "markdown": _markdown, "json": _json}
 
 if __name__ == "__main__":
     sys.exit(main())
