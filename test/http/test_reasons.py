@@ -5,10 +5,9 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -27,7 +26,7 @@ from openai_realtime_client import (
 from openai_realtime_client.http import rest
 
 # Seconds: how long a call may take, and by when it must have ended on a busy machine.
-TIMEOUT, SOON = 0.5, 5.0
+TIMEOUT, SOON = 0.3, 15.0
 LOOPBACK = "127.0.0.1"
 
 
@@ -53,17 +52,6 @@ def serving(serve: Callable[[socket.socket], None]) -> Iterator[int]:
 # Calls that end
 
 
-def drips(head: bytes, drop: bytes) -> Callable[[socket.socket], None]:
-    def serve(peer: socket.socket) -> None:
-        peer.recv(65536)
-        peer.sendall(head)
-        while True:
-            peer.sendall(drop)
-            time.sleep(0.02)
-
-    return serve
-
-
 @pytest.mark.parametrize(
     ("head", "drop"),
     [
@@ -75,48 +63,56 @@ def drips(head: bytes, drop: bytes) -> Callable[[socket.socket], None]:
     ids=["body", "chunks_of_an_error", "header", "interim_responses"],
 )
 def test_response_that_never_ends_is_a_timeout(head: bytes, drop: bytes) -> None:
-    with serving(drips(head, drop)) as port:
-        started = time.monotonic()
+    has_ended = threading.Event()
+
+    def drip(peer: socket.socket) -> None:
+        peer.recv(65536)
+        peer.sendall(head)
+        while not has_ended.wait(0.02):
+            peer.sendall(drop)
+
+    with serving(drip) as port:
         configuration = Configuration(f"http://{LOOPBACK}:{port}", KEY, timeout=TIMEOUT)
         error = failure(configuration, ApiConnectionError)
-        assert time.monotonic() - started < SOON
+        has_ended.set()
     assert "timed out" in str(error)
 
 
 def test_name_that_does_not_resolve_in_time_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: released.wait(SOON * 2))
-    started = time.monotonic()
-    error = failure(
-        Configuration("https://service.invalid", KEY, timeout=TIMEOUT), ApiConnectionError
-    )
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: released.wait(SOON))
+    configuration = Configuration("https://service.invalid", KEY, timeout=TIMEOUT)
+    error = failure(configuration, ApiConnectionError)
+    assert not released.is_set()
     released.set()
-    assert time.monotonic() - started < SOON
     assert str(error) == (
-        "POST failed: no response from service.invalid:443: timed out after 0.5 s"
+        "POST failed: no response from service.invalid:443: timed out after 0.3 s"
     )
 
 
 def test_dead_address_leaves_time_for_the_next(
     server: HttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    port = server.server_port
-    with ExitStack() as stack:
-        # The queue of a socket that accepts nothing is full: it answers no more.
-        hole = stack.enter_context(socket.socket())
-        hole.bind(("127.0.0.2", port))
-        hole.listen(0)
-        for _ in range(4):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            with suppress(BlockingIOError):
-                waiting.connect(("127.0.0.2", port))
-        addresses = [
-            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))
-            for address in ("127.0.0.2", LOOPBACK)
-        ]
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
-        exchange(server, Configuration(f"http://service.invalid:{port}", "", timeout=SOON))
+    tried = list[tuple[str, float]]()
+    connect = socket.socket.connect
+
+    class Socket(socket.socket):
+        def connect(self, address: tuple[str, int]) -> None:
+            tried.append((address[0], self.gettimeout() or 0))
+            if address[0] != LOOPBACK:
+                raise TimeoutError
+            connect(self, address)
+
+    addresses = [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, server.server_port))
+        for address in ("192.0.2.1", LOOPBACK)
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
+    monkeypatch.setattr(socket, "socket", Socket)
+    url = f"http://service.invalid:{server.server_port}"
+    exchange(server, Configuration(url, "", timeout=SOON))
+    assert [address for address, _ in tried] == ["192.0.2.1", LOOPBACK]
+    assert tried[0][1] <= SOON / 2
 
 
 # Reasons
@@ -177,9 +173,7 @@ def answering(status: str, asked: list[bytes]) -> Callable[[socket.socket], None
     return serve
 
 
-@pytest.mark.parametrize(
-    "status", ["407 Proxy Authentication Required", "403 Forbidden", "502 Bad Gateway"]
-)
+@pytest.mark.parametrize("status", ["407 Proxy Authentication Required", "502 Bad Gateway"])
 def test_status_of_a_proxy_that_refuses(status: str) -> None:
     asked: list[bytes] = []
     with serving(answering(status, asked)) as port:
@@ -215,8 +209,9 @@ def test_proxy_that_is_not_there(scheme: str) -> None:
         ({"HTTPS_PROXY": "{proxy}"}, f"https://{LOOPBACK}:1", False),
         ({"HTTPS_PROXY": "{proxy}"}, "https://localhost:1", False),
         ({"HTTPS_PROXY": "{proxy}", "NO_PROXY": ".invalid"}, "https://service.invalid", False),
+        ({"HTTPS_PROXY": "{proxy}", "OWN": ""}, "https://service.invalid", False),
     ],
-    ids=["upper", "lower", "http", "other_scheme", "this_machine", "localhost", "no_proxy"],
+    ids=["upper", "lower", "http", "other_scheme", "this_machine", "localhost", "no_proxy", "own"],
 )
 def test_proxy_of_the_environment(
     environment: dict[str, str], url: str, is_asked: bool, monkeypatch: pytest.MonkeyPatch
@@ -227,19 +222,12 @@ def test_proxy_of_the_environment(
             monkeypatch.setenv(name, value.format(proxy=f"http://{LOOPBACK}:{port}"))
         # A request without TLS is not tunnelled: the answer of the proxy is the response.
         is_response = is_asked and url.startswith("http:")
-        failure(Configuration(url, ""), ForbiddenError if is_response else ApiConnectionError)
+        configuration = Configuration(url, "", proxy=environment.get("OWN"))
+        failure(configuration, ForbiddenError if is_response else ApiConnectionError)
     assert bool(asked) is is_asked
 
 
-def test_proxy_of_the_environment_is_not_asked_with_an_empty_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "no-url")
-    failure(Configuration("https://service.invalid", KEY, proxy=""), ApiConnectionError)
-
-
-@pytest.mark.parametrize("scheme", ["socks5h", "socks5", "socks4"])
-def test_socks_proxy_without_its_package(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_socks_proxy_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rest, "find_spec", lambda _: None)
-    configuration = Configuration("https://service.invalid", KEY, proxy=f"{scheme}://{LOOPBACK}:1")
+    configuration = Configuration("https://service.invalid", KEY, proxy=f"socks5h://{LOOPBACK}:1")
     assert "urllib3[socks]" in str(failure(configuration, MissingDependencyError))
