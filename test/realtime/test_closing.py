@@ -24,16 +24,13 @@ from connections import (
     Kind,
     assert_closed,
     assert_over,
-    do,
     entered,
     error_of,
     for_asyncio,
     opened,
-    rest,
     sends,
     serving,
     turns,
-    until,
 )
 from openai_realtime_client import (
     ConnectionClosedError,
@@ -63,7 +60,7 @@ async def test_close_code_has_its_error(
 ) -> None:
     handler = sends(EVENT, close=code, reason="why é")
     async with serving(handler) as url, opened(kind, url) as connection:
-        assert_closed(await error_of(error, rest, connection), code, "why é")
+        assert_closed(await error_of(error, connection.rest()), code, "why é")
         await assert_over(connection, error, code, "why é")
 
 
@@ -81,8 +78,8 @@ async def test_normal_close_ends_iteration(
     kind: Kind, handler: Any, code: int, events: list[Any]
 ) -> None:
     async with serving(handler) as url, opened(kind, url) as connection:
-        assert [event.to_dict() for event in await rest(connection)] == events
-        assert await rest(connection) == []
+        assert [event.to_dict() for event in await connection.rest()] == events
+        assert await connection.rest() == []
         await assert_over(connection, ConnectionClosedError, code)
 
 
@@ -101,9 +98,9 @@ async def test_cut_connection_is_lost(kind: Kind, is_abrupt: bool, reason: str) 
         connection.transport.abort()
 
     async with serving(handler) as url, opened(kind, url) as connection:
-        assert (await do(connection.recv)).type == "x"
-        await do(connection.send, EVENT)
-        assert_closed(await error_of(ConnectionLostError, rest, connection), 1006, reason)
+        assert (await connection.recv()).type == "x"
+        await connection.send(EVENT)
+        assert_closed(await error_of(ConnectionLostError, connection.rest()), 1006, reason)
         await assert_over(connection, ConnectionLostError, 1006, ANY_REASON)
 
 
@@ -111,25 +108,25 @@ async def test_cut_connection_is_lost(kind: Kind, is_abrupt: bool, reason: str) 
 async def test_broken_frame_ends_the_session(kind: Kind) -> None:
     faults = Faults(broken_frame_after=1)
     async with ReplayServer(faults=faults) as server, opened(kind, server.url) as connection:
-        assert (await do(connection.recv)).type == "session.created"
-        assert_closed(await error_of(ConnectionClosedError, rest, connection), 1002, ANY_REASON)
+        assert (await connection.recv()).type == "session.created"
+        assert_closed(await error_of(ConnectionClosedError, connection.rest()), 1002, ANY_REASON)
 
 
 @pytest.mark.parametrize("close", [(), (1011, "why"), (4321, "why")])
 async def test_close_tells_the_server_and_later_errors(kind: Kind, close: Any) -> None:
     code, reason = close or (1000, "")
     async with ReplayServer() as server, opened(kind, server.url) as connection:
-        await do(connection.close, *close)
-        await do(connection.close)
+        await connection.close(*close)
+        await connection.close()
         await assert_over(connection, ConnectionClosedError, code, reason)
     assert (server.sessions[0].close_code, server.sessions[0].close_reason) == (code, reason)
 
 
 async def test_close_ends_iteration_elsewhere(kind: Kind) -> None:
     async with serving(sends(close=None)) as url, opened(kind, url) as connection:
-        receiving = asyncio.create_task(rest(connection))
+        receiving = asyncio.create_task(connection.rest())
         await turns(5)
-        await do(connection.close)
+        await connection.close()
         assert await receiving == []
 
 
@@ -142,8 +139,8 @@ async def test_close_with_unread_messages(kind: Kind, caplog: pytest.LogCaptureF
 
     caplog.set_level(logging.DEBUG)
     async with serving(handler) as url, opened(kind, url) as connection:
-        await do(connection.recv)
-        await do(connection.close)
+        await connection.recv()
+        await connection.close()
     # It is 1006 where the server's close frame was not waited for.
     assert caplog.messages[-1].startswith("closed with 1000, session ")
 
@@ -154,10 +151,10 @@ async def test_what_no_close_frame_can_hold_is_refused(kind: Kind) -> None:
     async with serving(sends(EVENT, close=None)) as url, opened(kind, url) as connection:
         for code, reason in wrong:
             with pytest.raises(ValueError, match=r"close frame|reason|surrogates"):
-                await do(connection.close, code, reason)
-        assert (await do(connection.recv)).to_dict() == EVENT
-        await do(connection.send, EVENT)
-        await do(connection.close, 1000, "é" * 61)
+                await connection.close(code, reason)
+        assert (await connection.recv()).to_dict() == EVENT
+        await connection.send(EVENT)
+        await connection.close(1000, "é" * 61)
         await assert_over(connection, ConnectionClosedError, 1000, "é" * 61)
 
 
@@ -183,7 +180,7 @@ async def test_cancelling_the_block_closes_the_session(kind: Kind) -> None:
         began = asyncio.Event()
 
         async def talk() -> None:
-            async with opened(kind, server.url) as connection:
+            async with kind.connect(base_url=server.url, api_key=KEY) as connection:
                 async for _ in connection:
                     began.set()
 
@@ -208,15 +205,15 @@ async def test_connector_has_one_session_at_a_time(kind: Kind) -> None:
     async with ReplayServer(faults=Faults(refuse=503)) as server:
         connector = kind.connect(base_url=server.url, api_key=KEY)
         with pytest.raises(HandshakeRefusedError):
-            async with entered(connector, kind.is_async):
+            async with entered(connector):
                 pass
         server.faults = Faults()
         for _ in range(2):
-            async with entered(connector, kind.is_async) as connection:
+            async with entered(connector) as connection:
                 with pytest.raises(RuntimeError, match="already connected"):
-                    async with entered(connector, kind.is_async):
+                    async with entered(connector):
                         pass
-                await until(connection, "session.created")
+                await connection.until("session.created")
     assert [session.close_code for session in server.sessions] == [1000, 1000]
 
 

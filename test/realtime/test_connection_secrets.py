@@ -23,7 +23,6 @@ from connections import (
     for_asyncio,
     opened,
     refusal,
-    rest,
     sends,
     serving,
     unused_port,
@@ -99,10 +98,10 @@ async def test_session_does_not_show_the_key(
     caplog.set_level(logging.DEBUG)
     async with serving(collects([])) as url:
         connector = kind.connect(**credential(url))
-        async with entered(connector, kind.is_async) as connection:
-            await do(connection.send, EVENT)
-            await do(connection.send_audio, b"123456")
-            assert len([await do(connection.recv), await do(connection.recv)]) == 2
+        async with entered(connector) as connection:
+            await connection.send(EVENT)
+            await connection.send_audio(b"123456")
+            assert len([await connection.recv(), await connection.recv()]) == 2
     assert_hidden(None, *places_in_log(caplog.records), objects=[connector, connection])
     ours = [each for each in caplog.records if each.name.startswith("openai_realtime_client")]
     assert [record.getMessage() for record in ours] == [
@@ -155,7 +154,7 @@ async def test_the_end_of_a_session_does_not_show_the_key(
 ) -> None:
     async with serving(handler) as url, opened(kind, url, options=options) as connection:
         with hiding(caplog, connection, error):
-            await do(connection.recv)
+            await connection.recv()
 
 
 @for_asyncio
@@ -179,7 +178,7 @@ async def test_what_a_server_repeats_of_the_key_is_concealed(kind: Kind) -> None
     assert str(error).endswith(" refused with HTTP 401: Wrong: ***.")
     assert json.loads(error.body) == {"error": {"message": "Wrong: ***."}}
     async with serving(REFUSING) as url, opened(kind, url) as connection:
-        assert_closed(await error_of(InvalidKeyError, connection.recv), 3000, "Wrong: ***.")
+        assert_closed(await error_of(InvalidKeyError, connection.recv()), 3000, "Wrong: ***.")
 
 
 @for_asyncio
@@ -188,7 +187,6 @@ async def test_key_that_the_close_frame_cuts_off_is_concealed(kind: Kind) -> Non
     key = "sk-proj-" + "0123456789abcdef" * 10
     handler = sends(close=3000, reason=f"Incorrect API key provided: {key}"[:123])
     async with serving(handler) as url, opened(kind, url, api_key=key) as connection:
-        error = await error_of(InvalidKeyError, rest, connection)
-    assert isinstance(error, InvalidKeyError)
+        error = await error_of(InvalidKeyError, connection.rest())
     assert error.reason.startswith("Incorrect API key provided: ")
     assert key[:20] not in str(error)

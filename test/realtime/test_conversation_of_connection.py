@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from threading import Thread
 
-from connections import Kind, do, error_of, for_asyncio, for_protocols, opened, until
+from connections import Kind, error_of, for_asyncio, for_protocols, opened
 from openai_realtime_client import Conversation, InvalidEventError
 from openai_realtime_client.testing import Faults
 from transports import ReplayServer
@@ -24,13 +24,13 @@ async def test_it_is_kept_by_the_connection(kind: Kind) -> None:
         ReplayServer() as server,
         opened(kind, server.url, model="m", conversation=conversation) as connection,
     ):
-        await do(connection.send, {"type": "session.update", "session": settings})
-        await do(connection.send, delete)
-        await until(connection, "error")
-        await do(connection.send_audio, AUDIO)
-        await do(connection.send, {"type": "input_audio_buffer.commit"})
-        await do(connection.send, {"type": "response.create"})
-        await until(connection, "response.done")
+        await connection.send({"type": "session.update", "session": settings})
+        await connection.send(delete)
+        await connection.until("error")
+        await connection.send_audio(AUDIO)
+        await connection.send({"type": "input_audio_buffer.commit"})
+        await connection.send({"type": "response.create"})
+        await connection.until("response.done")
         assert conversation.session == connection.session
     user, assistant = conversation.items
     assert (user.role, user.audio_bytes, user.audio_ms) == ("user", len(AUDIO), 6250)
@@ -46,8 +46,8 @@ async def test_what_is_no_event_is_not_added(kind: Kind) -> None:
         ReplayServer(faults=Faults(garbage_after=0)) as server,
         opened(kind, server.url, conversation=conversation) as connection,
     ):
-        await error_of(InvalidEventError, connection.recv)
-        await do(connection.recv)
+        await error_of(InvalidEventError, connection.recv())
+        await connection.recv()
         assert conversation.session_id == connection.session_id is not None
 
 
@@ -58,11 +58,11 @@ async def test_close_after_next_session_began_keeps_its_state(kind: Kind) -> Non
         opened(kind, server.url, conversation=conversation) as earlier,
         opened(kind, server.url, conversation=conversation) as later,
     ):
-        await until(earlier, "session.created")
-        await until(later, "session.created")
-        await do(later.send, {"type": "response.create"})
-        await until(later, "response.created")
-        await do(earlier.close)
+        await earlier.until("session.created")
+        await later.until("session.created")
+        await later.send({"type": "response.create"})
+        await later.until("response.created")
+        await earlier.close()
         assert len(conversation.active) == 1
 
 

@@ -17,14 +17,11 @@ from connections import (
     KEY,
     Kind,
     answering,
-    assert_closed,
     entered,
-    error_of,
     for_asyncio,
     for_dialects,
     opened,
     refusal,
-    rest,
     sends,
     serving,
     soon,
@@ -32,7 +29,7 @@ from connections import (
     unused_port,
 )
 from http_server import Answer, json_answer
-from openai_realtime_client import ConnectionFailedError, HandshakeRefusedError, InvalidKeyError
+from openai_realtime_client import ConnectionFailedError, HandshakeRefusedError
 from peers import HalfRecord, peer
 from transports import HttpServer, ReplayServer
 
@@ -70,7 +67,7 @@ async def test_each_session_has_a_new_key(kind: Kind) -> None:
     with ReplayServer() as server:
         connector = kind.connect(base_url=server.url, api_key=lambda: next(keys))
         for _ in range(2):
-            async with entered(connector, kind.is_async):
+            async with entered(connector):
                 pass
         assert next(keys) == "sk-third"
         assert len(server.sessions) == 2
@@ -86,7 +83,7 @@ async def test_this_machine_is_reached_without_a_proxy(
             for name in ("http_proxy", "https_proxy", "all_proxy"):
                 monkeypatch.setenv(name, proxy.url)
             async with opened(kind, url.replace("127.0.0.1", host)) as connection:
-                assert len(await rest(connection)) == 1
+                assert len(await connection.rest()) == 1
         assert not proxy.requests
 
 
@@ -144,11 +141,7 @@ BODIES = [
     (b"", ""),
     (b"\xff\xfe<html>", ""),
     (b'{"error": "denied"}', ": denied"),
-    (b'{"error": {"message": 5}}', ""),
-    (b'{"error": null, "message": "denied"}', ""),
     (b'{"statusCode": 401, "message": "denied"}', ": denied"),
-    (b'{"detail": "denied"}', ": denied"),
-    (b"[" * 100_000, ""),
     (json.dumps({"error": {"message": "m" * 1000}}).encode(), ": " + "m" * 200),
 ]
 
@@ -177,13 +170,6 @@ async def test_redirect_is_not_followed(kind: Kind, is_here: bool) -> None:
             assert error.headers["location"] == location
             assert str(error).endswith(f" refused with HTTP {status}, location: {location}")
         assert (len(server.requests), len(other.requests)) == (6, 0)
-
-
-@for_asyncio
-async def test_key_that_is_not_accepted_may_show_after_the_handshake(kind: Kind) -> None:
-    async with ReplayServer(api_key="sk-other") as server, opened(kind, server.url) as connection:
-        error = await error_of(InvalidKeyError, connection.recv)
-        assert_closed(error, 3000, "invalid_request_error.invalid_api_key")
 
 
 @pytest.mark.parametrize(

@@ -15,36 +15,18 @@ from connections import (
     Kind,
     assert_closed,
     collects,
-    do,
     error_of,
     for_asyncio,
     for_dialects,
     for_protocols,
     for_threads,
     opened,
-    rest,
     sends,
     serving,
     turns,
-    until,
 )
 from openai_realtime_client import InvalidEventError, MessageTooBigError, UnknownEvent
 from peers import peer
-from transports import ReplayServer
-
-
-@for_protocols
-async def test_events_are_what_the_server_sent(kind: Kind) -> None:
-    async with ReplayServer() as server, opened(kind, server.url, model="m") as connection:
-        await do(connection.recv)
-        for item in ({"type": "response.create"}, {"type": "wrong"}, EVENT):
-            await do(connection.send, item)
-        received = [await do(connection.recv) for _ in range(8)]
-        sent = server.sessions[0].sent[1:9]
-    assert [event.to_dict() for event in received] == [event.to_dict() for event in sent]
-    assert [type(event) for event in received] == [type(event) for event in sent]
-    assert "response.created" in {event.type for event in received}
-
 
 WIRES: list[dict[str, Any]] = [
     EVENT,
@@ -58,7 +40,7 @@ WIRES: list[dict[str, Any]] = [
 @for_protocols
 async def test_nothing_is_lost_of_an_event(kind: Kind) -> None:
     async with serving(sends(*WIRES)) as url, opened(kind, url) as connection:
-        received = await rest(connection)
+        received = await connection.rest()
     assert [event.to_dict() for event in received] == WIRES
     assert isinstance(received[0], UnknownEvent)
     assert type(received[1]) is kind.protocol.RealtimeServerEventError
@@ -77,7 +59,7 @@ async def test_event_in_a_binary_frame_or_in_many_fragments(
         await connection.wait_closed()
 
     async with serving(handler) as url, opened(kind, url) as connection:
-        assert (await do(connection.recv)).to_dict() == EVENT
+        assert (await connection.recv()).to_dict() == EVENT
 
 
 @for_asyncio
@@ -99,9 +81,9 @@ async def test_text_up_to_max_size_comes_through(
 
     options = {"max_size": size} if size else {}
     async with serving(handler) as url, opened(kind, url, options=options) as connection:
-        assert (await do(connection.recv)).a == "z" * fill
+        assert (await connection.recv()).a == "z" * fill
         if size:
-            error = await error_of(MessageTooBigError, connection.recv)
+            error = await error_of(MessageTooBigError, connection.recv())
             assert_closed(error, 1009, ANY_REASON)
 
 
@@ -113,50 +95,32 @@ async def test_message_that_is_not_an_event_does_not_end_the_session(kind: Kind)
     messages = [message for wrong in NOT_EVENTS for message in (wrong, EVENT)]
     async with serving(sends(*messages, NOT_EVENTS[0])) as url, opened(kind, url) as connection:
         for _ in NOT_EVENTS:
-            await error_of(InvalidEventError, connection.recv)
-            assert (await do(connection.recv)).to_dict() == EVENT
-        await error_of(InvalidEventError, rest, connection)
-        assert await rest(connection) == []
-
-
-@for_protocols
-async def test_the_session_is_what_the_server_said_last(kind: Kind) -> None:
-    async with ReplayServer() as server, opened(kind, server.url) as connection:
-        assert (connection.session, connection.session_id) == (None, None)
-        created = await do(connection.recv)
-        assert connection.session is created.session
-        assert connection.session_id == created.session.id
-        assert created.session.id.startswith("sess_")
-        change = {"instructions": "Be brief."} | ({} if kind.is_beta else {"type": "realtime"})
-        await do(connection.send, {"type": "session.update", "session": change})
-        assert connection.session is created.session
-        updated = await until(connection, "session.updated")
-        assert connection.session is updated.session
-        assert connection.session.instructions == "Be brief."
-        assert connection.session_id == created.session.id
-        assert f"session {created.session.id}" in repr(connection)
-        await do(connection.send, {"type": "input_audio_buffer.clear"})
-        await do(connection.recv)
-        assert connection.session is updated.session
+            await error_of(InvalidEventError, connection.recv())
+            assert (await connection.recv()).to_dict() == EVENT
+        await error_of(InvalidEventError, connection.rest())
+        assert await connection.rest() == []
 
 
 @for_dialects
-async def test_session_of_a_wrong_type_is_accepted_and_an_update_leaves_the_id(kind: Kind) -> None:
+async def test_session_is_what_the_server_said_last(kind: Kind) -> None:
     names = ["session.created", "session.updated"]
     if "translation" not in kind.name:
         names += ["transcription_session.created", "transcription_session.updated"]
+    # Any type is accepted, and an update need not repeat the id.
     wrong = [{"type": name, "session": value} for name in names for value in (None, "text", {}, 5)]
     right = [{"type": name, "session": {"id": name, "x_new": name}} for name in names]
-    right += [{"type": "session.updated", "session": {"x_new": "i"}}]
+    right += [{"type": "session.updated", "session": {"x_new": "i"}}, EVENT]
     async with serving(sends(*wrong, *right)) as url, opened(kind, url) as connection:
+        assert (connection.session, connection.session_id) == (None, None)
         for event in wrong:
-            assert (await do(connection.recv)).to_dict() == event
+            assert (await connection.recv()).to_dict() == event
             assert connection.session_id is None
         for name in names:
-            received = await do(connection.recv)
+            received = await connection.recv()
             assert connection.session is received.session
             assert connection.session_id == name
-        await rest(connection)
+            assert f"session {name}" in repr(connection)
+        await connection.rest()
         assert connection.session.x_new == "i"
         assert connection.session_id == names[-1]
 
@@ -166,9 +130,9 @@ async def test_recv_gives_up_after_its_timeout(kind: Kind) -> None:
     async with serving(collects([])) as url, opened(kind, url) as connection:
         for timeout in (0, 0.01):
             with pytest.raises(TimeoutError):
-                await do(connection.recv, timeout)
-        await do(connection.send, EVENT)
-        assert (await do(connection.recv, 15)).type == "got"
+                await connection.recv(timeout)
+        await connection.send(EVENT)
+        assert (await connection.recv(15)).type == "got"
 
 
 async def test_slow_reader_slows_the_server_down(kind: Kind) -> None:
@@ -185,7 +149,7 @@ async def test_slow_reader_slows_the_server_down(kind: Kind) -> None:
         sending = asyncio.create_task(send())
         for received in (50, 100):
             for _ in range(received):
-                await do(connection.recv)
+                await connection.recv()
             # It stops by itself, after what the operating system and the queue take.
             before = -1
             while sent > before:
@@ -219,6 +183,6 @@ async def test_cancelling_recv_loses_no_event(kind: Kind, is_fragmented: bool) -
                 received.append((await receiving).number)
             except asyncio.CancelledError:
                 cancelled += 1
-        assert await rest(connection) == []
+        assert await connection.rest() == []
     assert received == list(range(count))
     assert cancelled > 20

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connections import KEY, Kind, do, for_asyncio, in_thread, until, unused_port
+from connections import KEY, Kind, Session, for_asyncio, in_thread, unused_port
 from openai_realtime_client import (
     ConnectionClosedError,
     ConnectionFailedError,
@@ -32,10 +32,10 @@ async def converse(kind: Kind, turns: int, **kwargs: Any) -> list[str]:
     connector = kind.connect(**{"api_key": KEY, **kwargs})
     seen: list[str] = []
 
-    async def take_turn(connection: Any) -> bool:
+    async def take_turn(connection: Session) -> bool:
         try:
-            await do(connection.send, {"type": "response.create"})
-            await until(connection, "response.done")
+            await connection.send({"type": "response.create"})
+            await connection.until("response.done")
             seen.append("response")
         except ConnectionClosedError as error:
             seen.append(str(error.code))
@@ -44,11 +44,11 @@ async def converse(kind: Kind, turns: int, **kwargs: Any) -> list[str]:
     if kind.is_async:
         async with contextlib.aclosing(connector.__aiter__()) as connections:
             async for connection in connections:
-                if await take_turn(connection):
+                if await take_turn(Session(connection)):
                     break
         return seen
     connections = iter(connector)
-    while not await take_turn(await in_thread(next, connections)):
+    while not await take_turn(Session(await in_thread(next, connections))):
         pass
     await in_thread(connections.close)
     return seen

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from connections import PLAIN, Kind, do, for_protocols, opened, until
+from connections import PLAIN, Kind, for_protocols, opened
 from openai_realtime_client import HandshakeRefusedError, Record, ga
 from openai_realtime_client.core.credentials import Headers
 from openai_realtime_client.realtime import record as record_module
@@ -50,8 +50,8 @@ def server() -> Iterator[ReplayServer]:
 async def hold(kind: Kind, url: str, record: Any = None, end: Callable[[], object] = int) -> None:
     async with opened(kind, url, model="m", api_key=KEY, record=record) as connection:
         for event in SAID:
-            await do(connection.send, event)
-        await until(connection, "response.done")
+            await connection.send(event)
+        await connection.until("response.done")
         end()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from connections import Kind, do, opened, until
+from connections import Kind, opened
 from openai_realtime_client import ConnectionClosedError, Conversation, ga
 from openai_realtime_client.core.errors import closed
 from openai_realtime_client.realtime.tools import ToolRunner
@@ -244,9 +244,9 @@ async def test_a_connection_runs_its_tools(kind: Kind) -> None:
         ReplayServer(answers=[Answer(calls=CALLS), "Sunny."]) as server,
         opened(kind, server.url, **settings) as connection,
     ):
-        await do(connection.send, update)
-        await do(connection.send, {"type": "response.create"})
-        await until(connection, "response.output_text.done")
+        await connection.send(update)
+        await connection.send({"type": "response.create"})
+        await connection.until("response.output_text.done")
     outputs = [item.output for item in conversation.items if item.type == "function_call_output"]
     assert sorted(map(str, outputs)) == ["Sunny in Oslo.", "done"]
     assert conversation.items[-1].text == "Sunny."
@@ -280,7 +280,7 @@ async def test_sessions_may_be_cut_while_functions_run(first_cut: int) -> None:
                     if not conversation.items:
                         await connection.send(ga.user_text("Hi."))
                     await connection.send({"type": "response.create"})
-                    await until(connection, "response.output_text.done")
+                    await connection.until("response.output_text.done")
             assert (running, conversation.active, conversation.calls_due) == ([], [], [])
         sent = [[event.to_dict() for event in session.received] for session in server.sessions]
     for events in sent:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import logging
 import socket
@@ -21,7 +22,6 @@ from websockets.asyncio.server import ServerConnection, serve
 import transports
 from openai_realtime_client import (
     AsyncConnection,
-    Connection,
     ConnectionClosedError,
     ConnectionFailedError,
     ga,
@@ -77,7 +77,6 @@ PLAIN, UVLOOP = Kind(ga, is_async=True), Kind(ga, is_async=True, is_tls=True, is
 # It hands records to no one.
 QUIET = logging.Logger("quiet", logging.CRITICAL)
 Handler = Callable[[ServerConnection], Awaitable[None]]
-AnyConnection = AsyncConnection[Any, Any] | Connection[Any, Any]
 for_protocols = pytest.mark.parametrize("kind", [ASYNC, V1], ids=str)
 for_dialects = pytest.mark.parametrize("kind", [ASYNC, V1, TRANSLATION], ids=str)
 for_loops = pytest.mark.parametrize("kind", [*PROGRAMS, PLAIN, UVLOOP], ids=str)
@@ -129,52 +128,64 @@ async def do(function: Callable[..., Any], *args: Any) -> Any:
     return await in_thread(function, *args)
 
 
-async def rest(connection: AnyConnection) -> list[Any]:
-    """Iterate to the end."""
-    if isinstance(connection, AsyncConnection):
-        return [event async for event in connection]
-    events: list[Any] = await in_thread(list, connection)
-    return events
+class Session:
+    """A connection of either kind; all its methods are coroutine functions."""
 
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
 
-async def until(connection: AnyConnection, name: str) -> Any:
-    """The next event of a type."""
-    while True:
-        event = await do(connection.recv)
-        if event.type == name:
-            return event
-        assert event.type != "error", event
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.connection, name)
+        if callable(found):
+            return functools.partial(do, found)
+        return found
+
+    def __repr__(self) -> str:
+        return repr(self.connection)
+
+    async def rest(self) -> list[Any]:
+        """Iterate to the end."""
+        if isinstance(self.connection, AsyncConnection):
+            return [event async for event in self.connection]
+        events: list[Any] = await in_thread(list, self.connection)
+        return events
+
+    async def until(self, name: str) -> Any:
+        """The next event of a type."""
+        while True:
+            event = await self.recv()
+            if event.type == name:
+                return event
+            assert event.type != "error", event
 
 
 @contextlib.asynccontextmanager
-async def entered(connector: Any, is_async: bool) -> AsyncIterator[Any]:
+async def entered(connector: Any) -> AsyncIterator[Session]:
     """`async with connector`, or with threads `with connector`."""
-    if is_async:
+    if hasattr(connector, "__aenter__"):
         async with connector as connection:
-            yield connection
+            yield Session(connection)
         return
     connection = await in_thread(connector.__enter__)
     try:
-        yield connection
+        yield Session(connection)
     finally:
         await in_thread(connector.__exit__, None, None, None)
 
 
 def opened(
     kind: Kind, base_url: str, *, options: dict[str, Any] | None = None, **kwargs: Any
-) -> contextlib.AbstractAsyncContextManager[Any]:
+) -> contextlib.AbstractAsyncContextManager[Session]:
     """A session. What does not answer is not waited for long at its end."""
     kwargs = {"base_url": base_url, "api_key": KEY, **kwargs}
     connector = kind.connect(websocket_options={"close_timeout": 1, **(options or {})}, **kwargs)
-    return entered(connector, kind.is_async)
+    return entered(connector)
 
 
-async def error_of(
-    kind: type[BaseException], function: Callable[..., Any], *args: Any
-) -> BaseException:
+async def error_of(kind: type[BaseException], awaitable: Awaitable[Any]) -> Any:
     """What a call raises, which must be exactly a `kind`."""
     with pytest.raises(kind) as caught:
-        await do(function, *args)
+        await awaitable
     assert caught.type is kind
     return caught.value
 
@@ -258,7 +269,7 @@ def unused_port() -> int:
         return port
 
 
-async def refusal(kind: Kind, url: str, **options: Any) -> ConnectionFailedError:
+async def refusal(kind: Kind, url: str, **options: Any) -> Any:
     connector = kind.connect(base_url=url, api_key=KEY, websocket_options=options)
     with pytest.raises(ConnectionFailedError) as caught:
         await do(connector.open)
@@ -292,10 +303,10 @@ def assert_closed(
 
 
 async def assert_over(
-    connection: AnyConnection, kind: type[BaseException], code: int, reason: str = ""
+    connection: Session, kind: type[BaseException], code: int, reason: str = ""
 ) -> None:
     """Nothing can be received or sent any more, and each attempt says why."""
-    assert_closed(await error_of(kind, connection.recv), code, reason)
-    assert_closed(await error_of(kind, connection.send, EVENT), code, reason, EVENT["type"])
-    error = await error_of(kind, connection.send_audio, AUDIO)
+    assert_closed(await error_of(kind, connection.recv()), code, reason)
+    assert_closed(await error_of(kind, connection.send(EVENT)), code, reason, EVENT["type"])
+    error = await error_of(kind, connection.send_audio(AUDIO))
     assert_closed(error, code, reason, "input_audio_buffer.append")
