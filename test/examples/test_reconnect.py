@@ -14,7 +14,6 @@ import pytest
 from example_programs import (
     EXAMPLES,
     KEY,
-    failed_response,
     recorded,
     run,
     scripted,
@@ -22,7 +21,7 @@ from example_programs import (
     wires,
 )
 from openai_realtime_client import ConnectionLostError, HandshakeRefusedError, InvalidKeyError
-from openai_realtime_client.testing import Faults, ReplayServer, ReplaySession
+from openai_realtime_client.testing import Answer, Faults, ReplayServer, ReplaySession
 
 # reconnect.py
 
@@ -45,10 +44,15 @@ def converse(module: Any, questions: list[str] = QUESTIONS) -> None:
     asyncio.run(module.converse(questions))
 
 
-def texts(session: ReplaySession) -> list[str]:
+def said(session: ReplaySession) -> list[str]:
     """The texts of the items that the client has sent, in their order."""
-    items = [wire["item"] for wire in wires(session.received) if "item" in wire]
-    return [item["content"][0]["text"] for item in items]
+    texts = []
+    for item in (wire["item"] for wire in wires(session.received) if "item" in wire):
+        [part] = item["content"]
+        texts.append(part["text"])
+        is_answer = part["text"].startswith("You")
+        assert (item["role"] == "assistant") == (part["type"] == "output_text") == is_answer
+    return texts
 
 
 def test_one_session_is_enough_when_nothing_happens(
@@ -58,9 +62,7 @@ def test_one_session_is_enough_when_nothing_happens(
     printed = capsys.readouterr()
     assert (printed.out.splitlines(), printed.err) == (ANSWERS, "")
     [session] = server.sessions
-    assert texts(session) == QUESTIONS
-    update = {"type": "session.update", "session": reconnect.SESSION}
-    assert session.received[0].to_dict() == update
+    assert said(session) == QUESTIONS
     assert session.close_code == 1000
 
 
@@ -84,23 +86,10 @@ def test_conversation_goes_on_wherever_a_session_ends(
         answered = events[:count].count("response.done")
         # What was said before is restored: each turn, and the question that was not answered with
         # what there is of its answer. No question is asked twice.
-        sent = texts(second)
-        assert sent[: 2 * answered + 1] == TURNS[: 2 * answered + 1]
-        questions = [text for text in sent if not text.startswith("You")]
-        assert questions == QUESTIONS
+        texts = said(second)
+        assert texts[: 2 * answered + 1] == TURNS[: 2 * answered + 1]
+        assert [text for text in texts if not text.startswith("You")] == QUESTIONS
         assert types(second.received).count("response.create") == len(QUESTIONS) - answered
-
-
-def test_what_is_restored_has_the_roles_of_who_said_it(
-    server: ReplayServer, reconnect: Any
-) -> None:
-    converse(reconnect)
-    last = types(server.sessions.pop().sent)
-    server.faults = [Faults(cut_after=last.index("response.done") + 2), Faults()]
-    converse(reconnect)
-    items = [wire["item"] for wire in wires(server.sessions[1].received) if "item" in wire]
-    content = [(item["role"], item["content"][0]["type"]) for item in items[:2]]
-    assert content == [("user", "input_text"), ("assistant", "output_text")]
 
 
 def test_the_first_and_the_latest_items_are_restored(server: ReplayServer, reconnect: Any) -> None:
@@ -109,7 +98,7 @@ def test_the_first_and_the_latest_items_are_restored(server: ReplayServer, recon
     server.faults = [Faults(cut_after=len(server.sessions.pop().sent) - 2), Faults()]
     converse(reconnect, questions)
     assert reconnect.REMEMBERED == 20
-    opening, *restored = texts(server.sessions[1])
+    opening, *restored = said(server.sessions[1])
     assert opening == questions[0]
     assert questions[1] not in restored
     assert len(restored) == 20
@@ -127,7 +116,6 @@ def test_failure_that_stays_ends_it(
     server: ReplayServer,
     reconnect: Any,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
     key: str,
     faults: Faults,
     error: type[Exception],
@@ -138,8 +126,6 @@ def test_failure_that_stays_ends_it(
     with pytest.raises(error):
         converse(reconnect)
     assert len(server.sessions) == count
-    assert reconnect.RETRIES == 6
-    assert capsys.readouterr().out == ""
 
 
 def test_error_is_not_taken_for_an_answer(
@@ -147,17 +133,19 @@ def test_error_is_not_taken_for_an_answer(
 ) -> None:
     converse(reconnect)
     error = {"type": "error", "event_id": "e1", "error": {"type": "t", "message": "Not now."}}
-    wrong: dict[str, Any] = {"response.created": lambda _: error, "response.done": failed_response}
-    for name, said in zip(wrong, ["Not now.", "the response is failed"], strict=True):
-        with scripted(recorded(server, {name: wrong[name]})) as other:
-            monkeypatch.setenv("OPENAI_BASE_URL", other.url)
-            with pytest.raises(RuntimeError, match=said):
-                converse(reconnect)
+    with scripted(recorded(server, {"response.created": lambda _: error})) as other:
+        monkeypatch.setenv("OPENAI_BASE_URL", other.url)
+        with pytest.raises(RuntimeError, match=r"Not now\."):
+            converse(reconnect)
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    server.answers = [Answer(error={"type": "t", "message": "Too busy."})]
+    with pytest.raises(RuntimeError, match=r"Too busy\."):
+        converse(reconnect)
 
 
 def test_the_program_goes_on_in_a_new_session(server: ReplayServer) -> None:
     server.faults = [Faults(cut_after=3), Faults()]
     done = run(server, "reconnect.py", *QUESTIONS)
-    assert (done.stdout.splitlines(), done.returncode) == (ANSWERS, 0)
+    assert (done.stdout.splitlines(), done.status) == (ANSWERS, 0)
     [line] = done.stderr.splitlines()
     assert "the connection was lost" in line

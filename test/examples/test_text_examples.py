@@ -1,8 +1,7 @@
-"""The examples that need no audio."""
+"""The examples that need no audio, and how all of them end that ask something."""
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,18 +13,16 @@ from example_programs import (
     KEY,
     Event,
     check,
-    failed_response,
     failure,
     only,
     output,
-    recorded,
     run,
-    scripted,
-    settings,
     types,
     wires,
 )
 from openai_realtime_client.testing import Answer, Call, Faults, McpTool, ReplayServer
+
+TOOLS = {"tools": [McpTool("news", "Nothing is new.")]}
 
 # function_calling.py
 
@@ -36,19 +33,11 @@ def test_a_function_is_called_and_its_output_used(server: ReplayServer) -> None:
         'get_weather({"city": "Oslo"})',
         "The function said: Sunny in Oslo, 21 degrees.",
     ]
-    [session] = server.sessions
-    answered = ["conversation.item.create", "response.create"]
-    assert types(session.received) == ["session.update", *answered, *answered]
-    call = only(session.sent, "response.function_call_arguments.done")
-    assert session.received[3].to_dict()["item"] == {
-        "type": "function_call_output",
-        "call_id": call["call_id"],
-        "output": "Sunny in Oslo, 21 degrees.",
-    }
-    [tool] = session.received[0].to_dict()["session"]["tools"]
+    [tool] = server.sessions[0].received[0].to_dict()["session"]["tools"]
     assert tool["description"] == "Tells the weather in a city."
     assert tool["parameters"]["required"] == ["city"]
     assert tool["parameters"]["properties"]["city"]["type"] == "string"
+    assert output(server, "function_calling.py", "Hello.") == ["You said: Hello."]
 
 
 def test_several_calls_are_answered_and_wrong_ones_too() -> None:
@@ -61,14 +50,14 @@ def test_several_calls_are_answered_and_wrong_ones_too() -> None:
     ]
     with ReplayServer(api_key=KEY, answers=[Answer(calls=calls), "Sunny."]) as server:
         done = run(server, "function_calling.py", "What is the weather?")
-    assert done.returncode == 0
+    assert done.status == 0
     # What was not run is logged.
     assert len(done.stderr.splitlines()) == 3
     assert done.stdout.splitlines() == [*(f"{call.name}({call.json})" for call in calls), "Sunny."]
     [session] = server.sessions
     sent = [wire["item"] for wire in wires(session.received) if "item" in wire][1:]
-    called = [item["call_id"] for item in only_response(session.sent, "function_call")]
     outputs = {item["call_id"]: item["output"] for item in sent}
+    called = [item["call_id"] for item in only_response(session.sent, "function_call")]
     assert sorted(outputs) == sorted(called)
     said = [outputs[call_id] for call_id in called]
     assert said[:2] == ["Sunny in Oslo, 21 degrees.", "Sunny in Rome, 21 degrees."]
@@ -83,16 +72,6 @@ def only_response(sent: list[Any], item_type: str) -> list[Event]:
     outputs = [wire["response"]["output"] for wire in wires(sent) if "response" in wire]
     [found] = [output for output in outputs if output and output[0]["type"] == item_type]
     return found  # type: ignore[no-any-return]
-
-
-def test_function_calling_reports_what_went_wrong(server: ReplayServer) -> None:
-    assert output(server, "function_calling.py", "Hello.") == ["You said: Hello."]
-    assert len(server.sessions[0].received) == 3  # no function was called
-    error = {"type": "error", "event_id": "e1", "error": {"type": "t", "message": "Not now."}}
-    with scripted(recorded(server, {"response.created": lambda _: error})) as other:
-        assert failure(other, "function_calling.py", "Hello.") == "Not now."
-    with scripted(recorded(server, {"response.done": failed_response})) as other:
-        assert failure(other, "function_calling.py", "Hello.") == "the response is failed"
 
 
 # out_of_band.py
@@ -112,25 +91,23 @@ def test_a_label_stays_out_of_the_conversation(server: ReplayServer) -> None:
 
 @pytest.mark.parametrize(("typed", "approve"), [("y", True), ("n", False), ("", False)])
 def test_the_user_approves_each_call(typed: str, approve: bool) -> None:
-    with ReplayServer(api_key=KEY, mcp={"tools": [McpTool("news", "Nothing is new.")]}) as server:
-        done = subprocess.run(
-            [sys.executable, EXAMPLES / "mcp_approval.py", "https://example.com/mcp", "News?"],
-            env=settings(server),
-            input=f"{typed}\n",
-            capture_output=True,
-            encoding="utf-8",
-            timeout=60,
-        )
+    with ReplayServer(api_key=KEY, mcp=TOOLS) as server:
+        url = "https://example.com/mcp"
+        done = run(server, "mcp_approval.py", url, "News?", typed=f"{typed}\n")
     check(server)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.status, done.stderr) == (0, "")
     said = "The function said: Nothing is new." if approve else "The call was not approved."
     assert done.stdout == f"Run tools.news({{}})? [y/N] {said}\n"
     [session] = server.sessions
-    outputs = [wire["response"]["output"] for wire in wires(session.sent) if "response" in wire]
-    [request] = [item for [item, *_] in filter(None, outputs) if "request" in item["type"]]
+    [request] = only_response(session.sent, "mcp_approval_request")
     items = [wire["item"] for wire in wires(session.received) if "item" in wire]
     assert items[-1]["approve"] is approve
     assert items[-1]["approval_request_id"] == request["id"]
+
+
+def test_empty_answer_is_an_answer() -> None:
+    with ReplayServer(api_key=KEY, answers=lambda items: Answer(), mcp=TOOLS) as server:
+        assert output(server, "mcp_approval.py", "https://example.com/mcp", "Hi.") == [""]
 
 
 # azure_text.py
@@ -171,80 +148,66 @@ def test_azure_with_a_token_of_entra(server: ReplayServer, tmp_path: Path) -> No
     assert log.read_text() == f"{[*asked, '--query', 'accessToken', '--output', 'tsv']}\n"
 
 
-def test_azure_without_a_token_connects_to_nothing(server: ReplayServer, tmp_path: Path) -> None:
+def test_azure_without_a_token_connects_to_nothing(
+    server: ReplayServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     path = fake_az(tmp_path, "sys.exit('Please run az login.')")
-    done = run(server, "azure_text.py", "Hello.", **azure(server, PATH=path))
-    assert done.returncode == 1
-    assert "Please run az login." in done.stderr
+    assert run(server, "azure_text.py", "Hello.", **azure(server, PATH=path)).status == 1
+    assert "Please run az login." in capfd.readouterr().err
     assert server.sessions == []
 
 
-FAILURE = {"type": "t", "code": "insufficient_quota", "message": "The quota is used up."}
+# How programs end that get no answer
+
+# Arguments, and after how many events the program has sent all that it sends.
+ASKING: dict[str, tuple[list[str], int]] = {
+    "azure_text.py": (["Hi."], 4),
+    "barge_in.py": (["Tell me a story.", "Stop."], 4),
+    "function_calling.py": (["Hi."], 5),
+    "mcp_approval.py": (["https://example.com/mcp", "Hi."], 9),
+    "out_of_band.py": (["Hi."], 20),
+    "push_to_talk.py": ([str(EXAMPLES / "question.wav"), "answer.wav"], 11),
+    "transcription.py": ([str(EXAMPLES / "question.wav")], 5),
+}
+FAILED = Answer(error={"type": "t", "code": "insufficient_quota", "message": "It is used up."})
 
 
-@pytest.mark.parametrize(
-    ("name", "arguments"),
-    [
-        ("azure_text.py", ["Hi."]),
-        ("barge_in.py", ["Tell me a story.", "Stop."]),
-        ("function_calling.py", ["Hi."]),
-        ("mcp_approval.py", ["https://example.com/mcp", "Hi."]),
-        ("out_of_band.py", ["Hi."]),
-    ],
-)
-def test_failed_response_ends_the_program_with_its_reason(name: str, arguments: list[str]) -> None:
-    tools = {"tools": [McpTool("news", "Nothing is new.")]}
-    with ReplayServer(
-        api_key=KEY, answers=lambda items: Answer(error=FAILURE), mcp=tools
-    ) as server:
-        more = azure(server, AZURE_OPENAI_API_KEY=KEY) if name == "azure_text.py" else {}
-        said = failure(server, name, *arguments, **more)
-    assert said == "The quota is used up. (insufficient_quota)"
-
-
-@pytest.mark.parametrize(
-    ("name", "arguments", "count"),
-    [
-        ("azure_text.py", ["Hi."], 4),
-        ("barge_in.py", ["Tell me a story.", "Stop."], 4),
-        ("function_calling.py", ["Hi."], 5),
-        ("mcp_approval.py", ["https://example.com/mcp", "Hi."], 9),
-        ("transcription.py", [str(EXAMPLES / "question.wav")], 5),
-    ],
-)
-def test_session_that_ends_without_an_answer_is_a_failure(
-    name: str, arguments: list[str], count: int
-) -> None:
-    faults = Faults(close_after=count, close_code=1000)
-    with ReplayServer(api_key=KEY, faults=faults, mcp={"tools": []}) as server:
-        more = azure(server, AZURE_OPENAI_API_KEY=KEY) if name == "azure_text.py" else {}
-        assert failure(server, name, *arguments, **more).startswith("The session ended ")
-
-
-@pytest.mark.parametrize(
-    ("name", "arguments", "said"),
-    [
-        ("barge_in.py", ["Tell me a story.", "Stop."], "The answer is too short to interrupt."),
-        ("mcp_approval.py", ["https://example.com/mcp", "Hi."], ""),
-    ],
-)
-def test_empty_answer_ends_the_program(name: str, arguments: list[str], said: str) -> None:
-    with ReplayServer(api_key=KEY, answers=lambda items: Answer(), mcp={"tools": []}) as server:
-        done = run(server, name, *arguments)
-    assert (done.returncode, done.stderr.strip()) == (1 if said else 0, said)
+@pytest.mark.parametrize("name", ASKING)
+def test_program_without_an_answer_says_why(name: str) -> None:
+    arguments, count = ASKING[name]
+    expired: Any = {"faults": Faults(expire_after=count)}
+    ends = [("Your session hit the maximum duration", expired)]
+    if name != "transcription.py":
+        failed: Any = {"answers": lambda items: FAILED}
+        ends.append(("It is used up. (insufficient_quota)", failed))
+    if name not in ("out_of_band.py", "push_to_talk.py"):  # there `recv` raises
+        closed = {"faults": Faults(close_after=count, close_code=1000)}
+        ends.append(("The session ended ", closed))
+    if name == "barge_in.py":
+        empty: Any = {"answers": lambda items: Answer()}
+        ends.append(("The answer is too short to interrupt.", empty))
+    for said, options in ends:
+        with ReplayServer(api_key=KEY, mcp=TOOLS, **options) as server:
+            more = azure(server, AZURE_OPENAI_API_KEY=KEY) if name == "azure_text.py" else {}
+            assert failure(server, name, *arguments, **more).startswith(said)
 
 
 # without_key.py
 
 
-def test_without_key_serves_another_example(server: ReplayServer, question: Path) -> None:
+def test_without_key_serves_another_example(
+    server: ReplayServer, capfd: pytest.CaptureFixture[str]
+) -> None:
     nothing = {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "OPENAI_API_KEY": ""}
-    call = EXAMPLES / "function_calling.py"
-    lines = output(server, "without_key.py", call, "What is the weather in Oslo?", **nothing)
-    assert lines[-1] == "The function said: Sunny in Oslo, 21 degrees."
-    azure = output(server, "without_key.py", EXAMPLES / "azure_text.py", "Hello.", **nothing)
-    assert azure == ["You said: Hello."]
-    done = run(server, "without_key.py", EXAMPLES / "transcription.py", "missing.wav", **nothing)
-    assert done.returncode == 1
-    assert "No such file or directory: 'missing.wav'" in done.stderr
+    for command, status, printed in (
+        (["function_calling.py", "The weather in Oslo?"], 0, "said: Sunny in Oslo, 21 degrees.\n"),
+        (["azure_text.py", "Hello."], 0, "You said: Hello.\n"),
+        (["transcription.py", "missing.wav"], 1, ""),
+    ):
+        name, argument = command
+        done = run(server, "without_key.py", EXAMPLES / name, argument, **nothing)
+        shown = capfd.readouterr()
+        assert done.status == status
+        assert shown.out.endswith(printed)
+        assert ("No such file or directory: 'missing.wav'" in shown.err) == bool(status)
     assert server.sessions == []

@@ -1,23 +1,28 @@
-"""Runs the programs of `examples/` against the embedded server."""
+"""Runs the programs of `examples/` against the embedded server, in this process."""
 
 from __future__ import annotations
 
 import base64
+import io
 import json
+import logging
 import os
 import re
+import runpy
 import signal
-import subprocess
 import sys
 import threading
 import time
+import traceback
 import wave
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import pytest
 import urllib3
+import uvicorn
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -40,33 +45,73 @@ def check(server: ReplayServer) -> None:
             assert deviations(event) == []
 
 
-def settings(server: ReplayServer, **more: str) -> dict[str, str]:
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "AZURE_"))}
-    # Whatever a program leaves open or unawaited is shown on stderr.
-    warnings = "always::ResourceWarning,always::RuntimeWarning"
-    strict = {"PYTHONWARNINGS": warnings, "PYTHONIOENCODING": "utf-8", "NO_PROXY": "127.0.0.1"}
-    return {**clean, **strict, "OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": KEY, **more}
+@contextmanager
+def environment(server: ReplayServer, **more: str) -> Iterator[None]:
+    """Let programs find a server by the environment, and nothing else of the kind."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.startswith(("OPENAI_", "AZURE_")):
+                patch.delenv(name)
+        settings = {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": KEY, "NO_PROXY": "127.0.0.1"}
+        for name, value in (settings | more).items():
+            patch.setenv(name, value)
+        yield
+
+
+class Ended(NamedTuple):
+    """What a program printed, and its exit status."""
+
+    stdout: str
+    stderr: str
+    status: int
+
+
+def give_up(*_: object) -> None:
+    raise TimeoutError("the program does not end")
 
 
 def run(
-    server: ReplayServer, name: str, *arguments: str | Path, **more: str
-) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, EXAMPLES / name, *arguments]
-    env = settings(server, **more)
-    return subprocess.run(command, env=env, capture_output=True, encoding="utf-8", timeout=120)
+    server: ReplayServer, name: str, *arguments: str | Path, typed: str = "", **more: str
+) -> Ended:
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    handler = logging.StreamHandler(err)
+    with (
+        environment(server, **more),
+        pytest.MonkeyPatch.context() as patch,
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        patch.setattr(sys, "argv", [name, *map(str, arguments)])
+        patch.setattr(sys, "stdin", io.StringIO(typed))
+        # A program that configures no logging shows warnings.
+        patch.setattr(logging.root, "handlers", [handler])
+        signal.signal(signal.SIGALRM, give_up)
+        signal.alarm(60)
+        try:
+            runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else 1
+            if status and end.code != status:
+                print(end.code, file=err)
+        except Exception:
+            traceback.print_exc()
+            status = 1
+        finally:
+            signal.alarm(0)
+    return Ended(out.getvalue(), err.getvalue(), status)
 
 
 def output(server: ReplayServer, name: str, *arguments: str | Path, **more: str) -> list[str]:
     """The lines that a program prints when all goes well."""
     done = run(server, name, *arguments, **more)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.status, done.stderr) == (0, "")
     return done.stdout.splitlines()
 
 
 def failure(server: ReplayServer, name: str, *arguments: str | Path, **more: str) -> str:
     """What a program says when it ends because something is wrong: a line, and no traceback."""
     done = run(server, name, *arguments, **more)
-    assert done.returncode == 1
+    assert done.status == 1
     assert len(done.stderr.splitlines()) == 1
     return done.stderr.strip()
 
@@ -126,60 +171,32 @@ def scripted(script: list[RecordedEvent]) -> Iterator[ReplayServer]:
     check(server)
 
 
-def failed_response(event: Event) -> Event:
-    return {**event, "response": {**event["response"], "status": "failed"}}
+class Relay(logging.Handler):
+    """An example that serves, with uvicorn in a thread; its log has what all loggers say."""
 
-
-class Relay:
-    """The relay as its own process, with uvicorn."""
-
-    def __init__(self, server: ReplayServer, app: str = "relay", **more: str) -> None:
-        command = [sys.executable, "-m", "uvicorn", "--app-dir", EXAMPLES, f"{app}:app"]
+    def __init__(self, server: ReplayServer, name: str) -> None:
+        super().__init__()
         self.server = server
         self.log: list[str] = []
-        self.process = subprocess.Popen(
-            [*command, "--port", "0", "--no-use-colors"],
-            env=settings(server, **more),
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            encoding="utf-8",
-        )
-        self.url = self._find_url()
-        # Read on, so that the pipe never fills.
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
+        app = runpy.run_path(str(EXAMPLES / f"{name}.py"))["app"]
+        config = uvicorn.Config(app, port=0, log_config=None, log_level="info")
+        self.uvicorn = uvicorn.Server(config)
+        self.thread = threading.Thread(target=self.uvicorn.run)
+        self.thread.start()
+        eventually(lambda: self.uvicorn.started)
+        self.url = "http://127.0.0.1:{1}".format(*self.uvicorn.servers[0].sockets[0].getsockname())
 
-    def _lines(self) -> Iterator[str]:
-        assert self.process.stderr
-        for line in self.process.stderr:
-            self.log.append(line)
-            yield line
-
-    def _find_url(self) -> str:
-        for line in self._lines():
-            if found := re.search(r"running on (http://[\d.:]+)", line):
-                return found[1]
-        raise AssertionError("".join(self.log))
-
-    def _read(self) -> None:
-        for _ in self._lines():
-            pass
+    def emit(self, record: logging.LogRecord) -> None:
+        self.log.append(f"{record.levelname}: {self.format(record)}")
 
     def stop(self) -> None:
-        """As a service manager does; what went wrong meanwhile is in the log."""
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
-        self._reader.join()
-        assert self.process.stderr
-        self.process.stderr.close()
-        log = "".join(self.log)
-        assert not re.search("ERROR|Traceback|Warning:|never", log), log
-        assert KEY not in log
+        """As a signal does."""
+        self.uvicorn.should_exit = True
+        self.thread.join()
 
     def open(self, path: str = "/realtime", **kwargs: Any) -> Any:
         """A browser's connection."""
-        url = self.url.replace("http", "ws", 1) + path
-        return connect(url, proxy=None, **kwargs)
+        return connect(self.url.replace("http", "ws", 1) + path, proxy=None, **kwargs)
 
     def request(self, method: str, path: str) -> urllib3.BaseHTTPResponse:
         with urllib3.PoolManager() as pool:
@@ -192,12 +209,18 @@ class Relay:
 
 
 @contextmanager
-def relaying(server: ReplayServer, app: str = "relay", **more: str) -> Iterator[Relay]:
-    relay = Relay(server, app, **more)
-    try:
-        yield relay
-    finally:
-        relay.stop()
+def relaying(server: ReplayServer, name: str = "relay", **more: str) -> Iterator[Relay]:
+    with environment(server, **more):
+        relay = Relay(server, name)
+        logging.root.addHandler(relay)
+        try:
+            yield relay
+        finally:
+            relay.stop()
+            logging.root.removeHandler(relay)
+    log = "\n".join(relay.log)
+    assert not re.search("ERROR|Traceback|never", log), log
+    assert KEY not in log
 
 
 def say(text: str) -> list[Event]:
