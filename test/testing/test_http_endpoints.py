@@ -82,7 +82,13 @@ def api(http: ApiClient) -> Any:
 def test_the_right_key_is_taken_and_not_shown(server: ReplayServer, options: Any) -> None:
     with client(server, **options) as c:
         c.turn()
-    assert KEY not in repr(server.sessions[0].headers)
+    [session] = server.sessions
+    shown = f"{server!r} {session!r} {session.headers!r} {session.headers} {vars(session)}"
+    assert KEY not in shown
+    assert "host" in shown
+    # It is there for who asks, by names in any case.
+    assert any(KEY in value for value in session.headers.values())
+    assert session.headers["host"] == session.headers["Host"]
 
 
 @pytest.mark.parametrize("headers", [{}, bearer("sk-wrong"), {"api-key": "sk-wrong"}])
@@ -90,18 +96,6 @@ def test_another_key_is_closed_with_3000(server: ReplayServer, headers: dict[str
     with client(server, additional_headers=headers, skip=0) as c:
         assert c.closed() == (3000, "invalid_request_error.invalid_api_key")
     assert server.sessions[0].close_code == 3000
-
-
-def test_secrets_do_not_show(server: ReplayServer) -> None:
-    headers = {**bearer(), "api-key": KEY, "Cookie": KEY}
-    with client(server, additional_headers=headers):
-        pass
-    session = server.sessions[0]
-    shown = f"{server!r} {session!r} {session.headers!r} {session.headers} {vars(session)}"
-    assert KEY not in shown
-    assert "host" in shown
-    # It is there for who asks.
-    assert session.headers["api-key"] == session.headers["API-Key"] == KEY
 
 
 # HTTP
@@ -175,16 +169,6 @@ def test_calls(server: ReplayServer, api: Any, settings: Event | None) -> None:
         assert request(server, "POST", path, headers=headers).status == 404
 
 
-def test_a_call_is_a_201_of_sdp_with_its_location(server: ReplayServer) -> None:
-    headers = {"Content-Type": "application/sdp", **bearer()}
-    response = request(server, "POST", "/realtime/calls", body=b"v=0\r\n", headers=headers)
-    assert response.status == 201
-    assert response.headers["Content-Type"] == "application/sdp"
-    assert response.headers["Location"].startswith("/v1/realtime/calls/rtc_")
-    reject = response.headers["Location"][3:] + "/reject"
-    assert request(server, "POST", reject, headers=bearer()).status == 200
-
-
 def test_http_wants_the_key_too(server: ReplayServer) -> None:
     wrong = ApiClient(Configuration(host=server.url, access_token="sk-wrong"))
     with wrong as http, pytest.raises(UnauthorizedError) as caught:
@@ -198,11 +182,9 @@ def test_http_wants_the_key_too(server: ReplayServer) -> None:
     ("method", "path", "body", "status"),
     [
         ("GET", "/realtime/client_secrets", b"", 404),
-        ("GET", "/realtime?model=m", b"", 404),
         ("POST", "/models", b"{}", 404),
         ("POST", "/realtime/nothing", b"{}", 404),
         ("POST", "/realtime/client_secrets", b"{", 400),
-        ("POST", "/realtime/client_secrets", b"[]", 400),
         ("POST", "/realtime/client_secrets", b'{"session":{"type":"realtime","tools":1}}', 400),
         ("POST", "/realtime/client_secrets", b'{"session":{"type":"x"}}', 400),
         ("POST", "/realtime/sessions", b'{"modalities":1}', 400),
@@ -313,12 +295,13 @@ def test_what_plays_is_cleared(
 def test_the_end_of_a_call_closes_its_connections(
     server: ReplayServer, call: RealtimeCall, api: Any, how: str
 ) -> None:
-    target = "tel:+14155550123" if how == "refer" else None
+    status, target = "ended", None
     api.accept_realtime_call(call.id, {"type": "realtime"})
     with attached(server, call) as first, attached(server, call) as second:
         if how == "hangup":
             api.hangup_realtime_call(call.id)
         elif how == "refer":
+            status, target = "referred", "tel:+14155550123"
             api.refer_realtime_call(call.id, {"target_uri": target})
         else:
             call.hang_up()
@@ -326,8 +309,7 @@ def test_the_end_of_a_call_closes_its_connections(
     call.hang_up()  # It has ended, and how does not change.
     with pytest.raises(NotFoundError):
         api.hangup_realtime_call(call.id)
-    assert call.status == ("referred" if how == "refer" else "ended")
-    assert call.target_uri == target
+    assert (call.status, call.target_uri) == (status, target)
     with pytest.raises(InvalidStatus), attached(server, call):
         pass
 

@@ -48,7 +48,6 @@ def test_a_session_need_not_remember() -> None:
         c.turn()
     [session] = c.server.sessions
     assert session.received == session.sent == session.recording() == []
-    assert session.close_code == 1000
 
 
 # Starting and stopping
@@ -75,16 +74,10 @@ def test_leaving_closes_connections_of_a_blocked_client() -> None:
         with ReplayServer() as server:
             raw = stack.enter_context(connected(server, is_websocket=True))
             idle = stack.enter_context(connected(server))
+        # Neither answers the close frame.
         wait_for_end(raw)
         wait_for_end(idle)
     assert server.sessions[0].close_code == 1001
-
-
-def test_a_client_that_does_not_answer_a_close_frame_is_left() -> None:
-    with ReplayServer(faults=Faults(close_after=1)) as server:
-        with connected(server, is_websocket=True) as raw:
-            wait_for_end(raw)
-        assert server.sessions[0].close_code == 1011
 
 
 def test_a_server_can_be_started_again_but_not_twice() -> None:
@@ -143,11 +136,6 @@ def open_files() -> int:
     return len(list(folder.iterdir())) if folder.exists() else 0
 
 
-def leave_cut() -> None:
-    with session_with(faults=Faults(cut_after=1)) as c:
-        c.closed()
-
-
 def leave_open() -> None:
     with ExitStack() as stack, ReplayServer(faults=Faults(delay=0.01)) as server:
         stack.enter_context(client(server)).send(RESPOND)
@@ -174,13 +162,13 @@ def leave_cancelled() -> None:
 def leave_at_once() -> None:
     with ReplayServer() as server:
         aside = {"type": "response.create", "response": {"conversation": "none"}}
-        for _ in range(50):
+        for _ in range(10):
             with client(server) as c:
                 c.send(aside, aside, aside)
                 c.connection.socket.shutdown(socket.SHUT_RDWR)
 
 
-@pytest.mark.parametrize("leave", [leave_cut, leave_open, leave_cancelled, leave_at_once])
+@pytest.mark.parametrize("leave", [leave_open, leave_cancelled, leave_at_once])
 def test_nothing_is_left_behind(leave: Callable[[], None]) -> None:
     leave()
     gc.collect()
@@ -256,7 +244,11 @@ def test_the_fixtures(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
     )
 
 
-IMPORT_ERROR = """
+IMPORTED = f"""
+import openai_realtime_client
+assert 'openai_realtime_client.testing' not in sys.modules
+import pytest, {PLUGIN}
+assert not {{'pydantic', 'websockets', 'asyncio.streams'}} & sys.modules.keys()
 sys.modules['websockets'] = None
 try:
     from openai_realtime_client.testing import ReplayServer
@@ -265,26 +257,7 @@ except ImportError as error:
 """
 
 
-@pytest.mark.parametrize(
-    ("program", "expected"),
-    [
-        (
-            f"import pytest, {PLUGIN}\n"
-            "print({'pydantic', 'websockets', 'asyncio.streams'} & sys.modules.keys())",
-            "set()",
-        ),
-        (
-            "import openai_realtime_client\nprint('openai_realtime_client.testing' in sys.modules)",
-            "False",
-        ),
-        (
-            IMPORT_ERROR,
-            'the embedded server needs websockets: pip install "websockets>=15"',
-        ),
-    ],
-    ids=["plugin_before_its_fixture_is_used", "package_without_its_server", "no_websockets"],
-)
-def test_what_an_import_loads(program: str, expected: str) -> None:
-    command = [sys.executable, "-c", f"import sys\n{program}"]
+def test_what_an_import_loads() -> None:
+    command = [sys.executable, "-c", f"import sys\n{IMPORTED}"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == expected
+    assert done.stdout == 'the embedded server needs websockets: pip install "websockets>=15"\n'

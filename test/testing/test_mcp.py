@@ -112,15 +112,15 @@ def test_a_call_waits_for_approval(c: Client, approve: bool) -> None:
 APPROVAL, CALL, NOTHING = "mcp_approval_request", "mcp_call", "message"
 
 
+NEVER_READING = {"require_approval": {"never": {"read_only": True}}}
+
+
 @pytest.mark.parametrize(
     ("settings", "tool", "item_type"),
     [
-        ({"require_approval": "always"}, "list_events", APPROVAL),
-        ({"require_approval": "never"}, "list_events", CALL),
         ({"require_approval": {"never": {"tool_names": ["list_events"]}}}, "list_events", CALL),
-        ({"require_approval": {"never": {"read_only": True}}}, "list_events", CALL),
-        ({"require_approval": {"never": {"read_only": True}}}, "add_event", APPROVAL),
-        ({"require_approval": {"never": {"tool_names": ["add_event"]}}}, "list_events", APPROVAL),
+        (NEVER_READING, "list_events", CALL),
+        (NEVER_READING, "add_event", APPROVAL),
         ({"require_approval": {"always": {"tool_names": ["add_event"]}}}, "list_events", APPROVAL),
         ({"allowed_tools": ["list_events"]}, "list_events", CALL),
         ({"allowed_tools": ["add_event"]}, "list_events", NOTHING),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from openai_realtime_client.testing import Faults, ReplayServer, ReplaySession
+from openai_realtime_client.testing import ReplayServer, ReplaySession
 from openai_realtime_client.testing.recording import RecordedEvent, read_recording
 from plain_client import CANCEL, COMMIT, LOUD, RESPOND, Event, append, check_sent, client
 
@@ -55,12 +55,8 @@ SPOKEN = [append(LOUD), append(LOUD), STARTED, append(LOUD), COMMIT]
         pytest.param(
             [DELETE], [{**DELETE, "item_id": "x", "event_id": "y"}], [], id="ids_need_not_match"
         ),
-        *(
-            pytest.param(
-                SPOKEN, [append(LOUD)] * pieces + [COMMIT], [STARTED], id=f"audio_in_{pieces}"
-            )
-            for pieces in (1, 2, 7)
-        ),
+        pytest.param(SPOKEN, [append(LOUD), COMMIT], [STARTED], id="audio_in_one_piece"),
+        pytest.param(SPOKEN, [append(LOUD)] * 7 + [COMMIT], [STARTED], id="audio_in_more_pieces"),
         # The close frame may come before them.
         pytest.param([RESPOND], [RESPOND] * 3, [], id="more_after_the_end"),
     ],
@@ -118,12 +114,6 @@ def test_a_client_that_leaves_before_the_script_ends() -> None:
     assert session.close_code == 1000
 
 
-def test_faults_happen_in_scripts_too() -> None:
-    faults = Faults(cut_after=1)
-    with ReplayServer(script=GREETING, faults=faults) as server, client(server) as c:
-        assert c.closed() == (1006, "")
-
-
 def test_a_session_can_be_saved_and_replayed(tmp_path: Path) -> None:
     path = tmp_path / "session.jsonl"
     with ReplayServer() as server, client(server) as c:
@@ -146,12 +136,9 @@ def test_a_session_can_be_saved_and_replayed(tmp_path: Path) -> None:
         ("[" * 100_000, "not JSON"),
         ('["secret"]', "not an object"),
         ('{"secret":1}', 'no event with a string "type"'),
-        ('{"type":1}', 'no event with a string "type"'),
-        ('{"from":"client","event":{"secret":1}}', 'no event with a string "type"'),
         ('{"from":"client","event":"secret"}', 'no event with a string "type"'),
         ('{"from":"secret","event":{"type":"t"}}', '"from" is neither "client" nor "server"'),
         ('{"from":"client","event":{"type":"t"},"at_ms":"secret"}', '"at_ms" is not a number'),
-        ('{"from":"client","event":{"type":"t"},"at_ms":true}', '"at_ms" is not a number'),
     ],
     ids=lambda value: value[:60],
 )
@@ -162,27 +149,20 @@ def test_a_line_that_is_no_event(line: str, problem: str) -> None:
     assert caught.value.__cause__ is None
 
 
-@pytest.mark.parametrize(
-    ("event_type", "direction"),
-    [
-        ("response.create", "client"),
-        ("session.close", "client"),
-        ("transcription_session.update", "client"),
-        ("response.done", "server"),
-        ("response.text.delta", "server"),
-        ("session.output_audio.delta", "server"),
-        ("no.such", "server"),
-    ],
-)
-def test_lines_of_recordings(event_type: str, direction: Any) -> None:
+def test_lines_of_recordings() -> None:
     lines = ['{"from":"client","at_ms":1.5,"event":{"type":"a"}}', "  "]
-    event = {"type": event_type, "event": 1}
-    first, second = read_recording([*lines, json.dumps(event)])
+    sides: dict[str, Any] = {
+        **dict.fromkeys(("response.create", "session.close"), "client"),
+        "transcription_session.update": "client",
+        **dict.fromkeys(("response.done", "response.text.delta", "no.such"), "server"),
+    }
+    events = [{"type": name, "event": 1} for name in sides]
+    first, *others = read_recording([*lines, *map(json.dumps, events)])
     assert first == RecordedEvent("client", {"type": "a"}, 1.5, 1)
     assert first.to_json() == lines[0]
-    assert second == RecordedEvent(direction, event, None, 3)
-    written = json.loads(second.to_json())
-    assert written == {"from": direction, "event": event}
+    for number, (event, side, other) in enumerate(zip(events, sides.values(), others, strict=True)):
+        assert other == RecordedEvent(side, event, None, 3 + number)
+        assert json.loads(other.to_json()) == {"from": side, "event": event}
 
 
 @pytest.mark.parametrize(("end", "count"), [('{"type":"resp', 1), ('{"type":"response.done"}', 2)])

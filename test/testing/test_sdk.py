@@ -216,11 +216,10 @@ def server() -> Iterator[ReplayServer]:
         yield server
 
 
-for_sdk = pytest.mark.parametrize("sdk", [AsyncOpenAI, OpenAI])
+for_sdk = pytest.mark.parametrize(("sdk", "protocol"), [(AsyncOpenAI, "ga"), (OpenAI, "v1")])
 
 
 @for_sdk
-@pytest.mark.parametrize("protocol", ["ga", "v1"])
 @pytest.mark.parametrize("name", SAID)
 def test_both_sides_receive_all_that_the_other_sends(
     server: ReplayServer, sdk: Any, protocol: str, name: str
@@ -235,7 +234,6 @@ def test_both_sides_receive_all_that_the_other_sends(
 
 
 @for_sdk
-@pytest.mark.parametrize("protocol", ["ga", "v1"])
 def test_speech_interrupts_the_answer_to_the_sdk(sdk: Any, protocol: str) -> None:
     delta = {"ga": "response.output_audio.delta", "v1": "response.audio.delta"}[protocol]
     story = Answer("word " * 1000, audio=60.0, real_time=True)
@@ -246,12 +244,11 @@ def test_speech_interrupts_the_answer_to_the_sdk(sdk: Any, protocol: str) -> Non
     assert ended["status_details"] == {"type": "cancelled", "reason": "turn_detected"}
 
 
-@for_sdk
 @pytest.mark.parametrize(
-    ("protocol", "option", "code"),
+    ("sdk", "protocol", "option", "code"),
     [
-        pytest.param("ga", {"api_key": "another"}, 3000, id="wrong_key"),
-        pytest.param("v1", {"protocol": "ga"}, 4000, id="v1_is_gone"),
+        pytest.param(OpenAI, "ga", {"api_key": "another"}, 3000, id="wrong_key"),
+        pytest.param(AsyncOpenAI, "v1", {"protocol": "ga"}, 4000, id="v1_is_gone"),
     ],
 )
 def test_the_sdk_learns_why_it_is_refused(sdk: Any, protocol: str, option: Any, code: int) -> None:

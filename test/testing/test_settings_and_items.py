@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 
 from openai_realtime_client import ga, v1
-from openai_realtime_client.testing.conversation import Conversation
-from openai_realtime_client.testing.settings import Ids
 from plain_client import (
     CANCEL,
     WEATHER,
@@ -56,7 +54,6 @@ def test_v1_updates_are_merged(c: Client) -> None:
     settings = {
         "input_audio_transcription": {"model": "whisper-1"},
         "turn_detection": None,
-        "input_audio_noise_reduction": {"type": "near_field"},
         "output_audio_format": "g711_ulaw",
         "temperature": 0.6,
         "max_response_output_tokens": 50,
@@ -67,7 +64,6 @@ def test_v1_updates_are_merged(c: Client) -> None:
     assert c.update(voice="ash").items() >= merged.items()
     assert c.update(temperature=None)["temperature"] == 0.8
     assert c.response(temperature=0.7)["temperature"] == 0.7
-    assert c.response(temperature=None)["temperature"] == 0.8
 
 
 @for_protocols
@@ -77,14 +73,6 @@ def test_a_response_has_settings_of_its_own(c: Client, protocol: str) -> None:
     second = c.response()
     assert (first["metadata"], first[name]) == ({"a": "b"}, ["text"])
     assert (second["metadata"], second[name][-1]) == (None, "audio")
-
-
-@for_v1
-def test_v1_limits_the_output_of_a_response_as_the_services_example_does(c: Client) -> None:
-    message = {"type": "message", "role": "assistant", "content": [{"type": "text"}]}
-    ended = c.response(conversation="none", input=[message], max_output_tokens=1)
-    assert ended["max_output_tokens"] == 1
-    assert ended["status_details"] == {"type": "incomplete", "reason": "max_output_tokens"}
 
 
 def test_a_limit_on_output_makes_a_response_incomplete(c: Client) -> None:
@@ -177,12 +165,9 @@ def test_spoken_items_are_truncated(c: Client) -> None:
 
 
 @for_protocols
-@pytest.mark.parametrize(
-    ("action", "place"),
-    [("delete", {}), ("retrieve", {}), ("truncate", {"content_index": 0, "audio_end_ms": 0})],
-    ids=["delete", "retrieve", "truncate"],
-)
-def test_unknown_items_are_errors(c: Client, action: str, place: Event) -> None:
+@pytest.mark.parametrize("action", ["delete", "retrieve", "truncate"])
+def test_unknown_items_are_errors(c: Client, action: str) -> None:
+    place = {"content_index": 0, "audio_end_ms": 0} if action == "truncate" else {}
     ids = {"item_id": "nobody", "event_id": "mine"}
     error = c.error({"type": f"conversation.item.{action}", **ids, **place})
     assert error["code"] == f"item_{action}_invalid_item_id"
@@ -197,13 +182,6 @@ def test_v1_items_have_a_type_and_their_content_need_not(c: Client) -> None:
     created = c.answer(item(type="message", **message))["item"]
     assert created["content"] == [{"type": "text", "text": "Hi."}]
     c.turn()
-
-
-def test_events_have_items_as_they_were() -> None:
-    call: Event = {"id": "mine", "type": "function_call", "arguments": ""}
-    event = Conversation(Ids(1)).begin(call)
-    call["arguments"] += "{}"
-    assert event["item"]["arguments"] == ""
 
 
 def test_unknown_neighbours_and_references_are_errors(c: Client) -> None:
@@ -235,14 +213,12 @@ def test_unknown_neighbours_and_references_are_errors(c: Client) -> None:
         ('{"type":"response.cancel","x":1,"event_id":"e"}', "unknown_parameter", "x"),
         ('{"type":"conversation.item.create"}', "missing_required_parameter", "item"),
         ('{"type":"conversation.item.create","item":null}', "invalid_type", "item"),
-        ('{"type":"conversation.item.delete","item_id":1}', "invalid_type", "item_id"),
         ('{"type":"input_audio_buffer.append","audio":null}', "invalid_type", "audio"),
         (
             '{"type":"session.update","session":{"type":"realtime","tools":{}},"event_id":"e"}',
             "invalid_type",
             "session.tools",
         ),
-        ('{"type":"session.update","session":null}', "invalid_type", "session"),
         ('{"type":"conversation.item.create","item":{"type":"x"}}', "invalid_value", "item.type"),
         ('{"type":"input_audio_buffer.append","audio":"no base64!"}', "invalid_value", "audio"),
         ('{"type":"output_audio_buffer.clear"}', "invalid_value", "type"),  # it is no call
@@ -259,11 +235,6 @@ def test_bad_input_is_an_error_and_the_session_goes_on(
     assert error["event_id"] == ("e" if '"e"' in str(message) else None)
     assert error["message"]
     c.turn()
-
-
-def test_event_ids_have_a_limit_in_ga(c: Client) -> None:
-    error = c.error({**CANCEL, "event_id": "e" * 513})
-    assert (error["code"], error["param"]) == ("string_above_max_length", "event_id")
 
 
 def test_messages_may_come_in_fragments(c: Client) -> None:
@@ -314,7 +285,6 @@ SERVER_VAD = {"type": "server_vad"}
 CALLERS = {"type": "mcp", "server_label": "a", "allowed_callers": []}
 # Settings that the pages exclude: protocol, parameter, value, code, place in the value.
 EXCLUDED: list[tuple[str, str, Any, str, str]] = [
-    ("ga", "output_modalities", ["smell"], "invalid_value", "[0]"),
     ("ga", "output_modalities", ["text", "audio"], "invalid_value", ""),
     ("ga", "output_modalities", [], "invalid_value", ""),
     ("ga", "max_output_tokens", 0, BELOW, ""),

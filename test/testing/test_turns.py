@@ -215,14 +215,11 @@ def test_when_a_tool_is_called(c: Client, words: str, choice: Any, item_type: st
 @pytest.mark.parametrize(
     ("schema", "value"),
     [
-        ({"type": "string"}, "Rome"),
         ({"type": "string", "enum": ["c", "f"]}, "c"),
         ({"const": 7}, 7),
         ({"type": "string", "default": "x"}, "x"),
         ({"type": "integer"}, 3),
         ({"type": "number"}, 3),
-        ({"type": "boolean"}, True),
-        ({"type": "null"}, None),
         ({"type": ["string", "null"]}, "Rome"),
         ({"anyOf": [{"type": "boolean"}, {"type": "null"}]}, True),
         ({"type": "array", "items": {"type": "integer"}}, [3]),
@@ -239,13 +236,6 @@ def test_arguments_fit_the_parameters(c: Client, schema: Any, value: Any) -> Non
     tool = {"type": "function", "name": "f", "parameters": parameters}
     call = c.response("Take 3 to Rome.", tools=[tool], tool_choice="required")["output"][0]
     assert json.loads(call["arguments"]) == {"x": value}
-
-
-def test_arguments_come_from_somewhere_when_nothing_was_said(c: Client) -> None:
-    properties = {"a": {"type": "string"}, "b": {"type": "integer"}}
-    tool = {"type": "function", "name": "f", "parameters": {"properties": properties}}
-    ended = c.response(tools=[tool, {"type": "function"}], tool_choice="required")
-    assert json.loads(ended["output"][0]["arguments"]) == {"a": "text", "b": 1}
 
 
 # Responses that are not left in peace
@@ -280,6 +270,8 @@ def test_a_response_is_cancelled(by_id: bool) -> None:
         c.send({**CANCEL, "response_id": response_id} if by_id else CANCEL)
         events = c.until("rate_limits.updated")
         assert c.response()["status"] == "completed"
+        error = c.error({**CANCEL, "response_id": response_id, "event_id": "mine"})
+    assert (error["code"], error["event_id"]) == ("response_cancel_not_active", "mine")
     ended = response(events)
     assert ended["status"] == "cancelled"
     assert ended["status_details"] == {"type": "cancelled", "reason": "client_cancelled"}
@@ -290,13 +282,6 @@ def test_a_response_is_cancelled(by_id: bool) -> None:
     assert len(heard) < len(words)
     assert said(events) == heard
     assert ended["output"][0]["status"] == "incomplete"
-
-
-def test_there_may_be_nothing_to_cancel(c: Client) -> None:
-    assert c.error(CANCEL)["code"] == "response_cancel_not_active"
-    ended = {"response_id": c.response()["id"], "event_id": "mine"}
-    error = c.error({**CANCEL, **ended})
-    assert (error["code"], error["event_id"]) == ("response_cancel_not_active", "mine")
 
 
 # Answers that a test gives
@@ -443,16 +428,16 @@ def test_what_the_user_says() -> None:
 @pytest.mark.parametrize("modality", ["audio", "text"])
 def test_pace(modality: str) -> None:
     words = "one two three four five six"
-    answers = [Answer(words, audio=0.3, real_time=True, delay=1), Answer(words, audio=120.0)]
+    answers = [Answer(words, audio=0.3, real_time=True, delay=0.2), Answer(words, audio=66.0)]
     with session_with(answers=answers) as c:
         began = time.monotonic()
         c.send(respond(output_modalities=[modality]))
         c.until("response.content_part.added")
-        assert time.monotonic() - began > 0.99
+        assert time.monotonic() - began > 0.19
         c.until("rate_limits.updated")
         # Six words, or six chunks, of 50 ms each.
-        assert time.monotonic() - began > 1 + 0.29
-        # The other has twenty seconds of audio a word; the client waits ten for each event.
+        assert time.monotonic() - began > 0.2 + 0.29
+        # The other has eleven seconds of audio a word; the client waits ten for each event.
         c.turn(output_modalities=[modality])
 
 
@@ -487,14 +472,3 @@ def test_a_test_pushes_events(c: Client) -> None:
     assert c.recv() == {"event_id": "mine", "type": "input_audio_buffer.cleared"}
     pushed = [event.type for event in session.sent[-2:]]
     assert pushed == ["rate_limits.updated", "input_audio_buffer.cleared"]
-
-
-def test_events_are_pushed_into_scripts() -> None:
-    with checked(script=['{"type":"response.create"}']) as server:
-        with client(server, skip=0) as c:
-            server.sessions[0].push({"type": "error", "error": {"type": "t", "message": "No."}})
-            assert c.recv()["error"]["message"] == "No."
-            c.send(RESPOND)
-            assert c.closed() == (1000, "")
-        server.sessions[0].push({"type": "late"})
-    assert server.sessions[0].mismatch is None
