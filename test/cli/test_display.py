@@ -68,13 +68,13 @@ JSON = st.recursive(
 TYPES = st.sampled_from(["response.create", "response.done", "a.audio.delta", "error", "x"])
 
 
-@settings(DRAWN, max_examples=40)
+@settings(DRAWN, max_examples=25)
 @given(TYPES, st.dictionaries(KEYS | st.text(), JSON))
 def test_the_summary_of_anything(kind: str, event: Event) -> None:
     assert isinstance(summarize({**event, "type": kind}), str)
 
 
-@settings(DRAWN, max_examples=40)
+@settings(DRAWN, max_examples=25)
 @given(st.text(), st.sampled_from(["utf-8", "latin-1", "ascii"]))
 def test_what_is_printed_has_no_control_characters(text: str, encoding: str) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding)

@@ -111,7 +111,7 @@ def test_speech_at_its_pace_interrupts(cli: Cli) -> None:
 
 def test_typing_interrupts_and_ctrl_c_ends() -> None:
     terminal = Terminal("talk", "--embedded", "--text", NO_COLOR="1")
-    terminal.type("One two three four five six seven eight nine.\n")
+    terminal.type(f"One {'and another ' * 200}nine.\n")
     terminal.wait_for("model: You said: One")
     terminal.resize(20)
     terminal.type("Stop.\n")
@@ -130,7 +130,9 @@ def test_devices(tmp_path: Path) -> None:
     terminal = Terminal("talk", *options, "--events")
     terminal.wait_for("session.updated")
     # The timeline shows consecutive pieces of audio when something else happens.
-    while record.read_text("utf-8").count("input_audio_buffer.append") < 5:
+    while terminal.child.poll() is None:
+        if record.read_text("utf-8").count("input_audio_buffer.append") >= 5:
+            break
         time.sleep(0.05)
     terminal.child.send_signal(signal.SIGINT)
     status, out, _ = terminal.end()
@@ -157,6 +159,7 @@ def test_settings_are_sent_and_events_shown(cli: Cli) -> None:
     assert "you: " not in out
     shown = set(re.findall(r"[→←] ([\w.]+)", out))
     assert shown == {event["type"] for event in events_of(record)}
+    assert cli.run("inspect", record).out.endswith("Deviations: none\n")
 
 
 ERROR = {"code": "insufficient_quota", "message": "The quota is used up."}

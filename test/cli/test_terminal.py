@@ -146,14 +146,6 @@ def test_streams_that_are_closed(cli: Cli) -> None:
     assert cli.run("inspect", "missing").status == 2
 
 
-def test_a_session_is_recorded_and_shown_through_pipes(tmp_path: Path) -> None:
-    record = tmp_path / "talk.jsonl"
-    talk = f"echo Hello | $cli talk --embedded --text --fast --record {record}"
-    status, out, err = in_shell(f"{talk} >/dev/null && cat {record} | $cli inspect -")
-    assert (status, err) == (0, "")
-    assert out.endswith("Deviations: none\n")
-
-
 def test_events_are_shown_as_they_come_until_ctrl_c() -> None:
     pipe = subprocess.PIPE
     child = subprocess.Popen(

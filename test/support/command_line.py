@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -115,6 +116,8 @@ class Terminal:
             preexec_fn=self._begin_child,
         )
         os.close(follower)
+        self._watchdog = threading.Timer(60, self.child.kill)
+        self._watchdog.start()
 
     def _begin_child(self) -> None:
         take_signals()
@@ -136,6 +139,7 @@ class Terminal:
         while self._read():
             pass
         os.close(self._leader)
+        self._watchdog.cancel()
         return Done(self.child.wait(60), self.printed, "")
 
     def _read(self) -> bool:

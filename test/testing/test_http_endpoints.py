@@ -220,19 +220,16 @@ def attached(server: ReplayServer, call: RealtimeCall, **options: Any) -> Any:
     return client(server, f"/v1/realtime?call_id={call.id}", additional_headers=bearer(), **options)
 
 
-@pytest.mark.parametrize("prefix", ["", "whsec_"])
-def test_a_call_is_announced_and_signed(
-    server: ReplayServer, webhook: HttpServer, prefix: str
-) -> None:
-    call = server.announce_call(webhook.url, secret=prefix + SECRET, sip_headers={"To": "sip:us"})
+def test_a_call_is_announced_and_signed(server: ReplayServer, webhook: HttpServer) -> None:
+    secret = f"whsec_{SECRET}"
+    call = server.announce_call(webhook.url, secret=secret, sip_headers={"To": "sip:us"})
     [delivery] = webhook.requests
     event = json.loads(delivery.body)
     assert event["type"] == "realtime.call.incoming"
     assert abs(event["created_at"] - time.time()) < 60
     assert event["data"]["call_id"] == call.id
     headers = {each["name"]: each["value"] for each in event["data"]["sip_headers"]}
-    assert headers["To"] == "sip:us"
-    assert headers["From"].startswith("sip:")
+    assert (headers["To"], headers["From"][:4]) == ("sip:us", "sip:")
     assert delivery.headers["webhook-id"] == event["id"]
     sent = f"{event['id']}.{delivery.headers['webhook-timestamp']}.".encode() + delivery.body
     digest = hmac.new(base64.b64decode(SECRET), sent, hashlib.sha256).digest()
