@@ -191,6 +191,8 @@ def documented_answer(page: Page, example: Example) -> Answer:
         return Answer(204)
     status = int(returned[2].replace("X", "0"))
     link = re.search(r"\]\((\w+\.md)\)", returned[1])
+    if returned[1].startswith("**list"):
+        return Answer(status, b"[]")
     if link is None and "**str**" not in returned[1] and "Created" not in returned[1]:
         return Answer(status, b"{}")
     if link is None:
@@ -238,17 +240,18 @@ def fields(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def test_examples_are_full_and_possible() -> None:
+    realtime = {protocol.name for protocol in REALTIME}
     for page in MODELS:
         assert page.examples, page.name
         for value in run_all(page):
             assert value, page.name
-            assert_possible(value, page.name)
+            if page.path.parent.name in realtime:
+                assert_possible(value, page.name)
 
 
 def assert_possible(value: Any, name: str) -> None:
     # The generator's last resort, for want of an `example:` in the fragment.
-    if name.partition("/")[0] in {protocol.name for protocol in REALTIME}:
-        assert [key for key, each in fields(value) if key == each] == [], name
+    assert [key for key, each in fields(value) if key == each] == [], name
     audio = [each for key, each in fields(value) if key == "audio" and isinstance(each, str)]
     audio += [value["delta"]] if "audio.delta" in str(value.get("type")) else []
     for each in audio:

@@ -32,9 +32,11 @@ from openai_realtime_client.testing.session import ReplaySession
 from protocols import GA, PROTOCOLS, ROOT, V1, Protocol
 from spec import event_unions
 
-# The pages of each event, by its type.
+# The pages of each event of v1 and GA, of which guides speak, by its type.
 EVENT_PAGES: dict[str, set[str]] = {}
 for each in PAGES:
+    if each.path.parent.name not in ("v1", "ga"):
+        continue
     if found := re.search(r"^- \*\*Event\*\*: `([^`]+)`", each.text, re.MULTILINE):
         EVENT_PAGES.setdefault(found[1], set()).add(each.path.stem)
 

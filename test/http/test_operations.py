@@ -1,4 +1,4 @@
-"""Every operation of every fragment: what it sends, and what it makes of the answer."""
+"""Every operation of the Realtime API: what it sends, and what it makes of the answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from http_server import Answer, HttpServer, json_answer
 from mutation import same
 from openai_realtime_client import ApiClient, Configuration
 from openai_realtime_client.http.response import Created
-from protocols import PROTOCOLS, Protocol
+from protocols import REALTIME, Protocol
 
 OFFER, SDP = "v=0\r\ns=é \r\na=offer\r\n", "v=0\r\ns=ü \r\na=answer\r\n"
 # As part of the path it has to be quoted.
@@ -72,7 +72,7 @@ class Operation:
 
 OPERATIONS = [
     Operation(protocol, place, definition)
-    for protocol in PROTOCOLS
+    for protocol in REALTIME
     for place, definition in spec.operations(protocol.document)
 ]
 each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=str)
