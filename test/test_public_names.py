@@ -92,16 +92,6 @@ def test_a_wrong_name_is_an_attribute_error(protocol: Protocol) -> None:
         _ = protocol.module.RealtimeNothing
 
 
-def test_importing_imports_nothing_heavy(protocol: Protocol) -> None:
-    program = f"import {protocol.package}, sys; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True
-    )
-    roots = {name.partition(".")[0] for name in done.stdout.split()}
-    assert protocol.package.partition(".")[0] in roots
-    assert not roots & {"pydantic", "pydantic_core", "urllib3", "dateutil", "websockets", "asyncio"}
-
-
 def test_the_version_is_that_of_the_distribution() -> None:
     from importlib.metadata import version
 
@@ -126,19 +116,38 @@ def test_the_root_names_the_protocols_where_a_name_is_theirs() -> None:
         _ = root.connect
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
-def test_a_protocol_is_an_attribute_of_the_root(protocol: Protocol) -> None:
-    program = f"import openai_realtime_client as root; print(root.{protocol.name}.__name__)"
-    done = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True
-    )
-    assert done.stdout.strip() == protocol.package
+def run(program: str) -> str:
+    """What a program prints that has the protocols' names."""
+    program = f"names = {[protocol.name for protocol in PROTOCOLS]}\n{program}"
+    command = [sys.executable, "-W", "error", "-c", program]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-# What there is without the extra `websocket`.
+IMPORTING = """
+import sys
+import openai_realtime_client as root
+packages = [getattr(root, name) for name in names]
+print(*sys.modules)
+for package in packages:
+    for name in ("connect", "RealtimeApi", "models", "parse_server_event"):
+        getattr(package, name, None)
+print([package.__name__ for package in packages if f"{package.__name__}.params" in sys.modules])
+"""
+
+
+def test_importing_a_protocol_imports_nothing_heavy() -> None:
+    modules, params = run(IMPORTING).splitlines()
+    roots = {name.partition(".")[0] for name in modules.split()}
+    assert {protocol.package for protocol in PROTOCOLS} <= {*modules.split()}
+    assert not roots & {"pydantic", "pydantic_core", "urllib3", "dateutil", "websockets", "asyncio"}
+    # The dictionaries are for who names one.
+    assert params == "[]"
+
+
+# What there is without the extra `websocket`: what connects, and what that gives, is missing.
 
 WITHOUT_WEBSOCKETS = """
-import sys
+import importlib, sys
 
 class Blocker:
     def find_spec(self, name, path=None, target=None):
@@ -146,49 +155,28 @@ class Blocker:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Blocker())
-"""
-
-
-def need_websockets(protocol: Protocol) -> set[str]:
-    """What connects, and what that gives."""
-    names = set()
-    for name in protocol.module.__all__:
+for protocol in names:
+    package = importlib.import_module(f"openai_realtime_client.{protocol}")
+    for name in package.__all__:
         if name.startswith("connect") or name.endswith("Connection"):
-            names.add(name)
-    return names
-
-
-def without_websockets(program: str) -> str:
-    """What a program prints where `websockets` is not installed."""
-    arguments = [sys.executable, "-W", "error", "-c", WITHOUT_WEBSOCKETS + program]
-    return subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
-
-
-def test_without_websockets_connecting_names_the_extra(protocol: Protocol) -> None:
-    names = need_websockets(protocol)
-    program = f"""
-import {protocol.package} as package
-for name in {sorted(names)}:
-    try:
-        exec(f"from {protocol.package} import {{name}}")
-    except ImportError as error:
-        print(type(error).__name__, error.__cause__, error.__suppress_context__, error)
+            try:
+                getattr(package, name)
+            except ImportError as error:
+                print(type(error).__name__, error.__cause__, error.__suppress_context__, error)
+        else:
+            assert getattr(package, name) is not None
+    parse = getattr(package, "parse_server_event", package.UnknownEvent.from_json)
+    error = package.ConnectionClosedError(1000)
+    print(parse('{"type": "x"}').type, error, package.azure("https://a", "d", api_key="k").endpoint)
 """
-    lines = without_websockets(program).splitlines()
-    text = 'connections need websockets: pip install "websockets>=15"'
-    assert set(lines) <= {f"MissingDependencyError None True {text}"}
-    assert len(lines) == len(names)
 
 
-def test_without_websockets_all_else_is_there(protocol: Protocol) -> None:
-    program = f"""
-import {protocol.package} as package
-for name in package.__all__:
-    if name not in {need_websockets(protocol)} and getattr(package, name) is None:
-        print("missing", name)
-error = package.ConnectionClosedError(1000)
-parse = getattr(package, "parse_server_event", package.UnknownEvent.from_json)
-print(parse('{{"type": "x"}}').type, error)
-print(package.azure("https://a", "d", api_key="k").endpoint)
-"""
-    assert without_websockets(program) == "x the session is closed (1000)\nhttps://a\n"
+def test_without_websockets_all_is_there_but_what_connects() -> None:
+    expected = []
+    for protocol in PROTOCOLS:
+        for name in protocol.module.__all__:
+            if name.startswith("connect") or name.endswith("Connection"):
+                text = 'connections need websockets: pip install "websockets>=15"'
+                expected.append(f"MissingDependencyError None True {text}")
+        expected.append("x the session is closed (1000) https://a")
+    assert run(WITHOUT_WEBSOCKETS).splitlines() == expected

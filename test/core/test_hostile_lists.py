@@ -43,11 +43,9 @@ def test_of_a_list_with_more_the_whole_is_kept() -> None:
     assert deviations(event) == [Deviation("logprobs", "wrong type", wire["logprobs"])]
 
 
-@pytest.mark.parametrize(
-    "item", [{}, 1, [], None, {"token": 1}, {"token": 1, "logprob": "x", "bytes": "y"}], ids=repr
-)
-def test_a_megabyte_of_wrong_items_is_parsed_in_bounded_time(item: Any) -> None:
-    wire = completed([item] * (1_000_000 // (len(json.dumps(item)) + 1)))
+@pytest.mark.parametrize("item", [1, {"token": 1, "logprob": "x", "bytes": "y"}], ids=repr)
+def test_many_wrong_items_are_parsed_in_bounded_time(item: Any) -> None:
+    wire = completed([item] * 50_000)
     text = json.dumps(wire)
     began = time.process_time()
     event = ga.parse_server_event(text)

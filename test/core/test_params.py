@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import importlib
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any, get_origin, get_type_hints
 
@@ -102,16 +100,3 @@ def test_what_the_schema_accepts_is_one(protocol: Protocol) -> None:
 def test_what_it_does_not_is_none(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(GA.module.RealtimeClientEventParam).validate_python(wrong)
-
-
-def test_only_who_names_one_imports_them(protocol: Protocol) -> None:
-    program = (
-        f"import sys; import {protocol.package} as package\n"
-        "for name in ('connect', 'RealtimeApi', 'models', 'parse_server_event'):\n"
-        "    getattr(package, name, None)\n"
-        f"print('{protocol.package}.params' in sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True
-    )
-    assert done.stdout == "False\n"

@@ -63,9 +63,9 @@ def test_instances_and_their_mutations_come_back(protocol: Protocol) -> None:
     for name in protocol.public():
         # Some schemas, such as that of turn detection, are null as a whole.
         adapter: TypeAdapter[Any] = TypeAdapter(getattr(protocol.module, name) | None)
-        for number, wire in enumerate(protocol.instances(name)):
+        for number, wire in enumerate(protocol.instances(name, count=8)):
             assert_round_trip(adapter, wire)
-            for mutated in mutations(wire) if number < 8 else ():
+            for mutated in mutations(wire) if number < 3 else ():
                 assert_round_trip(adapter, mutated)
 
 
