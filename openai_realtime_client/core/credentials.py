@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from inspect import isawaitable, iscoroutine
 from ipaddress import ip_address
 from typing import Any, NamedTuple, NoReturn
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from pydantic import SecretStr
 from typing_extensions import Self
@@ -294,17 +294,33 @@ class BaseUrl(NoPickle):
         url = urlunsplit(self._parts._replace(path=path, query=query))
         return BaseUrl(url, self._schemes, self._secure)
 
-    def join(self, path: str, query: Mapping[str, str | list[str]]) -> str:
+    def join(
+        self, path: str, parameters: Mapping[str, str], query: Iterable[tuple[str, str]]
+    ) -> str:
         """Append a path and a query, which wins over the URL's own parameters of the same name.
 
         The part of `path` that the URL ends in already is not repeated.
+
+        Args:
+            path: The path, with the names of its parameters in braces.
+            parameters: The values of these.
+            query: Names and values.
+
+        Raises:
+            ConnectionSettingsError: The URL is invalid, or a value would lead to another path.
         """
+        for name, value in parameters.items():
+            # Even quoted, these change the path: urllib3 and servers take them out of it.
+            if value in ("", ".", ".."):
+                raise ConnectionSettingsError(f"{name} cannot be {value!r}")
+            path = path.replace(f"{{{name}}}", quote(value, safe=""))
         # Users paste the whole URL of an endpoint, too.
         base = self._parts.path.rstrip("/").removesuffix(path)
         if path.startswith(_REALTIME_PATH):
             base = _REALTIME_END.sub("", base)
         netloc = self._parts.netloc.rpartition("@")[2]
-        queries = filter(None, [self._encoded_query(query), urlencode(query, doseq=True)])
+        pairs = list(query)
+        queries = filter(None, [self._encoded_query(dict(pairs)), urlencode(pairs)])
         return urlunsplit((self.scheme, netloc, base + path, "&".join(queries), ""))
 
     def check(

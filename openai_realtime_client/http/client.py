@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 from pydantic import SecretStr
 from typing_extensions import Self
@@ -94,9 +93,7 @@ class ApiClient:
             ConnectionSettingsError: The settings or headers make no safe request. None was sent.
             ValueError: An argument cannot be sent.
         """
-        credential, in_query = self.configuration.place_key(key)
-        sent_query = [*given(query or {}), *in_query]
-        url = SecretStr(self._url(path, path_parameters or {}, sent_query))
+        query_pairs = given(query or {})
         defaults = {"Accept": accept, "User-Agent": _USER_AGENT}
         if parts:
             content, media_type = Body.of_parts(parts, raw_type)
@@ -108,41 +105,26 @@ class ApiClient:
             defaults["Content-Type"] = media_type
         # Headers of the call win over its parameters.
         call_headers = Headers(dict(given(header_parameters or {}))).replaced_by(Headers(headers))
-        sent = self.configuration.authorize(defaults, call_headers, sent_query, credential)
-        response = self._transport.request(method, url, sent, content, timeout)
+        sent = self.configuration.authorize(defaults, call_headers, query_pairs, key)
+        url = self.configuration.base.join(path, dict(given(path_parameters or {})), query_pairs)
+        response = self._transport.request(method, SecretStr(url), sent, content, timeout)
         # Redirects are errors, too: a key must not follow them to another server.
         if not 200 <= response.status < 300:
             raise error_for(**_concealed(response, sent))
         if response.is_cut:
-            raise InvalidResponseError(
+            problem = (
                 f"the response has more than {self.configuration.max_size:,} bytes: "
-                "raise `Configuration(max_size=…)`",
-                **_concealed(response, sent),
+                "raise `Configuration(max_size=…)`"
             )
-        try:
-            data = decode(response.data)
-        except InvalidModelError as error:
-            raise InvalidResponseError(str(error), **_concealed(response, sent)) from None
-        except ValueError as error:
-            raise InvalidResponseError(
-                f"the response cannot be decoded ({type(error).__name__})",
-                **_concealed(response, sent),
-            ) from None
-        return ApiResponse(response.status, response.headers, data, response.data)
-
-    def _url(
-        self, path: str, path_parameters: Mapping[str, Scalar], query: list[tuple[str, str]]
-    ) -> str:
-        for name, text in given(path_parameters):
-            # Even quoted, these change the path: urllib3 and servers take them out of it.
-            if text in ("", ".", ".."):
-                raise ValueError(f"{name} cannot be {text!r}")
-            path = path.replace(f"{{{name}}}", quote(text, safe=""))
-        # Lists repeat their name in the query.
-        grouped: dict[str, str | list[str]] = {}
-        for name, text in query:
-            grouped[name] = [*grouped.get(name, []), text]
-        return self.configuration.base.join(path, grouped)
+        else:
+            try:
+                data = decode(response.data)
+                return ApiResponse(response.status, response.headers, data, response.data)
+            except InvalidModelError as error:
+                problem = str(error)
+            except ValueError as error:
+                problem = f"the response cannot be decoded ({type(error).__name__})"
+        raise InvalidResponseError(problem, **_concealed(response, sent))
 
 
 def _concealed(response: RawResponse, sent: Headers) -> dict[str, Any]:

@@ -81,33 +81,20 @@ class Configuration:
     def __repr__(self) -> str:
         return f"Configuration(host={self.host!r}, timeout={self.timeout!r})"
 
-    def place_key(self, place: tuple[str, str] | None) -> tuple[Credential, list[tuple[str, str]]]:
-        """Return the credential of the headers and, where `place` says `query`, its parameter.
-
-        Raises:
-            ConnectionSettingsError: The key would go unencrypted.
-        """
-        if place is None:
-            return self.credential, []
-        where, name = place
-        if where == "header":
-            return Credential(name, "", self.credential.key), []
-        if where == "query":
-            # Here, because the function for a key must not be called for an unsafe URL.
-            self.base.check(self.credential, Headers(), allow_insecure=self.allow_insecure)
-            key = called(self.credential.key)
-            if key and key.get_secret_value():
-                return Credential.of(None), [(name, key.get_secret_value())]
-        return Credential.of(None), []
-
     def authorize(
         self,
         defaults: Mapping[str, str],
         call_headers: Headers,
         query: list[tuple[str, str]],
-        credential: Credential,
+        place: tuple[str, str] | None,
     ) -> Headers:
         """Put together the headers of one request: the client's, the caller's and the key.
+
+        Args:
+            defaults: Headers that the package sends by default.
+            call_headers: The caller's headers.
+            query: The query, to which a key that belongs there is added.
+            place: `header` or `query`, and the name of the key there; `None` for a bearer token.
 
         Raises:
             ConnectionSettingsError: These settings or headers make no safe request.
@@ -115,12 +102,22 @@ class Configuration:
         # Apart: replacing would hide a name that is given twice in different case.
         call_headers.check()
         self.headers.check()
-        headers = self.headers.replaced_by(call_headers)
-        self.base.check(credential, headers, others=query, allow_insecure=self.allow_insecure)
+        own = self.headers.replaced_by(call_headers)
+        credential = self.credential
+        if place is not None:
+            where, name = place
+            if where == "header":
+                credential = Credential(name, "", credential.key)
+            elif where != "query":
+                credential = Credential.of(None)
+        self.base.check(credential, own, others=query, allow_insecure=self.allow_insecure)
         key = None
         # The function for a key may be slow, or cost something.
-        if not headers.has_credential:
+        if not own.has_credential:
             key = called(credential.key)
-        return self.base.authorize(
-            {**account_headers(self._environment), **defaults}, credential, key, headers, query
-        )
+        if key is not None and place is not None and place[0] == "query":
+            if key.get_secret_value():
+                query.append((place[1], key.get_secret_value()))
+            key = None
+        defaults = {**account_headers(self._environment), **defaults}
+        return self.base.authorize(defaults, credential, key, own, query)

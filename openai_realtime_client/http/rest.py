@@ -34,8 +34,6 @@ from openai_realtime_client.core.errors import (
 )
 from openai_realtime_client.http.configuration import Configuration
 
-Response = urllib3.BaseHTTPResponse
-
 _CHUNK = 2**16
 # Pool size: the default executor of asyncio has at most 32 threads.
 _MAX_IDLE = 32
@@ -43,19 +41,14 @@ _SOCKS_SCHEMES = ("socks5h", "socks5", "socks4a", "socks4")
 _THREAD_NAME = "openai_realtime_client request"
 
 
-def _hide_query(record: logging.LogRecord) -> bool:
-    """Keep the query of our URLs, which may hold a key, out of what urllib3 logs."""
+def _is_shown(record: logging.LogRecord) -> bool:
+    """Return whether what urllib3 logs may be shown: its debug messages have whole URLs."""
     # Other users of urllib3 in this process keep their logs as they are.
-    if record.threadName == _THREAD_NAME and isinstance(record.args, tuple):
-        values = list(record.args)
-        for index, value in enumerate(values):
-            if isinstance(value, str):
-                values[index] = re.sub(r"\?.*", "?***", value)
-        record.args = tuple(values)
-    return True
+    return record.threadName != _THREAD_NAME or record.levelno > logging.DEBUG
 
 
-logging.getLogger("urllib3.connectionpool").addFilter(_hide_query)
+logging.getLogger("urllib3.connectionpool").addFilter(_is_shown)
+_logger = logging.getLogger("openai_realtime_client")
 
 
 @dataclass(frozen=True)
@@ -118,18 +111,23 @@ class Transport:
         # A daemon, because an abandoned request must not keep the program from ending.
         # In a thread: nothing else bounds looking up a name, or headers that never end.
         Thread(target=run, name=_THREAD_NAME, daemon=True).start()
+        where = self._configuration.base.where
         try:
-            return result.result(timeout)
+            response = result.result(timeout)
         except (TimeoutError, FutureTimeoutError):
             text = f"timed out after {timeout:g} s"
         except LocationValueError:
             raise ConnectionSettingsError("the server's URL has an invalid host") from None
         except HTTPError as error:
             text = headers.conceal(failure_text(error))
-        where = self._configuration.base.where
+        else:
+            _logger.debug("%s to %s: %d", method, where, response.status)
+            return response
         raise ApiConnectionError(f"{method} failed: no response from {where}: {text}")
 
-    def _try(self, method: str, send: Callable[..., Response], ends: float) -> RawResponse:
+    def _try(
+        self, method: str, send: Callable[..., urllib3.BaseHTTPResponse], ends: float
+    ) -> RawResponse:
         """Send a request as often as the configuration's `retries` say."""
         retries = urllib3.Retry.from_int(self._configuration.retries, redirect=False)
         while True:
@@ -161,7 +159,7 @@ class Transport:
             else:
                 sleep(wait)
 
-    def _read(self, response: Response, ends: float) -> RawResponse:
+    def _read(self, response: urllib3.BaseHTTPResponse, ends: float) -> RawResponse:
         max_size = self._configuration.max_size
         data = bytearray()
         with closing(response):

@@ -12,11 +12,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from openai_realtime_client.core.causes import connection_failure
 from openai_realtime_client.core.credentials import Headers, awaited, called
-from openai_realtime_client.core.errors import (
-    ConnectionClosedError,
-    ConnectionFailedError,
-    ConnectionSettingsError,
-)
+from openai_realtime_client.core.errors import ConnectionFailedError, ConnectionSettingsError
 from openai_realtime_client.realtime.connection import AsyncConnection, Connection
 from openai_realtime_client.realtime.endpoint import Settings
 from openai_realtime_client.realtime.reconnecting import Backoff
@@ -166,7 +162,7 @@ class AsyncConnector(_Connector, Generic[AsyncOpened]):
                 backoff.opened()
                 try:
                     yield connection
-                    ended_by = _end_of(connection)
+                    ended_by = connection._ended_by()  # pyright: ignore[reportPrivateUsage]
                 finally:
                     await connection.close()
                 delay = backoff.after(ended_by)
@@ -227,17 +223,11 @@ class Connector(_Connector, Generic[Opened]):
                 backoff.opened()
                 try:
                     yield connection
-                    ended_by = _end_of(connection)
+                    ended_by = connection._ended_by()  # pyright: ignore[reportPrivateUsage]
                 finally:
                     connection.close()
                 delay = backoff.after(ended_by)
             time.sleep(delay)
-
-
-def _end_of(
-    connection: AsyncConnection[Any, Any] | Connection[Any, Any],
-) -> ConnectionClosedError | None:
-    return connection._ended_by()  # pyright: ignore[reportPrivateUsage]
 
 
 def _abort(opening: Future[Connection[Any, Any]]) -> None:

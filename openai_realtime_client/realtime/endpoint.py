@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
-from urllib.parse import quote
 
 from pydantic import SecretStr
 
@@ -199,13 +198,8 @@ class Settings:
             others=self._other_values(),
             allow_insecure=self._allow_insecure,
         )
-        path = self._dialect.path
-        for name, value in self._path_parameters.items():
-            # Even quoted, these change the path.
-            if value in ("", ".", ".."):
-                raise ConnectionSettingsError(f"{name} cannot be {value!r}")
-            path = path.replace(f"{{{name}}}", quote(value, safe=""))
-        return base.join(path, {**self._parameters(), **self._query})
+        query = {**self._parameters(), **self._query}
+        return base.join(self._dialect.path, self._path_parameters, query.items())
 
     def _azure_base(self) -> BaseUrl:
         """Return the endpoint with the path of the protocol, in place of the one that pages show.

@@ -70,10 +70,11 @@ class Record:
         Raises:
             OSError: If the file cannot be written.
         """
-        cleaner = _Cleaner(conceal, audio=self._audio)
-        if isinstance(self._target, (str, PathLike)):
-            return SessionRecord(_Writer(_File(self._target), cleaner, closes=True))
-        return SessionRecord(_Writer(self._target, cleaner, closes=False))
+        file: Any = self._target
+        is_path = isinstance(file, (str, PathLike))
+        if is_path:
+            file = _File(file)
+        return SessionRecord(_Writer(file, conceal, audio=self._audio, closes=is_path))
 
 
 class SessionRecord:
@@ -88,11 +89,14 @@ class SessionRecord:
 class _Writer:
     """A thread that writes the lines of one record. Their times begin with it."""
 
-    def __init__(self, file: Any, cleaner: _Cleaner, *, closes: bool) -> None:
+    def __init__(
+        self, file: Any, conceal: Callable[[str], str], *, audio: bool, closes: bool
+    ) -> None:
         self._file = file
         # What `tempfile` returns is no TextIOBase.
         self._is_text = isinstance(file, io.TextIOBase) or hasattr(file, "encoding")
-        self._cleaner = cleaner
+        self._conceal = conceal
+        self._audio = audio
         self._closes = closes
         self._start = monotonic()
         self._lock = Lock()
@@ -128,7 +132,7 @@ class _Writer:
             if self._is_stopped:
                 continue
             try:
-                event = self._cleaner.text(direction, event_type, data)
+                event = self._cleaned_text(direction, event_type, data)
             except (ValueError, RecursionError):
                 _logger.warning("the record leaves out an event: it cannot be read for secrets")
                 continue
@@ -145,39 +149,7 @@ class _Writer:
         self._is_stopped = True
         _logger.warning("the record stops: %s", why)
 
-
-class _File(io.FileIO):
-    """A file that is appended to, without a buffer, so that a crash leaves what was written."""
-
-    def __init__(self, path: Any) -> None:
-        super().__init__(path, "a+", opener=lambda path, flags: os.open(path, flags, 0o600))
-        size = self.seek(0, os.SEEK_END)
-        if size > 0:
-            self.seek(size - 1)
-            if self.read(1) != b"\n":  # A crash left the beginning of a line; readers skip it.
-                self.write(b"\n")
-
-    def write(self, line: Any) -> int:
-        """Write a whole line, or none of it and raise `OSError`."""
-        written = 0
-        try:
-            while written < len(line):
-                written += super().write(line[written:])
-        except OSError:
-            if written:
-                self.truncate(os.fstat(self.fileno()).st_size - written)
-            raise
-        return written
-
-
-class _Cleaner:
-    """Removes the secrets from events and, unless `audio`, their audio."""
-
-    def __init__(self, conceal: Callable[[str], str], *, audio: bool) -> None:
-        self._conceal = conceal
-        self._audio = audio
-
-    def text(self, direction: str, event_type: str, data: bytes) -> str:
+    def _cleaned_text(self, direction: str, event_type: str, data: bytes) -> str:
         """Return the text of an event in one line, as it came except for what is removed.
 
         Raises:
@@ -227,3 +199,27 @@ class _Cleaner:
             in_message = is_message or field == "message"
             copy[field] = self._cleaned(content, audio_names, field, is_message=in_message)
         return copy
+
+
+class _File(io.FileIO):
+    """A file that is appended to, without a buffer, so that a crash leaves what was written."""
+
+    def __init__(self, path: Any) -> None:
+        super().__init__(path, "a+", opener=lambda path, flags: os.open(path, flags, 0o600))
+        size = self.seek(0, os.SEEK_END)
+        if size > 0:
+            self.seek(size - 1)
+            if self.read(1) != b"\n":  # A crash left the beginning of a line; readers skip it.
+                self.write(b"\n")
+
+    def write(self, line: Any) -> int:
+        """Write a whole line, or none of it and raise `OSError`."""
+        written = 0
+        try:
+            while written < len(line):
+                written += super().write(line[written:])
+        except OSError:
+            if written:
+                self.truncate(os.fstat(self.fileno()).st_size - written)
+            raise
+        return written

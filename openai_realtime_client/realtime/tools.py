@@ -12,8 +12,9 @@ from uuid import uuid4
 from openai_realtime_client.conversation.functions import Tools
 from openai_realtime_client.conversation.items import ConversationItem, ConversationResponse
 from openai_realtime_client.conversation.state import Conversation
+from openai_realtime_client.core.error_details import error_details
 from openai_realtime_client.core.errors import ConnectionClosedError
-from openai_realtime_client.core.json_types import is_object
+from openai_realtime_client.core.json_types import at
 
 __all__ = ["ToolRunner"]
 
@@ -94,7 +95,7 @@ class ToolRunner:
         if event.type == "error":
             self._refused(event)
         elif event.type == "response.done":
-            self._ended_response(_string_field(event.response, "id"))
+            self._ended_response(str(at(event.to_dict(), "response", "id")))
         for call in self._conversation.calls_due:
             call_id = call.call_id or ""
             if call_id not in self._begun and self._tools.is_run_here(call):
@@ -102,9 +103,9 @@ class ToolRunner:
                 self._start(self._answer(call))
         self._follow_up()
 
-    def _ended_response(self, response_id: str | None) -> None:
+    def _ended_response(self, response_id: str) -> None:
         """Wait for the outputs of a response that has calls."""
-        response = self._conversation.responses.get(response_id or "")
+        response = self._conversation.responses.get(response_id)
         if response is None or response.is_out_of_band or response_id in self._ended_ids:
             return
         self._ended_ids.add(response.id)
@@ -136,14 +137,14 @@ class ToolRunner:
 
         Turn detection may begin one while the request is on its way.
         """
-        event_id, code = _string_field(event.error, "event_id"), _string_field(event.error, "code")
-        if event_id not in self._requests:
+        details = error_details(event)
+        if details.event_id not in self._requests:
             return
-        self._requests.discard(event_id)
-        if code == _HAS_ACTIVE_RESPONSE:
+        self._requests.discard(details.event_id)
+        if details.code == _HAS_ACTIVE_RESPONSE:
             self._owes_response = True
         else:
-            _logger.warning("the response after outputs of functions was refused: %s", code)
+            _logger.warning("the response after outputs of functions was refused: %s", details.code)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         if self._is_closed:
@@ -160,13 +161,3 @@ class ToolRunner:
         error = task.exception()
         if error and not isinstance(error, ConnectionClosedError):
             _logger.error("a call was not answered", exc_info=error)
-
-
-def _string_field(value: Any, name: str) -> str | None:
-    """Return a string field of a part of an event, which may be of any type."""
-    field = getattr(value, name, None)
-    if is_object(value):
-        field = value.get(name)
-    if isinstance(field, str):
-        return field
-    return None

@@ -89,7 +89,7 @@ def test_short_credentials_are_not_looked_for(key: str) -> None:
     ],
 )
 def test_a_path_is_joined(url: str, query: dict[str, str], joined: str) -> None:
-    assert base(url).join("/p", query) == joined
+    assert base(url).join("/p", {}, query.items()) == joined
 
 
 @pytest.mark.parametrize("parameter", ["api-key", "key", "access_token", "sig"])
