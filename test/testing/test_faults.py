@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from openai_realtime_client import deviations, ga
 from openai_realtime_client.testing import Faults, ReplayServer
-from plain_client import LOUD, RESPOND, append, checked, client, request, session_with, text
+from plain_client import LOUD, RESPOND, append, checked, client, request, session_with
 
 TOO_LONG = {"close_code": 1001, "close_reason": "Too long."}
 EXPIRED = "Your session hit the maximum duration of 60 minutes."
@@ -114,16 +114,16 @@ def test_a_client_can_leave_while_the_server_takes_its_time() -> None:
         assert server.sessions[0].sent == []
 
 
-@pytest.mark.parametrize("event", [RESPOND, append(LOUD), text("Hi.")], ids=lambda e: e["type"])
+@pytest.mark.parametrize("event", [RESPOND, append(LOUD)], ids=lambda e: e["type"])
 def test_a_failure_of_the_server_itself_is_loud(
     event: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> str:
         raise KeyError("planted")
 
-    for name in ("rules.default_answer", "rules.audio.decoded", "session._huge_event"):
+    for name in ("rules.default_answer", "rules.audio.decoded"):
         monkeypatch.setattr(f"openai_realtime_client.testing.{name}", fail)
-    server = ReplayServer(faults=Faults(huge_after=2))
+    server = ReplayServer()
     with server, client(server) as c:
         c.send(event)
         assert c.closed()[0] == 1011
