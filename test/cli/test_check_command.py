@@ -48,7 +48,7 @@ def test_a_line_for_each_finding(cli: Cli) -> None:
         server(type="error", error={"type": "server_error", "message": HOSTILE}),
     ]
     with ReplayServer(script=script) as replay:
-        status, out, err = cli.run("check", replay.url, "--timeout", "0.5")
+        status, out, err = cli.run("check", replay.url)
         assert (status, err) == (1, "")
         assert all(line.isprintable() for line in out.split("\n"))
         lines = [line for line in out.splitlines() if line.startswith("  ")]
@@ -58,10 +58,10 @@ def test_a_line_for_each_finding(cli: Cli) -> None:
 
         # In a narrow terminal, the event is cut, and not what is wrong with it.
         cli.monkeypatch.setenv("COLUMNS", "60")
-        out = cli.run("check", replay.url, "--timeout", "0.5").out
+        out = cli.run("check", replay.url).out
         assert "\n  deviation    session.created: unknown field at session.mood\n" in out
 
-        status, out, err = cli.run("check", replay.url, "--timeout", "0.5", "--json")
+        status, out, err = cli.run("check", replay.url, "--json")
     assert (status, err) == (1, "")
     found = [json.loads(line) for line in out.splitlines()]
     assert {*found[0]} == {field.name for field in fields(Finding)}

@@ -75,6 +75,13 @@ def test_a_response_has_settings_of_its_own(c: Client, protocol: str) -> None:
     assert (second["metadata"], second[name][-1]) == (None, "audio")
 
 
+@for_v1
+def test_v1_limits_the_output_of_a_response_as_the_services_example_does(c: Client) -> None:
+    ended = c.response(max_output_tokens=1)
+    assert ended["max_output_tokens"] == 1
+    assert ended["status_details"] == {"type": "incomplete", "reason": "max_output_tokens"}
+
+
 def test_a_limit_on_output_makes_a_response_incomplete(c: Client) -> None:
     events = c.turn("One two three.", output_modalities=["text"], max_output_tokens=2)
     ended = response(events)
