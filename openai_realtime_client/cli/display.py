@@ -45,8 +45,6 @@ _WIDE = 100
 # Servers may send text of any length: these bound a value and a line before it is cut to the width.
 _MAX_VALUE_LENGTH = 300
 _MAX_LINE_LENGTH = 1000
-# A letter can have a few combining marks, and an emoji a few parts.
-_MAX_CHARS_PER_COLUMN = 8
 
 
 class OutputError(Exception):
@@ -267,12 +265,13 @@ def _char_columns(char: str) -> int:
 
 
 def _cut_to_columns(text: str, room: int, ellipsis: str) -> str:
-    if _columns(text) <= room and len(text) <= _MAX_CHARS_PER_COLUMN * room:
+    # Combining marks have no width of their own, so that any number of them would fit.
+    text = shortened(text, _MAX_LINE_LENGTH)
+    if _columns(text) <= room:
         return text
     room -= len(ellipsis)
     end = 0
-    # Marks have no width of their own, so that any number of them would fit.
-    for char in text[: max(0, _MAX_CHARS_PER_COLUMN * room)]:
+    for char in text:
         room -= _char_columns(char)
         if room < 0:
             break

@@ -115,15 +115,3 @@ def test_hostile_text_is_escaped_everywhere(cli: Cli) -> None:
     assert f'2x "{ESCAPED}{ESCAPED}"' in out
     assert f"at response.{ESCAPED}" in out
     assert out.count(ESCAPED) > 12
-
-
-def test_combining_marks_do_not_make_a_line_longer(cli: Cli) -> None:
-    marks = "a" + "\u0301" * 20_000
-    status, out, _ = cli.inspect(
-        CREATED, server(type=marks, text=marks), server(type="error", error={"message": marks})
-    )
-    assert status == 1
-    assert max(map(len, out.splitlines())) <= 2 * 8 * 120
-    # Writing that uses many marks is shown as it is.
-    text = "e\u0301" * 20 + "\u0e01\u0e34\u0e48" * 20
-    assert text in cli.inspect(server(type="x", text=text)).out

@@ -37,7 +37,17 @@ def test_inspect_as_json(cli: Cli) -> None:
     status, out, err = cli.inspect(*voice_turn(), options=["--json"])
     assert (status, err, out.count("\n")) == (1, "", 1)
     summary = json.loads(out)
-    assert len(summary.pop("types")) == 9
+    types, tokens = summary.pop("types"), summary.pop("tokens")
+    assert len(types) == 9
+    assert types[0] == {"from": "client", "type": "input_audio_buffer.append", "count": 3}
+    assert (tokens["total"], tokens["input_cached_text"], tokens["output_reasoning"]) == (
+        150,
+        20,
+        0,
+    )
+    error = {"event": "error", "type": "invalid_request_error", "code": "no_such"}
+    deviation = {"from": "server", "type": "rate_limits.updated", "path": "rate_limits[*].new"}
+    unknown = {"from": "server", "type": "response.mood", "path": "", "kind": "unknown event"}
     assert summary == {
         "file": "s.jsonl",
         "protocol": "ga",
@@ -45,50 +55,10 @@ def test_inspect_as_json(cli: Cli) -> None:
         "duration_ms": 1060.0,
         "audio_bytes": {"client": 300, "server": 200},
         "responses": 1,
-        "tokens": {
-            "total": 150,
-            "input": 100,
-            "input_text": 60,
-            "input_audio": 40,
-            "input_image": 0,
-            "input_cached": 30,
-            "input_cached_text": 20,
-            "input_cached_audio": 10,
-            "input_cached_image": 0,
-            "output": 50,
-            "output_text": 20,
-            "output_audio": 30,
-            "output_reasoning": 0,
-        },
-        "errors": [
-            {
-                "event": "error",
-                "type": "invalid_request_error",
-                "code": "no_such",
-                "message": "No such item.",
-                "count": 1,
-                "line": 13,
-            }
-        ],
+        "errors": [{**error, "message": "No such item.", "count": 1, "line": 13}],
         "deviations": [
-            {
-                "from": "server",
-                "type": "rate_limits.updated",
-                "path": "rate_limits[*].new",
-                "kind": "unknown field",
-                "values": ["1", "2"],
-                "count": 2,
-                "line": 11,
-            },
-            {
-                "from": "server",
-                "type": "response.mood",
-                "path": "",
-                "kind": "unknown event",
-                "values": [],
-                "count": 1,
-                "line": 12,
-            },
+            {**deviation, "kind": "unknown field", "values": ["1", "2"], "count": 2, "line": 11},
+            {**unknown, "values": [], "count": 1, "line": 12},
         ],
     }
 
