@@ -56,51 +56,9 @@ def mix() -> list[Json]:
     return events
 
 
-def audio_delta(characters: int = AUDIO_CHARACTERS) -> Json:
-    """Make the event that makes up most of a session, with so many characters of base64."""
-    return {
-        "type": "response.output_audio.delta",
-        "event_id": _id("event"),
-        "response_id": _id("resp"),
-        "item_id": _id("item"),
-        "output_index": 0,
-        "content_index": 0,
-        "delta": audio(characters),
-    }
-
-
-def response_done(items: int) -> Json:
-    """Make the end of a response of so many items: messages and function calls in turn."""
-    output = [_function_call() if number % 3 == 2 else _message() for number in range(items)]
-    response = {
-        "object": "realtime.response",
-        "id": _id("resp"),
-        "status": "completed",
-        "status_details": None,
-        "output": output,
-        "conversation_id": _id("conv"),
-        "output_modalities": ["audio"],
-        "max_output_tokens": "inf",
-        "audio": {"output": {"format": PCM, "voice": "marin"}},
-        "usage": _usage(),
-        "metadata": None,
-    }
-    return {"type": "response.done", "event_id": _id("event"), "response": response}
-
-
-def with_wrong_type(event: Json, *path: str) -> Json:
-    """Copy an event with the number at `path` as a string, as some servers send it."""
-    copy: Json = json.loads(json.dumps(event))
-    node = copy
-    for part in path[:-1]:
-        node = node[part]
-    node[path[-1]] = str(node[path[-1]])
-    return copy
-
-
 def append() -> Json:
     """Make the event that a client sends all the time."""
-    return {"type": "input_audio_buffer.append", "audio": audio(AUDIO_CHARACTERS)}
+    return {"type": "input_audio_buffer.append", "audio": _audio()}
 
 
 def session_update() -> Json:
@@ -112,6 +70,7 @@ def session_update() -> Json:
 
 def response_create() -> Json:
     """Make an out-of-band `response.create`, with its own input and tool."""
+    content = [{"type": "input_text", "text": _text(40)}]
     response = {
         "output_modalities": ["text"],
         "instructions": _text(60),
@@ -121,23 +80,19 @@ def response_create() -> Json:
         "tool_choice": "auto",
         "max_output_tokens": 512,
         "input": [
-            {
-                "type": "message",
-                "role": "user",
-                "content": [{"type": "input_text", "text": _text(40)}],
-            },
+            {"type": "message", "role": "user", "content": content},
             {"type": "item_reference", "id": _id("item")},
         ],
     }
     return {"type": "response.create", "response": response}
 
 
-def audio(characters: int) -> str:
-    """Make so many characters of base64, the form of all audio in events."""
-    return base64.b64encode(_random.randbytes(characters // 4 * 3)).decode()
-
-
 # The parts
+
+
+def _audio() -> str:
+    """Make base64, the form of all audio in events."""
+    return base64.b64encode(_random.randbytes(AUDIO_CHARACTERS // 4 * 3)).decode()
 
 
 def _id(prefix: str) -> str:
@@ -148,15 +103,10 @@ def _text(words: int) -> str:
     return " ".join(_random.choices(SENTENCE.split(), k=words)).capitalize() + "."
 
 
-def _message() -> Json:
-    part = {"type": "output_audio", "transcript": _text(25)}
-    return {
-        "id": _id("item"),
-        "type": "message",
-        "status": "completed",
-        "role": "assistant",
-        "content": [part],
-    }
+def _message(**fields: Any) -> Json:
+    content = [{"type": "output_audio", "transcript": _text(25)}]
+    message = {"id": _id("item"), "type": "message", "status": "completed"}
+    return {**message, "role": "assistant", "content": content, **fields}
 
 
 def _function_call() -> Json:
@@ -195,12 +145,8 @@ def _tool(name: str) -> Json:
         "required": ["from", "to"],
         "additionalProperties": False,
     }
-    return {
-        "type": "function",
-        "name": name,
-        "description": _text(20),
-        "parameters": parameters,
-    }
+    about = {"type": "function", "name": name, "description": _text(20)}
+    return {**about, "parameters": parameters}
 
 
 def _session() -> Json:
@@ -239,25 +185,39 @@ def _session_created() -> Json:
     return {"session": {**_session(), **ids, **nulls, "expires_at": 1788000000}}
 
 
+def _place() -> Json:
+    ids = {"response_id": _id("resp"), "item_id": _id("item")}
+    return {**ids, "output_index": 0, "content_index": 0}
+
+
+def _audio_delta() -> Json:
+    return {**_place(), "delta": _audio()}
+
+
 def _transcript_delta() -> Json:
-    return {
-        "response_id": _id("resp"),
-        "item_id": _id("item"),
-        "output_index": 0,
-        "content_index": 0,
-        "delta": f" {_random.choice(SENTENCE.split())}",
-        "obfuscation": _id("")[1:12],
+    delta = f" {_random.choice(SENTENCE.split())}"
+    return {**_place(), "delta": delta, "obfuscation": _id("")[1:12]}
+
+
+def _response_done() -> Json:
+    response = {
+        "object": "realtime.response",
+        "id": _id("resp"),
+        "status": "completed",
+        "status_details": None,
+        "output": [_message(), _message(), _function_call()],
+        "conversation_id": _id("conv"),
+        "output_modalities": ["audio"],
+        "max_output_tokens": "inf",
+        "audio": {"output": {"format": PCM, "voice": "marin"}},
+        "usage": _usage(),
+        "metadata": None,
     }
+    return {"response": response}
 
 
 def _item_added() -> Json:
-    item = {
-        "id": _id("item"),
-        "type": "message",
-        "status": "completed",
-        "role": "user",
-        "content": [{"type": "input_audio", "transcript": None}],
-    }
+    item = _message(role="user", content=[{"type": "input_audio", "transcript": None}])
     return {"previous_item_id": _id("item"), "item": item}
 
 
@@ -279,15 +239,12 @@ def _error() -> Json:
 
 
 _BODIES = {
-    "response.output_audio.delta": audio_delta,
+    "response.output_audio.delta": _audio_delta,
     "response.output_audio_transcript.delta": _transcript_delta,
     "session.created": _session_created,
     "conversation.item.added": _item_added,
-    "response.done": lambda: response_done(items=3),
+    "response.done": _response_done,
     "rate_limits.updated": _rate_limits,
-    "input_audio_buffer.speech_started": lambda: {
-        "audio_start_ms": 1460,
-        "item_id": _id("item"),
-    },
+    "input_audio_buffer.speech_started": lambda: {"audio_start_ms": 1460, "item_id": _id("item")},
     "error": _error,
 }
