@@ -261,6 +261,10 @@ class Socket(asyncio.Protocol):
                 self._messages.get_nowait()
         self._resume_reading()
         self._end_in_time()
+        if self._writable is not None and self._close_timeout is not None:
+            # The close frame waits behind what is being sent. Where it cannot leave this process in
+            # half of the time, no response will come in the other half.
+            self.loop.call_later(self._close_timeout / 2, self._cut_if_stuck)
         if self.protocol.state is State.OPEN:
             self.protocol.send_close(code, reason)
             self._flush()
@@ -405,6 +409,10 @@ class Socket(asyncio.Protocol):
         """Cut the connection if it has not ended after `close_timeout` seconds."""
         if self._ending is None and self._close_timeout is not None:
             self._ending = self.loop.call_later(self._close_timeout, self._cut)
+
+    def _cut_if_stuck(self) -> None:
+        if self._writable is not None:
+            self._cut()
 
     def _cut(self) -> None:
         if self.protocol.close_rcvd is None:

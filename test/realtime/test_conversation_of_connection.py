@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from threading import Thread
-
 from connections import Kind, error_of, for_asyncio, for_protocols, opened
 from openai_realtime_client import Conversation, InvalidEventError
 from openai_realtime_client.testing import Faults
@@ -64,35 +61,3 @@ async def test_close_after_next_session_began_keeps_its_state(kind: Kind) -> Non
         await later.until("response.created")
         await earlier.close()
         assert len(conversation.active) == 1
-
-
-def test_threads_may_add_and_read() -> None:
-    interval = sys.getswitchinterval()
-    conversation = Conversation()
-
-    def add(name: str) -> None:
-        for number in range(100):
-            item = {"id": f"{name}{number}", "type": "message", "role": "user", "content": []}
-            conversation.add({"type": "conversation.item.created", "item": item})
-            if number % 2:
-                conversation.add({"type": "conversation.item.deleted", "item_id": item["id"]})
-            conversation.add({"type": "input_audio_buffer.append", "audio": "AAAA"})
-            conversation.add({"type": "response.created", "response": {"id": f"{name}{number}"}})
-
-    threads = [Thread(target=add, args=(name,)) for name in "abc"]
-    sys.setswitchinterval(1e-6)
-    try:
-        for thread in threads:
-            thread.start()
-        while any(thread.is_alive() for thread in threads):
-            # Each thread may not have deleted its last item yet.
-            assert len(conversation.items) <= 150 + len(threads)
-            assert len(conversation.active) <= 300
-    finally:
-        sys.setswitchinterval(interval)
-    kept = [f"{name}{number}" for name in "abc" for number in range(0, 100, 2)]
-    assert sorted(item.id for item in conversation.items) == sorted(kept)
-    assert len(conversation.active) == 300
-    conversation.add({"type": "input_audio_buffer.commit"})
-    conversation.add({"type": "input_audio_buffer.committed", "item_id": "said"})
-    assert conversation.items[-1].audio_bytes == 900

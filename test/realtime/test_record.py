@@ -17,11 +17,10 @@ from typing import Any
 
 import pytest
 
-from connections import PLAIN, Kind, for_protocols, opened
+from connections import PLAIN, Kind, for_asyncio, for_protocols, opened
 from openai_realtime_client import HandshakeRefusedError, Record, ga
 from openai_realtime_client.core.credentials import Headers
 from openai_realtime_client.realtime import record as record_module
-from openai_realtime_client.realtime.record import SessionRecord
 from openai_realtime_client.testing import Faults
 from openai_realtime_client.testing.recording import read_recording
 from transports import ReplayServer
@@ -234,30 +233,16 @@ async def test_path_that_cannot_be_written_is_refused_at_once(
     assert server.sessions == []
 
 
-def recording_threads() -> list[threading.Thread]:
-    return [each for each in threading.enumerate() if "record" in each.name]
-
-
-async def test_file_is_opened_beside_the_event_loop(server: ReplayServer, path: Path) -> None:
-    opening: list[threading.Thread] = []
-
-    class Noted(Record):
-        def start(self, conceal: Callable[[str], str]) -> SessionRecord:
-            opening.append(threading.current_thread())
-            return super().start(conceal)
-
-    await hold(PLAIN, server.url, Noted(path))
-    assert opening[0] is not threading.main_thread()
-
-
+@for_asyncio
 async def test_session_that_is_refused_leaves_no_thread(
     kind: Kind, server: ReplayServer, path: Path
 ) -> None:
     server.faults = Faults(refuse=500)
+    # Its traceback is alive until all threads have ended.
     with pytest.raises(HandshakeRefusedError) as caught:
         await hold(kind, server.url, path)
-    assert recording_threads() == []
-    assert caught.value.status == 500  # Its traceback was alive until here.
+    assert "openai_realtime_client record" not in {each.name for each in threading.enumerate()}
+    assert caught.value.status == 500
 
 
 KILLED = """
@@ -303,6 +288,7 @@ async def test_slow_disk_does_not_delay_the_session(
     assert "the record stops" not in caplog.text
 
 
+@for_asyncio
 async def test_disk_that_hangs_does_not_delay_the_end_for_long(
     kind: Kind,
     server: ReplayServer,
@@ -334,7 +320,7 @@ def test_what_waits_to_be_written_has_a_limit(
 def test_a_session_that_is_forgotten_leaves_no_thread(path: Path) -> None:
     started = Record(path).start(str)
     started.add("client", "a", b'{"type":"a"}')
-    [thread] = recording_threads()
+    [thread] = [each for each in threading.enumerate() if "record" in each.name]
     del started
     thread.join(10)
     assert not thread.is_alive()

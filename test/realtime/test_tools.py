@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -97,15 +96,12 @@ async def test_calls_run_at_the_same_time_and_one_response_follows() -> None:
 
 async def test_plain_functions_run_in_threads() -> None:
     main = threading.get_ident()
-    session = Session(lambda_tool("where", lambda: threading.get_ident() != main))
+    tool = ga.FunctionTool(lambda: threading.get_ident() != main, name="where", description="")
+    session = Session(tool)
     await session.receive(done(call("a", "where")))
     while not session.requests():
         await asyncio.sleep(0.001)
     assert session.outputs() == [("a", "true")]
-
-
-def lambda_tool(name: str, function: Callable[[], Any]) -> ga.FunctionTool:
-    return ga.FunctionTool(function, name=name, description="")
 
 
 async def work() -> str:
@@ -143,7 +139,7 @@ async def test_a_refused_response_is_asked_for_again_when_none_is_active() -> No
     assert len(session.requests()) == 2
 
 
-@pytest.mark.parametrize("status", ["cancelled", "failed", "incomplete"])
+@pytest.mark.parametrize("status", ["cancelled", "incomplete"])
 async def test_calls_of_an_unfinished_response_do_not_run(status: str) -> None:
     session = Session(work)
     await session.receive(created())
@@ -252,7 +248,7 @@ async def test_a_connection_runs_its_tools(kind: Kind) -> None:
     assert conversation.items[-1].text == "Sunny."
 
 
-@pytest.mark.parametrize("first_cut", [3, 8, 13, 18])
+@pytest.mark.parametrize("first_cut", [3, 13])
 async def test_sessions_may_be_cut_while_functions_run(first_cut: int) -> None:
     running, conversation = list[str](), Conversation()
 
