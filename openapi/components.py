@@ -35,7 +35,6 @@ def prepared(document: dict[str, Any]) -> dict[str, Any]:
     """Return a simplified document in which every component is a class, and every class is one."""
     document = simplified(document)
     _rename(document)
-    _transform(document, _closed)
     _transform(document, unions.simplified)
     _Uses(document).copy_plain()
     _transform(document, unions.simplified)
@@ -56,13 +55,6 @@ def _transform(document: dict[str, Any], change: Any) -> None:
     schemas = document["components"]["schemas"]
     for holder, key, place in slots(document):
         holder[key] = transformed(holder[key], lambda s, at: change(s, at, schemas), place)
-
-
-def _closed(schema: Schema, _place: str, _schemas: dict[str, Any]) -> Schema:
-    """Leave out what says of an object's other fields: every model keeps them, of any type."""
-    if "properties" in schema:
-        return without(schema, "additionalProperties")
-    return schema
 
 
 def _without_names(schema: Schema, _place: str) -> Schema:
@@ -87,7 +79,7 @@ def _rename(document: dict[str, Any]) -> None:
     classes: dict[str, str] = {}
     for name, schema in schemas.items():
         classes[name] = class_name(name)
-        if isinstance(schema, dict) and schema.get("x-name"):
+        if "x-name" in schema:
             classes[name] = class_name(schema["x-name"])
         if not classes[name]:
             raise Refused(
@@ -120,7 +112,7 @@ def _rename(document: dict[str, Any]) -> None:
     for name, schema in schemas.items():
         renamed[classes[name]] = schema
         # Messages say where the fragment has it.
-        if classes[name] != name and isinstance(schema, dict):
+        if classes[name] != name:
             schema["x-place"] = f"components.schemas.{name}"
     schemas.clear()
     schemas.update(renamed)
@@ -129,10 +121,8 @@ def _rename(document: dict[str, Any]) -> None:
 # Components that are no class
 
 
-def is_class(schema: Any) -> bool:
+def is_class(schema: Schema) -> bool:
     """Return whether a component becomes a class: an object, an enum of strings, or a union."""
-    if not isinstance(schema, dict):
-        return False
     is_enum = "enum" in schema and schema.get("type") == "string"
     return "properties" in schema or is_enum or bool(members(schema))
 
@@ -145,7 +135,7 @@ class _Uses:
         self.schemas: dict[str, Any] = document["components"]["schemas"]
         self.plain = set[str]()
         for name, schema in self.schemas.items():
-            if isinstance(schema, dict) and not is_class(schema):
+            if not is_class(schema):
                 self.plain.add(name)
 
     def copy_plain(self) -> None:
@@ -160,21 +150,16 @@ class _Uses:
         for name in self.plain:
             del self.schemas[name]
         for schema in self.schemas.values():
-            if isinstance(schema, dict):
-                schema.pop("nullable", None)
+            schema.pop("nullable", None)
 
-    def _of_parameter(self, schema: Any, place: str) -> Any:
+    def _of_parameter(self, schema: Schema, place: str) -> Schema:
         """Return the schema of a parameter, where an enum is only a list of texts."""
-        if not isinstance(schema, dict) or not re.search(r"parameters\[\d+\]\.schema$", place):
-            return schema
         enum = self.schemas.get(component(schema), {})
-        if "enum" not in enum:
+        if "enum" not in enum or not re.search(r"parameters\[\d+\]\.schema$", place):
             return schema
         return {key: value for key, value in enum.items() if not key.startswith("x-")}
 
-    def _replaced(self, schema: Any, within: tuple[str, ...]) -> Any:
-        if not isinstance(schema, dict):
-            return schema
+    def _replaced(self, schema: Schema, within: tuple[str, ...]) -> Schema:
         name = component(schema)
         if name in self.plain:
             if name in within:
@@ -198,7 +183,7 @@ def _cut_recursion(name: str, schemas: dict[str, Any], above: tuple[str, ...]) -
     A recursion needs a class: the name of a union stands for what it consists of.
     """
     schema = schemas[name]
-    if not isinstance(schema, dict) or not members(schema) or name in above:
+    if not members(schema) or name in above:
         return
     above = (*above, name)
     key = union_key(schema)
@@ -215,9 +200,9 @@ def _cut_part(schema: Schema, schemas: dict[str, Any], above: tuple[str, ...]) -
         # The class of an object ends a recursion.
         if path.startswith(".properties"):
             continue
-        if isinstance(holder[key], dict) and component(holder[key]) in above:
+        if component(holder[key]) in above:
             holder[key] = {}
-        elif isinstance(holder[key], dict):
+        else:
             _cut_part(holder[key], schemas, above)
 
 
@@ -235,8 +220,7 @@ class _Naming:
 
     def run(self) -> None:
         for name in list(self.schemas):
-            if isinstance(self.schemas[name], dict):
-                self._name_parts(name, f"components.schemas.{name}")
+            self._name_parts(name, f"components.schemas.{name}")
         for place, operation in operations(self.document):
             self._name_bodies(place, operation)
 
@@ -279,10 +263,8 @@ class _Naming:
         """Make components of the enums that would hide each other, or another class."""
         seen: dict[str, str] = {}
         for field, child in schema.get("properties", {}).items():
-            if not isinstance(child, dict):
-                continue
             enum = child
-            while isinstance(enum.get("items"), dict):
+            while "items" in enum:
                 enum = enum["items"]
             if "enum" not in enum or enum.get("type") != "string":
                 continue
@@ -315,7 +297,7 @@ class _Naming:
             has_enum: Whether an enum has its class here, in that of a field or a union.
             text: What describes a part that has no description of its own.
         """
-        if not isinstance(schema, dict) or component(schema):
+        if component(schema):
             return schema
         text = schema.get("description", text)
         if is_class(schema) and not ("enum" in schema and has_enum):
@@ -330,7 +312,7 @@ class _Naming:
                 has_enum=has_enum,
                 text=text,
             )
-        if isinstance(schema.get("additionalProperties"), dict):
+        if "additionalProperties" in schema:
             schema["additionalProperties"] = self._used(
                 schema["additionalProperties"],
                 f"{name}Value",

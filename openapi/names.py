@@ -139,15 +139,14 @@ def problems(document: dict[str, Any]) -> Problems:
     yield from _check_classes(document)
     yield from _check_methods(document)
     for name, schema in document["components"]["schemas"].items():
-        if isinstance(schema, dict):
-            yield from _check_fields(f"components.schemas.{name}", schema, document)
+        yield from _check_fields(f"components.schemas.{name}", schema, document)
 
 
 def _check_classes(document: dict[str, Any]) -> Problems:
     schemas = document["components"]["schemas"]
     enums = {}
     for name, schema in schemas.items():
-        if isinstance(schema, dict) and any("enum" in member for member in members(schema)):
+        if any("enum" in member for member in members(schema)):
             enums[f"{name}Enum"] = name
     apis = set()
     for _place, operation in operations(document):
@@ -155,11 +154,9 @@ def _check_classes(document: dict[str, Any]) -> Problems:
         apis.update(map(api_name, operation.get("tags", [])[:1]))
     taken = {*shared.__all__, *MODULE_NAMES, *apis, *(f"Async{api}" for api in apis)}
     alike: dict[str, str] = {}
-    for name, schema in schemas.items():
+    for name in schemas:
         place = f"components.schemas.{name}"
-        if not isinstance(schema, dict):
-            yield place, "not a schema"
-        elif not re.fullmatch("[A-Z][A-Za-z0-9]*", name):
+        if not re.fullmatch("[A-Z][A-Za-z0-9]*", name):
             yield place, "not a class name, such as RealtimeSession"
         elif name in taken:
             yield place, "the package has another thing of this name"
@@ -204,11 +201,11 @@ def _check_fields(place: str, schema: dict[str, Any], document: dict[str, Any]) 
     used = set()
     for field, child in schema.get("properties", {}).items():
         names[field_name(field)].append(field)
-        while isinstance(child, dict) and "items" in child:
+        while "items" in child:
             child = child["items"]
-        if isinstance(child, dict) and child.get("type") == "string" and "enum" in child:
+        if child.get("type") == "string" and "enum" in child:
             enums[enum_name(field)].append(field)
-        elif isinstance(child, dict):
+        else:
             used.add(component(child))
     for name, fields in names.items():
         if not name.isidentifier():
@@ -231,12 +228,11 @@ def _check_constants(place: str, schema: dict[str, Any]) -> Problems:
     for index, child in enumerate(members(schema)):
         children.append((f"{place}[{index}]", child))
     for where, child in children:
-        while isinstance(child, dict) and "items" in child:
+        while "items" in child:
             where, child = f"{where}.items", child["items"]
-        if isinstance(child, dict) and "enum" in child:
-            values = child["enum"]
-            if all(isinstance(value, str) for value in values):
-                yield from _check_enum(where, values, child.get("x-enum-varnames"))
+        values = child.get("enum", [])
+        if all(isinstance(value, str) for value in values):
+            yield from _check_enum(where, values, child.get("x-enum-varnames"))
 
 
 def _check_enum(place: str, values: list[str], given: list[str] | None) -> Problems:

@@ -140,6 +140,7 @@ def place_of(document: Any, name: str, inner: str = "") -> str:
     """Return the place of a component, or in it, as the fragment has it."""
     schema = document["components"]["schemas"].get(name)
     place = f"components.schemas.{name}"
+    # What is written may be anything.
     if isinstance(schema, dict):
         place = schema.get("x-place", place)
     # An index follows without a dot.

@@ -107,7 +107,7 @@ def children(schema: Schema) -> Iterator[tuple[Any, Any, str]]:
     for field in schema.get("properties", {}):
         yield schema["properties"], field, f".properties.{field}"
     for key in ("items", "additionalProperties"):
-        if key in schema and not (key == "additionalProperties" and schema[key] is False):
+        if key in schema:
             yield schema, key, f".{key}"
     for key in ("allOf", "anyOf", "oneOf", "prefixItems"):
         for index in range(len(schema.get(key, []))):
@@ -132,7 +132,7 @@ def _refuse_circular_alias(name: str, schema: Any, document: dict[str, Any]) -> 
     """Refuse a component that is nothing but a reference to itself, through however many."""
     seen = set()
     place = f"components.schemas.{name}"
-    while isinstance(schema, dict) and isinstance(schema.get("$ref"), str):
+    while "$ref" in schema:
         if schema["$ref"] in seen:
             raise Refused([Problem(place, "its reference leads back to itself")])
         seen.add(schema["$ref"])
@@ -236,25 +236,31 @@ def _normal(schema: Schema, place: str) -> Schema:
     if "const" in schema:
         schema["enum"] = [schema.pop("const")]
     _rename_exclusive_limits(schema)
-    if isinstance(schema.get("type"), list):
-        schema = _without_null_type(schema)
     if None in schema.get("enum", []):
         schema["enum"] = [value for value in schema["enum"] if value is not None]
         schema["nullable"] = True
         if not schema["enum"]:
             return {**schema, "type": "null"}
-    if "type" not in schema:
-        schema = _with_type(schema)
-    if isinstance(schema.get("type"), list):
-        schema = _as_union(schema)
+    types = _types(schema)
+    if "null" in types and len(types) > 1:
+        schema["nullable"] = True
+        types.remove("null")
+    # JSON has one type for numbers, of which integers are some.
+    if {"integer", "number"} <= set(types):
+        types.remove("integer")
+    if len(types) == 1:
+        schema["type"] = types[0]
+    elif types:
+        schema = _as_union(schema, types)
     # Those of another type say nothing.
     schema = without(schema, *OF_ANY_TYPE.difference(OF_TYPE.get(schema.get("type"), OF_ANY_TYPE)))
     if "prefixItems" in schema:
         schema["items"] = _items_of_tuple(schema)
-    if schema.get("type") == "array":
-        schema.setdefault("items", {})
+    if schema.get("type") == "array" and schema.setdefault("items", {}) is False:
+        raise Refused([Problem(place, "`items: false` allows no item; leave it out")])
     if schema.get("properties") == {}:
         del schema["properties"]
+    _leave_open(schema)
     if "discriminator" in schema:
         mapping = schema["discriminator"].get("mapping", {})
         # OpenAPI allows the bare name of a schema, too.
@@ -270,6 +276,12 @@ def _normal(schema: Schema, place: str) -> Schema:
     while [list(part) for part in schema.get("allOf", [])] == [["allOf"]]:
         schema["allOf"] = schema["allOf"][0]["allOf"]
     return schema
+
+
+def _leave_open(schema: Schema) -> None:
+    """Leave out what says of an object's other fields: every model keeps them, of any type."""
+    if "properties" in schema or schema.get("additionalProperties") is False:
+        schema.pop("additionalProperties", None)
 
 
 def _items_of_tuple(schema: Schema) -> Any:
@@ -295,36 +307,19 @@ def _rename_exclusive_limits(schema: Schema) -> None:
             schema[name] = value
 
 
-def _without_null_type(schema: Schema) -> Schema:
-    """Turn `null` in a list of types into `nullable`."""
-    types = list(schema["type"])
-    if "null" in types:
-        schema["nullable"] = True
-        types.remove("null")
-    return {**schema, "type": _one_or_all(types or ["null"])}
-
-
-def _one_or_all(types: list[str]) -> Any:
-    """Return the only type, or the list of several."""
-    if len(types) == 1:
-        return types[0]
-    return types
-
-
-def _with_type(schema: Schema) -> Schema:
-    """Return a schema with the type that its keywords or values imply."""
+def _types(schema: Schema) -> list[str]:
+    """Return the types that a schema has, or that its keywords or values imply."""
+    if isinstance(schema.get("type"), str):
+        return [schema["type"]]
+    if "type" in schema:
+        return list(schema["type"])
     if "enum" in schema:
-        types = list(dict.fromkeys(map(_type_of, schema["enum"])))
-        # JSON has one type for numbers, of which integers are some.
-        if set(types) == {"integer", "number"}:
-            types = ["number"]
-        if types:
-            schema["type"] = _one_or_all(types)
-    elif "items" in schema or "prefixItems" in schema:
-        schema["type"] = "array"
-    elif "properties" in schema or isinstance(schema.get("additionalProperties"), dict):
-        schema["type"] = "object"
-    return schema
+        return list(dict.fromkeys(map(_type_of, schema["enum"])))
+    if "items" in schema or "prefixItems" in schema:
+        return ["array"]
+    if "properties" in schema or isinstance(schema.get("additionalProperties"), dict):
+        return ["object"]
+    return []
 
 
 def _type_of(value: Any) -> str:
@@ -335,12 +330,9 @@ def _type_of(value: Any) -> str:
     return names[type(value)]
 
 
-def _as_union(schema: Schema) -> Schema:
+def _as_union(schema: Schema, types: list[str]) -> Schema:
     """Return a schema of several types as a union, in which each has its keywords."""
-    types = list(schema.pop("type"))
-    # An integer is a number.
-    if {"number", "integer"} <= set(types):
-        types.remove("integer")
+    schema.pop("type", None)
     values = schema.pop("enum", None)
     parts = []
     rest = dict(schema)
@@ -348,17 +340,13 @@ def _as_union(schema: Schema) -> Schema:
         part: Schema = {"type": name, **only(schema, OF_TYPE[name])}
         rest = without(rest, *OF_TYPE[name])
         if values is not None:
-            part["enum"] = [value for value in values if _is_of_type(value, name)]
+            fitting = {"number": ("number", "integer")}.get(name, (name,))
+            part["enum"] = [value for value in values if _type_of(value) in fitting]
             # A type that no value has cannot occur.
             if not part["enum"]:
                 continue
         parts.append(transformed(part, lambda inner, _place: _normal(inner, ""), ""))
     return {**rest, "anyOf": parts}
-
-
-def _is_of_type(value: Any, name: str) -> bool:
-    value_type = _type_of(value)
-    return value_type == name or (value_type, name) == ("integer", "number")
 
 
 def _without_null(schema: Schema, key: str) -> Schema:
@@ -410,11 +398,12 @@ def _merged(schema: Schema, schemas: dict[str, Any], place: str, *, is_component
     _collect(schema, schemas, place, merged, ())
     if not merged["properties"]:
         del merged["properties"]
+    _leave_open(merged)
     return merged
 
 
 def _is_object(schema: Any) -> bool:
-    return isinstance(schema, dict) and ("properties" in schema or "allOf" in schema)
+    return "properties" in schema or "allOf" in schema
 
 
 def _collect(

@@ -56,9 +56,6 @@ def _flat(parts: Iterable[Any], schemas: dict[str, Any], own: str) -> Iterator[S
     # A union within itself adds nothing.
     seen = {reference(own)["$ref"]}
     for part in parts:
-        if not isinstance(part, dict):
-            yield part
-            continue
         name = component(part)
         inner: list[Schema] = [part]
         if name:
@@ -153,7 +150,7 @@ def _one(parts: list[Schema], sort: str, place: str) -> Schema:
     for part in parts:
         item = part.get(key, {})
         # One that holds anything makes the others superfluous.
-        if not isinstance(item, dict) or not item:
+        if not item:
             return {"type": first["type"], key: {}}
         held.append(item)
     return {"type": first["type"], key: simplified({"anyOf": held}, f"{place}.{key}", {})}
@@ -185,7 +182,7 @@ def distinguish(name: str, schemas: dict[str, Any]) -> None:
     property does, members are in order of how specific they are, and the union is `x-untagged`.
     """
     schema = schemas[name]
-    if not isinstance(schema, dict) or not members(schema):
+    if not members(schema):
         return
     objects = [part for part in _references(schema) if leaves(part, schemas)]
     has_map = "map" in map(_sort, members(schema))

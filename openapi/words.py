@@ -100,12 +100,10 @@ def _texts(document: dict[str, Any]) -> Iterator[Text]:
     info = document["info"]
     yield Text("the document", "info", info, "description", info.get("title", ""))
     for name, schema in document["components"]["schemas"].items():
-        if isinstance(schema, dict):
-            yield Text("schemas", place_of(document, name), schema, "description", name)
-            for field, child in schema.get("properties", {}).items():
-                if isinstance(child, dict):
-                    place = place_of(document, name, f"properties.{field}")
-                    yield Text("properties", place, child, "description", field)
+        yield Text("schemas", place_of(document, name), schema, "description", name)
+        for field, child in schema.get("properties", {}).items():
+            place = place_of(document, name, f"properties.{field}")
+            yield Text("properties", place, child, "description", field)
     for place, operation in operations(document):
         identity = operation.get("operationId") or re.sub(r"\W+", "_", place)
         yield Text("operationIds", place, operation, "operationId", identity)

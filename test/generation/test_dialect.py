@@ -363,7 +363,10 @@ def test_parts_of_operations_are_named() -> None:
 
 # What is written, and what is said of it.
 REFUSED = {
-    "a_false_schema": ("A: (x: false)", "A.properties.x: `false` allows"),
+    "list_without_items": (
+        "A: (x: {type: array, items: false})",
+        "A.properties.x: `items: false` allows no item",
+    ),
     "only_null": ("A: (x: {type: 'null'})", "A.properties.x.type: only `null`"),
     "unknown_keyword": (
         "A: (x: {type: string, minLenght: 3})",
@@ -496,6 +499,7 @@ WRONG_SHAPES = {
     "constant_list": ("A: {properties: {x: {const: [1]}}}", "x.const: a constant is text"),
     "values_that_are_lists": ("A: {properties: {x: {enum: [[1]]}}}", "x.enum[0]: the values of"),
     "false_in_a_union": ("A: {oneOf: [false, {}]}", "A.oneOf[0]: `false` allows no value"),
+    "false_property": ("A: {properties: {x: false}}", "A.properties.x: `false` allows no value"),
     "wrong_example_of_a_reference": (
         "A: {properties: {b: {@B, example: 1}}}, B: <string>",
         "A.properties.b.example: `1` does not fit its schema",
