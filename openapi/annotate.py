@@ -56,7 +56,8 @@ def annotated(
     # They were described with the union of their events.
     document.pop("webhooks", None)
     for _place, schema in list(schemas_in(document)):
-        _name_enum_values(schema)
+        if "enum" in schema:
+            _name_enum_values(schema)
     for name, schema in schemas.items():
         _annotate_schema(name, schema)
     _annotate_imports(schemas)
@@ -68,11 +69,19 @@ def annotated(
             schema["x-fields"] = []
             for field, child in schema["properties"].items():
                 is_required = field in schema.get("required", [])
-                schema["x-fields"].append(_field(child, schemas, is_required=is_required))
+                schema["x-fields"].append(_field(child, is_required=is_required))
     protocol_events.describe(document)
-    _annotate_operations(document)
+    operations.describe(document)
+    for _place, operation in spec_operations(document):
+        _annotate_operation(operation)
     params = Params(document)
-    _annotate_examples(document, Examples(schemas, package, recorded or {}, set(params.sent)))
+    examples = Examples(schemas, package, recorded or {}, set(params.sent))
+    for name, schema in schemas.items():
+        example = examples.of_schema(name)
+        if example:
+            schema["x-example"] = example
+    for _place, operation in spec_operations(document):
+        operation["x-example"] = examples.of_operation(operation)
     if params.sent:
         document["x-params"] = params.source()
     for name in params.sent:
@@ -82,8 +91,8 @@ def annotated(
 
 def _name_enum_values(schema: dict[str, Any]) -> None:
     """Give each enum value the constant name of the documented Java pages."""
-    values = schema.get("enum", [])
-    if not values or "x-enum-varnames" in schema:
+    values = schema["enum"]
+    if "x-enum-varnames" in schema:
         return
     # Published schemas leave the type out.
     if all(isinstance(value, str) for value in values):
@@ -92,7 +101,7 @@ def _name_enum_values(schema: dict[str, Any]) -> None:
         # Any number stays possible; the page lists the known ones.
         schema["x-known"] = schema.pop("enum")
         return
-    schema["x-enum-varnames"] = names.enum_constants(values)
+    schema["x-enum-varnames"] = list(map(names.enum_constant, values))
 
 
 def _annotate_schema(name: str, schema: dict[str, Any]) -> None:
@@ -107,8 +116,9 @@ def _annotate_schema(name: str, schema: dict[str, Any]) -> None:
     schema["x-init-docstring"] = docstring(schema["x-text"], " " * 12)
     # The first sentence, for lists of classes.
     schema["x-summary"] = schema["x-text"].partition(". ")[0].rstrip(".")
-    schema["x-module"] = names.module_name(name)
-    nullables, limits, enums = [], [], []
+    schema["x-module"] = names.snake_case(name)
+    nullables, limits = [], []
+    schema["x-enums"] = []
     for field, child in schema.get("properties", {}).items():
         _annotate_field(field, child, is_required=field in schema.get("required", []))
         if child["x-nullable"]:
@@ -117,12 +127,15 @@ def _annotate_schema(name: str, schema: dict[str, Any]) -> None:
         if bounds != (None, None):
             limits.append(f"{(child['x-name'], *bounds)}, ")
         if "x-enum-name" in child:
-            enums.append(_nested_enum(child))
+            nested = {"name": child["x-enum-name"], "base": "OpenEnum", "final": ""}
+            # A constant is a value with a type of its own.
+            if "x-constant" in child:
+                nested |= {"base": "Constant", "final": ": Final"}
+            schema["x-enums"].append({**nested, "values": child["x-values"]})
     if nullables:
         schema["x-nullables"] = ", ".join(nullables)
     if limits:
         schema["x-limits"] = "".join(limits)
-    schema["x-enums"] = enums
     schema["x-enum"] = "enum" in schema
 
 
@@ -172,20 +185,7 @@ def _annotate_field(field: str, schema: dict[str, Any], *, is_required: bool) ->
     schema["x-notes"] = notes(field, schema, is_required)
 
 
-def _nested_enum(schema: dict[str, Any]) -> dict[str, Any]:
-    """Describe the enum class of a field; a constant is a value with a type of its own."""
-    base, final = "OpenEnum", ""
-    if "x-constant" in schema:
-        base, final = "Constant", ": Final"
-    return {
-        "name": schema["x-enum-name"],
-        "base": base,
-        "final": final,
-        "values": schema["x-values"],
-    }
-
-
-def _field(schema: dict[str, Any], schemas: dict[str, Any], *, is_required: bool) -> dict[str, str]:
+def _field(schema: dict[str, Any], *, is_required: bool) -> dict[str, str]:
     """Write a field as the body of its class has it, and as an argument of the constructor."""
     annotation = type_name(schema)
     constant, alias = schema.get("x-constant"), schema.get("x-alias")
@@ -233,7 +233,7 @@ def _annotate_enums(schema: dict[str, Any], schemas: dict[str, Any]) -> None:
         # A module of a recursion may not have what it imports yet.
         if owner and not schema["x-cyclic"] and alias not in taken:
             taken.add(alias)
-            module = names.module_name(owner)
+            module = names.snake_case(owner)
             aliases.append({"name": alias, "module": module, "enum": enum_class})
         # A union with `string` takes any text already.
         if {"type": "string"} not in members(schemas.get(owner, {})):
@@ -402,19 +402,12 @@ def _annotate_imports(schemas: dict[str, Any]) -> None:
         schema["x-imports"] = names.imports(uses[name] - late - {name})
 
 
-def _annotate_operations(document: dict[str, Any]) -> None:
-    operations.describe(document)
-    for _place, operation in spec_operations(document):
-        _annotate_text(operation)
-        _annotate_deprecation(operation)
-        for argument in operation["x-arguments"]:
-            is_required = argument["is_required"]
-            argument["notes"] = notes(argument["name"], argument["schema"], is_required)
-        _annotate_method(operation)
-
-
-def _annotate_method(operation: dict[str, Any]) -> None:
-    """Write the docstrings of the two methods that call an operation."""
+def _annotate_operation(operation: dict[str, Any]) -> None:
+    _annotate_text(operation)
+    _annotate_deprecation(operation)
+    for argument in operation["x-arguments"]:
+        is_required = argument["is_required"]
+        argument["notes"] = notes(argument["name"], argument["schema"], is_required)
     returns = []
     if operation["x-returns"] != "None":
         returns.append(operation["x-status-text"])
@@ -424,12 +417,3 @@ def _annotate_method(operation: dict[str, Any]) -> None:
     operation["x-docstring"] = method_docstring(
         f"{summary.removesuffix('.')}.", f"{rest} {operation['x-text']}", arguments, returns
     )
-
-
-def _annotate_examples(document: dict[str, Any], writer: Examples) -> None:
-    for name, schema in document["components"]["schemas"].items():
-        example = writer.of_schema(name)
-        if example:
-            schema["x-example"] = example
-    for _place, operation in spec_operations(document):
-        operation["x-example"] = writer.of_operation(operation)

@@ -58,12 +58,13 @@ class Examples:
         if "x-event-type" in schema:
             if schema["x-direction"] == "client":
                 return self._send(name)
-            return self._parse(name)
+            parser = schema["x-parser"]
+            return self._from_text(parser, "event", f"{parser}(text)", name)
         if "properties" in schema:
             # What a server sends is read; without a recording there is nothing real to read.
             if name in self.sent or name not in self.received:
                 return self._construct(name)
-            return self._read(name)
+            return self._from_text(name, "model", f"{name}.from_json(text)", name)
         if "enum" in schema:
             return self._enum(name)
         if "x-union" in schema:
@@ -130,13 +131,6 @@ class Examples:
             "assert model.to_dict() == same",
         )
 
-    def _parse(self, name: str) -> str:
-        parser = self.schemas[name]["x-parser"]
-        return self._from_text(parser, "event", f"{parser}(text)", name)
-
-    def _read(self, name: str) -> str:
-        return self._from_text(name, "model", f"{name}.from_json(text)", name)
-
     def _from_text(self, imported: str, variable: str, call: str, name: str) -> str:
         value = self._value(name)
         path, output = self._printed(name, value)
@@ -153,7 +147,7 @@ class Examples:
 
     def _parse_any(self, name: str) -> str:
         parser = self.schemas[name]["x-parses"]
-        # The shortest event is enough to show that its class is found.
+        # The shortest is enough to show that its class is found.
         classes = mapped(self.schemas[name]).values()
         member = min(classes, key=lambda name: len(str(self._value(name))))
         value = self._value(member)
@@ -411,31 +405,21 @@ class Instance:
 
     def _is_open(self, schema: dict[str, Any]) -> bool:
         """Return whether a value would contain the object that is being built."""
-        _schema, name = self._target(schema)
-        return name in self._open
+        return self._target(schema)[1] in self._open
 
-    def _target(self, schema: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
+    def _target(self, schema: dict[str, Any]) -> tuple[dict[str, Any], str]:
         """Follow references, and take the first member of a union."""
-        name = None
-        while True:
-            if component(schema):
-                name = component(schema)
-                schema = self.schemas[name]
-            elif "allOf" in schema:
-                schema = schema["allOf"][0]
-            elif members(schema):
-                schema, name = self._first_member(members(schema)), None
-            else:
-                return schema, name
-
-    def _first_member(self, choices: list[dict[str, Any]]) -> dict[str, Any]:
-        """Return an enum, or else the first member; one that is being built would never end."""
-        closed = [member for member in choices if component(member) not in self._open]
-        closed = closed or choices
-        for member in closed:
-            if "enum" in member:
-                return member
-        return closed[0]
+        name = component(schema)
+        if name:
+            schema = self.schemas[name]
+        if not members(schema):
+            return schema, name
+        # One that is being built would never end.
+        closed = [member for member in members(schema) if component(member) not in self._open]
+        closed = closed or members(schema)
+        # An enum says more than text.
+        first = next((member for member in closed if "enum" in member), closed[0])
+        return self._target(first)
 
 
 def literal(value: Any) -> str:

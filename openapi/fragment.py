@@ -125,7 +125,11 @@ def cut(
     webhooks = spec.only(hooks, filter(is_kept_webhook, hooks))
     roots = [("schemas", name) for name in names]
     roots += components_in([paths, webhooks])
-    roots += [("securitySchemes", name) for name in security_schemes(document, paths)]
+    required = list(document.get("security", []))
+    for _place, operation in spec.operations({"paths": paths}):
+        required += operation.get("security", [])
+    # Each is a mapping of the schemes that are needed together.
+    roots += [("securitySchemes", name) for name in set().union(*required)]
     components = document["components"]
 
     def uses(key: tuple[str, str]) -> Iterable[tuple[str, str]]:
@@ -161,34 +165,21 @@ def components_in(node: Any) -> Iterator[tuple[str, str]]:
                 yield found[1], found[2].replace("~1", "/").replace("~0", "~")
 
 
-def security_schemes(document: dict[str, Any], paths: dict[str, Any]) -> set[str]:
-    """Return the names of the schemes that a document and operations require."""
-    required = list(document.get("security", []))
-    for _place, operation in spec.operations({"paths": paths}):
-        required += operation.get("security", [])
-    # Each is a mapping of the schemes that are needed together.
-    return set().union(*required)
-
-
 def write_fragment(document: dict[str, Any], path: Path) -> None:
     """Write a document as YAML, in the order in which it was."""
     # Without the anchors of what is shared, and with dates and the keys of statuses as text.
     plain = json.loads(json.dumps(document, default=str))
-    mark_events(plain["components"]["schemas"])
+    # Unions that are called like unions of events are such.
+    for name, schema in plain["components"]["schemas"].items():
+        found = re.search("(Server|Client)Event$", name)
+        if found and spec.members(schema):
+            schema.setdefault("x-events", found[1].lower())
     walk_tree(plain)  # text of several lines as a block
     yaml = YAML()
     yaml.width = 100
     yaml.indent(mapping=2, sequence=4, offset=2)
     with path.open("w", encoding="utf-8") as file:
         yaml.dump(plain, file)
-
-
-def mark_events(schemas: dict[str, Any]) -> None:
-    """Say of the unions that are called like unions of events that they are."""
-    for name, schema in schemas.items():
-        found = re.search("(Server|Client)Event$", name)
-        if found and spec.members(schema):
-            schema.setdefault("x-events", found[1].lower())
 
 
 if __name__ == "__main__":

@@ -62,28 +62,12 @@ class Protocol:
         return DOCS / self.name
 
     @property
-    def title(self) -> str:
-        return str(self.document["info"]["title"])
-
-    @property
     def module(self) -> str:
         return ".".join(self.package.parts)
 
 
-class GenerationError(Exception):
-    """A step failed. The message says which, and what the tool said."""
-
-
-@dataclass
-class Changes:
-    """How the generated files differ from those in the tree."""
-
-    added: list[Path]
-    changed: list[Path]
-    removed: list[Path]
-
-    def __bool__(self) -> bool:
-        return bool(self.added or self.changed or self.removed)
+# The generated files that differ from those in the tree, by `+`, `~` and `-`.
+Changes = dict[str, list[Path]]
 
 
 def main() -> int:
@@ -105,7 +89,7 @@ def main() -> int:
         apply(changes)
         report(changes, protocols)
         return 0
-    except (spec.SpecError, GenerationError) as error:
+    except spec.SpecError as error:
         lines = str(error).splitlines()
         if isinstance(error, Refused):
             lines = list(error.lines(is_full=arguments.all))
@@ -134,7 +118,7 @@ def build(*, is_draft: bool = False) -> list[Protocol]:
     for protocol in protocols:
         collect(protocol)
         write_page(protocol, "README", indexes.overview(protocol.document))
-        write_page(protocol, "index", indexes.index(protocol.title, protocol.document))
+        write_page(protocol, "index", indexes.index(protocol.document))
     step("formatting")
     tidy()
     step("importing every public name")
@@ -169,16 +153,12 @@ def read(fragment: Path, is_draft: bool = False) -> Protocol:
     except Refused as error:
         # Rules know the document and not its file.
         raise Refused(error.problems, fragment) from None
-    return Protocol(name, annotate.annotated(document, module, recorded_events(name)), missing)
-
-
-def recorded_events(name: str) -> dict[str, Any]:
-    """Return the events that the examples show, by class; a new protocol has none."""
-    path = SOURCES / "examples" / f"{name}.json"
-    if not path.exists():
-        return {}
-    events: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return events
+    # What the examples show of servers, by class; a new protocol has none.
+    recorded = {}
+    examples = SOURCES / "examples" / f"{name}.json"
+    if examples.exists():
+        recorded = json.loads(examples.read_text("utf-8"))
+    return Protocol(name, annotate.annotated(document, module, recorded), missing)
 
 
 def configure(protocol: Protocol) -> str:
@@ -330,11 +310,7 @@ def try_import(protocols: list[Protocol]) -> None:
 
 
 def run(name: str, *arguments: str) -> None:
-    """Run a program, that of the environment in which this one runs if it has it.
-
-    Raises:
-        GenerationError: The program failed.
-    """
+    """Run a program, that of the environment in which this one runs if it has it."""
     program = Path(sys.executable).parent / name
     if program.exists():
         name = str(program)
@@ -346,7 +322,7 @@ def run(name: str, *arguments: str) -> None:
     if done.returncode:
         # The reason stands at the end, below what went well and the frames of a traceback.
         lines = (done.stderr or done.stdout).strip().splitlines()
-        raise GenerationError(f"{Path(name).name} failed:\n  " + "\n  ".join(lines[-15:]))
+        raise spec.SpecError(f"{Path(name).name} failed:\n  " + "\n  ".join(lines[-15:]))
 
 
 # Comparing with the tree
@@ -355,11 +331,11 @@ def run(name: str, *arguments: str) -> None:
 def differences(protocols: list[Protocol]) -> Changes:
     """Return how what was made differs from what is in the tree."""
     new, old = set(files_in(TREE)), set(generated(protocols))
-    changes = Changes(added=sorted(new - old), changed=[], removed=sorted(old - new))
+    changed = []
     for path in sorted(new & old):
         if path.read_bytes() != (TREE / path).read_bytes():
-            changes.changed.append(path)
-    return changes
+            changed.append(path)
+    return {"+": sorted(new - old), "~": changed, "-": sorted(old - new)}
 
 
 def generated(protocols: list[Protocol]) -> Iterator[Path]:
@@ -383,14 +359,14 @@ def files_in(folder: Path) -> Iterator[Path]:
 
 
 def apply(changes: Changes) -> None:
-    for path in changes.removed:
+    for path in changes["-"]:
         path.unlink()
         for folder in path.parents[:-2]:
             shutil.rmtree(folder / "__pycache__", ignore_errors=True)
             # A folder without modules would still be imported as a package.
             if not any(folder.iterdir()):
                 folder.rmdir()
-    for path in [*changes.added, *changes.changed]:
+    for path in changes["+"] + changes["~"]:
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(TREE / path, path)
 
@@ -409,13 +385,11 @@ def report(changes: Changes, protocols: list[Protocol]) -> None:
         operations += len(list(spec.operations(protocol.document)))
     pages = len(list(TREE.rglob("*.md")))
     print(f"{schemas} classes and unions, {operations} operations, {pages} pages")
-    for sign, paths in (("+", changes.added), ("~", changes.changed), ("-", changes.removed)):
+    for sign, paths in changes.items():
         for path in paths:
             print(f"  {sign} {path}")
-    print(
-        f"{len(changes.added)} files added, {len(changes.changed)} changed, "
-        f"{len(changes.removed)} removed"
-    )
+    added, changed, removed = map(len, changes.values())
+    print(f"{added} files added, {changed} changed, {removed} removed")
     for protocol in protocols:
         # What a draft lacks.
         for sort, places in protocol.missing.items():
@@ -425,32 +399,27 @@ def report(changes: Changes, protocols: list[Protocol]) -> None:
 
 
 def report_check(changes: Changes) -> int:
-    if not changes:
+    if not any(changes.values()):
         print("The generated files are up to date.")
         return 0
     lines: list[str] = []
-    for path in changes.changed:
-        lines += diff(path)
+    for path in changes["~"]:
+        old, new = ((root / path).read_text("utf-8").splitlines() for root in (Path(), TREE))
+        names = (f"{path} (in the tree)", f"{path} (from openapi/)")
+        lines += difflib.unified_diff(old, new, *names, lineterm="", n=1)
     print("\n".join(lines[:MOST_DIFF_LINES]))
-    for path in changes.added:
+    for path in changes["+"]:
         print(f"missing: {path}")
-    for path in changes.removed:
+    for path in changes["-"]:
         print(f"not generated: {path}")
+    added, changed, removed = map(len, changes.values())
     print(
-        f"error: {len(changes.changed)} generated files differ from what openapi/ gives, "
-        f"{len(changes.added)} are missing, {len(changes.removed)} are not generated. "
+        f"error: {changed} generated files differ from what openapi/ gives, "
+        f"{added} are missing, {removed} are not generated. "
         "Generated files are not edited: change openapi/, then run `make generate`.",
         file=sys.stderr,
     )
     return 1
-
-
-def diff(path: Path) -> Iterator[str]:
-    old = path.read_text("utf-8").splitlines()
-    new = (TREE / path).read_text("utf-8").splitlines()
-    yield from difflib.unified_diff(
-        old, new, f"{path} (in the tree)", f"{path} (from openapi/)", lineterm="", n=1
-    )
 
 
 if __name__ == "__main__":

@@ -121,7 +121,7 @@ def _endpoints(document: dict[str, Any]) -> Iterator[str]:
         yield f"- [`{place}`]({page}): {operation['summary']}"
 
 
-def index(title: str, document: dict[str, Any]) -> str:
+def index(document: dict[str, Any]) -> str:
     """Return the page of all fields and enum values of an annotated document."""
     fields: dict[str, set[str]] = defaultdict(set)
     values: dict[str, set[str]] = defaultdict(set)
@@ -136,6 +136,7 @@ def index(title: str, document: dict[str, Any]) -> str:
         for part in (schema, *spec.members(schema)):
             for value in _known(part):
                 values[value].add(f"[{name}]({name}.md)")
+    title = document["info"]["title"]
     return INDEX.format(title=title, fields=_entries(fields), values=_entries(values))
 
 

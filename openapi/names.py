@@ -45,10 +45,6 @@ def _identifier(text: str) -> str:
     return re.sub(r"\W", "_", unicodedata.normalize("NFKC", text))
 
 
-def _words(text: str) -> list[str]:
-    return [word for word in _identifier(text).split("_") if word]
-
-
 def snake_case(text: str) -> str:
     """Return a name in lower case, with an underscore before each word."""
     # The rule by which openapi-generator names the files of classes.
@@ -83,7 +79,7 @@ def method_name(operation_id: str) -> str:
 def class_name(text: str) -> str:
     """Return the class of a component; one that is a class name already stays as it is."""
     # `str.title` would make the other letters small.
-    name = "".join(word[:1].upper() + word[1:] for word in _words(text))
+    name = "".join(word[:1].upper() + word[1:] for word in _identifier(text).split("_"))
     # A name does not begin with a digit in Python.
     if name[:1].isdigit():
         return f"N{name}"
@@ -95,14 +91,9 @@ def api_name(tag: str) -> str:
     return f"{class_name(tag)}Api"
 
 
-def module_name(class_name: str) -> str:
-    """Return the module of a class."""
-    return snake_case(class_name)
-
-
 def imports(classes: Iterable[str]) -> list[dict[str, str]]:
     """Return classes with their modules, as templates import them."""
-    return [{"module": module_name(name), "name": name} for name in sorted(classes)]
+    return [{"module": snake_case(name), "name": name} for name in sorted(classes)]
 
 
 def enum_name(property_name: str) -> str:
@@ -110,12 +101,8 @@ def enum_name(property_name: str) -> str:
     return f"{class_name(property_name)}Enum"
 
 
-def enum_constants(values: list[str]) -> list[str]:
-    """Return the constant of each value of an enum, as the documented Java pages name it."""
-    return list(map(_constant, values))
-
-
-def _constant(value: str) -> str:
+def enum_constant(value: str) -> str:
+    """Return the constant of a value of an enum, as the documented Java pages name it."""
     name = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", value)).upper() or "EMPTY"
     if name[0].isdigit():
         return f"_{name}"
@@ -163,8 +150,8 @@ def _check_classes(document: dict[str, Any]) -> Problems:
         elif name in enums:
             yield place, f"the enum of {enums[name]} has this name"
         # `import` of a keyword is a syntax error.
-        elif keyword.iskeyword(module_name(name)):
-            yield place, f"its module would be called {module_name(name)}, a keyword of Python"
+        elif keyword.iskeyword(snake_case(name)):
+            yield place, f"its module would be called {snake_case(name)}, a keyword of Python"
         # Some file systems ignore the case of names.
         elif name.lower() in alike:
             yield place, f"its files would be those of {alike[name.lower()]}"
@@ -236,7 +223,7 @@ def _check_constants(place: str, schema: dict[str, Any]) -> Problems:
 
 
 def _check_enum(place: str, values: list[str], given: list[str] | None) -> Problems:
-    names = list(map(str, given or enum_constants(values)))
+    names = given or list(map(enum_constant, values))
     if len(names) != len(values):
         yield place, "`x-enum-varnames` has not one name for each value"
         return

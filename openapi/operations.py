@@ -209,24 +209,18 @@ def _key(operation: dict[str, Any], document: dict[str, Any]) -> tuple[str, str]
     requirements = operation.get("security", document.get("security"))
     if requirements is None:
         return None
+    schemes = document["components"].get("securitySchemes", {})
     for requirement in requirements:
         # Of the alternatives, the first that needs no second key.
-        if len(requirement) == 1:
-            key = _key_of(document, next(iter(requirement)))
-            if key != ("", ""):
-                return key
-    return ("", "")
-
-
-def _key_of(document: dict[str, Any], name: str) -> tuple[str, str] | None:
-    scheme = document["components"].get("securitySchemes", {}).get(name, {})
-    if scheme.get("type") == "apiKey" and scheme["in"] in ("header", "query"):
-        return scheme["in"], scheme["name"]
-    # All of these send a token in the header `Authorization`.
-    if scheme.get("type") in ("oauth2", "openIdConnect"):
-        return None
-    if scheme.get("type") == "http" and scheme["scheme"].lower() == "bearer":
-        return None
+        if len(requirement) != 1:
+            continue
+        scheme = schemes.get(*requirement, {})
+        if scheme.get("type") == "apiKey" and scheme["in"] in ("header", "query"):
+            return scheme["in"], scheme["name"]
+        # All of these send a token in the header `Authorization`.
+        is_bearer = scheme.get("type") == "http" and scheme["scheme"].lower() == "bearer"
+        if is_bearer or scheme.get("type") in ("oauth2", "openIdConnect"):
+            return None
     return ("", "")
 
 

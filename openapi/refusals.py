@@ -35,7 +35,7 @@ class Problem(NamedTuple):
 
 
 class SpecError(Exception):
-    """An input of the generation is wrong. The message names the file and the place."""
+    """The generation cannot go on. The message says why: file and place, or what a tool said."""
 
 
 class Refused(SpecError):

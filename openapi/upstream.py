@@ -118,13 +118,11 @@ def against_wheel(fragment: Path, version: str | None = None) -> tuple[Report, D
     new = Document(simplified(wheel.document(version, source)), is_lossy=True)
     roots = source["types"]
     for name, type_name in roots.items():
-        problem = ""
         if name not in ours["components"]["schemas"]:
-            problem = f" has a type for {name}, which is no schema"
-        elif name not in new.schemas:
-            problem = f": openai {version} has no {type_name}"
-        if problem:
-            raise spec.SpecError(f"{fragment}: x-upstream{problem}")
+            reason = f"x-upstream has a type for {name}, which is no schema"
+            raise spec.SpecError(f"{fragment}: {reason}")
+        if name not in new.schemas:
+            raise spec.SpecError(f"{fragment}: x-upstream: openai {version} has no {type_name}")
     changed = compare_roots(roots, old, new)
     known = compare_roots(roots, Document(simplified(ours)), old).rows
     alone = compare_roots(roots, Document(simplified(ours)), new).rows
