@@ -36,10 +36,10 @@ def prepared(document: dict[str, Any]) -> dict[str, Any]:
     document = simplified(document)
     _rename(document)
     _transform(document, unions.simplified)
-    _Uses(document).copy_plain()
+    _copy_plain(document)
     _transform(document, unions.simplified)
     # What became plain by that: unions with one member left, or with any JSON for a member.
-    _Uses(document).copy_plain()
+    _copy_plain(document)
     schemas = document["components"]["schemas"]
     for name in list(schemas):
         _cut_recursion(name, schemas, ())
@@ -127,54 +127,38 @@ def is_class(schema: Schema) -> bool:
     return "properties" in schema or is_enum or bool(members(schema))
 
 
-class _Uses:
-    """Puts what a component says into each use of it, unless it is a class."""
+def _copy_plain(document: dict[str, Any]) -> None:
+    """Copy each component that is no class to where it is used, and remove it."""
+    schemas: dict[str, Any] = document["components"]["schemas"]
+    plain = {name for name, schema in schemas.items() if not is_class(schema)}
 
-    def __init__(self, document: dict[str, Any]) -> None:
-        self.document = document
-        self.schemas: dict[str, Any] = document["components"]["schemas"]
-        self.plain = set[str]()
-        for name, schema in self.schemas.items():
-            if not is_class(schema):
-                self.plain.add(name)
-
-    def copy_plain(self) -> None:
-        """Copy what is no class to where it is used, and remove it."""
-        for name in self.schemas:
-            if name not in self.plain:
-                self.schemas[name] = self._replaced(self.schemas[name], ())
-        for holder, key, place in slots(self.document):
-            if holder is not self.schemas:
-                schema = self._replaced(holder[key], ())
-                holder[key] = self._of_parameter(schema, place)
-        for name in self.plain:
-            del self.schemas[name]
-        for schema in self.schemas.values():
-            schema.pop("nullable", None)
-
-    def _of_parameter(self, schema: Schema, place: str) -> Schema:
-        """Return the schema of a parameter, where an enum is only a list of texts."""
-        enum = self.schemas.get(component(schema), {})
-        if "enum" not in enum or not re.search(r"parameters\[\d+\]\.schema$", place):
-            return schema
-        return {key: value for key, value in enum.items() if not key.startswith("x-")}
-
-    def _replaced(self, schema: Schema, within: tuple[str, ...]) -> Schema:
+    def replaced(schema: Schema, within: tuple[str, ...]) -> Schema:
         name = component(schema)
-        if name in self.plain:
-            if name in within:
-                # A list of itself, however deep: what it holds may be any JSON.
-                return {}
-            copied = copy.deepcopy(self.schemas[name])
-            # What stands beside the reference is about this use.
-            return {**self._replaced(copied, (*within, name)), **without(schema, "$ref", "allOf")}
-        if name and self.schemas[name].get("nullable"):
+        # What stands beside the reference is about this use.
+        beside = without(schema, "$ref", "allOf")
+        if name in within:
+            # A list of itself, however deep: what it holds may be any JSON.
+            return {}
+        if name in plain:
+            return {**replaced(copy.deepcopy(schemas[name]), (*within, name)), **beside}
+        if name and schemas[name].get("nullable"):
             # A class cannot be `null`; a field of the class can.
-            beside = without(schema, "$ref", "allOf")
             return {**beside, "allOf": [reference(name)], "nullable": True}
         for holder, key, _path in children(schema):
-            holder[key] = self._replaced(holder[key], within)
+            holder[key] = replaced(holder[key], within)
         return schema
+
+    for holder, key, place in slots(document):
+        if holder is not schemas or key not in plain:
+            holder[key] = replaced(holder[key], ())
+        enum = schemas.get(component(holder[key]), {})
+        # The enum of a parameter is only a list of texts.
+        if "enum" in enum and re.search(r"parameters\[\d+\]\.schema$", place):
+            holder[key] = {name: enum[name] for name in enum if not name.startswith("x-")}
+    for name in plain:
+        del schemas[name]
+    for schema in schemas.values():
+        schema.pop("nullable", None)
 
 
 def _cut_recursion(name: str, schemas: dict[str, Any], above: tuple[str, ...]) -> None:
@@ -289,50 +273,30 @@ class _Naming:
     ) -> Any:
         """Return a schema as it is used: a reference where it became a component.
 
-        Args:
-            schema: Any schema.
-            name: What its component is called, unless its `x-name` or `title` says it better.
-            place: Where it stands in the fragment.
-            is_titled: Whether a `title` is the name of a class, and not of a field.
-            has_enum: Whether an enum has its class here, in that of a field or a union.
-            text: What describes a part that has no description of its own.
+        `is_titled` says that a `title` is the name of a class, and not of a field; `has_enum`, that
+        an enum has its class here; `text` describes a part without a description of its own.
         """
         if component(schema):
             return schema
         text = schema.get("description", text)
         if is_class(schema) and not ("enum" in schema and has_enum):
-            part = self._name(schema, name, is_titled=is_titled)
-            return self._component(schema, part, place, text)
-        if "items" in schema:
-            schema["items"] = self._used(
-                schema["items"],
-                f"{name}Inner",
-                f"{place}.items",
-                is_titled=True,
-                has_enum=has_enum,
-                text=text,
-            )
-        if "additionalProperties" in schema:
-            schema["additionalProperties"] = self._used(
-                schema["additionalProperties"],
-                f"{name}Value",
-                f"{place}.additionalProperties",
-                is_titled=True,
-                has_enum=False,
-                text=text,
-            )
+            title = class_name(schema.get("title", ""))
+            # A title of two different schemas names the first of them.
+            is_first = title not in self.schemas or self.named.get(_content(schema)) == title
+            if is_titled and title and is_first:
+                name = title
+            return self._component(schema, schema.get("x-name", name), place, text)
+        for key, suffix in (("items", "Inner"), ("additionalProperties", "Value")):
+            if key in schema:
+                schema[key] = self._used(
+                    schema[key],
+                    f"{name}{suffix}",
+                    f"{place}.{key}",
+                    is_titled=True,
+                    has_enum=has_enum and key == "items",
+                    text=text,
+                )
         return schema
-
-    def _name(self, schema: Schema, name: str, *, is_titled: bool) -> str:
-        if "x-name" in schema:
-            return str(schema["x-name"])
-        title = class_name(schema.get("title", ""))
-        if not is_titled or not title:
-            return name
-        # A title of two different schemas names the first of them.
-        if title not in self.schemas or self.named.get(_content(schema)) == title:
-            return title
-        return name
 
     def _component(self, schema: Schema, name: str, place: str, text: str = "") -> Schema:
         content = _content(schema)

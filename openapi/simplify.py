@@ -414,14 +414,14 @@ def _collect(
     within: tuple[str, ...],
 ) -> None:
     """Put what a schema and those in its `allOf` say into `merged`; what comes later wins."""
-    for part in schema.get("allOf", []):
-        if "$ref" in part:
-            _collect_component(component(part), schemas, place, merged, within)
-        else:
-            _collect(part, schemas, place, merged, within)
-    if "$ref" in schema and "allOf" not in schema:
-        _collect_component(component(schema), schemas, place, merged, within)
+    if "$ref" in schema:
+        name = component(schema)
+        if name in within:
+            raise Refused([Problem(place, f"'{name}' is part of itself")])
+        _collect(schemas[name], schemas, place, merged, (*within, name))
         return
+    for part in schema.get("allOf", []):
+        _collect(part, schemas, place, merged, within)
     if members(schema):
         reason = "an `allOf` of a union; write each member with all its properties"
         raise Refused([Problem(place, reason)])
@@ -442,11 +442,3 @@ def _collect(
     for key, value in schema.items():
         if key not in own and not (within and key.startswith("x-")):
             merged[key] = copy.deepcopy(value)
-
-
-def _collect_component(
-    name: str, schemas: dict[str, Any], place: str, merged: Schema, within: tuple[str, ...]
-) -> None:
-    if name in within:
-        raise Refused([Problem(place, f"'{name}' is part of itself")])
-    _collect(schemas[name], schemas, place, merged, (*within, name))
