@@ -31,7 +31,11 @@ def check(document: dict[str, Any], *, is_draft: bool = False) -> None:
     if not problems:
         for rule in RULES:
             for place, reason in rule(document):
-                problems.append(_placed(place, reason, document))
+                # A named part has another place in the fragment.
+                match = re.fullmatch(r"components\.schemas\.(\w+)(.*)", place)
+                if match:
+                    place = place_of(document, match[1], match[2].removeprefix("."))
+                problems.append(Problem(place, reason))
     if not is_draft:
         problems += words.problems(document)
     if problems:
@@ -41,25 +45,16 @@ def check(document: dict[str, Any], *, is_draft: bool = False) -> None:
 def _schemas_of_operations(document: dict[str, Any]) -> Iterator[Problem]:
     for holder, key, place in slots(document):
         # Those of webhooks are components, as a rule says.
-        is_other = holder is document["components"]["schemas"] or place.startswith("webhooks.")
-        if not is_other:
-            # What a parameter may be is a rule of operations.
-            is_parameter = re.search(r"parameters\[\d+\]\.", place)
-            definition = "component" if is_parameter else "value"
-            for problem in schema_problems(holder[key], definition):
-                where = place
-                # Here, the document is the one schema.
-                if problem.place != "the document":
-                    where = f"{place}.{problem.place}"
-                yield Problem(where, problem.reason)
-
-
-def _placed(place: str, reason: str, document: dict[str, Any]) -> Problem:
-    """Return a problem at the place that a named part has in the fragment."""
-    match = re.fullmatch(r"components\.schemas\.(\w+)(.*)", place)
-    if match:
-        place = place_of(document, match[1], match[2].removeprefix("."))
-    return Problem(place, reason)
+        if holder is document["components"]["schemas"] or place.startswith("webhooks."):
+            continue
+        definition = "value"
+        # What a parameter may be is a rule of operations.
+        if re.search(r"parameters\[\d+\]\.", place):
+            definition = "component"
+        for problem in schema_problems(holder[key], definition):
+            # Here, the document is the one schema.
+            inner = problem.place.removeprefix("the document")
+            yield Problem(f"{place}.{inner}".removesuffix("."), problem.reason)
 
 
 def _check_properties(document: dict[str, Any]) -> Problems:

@@ -126,7 +126,7 @@ def problems(document: dict[str, Any]) -> Problems:
     yield from _check_classes(document)
     yield from _check_methods(document)
     for name, schema in document["components"]["schemas"].items():
-        yield from _check_fields(f"components.schemas.{name}", schema, document)
+        yield from _check_fields(f"components.schemas.{name}", schema)
 
 
 def _check_classes(document: dict[str, Any]) -> Problems:
@@ -182,11 +182,16 @@ def _check_methods(document: dict[str, Any]) -> Problems:
         methods[api, method] = place
 
 
-def _check_fields(place: str, schema: dict[str, Any], document: dict[str, Any]) -> Problems:
+def _check_fields(place: str, schema: dict[str, Any]) -> Problems:
     names = defaultdict(list)
     enums = defaultdict(list)
     used = set()
+    # The component, its fields and its members, any of which may have an enum.
+    children = [(place, schema)]
+    for index, child in enumerate(members(schema)):
+        children.append((f"{place}[{index}]", child))
     for field, child in schema.get("properties", {}).items():
+        children.append((f"{place}.properties.{field}", child))
         names[field_name(field)].append(field)
         while "items" in child:
             child = child["items"]
@@ -204,16 +209,6 @@ def _check_fields(place: str, schema: dict[str, Any], document: dict[str, Any]) 
             yield place, f"the enums of {fields} would be called {name}; make one a component"
         elif name in used:
             yield place, f"the enum of {fields[0]!r} would be called {name}, like a component"
-    yield from _check_constants(place, schema)
-
-
-def _check_constants(place: str, schema: dict[str, Any]) -> Problems:
-    """Check the enums of a component, its fields and its members."""
-    children = [(place, schema)]
-    for field, child in schema.get("properties", {}).items():
-        children.append((f"{place}.properties.{field}", child))
-    for index, child in enumerate(members(schema)):
-        children.append((f"{place}[{index}]", child))
     for where, child in children:
         while "items" in child:
             where, child = f"{where}.items", child["items"]

@@ -158,18 +158,14 @@ def _reference_problems(document: dict[str, Any]) -> Iterator[Problem]:
         if isinstance(node.get("discriminator"), dict):
             references += node["discriminator"].get("mapping", {}).values()
         for reference in references:
+            whole = str(reference)
+            # A mapping may have the name of a schema alone.
+            if re.fullmatch(r"[\w.-]+", whole):
+                whole = REFERENCE + whole
             try:
-                resolve(document, _whole(reference))
+                resolve(document, whole)
             except LookupError:
                 yield Problem(place, f"'{reference}' does not exist")
-
-
-def _whole(reference: Any) -> Any:
-    """Return a reference in full: a mapping may have the name of a schema alone."""
-    is_name = isinstance(reference, str) and re.fullmatch(r"[\w.-]+", reference)
-    if is_name:
-        return REFERENCE + reference
-    return reference
 
 
 def _wrong_values(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, Problem]]:
@@ -268,17 +264,15 @@ def only(node: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield every operation, with its method and path."""
     for path, item in document.get("paths", {}).items():
-        for method in METHODS:
-            if method in item:
-                yield f"{method.upper()} {path}", item[method]
+        for method, operation in only(item, METHODS).items():
+            yield f"{method.upper()} {path}", operation
 
 
 def webhooks(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield every request that the service makes, with its place."""
     for name, item in document.get("webhooks", {}).items():
-        for method in METHODS:
-            if method in item:
-                yield f"webhooks.{name}.{method}", item[method]
+        for method, operation in only(item, METHODS).items():
+            yield f"webhooks.{name}.{method}", operation
 
 
 def event_unions(schemas: dict[str, Any]) -> dict[str, str]:
