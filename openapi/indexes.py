@@ -68,7 +68,13 @@ def overview(document: dict[str, Any]) -> str:
         entries = list(_entries_of(schemas, title))
         if entries:
             parts.append("\n".join([f"### {title}\n", *entries, ""]))
-    parts.append("\n".join(_endpoints(document)))
+    # By path, and only then by method.
+    endpoints = sorted(spec.operations(document), key=lambda pair: pair[0].split()[::-1])
+    if endpoints:
+        parts.append("## HTTP endpoints\n")
+    for place, operation in endpoints:
+        page = f"{operation['x-api']}.md#{operation['x-method']}"
+        parts.append(f"- [`{place}`]({page}): {operation['summary']}")
     return "\n".join(parts)
 
 
@@ -109,16 +115,6 @@ def _title(name: str, schema: dict[str, Any]) -> str:
     if name.endswith(("Request", "Response")):
         return "HTTP"
     return "Shared"
-
-
-def _endpoints(document: dict[str, Any]) -> Iterator[str]:
-    # By path, and only then by method.
-    found = sorted(spec.operations(document), key=lambda pair: pair[0].split()[::-1])
-    if found:
-        yield "## HTTP endpoints\n"
-    for place, operation in found:
-        page = f"{operation['x-api']}.md#{operation['x-method']}"
-        yield f"- [`{place}`]({page}): {operation['summary']}"
 
 
 def index(document: dict[str, Any]) -> str:

@@ -54,13 +54,11 @@ class Nesting:
     def _bodies(self, document: dict[str, Any]) -> Iterator[tuple[str, Root]]:
         for place, operation in operations(document):
             link = f"[`{place}`]({operation['x-api']}.md#{operation['x-method']})"
-            sides = [(operation.get("requestBody", {}), True)]
-            for response in operation["responses"].values():
-                sides.append((response, False))
-            for side, is_sent in sides:
+            body = operation.get("requestBody", {})
+            for side in (body, *operation["responses"].values()):
                 for content in side.get("content", {}).values():
                     for _suffix, name in self._classes(content.get("schema", {})):
-                        yield name, Root(link, is_sent, rank=2)
+                        yield name, Root(link, side is body, rank=2)
 
     def _follow(self, start: str, root: Root) -> None:
         """Note the place of each class below an event or a body, the shortest paths first.
@@ -104,15 +102,15 @@ class Nesting:
 
     def places(self, name: str) -> Iterator[tuple[str, str, list[str]]]:
         """Yield the paths to a class, one of its fields, and where each path begins."""
-        inner = ""
-        for child in self.schemas[name].get("properties", {}).values():
-            # A constant says nothing of what a class is for.
-            if "x-constant" not in child:
-                inner = inner or child["x-name"]
+        # A constant says nothing of what a class is for.
+        fields = self.schemas[name].get("properties", {}).values()
+        inner = next((child["x-name"] for child in fields if "x-constant" not in child), "")
         for path, roots in list(self._places[name].items())[:MAX_PLACES]:
-            sent = [root.link for root in roots if root.is_sent]
-            received = [root.link for root in roots if not root.is_sent]
-            yield path, inner, [*sent[:1], *received[:1]]
+            # The first that a client sends, and the first that it receives.
+            links: dict[bool, str] = {}
+            for root in sorted(roots, key=lambda root: not root.is_sent):
+                links.setdefault(root.is_sent, root.link)
+            yield path, inner, list(links.values())
 
     def tree(self, name: str) -> list[str]:
         """Return a list of all in a class, as lines, if a client sends it whole and it is deep."""
@@ -161,12 +159,10 @@ class Nesting:
                     shown.add(model)
                     yield from self._branches(model, deeper, shown)
 
-    def _models(self, name: str) -> list[str]:
-        """Return the models that a class is, or those of a union."""
+    def _models(self, name: str) -> Iterator[str]:
+        """Yield the models that a class is, or those of a union."""
         if "properties" in self.schemas[name]:
-            return [name]
-        found = []
+            yield name
         for member in members(self.schemas[name]):
             for _suffix, inner in self._classes(member):
-                found += self._models(inner)
-        return found
+                yield from self._models(inner)

@@ -10,13 +10,7 @@ from typing import Any
 
 from nesting import Nesting
 from python_types import type_name
-from spec import (
-    event_unions,
-    mapped,
-    members,
-    operations,
-    references,
-)
+from spec import event_unions, mapped, members, operations, references, without
 
 # A browser may break a longer word of a table, so that the descriptions have room on any screen.
 LONGEST_WORD = 14
@@ -36,24 +30,20 @@ ON_THE_WIRE = "[[on the wire](#on-the-wire)]"
 
 def describe(documents: dict[str, dict[str, Any]]) -> None:
     """Add the parts of the pages to annotated documents, by the names of their protocols."""
-    for protocol, document in documents.items():
-        others = {}
-        for name, other in documents.items():
-            if name != protocol:
-                others[name] = other["components"]["schemas"]
-        _Pages(protocol, document, others).write()
+    for protocol in documents:
+        _Pages(protocol, documents).write()
 
 
 class _Pages:
-    """The pages of one protocol; `others` has the classes of each other one."""
+    """The pages of one protocol."""
 
-    def __init__(
-        self, protocol: str, document: dict[str, Any], others: dict[str, dict[str, Any]]
-    ) -> None:
-        self.protocol = protocol
+    def __init__(self, protocol: str, documents: dict[str, dict[str, Any]]) -> None:
         self.title = TITLES.get(protocol, protocol)
-        self.document = document
-        self.others = others
+        self.document = document = documents[protocol]
+        # The classes of the other protocols.
+        self.others: dict[str, dict[str, Any]] = {}
+        for name, other in without(documents, protocol).items():
+            self.others[name] = other["components"]["schemas"]
         self.schemas: dict[str, Any] = document["components"]["schemas"]
         self.links = Links(self.schemas)
         self.users = Users(document)
@@ -113,30 +103,29 @@ class _Pages:
         # A union of events is used by connections, which no schema shows.
         if "x-parses" in schema:
             yield _fact("Functions", self._functions(schema))
-        elif not self.users.has(name):
+        elif not (self.users.fields[name] or self.users.unions[name] or self.users.calls[name]):
             yield _fact("Nothing", f"published, but no event or request of {self.title} has it")
         fields = []
-        for user, field in self.users.fields.get(name, []):
+        for user, field in self.users.fields[name]:
             fields.append(f"[`{user}.{field}`]({user}.md#{anchor(field)})")
         if fields:
             yield _fact("Fields", ", ".join(fields))
-        unions = [self.links.to(union) for union in self.users.unions.get(name, [])]
+        unions = [f"[`{union}`]({union}.md)" for union in self.users.unions[name]]
         if unions:
             yield _fact("Unions", ", ".join(unions))
-        if self.users.calls[name]:
-            yield _fact("HTTP", ", ".join(dict.fromkeys(self.users.calls[name])))
-        if self.guides.get(name):
-            yield _fact("Guides", ", ".join(self.guides[name]))
+        for label, links in (("HTTP", self.users.calls), ("Guides", self.guides)):
+            if links[name]:
+                yield _fact(label, ", ".join(dict.fromkeys(links[name])))
 
     def _functions(self, schema: dict[str, Any]) -> str:
         """Return what of the package returns a union of events, or takes it."""
-        parses = f"`{schema['x-parses']}` returns it"
-        if "x-connects" not in schema:
-            return parses
-        connect = f"`{schema['x-connects']}` and `{schema['x-connects']}_sync`"
-        if schema["x-direction"] == "server":
-            return f"{parses}, and so does `recv` of what {connect} open"
-        return f"{parses}; `send` of what {connect} open takes it"
+        text = f"`{schema['x-parses']}` returns it"
+        if "x-connects" in schema:
+            opened = f"what `{schema['x-connects']}` and `{schema['x-connects']}_sync` open"
+            if schema["x-direction"] == "server":
+                return f"{text}, and so does `recv` of {opened}"
+            return f"{text}; `send` of {opened} takes it"
+        return text
 
     def _fields(self, name: str, schema: dict[str, Any]) -> None:
         """Write the rows of the table of fields, and what the wire has beside the schema."""
@@ -209,24 +198,23 @@ class _Pages:
     # Operations
 
     def _operation(self, operation: dict[str, Any]) -> None:
-        operation["x-page-parameters"] = list(self._parameters(operation))
-        operation["x-page-text"] = self.links.linked(operation["x-text"], "")
-        operation["x-page-result"] = self.links.linked(operation["x-status-text"], "")
-        guides = self.guides.get(operation["x-api"])
-        if guides:
-            operation["x-page-guides"] = ", ".join(guides)
-        if "x-wire" in operation:
-            operation["x-page-wire"] = " ".join(self._wire(operation, ""))
-
-    def _parameters(self, operation: dict[str, Any]) -> Iterator[dict[str, str]]:
+        operation["x-page-parameters"] = []
         for argument in operation["x-arguments"]:
             page = next(references(argument["schema"]), None)
-            yield {
+            parameter = {
                 "name": argument["name"],
                 "type": self._type_cell(type_name(argument["schema"]), page),
                 "text": self.links.linked(argument["text"], "").replace("|", "\\|"),
                 "notes": argument["notes"],
             }
+            operation["x-page-parameters"].append(parameter)
+        operation["x-page-text"] = self.links.linked(operation["x-text"], "")
+        operation["x-page-result"] = self.links.linked(operation["x-status-text"], "")
+        guides = self.guides[operation["x-api"]]
+        if guides:
+            operation["x-page-guides"] = ", ".join(guides)
+        if "x-wire" in operation:
+            operation["x-page-wire"] = " ".join(self._wire(operation, ""))
 
 
 def _fact(label: str, text: str) -> dict[str, str]:
@@ -273,9 +261,6 @@ class Links:
             for event_type, name in mapped(schemas[union]).items():
                 self.events[event_type].append(name)
 
-    def to(self, name: str) -> str:
-        return f"[`{name}`]({name}.md)"
-
     def linked(self, text: str, page: str) -> str:
         def link(match: re.Match[str]) -> str:
             name = self._target(match[1], page)
@@ -311,10 +296,6 @@ class Users:
             for used in dict.fromkeys(references(operation)):
                 self.calls[used].append(link)
 
-    def has(self, name: str) -> bool:
-        """Return whether anything uses a schema."""
-        return bool(self.fields[name] or self.unions[name] or self.calls[name])
-
 
 def guides_by_page(protocol: str) -> dict[str, list[str]]:
     """Return the guides that link a page of a protocol, as links from there."""
@@ -324,7 +305,6 @@ def guides_by_page(protocol: str) -> dict[str, list[str]]:
         title = text.removeprefix("# ").partition("\n")[0]
         link = f"[{title}](../guides/{guide.name})"
         # A guide may link a page more than once.
-        for name in re.findall(rf"\]\(\.\./{protocol}/(\w+)\.md", text):
-            if link not in found[name]:
-                found[name].append(link)
+        for name in set(re.findall(rf"\]\(\.\./{protocol}/(\w+)\.md", text)):
+            found[name].append(link)
     return found
