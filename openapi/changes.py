@@ -32,7 +32,10 @@ def main() -> int:
     parser.add_argument("--since", help="a git revision, instead of the last release tag")
     parser.add_argument("--check", action="store_true", help="fail if the version is too low")
     arguments = parser.parse_args()
-    since = arguments.since or last_release()
+    # The newest release tag that the checked-out commit has.
+    command = ("git", "describe", "--tags", "--abbrev=0", "--match", "v[0-9]*")
+    last_release = subprocess.run(command, capture_output=True, text=True, check=False)
+    since = arguments.since or last_release.stdout.strip()
     if not since:
         print("Nothing has been released: git has no tag like v1.2.3. SINCE=revision compares.")
         return 0
@@ -77,13 +80,6 @@ def publish_names(package: Any) -> None:
             for name, member in module.members.items():
                 if member.is_alias and not name.startswith("_"):
                     member.public = True
-
-
-def last_release() -> str:
-    """Return the newest release tag that the checked-out commit has, or an empty string."""
-    command = ("git", "describe", "--tags", "--abbrev=0", "--match", "v[0-9]*")
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip()
 
 
 def additions(old: Any, new: Any) -> list[str]:

@@ -199,7 +199,10 @@ class Comparison:
         our_name, our_target = self.ours.target(ours)
         their_name, their_target = self.theirs.target(theirs)
         a, b = self.ours.shape(ours), self.theirs.shape(theirs)
-        self._compare_use(a, b, place)
+        for key in ["nullable", *sorted(LIMITS)]:
+            # Python types have no limits, and say `Optional` of what may be absent.
+            if not self.is_lossy and a.limits.get(key) != b.limits.get(key):
+                self.add("~", place, key, a.limits.get(key), b.limits.get(key))
         self._compare_prose(ours, theirs, place)
         # What became another thing did so where it is used, unless it still has its name.
         if not (our_name and their_name) and not self._have_one_type(a, b, place):
@@ -217,7 +220,14 @@ class Comparison:
         self._around = our_target
         if not self._have_one_type(a, b, place):
             return
-        self._compare_values(a, b, place)
+        # In Python, an open enum may have become `str`.
+        if not self.is_lossy or (a.values and b.values):
+            for value in b.values:
+                if value not in a.values:
+                    self.add("+", place, "value", None, value)
+            for value in a.values:
+                if value not in b.values:
+                    self.add("-", place, "value", value, None)
         self._compare_objects(a, b, place, our_target)
         for key in a.inner.keys() & b.inner.keys():
             self.compare(a.inner[key], b.inner[key], f"{place}.{key}")
@@ -228,15 +238,6 @@ class Comparison:
     def add(self, sign: str, place: str, fact: str, ours: Any = None, theirs: Any = None) -> None:
         """Note a difference."""
         self.rows.append(Row(sign, place, fact, ours, theirs, around=self._around))
-
-    def _compare_use(self, a: Shape, b: Shape, place: str) -> None:
-        """Compare what may differ from one use of a schema to another."""
-        # Python types have no limits, and say `Optional` of what may be absent.
-        if self.is_lossy:
-            return
-        for key in ["nullable", *sorted(LIMITS)]:
-            if a.limits.get(key) != b.limits.get(key):
-                self.add("~", place, key, a.limits.get(key), b.limits.get(key))
 
     def _compare_prose(self, ours: Schema, theirs: Schema, place: str) -> None:
         before = " ".join(ours.get("description", "").split())
@@ -249,21 +250,11 @@ class Comparison:
         if self.is_lossy:  # In Python, an integer is a number, and `object` is any JSON.
             if "any" in ours | theirs:
                 return True
-            ours, theirs = _without_integers(ours), _without_integers(theirs)
+            names = {"integer": "number"}
+            ours, theirs = ({names.get(name, name) for name in types} for types in (ours, theirs))
         if ours != theirs:
             self.add("~", place, "type", sorted(ours), sorted(theirs))
         return ours == theirs
-
-    def _compare_values(self, a: Shape, b: Shape, place: str) -> None:
-        # In Python, an open enum may have become `str`.
-        if self.is_lossy and not (a.values and b.values):
-            return
-        for value in b.values:
-            if value not in a.values:
-                self.add("+", place, "value", None, value)
-        for value in a.values:
-            if value not in b.values:
-                self.add("-", place, "value", value, None)
 
     def _compare_objects(self, a: Shape, b: Shape, place: str, target: Schema) -> None:
         pairs = _pairs(a.objects, b.objects)
@@ -319,12 +310,6 @@ def _fields(schema: Schema) -> dict[Any, Part]:
         is_required = name in schema.get("required", [])
         fields[name] = Part(name, "field", child, is_required, shown=child)
     return fields
-
-
-def _without_integers(types: set[str]) -> set[str]:
-    if "integer" in types:
-        return types - {"integer"} | {"number"}
-    return types
 
 
 def _pairs(ours: Objects, theirs: Objects) -> dict[Tag, Tag]:
@@ -387,7 +372,10 @@ def compare_operations(comparison: Comparison) -> None:
         if place not in theirs:
             comparison.add("-", place, "operation")
         elif not comparison.is_lossy:
-            _compare_operation(comparison, place, operation, theirs[place])
+            a, b = _bodies(place, operation), _bodies(place, theirs[place])
+            comparison.compare_parts(_parts(operation, a), _parts(theirs[place], b), place)
+            for name in a.keys() & b.keys():
+                comparison.compare_parts(_contents(name, a[name]), _contents(name, b[name]), place)
 
 
 def _requests(document: Document) -> dict[str, Any]:
@@ -398,13 +386,6 @@ def _requests(document: Document) -> dict[str, Any]:
             # Underscores and dots: OpenAI's document and its pages differ in this.
             requests[place.replace("_", ".")] = operation
     return requests
-
-
-def _compare_operation(comparison: Comparison, place: str, ours: Any, theirs: Any) -> None:
-    a, b = _bodies(place, ours), _bodies(place, theirs)
-    comparison.compare_parts(_parts(ours, a), _parts(theirs, b), place)
-    for name in a.keys() & b.keys():
-        comparison.compare_parts(_contents(name, a[name]), _contents(name, b[name]), place)
 
 
 def _bodies(place: str, operation: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,9 +20,11 @@ class Params(GivenTypes):
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.schemas: dict[str, Any] = document["components"]["schemas"]
-        self._always: dict[str, set[str]] = {}
+        # A checker cannot tell members of a union apart by a key that may be missing.
+        self._always: dict[str, set[str]] = defaultdict(set)
         for schema in self.schemas.values():
-            self._require_discriminator(schema)
+            for name in mapped(schema).values():
+                self._always[name].add(schema["discriminator"]["propertyName"])
         self._seen = set[str]()
         # The class whose keys are written, or the union.
         self._owner = ""
@@ -40,11 +43,6 @@ class Params(GivenTypes):
                 aliases.append(self._alias(name))
         # An alias is evaluated where it stands, so the classes that it names come first.
         return "\n\n\n".join([*classes, *aliases])
-
-    def _require_discriminator(self, schema: dict[str, Any]) -> None:
-        """Note the key of members: a checker cannot tell them apart by one that may be missing."""
-        for name in mapped(schema).values():
-            self._always.setdefault(name, set()).add(schema["discriminator"]["propertyName"])
 
     def _roots(self, document: dict[str, Any]) -> Iterator[str]:
         for name, direction in event_unions(self.schemas).items():
@@ -67,7 +65,7 @@ class Params(GivenTypes):
 
     def _class(self, name: str) -> str:
         schema, self._owner = self.schemas[name], name
-        required = {*schema.get("required", []), *self._always.get(name, ())}
+        required = {*schema.get("required", []), *self._always[name]}
         keys = {}
         for key, child in schema["properties"].items():
             annotation = self.held(child)

@@ -50,7 +50,9 @@ class Refused(SpecError):
         """Yield the lines, of many with the same reason only the first, with their number."""
         groups: dict[tuple[bool, str], list[Problem]] = defaultdict(list)
         for problem in self.problems:
-            groups[problem.is_style, _without_names(problem.reason)].append(problem)
+            # Reasons that differ in names and numbers alone are one.
+            reason = re.sub(r"'[^']*'|\[.*?\]|\d+", "…", problem.reason)
+            groups[problem.is_style, reason].append(problem)
         # Sorting is stable: reasons keep the order in which they were found.
         # What concerns structure first: it may explain the rest.
         for _key, problems in sorted(groups.items(), key=lambda item: item[0][0]):
@@ -65,15 +67,16 @@ class Refused(SpecError):
                 yield f"{self.path}: {line}" if self.path else line
 
 
-def _without_names(reason: str) -> str:
-    return re.sub(r"'[^']*'|\[.*?\]|\d+", "…", reason)
-
-
 def schema_problems(document: Any, definition: str = "") -> Iterator[Problem]:
     """Yield what the dialect, or one definition of it, does not allow in a document."""
     for error in _validator(definition).iter_errors(document):
+        path = list(error.absolute_path)
+        place = dotted(path) or "the document"
+        # A component may have been renamed, or made of a part of another.
+        if path[:2] == ["components", "schemas"] and len(path) > 2:
+            place = place_of(document, path[2], dotted(path[3:]))
         for reason in reasons(error):
-            yield Problem(_place(error, document), reason)
+            yield Problem(place, reason)
 
 
 @cache
@@ -119,15 +122,6 @@ def _shown(value: Any) -> str:
     if len(text) > 40:
         text = f"{text[:40]} …"
     return f"`{text}`"
-
-
-def _place(error: ValidationError, document: Any) -> str:
-    path = list(error.absolute_path)
-    place = dotted(path)
-    # A component may have been renamed, or made of a part of another.
-    if path[:2] == ["components", "schemas"] and len(path) > 2:
-        place = place_of(document, path[2], dotted(path[3:]))
-    return place or "the document"
 
 
 def dotted(path: Iterable[str | int]) -> str:

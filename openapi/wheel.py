@@ -83,21 +83,17 @@ def _print_document(source: dict[str, Any]) -> None:
     roots, definitions = TypeAdapter.json_schemas(adapters, ref_template=template)  # type: ignore[arg-type]
     schemas = definitions.get("$defs", {})
     for schema in schemas.values():
-        _forget_null(schema)
+        for child in schema.get("properties", {}).values():
+            child.pop("title", None)
+            # Models say `Optional` of each field that may be absent.
+            if "default" in child and child.pop("default") is None and "anyOf" in child:
+                child["anyOf"] = [part for part in child["anyOf"] if part != {"type": "null"}]
     for (name, _mode), schema in roots.items():
         # A class may have the name of its root.
         schemas.setdefault(name, schema["items"])
     text = json.dumps({"paths": _paths(source["resources"]), "components": {"schemas": schemas}})
     # Classes of the same name are called by the path of their modules.
     print(re.sub(r"openai__types__(\w+)", lambda found: found[1].replace("__", ":"), text))
-
-
-def _forget_null(schema: dict[str, Any]) -> None:
-    """Remove `null`: models say `Optional` of each field that may be absent."""
-    for child in schema.get("properties", {}).values():
-        child.pop("title", None)
-        if "default" in child and child.pop("default") is None and "anyOf" in child:
-            child["anyOf"] = [member for member in child["anyOf"] if member != {"type": "null"}]
 
 
 def _paths(resources: str) -> dict[str, Any]:

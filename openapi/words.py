@@ -37,7 +37,9 @@ def problems(document: dict[str, Any]) -> Iterator[Problem]:
         elif text.key == "description" and not _is_sentence(words):
             reason = "its description is not a sentence with a full stop"
             yield Problem(text.place, reason, is_style=True)
-        elif text.key == "summary" and not _is_summary(words):
+        elif text.key == "summary" and (
+            len(words.split()) > MAX_SUMMARY_WORDS or words.endswith(".")
+        ):
             reason = f"needs a summary of at most {MAX_SUMMARY_WORDS} words, without stop"
             yield Problem(text.place, reason, is_style=True)
 
@@ -75,10 +77,6 @@ def _is_missing(words: Any) -> bool:
 def _is_sentence(words: str) -> bool:
     # A stop may stand within a quotation or parentheses.
     return words.strip().rstrip("\"')").endswith(".")
-
-
-def _is_summary(words: str) -> bool:
-    return len(words.split()) <= MAX_SUMMARY_WORDS and not words.endswith(".")
 
 
 def _stand_in(text: Text) -> Any:
