@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import Field, TypeAdapter, ValidationError
 
+from mutation import same
 from openai_realtime_client import Deviation, deviations, ga, to_dict
 from openai_realtime_client.v1 import (
     InvalidModelError,
@@ -22,6 +23,7 @@ from openai_realtime_client.v1 import (
     RealtimeResponseCreateParams,
     RealtimeResponseCreateParamsTool,
     RealtimeResponseMaxOutputTokens,
+    RealtimeResponseMaxOutputTokensEnum,
     RealtimeServerEventError,
     RealtimeSessionCreateRequest,
     VoiceIdsShared,
@@ -33,8 +35,8 @@ from openai_realtime_client.v1 import (
 def assert_round_trip(model: type[RealtimeModel], wire: dict[str, Any]) -> None:
     """Both directions, by text and by dictionary."""
     for parsed in (model.from_json(json.dumps(wire)), model.from_dict(wire)):
-        assert json.loads(parsed.to_json()) == wire
-        assert parsed.to_dict() == wire
+        assert same(json.loads(parsed.to_json()), wire)
+        assert same(parsed.to_dict(), wire)
 
 
 @pytest.mark.parametrize(
@@ -42,12 +44,10 @@ def assert_round_trip(model: type[RealtimeModel], wire: dict[str, Any]) -> None:
     [
         {},
         {"id": None},
-        {"id": "resp_1", "status": "completed", "output": []},
         {"status": "in_progress", "voice": "brand_new", "modalities": ["text", "smell"]},
         {"unknown": {"deep": [1, 2.5, None, True, {"x": "y"}]}},
         {"output": [{"type": "message", "content": [{"type": "audio", "new": 1}]}, None]},
         {"metadata": {"a": "b", "c": None}},
-        {"usage": None, "status_details": None, "metadata": None},
         {"temperature": 1},
         {"temperature": 1.0},
         {"temperature": 9007199254740993},
@@ -63,26 +63,10 @@ def test_round_trip(wire: dict[str, Any]) -> None:
     assert_round_trip(RealtimeResponse, wire)
 
 
-@pytest.mark.parametrize("text", ['{"temperature":1}', '{"temperature":1.0}'])
-def test_numbers_keep_their_type(text: str) -> None:
-    assert RealtimeResponse.from_json(text).to_json() == text
-
-
 def test_assigning_none_sends_null() -> None:
     session = RealtimeSessionCreateRequest(instructions="Be brief.")
     session.turn_detection = None
     assert session.to_dict() == {"instructions": "Be brief.", "turn_detection": None}
-
-
-def test_unknown_fields_are_attributes() -> None:
-    response = RealtimeResponse.from_dict({"brand_new": [1]})
-    assert response.brand_new == [1]  # type: ignore[attr-defined]
-    assert response.model_extra == {"brand_new": [1]}
-
-
-def test_json_is_compact_utf8_in_schema_order() -> None:
-    response = RealtimeResponse(status=RealtimeResponse.StatusEnum.FAILED, id="ü")
-    assert response.to_json() == '{"id":"ü","status":"failed"}'
 
 
 TOOL = RealtimeResponseCreateParamsTool(name="get_weather")
@@ -114,33 +98,35 @@ def test_constants_are_sent_without_being_passed(model: RealtimeModel, wire: Any
 
 def test_constants_are_not_added_by_parsing() -> None:
     assert_round_trip(RealtimeResponseCreateParamsTool, {"name": "get_weather"})
-
-
-def test_constants_have_the_type_of_their_enum() -> None:
     made = RealtimeClientEventResponseCreate()
     for event in (made, RealtimeClientEventResponseCreate.from_json(made.to_json())):
         assert event.type is RealtimeClientEventResponseCreate.TypeEnum.RESPONSE_CREATE
+
+
+@pytest.mark.parametrize(
+    ("union", "wire", "member"),
+    [
+        (VoiceIdsShared, '"ash"', VoiceIdsSharedEnum.ASH),
+        (VoiceIdsShared, '"someone"', VoiceIdsSharedEnum("someone")),
+        (RealtimeResponseMaxOutputTokens, "5", 5),
+        (RealtimeResponseMaxOutputTokens, '"inf"', RealtimeResponseMaxOutputTokensEnum.INF),
+        *((RealtimeResponseMaxOutputTokens, wrong, None) for wrong in ("true", "[]", "1.5")),
+    ],
+)
+def test_union_with_an_enum_gives_it(union: Any, wire: str, member: Any) -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(union)
+    if member is None:
+        with pytest.raises(ValidationError):
+            adapter.validate_json(wire)
+    else:
+        parsed = adapter.validate_json(wire)
+        assert (type(parsed), parsed) == (type(member), member)
 
 
 def test_dictionaries_become_models_and_strings_enums() -> None:
     event = RealtimeClientEventSessionUpdate(session={"voice": "ash"})  # type: ignore[arg-type]
     assert isinstance(event.session, RealtimeSessionCreateRequest)
     assert event.session.voice is VoiceIdsSharedEnum.ASH
-
-
-def test_a_union_of_text_and_enum_gives_the_enum() -> None:
-    adapter: TypeAdapter[Any] = TypeAdapter(VoiceIdsShared)
-    assert adapter.validate_json('"ash"') is VoiceIdsSharedEnum.ASH
-    assert adapter.validate_python("someone").is_known is False
-
-
-def test_a_union_of_number_and_enum_gives_either() -> None:
-    adapter: TypeAdapter[Any] = TypeAdapter(RealtimeResponseMaxOutputTokens)
-    assert adapter.validate_json("5") == 5
-    assert adapter.validate_json('"inf"').is_known
-    for wrong in ("true", "[]", "1.5"):
-        with pytest.raises(ValidationError):
-            adapter.validate_json(wrong)
 
 
 def test_an_instance_in_a_union_is_kept_as_it_is() -> None:
@@ -210,6 +196,12 @@ def test_errors_name_the_field(wire: str, path: str, text: str) -> None:
 
 def test_errors_have_a_line_a_problem_and_an_end() -> None:
     with pytest.raises(InvalidModelError) as caught:
+        RealtimeResponse(usage="sk-very-secret")  # type: ignore[arg-type]
+    assert str(caught.value) == "RealtimeResponse: usage: Input should be an object"
+    session: Any = {"type": "realtime", "audio": {"output": {"speed": "fast"}}}
+    with pytest.raises(InvalidModelError, match=r"^\w+: session\.audio\.output\.speed: "):
+        ga.RealtimeClientEventSessionUpdate(session=session)
+    with pytest.raises(InvalidModelError) as caught:
         RealtimeServerEventError.from_dict({"type": "error", "error": {"type": "x"}})
     problems = "\n  event_id: Field required\n  error.message: Field required"
     assert str(caught.value) == f"RealtimeServerEventError: 2 problems{problems}"
@@ -229,38 +221,10 @@ def test_errors_do_not_repeat_the_payload(wire: str) -> None:
     assert caught.value.__suppress_context__
 
 
-def test_errors_of_the_constructor_name_the_field() -> None:
-    with pytest.raises(InvalidModelError) as caught:
-        RealtimeResponse(usage="sk-very-secret")  # type: ignore[arg-type]
-    assert str(caught.value) == "RealtimeResponse: usage: Input should be an object"
-    session: Any = {"type": "realtime", "audio": {"output": {"speed": "fast"}}}
-    with pytest.raises(InvalidModelError, match=r"^\w+: session\.audio\.output\.speed: "):
-        ga.RealtimeClientEventSessionUpdate(session=session)
-
-
 def test_errors_pickle() -> None:
     error = InvalidModelError("RealtimeResponse", [("usage", "Input should be an object")])
     again = pickle.loads(pickle.dumps(error))
     assert (str(again), again.problems) == (str(error), error.problems)
-
-
-def test_null_is_accepted_where_the_schema_wants_a_value() -> None:
-    assert_round_trip(
-        RealtimeServerEventError,
-        {"event_id": None, "type": "error", "error": {"type": None, "message": None}},
-    )
-
-
-def test_a_number_keeps_its_schema_in_a_class_built_later() -> None:
-    class Inner(RealtimeModel):
-        number: float | None = None
-
-    class Outer(RealtimeModel):
-        inner: Inner | None = None
-
-    alone = Inner.model_json_schema()
-    assert Outer.model_json_schema()["$defs"]["Inner"] == alone
-    assert_round_trip(Outer, {"inner": {"number": 1}})
 
 
 class Renamed(RealtimeModel):
@@ -295,23 +259,21 @@ def test_fields_have_their_names_of_json_wherever_json_is_made_or_a_place_is_nam
 
 def test_null_is_not_absence() -> None:
     absent, null = RealtimeResponse(), RealtimeResponse(id=None)
-    assert (absent.id, null.id) == (None, None)
     assert (absent.to_json(), null.to_json()) == ("{}", '{"id":null}')
     assert (repr(absent), repr(null)) == ("RealtimeResponse()", "RealtimeResponse(id=None)")
     assert absent == RealtimeResponse()
     assert absent != null
-    assert null != absent
     assert RealtimeSessionCreateRequest() != {}
     assert RealtimeSessionCreateRequest() != RealtimeClientEventSessionUpdate.model_construct()
-
-
-def test_null_is_not_absence_in_what_a_model_holds() -> None:
-    one, other = (
-        RealtimeClientEventSessionUpdate(session=RealtimeSessionCreateRequest(**fields))
-        for fields in ({"turn_detection": None}, {})
-    )
-    assert one != other
-    assert one == RealtimeClientEventSessionUpdate.from_json(one.to_json())
+    session = RealtimeSessionCreateRequest(turn_detection=None)
+    outer = RealtimeClientEventSessionUpdate(session=session)
+    assert outer == RealtimeClientEventSessionUpdate.from_json(outer.to_json())
+    assert outer != RealtimeClientEventSessionUpdate(session=RealtimeSessionCreateRequest())
+    # Unknown fields are compared however they were set.
+    assigned = RealtimeSessionCreateRequest()
+    assigned.vendor = 1  # type: ignore[attr-defined]
+    assert RealtimeSessionCreateRequest.from_json('{"vendor":1}') == assigned
+    assert RealtimeSessionCreateRequest.from_json('{"vendor":null}') != assigned
 
 
 def test_repr_shows_unknown_fields_and_of_long_text_the_start_and_the_length() -> None:
@@ -323,14 +285,6 @@ def test_repr_shows_unknown_fields_and_of_long_text_the_start_and_the_length() -
     )
 
 
-def test_unknown_fields_are_compared_however_they_were_set() -> None:
-    parsed = RealtimeSessionCreateRequest.from_json('{"vendor":1}')
-    assigned = RealtimeSessionCreateRequest()
-    assigned.vendor = 1  # type: ignore[attr-defined]
-    assert parsed == assigned
-    assert parsed != RealtimeSessionCreateRequest.from_json('{"vendor":null}')
-
-
 def test_dumping_what_does_not_fit_warns_nobody(recwarn: pytest.WarningsRecorder) -> None:
     event = ga.parse_server_event('{"type":"rate_limits.updated","rate_limits":"none"}')
     assert event.model_dump(exclude_unset=True) == event.to_dict()
@@ -338,33 +292,26 @@ def test_dumping_what_does_not_fit_warns_nobody(recwarn: pytest.WarningsRecorder
     assert not recwarn.list
 
 
+def mcp(**fields: Any) -> ga.MCPTool:
+    return ga.MCPTool(server_label="l", **fields)
+
+
 @pytest.mark.parametrize(
     ("model", "expected"),
     [
-        pytest.param(
-            ga.MCPTool(server_label="l", authorization="token"), "authorization='***'", id="token"
-        ),
-        pytest.param(
-            ga.MCPTool(server_label="l", headers={"X-Key": "key"}),
-            "headers={'X-Key': '***'}",
-            id="headers",
-        ),
-        pytest.param(
-            ga.MCPTool(server_label="l", server_url="https://u:pass@example.com/mcp?key=secret"),
+        (mcp(authorization="token"), "authorization='***'"),
+        (mcp(headers={"X-Key": "key"}), "headers={'X-Key': '***'}"),
+        (
+            mcp(server_url="https://u:pass@example.com/mcp?key=secret"),
             "server_url='https://***@example.com/mcp?***'",
-            id="url",
         ),
-        pytest.param(
+        (
             ga.UnknownModel(type="new", items=[{"value": "ek_abc"}, "see wss://u:pw@host/?q=1"]),
             "items=[{'value': '***'}, 'see wss://***@host/?q=1']",
-            id="anywhere",
         ),
-        pytest.param(
-            ga.MCPTool(server_label="l", authorization=None, server_url="https://example.com/mcp"),
-            "authorization=None",
-            id="absent",
-        ),
+        (mcp(authorization=None), "authorization=None"),
     ],
+    ids=["token", "headers", "url", "anywhere", "absent"],
 )
 def test_reprs_show_no_secrets(model: RealtimeModel, expected: str) -> None:
     for text in (repr(model), str(model), f"{ga.RealtimeFunctionTool(parameters={'a': model})}"):
