@@ -1,23 +1,16 @@
-"""RealtimeResponse is the documented model: the class, and the page of the Java client.
+"""RealtimeResponse is the documented model.
 
 The facts of the documented page stand here as data; `test_pages.py` holds our page to the class.
-The last test shows that the fragment with its overlay is the source of such pages: the
-generator's own `java` target prints them from it.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any, get_type_hints
+from typing import get_type_hints
 
 from openai_realtime_client import OpenEnum, v1
 from openai_realtime_client.v1 import RealtimeResponse
 from protocols import ROOT, V1
-from trees import QUICK_JAVA
 
 # The properties with their Java types; all are optional.
 PROPERTIES = {
@@ -88,57 +81,3 @@ def test_the_file_is_short_and_holds_no_behaviour() -> None:
     signature, nullable = checked.split("        ) -> None:\n")
     assert "def " not in signature
     assert re.fullmatch(r"\n    __nullable__ = frozenset\(\{.*\}\)\n", nullable)
-
-
-def test_the_page_that_the_java_target_prints(tmp_path: Path) -> None:
-    page = java_page("RealtimeResponse", tmp_path)
-    rows = [(plain(row["Name"]), plain(row["Type"])) for row in table(page, "## Properties")]
-    assert rows == [(java_name(name), java_type) for name, java_type in PROPERTIES.items()]
-    assert all("[optional]" in row["Notes"] for row in table(page, "## Properties"))
-    enums = {
-        re.sub(r"List<(\w+)>", r"\1", unescaped(name)): {
-            row["Name"]: plain(row["Value"]).strip('"') for row in table(page, f"## Enum: {name}")
-        }
-        for name in re.findall(r"## Enum: (.+)", page)
-    }
-    assert enums == ENUMS
-
-
-def java_name(name: str) -> str:
-    # Java's classes have a method for `object`.
-    if name == "object":
-        return "_object"
-    return re.sub(r"_(\w)", lambda found: found[1].upper(), name)
-
-
-def java_page(model: str, folder: Path) -> str:
-    document = folder / "merged.json"
-    document.write_text(json.dumps(V1.document), encoding="utf-8")
-    subprocess.run(
-        [
-            Path(sys.executable).parent / "openapi-generator-cli",
-            *("generate", "-g", "java", "-i", document, "-o", folder / "java"),
-            *("--global-property", f"models={model},modelDocs=true,modelTests=false"),
-        ],
-        check=True,
-        capture_output=True,
-        env=QUICK_JAVA,
-    )
-    return (folder / f"java/docs/{model}.md").read_text("utf-8")
-
-
-def table(page: str, heading: str) -> list[dict[str, Any]]:
-    """The rows of the table below a heading."""
-    section = page.split(f"{heading}\n", 1)[1].split("\n## ", 1)[0]
-    lines = [line for line in section.splitlines() if line.startswith("|")]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    return [dict(zip(cells[0], row, strict=True)) for row in cells[2:]]
-
-
-def plain(cell: str) -> str:
-    """A cell without its link and emphasis."""
-    return unescaped(re.sub(r"\]\([^)]*\)$", "", cell).removeprefix("[").strip("*`"))
-
-
-def unescaped(text: str) -> str:
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", '"')

@@ -43,7 +43,6 @@ NOT_SHOWN: set[str | tuple[str, str]] = {
     "a segment of a transcription that tells speakers apart is ready",
     "the caller presses a key of the phone",
     "nobody spoke for `idle_timeout_ms` after a response",
-    "nothing; a response follows",
     # What only other servers send, or only the published reference has.
     "right after `session.created`, by servers that also speak `realtime=v1`",
     "an item enters the conversation, by servers that also speak `realtime=v1`",
@@ -296,81 +295,8 @@ class Script:
                 return shown
         return self.turn
 
-    def answered(self) -> dict[str, tuple[Session, str]]:
-        """Sessions that end in the answer to an event of the server, and what follows that."""
-        output = item(type="function_call_output", call_id="call_a", output="Sunny.")
-        approved = {"type": "mcp_approval_response", "id": "a", "approve": True}
-
-        def approve(received: list[Event]) -> Event:
-            items = [e["item"] for e in received if e["type"] == "response.output_item.done"]
-            [request] = [each["id"] for each in items if each["type"] == "mcp_approval_request"]
-            return item(**approved, approval_request_id=request)
-
-        asking = session(self.set(tools=[DOCS_SERVER]), "mcp_list_tools.completed")
-        asking = asking.then(text("Search."), RESPOND, "response.done", approve)
-        committed = "input_audio_buffer.committed"
-        started = "input_audio_buffer.speech_started"
-        done = "response.done"
-        target = translation(output={"language": "es"})
-        approval = (
-            "for `mcp_approval_request`, an `mcp_approval_response` in `conversation.item.create`"
-        )
-        return {
-            "`session.update` with the settings": (
-                session("session.created", self.set(instructions="Be brief.")),
-                "session.updated",
-            ),
-            "`session.update` with the target language": (
-                self.translation.then("session.created", target),
-                "session.updated",
-            ),
-            "`response.create` without turn detection; otherwise nothing": (
-                self.manual.then(SPEECH, COMMIT, committed, RESPOND),
-                done,
-            ),
-            "stopping playback, and `conversation.item.truncate` with what was heard": (
-                self.long.then(SPEECH, started, truncate),
-                "conversation.item.truncated",
-            ),
-            "nothing; `response.cancel` stops it": (self.long.then(CANCEL), done),
-            "nothing; wait for `conversation.item.done` to have all of the item": (
-                session(text("Hi."), "conversation.item.added"),
-                "conversation.item.done",
-            ),
-            "nothing; `input_audio_buffer.committed` follows": (
-                session(SPEECH, SILENCE, "input_audio_buffer.speech_stopped"),
-                committed,
-            ),
-            "nothing; a response before `mcp_list_tools.completed` has no tools of it": (
-                self.mcp.then("mcp_list_tools.in_progress"),
-                "mcp_list_tools.completed",
-            ),
-            "correcting `tools` with `session.update`": (
-                session(
-                    self.ask_lost_server, "mcp_list_tools.failed", self.set(tools=[DOCS_SERVER])
-                ),
-                "mcp_list_tools.completed",
-            ),
-            approval: (asking.then(RESPOND), "response.mcp_call.completed"),
-            "a `function_call_output` in `conversation.item.create` for each function call, "
-            "and then `response.create`": (self.tool.then(done, output, RESPOND), done),
-            "fixing the event; the session goes on": (
-                session(CANCEL, "error", text("Hi."), RESPOND),
-                done,
-            ),
-        }
-
 
 SCRIPTS = {"v1": Script("v1"), "ga": Script("ga")}
-# What a program does, and a session does not show.
-ADVICE = {
-    "nothing",
-    "playing it",
-    "running the function, best after `response.done`",
-    "slowing down when `remaining` is low",
-    "nothing; the response does not depend on it",
-    "nothing; the connection closes",
-}
 
 
 def kind_of(page: Page) -> str:
@@ -467,16 +393,8 @@ def test_server_events_are_sent_when_their_pages_say(page: Page, clause: str) ->
         assert kinds[kinds.index(kind) - 1] == follows[1]
 
 
-@each("Answered with")
-def test_server_events_are_answered_as_their_pages_say(page: Page, clause: str) -> None:
-    if clause not in ADVICE:
-        shown, follows = SCRIPTS[protocol_of(page)].answered()[clause]
-        _, after = played(protocol_of(page), shown, {follows})
-        assert "error" not in [event["type"] for event in after]
-
-
 def test_what_is_not_shown_stands_on_a_page() -> None:
-    labels = ("Confirmed by", "Refused with", "Sent when", "Answered with")
+    labels = ("Confirmed by", "Refused with", "Sent when")
     said: set[Any] = {clause for label in labels for _, clause in clauses(label)}
     said |= {(clause, protocol_of(page)) for label in labels for page, clause in clauses(label)}
     said |= {(kind_of(page), protocol_of(page)) for page in EVENT_PAGES}
