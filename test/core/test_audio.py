@@ -20,7 +20,6 @@ SAMPLES = array("h", [1, 2, 3, 4])
         pytest.param(b"abc", b"abc", id="bytes"),
         pytest.param(bytearray(b"abc"), b"abc", id="bytearray"),
         pytest.param(memoryview(b"abcd")[1:], b"bcd", id="memoryview"),
-        pytest.param(b"", b"", id="empty"),
         pytest.param(SAMPLES, SAMPLES.tobytes(), id="int16"),
         pytest.param(memoryview(SAMPLES)[::2], array("h", [1, 3]).tobytes(), id="every_second"),
         pytest.param(memoryview(b"abcd").cast("B", (4, 1)), b"abcd", id="column"),
@@ -35,9 +34,7 @@ def test_buffers_are_taken_as_their_bytes(audio: Any, expected: bytes) -> None:
     ("audio", "problem"),
     [
         pytest.param(array("f", [0.5]), "'f'; convert floats with", id="float32"),
-        pytest.param(array("d", [0.5]), "'d'", id="float64"),
         pytest.param(array("i", [1]), "'i'", id="int32"),
-        pytest.param(array("H", [1]), "'H'", id="uint16"),
         pytest.param(array("b", [1]), "'b'", id="int8"),
         pytest.param((ctypes.c_int16.__ctype_be__ * 2)(1, 2), "'>h'", id="big_endian"),
         pytest.param(memoryview(b"abcd").cast("B", (2, 2)), "one channel", id="stereo"),
@@ -68,10 +65,6 @@ def test_settings_name_a_format(settings: Any, expected: AudioFormat | None) -> 
     assert format_of(settings, "input") == expected
 
 
-@pytest.mark.parametrize("size", range(8))
-def test_base64_size_is_that_of_the_bytes(size: int) -> None:
-    assert base64_size(b64encode(bytes(size)).decode()) == size
-
-
-def test_base64_size_of_no_text_is_0() -> None:
+def test_base64_size_is_that_of_the_bytes() -> None:
+    assert [base64_size(b64encode(bytes(size)).decode()) for size in range(8)] == [*range(8)]
     assert base64_size(None) == 0

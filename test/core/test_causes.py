@@ -70,14 +70,9 @@ def raised_from_none(text: str) -> ValueError:
             "closed too early",
         ),
         (
-            caused(TimeoutError("timed out during opening handshake"), Exception("noticed so")),
-            "timed out during opening handshake",
-        ),
-        (
             websockets_errors.InvalidProxy(f"x://me:{KEY}@proxy", "no such scheme"),
             "the proxy failed: no such scheme",
         ),
-        (websockets_errors.InvalidURI(f"x://host?{KEY}", "no such scheme"), "no such scheme"),
         (websockets_errors.NegotiationError("no extensions"), "no extensions"),
         (raised_from_none("invalid HTTP status line: x"), "invalid HTTP status line: x"),
         (EOFError(), "EOFError"),
@@ -85,7 +80,7 @@ def raised_from_none(text: str) -> ValueError:
     ],
     ids=[
         *("system", "urllib3_retries", "urllib3_tls", "urllib3_proxy", "urllib3_proxy_status"),
-        *("urllib3_socks", "websockets_cause", "timeout", "websockets_proxy", "websockets_url"),
+        *("urllib3_socks", "websockets_cause", "websockets_proxy"),
         *("websockets_text", "suppressed_context", "no_text", "long_text"),
     ],
 )

@@ -25,10 +25,10 @@ def base(url: str) -> BaseUrl:
     return BaseUrl(url, SCHEMES, "https")
 
 
-@pytest.mark.parametrize("name", ["X-A", "authorization", "a", "!#$%&'*+.^_`|~09Az-"])
-@pytest.mark.parametrize("value", ["", "a b", "\t~", "é"])
-def test_what_http_allows_is_a_header(name: str, value: str) -> None:
-    Headers({name: value}).check()
+def test_what_http_allows_is_a_header() -> None:
+    for name in ("X-A", "authorization", "!#$%&'*+.^_`|~09Az-"):
+        for value in ("", "a b", "\t~", "é"):
+            Headers({name: value}).check()
 
 
 @pytest.mark.parametrize("text", ["\r", "\n", "\0", "\x1f", "\x7f", "\u2014", "a\r\nX-B: 1", "a\n"])
@@ -45,22 +45,14 @@ def test_a_name_is_a_token(name: str) -> None:
         Headers({name: "1"}).check()
 
 
-@pytest.mark.parametrize("header", ["X-Api-Key", "X-Auth", "Subscription-Token", "X-Tenant"])
-def test_a_key_is_concealed_in_whichever_header(header: str) -> None:
-    assert Headers({header: KEY}).conceal(f"not {KEY}") == "not ***"
-
-
 @pytest.mark.parametrize(
-    "name", ["Authorization", "authorization", "api-key", "Cookie", "Proxy-Authorization"]
+    "name", ["authorization", "api-key", "Cookie", "Proxy-Authorization", "X-Auth", "X-Tenant"]
 )
-@pytest.mark.parametrize("prefix", ["", "Bearer ", "Basic "])
+@pytest.mark.parametrize("prefix", ["", "Bearer "])
 def test_a_credential_is_concealed_where_a_server_repeats_it(name: str, prefix: str) -> None:
     concealed = Headers({"X-A": "wrong", name: prefix + KEY}).conceal(f"wrong: {KEY}, {KEY}.")
     assert concealed == "wrong: ***, ***."
-
-
-def test_nothing_is_concealed_without_a_credential() -> None:
-    assert Headers({"X-A": "wrong", "authorization": ""}).conceal("wrong") == "wrong"
+    assert Headers({"X-A": "wrong", name: ""}).conceal("wrong") == "wrong"
 
 
 def test_headers_do_not_show_their_values() -> None:

@@ -15,30 +15,14 @@ from openai_realtime_client.core.events import put_back, validate_leniently
 from openai_realtime_client.v1 import (
     InvalidEventError,
     RealtimeClientEvent,
-    RealtimeClientEventConversationItemCreate,
-    RealtimeConversationItem,
     RealtimeServerEvent,
     UnknownEvent,
     parse_client_event,
-    parse_server_event,
 )
 
 
-def test_client_events_come_back() -> None:
-    sent = RealtimeClientEventConversationItemCreate(
-        item=RealtimeConversationItem(type=RealtimeConversationItem.TypeEnum.MESSAGE)
-    )
-    received = parse_client_event(sent.to_json())
-    assert type(received) is RealtimeClientEventConversationItemCreate
-    assert received == sent
-
-
 def test_a_direction_does_not_know_the_other() -> None:
-    assert type(parse_client_event('{"type":"response.done"}')) is UnknownEvent
-
-
-def test_unknown_events_have_attributes() -> None:
-    event = parse_server_event('{"type":"ping","data":{"n":1}}')
+    event = parse_client_event('{"type":"response.done","data":{"n":1}}')
     assert isinstance(event, UnknownEvent)
     assert event.data == {"n": 1}
 

@@ -112,10 +112,6 @@ class TestOneFieldThatDoesNotFit:
         )
         assert vars(content)["text"] == 5
 
-    def test_dumping_it_warns_nobody(self, recwarn: pytest.WarningsRecorder) -> None:
-        assert_kept(ga.parse_server_event, changed(DONE, ("response", "usage"), "many"))
-        assert not recwarn.list
-
 
 def test_a_missing_field_is_none_and_not_sent() -> None:
     event = assert_kept(v1.parse_server_event, {"type": "error", "error": {"type": "x"}})
@@ -125,12 +121,6 @@ def test_a_missing_field_is_none_and_not_sent() -> None:
         Deviation("event_id", "missing field", None),
         Deviation("error.message", "missing field", None),
     ]
-
-
-@pytest.mark.parametrize("error", ["text", None, 5, [], {"error": {"error": 5}}])
-def test_an_event_with_a_field_that_is_called_like_its_type(error: Any) -> None:
-    event = assert_kept(v1.parse_server_event, {"type": "error", "error": error})
-    assert type(event) is v1.RealtimeServerEventError
 
 
 class TestUnknownMembers:
@@ -155,13 +145,8 @@ class TestUnknownMembers:
             member = member[part] if isinstance(part, int) else getattr(member, part)
         assert type(member) is ga.UnknownModel
 
-    def test_a_message_of_an_unknown_role_is_not_taken_for_another(self) -> None:
-        wire = changed(DONE, ("response", "output", 0, "role"), "narrator")
-        event = assert_kept(ga.parse_server_event, wire)
-        assert type(event.response.output[0]) is ga.UnknownModel
-
-    @pytest.mark.parametrize("role", [None, 5, {"role": "user"}, ["user"]])
-    def test_a_message_whose_role_is_not_a_string_is_kept(self, role: Any) -> None:
+    @pytest.mark.parametrize("role", ["narrator", None, 5, {"role": "user"}])
+    def test_a_message_of_an_unknown_role_is_not_taken_for_another(self, role: Any) -> None:
         wire = changed(DONE, ("response", "output", 0, "role"), role)
         event = assert_kept(ga.parse_server_event, wire)
         assert type(event.response.output[0]) is ga.UnknownModel
@@ -196,10 +181,6 @@ class TestDeviations:
         ]
         allowed = changed(DONE, ("response", "usage"), None)
         assert deviations(ga.parse_server_event(json.dumps(allowed))) == []
-
-    def test_are_of_any_model(self) -> None:
-        response = v1.RealtimeResponse.from_dict({"status": "new"})
-        assert deviations(response) == [Deviation("status", "unknown value", "new")]
 
 
 @pytest.mark.parametrize(("protocol", "union", "parser"), PARSERS)
@@ -238,11 +219,8 @@ REFUSED: dict[str, list[str | bytes]] = {
         '{"type":"error"}{}',
         '{"type":"input_audio_buffer.cleared","event_id":"fits but for this","x":NaN}',
         b'{"type":"input_audio_buffer.clear","event_id":"fits but for this","x":-Infinity}',
-        '{"type":"input_audio_buffer.cleared","event_id":"fits but for this","x":[{"a":NaN}]}',
-        '{"type":"error","x":NaN}',
         '{"type":"ping","x":[-Infinity]}',
         b'{"type":"ping","x":Infinity}',
-        '{"type":"ping","x":"\ud800"}',
         b'{"type":"ping","x":"\xff"}',
         b"\xff\xfe{\x00}\x00",
         '{"type":"ping","x":' + "[" * 10_000 + "]" * 10_000 + "}",
@@ -269,11 +247,6 @@ def test_hostile_input_is_refused_in_one_line(parse: Parse, word: str, data: str
     assert "\n" not in message
 
 
-@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
-def test_text_that_only_looks_like_no_number_is_fine(text: str) -> None:
-    assert_kept(v1.parse_server_event, {"type": "ping", text: [text]})
-
-
 def test_of_duplicate_keys_the_last_wins() -> None:
     text = '{"type":"ping","x":1,"type":"error","x":2}'
     for extra in ("", ',"event_id":5'):
@@ -281,8 +254,8 @@ def test_of_duplicate_keys_the_last_wins() -> None:
         assert v1.parse_server_event(data).to_dict() == json.loads(data)
 
 
-def test_numbers_beyond_64_bits_are_kept() -> None:
-    wire = {"type": "ping", "x": [2**64, -(2**100), 1.5e300, 5e-324, 0.1, -0.0]}
+def test_numbers_beyond_64_bits_and_texts_like_constants_are_kept() -> None:
+    wire = {"type": "ping", "x": [2**64, -(2**100), 5e-324, -0.0, "NaN", "-Infinity"]}
     assert_kept(v1.parse_server_event, wire)
 
 
