@@ -8,7 +8,7 @@ import pytest
 
 from openai_realtime_client import ErrorDetails, error_details, ga
 
-REFUSED = {
+REFUSED: dict[str, Any] = {
     "type": "invalid_request_error",
     "code": "response_cancel_not_active",
     "message": "No active response.",
@@ -22,12 +22,7 @@ REFUSED = {
     [
         (
             {"error": REFUSED},
-            ErrorDetails(
-                "No active response.",
-                code="response_cancel_not_active",
-                type="invalid_request_error",
-                event_id="mine",
-            ),
+            ErrorDetails(**REFUSED),
             "No active response. (response_cancel_not_active)",
         ),
         ({"error": "Overloaded."}, ErrorDetails("Overloaded."), "Overloaded."),
@@ -52,24 +47,18 @@ def test_error_event_of_any_shape(fields: Any, details: ErrorDetails, text: str)
         assert str(error_details(event)) == text
 
 
+NO = {"code": "c", "message": "No."}
+
+
 @pytest.mark.parametrize(
     ("response", "details"),
     [
-        (
-            {
-                "status": "failed",
-                "status_details": {"type": "failed", "error": {"code": "c", "message": "No."}},
-            },
-            ErrorDetails("No.", code="c"),
-        ),
+        ({"status": "failed", "status_details": {"error": NO}}, ErrorDetails("No.", code="c")),
         (
             {"status": "failed", "status_details": {"error": {"type": "t"}}},
             ErrorDetails("the response is failed", type="t"),
         ),
-        (
-            {"status": "incomplete", "status_details": {"reason": "max_output_tokens"}},
-            ErrorDetails("max_output_tokens"),
-        ),
+        ({"status": "incomplete", "status_details": {"reason": "long"}}, ErrorDetails("long")),
         ({"status": "cancelled"}, ErrorDetails("the response is cancelled")),
         ({"status": "failed", "status_details": "x"}, ErrorDetails("the response is failed")),
     ],
@@ -80,12 +69,8 @@ def test_response_that_is_not_completed(response: Any, details: ErrorDetails) ->
     assert error_details(event) == details
 
 
-def test_failed_transcription() -> None:
-    event = ga.parse_server_event(
-        {"type": "conversation.item.input_audio_transcription.failed", "error": {"message": "No."}}
-    )
-    assert error_details(event) == ErrorDetails("No.")
-
-
-def test_long_message_is_cut() -> None:
+def test_failed_transcription_and_long_message() -> None:
+    failed = "conversation.item.input_audio_transcription.failed"
+    event = ga.parse_server_event({"type": failed, "error": NO})
+    assert error_details(event) == ErrorDetails("No.", code="c")
     assert len(error_details({"type": "error", "error": "x" * 10_000}).message) == 500

@@ -6,6 +6,7 @@ import copy
 import gc
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -345,3 +346,45 @@ def test_a_known_event_is_one_whatever_its_fields_are_called(field: str, value: 
         event = assert_kept(ga.parse_server_event, wire)
         assert type(event) is not UnknownEvent
         assert path is None or path in event.model_fields_set
+
+
+# Lists with many values that do not fit
+
+GOOD = {"token": "a", "logprob": -0.5, "bytes": [97]}
+
+
+def completed(logprobs: list[Any]) -> dict[str, Any]:
+    usage = {"type": "duration", "seconds": 1}
+    where = {"event_id": "e", "item_id": "i", "content_index": 0}
+    event_type = "conversation.item.input_audio_transcription.completed"
+    return {"type": event_type, **where, "transcript": "a", "usage": usage, "logprobs": logprobs}
+
+
+def test_ten_wrong_items_of_a_list_are_kept_one_by_one() -> None:
+    wire = completed([GOOD, *[{**GOOD, "token": number} for number in range(10)], GOOD])
+    event = assert_kept(ga.parse_server_event, wire)
+    assert all(isinstance(each, ga.LogProbProperties) for each in event.logprobs)
+    assert deviations(event) == [
+        Deviation(f"logprobs[{number + 1}].token", "wrong type", number) for number in range(10)
+    ]
+
+
+def test_of_a_list_with_more_the_whole_is_kept() -> None:
+    wire = completed([GOOD, *[{"token": number} for number in range(11)], GOOD])
+    event = assert_kept(ga.parse_server_event, wire)
+    assert event.logprobs == wire["logprobs"]
+    assert deviations(event) == [Deviation("logprobs", "wrong type", wire["logprobs"])]
+
+
+@pytest.mark.parametrize("item", [1, {"token": 1, "logprob": "x", "bytes": "y"}], ids=repr)
+def test_many_wrong_items_are_not_reported_one_by_one(item: Any) -> None:
+    wire = completed([item] * 50_000)
+    text = json.dumps(wire)
+    calls = Counter[str]()
+    sys.setprofile(lambda _frame, event, _argument: calls.update([event]))
+    try:
+        event = ga.parse_server_event(text)
+    finally:
+        sys.setprofile(None)
+    assert calls["call"] < 10_000
+    assert event.to_dict() == wire
