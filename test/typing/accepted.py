@@ -7,6 +7,7 @@ from typing import Any
 from typing_extensions import assert_type
 
 from openai_realtime_client import ApiClient, Connection, Conversation, Playback, ga, v1
+from openai_realtime_client.testing import Answer, Call, ReplayServer
 
 # What is received
 
@@ -94,12 +95,6 @@ def of_v1(event: v1.RealtimeServerEvent, sent: v1.RealtimeClientEvent) -> str:
             return ""
 
 
-def status(response: ga.RealtimeResponse) -> str:
-    if response.status == ga.RealtimeResponse.StatusEnum.FAILED:
-        return "failed"
-    return "new" if response.status and not response.status.is_known else "known"
-
-
 # What is constructed
 
 
@@ -162,10 +157,8 @@ def get_weather(city: str) -> str:
 async def in_asyncio(conversation: Conversation, playback: Playback) -> None:
     tool = ga.FunctionTool(get_weather)
     assert_type(tool.definition, ga.RealtimeFunctionToolParam)
-    session: ga.RealtimeSessionUpdateParam = {"type": "realtime", "tools": [tool.definition]}
     async with ga.connect("gpt-realtime-2.1", conversation=conversation, record="a") as connection:
         await connection.send({"type": "session.update", "session": SESSION})
-        await connection.send({"type": "session.update", "session": session})
         await connection.send(ga.UnknownEvent(type="vendor.ping"))
         if truncate := conversation.heard(playback.item_id, playback.milliseconds):
             assert_type(truncate["audio_end_ms"], int)
@@ -173,7 +166,6 @@ async def in_asyncio(conversation: Conversation, playback: Playback) -> None:
         for call in conversation.responses["r"].calls:
             await connection.send(await tool.run_async(call))
         create = ga.user_text("Hi")
-        assert_type(create, ga.RealtimeClientEventConversationItemCreateParam)
         await connection.send({"type": "response.create", "response": {"input": [create["item"]]}})
         await connection.send(ga.user_image(b"", media_type="image/jpeg"))
         await connection.send(ga.function_output("c", {"any": ["thing"]}))
@@ -181,18 +173,14 @@ async def in_asyncio(conversation: Conversation, playback: Playback) -> None:
 
 def in_threads(conversation: Conversation) -> None:
     tool = v1.FunctionTool(get_weather)
-    assert_type(tool.definition, v1.RealtimeResponseCreateParamsToolParam)
-    session: v1.RealtimeSessionCreateRequestParam = {"tools": [tool.definition]}
     with v1.connect_sync("m", conversation=conversation) as connection:
-        connection.send({"type": "session.update", "session": session})
-        connection.send({"type": "session.update", "session": {"modalities": ["text"]}})
+        connection.send({"type": "session.update", "session": {"tools": [tool.definition]}})
         if truncate := conversation.heard("i", 5.5):
             connection.send(truncate)
         connection.send(tool.run({"call_id": "c", "arguments": "{}"}))
         create = v1.user_text("Hello")
         assert_type(create, v1.RealtimeClientEventConversationItemCreateParam)
         connection.send(create)
-        connection.send(v1.user_audio(b""))
         connection.send(v1.function_output("c", "Done."))
 
 
@@ -209,44 +197,26 @@ def annotated(
         translation.send({"type": "session.close"})
 
 
-def sent(event: ga.RealtimeClientEventParam) -> str:
-    if event["type"] == "input_audio_buffer.append":
-        assert_type(event, ga.RealtimeClientEventInputAudioBufferAppendParam)
-        return event["audio"]
+def sent(event: ga.RealtimeClientEventParam, made: ga.RealtimeClientEvent) -> str:
     if event["type"] == "session.update" and event["session"]["type"] == "realtime":
         assert_type(event["session"].get("instructions"), str | None)
-        return ", ".join(map(tool_name, event["session"].get("tools") or []))
+        for tool in event["session"].get("tools") or []:
+            if tool["type"] == "function":
+                assert_type(tool, ga.RealtimeFunctionToolParam)
+            else:
+                assert_type(tool, ga.MCPToolParam)
     if event["type"] == "conversation.item.create":
-        return sent_item(event["item"])
+        item = event["item"]
+        if item["type"] == "message" and item["role"] == "user":
+            assert_type(item, ga.RealtimeConversationItemMessageUserParam)
+            return "".join(part.get("text", "") for part in item["content"])
+    assert_type(ga.parse_client_event(ga.to_dict(event)), ga.RealtimeClientEvent)
+    assert_type(ga.to_dict(made), dict[str, Any])
     match event["type"]:
         case "conversation.item.delete":
             return "deleted"
         case other:
             return other
-
-
-def sent_item(item: ga.RealtimeConversationItemParam) -> str:
-    if item["type"] == "function_call_output":
-        assert_type(item, ga.RealtimeConversationItemFunctionCallOutputParam)
-        return item["output"]
-    if item["type"] == "message" and item["role"] == "user":
-        assert_type(item, ga.RealtimeConversationItemMessageUserParam)
-        return "".join(part.get("text", "") for part in item["content"])
-    return item["type"]
-
-
-def tool_name(tool: ga.RealtimeToolParam) -> str:
-    if tool["type"] == "function":
-        assert_type(tool, ga.RealtimeFunctionToolParam)
-        return tool.get("name", "")
-    assert_type(tool, ga.MCPToolParam)
-    return tool["server_label"]
-
-
-def plain(event: ga.RealtimeClientEventParam, made: ga.RealtimeClientEvent) -> dict[str, Any]:
-    assert_type(ga.parse_client_event(ga.to_dict(event)), ga.RealtimeClientEvent)
-    ga.parse_client_event(event)
-    return ga.to_dict(made)
 
 
 # HTTP
@@ -269,3 +239,27 @@ async def http_for_asyncio(client: ApiClient) -> None:
     assert_type(await api.hangup_realtime_call("c", headers={"X-Call": "1"}), None)
     answer = await api.create_realtime_call_with_http_info("v=0", {"type": "realtime"})
     assert_type(answer, ga.ApiResponse[str])
+
+
+# What the embedded server received has the types of its protocol
+
+
+def answer(items: list[dict[str, object]]) -> Answer | None:
+    return Answer("Hi.", calls=[Call("f", {"a": 1})]) if items else None
+
+
+def typed_by_protocol() -> None:
+    with ReplayServer(protocol="ga", answers=["Hi.", None, Call("f")]) as server:
+        [session] = server.sessions
+        created = session.wait_for(ga.RealtimeClientEventResponseCreate)
+        assert_type(created, ga.RealtimeClientEventResponseCreate)
+        event = session.wait_for("response.create")
+        if event.type == "response.create":
+            assert_type(event, ga.RealtimeClientEventResponseCreate)
+        for sent in session.sent:
+            if isinstance(sent, ga.RealtimeServerEventResponseDone):
+                assert_type(sent.response, ga.RealtimeResponse)
+    with ReplayServer(protocol="v1", keep_events=True) as older:
+        for received in older.sessions[0].received:
+            if received.type == "session.update":
+                assert_type(received, v1.RealtimeClientEventSessionUpdate)

@@ -15,6 +15,7 @@ from openai_realtime_client import parse_server_event  # error: mypy, pyright
 from openai_realtime_client.ga import Nope  # error: mypy, pyright
 from openai_realtime_client.ga.models import Neither  # error: mypy, pyright
 from openai_realtime_client.shared import Nothing  # error: mypy, pyright
+from openai_realtime_client.testing import ReplayServer
 from openai_realtime_client.testing import ReplyServer  # error: mypy, pyright
 from openai_realtime_client.v1 import RealtimeTool  # error: mypy, pyright
 
@@ -23,7 +24,6 @@ openai_realtime_client.RealtimeNothing  # error: mypy, pyright
 v1.RealtimeMCPListTools  # error: mypy, pyright
 ga.RealtimeResponse.StatusEnum.DONE  # error: mypy, pyright
 ga.RealtimeServerEventError.TypeEnum.EROR  # error: mypy, pyright
-ga.RealtimeReasoning.EffortEnum.LOWEST  # error: mypy, pyright
 
 
 def received(
@@ -36,14 +36,11 @@ def received(
         pass
     if sent.type == "response.done":  # error: mypy, pyright
         pass
-    if tool.type == "web":  # error: mypy, pyright
-        pass
     if isinstance(event, ga.RealtimeServerEventError):
         event.error.mesage  # error: mypy, pyright
     if event.type == "response.done":
         event.response.id = 5  # error: mypy, pyright
         event.response.mood = "good"  # error: mypy, pyright
-        event.response.output[0]  # error: mypy, pyright
     elif event.type == ga.RealtimeServerEventSessionCreated.TypeEnum.SESSION_CREATED:
         event.sesion  # error: mypy, pyright
     if item.type == "message":
@@ -62,15 +59,12 @@ def received(
 
 
 def constructed() -> None:
-    ga.RealtimeClientEventSessionUpdate()  # error: mypy, pyright
     ga.RealtimeClientEventInputAudioBufferAppend(audoi="")  # error: mypy, pyright
     ga.RealtimeClientEventResponseCreate(type="response.done")  # error: mypy, pyright
     ga.RealtimeClientEventResponseCreate(response=ga.RealtimeResponse())  # error: mypy, pyright
-    ga.RealtimeSessionCreateRequestGA(instructions=1)  # error: mypy, pyright
     ga.RealtimeSessionCreateRequestGA(include=["item.logprobs"])  # error: mypy, pyright
     ga.RealtimeResponseCreateParams(output_modalities="text")  # error: mypy, pyright
     ga.RealtimeNoiseReduction(type="near")  # error: mypy, pyright
-    ga.RealtimeReasoning(efort="low")  # error: mypy, pyright
     v1.RealtimeResponse(status="complete")  # error: mypy, pyright
     response = v1.RealtimeResponse(status="completed")
     response.status.is_known  # error: mypy, pyright
@@ -85,7 +79,6 @@ def sent(
     connection.send({})  # error: mypy, pyright
     connection.send({"typ": "response.cancel"})  # error: mypy, pyright
     connection.send({"type": "vendor.ping"})  # error: mypy, pyright
-    connection.send({"type": "session.update", "session": {}})  # error: mypy, pyright
     connection.send(ga.RealtimeSession())  # error: mypy, pyright
     connection.send(old)  # error: mypy, pyright
     connection.send(v1.user_text("Hello"))  # error: mypy, pyright
@@ -98,7 +91,6 @@ def sent(
     item = {"role": "user", "content": []}  # error: mypy, pyright
     connection.send({"type": "conversation.item.create", "item": item})
     create: ga.RealtimeResponseCreateParamsParam
-    create = {"output_modalities": "text"}  # error: mypy, pyright
     create = {"tools": [{"type": "functions", "name": ""}]}  # error: mypy, pyright
     connection.send({"type": "response.create", "response": create})
 
@@ -112,10 +104,8 @@ async def connected(unchecked: dict[str, Any]) -> None:
     async with ga.connect("gpt-realtime-2.1") as connection:
         await connection.send("{}")  # error: mypy, pyright
         await connection.send(unchecked)  # error: mypy, pyright
-        await connection.send(ga.RealtimeSession())  # error: mypy, pyright
         await connection.recieve()  # error: mypy, pyright
     with ga.connect_sync("gpt-realtime-2.1") as threads:
-        threads.send(unchecked)  # error: mypy, pyright
         threads.send_audio("text")  # error: mypy, pyright
         threads.recv(timeout="1")  # error: mypy, pyright
     with ga.connect_translation_sync("m") as translation:
@@ -139,12 +129,16 @@ async def http(client: ApiClient, unchecked: dict[str, Any]) -> None:
     api.create_realtime_client_secret(unchecked)  # error: mypy, pyright
     api.accept_realtime_call("c", {"instructions": ""})  # error: mypy, pyright
     api.accept_realtime_call("c", ga.RealtimeSession())  # error: mypy, pyright
-    api.refer_realtime_call("c", {})  # error: mypy, pyright
     api.reject_realtime_call("c", {"status": 486})  # error: mypy, pyright
     v1.RealtimeApi(client).create_realtime_session({"type": "realtime"})  # error: mypy, pyright
     waiting = ga.AsyncRealtimeApi(client)
     await waiting.create_realtime_client_secret({"sesion": {}})  # error: mypy, pyright
-    await waiting.hangup_realtime_call()  # error: mypy, pyright
     await waiting.hangup_realtime_call("c", timout=5)  # error: mypy, pyright
     await waiting.hang_up("c")  # error: mypy, pyright
     print((await waiting.create_realtime_call("v=0")).dta)  # error: mypy, pyright
+
+
+def tested(server: ReplayServer) -> None:
+    print(server.sessions[0].wait_for("response.create").no_such)  # error: mypy, pyright
+    ReplayServer(protocol="v2")  # error: mypy, pyright
+    ReplayServer(answer="Hi.")  # error: mypy, pyright
