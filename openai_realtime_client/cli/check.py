@@ -30,7 +30,11 @@ def run_check(args: Namespace, out: Screen, err: Screen) -> int:
             if not args.json:
                 out.line(("bold", turn.name), ("dim", f": {turn.events} events"))
                 for finding in turn.findings:
-                    _show_finding(out, finding)
+                    kind = _COLOURS.get(finding.kind, "red"), f"  {finding.kind:<13}"
+                    event = ""
+                    if finding.event:
+                        event = f" | {summarize(finding.event)}"
+                    out.line(kind, f"{finding.type}: {finding.about}", rest=event)
     except (ConnectionSettingsError, RealtimeConnectionError, ImportError) as error:
         show_error(err, args.prog, str(error))
         return 2
@@ -41,14 +45,3 @@ def run_check(args: Namespace, out: Screen, err: Screen) -> int:
         out.line(("bold", "Findings"), f": {len(findings) or 'none'}")
         out.line(("dim", " ".join(REFERENCE.split())))
     return int(bool(findings))
-
-
-def _show_finding(out: Screen, finding: Finding) -> None:
-    event = ""
-    if finding.event:
-        event = f" | {summarize(finding.event)}"
-    out.line(
-        (_COLOURS.get(finding.kind, "red"), f"  {finding.kind:<13}"),
-        f"{finding.type}: {finding.about}",
-        rest=event,
-    )

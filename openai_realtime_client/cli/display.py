@@ -77,9 +77,15 @@ class Screen:
                 part = ("", part)
             style, text = part
             text = self._escape(shortened(text, _MAX_LINE_LENGTH))
-            room -= _columns(text)
+            room -= len(text)
             line += self._styled(style, text)
-        line += _cut_to_columns(self._escape(rest), room, self._escape("…"))
+        # Counted in characters: a line of wide ones may wrap.
+        text, ellipsis = self._escape(shortened(rest, _MAX_LINE_LENGTH)), self._escape("…")
+        if len(text) > room:
+            text = text[: max(0, room - len(ellipsis))]
+            if text:
+                text += ellipsis
+        line += text
         # Summaries may be empty: no line ends in spaces, which would wrap in a narrow terminal.
         self._write(line.rstrip(" ") + "\n")
 
@@ -247,38 +253,6 @@ def _is_coloured(stream: TextIO) -> bool:
     if os.environ.get("FORCE_COLOR"):
         return True
     return os.environ.get("TERM") != "dumb" and stream.isatty()
-
-
-def _columns(text: str) -> int:
-    if text.isascii():
-        return len(text)
-    return sum(map(_char_columns, text))
-
-
-def _char_columns(char: str) -> int:
-    if unicodedata.category(char) in ("Mn", "Me") or char in _JOINERS:
-        return 0
-    # Wide and fullwidth characters: https://www.unicode.org/reports/tr11/
-    if unicodedata.east_asian_width(char) in "WF":
-        return 2
-    return 1
-
-
-def _cut_to_columns(text: str, room: int, ellipsis: str) -> str:
-    # Combining marks have no width of their own, so that any number of them would fit.
-    text = shortened(text, _MAX_LINE_LENGTH)
-    if _columns(text) <= room:
-        return text
-    room -= len(ellipsis)
-    end = 0
-    for char in text:
-        room -= _char_columns(char)
-        if room < 0:
-            break
-        end += 1
-    if not end:
-        return ""
-    return text[:end] + ellipsis
 
 
 # Summaries of events. Recordings and servers may have any JSON value in any field.

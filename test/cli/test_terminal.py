@@ -71,14 +71,11 @@ def test_when_there_is_colour(
 
 
 def test_lines_are_cut_to_the_width(cli: Cli) -> None:
-    wide = server(type="response.output_text.done", text="日本" * 50, **IDS)
     for columns in (60, 160):
         cli.monkeypatch.setenv("COLUMNS", str(columns))
-        lines = cli.inspect(CREATED, LONG, wide).out.splitlines()
+        lines = cli.inspect(CREATED, LONG).out.splitlines()
         assert len(lines[2]) == columns
         assert lines[2].endswith("…")
-        japanese = lines[3].count("日") + lines[3].count("本")
-        assert columns - 1 <= len(lines[3]) + japanese <= columns
     cli.monkeypatch.setenv("COLUMNS", "80")
     assert "\n        ← response.output_text.done   " in cli.inspect(CREATED, LONG).out
 
