@@ -444,13 +444,23 @@ def steps(response: str) -> list[Event]:
     return [step(f"{response} {name}") for name in names]
 
 
-def test_responses_beside_each_other_are_in_order() -> None:
-    order, first, second = Order("ga"), steps("r1"), steps("r2")
-    events = [step(name, type="conversation.item.added") for name in ("r1", "r2")]
-    events += [*first[:3], *second[:3], *first[3:], *second[3:]]
-    assert [problem for event in events for problem in order.follow(event)] == []
-    ended = step("r1 output_text.done")
-    assert [problem.kind for problem in order.follow(ended)] == ["out of order"]
+def problems(*events: Event) -> list[str]:
+    order = Order("ga")
+    added = [step(name, type="conversation.item.added") for name in ("r1", "r2")]
+    found = [problem for event in [*added, *events] for problem in order.follow(event)]
+    return [f"{problem.kind}: {problem.type}" for problem in found]
+
+
+def test_the_order_of_events() -> None:
+    first, second, third = steps("r1"), steps("r2"), steps("r3")
+    assert problems(*first[:3], *second[:3], *first[3:], *second[3:]) == []
+    text = step("r1 content_part.done", part={"type": "text"})
+    assert problems(*first[:3], text) == ["missing: response.output_text.done"]
+    call = step("r1 output_item.done", item={"id": "item_of_r1", "type": "function_call"})
+    assert problems(*first[:2], call) == ["missing: response.function_call_arguments.done"]
+    assert problems(*third[:2], third[4]) == ["missing: conversation.item.added"]
+    late = problems(*first[:2], first[4], first[2])
+    assert late == ["out of order: response.content_part.added"]
 
 
 @given(
