@@ -50,7 +50,7 @@ class Client:
             self.connection.send(json.dumps(event))
 
     def recv(self) -> Event:
-        event: Event = json.loads(self.connection.recv(timeout=10))
+        event: Event = json.loads(self.connection.recv(timeout=60))
         return event
 
     def until(self, event_type: str) -> list[Event]:
@@ -95,7 +95,7 @@ class Client:
         """Code and reason of the server's close frame; 1006 if there is none."""
         try:
             while True:
-                self.connection.recv(timeout=10)
+                self.connection.recv(timeout=60)
         except ConnectionClosed as closed:
             frame = closed.rcvd
         return (frame.code, frame.reason) if frame else (1006, "")
@@ -239,7 +239,7 @@ def request(
     server: ReplayServer, method: str, path: str, **kwargs: Any
 ) -> urllib3.BaseHTTPResponse:
     with urllib3.PoolManager() as pool:
-        return pool.request(method, server.url + path, retries=False, timeout=10, **kwargs)
+        return pool.request(method, server.url + path, retries=False, timeout=60, **kwargs)
 
 
 UPGRADE = (
@@ -252,7 +252,7 @@ UPGRADE = (
 def connected(server: ReplayServer, *, is_websocket: bool = False) -> socket.socket:
     """A TCP connection, which after a handshake of WebSocket answers nothing by itself."""
     address = urlsplit(server.url)
-    raw = socket.create_connection((address.hostname, address.port), timeout=10)
+    raw = socket.create_connection((address.hostname, address.port), timeout=60)
     if is_websocket:
         raw.sendall(UPGRADE + b"\r\n")
         assert raw.recv(12) == b"HTTP/1.1 101"
@@ -260,7 +260,7 @@ def connected(server: ReplayServer, *, is_websocket: bool = False) -> socket.soc
 
 
 def wait_for_end(raw: socket.socket) -> None:
-    raw.settimeout(10)
+    raw.settimeout(60)
     with suppress(ConnectionResetError):
         while raw.recv(4096):
             pass
