@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from protocols import ROOT
+from trees import once
 
 OUR_NAME, OTHER_NAME = "openai-realtime-openapi", "openai-realtime-client"
 REPOSITORY = "https://git.example/owner/project"
@@ -28,7 +29,11 @@ REPOSITORY = "https://git.example/owner/project"
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An sdist, and the wheel that is built from it."""
-    folder = tmp_path_factory.mktemp("dist")
+    # By one worker alone: setuptools uses the same folders of the project each time.
+    return once(tmp_path_factory, "dist", build)
+
+
+def build(folder: Path) -> Path:
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT]
     subprocess.run(command, check=True, capture_output=True)
     return folder
