@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import spec
 from exposure import KEY
 from http_server import Answer, HttpServer, json_answer
 from mutation import same
-from openai_realtime_client import ApiClient, Configuration
+from openai_realtime_client import ApiClient, Configuration, ga
 from openai_realtime_client.http.response import Created
 from protocols import REALTIME, Protocol
 
@@ -75,47 +75,31 @@ OPERATIONS = [
     for protocol in REALTIME
     for place, definition in spec.operations(protocol.document)
 ]
-each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 
 
-@pytest.fixture
-def methods(server: HttpServer, operation: Operation) -> Iterator[Callable[..., Any]]:
-    """The operation's method, or with a suffix its other one."""
-    api = getattr(operation.protocol.module, f"{operation.definition['tags'][0]}Api")
-    with ApiClient(Configuration(server.url, KEY)) as client:
-        yield lambda suffix="": getattr(api(client), operation.name + suffix)
-
-
-@pytest.mark.parametrize("suffix", ["", "_with_http_info"])
-@pytest.mark.parametrize("as_model", [True, False], ids=["model", "dict"])
-@each_operation
-def test_each_operation_sends_its_request(
-    server: HttpServer, operation: Operation, methods: Any, suffix: str, as_model: bool
-) -> None:
-    server.answers.append(operation.answered())
-    arguments = operation.arguments(lambda kind, wire: kind.from_dict(wire) if as_model else wire)
-    methods(suffix)(*arguments, headers={"X-Call": "1"}, timeout=5)
-    [request] = server.requests
-    assert f"{request.method} {request.path}" == re.sub(r"{\w+}", QUOTED, operation.place)
-    assert request.headers.get_all("Authorization") == [f"Bearer {KEY}"]
-    assert request.headers["User-Agent"].startswith("openai-realtime-openapi/")
-    assert request.headers["X-Call"] == "1"
-    accepted = ", ".join(operation.answer[1]) or "application/json"
-    assert request.headers.get_all("Accept") == [accepted]
-    if operation.body:
-        assert request.headers.get_all("Content-Type") == ["application/json"]
-        assert same(request.json(), operation.drawn(operation.body))
-
-
-@each_operation
-def test_each_answer_is_typed_and_keeps_everything(
-    server: HttpServer, operation: Operation, methods: Any
+@pytest.mark.parametrize("operation", OPERATIONS, ids=str)
+def test_operation_sends_its_request_and_keeps_the_answer(
+    server: HttpServer, operation: Operation
 ) -> None:
     answer = operation.answered()
     server.answers += [answer, Answer(299, answer.body, {"X-Request-ID": "req_1"})]
-    arguments = operation.arguments(lambda _, wire: wire)
-    plain = methods()(*arguments)
-    response = methods("_with_http_info")(*arguments)
+    api = getattr(operation.protocol.module, f"{operation.definition['tags'][0]}Api")
+    with ApiClient(Configuration(server.url, KEY)) as client:
+        method = getattr(api(client), operation.name)
+        with_http_info = getattr(api(client), f"{operation.name}_with_http_info")
+        plain = method(*operation.arguments(lambda _, wire: wire), timeout=15)
+        arguments = operation.arguments(lambda model, wire: model.from_dict(wire))
+        response = with_http_info(*arguments, headers={"X-Call": "1"})
+    for request in server.requests:
+        assert f"{request.method} {request.path}" == re.sub(r"{\w+}", QUOTED, operation.place)
+        assert request.headers.get_all("Authorization") == [f"Bearer {KEY}"]
+        assert request.headers["User-Agent"].startswith("openai-realtime-openapi/")
+        accepted = ", ".join(operation.answer[1]) or "application/json"
+        assert request.headers.get_all("Accept") == [accepted]
+        if operation.body:
+            assert request.headers.get_all("Content-Type") == ["application/json"]
+            assert same(request.json(), operation.drawn(operation.body))
+    assert [request.headers["X-Call"] for request in server.requests] == [None, "1"]
     # As in `ApiError`: a proxy may change the case of names.
     assert (response.status_code, response.headers["x-request-id"]) == (299, "req_1")
     assert response.raw_data == answer.body
@@ -124,13 +108,14 @@ def test_each_answer_is_typed_and_keeps_everything(
         assert same(plain.to_dict(), json.loads(answer.body))
     elif operation.answer[1]:
         assert plain == Created(SDP, None)
+    else:
+        assert plain is None
     assert response.data == (plain.data if isinstance(plain, Created) else plain)
 
 
-@pytest.mark.parametrize("body", [b"{}", b"OK", b"\xff"])
-@pytest.mark.parametrize("operation", [o for o in OPERATIONS if not o.answer[1]], ids=str)
-def test_an_answer_without_content_is_none_whatever_it_holds(
-    server: HttpServer, operation: Operation, methods: Any, body: bytes
+def test_answer_without_content_is_none_whatever_it_holds(
+    calls: ga.RealtimeApi, server: HttpServer
 ) -> None:
-    server.answers.append(Answer(200, body))
-    assert methods()(*operation.arguments(lambda _, wire: wire)) is None
+    for body in (b"{}", b"OK", b"\xff"):
+        server.answers.append(Answer(200, body))
+        assert calls.hangup_realtime_call("c") is None
