@@ -507,6 +507,20 @@ WRONG_SHAPES = {
     "empty_union": ("A: {oneOf: []}", "A.oneOf: a list of at least one schema is expected"),
     "schema_is_text": ("A: nothing", 'A: `"nothing"` where a mapping is expected'),
     "missing_reference": ("A: {properties: {b: {@B}}}", "b: '#/components/schemas/B' does not"),
+    "reference_into_text": (
+        "A: {properties: {b: {$ref: '#/openapi/A'}}}",
+        "A.properties.b: '#/openapi/A' does not exist",
+    ),
+    "mapping_to_a_missing_schema": (
+        "PETS, Pet: {oneOf: [{@Cat}, {@Dog}], discriminator: {propertyName: kind, mapping: "
+        "{cat: Cut}}}",
+        "Pet: 'Cut' does not exist",
+    ),
+    "repeated_value": ("A: {enum: [a, a]}", "A.enum: a value stands twice"),
+    "example_of_an_unknown_property": (
+        "A: {type: object, properties: {x: {}}, example: {y: 1}}",
+        "A.example: there is no property 'y'",
+    ),
     "wrong_default": (
         "A: {properties: {x: {type: object, default: null}}}",
         "x.default: `null` does not fit",

@@ -26,78 +26,7 @@ Run = Callable[..., tuple[int, str]]
 
 
 # What is compared and written to, with an overlay that adds a field.
-FRAGMENT = """\
-openapi: 3.1.0
-info: {title: Small, version: '1', description: A small protocol.}
-paths:
-  # Comments stay where they are.
-  /small/{id}:
-    get:
-      tags: [Small]
-      operationId: get-thing
-      summary: Get a thing
-      description: Gives it.
-      parameters:
-        - {name: id, in: path, required: true, description: Its id., schema: {type: string}}
-      responses:
-        '200':
-          description: It.
-          content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}
-components:
-  schemas:
-    SmallServerEvent:
-      description: Any event.
-      x-events: server
-      anyOf:
-        - $ref: '#/components/schemas/SmallServerEventMade'
-        - $ref: '#/components/schemas/SmallServerEventLost'
-      discriminator:
-        propertyName: type
-        mapping:
-          made: '#/components/schemas/SmallServerEventMade'
-          lost: '#/components/schemas/SmallServerEventLost'
-    SmallServerEventMade:
-      type: object
-      description: A thing was made.
-      required: [type, thing]
-      properties:
-        type: {type: string, enum: [made], description: Always `made`.}
-        event_id: {type: string, description: Its id.}
-        thing: {$ref: '#/components/schemas/Thing', description: The thing.}
-    SmallServerEventLost:
-      type: object
-      description: A thing was lost.
-      required: [type]
-      properties:
-        type: {type: string, enum: [lost], description: Always `lost`.}
-        thing: {$ref: '#/components/schemas/Thing', description: The thing.}
-    Thing:
-      # The last comment.
-      type: object
-      description: A thing.
-      required: [id]
-      properties:
-        id: {type: string, description: Its id.}
-        status: {type: string, enum: [new, old], description: How it is.}
-        size: {type: integer, description: How large it is.}
-        label: {type: string, description: What it is called.}
-        text: {type: string, description: What it says.}
-        parts:
-          type: array
-          items: {$ref: '#/components/schemas/Part'}
-          description: What it has.
-        details: {$ref: '#/components/schemas/Details', description: More of it.}
-    Part:
-      type: object
-      description: A part.
-      properties:
-        color: {type: string, description: Its colour.}
-    Details:
-      type: object
-      description: More of a thing.
-      properties:
-        price: {type: number, description: What it costs.}
-"""
+FRAGMENT = Path(__file__).with_name("small.yaml").read_text("utf-8")
 OVERLAY = """\
 overlay: 1.0.0
 info: {title: Small, version: '1'}

@@ -30,53 +30,6 @@ INPUTS = (
 )
 # Beside the tests that generate them.
 FRAGMENTS = ("kitchen", "requests")
-# What a maintainer could add, merged into the fragment.
-ADDITIONS = """
-components:
-  schemas:
-    RealtimeResponse:
-      properties:
-        status:
-          enum: [brand-new.2]
-        speech_rate:
-          type: number
-          minimum: 0.5
-          description: How fast the voice speaks.
-        class:
-          type: string
-          description: Class of service.
-          enum: [premium]
-        speechStyle:
-          type: string
-          description: How the voice sounds.
-          enum: [calm, very lively]
-        timing:
-          description: When the response came.
-          $ref: '#/components/schemas/RealtimeMCPTiming'
-    RealtimeMCPTiming:
-      type: object
-      description: Times of a response.
-      required: [lambda]
-      properties:
-        lambda: {type: number, description: Seconds to the first byte.}
-        steps_ms: {type: array, description: Time of each step., items: {type: integer}}
-    RealtimeServerEvent:
-      anyOf:
-        - $ref: '#/components/schemas/RealtimeServerEventConversationRenamed'
-      discriminator:
-        mapping:
-          conversation.renamed: '#/components/schemas/RealtimeServerEventConversationRenamed'
-    RealtimeServerEventConversationRenamed:
-      type: object
-      description: Server event that gives the conversation a name.
-      required: [type, newName]
-      properties:
-        type:
-          type: string
-          description: Event type, always `conversation.renamed`.
-          enum: [conversation.renamed]
-        newName: {type: string, description: The name.}
-"""
 REMOVED = "RealtimeServerEventOutputAudioBufferStopped"
 REMOVED_PROTOCOL = (
     "openai_realtime_client/old/__init__.py",
@@ -168,7 +121,8 @@ def change_fragment(path: Path) -> None:
     union["anyOf"].remove({"$ref": f"#/components/schemas/{REMOVED}"})
     del union["discriminator"]["mapping"]["output_audio_buffer.stopped"]
     del schemas[REMOVED]
-    apply_overlay(document, {"actions": [{"target": "$", "update": parsed(ADDITIONS)}]})
+    additions = parsed((ROOT / "test/generation/additions.yaml").read_text("utf-8"))
+    apply_overlay(document, {"actions": [{"target": "$", "update": additions}]})
     path.write_text(json.dumps(document), "utf-8")
 
 
