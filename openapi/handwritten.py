@@ -63,7 +63,10 @@ class Reference:
             # A copy of the package may lack what has extra dependencies.
             if module in self.package.members:
                 self._collect(self.package[module], imported_from)
-        self._collect_connectors()
+        for module in self.package["realtime"].modules.values():
+            for name, public in CONNECTORS.items():
+                if name in module.classes:
+                    self._add("realtime", public, f"{PACKAGE}.ga", module.classes[name])
 
     def _collect(self, module: Any, imported_from: str) -> None:
         """Add each name that a module imports for its users from the package."""
@@ -74,13 +77,10 @@ class Reference:
             # `lazy` makes the modules themselves work.
             if path[0] != PACKAGE or len(path) < 4 or path[2] == "lazy":
                 continue
-            self._add(_page_of(path), name, imported_from, self.package[".".join(path[1:])])
-
-    def _collect_connectors(self) -> None:
-        for module in self.package["realtime"].modules.values():
-            for name, public in CONNECTORS.items():
-                if name in module.classes:
-                    self._add("realtime", public, f"{PACKAGE}.ga", module.classes[name])
+            page = path[1]
+            if page == "core" and path[2].startswith("error"):
+                page = "errors"
+            self._add(page, name, imported_from, self.package[".".join(path[1:])])
 
     def _add(self, page: str, name: str, imported_from: str, found: Any) -> None:
         self.pages[page][name] = (imported_from, found)
@@ -89,16 +89,15 @@ class Reference:
     def write(self, folder: Path, header: str) -> None:
         """Write a page for each room that has public names, and their index."""
         folder.mkdir(parents=True)
-        index = [
-            "# Reference",
-            "",
-            "What is written by hand, from its signatures and docstrings.",
-            "",
-        ]
+        about = "What is written by hand, from its signatures and docstrings."
+        index = ["# Reference", "", about, ""]
         for name, (title, text) in PAGES.items():
             lines = list(self._page(self.pages[name]))
             if name == "cli":
-                lines = self._commands()
+                # In a process of its own: this one has imported the package as it was before.
+                environment = {**os.environ, "PYTHONPATH": str(self.complete), "NO_COLOR": "1"}
+                command = (sys.executable, "-B", __file__)
+                lines = subprocess.check_output(command, text=True, env=environment).splitlines()
             # A room without public names has no page.
             if not lines:
                 continue
@@ -114,7 +113,8 @@ class Reference:
         yield from _tree(entries)
         # The constructors that stand on the page already, with the class that has them.
         described: dict[str, str] = {}
-        for name in sorted(entries, key=_order):
+        # Functions that connect stand first.
+        for name in sorted(entries, key=lambda name: (name[:7] != "connect", name.lower())):
             imported_from, found = entries[name]
             yield from [f"## {name}", ""]
             # Classes that inherit their constructor share its path.
@@ -143,7 +143,7 @@ class Reference:
             is_public = base.name in self.anchors or base.name in CONNECTORS
             if not is_public and base.path.startswith(PACKAGE):
                 members = {**base.members, **members}
-        described = {item.name for item in _section(found, "attributes")}
+        described = {item.name for item in _items(found, "attributes")}
         for member_name, member in members.items():
             if member_name.startswith("_") or member.is_alias or not member.docstring:
                 continue
@@ -184,13 +184,6 @@ class Reference:
             return f"[{match[0]}]({anchor})"
 
         return re.sub(r"(?<!\[)`(\w+)`", link, text)
-
-    def _commands(self) -> list[str]:
-        # In a process of its own: this one has imported the package as it was before.
-        command = (sys.executable, "-B", __file__)
-        environment = {**os.environ, "PYTHONPATH": str(self.complete), "NO_COLOR": "1"}
-        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-        return done.stdout.splitlines()
 
 
 def _print_commands() -> None:
@@ -238,17 +231,6 @@ def _tree(entries: dict[str, Entry]) -> Iterator[str]:
     yield from [*below("Exception", ""), ""]
 
 
-def _page_of(path: list[str]) -> str:
-    if path[1] == "core" and path[2].startswith("error"):
-        return "errors"
-    return path[1]
-
-
-def _order(name: str) -> tuple[bool, str]:
-    """Return what sorts names: functions that connect stand first."""
-    return not name.startswith("connect"), name.lower()
-
-
 def _block(language: str, lines: list[str]) -> list[str]:
     return [f"```{language}", *lines, "```", ""]
 
@@ -259,9 +241,12 @@ def _sections(found: Any) -> list[Any]:
     return list(found.docstring.parse("google"))
 
 
-def _section(found: Any, title: str) -> list[Any]:
-    sections = [section for section in _sections(found) if section.kind.value == title]
-    return [item for section in sections for item in section.value]
+def _items(found: Any, title: str) -> list[Any]:
+    items = []
+    for section in _sections(found):
+        if section.kind.value == title:
+            items += section.value
+    return items
 
 
 def _item(item: Any) -> str:
@@ -285,7 +270,7 @@ def _signature(name: str, found: Any) -> list[str]:
         return [name]
     init = found.all_members.get("__init__")
     # What has no documented arguments is made by the package.
-    is_described = init is None or init.docstring or _section(found, "parameters")
+    is_described = init is None or init.docstring or _items(found, "parameters")
     if not is_described and "dataclass" not in found.labels:
         return [f"class {name}"]
     start = "def "

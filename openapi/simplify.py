@@ -203,20 +203,18 @@ def _gather_parameters(document: dict[str, Any]) -> None:
 def _add_webhook_union(document: dict[str, Any]) -> None:
     """Make a union of what the service posts to webhooks, which gets a parser like other events."""
     schemas = document["components"]["schemas"]
-    names: dict[str, None] = {}
     mapping = {}
     for _place, operation in webhooks(document):
         content = operation.get("requestBody", {}).get("content", {})
         name = component(content.get("application/json", {}).get("schema", {}))
         schema = schemas.get(name, {})
         for value in schema.get("properties", {}).get("type", {}).get("enum", []):
-            names[name] = None
             mapping[value] = reference(name)["$ref"]
     if mapping:
         schemas["RealtimeWebhookEvent"] = {
             "description": "Any event that the service posts to a webhook.",
             "x-events": "webhook",
-            "anyOf": list(map(reference, names)),
+            "anyOf": [{"$ref": pointer} for pointer in dict.fromkeys(mapping.values())],
             "discriminator": {"propertyName": "type", "mapping": mapping},
         }
 

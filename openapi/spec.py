@@ -51,14 +51,13 @@ def merged(
     A draft may have wrong values for `default` and `example`: they are left out.
     """
     document = load(fragment)
-    if not overlay.exists():
-        if checked:
-            _refuse(problems(document, is_draft=is_draft), fragment)
-        return document
+    source = fragment
     try:
-        document = _overlaid(document, overlay, checked=checked)
+        if overlay.exists():
+            source = overlay
+            document = _overlaid(document, overlay, checked=checked)
         if checked:
-            _refuse(problems(document, is_draft=is_draft), overlay)
+            _refuse(problems(document, is_draft=is_draft), source)
     except SpecError:
         # What is wrong with the fragment itself comes first.
         _refuse(problems(load(fragment), is_draft=is_draft), fragment)

@@ -34,7 +34,16 @@ def simplified(schema: Schema, place: str, schemas: dict[str, Any]) -> Schema:
     for part in parts:
         if "type" not in part and "$ref" not in part and not _is_object(part):
             return without(beside, "discriminator")
-    parts = list(_combined(parts, schemas, place))
+    # The union as a whole is nullable, which its members need not repeat.
+    parts = list(_without_clashes([without(part, "nullable") for part in parts], schemas))
+    groups: dict[str, list[Schema]] = {}
+    for part in parts:
+        name = _sort(part)
+        # Those of one plain type are one, where the first of them stood.
+        if name in ("object", "reference"):
+            name = json.dumps(part)
+        groups.setdefault(name, []).append(part)
+    parts = [_one(group, place) for group in groups.values()]
     sorts = [_sort(part) for part in parts]
     if len(parts) > 2 and {"string", "enum"} <= set(sorts):
         # The first that fits is taken: plain text would take the values of the enum.
@@ -80,22 +89,6 @@ def _is_object(schema: Schema) -> bool:
     return "properties" in schema or bool(members(schema))
 
 
-def _combined(parts: list[Schema], schemas: dict[str, Any], place: str) -> Iterator[Schema]:
-    """Yield members, those of one plain type combined where the first of them stood."""
-    # The union as a whole is nullable, which its members need not repeat.
-    parts = [without(part, "nullable") for part in parts]
-    parts = list(_without_clashes(parts, schemas))
-    groups: dict[str, list[Schema]] = {}
-    for part in parts:
-        groups.setdefault(_sort(part), []).append(part)
-    for part in parts:
-        sort = _sort(part)
-        if sort in ("object", "reference"):
-            yield part
-        elif part is groups[sort][0]:
-            yield _one(groups[sort], sort, place)
-
-
 def _without_clashes(parts: list[Schema], schemas: dict[str, Any]) -> Iterator[Schema]:
     """Yield members with the content of references to strings, where there are several of these."""
     texts = [part for part in parts if _is_text(part, schemas)]
@@ -136,13 +129,25 @@ def _sort(part: Schema) -> str:
     return str(part.get("type"))
 
 
-def _one(parts: list[Schema], sort: str, place: str) -> Schema:
+def _one(parts: list[Schema], place: str) -> Schema:
     """Return one member for all of a sort."""
+    sort = _sort(parts[0])
+    if sort in ("object", "reference"):
+        return parts[0]
     first = _structure(parts[0])
     if sort == "string":
         return {"type": "string"}
     if sort == "enum":
-        return _one_enum(parts)
+        values: dict[str, None] = {}
+        names: list[str] = []
+        for part in parts:
+            values |= dict.fromkeys(part["enum"])
+            names += part.get("x-enum-varnames", [])
+        enum = {**without(first, "x-enum-varnames"), "enum": list(values)}
+        # Names of values stay where each has one.
+        if len(names) == len(values):
+            enum["x-enum-varnames"] = names
+        return enum
     key = {"array": "items", "map": "additionalProperties"}.get(sort)
     if key is None or len(parts) == 1:
         return first
@@ -154,21 +159,6 @@ def _one(parts: list[Schema], sort: str, place: str) -> Schema:
             return {"type": first["type"], key: {}}
         held.append(item)
     return {"type": first["type"], key: simplified({"anyOf": held}, f"{place}.{key}", {})}
-
-
-def _one_enum(parts: list[Schema]) -> Schema:
-    """Return an enum with the values of all; names of values stay where each has one."""
-    enum = _structure(parts[0])
-    values: dict[str, None] = {}
-    names: list[str] = []
-    for part in parts:
-        values |= dict.fromkeys(part["enum"])
-        names += part.get("x-enum-varnames", [])
-    enum["enum"] = list(values)
-    enum.pop("x-enum-varnames", None)
-    if len(names) == len(values):
-        enum["x-enum-varnames"] = names
-    return enum
 
 
 # What distinguishes the members
@@ -277,10 +267,10 @@ def _set_discriminator(
             model = _inner(name, names, values, schemas)
         parts.append(reference(model))
         targets.update(dict.fromkeys(values, parts[-1]["$ref"]))
-    plain = [part for part in schema[key] if not _is_object_reference(part, schemas)]
     # Members that became a union of their own stand in it, and no longer here.
-    if len(groups) < len(schema[key]) - len(plain):
-        schema[key] = parts + plain
+    grouped = {name for names, _values in groups for name in names}
+    if len(groups) < len(grouped):
+        schema[key] = parts + [part for part in schema[key] if component(part) not in grouped]
     mapping = {value: targets[value] for value in (*known, *targets)}
     schema["discriminator"] = {"propertyName": field, "mapping": mapping}
 
@@ -300,10 +290,6 @@ def _inner(name: str, names: list[str], values: list[str], schemas: dict[str, An
     }
     distinguish(inner, schemas)
     return inner
-
-
-def _is_object_reference(part: Schema, schemas: dict[str, Any]) -> bool:
-    return "$ref" in part and bool(leaves(component(part), schemas))
 
 
 def _add_constants(

@@ -41,6 +41,17 @@ def query(schema: str, more: str = "") -> str:
     return f"{{parameters: [{{in: query, name: a, description: A., schema: {schema}{more}}}]}}"
 
 
+def text(name: str, where: str = "query") -> str:
+    return f"{{in: {where}, name: {name}, description: A., schema: {{type: string}}}}"
+
+
+def operation(tag: str, identity: str) -> str:
+    return (
+        f"{{get: {{tags: [{tag}], operationId: {identity}, summary: Get, description: It.,"
+        " responses: {'200': {description: It.}}}}"
+    )
+
+
 def content(kinds: str) -> str:
     return f"{{responses: {{'200': {{content: {{application/json: null, {kinds}}}}}}}}}"
 
@@ -85,7 +96,7 @@ REFUSED = {
         f"{POST} 200: its description is missing",
     ),
     "cookie": (
-        "{parameters: [{in: cookie, name: a, description: A., schema: {type: string}}]}",
+        f"{{parameters: [{text('a', 'cookie')}]}}",
         f"{PARAMETER}in: a parameter is in the query, the path or a header",
     ),
     "object_in_query": (
@@ -115,27 +126,25 @@ REFUSED = {
     ),
     "no_operation_id": ("{operationId: null}", f"{POST}: its operationId is missing"),
     "parameter_called_timeout": (
-        "{parameters: [{in: query, name: timeout, description: A., schema: {type: string}}]}",
+        f"{{parameters: [{text('timeout')}]}}",
         f"{POST}: an argument cannot be called timeout",
     ),
     "part_called_headers": (form("headers"), f"{POST}: an argument cannot be"),
     "parameter_called_body_beside_body": (
-        "{parameters: [{in: query, name: body, description: A., schema: {type: string}}],"
-        " requestBody: {description: B., content: {application/json: {}}}}",
+        f"{{parameters: [{text('body')}], requestBody: {{description: B., content:"
+        " {application/json: {}}}}",
         f"{POST}: an argument cannot be called body",
     ),
     "parameters_with_one_name": (
-        "{parameters: [{in: query, name: aB, description: A., schema: {type: string}},"
-        " {in: header, name: A-B, description: A., schema: {type: string}}]}",
+        f"{{parameters: [{text('aB')}, {text('A-B', 'header')}]}}",
         f"{POST}: an argument cannot be called a_b",
     ),
     "parameters_with_one_normalized_name": (
-        "{parameters: [{in: query, name: ﬁle, description: A., schema: {type: string}},"
-        " {in: query, name: file, description: A., schema: {type: string}}]}",
+        f"{{parameters: [{text('ﬁle')}, {text('file')}]}}",
         f"{POST}: an argument cannot be called file",
     ),
     "parameter_without_letters": (
-        "{parameters: [{in: query, name: '$', description: A., schema: {type: string}}]}",
+        f"{{parameters: [{text('$')}]}}",
         f"{POST} $: no Python name can be made of it",
     ),
     "answers_that_differ": (
@@ -178,18 +187,15 @@ REFUSED_DOCUMENTS = {
         "info: its description is missing",
     ),
     "one_method_twice": (
-        "{paths: {/others: {get: {tags: [Realtime], operationId: getThing, summary: Get,"
-        " description: It., responses: {'200': {description: It.}}}}}}",
+        f"{{paths: {{/others: {operation('Realtime', 'getThing')}}}}}",
         "GET /others: its method would be called get_thing, like that of POST /things",
     ),
     "tags_that_differ_in_case": (
-        "{paths: {/others: {get: {tags: [REALTIME], operationId: other, summary: Get,"
-        " description: It., responses: {'200': {description: It.}}}}}}",
+        f"{{paths: {{/others: {operation('REALTIME', 'other')}}}}}",
         "GET /others: the class of the tag 'REALTIME' would have the files of that of 'Realtime'",
     ),
     "parameter_that_is_missing": (
-        "{paths: {/things: null, '/things/{id}': {get: {tags: [Realtime], operationId: other,"
-        " summary: Get, description: It., responses: {'200': {description: It.}}}}}}",
+        f"{{paths: {{/things: null, '/things/{{id}}': {operation('Realtime', 'other')}}}}}",
         "GET /things/{id}: the path has {id}, which is not a parameter",
     ),
     "servers_of_a_path": (

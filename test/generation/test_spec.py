@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 import annotate
 import components
+import names
 import spec
 from protocols import PROTOCOLS, REALTIME, ROOT, Protocol
 
@@ -247,14 +248,6 @@ def test_an_overlay_cannot_remove_the_document(tmp_path: Path) -> None:
 # Names of constants
 
 
-def annotated(**properties: Node) -> Node:
-    thing = {"type": "object", "properties": properties}
-    document = {"info": {}, "paths": {}, "components": {"schemas": {"Thing": thing}}}
-    result: Node = annotate.annotated(components.prepared(document), "package")
-    found: Node = result["components"]["schemas"]["Thing"]["properties"]
-    return found
-
-
 @pytest.mark.parametrize(
     ("value", "name"),
     [
@@ -273,16 +266,13 @@ def annotated(**properties: Node) -> Node:
     ],
 )
 def test_constant_name(value: str, name: str) -> None:
-    kind = annotated(kind={"type": "string", "enum": [value]})["kind"]
-    assert kind["x-enum-varnames"] == [name]
+    assert names.enum_constant(value) == name
 
 
-def test_null_in_an_enum_is_not_a_constant() -> None:
-    kind = annotated(kind={"type": "string", "nullable": True, "enum": ["a", None]})["kind"]
-    assert (kind["x-enum-varnames"], kind["nullable"]) == (["A"], True)
-
-
-def test_an_enum_needs_no_type_and_can_stand_in_arrays() -> None:
-    nested = {"type": "array", "items": {"type": "array", "items": {"enum": ["a"]}}}
-    kinds = annotated(kinds=nested)["kinds"]
+def test_an_enum_can_stand_in_lists_of_lists() -> None:
+    lists = {"type": "array", "items": {"type": "array", "items": {"enum": ["a"]}}}
+    thing = {"type": "object", "properties": {"kinds": lists}}
+    document = {"info": {}, "paths": {}, "components": {"schemas": {"Thing": thing}}}
+    made = annotate.annotated(components.prepared(document), "package")
+    kinds = made["components"]["schemas"]["Thing"]["properties"]["kinds"]
     assert kinds["items"]["items"]["x-enum-name"] == kinds["x-enum-name"] == "KindsEnum"
