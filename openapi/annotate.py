@@ -13,15 +13,7 @@ from docstrings import docstring, method_docstring
 from examples import Examples, literal
 from params import Params
 from python_types import type_name
-from spec import (
-    component,
-    mapped,
-    members,
-    only,
-    reachable,
-    references,
-    schemas_in,
-)
+from spec import component, mapped, members, only, reachable, references, schemas_in
 from spec import operations as spec_operations
 
 BOUNDS = {
@@ -45,13 +37,7 @@ LONGEST_ENUM_NAME = 24
 def annotated(
     document: dict[str, Any], package: str, recorded: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return a prepared document with the `x-` extensions that the templates use.
-
-    Args:
-        document: A fragment with its overlay, prepared; it is changed.
-        package: What the examples import from.
-        recorded: Events as servers send them, by class, for the examples.
-    """
+    """Add the `x-` extensions that the templates use to a prepared document, and return it."""
     schemas = document["components"]["schemas"]
     # They were described with the union of their events.
     document.pop("webhooks", None)

@@ -16,16 +16,7 @@ import unions
 from openai_realtime_client import shared
 from refusals import Problem, Refused
 from simplify import Schema, children, simplified, slots, transformed
-from spec import (
-    component,
-    component_name,
-    members,
-    only,
-    operations,
-    reference,
-    union_key,
-    without,
-)
+from spec import component, component_name, members, only, operations, reference, union_key, without
 
 # What is said of the use of a class, and stays where it is used.
 OF_USE = {"default", "deprecated", "example", "nullable", "readOnly", "writeOnly", "x-wire"}

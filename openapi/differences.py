@@ -51,10 +51,7 @@ class Row:
 
     @property
     def key(self) -> str:
-        """Return what makes it the same difference in another comparison.
-
-        What a field was before differs from comparison to comparison; what is there now does not.
-        """
+        """Return what makes it the same difference in another comparison: what is there now."""
         value = structure(self.theirs)
         if self.fact in ("value", "member"):
             value = self.value
@@ -97,12 +94,7 @@ class Shape:
 
 
 class Document:
-    """A simplified document in which schemas can be looked up.
-
-    Args:
-        document: The document.
-        is_lossy: It was made from Python types, which have neither limits nor defaults.
-    """
+    """A simplified document; one from Python types `is_lossy`: without limits and defaults."""
 
     def __init__(self, document: dict[str, Any], *, is_lossy: bool = False) -> None:
         self.document = document

@@ -13,14 +13,7 @@ TELLING = ("transcript", "delta", "text", "arguments", "message", "remaining", "
 
 
 class Examples:
-    """Writes the examples; `package` is what they import from.
-
-    Args:
-        schemas: The annotated schemas.
-        package: The package of the protocol.
-        recorded: Events as servers send them, by class.
-        sent: The schemas that a client sends, alone or as parts.
-    """
+    """Writes the examples, from events that servers sent (`recorded`, by class) where there are."""
 
     def __init__(
         self,
@@ -351,10 +344,7 @@ class Instance:
         return _sample(schema, field)
 
     def expression(self, schema: dict[str, Any], value: Any) -> str:
-        """Return a value that `json` made as Python source.
-
-        Classes add their constants by themselves.
-        """
+        """Return a value that `json` made as Python source; classes add constants themselves."""
         schema, name = self._target(schema)
         if name and "properties" in schema:
             self.imports.add(name)

@@ -112,26 +112,23 @@ def build(*, is_draft: bool = False) -> list[Protocol]:
     TREE.mkdir(parents=True)
     protocols = [read(fragment, is_draft) for fragment in spec.fragments(SOURCES)]
     pages.describe({protocol.name: protocol.document for protocol in protocols})
-    step(f"generating {', '.join(str(protocol.package) for protocol in protocols)}")
+    print(f"- generating {', '.join(str(protocol.package) for protocol in protocols)}", flush=True)
     # One process for all, because starting Java takes most of the time.
     run("openapi-generator-cli", "batch", "--fail-fast", *map(configure, protocols))
     for protocol in protocols:
         collect(protocol)
         write_page(protocol, "README", indexes.overview(protocol.document))
         write_page(protocol, "index", indexes.index(protocol.document))
-    step("formatting")
+    print("- formatting", flush=True)
     tidy()
-    step("importing every public name")
+    print("- importing every public name", flush=True)
     try_import(protocols)
     write_reference(protocols)
     return protocols
 
 
 def read(fragment: Path, is_draft: bool = False) -> Protocol:
-    """Read a fragment with its overlay, and check both.
-
-    A draft may lack words: names stand for them, and `Protocol.missing` lists them.
-    """
+    """Read a fragment with its overlay, and check both; a draft may lack words."""
     overlay = SOURCES / "overlays" / fragment.name
     name = fragment.stem
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
@@ -139,7 +136,7 @@ def read(fragment: Path, is_draft: bool = False) -> Protocol:
     paths = str(fragment)
     if overlay.exists():
         paths = f"{fragment} and {overlay}"
-    step(f"reading {paths}")
+    print(f"- reading {paths}", flush=True)
     module = ".".join((PACKAGE / name).parts)
     document = spec.merged(fragment, overlay, is_draft=is_draft)
     try:
@@ -372,10 +369,6 @@ def apply(changes: Changes) -> None:
 
 
 # Telling
-
-
-def step(text: str) -> None:
-    print(f"- {text}", flush=True)
 
 
 def report(changes: Changes, protocols: list[Protocol]) -> None:

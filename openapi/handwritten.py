@@ -46,12 +46,7 @@ Entry = tuple[str, Any]
 
 
 class Reference:
-    """The pages of what is written by hand.
-
-    Args:
-        folder: Where the package stands; that of its generated parts may be missing.
-        complete: Where all of it stands, ready to be imported.
-    """
+    """The pages of the package in a folder; `complete` has the generated parts, too."""
 
     def __init__(self, folder: Path, complete: Path) -> None:
         self.complete = complete

@@ -118,11 +118,7 @@ def parser_name(union: str) -> str:
 
 
 def problems(document: dict[str, Any]) -> Problems:
-    """Find names of a simplified document that cannot be used, or that two things would have.
-
-    Yields:
-        The place of each, and the reason.
-    """
+    """Yield names that cannot be used, or that two things would have: place and reason."""
     yield from _check_classes(document)
     yield from _check_methods(document)
     for name, schema in document["components"]["schemas"].items():

@@ -299,11 +299,7 @@ def _classes(operation: dict[str, Any]) -> set[str]:
 
 
 def problems(document: dict[str, Any]) -> Problems:
-    """Find what no method can be made of, in a simplified document.
-
-    Yields:
-        The place of each, and the reason.
-    """
+    """Yield what no method can be made of: place and reason."""
     for number, server in enumerate(document.get("servers", [])):
         url = str(server.get("url", ""))
         rest = url

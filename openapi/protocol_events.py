@@ -143,11 +143,7 @@ def _builder(name: str) -> dict[str, str]:
 
 
 def problems(document: dict[str, Any]) -> Problems:
-    """Find what is no union of events, or no connection, although the fragment says so.
-
-    Yields:
-        The place of each, and the reason.
-    """
+    """Yield what is no union of events, or no connection, although the fragment says so."""
     schemas = document["components"]["schemas"]
     unions = event_unions(schemas)
     used = set(references(document))

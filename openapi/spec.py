@@ -343,11 +343,7 @@ def schemas_in(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
 
 
 def resolve(document: dict[str, Any], reference: Any) -> Any:
-    """Return what stands where a reference within the document points.
-
-    Raises:
-        LookupError: Nothing stands there, or the reference leads out of the document.
-    """
+    """Return what stands where a reference within the document points, or raise `LookupError`."""
     node: Any = document
     if not str(reference).startswith("#/"):
         raise LookupError(reference)

@@ -31,13 +31,7 @@ def newest() -> str:
 
 
 def document(version: str, source: dict[str, Any]) -> dict[str, Any]:
-    """Return the types of a version, which is installed below `build/` first.
-
-    Args:
-        version: The version of `openai`.
-        source: The fragment's `x-upstream`: `resources`, and `types` by schema. A type that the
-            wheel does not have is left out of the document.
-    """
+    """Return those of the types in `x-upstream` that a version has; it is installed in `build/`."""
     folder = FOLDER / version
     # A wheel of a version never changes, so that what was installed stays.
     if not (folder / "openai").exists():

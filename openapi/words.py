@@ -45,11 +45,7 @@ def problems(document: dict[str, Any]) -> Iterator[Problem]:
 
 
 def fill(document: dict[str, Any]) -> dict[str, list[str]]:
-    """Put names in the place of missing words.
-
-    Returns:
-        The places of the words to be written, by sort: `properties`, `summaries`, …
-    """
+    """Put names in the place of missing words; return the places by sort, such as `summaries`."""
     missing: dict[str, list[str]] = defaultdict(list)
     for text in _texts(document):
         words = text.node.get(text.key)
