@@ -13,7 +13,7 @@ from docstrings import docstring, method_docstring
 from examples import Examples, literal
 from params import Params
 from python_types import type_name
-from spec import component, mapped, members, only, reachable, references, schemas_in
+from spec import component, mapped, members, only, reachable, references, schemas_in, target
 from spec import operations as spec_operations
 
 BOUNDS = {
@@ -231,17 +231,14 @@ def _enum_in(
     schema: dict[str, Any], owner: str, schemas: dict[str, Any]
 ) -> tuple[str, dict[str, Any]]:
     """Find the enum that a value may be, and the component that it belongs to, if any."""
-    name = component(schema)
-    if name:
-        return _enum_in(schemas[name], name, schemas)
+    owner = component(schema) or owner
+    schema = target(schema, schemas)
     if "x-enum-varnames" in schema:
         return owner, schema
-    if "items" in schema:
-        return _enum_in(schema["items"], owner, schemas)
-    for member in members(schema):
-        enum_owner, enum = _enum_in(member, owner, schemas)
-        if enum:
-            return enum_owner, enum
+    for part in (*only(schema, ["items"]).values(), *members(schema)):
+        found = _enum_in(part, owner, schemas)
+        if found[1]:
+            return found
     return "", {}
 
 

@@ -117,8 +117,10 @@ def build(*, is_draft: bool = False) -> list[Protocol]:
     run("openapi-generator-cli", "batch", "--fail-fast", *map(configure, protocols))
     for protocol in protocols:
         collect(protocol)
-        write_page(protocol, "README", indexes.overview(protocol.document))
-        write_page(protocol, "index", indexes.index(protocol.document))
+        header = f"<!-- {GENERATED} from {protocol.fragment}; do not edit. -->\n\n"
+        for name, write in (("README", indexes.overview), ("index", indexes.index)):
+            page = TREE / protocol.docs / f"{name}.md"
+            page.write_text(header + write(protocol.document), "utf-8")
     print("- formatting", flush=True)
     tidy()
     print("- importing every public name", flush=True)
@@ -168,13 +170,13 @@ def configure(protocol: Protocol) -> str:
     shutil.copy(IGNORE, made)
     config = spec.load(CONFIG)
     config |= {"inputSpec": str(document), "outputDir": str(made), "packageName": protocol.module}
+    # A service of another host has a client of its own, which knows it.
     has_client = "x-host" in protocol.document
     config["additionalProperties"] |= {
         "specName": str(protocol.fragment),
         "hostText": protocol.document["x-page-host"],
         "clientPackage": f"{PACKAGE}.http",
     }
-    # A service of another host has a client of its own, which knows it.
     if has_client:
         config["additionalProperties"]["clientPackage"] = protocol.module
     schemas = protocol.document["components"]["schemas"]
@@ -251,12 +253,6 @@ def collect(protocol: Protocol) -> None:
         shutil.rmtree(TREE / protocol.package / "api", ignore_errors=True)
 
 
-def write_page(protocol: Protocol, name: str, text: str) -> None:
-    """Write a page about a whole protocol."""
-    header = f"<!-- {GENERATED} from {protocol.fragment}; do not edit. -->"
-    (TREE / protocol.docs / f"{name}.md").write_text(f"{header}\n\n{text}", "utf-8")
-
-
 def write_reference(protocols: list[Protocol]) -> None:
     """Write the pages about what is written by hand."""
     header = f"<!-- {GENERATED} from {PACKAGE}/; do not edit. -->"
@@ -266,8 +262,7 @@ def write_reference(protocols: list[Protocol]) -> None:
     names = [protocol.name for protocol in protocols]
     shutil.copytree(PACKAGE, source / PACKAGE, ignore=lambda *_: names)
     handwritten.Reference(source, BUILD / "trial").write(folder, header)
-    for page in folder.glob("*.md"):
-        page.write_text(collapse_blank_lines(page.read_text("utf-8")), "utf-8")
+    collapse_blank_lines(folder)
 
 
 def tidy() -> None:
@@ -276,17 +271,15 @@ def tidy() -> None:
     ruff = ("ruff", "check", "--config", "pyproject.toml", "--fix-only")
     run(*ruff, "--select", "F401,I,RUF022,PIE790", str(python))
     run("ruff", "format", "--config", "pyproject.toml", str(TREE))
-    for page in TREE.glob("docs/**/*.md"):
-        page.write_text(collapse_blank_lines(page.read_text(encoding="utf-8")), encoding="utf-8")
+    collapse_blank_lines(TREE / DOCS)
 
 
-def collapse_blank_lines(text: str) -> str:
-    lines: list[str] = []
-    for line in text.splitlines():
-        line = line.rstrip()
-        if line or (lines and lines[-1]):
-            lines.append(line)
-    return "\n".join(lines).rstrip() + "\n"
+def collapse_blank_lines(folder: Path) -> None:
+    """Leave at most one blank line between others, and none at the end, in the pages below."""
+    for page in folder.rglob("*.md"):
+        lines = [line.rstrip() for line in page.read_text("utf-8").splitlines()]
+        text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
+        page.write_text(text.strip() + "\n", "utf-8")
 
 
 def try_import(protocols: list[Protocol]) -> None:
@@ -313,9 +306,8 @@ def run(name: str, *arguments: str) -> None:
         name = str(program)
     # Java's optimiser takes longer than the two runs it would speed up.
     environment = {**os.environ, "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
-    done = subprocess.run(
-        [name, *arguments], capture_output=True, text=True, check=False, env=environment
-    )
+    command = [name, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         # The reason stands at the end, below what went well and the frames of a traceback.
         lines = (done.stderr or done.stdout).strip().splitlines()
