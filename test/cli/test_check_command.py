@@ -8,20 +8,10 @@ from dataclasses import fields
 import pytest
 
 from command_line import ESCAPED, HOSTILE, KEY, Cli, server
-from openai_realtime_client.testing import Faults, Finding, ReplayServer
+from openai_realtime_client.testing import Faults, Finding, ReplayServer, check
 
 PROGRAM = "python -m openai_realtime_client check"
 MOOD = f"mood={ESCAPED}"
-BAD = [
-    "text that is not JSON",
-    "JSON that is not an object",
-    "an event without a type",
-    "an unknown type",
-    "a missing field",
-    "a field of the wrong type",
-    "an unknown value",
-    "an item that does not exist",
-]
 
 
 @pytest.mark.parametrize("protocol", ["ga", "v1"])
@@ -32,9 +22,7 @@ def test_a_server_without_a_finding(cli: Cli, protocol: str) -> None:
         assert (status, err) == (0, "")
         first, *turns, findings, reference = out.splitlines()
         assert first == f"Check: 127.0.0.1, protocol {protocol}"
-        names = ["text", "audio", "tool", "cancel", "truncate", "update"]
-        names += [f"bad input, {each}" for each in BAD]
-        assert [turn.rpartition(":")[0] for turn in turns] == names
+        assert [turn.rpartition(":")[0] for turn in turns] == [*check._TURNS]
         assert findings == "Findings: none"
         assert reference.startswith("The reference is the published schema, recordings and the")
         assert cli.run("check", replay.url, "--protocol", protocol, "--json") == (0, "", "")
