@@ -127,6 +127,8 @@ def play(
         if isinstance(step, str):
             received.append(plain(run(connection.recv()), protocol))
             while received[-1]["type"] != step:
+                # An error comes in place of what would be waited for.
+                assert received[-1]["type"] != "error"
                 received.append(plain(run(connection.recv()), protocol))
         else:
             sent.append(step if isinstance(step, dict) else step(received))
