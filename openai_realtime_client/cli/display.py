@@ -16,6 +16,7 @@ from openai_realtime_client.core.audio import base64_size
 from openai_realtime_client.core.json_types import at, is_array, is_object
 
 __all__ = [
+    "ARROWS",
     "OutputError",
     "Row",
     "Screen",
@@ -25,10 +26,11 @@ __all__ = [
     "shortened",
     "show_error",
     "show_event",
-    "span_text",
     "summarize",
 ]
 
+# The colour and the arrow of an event, by its sender.
+ARROWS = {"client": ("cyan", "→"), "server": ("green", "←")}
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 # Replacements where the encoding of the stream lacks a character.
 _ASCII = {"→": "->", "←": "<-", "…": "..."}
@@ -153,9 +155,7 @@ class Row(NamedTuple):
 
 def show_event(screen: Screen, row: Row) -> None:
     """Print an event as a line."""
-    arrow, colour = "←", "green"
-    if row.direction == "client":
-        arrow, colour = "→", "cyan"
+    colour, arrow = ARROWS[row.direction]
     if row.kind == "error" or row.kind.endswith(".failed"):
         colour = "red"
     time = ""
@@ -230,13 +230,6 @@ class Timeline:
 def as_json(value: Any, length: int) -> str:
     """Return a JSON value as text of at most `length` characters."""
     return shortened(json.dumps(value, ensure_ascii=False, default=str), length)
-
-
-def span_text(duration_ms: float) -> str:
-    """Format a duration, given in milliseconds."""
-    if duration_ms < 10_000:
-        return f"{duration_ms:.0f} ms"
-    return f"{duration_ms / 1000:,.1f} s"
 
 
 def shortened(text: str, length: int) -> str:

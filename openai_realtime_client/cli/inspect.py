@@ -14,6 +14,7 @@ from itertools import chain, islice
 from typing import Any
 
 from openai_realtime_client.cli.display import (
+    ARROWS,
     Row,
     Screen,
     Timeline,
@@ -22,7 +23,6 @@ from openai_realtime_client.cli.display import (
     shortened,
     show_error,
     show_event,
-    span_text,
 )
 from openai_realtime_client.cli.page import Page
 from openai_realtime_client.conversation.usage import Usage
@@ -285,10 +285,10 @@ def _show_summary(out: Screen, summary: dict[str, Any]) -> None:
     """Print what `--json` prints, for people."""
     time = ""
     if summary["duration_ms"] is not None:
-        time = f" in {span_text(summary['duration_ms'])}"
+        time = f" in {summary['duration_ms'] / 1000:,.2f} s"
     out.line(("bold", "Events"), f": {summary['events']:,}{time}")
     for entry in summary["types"]:
-        out.line(f"{entry['count']:>7,} ", *_format_sender(entry))
+        out.line(f"{entry['count']:>7,} ", ARROWS[entry["from"]], f" {entry['type']}")
     if any(summary["audio_bytes"].values()):
         sizes = "→ {client:,} bytes, ← {server:,} bytes".format(**summary["audio_bytes"])
         out.line(("bold", "Audio"), f": {sizes}")
@@ -301,10 +301,10 @@ def _show_summary(out: Screen, summary: dict[str, Any]) -> None:
         out.line(("dim", f"{'':8}{entry['event']}, {_format_line(entry)}"))
     _show_total(out, "Deviations", summary["deviations"])
     for entry in summary["deviations"]:
-        parts: list[str | tuple[str, str]] = [*_format_sender(entry)]
+        place: list[str | tuple[str, str]] = [f" {entry['type']}"]
         if entry["path"]:
-            parts += [" at ", ("yellow", entry["path"])]
-        out.line(f"{entry['count']:>7,} ", *parts)
+            place += [" at ", ("yellow", entry["path"])]
+        out.line(f"{entry['count']:>7,} ", ARROWS[entry["from"]], *place)
         values = ""
         if entry["values"]:
             values = f": {', '.join(entry['values'])}"
@@ -329,13 +329,6 @@ def _show_tokens(out: Screen, responses: int, tokens: dict[str, int]) -> None:
 def _show_total(out: Screen, title: str, entries: list[dict[str, Any]]) -> None:
     total = sum(entry["count"] for entry in entries)
     out.line(("bold", title), f": {total or 'none'}")
-
-
-def _format_sender(entry: dict[str, Any]) -> tuple[tuple[str, str], str]:
-    arrow = ("green", "←")
-    if entry["from"] == "client":
-        arrow = ("cyan", "→")
-    return arrow, f" {entry['type']}"
 
 
 def _format_line(entry: dict[str, Any]) -> str:

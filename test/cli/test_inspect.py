@@ -259,7 +259,7 @@ def test_files_that_cannot_be_read(cli: Cli) -> None:
         r"a\x00b: embedded null byte",
     ]
     # The others are shown nevertheless.
-    assert out.strip().startswith("bom.jsonl: protocol ga\nEvents: 1 in 0 ms\n")
+    assert out.strip().startswith("bom.jsonl: protocol ga\nEvents: 1 in 0.00 s\n")
 
 
 def test_a_last_line_that_was_not_finished_is_left_out(cli: Cli) -> None:

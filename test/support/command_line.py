@@ -220,7 +220,7 @@ s.jsonl: protocol ga, times in ms
      51 ←!rate_limits.updated                    tokens 900 of 1000, tokens 900 of 1000
      60 ←!response.mood                          mood=good
    1060 ← error                                  no_such: No such item.
-Events: 13 in 1060 ms
+Events: 13 in 1.06 s
       3 → input_audio_buffer.append
       1 → response.create
       2 ← response.output_audio.delta
