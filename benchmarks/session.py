@@ -107,10 +107,7 @@ def open_bare_threads(url: str, tls: TLS) -> Any:
 def bare_actions(socket: Any, audio: str) -> dict[str, Action]:
     """Receive bytes, and send text that is ready."""
     text = json.dumps({"type": "input_audio_buffer.append", "event_id": "0", "audio": audio})
-    return {
-        RECEIVE: partial(socket.recv, decode=False),
-        SEND: partial(socket.send, text),
-    }
+    return {RECEIVE: partial(socket.recv, decode=False), SEND: partial(socket.send, text)}
 
 
 async def open_ours(url: str, tls: TLS) -> Any:

@@ -29,12 +29,7 @@ from openai_realtime_client.testing.session import Faults, Received, ReplaySessi
 from openai_realtime_client.testing.settings import MODELS, Ids, new_session
 from openai_realtime_client.testing.translation import TranslationRules, new_translation
 from openai_realtime_client.testing.v1 import V1Rules
-from openai_realtime_client.testing.websocket import (
-    HttpRequest,
-    Response,
-    WebSocket,
-    http_response,
-)
+from openai_realtime_client.testing.websocket import HttpRequest, Response, WebSocket, http_response
 
 if TYPE_CHECKING:
     from openai_realtime_client.testing.session import GaReceived, GaSent, V1Received, V1Sent

@@ -15,16 +15,7 @@ import pytest
 
 from openai_realtime_client.testing import Answer, ReplayServer
 from openai_realtime_client.testing.recording import RecordedEvent
-from plain_client import (
-    CANCEL,
-    LOUD,
-    RESPOND,
-    UPGRADE,
-    append,
-    checked,
-    connected,
-    update,
-)
+from plain_client import CANCEL, LOUD, RESPOND, UPGRADE, append, checked, connected, update
 
 POST = b"POST /v1/realtime/client_secrets HTTP/1.1\r\nHost: x\r\n"
 
