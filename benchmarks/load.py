@@ -15,21 +15,18 @@ import statistics
 import sys
 import threading
 import time
-from base64 import b64encode
 from collections import Counter, deque
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from measure import HERE, resident_bytes, setting, table, write_section
-from server import serving
+from server import AUDIO, PER_SECOND, paced, serving
 
 from openai_realtime_client import InvalidEventError, RealtimeConnectionError, ga
 from openai_realtime_client.testing import Faults, ReplayServer
 
 SESSIONS = 200
 SECONDS = 60
-PER_SECOND = 50
-AUDIO = b64encode(bytes(960)).decode()
 CUT_SESSIONS = 1000
 SEED = 20261123
 SMALL = {"max_size": 2**20}
@@ -107,8 +104,6 @@ async def hold(url: str, tls: ssl.SSLContext | None) -> Load:
 async def hold_one(connection: Connection, load: Load) -> None:
     """Send and receive in one session."""
     await connection.recv()
-    # All sessions start in the same 20 ms, but not at the same moment.
-    await asyncio.sleep(random.random() / PER_SECOND)
     starts: deque[float] = deque()
     sending = asyncio.create_task(send(connection, starts, load))
     for expected in range(SECONDS * PER_SECOND):
@@ -122,9 +117,7 @@ async def hold_one(connection: Connection, load: Load) -> None:
 
 async def send(connection: Connection, starts: deque[float], load: Load) -> None:
     """Send at the pace of real time."""
-    start = time.perf_counter()
-    for number in range(SECONDS * PER_SECOND):
-        await asyncio.sleep(max(start + number / PER_SECOND - time.perf_counter(), 0))
+    async for number in paced(SECONDS):
         starts.append(time.perf_counter())
         await connection.send(
             ga.RealtimeClientEventInputAudioBufferAppend(event_id=str(number), audio=AUDIO)

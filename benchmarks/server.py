@@ -7,13 +7,16 @@ path answers each append with a delta.
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import random
 import resource
 import ssl
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -26,6 +29,9 @@ from websockets.frames import Frame, Opcode
 DELTA = "A" * 4096
 CREATED = '{"type":"session.created","event_id":"e0","session":{"type":"realtime","id":"s"}}'
 FLOOD_EVENTS = 25
+# Of a session: 20 ms of audio 50 times a second.
+PER_SECOND = 50
+AUDIO = base64.b64encode(bytes(960)).decode()
 
 
 @contextmanager
@@ -60,6 +66,15 @@ def allow_sockets(number: int) -> None:
     if hard != resource.RLIM_INFINITY and hard < needed:
         raise SystemExit(f"{number} sockets need a limit of {needed} open files: see `ulimit -Hn`")
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
+async def paced(seconds: int) -> AsyncIterator[int]:
+    """Count what a session sends, at the pace of real time."""
+    # All sessions start in the same 20 ms, but not at the same moment.
+    start = time.perf_counter() + random.random() / PER_SECOND
+    for number in range(seconds * PER_SECOND):
+        await asyncio.sleep(max(start + number / PER_SECOND - time.perf_counter(), 0))
+        yield number
 
 
 async def talk(socket: ServerConnection) -> None:

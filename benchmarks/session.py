@@ -9,7 +9,6 @@ import asyncio
 import base64
 import json
 import os
-import random
 import ssl
 import subprocess
 import sys
@@ -32,7 +31,7 @@ from measure import (
     write_section,
 )
 from openai import AsyncOpenAI, OpenAI
-from server import DELTA, allow_sockets, serving
+from server import AUDIO, DELTA, PER_SECOND, allow_sockets, paced, serving
 
 from openai_realtime_client import ga
 
@@ -47,9 +46,6 @@ THREADS = ", threads"
 EVENTS = 200
 ROUNDS = 25
 
-# Of a session: 20 ms of audio 50 times a second, each answered by a delta of 4 KB.
-PER_SECOND = 50
-AUDIO = base64.b64encode(bytes(960)).decode()
 # Enough to come near to a full core: with few sessions, each event costs a wake-up of its own.
 SESSIONS = 200
 SECONDS = 2
@@ -284,10 +280,7 @@ async def speak_and_listen(actions: dict[str, Action]) -> None:
 
 async def speak(send: Action) -> None:
     """Send at the pace of real time."""
-    # All sessions start in the same 20 ms, but not at the same moment.
-    start = time.perf_counter() + random.random() / PER_SECOND
-    for number in range(PER_SECOND * SECONDS):
-        await asyncio.sleep(max(start + number / PER_SECOND - time.perf_counter(), 0))
+    async for _ in paced(SECONDS):
         await send()
 
 
