@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from exposure import KEY
+from exposure import KEY, clear_environment
 from http_server import HttpServer
 from openai_realtime_client import ApiClient, Configuration, ga
 from openai_realtime_client.v1 import RealtimeApi
@@ -14,10 +14,7 @@ from openai_realtime_client.v1 import RealtimeApi
 
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    proxies = [f"{scheme}_proxy" for scheme in ("http", "https", "socks", "all", "no")]
-    names = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
-    for name in (*names, *proxies, *map(str.upper, proxies)):
-        monkeypatch.delenv(name, raising=False)
+    clear_environment(monkeypatch)
 
 
 @pytest.fixture

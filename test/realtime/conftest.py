@@ -17,6 +17,7 @@ import uvloop
 
 import transports
 from connections import PROGRAMS, Kind, limited
+from exposure import clear_environment
 
 
 def open_sockets() -> int:
@@ -47,11 +48,7 @@ def _nothing_is_left() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "AZURE_OPENAI_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
+    clear_environment(monkeypatch)
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 import transports
+from exposure import KEY
 from openai_realtime_client import (
     AsyncConnection,
     ConnectionClosedError,
@@ -28,7 +29,6 @@ from openai_realtime_client import (
     v1,
 )
 
-KEY = "sk-test-0123456789abcdefghij"
 CHUNK = 96 * 1024
 EVENT = {"type": "not.published.yet", "event_id": "e1", "a": [1, None, {"b": "é"}]}
 AUDIO = bytes(range(256)) * (3 * CHUNK // 256 + 1)

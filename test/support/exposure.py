@@ -7,9 +7,20 @@ import pickle
 import traceback
 from collections.abc import Iterable, Iterator
 
+import pytest
+
 KEY = "sk-test-0123456789abcdefghij"
 
 Place = tuple[str, str]
+
+
+def clear_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove all variables that connections and calls of HTTP follow."""
+    names = ("BASE_URL", "API_KEY", "ORG_ID", "PROJECT_ID")
+    proxies = [f"{scheme}_proxy" for scheme in ("http", "https", "socks", "all", "no")]
+    variables = [*(f"OPENAI_{name}" for name in names), "AZURE_OPENAI_API_KEY"]
+    for name in (*variables, *proxies, *map(str.upper, proxies)):
+        monkeypatch.delenv(name, raising=False)
 
 
 def places_of(error: BaseException | None) -> Iterator[Place]:
