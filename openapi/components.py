@@ -15,7 +15,7 @@ import names
 import unions
 from openai_realtime_client import shared
 from refusals import Problem, Refused
-from simplify import Schema, children, simplified, slots, transformed
+from simplify import Schema, children, simplified, slots, transform
 from spec import component, component_name, members, only, operations, reference, union_key, without
 
 # What is said of the use of a class, and stays where it is used.
@@ -26,31 +26,20 @@ def prepared(document: dict[str, Any]) -> dict[str, Any]:
     """Return a simplified document in which every component is a class, and every class is one."""
     document = simplified(document)
     _rename(document)
-    _transform(document, unions.simplified)
+    schemas = document["components"]["schemas"]
+    transform(document, lambda schema, place: unions.simplified(schema, place, schemas))
     _copy_plain(document)
-    _transform(document, unions.simplified)
+    transform(document, lambda schema, place: unions.simplified(schema, place, schemas))
     # What became plain by that: unions with one member left, or with any JSON for a member.
     _copy_plain(document)
-    schemas = document["components"]["schemas"]
     for name in list(schemas):
         _cut_recursion(name, schemas, ())
     _Naming(document).run()
     for name in list(schemas):
         unions.distinguish(name, schemas)
-    for holder, key, place in slots(document):
-        holder[key] = transformed(holder[key], _without_names, place)
-    return document
-
-
-def _transform(document: dict[str, Any], change: Any) -> None:
-    schemas = document["components"]["schemas"]
-    for holder, key, place in slots(document):
-        holder[key] = transformed(holder[key], lambda s, at: change(s, at, schemas), place)
-
-
-def _without_names(schema: Schema, _place: str) -> Schema:
     # They were only hints for the names of classes.
-    return without(schema, "title", "x-name")
+    transform(document, lambda schema, _place: without(schema, "title", "x-name"))
+    return document
 
 
 # Names of components
@@ -97,8 +86,7 @@ def _rename(document: dict[str, Any]) -> None:
             mapping[value] = renamed_reference(old)
         return schema
 
-    for holder, key, place in slots(document):
-        holder[key] = transformed(holder[key], follow, place)
+    transform(document, follow)
     renamed = {}
     for name, schema in schemas.items():
         renamed[classes[name]] = schema

@@ -57,20 +57,13 @@ def simplified(document: dict[str, Any]) -> dict[str, Any]:
     document |= {"paths": {}, **parts}
     _gather_parameters(document)
     document["components"] = only(document["components"], ("schemas", "securitySchemes"))
-    for holder, key, place in slots(document):
-        holder[key] = transformed(holder[key], _normal, place)
+    transform(document, _normal)
     document = _read(document, dialect())
     document["info"] = _read(document.get("info", {}), dialect()["$defs"]["info"])
     document["openapi"] = "3.0.3"
     _add_webhook_union(document)
     schemas = document["components"]["schemas"]
-    for holder, key, place in slots(document):
-        is_component = holder is schemas
-
-        def merge(schema: Schema, at: str, top: str = place, own: bool = is_component) -> Schema:
-            return _merged(schema, schemas, at, is_component=own and at == top)
-
-        holder[key] = transformed(holder[key], merge, place)
+    transform(document, lambda schema, place: _merged(schema, schemas, place))
     return document
 
 
@@ -123,6 +116,12 @@ def transformed(schema: Any, change: Callable[[Schema, str], Any], place: str) -
     for holder, key, path in children(schema):
         holder[key] = transformed(holder[key], change, place + path)
     return change(schema, place)
+
+
+def transform(document: dict[str, Any], change: Callable[[Schema, str], Any]) -> None:
+    """Change all schemas in a document, as `transformed` does."""
+    for holder, key, place in slots(document):
+        holder[key] = transformed(holder[key], change, place)
 
 
 # References
@@ -368,7 +367,7 @@ def _without_null(schema: Schema, key: str) -> Schema:
 # allOf
 
 
-def _merged(schema: Schema, schemas: dict[str, Any], place: str, *, is_component: bool) -> Schema:
+def _merged(schema: Schema, schemas: dict[str, Any], place: str) -> Schema:
     """Make one object of an `allOf` that says more than which schema is meant."""
     if "allOf" not in schema:
         return schema
@@ -385,6 +384,7 @@ def _merged(schema: Schema, schemas: dict[str, Any], place: str, *, is_component
             is_text = False
     if len(structured) == 1 and "$ref" in structured[0] and is_text:
         meant = schemas.get(component(structured[0]), {})
+        is_component = place.removeprefix("components.schemas.") in schemas
         # A component with another's properties and a text of its own is a class of its own.
         if not is_component or not _is_object(meant):
             for part in others:
