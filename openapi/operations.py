@@ -268,7 +268,11 @@ def _describe_answer(operation: dict[str, Any], schemas: dict[str, Any]) -> None
         decode = f"decoder({returns})"
     operation["x-returns"] = returns
     operation["x-decode"] = decode
-    operation["x-imports"] = names.imports(_classes(operation))
+    # The classes that the signature names.
+    classes = set[str]()
+    for user in (*operation["x-arguments"], *_content(operation).values()):
+        classes.update(references(user.get("schema", {})))
+    operation["x-imports"] = names.imports(classes)
     if returns != "None":
         operation["x-result"] = "response.data"
         # The header `Location` has the id of what was created.
@@ -283,16 +287,6 @@ def _describe_answer(operation: dict[str, Any], schemas: dict[str, Any]) -> None
         if returns == name:
             link = page
     operation["x-returns-link"] = link
-
-
-def _classes(operation: dict[str, Any]) -> set[str]:
-    """Return the classes that the signature of an operation names."""
-    classes = set[str]()
-    for argument in operation["x-arguments"]:
-        classes.update(references(argument["schema"]))
-    for media in _content(operation).values():
-        classes.update(references(media.get("schema", {})))
-    return classes
 
 
 # Rules
@@ -335,24 +329,19 @@ def _check_parameters(place: str, operation: dict[str, Any], document: dict[str,
     for name in sorted(in_path):
         yield place, f"the path has {{{name}}}, which is not a parameter"
     taken = set(TAKEN)
-    for name in _argument_sources(operation, schemas):
+    sources = [parameter["name"] for parameter in operation.get("parameters", [])]
+    media_type, media = _body(operation)
+    if media_type in (FORM, URLENCODED):
+        sources += target(media.get("schema", {}), schemas).get("properties", {})
+    elif media_type:
+        sources.append("body")
+    for name in sources:
         argument = names.argument_name(name)
         if not argument.isidentifier():
             yield f"{place} {name}", "no Python name can be made of it"
         elif argument in taken:
             yield place, f"an argument cannot be called {argument}"
         taken.add(argument)
-
-
-def _argument_sources(operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[str]:
-    """Yield what the arguments of a method are named after."""
-    for parameter in operation.get("parameters", []):
-        yield parameter["name"]
-    media_type, media = _body(operation)
-    if media_type in (FORM, URLENCODED):
-        yield from target(media.get("schema", {}), schemas).get("properties", {})
-    elif media_type:
-        yield "body"
 
 
 def _is_scalar(schema: dict[str, Any], schemas: dict[str, Any]) -> bool:

@@ -161,20 +161,16 @@ def problems(document: dict[str, Any]) -> Problems:
             yield place, "a union of events has a `discriminator` for `type`"
         elif connection is not None:
             yield from _check_connection(place, name, connection, schemas)
-        for function in _made_for(name, schema):
+        # The names that a package has because of the union.
+        functions = [names.parser_name(name)]
+        if connection is not None:
+            functions += [connect_name(name, connection), connection_class(name)]
+            functions.append(f"Async{connection_class(name)}")
+        for function in functions:
             if function in schemas or function in shared.__all__:
                 yield place, f"the package has another thing of the name {function}"
             elif made.setdefault(function, name) != name:
                 yield place, f"its {function} would be that of {made[function]}"
-
-
-def _made_for(union: str, schema: dict[str, Any]) -> Iterator[str]:
-    """Yield the names that a package has because of a union of events."""
-    yield names.parser_name(union)
-    if "x-connection" in schema:
-        yield connect_name(union, schema["x-connection"])
-        yield connection_class(union)
-        yield f"Async{connection_class(union)}"
 
 
 def _check_connection(

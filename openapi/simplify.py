@@ -52,7 +52,13 @@ def simplified(document: dict[str, Any]) -> dict[str, Any]:
     """
     document = copy.deepcopy(document)
     for name, schema in document["components"]["schemas"].items():
-        _refuse_circular_alias(name, schema, document)
+        seen = set()
+        while "$ref" in schema:
+            if schema["$ref"] in seen:
+                reason = "its reference leads back to itself"
+                raise Refused([Problem(f"components.schemas.{name}", reason)])
+            seen.add(schema["$ref"])
+            schema = resolve(document, schema["$ref"])
     parts = _followed(only(document, ("paths", "webhooks", "components")), document, "")
     document |= {"paths": {}, **parts}
     _gather_parameters(document)
@@ -127,17 +133,6 @@ def transform(document: dict[str, Any], change: Callable[[Schema, str], Any]) ->
 # References
 
 
-def _refuse_circular_alias(name: str, schema: Any, document: dict[str, Any]) -> None:
-    """Refuse a component that is nothing but a reference to itself, through however many."""
-    seen = set()
-    place = f"components.schemas.{name}"
-    while "$ref" in schema:
-        if schema["$ref"] in seen:
-            raise Refused([Problem(place, "its reference leads back to itself")])
-        seen.add(schema["$ref"])
-        schema = resolve(document, schema["$ref"])
-
-
 def _followed(
     node: Any,
     document: dict[str, Any],
@@ -157,8 +152,7 @@ def _followed(
     pointer = node.get("$ref")
     if isinstance(pointer, str) and not of_names:
         # A deeper one, such as `#/components/schemas/Thing/properties/name`, has no class.
-        is_component = pointer.startswith(REFERENCE) and "/" not in component(node)
-        if is_component:
+        if pointer.startswith(REFERENCE) and "/" not in component(node):
             return node
         if pointer in within:
             raise Refused([Problem(place, f"'{pointer}' contains itself")])
@@ -386,7 +380,7 @@ def _merged(schema: Schema, schemas: dict[str, Any], place: str) -> Schema:
         meant = schemas.get(component(structured[0]), {})
         is_component = place.removeprefix("components.schemas.") in schemas
         # A component with another's properties and a text of its own is a class of its own.
-        if not is_component or not _is_object(meant):
+        if not is_component or not {"properties", "allOf"} & meant.keys():
             for part in others:
                 schema = {**part, **schema}
             if meant.get("nullable"):
@@ -398,10 +392,6 @@ def _merged(schema: Schema, schemas: dict[str, Any], place: str) -> Schema:
         del merged["properties"]
     _leave_open(merged)
     return merged
-
-
-def _is_object(schema: Any) -> bool:
-    return "properties" in schema or "allOf" in schema
 
 
 def _collect(

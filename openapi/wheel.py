@@ -54,6 +54,7 @@ def _run(*command: str, env: dict[str, str] | None = None) -> str:
 
 def _print_document(source: dict[str, Any]) -> None:
     """Print the document, in a process of its own, which imports the wheel."""
+    import openai
     from openai._models import BaseModel
 
     # Before the types are imported, which inherit it: their fields are described by docstrings.
@@ -85,21 +86,15 @@ def _print_document(source: dict[str, Any]) -> None:
     for (name, _mode), schema in roots.items():
         # A class may have the name of its root.
         schemas.setdefault(name, schema["items"])
-    text = json.dumps({"paths": _paths(source["resources"]), "components": {"schemas": schemas}})
-    # Classes of the same name are called by the path of their modules.
-    print(re.sub(r"openai__types__(\w+)", lambda found: found[1].replace("__", ":"), text))
-
-
-def _paths(resources: str) -> dict[str, Any]:
-    """Return the paths that the resources call; the wheel says nothing else of them."""
-    import openai
-
-    folder = Path(str(openai.__file__)).parent / "resources" / resources
+    # The paths that the resources call; the wheel says nothing else of them.
+    folder = Path(str(openai.__file__)).parent / "resources" / source["resources"]
     paths: dict[str, Any] = {}
     for file in sorted(folder.rglob("*.py")):
         for method, path in REQUEST.findall(file.read_text("utf-8")):
             paths.setdefault(path, {})[method] = {"responses": {}}
-    return paths
+    text = json.dumps({"paths": paths, "components": {"schemas": schemas}})
+    # Classes of the same name are called by the path of their modules.
+    print(re.sub(r"openai__types__(\w+)", lambda found: found[1].replace("__", ":"), text))
 
 
 if __name__ == "__main__":
