@@ -46,9 +46,10 @@ class _Pages:
             self.others[name] = other["components"]["schemas"]
         self.schemas: dict[str, Any] = document["components"]["schemas"]
         self.links = Links(self.schemas)
-        self.users = Users(document)
+        self.users = users_by_label(document)
         self.nesting = Nesting(document)
         self.guides = guides_by_page(protocol)
+        self.links_by_label = {**self.users, "Guides": self.guides}
 
     def write(self) -> None:
         for name, schema in self.schemas.items():
@@ -103,17 +104,9 @@ class _Pages:
         # A union of events is used by connections, which no schema shows.
         if "x-parses" in schema:
             yield _fact("Functions", self._functions(schema))
-        elif not (self.users.fields[name] or self.users.unions[name] or self.users.calls[name]):
+        elif not any(users[name] for users in self.users.values()):
             yield _fact("Nothing", f"published, but no event or request of {self.title} has it")
-        fields = []
-        for user, field in self.users.fields[name]:
-            fields.append(f"[`{user}.{field}`]({user}.md#{anchor(field)})")
-        if fields:
-            yield _fact("Fields", ", ".join(fields))
-        unions = [f"[`{union}`]({union}.md)" for union in self.users.unions[name]]
-        if unions:
-            yield _fact("Unions", ", ".join(unions))
-        for label, links in (("HTTP", self.users.calls), ("Guides", self.guides)):
+        for label, links in self.links_by_label.items():
             if links[name]:
                 yield _fact(label, ", ".join(dict.fromkeys(links[name])))
 
@@ -278,23 +271,23 @@ class Links:
         return next(iter(same or named), None)
 
 
-class Users:
-    """Which fields, unions and operations use a schema."""
-
-    def __init__(self, document: dict[str, Any]) -> None:
-        self.fields: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        self.unions: dict[str, list[str]] = defaultdict(list)
-        self.calls: dict[str, list[str]] = defaultdict(list)
-        for name, schema in document["components"]["schemas"].items():
-            for child in schema.get("properties", {}).values():
-                for used in dict.fromkeys(references(child)):
-                    self.fields[used].append((name, child["x-name"]))
-            for used in dict.fromkeys(references(members(schema))):
-                self.unions[used].append(name)
-        for place, operation in operations(document):
-            link = f"[`{place}`]({operation['x-api']}.md#{operation['x-method']})"
-            for used in dict.fromkeys(references(operation)):
-                self.calls[used].append(link)
+def users_by_label(document: dict[str, Any]) -> dict[str, dict[str, list[str]]]:
+    """Return links to the fields, unions and operations that use each schema."""
+    fields: dict[str, list[str]] = defaultdict(list)
+    unions: dict[str, list[str]] = defaultdict(list)
+    calls: dict[str, list[str]] = defaultdict(list)
+    for name, schema in document["components"]["schemas"].items():
+        for child in schema.get("properties", {}).values():
+            link = f"[`{name}.{child['x-name']}`]({name}.md#{anchor(child['x-name'])})"
+            for used in set(references(child)):
+                fields[used].append(link)
+        for used in set(references(members(schema))):
+            unions[used].append(f"[`{name}`]({name}.md)")
+    for place, operation in operations(document):
+        link = f"[`{place}`]({operation['x-api']}.md#{operation['x-method']})"
+        for used in set(references(operation)):
+            calls[used].append(link)
+    return {"Fields": fields, "Unions": unions, "HTTP": calls}
 
 
 def guides_by_page(protocol: str) -> dict[str, list[str]]:
