@@ -12,45 +12,7 @@ import fragment
 import spec
 from trees import parsed
 
-PUBLISHED = """
-openapi: 3.1.0
-info: {title: All, version: '1', description: "One line.\\nAnother."}
-security: [{Key: []}]
-tags: [{name: Pets, description: Of pets.}, {name: Other}]
-paths:
-  /pets/{id}:
-    parameters: [{$ref: '#/components/parameters/Id'}]
-    get: {tags: [Pets], operationId: a, responses: {200: {$ref: '#/components/responses/Got'}}}
-    post: {tags: [Other], operationId: b, responses: {'204': {description: None.}}}
-  /other: {get: {tags: [Other], operationId: c, responses: {'204': {description: None.}}}}
-webhooks:
-  pets.born: {post: {requestBody: {content: {application/json: {schema:
-    {$ref: '#/components/schemas/Born'}}}}}}
-  other: {post: {requestBody: {content: {application/json: {schema:
-    {$ref: '#/components/schemas/Unused'}}}}}}
-components:
-  parameters:
-    Id: {in: path, name: id, required: true, schema: {$ref: '#/components/schemas/Name'}}
-    Unused: {in: query, name: x, schema: {type: string}}
-  responses:
-    Got: {description: A pet., content: {application/json: {schema:
-      {$ref: '#/components/schemas/Pet'}}}}
-  securitySchemes: {Key: {type: http, scheme: bearer}, Unused: {type: http, scheme: basic}}
-  schemas:
-    Name: {type: string}
-    Pet:
-      type: object
-      properties:
-        born: {type: string, example: 2026-08-21, description: "See\\n#/components/schemas/Unused"}
-        next: {$ref: '#/components/schemas/Pet'}
-    Born: {type: object, properties: {type: {const: born}}}
-    PetsServerEvent:
-      oneOf: [{$ref: '#/components/schemas/Born'}, {$ref: '#/components/schemas/Died'}]
-      discriminator: {propertyName: type, mapping: {died: '#/components/schemas/Died'}}
-    Died: {type: object}
-    PetsOther: {type: object}
-    Unused: {type: object, properties: {a: {$ref: '#/components/schemas/Missing'}}}
-"""
+PUBLISHED = Path(__file__).with_name("published.yaml").read_text("utf-8")
 
 
 @pytest.fixture

@@ -408,29 +408,29 @@ def test_wheel_shows_what_is_new_since_the_last(
     assert [row.place for row in report.prose] == ["Thing.known"]
 
 
+NO_TYPE = {"paths": {}, "components": {"schemas": {}}}
+
+
 @pytest.mark.parametrize(
-    ("types", "message"),
+    ("types", "newer", "message"),
     [
-        ({}, "x-upstream names no wheel; compare with SPEC=file"),
-        ({"Thong": THING}, "x-upstream has a type for Thong, which is no schema"),
-        ({"Thing": THING, "Root": "a.Thing"}, "x-upstream has a type for Root, which is no schema"),
+        ({}, NO_TYPE, "x-upstream names no wheel; compare with SPEC=file"),
+        ({"Thong": THING}, NO_TYPE, "x-upstream has a type for Thong, which is no schema"),
+        (
+            {"Thing": THING, "Root": "a.Thing"},
+            wheel_document(),
+            "x-upstream has a type for Root, which is no schema",
+        ),
+        ({"Thing": THING}, NO_TYPE, r"x-upstream: openai 2\.0 has no realtime\.Thing"),
     ],
-    ids=["no_wheel", "unknown_root", "one_of_two_roots_unknown"],
+    ids=["no_wheel", "unknown_root", "one_of_two_roots_unknown", "type_missing_in_wheel"],
 )
 def test_wrong_source_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, types: Any, message: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, types: Any, newer: Any, message: str
 ) -> None:
     source = {**SOURCE, "types": types} if types else {}
     with pytest.raises(spec.SpecError, match=message):
-        against_wheels(tmp_path, monkeypatch, source, wheel_document(), wheel_document())
-
-
-def test_type_that_the_wheel_lacks_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    none = {"paths": {}, "components": {"schemas": {}}}
-    with pytest.raises(spec.SpecError, match=r"x-upstream: openai 2\.0 has no realtime\.Thing"):
-        against_wheels(tmp_path, monkeypatch, SOURCE, wheel_document(), none)
+        against_wheels(tmp_path, monkeypatch, source, wheel_document(), newer)
 
 
 def test_every_type_of_ga_is_in_the_installed_wheel() -> None:
