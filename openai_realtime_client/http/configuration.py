@@ -116,6 +116,7 @@ class Configuration:
         if not own.has_credential:
             key = called(credential.key)
         if key is not None and place is not None and place[0] == "query":
+            # A key may be empty on purpose.
             if key.get_secret_value():
                 query.append((place[1], key.get_secret_value()))
             key = None

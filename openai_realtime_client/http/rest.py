@@ -121,6 +121,7 @@ class Transport:
         except HTTPError as error:
             text = headers.conceal(failure_text(error))
         else:
+            # In place of what urllib3 logs, which has the whole URL.
             _logger.debug("%s to %s: %d", method, where, response.status)
             return response
         raise ApiConnectionError(f"{method} failed: no response from {where}: {text}")

@@ -149,6 +149,7 @@ def test_what_others_log_stays_as_it_is(
     with urllib3.PoolManager() as pool:
         pool.request("GET", f"{server.url}?page=2", retries=False)
     assert "page=1" not in caplog.text
+    assert f"POST to 127.0.0.1:{server.server_port}: 200" in caplog.text
     assert "page=2" in caplog.text
 
 
