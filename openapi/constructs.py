@@ -66,12 +66,12 @@ def _check_properties(document: dict[str, Any]) -> Problems:
                 yield place, f"`required` names {field!r}, which is not a property"
         if "discriminator" in schema and not members(schema):
             yield place, "a `discriminator` without `oneOf` or `anyOf`; write a union"
-        for field, child in [("", schema), *properties.items()]:
+        children = {place: schema}
+        for field, child in properties.items():
+            children[f"{place}.properties.{field}"] = child
+        for where, child in children.items():
             for value in child.get("x-deprecated-values", {}):
                 if value not in child.get("enum", []):
-                    where = place
-                    if field:
-                        where = f"{place}.properties.{field}"
                     yield where, f"`x-deprecated-values` has {value!r}, which is not in `enum`"
 
 

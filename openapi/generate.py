@@ -320,11 +320,8 @@ def run(name: str, *arguments: str) -> None:
 def differences(protocols: list[Protocol]) -> Changes:
     """Return how what was made differs from what is in the tree."""
     new, old = set(files_in(TREE)), set(generated(protocols))
-    changed = []
-    for path in sorted(new & old):
-        if path.read_bytes() != (TREE / path).read_bytes():
-            changed.append(path)
-    return {"+": sorted(new - old), "~": changed, "-": sorted(old - new)}
+    changed = {path for path in new & old if path.read_bytes() != (TREE / path).read_bytes()}
+    return {"+": sorted(new - old), "~": sorted(changed), "-": sorted(old - new)}
 
 
 def generated(protocols: list[Protocol]) -> Iterator[Path]:

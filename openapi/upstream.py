@@ -69,14 +69,13 @@ def main() -> int:
     parser.add_argument("--fragment", type=Path, default=Path("openapi/ga.yaml"))
     parser.add_argument("--spec", type=Path, help="an OpenAPI document to compare with")
     parser.add_argument("--base", type=Path, help="the one before it, to see what prose changed")
-    parser.add_argument("--version", help="the openai wheel to compare with, not the newest")
     parser.add_argument("--apply", action="store_true", help="write the facts into the fragment")
     arguments = parser.parse_args()
     try:
         if arguments.spec:
             report, source = against_document(arguments.fragment, arguments.spec, arguments.base)
         else:
-            report, source = against_wheel(arguments.fragment, arguments.version)
+            report, source = against_wheel(arguments.fragment)
         print(report)
         if arguments.apply:
             for line in apply.apply(arguments.fragment, report.lacking, source):
@@ -107,13 +106,13 @@ def against_document(
     return report, theirs
 
 
-def against_wheel(fragment: Path, version: str | None = None) -> tuple[Report, Document]:
-    """Compare the wheel of the last time, a later one, and the fragment."""
+def against_wheel(fragment: Path) -> tuple[Report, Document]:
+    """Compare the wheel of the last time, the newest one, and the fragment."""
     ours = spec.load(fragment)
     source = ours.get("x-upstream", {})
     if not {"openai", "types", "resources"} <= source.keys():
         raise spec.SpecError(f"{fragment}: x-upstream names no wheel; compare with SPEC=file")
-    last, version = str(source["openai"]), version or wheel.newest()
+    last, version = str(source["openai"]), wheel.newest()
     old = Document(simplified(wheel.document(last, source)), is_lossy=True)
     new = Document(simplified(wheel.document(version, source)), is_lossy=True)
     roots = source["types"]
@@ -124,8 +123,9 @@ def against_wheel(fragment: Path, version: str | None = None) -> tuple[Report, D
         if name not in new.schemas:
             raise spec.SpecError(f"{fragment}: x-upstream: openai {version} has no {type_name}")
     changed = compare_roots(roots, old, new)
-    known = compare_roots(roots, Document(simplified(ours)), old).rows
-    alone = compare_roots(roots, Document(simplified(ours)), new).rows
+    document = Document(simplified(ours))
+    known = compare_roots(roots, document, old).rows
+    alone = compare_roots(roots, document, new).rows
     overlaid = compare_roots(roots, Document(merged(fragment)), new).rows
     report = Report(f"{fragment}, openai {last} and openai {version}")
     # What already differed from the last wheel was looked at when the fragment followed it.

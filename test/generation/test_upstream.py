@@ -393,7 +393,8 @@ def against_wheels(
     fragment.write_text(json.dumps(content), "utf-8")
     found = dict(zip(("1.0", "2.0"), documents, strict=True))
     monkeypatch.setattr(upstream.wheel, "document", lambda version, _source: found[version])
-    return upstream.against_wheel(fragment, "2.0")[0]
+    monkeypatch.setattr(upstream.wheel, "newest", lambda: "2.0")
+    return upstream.against_wheel(fragment)[0]
 
 
 def test_wheel_shows_what_is_new_since_the_last(
