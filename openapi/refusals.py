@@ -69,7 +69,9 @@ class Refused(SpecError):
 
 def schema_problems(document: Any, definition: str = "") -> Iterator[Problem]:
     """Yield what the dialect, or one definition of it, does not allow in a document."""
-    for error in _validator(definition).iter_errors(document):
+    errors = _validator(definition).iter_errors(document)
+    # jsonschema looks at properties in the order of a set, another one in each process.
+    for error in sorted(errors, key=lambda error: [str(part) for part in error.absolute_path]):
         path = list(error.absolute_path)
         place = dotted(path) or "the document"
         # A component may have been renamed, or made of a part of another.
