@@ -105,14 +105,6 @@ def test_headings_stand_alone_and_skip_no_level() -> None:
     assert found_in(PAGES, wrong) == {}
 
 
-def test_lines_of_guides_fit_an_editor() -> None:
-    def long(page: Page) -> list[str]:
-        lines = [line for line in page.prose.splitlines() if not line.startswith("|")]
-        return [line for line in lines if len(line) > 120]
-
-    assert found_in(GUIDES, long) == {}
-
-
 # Completeness
 
 
