@@ -7,7 +7,8 @@ CLIENTS := .venv-clients
 SERVERS := .venv-servers
 LOWEST := build/lowest
 FUZZ ?= -max_total_time=600
-PIP := -m pip install -qq --disable-pip-version-check
+# Python compiles what is imported; compiling the rest would take half of the time.
+PIP := -m pip install -qq --disable-pip-version-check --no-compile
 PINS = $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --upgrade \
 	--python-version
 BENCH_VENV = $(PYTHON) -m venv $(BENCH) && \
