@@ -41,13 +41,14 @@ _SOCKS_SCHEMES = ("socks5h", "socks5", "socks4a", "socks4")
 _THREAD_NAME = "openai_realtime_client request"
 
 
-def _is_shown(record: logging.LogRecord) -> bool:
-    """Return whether what urllib3 logs may be shown: its debug messages have whole URLs."""
-    # Other users of urllib3 in this process keep their logs as they are.
-    return record.threadName != _THREAD_NAME or record.levelno > logging.DEBUG
+def _is_of_others(record: logging.LogRecord) -> bool:
+    """Return whether what urllib3 logs is about another program's request."""
+    return record.threadName != _THREAD_NAME
 
 
-logging.getLogger("urllib3.connectionpool").addFilter(_is_shown)
+# Some of its records have the whole URL, in which a key may be. Errors are raised besides.
+logging.getLogger("urllib3.connection").addFilter(_is_of_others)
+logging.getLogger("urllib3.connectionpool").addFilter(_is_of_others)
 _logger = logging.getLogger("openai_realtime_client")
 
 

@@ -146,6 +146,9 @@ def test_what_others_log_stays_as_it_is(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     exchange(server, Configuration(f"{server.url}?page=1", ""))
+    # Of headers that do not parse it logs a warning.
+    server.answers.append(Answer(500, b"", {"A: 1\r\nwithout a colon\r\nB": "2"}))
+    failure(Configuration(f"{server.url}?page=1", ""), ServiceError)
     with urllib3.PoolManager() as pool:
         pool.request("GET", f"{server.url}?page=2", retries=False)
     assert "page=1" not in caplog.text
