@@ -32,10 +32,12 @@ def main() -> int:
     parser.add_argument("--since", help="a git revision, instead of the last release tag")
     parser.add_argument("--check", action="store_true", help="fail if the version is too low")
     arguments = parser.parse_args()
-    # The newest release tag that the checked-out commit has.
-    command = ("git", "describe", "--tags", "--abbrev=0", "--match", "v[0-9]*")
-    last_release = subprocess.run(command, capture_output=True, text=True, check=False)
-    since = arguments.since or last_release.stdout.strip()
+    since = arguments.since
+    if not since:
+        # The newest release tag that the checked-out commit has.
+        command = ("git", "describe", "--tags", "--abbrev=0", "--match", "v[0-9]*")
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        since = done.stdout.strip()
     if not since:
         print("Nothing has been released: git has no tag like v1.2.3. SINCE=revision compares.")
         return 0

@@ -109,7 +109,9 @@ class Reference:
         # The constructors that stand on the page already, with the class that has them.
         described: dict[str, str] = {}
         # Functions that connect stand first.
-        for name in sorted(entries, key=lambda name: (name[:7] != "connect", name.lower())):
+        for name in sorted(
+            entries, key=lambda name: (not name.startswith("connect"), name.lower())
+        ):
             imported_from, found = entries[name]
             yield from [f"## {name}", ""]
             # Classes that inherit their constructor share its path.

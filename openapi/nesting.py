@@ -106,11 +106,9 @@ class Nesting:
         fields = self.schemas[name].get("properties", {}).values()
         inner = next((child["x-name"] for child in fields if "x-constant" not in child), "")
         for path, roots in list(self._places[name].items())[:MAX_PLACES]:
-            # The first that a client sends, and the first that it receives.
-            links: dict[bool, str] = {}
-            for root in sorted(roots, key=lambda root: not root.is_sent):
-                links.setdefault(root.is_sent, root.link)
-            yield path, inner, list(links.values())
+            sent = [root.link for root in roots if root.is_sent]
+            received = [root.link for root in roots if not root.is_sent]
+            yield path, inner, [*sent[:1], *received[:1]]
 
     def tree(self, name: str) -> list[str]:
         """Return a list of all in a class, as lines, if a client sends it whole and it is deep."""

@@ -214,7 +214,8 @@ def _key(operation: dict[str, Any], document: dict[str, Any]) -> tuple[str, str]
         # Of the alternatives, the first that needs no second key.
         if len(requirement) != 1:
             continue
-        scheme = schemes.get(*requirement, {})
+        [name] = requirement
+        scheme = schemes.get(name, {})
         if scheme.get("type") == "apiKey" and scheme["in"] in ("header", "query"):
             return scheme["in"], scheme["name"]
         # All of these send a token in the header `Authorization`.

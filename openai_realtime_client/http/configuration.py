@@ -94,7 +94,8 @@ class Configuration:
             defaults: Headers that the package sends by default.
             call_headers: The caller's headers.
             query: The query, to which a key that belongs there is added.
-            place: `header` or `query`, and the name of the key there; `None` for a bearer token.
+            place: `header` or `query`, and the name of the key there; `None` for a bearer token,
+                and empty texts for no key.
 
         Raises:
             ConnectionSettingsError: These settings or headers make no safe request.
@@ -104,21 +105,20 @@ class Configuration:
         self.headers.check()
         own = self.headers.replaced_by(call_headers)
         credential = self.credential
-        if place is not None:
-            where, name = place
-            if where == "header":
-                credential = Credential(name, "", credential.key)
-            elif where != "query":
-                credential = Credential.of(None)
+        where, name = place or ("bearer", "")
+        if where == "header":
+            credential = Credential(name, "", credential.key)
+        elif not where:
+            credential = Credential.of(None)
         self.base.check(credential, own, others=query, allow_insecure=self.allow_insecure)
         key = None
         # The function for a key may be slow, or cost something.
         if not own.has_credential:
             key = called(credential.key)
-        if key is not None and place is not None and place[0] == "query":
+        if where == "query" and key is not None:
             # A key may be empty on purpose.
             if key.get_secret_value():
-                query.append((place[1], key.get_secret_value()))
+                query.append((name, key.get_secret_value()))
             key = None
         defaults = {**account_headers(self._environment), **defaults}
         return self.base.authorize(defaults, credential, key, own, query)

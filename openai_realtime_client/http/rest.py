@@ -42,7 +42,7 @@ _THREAD_NAME = "openai_realtime_client request"
 
 
 def _is_of_others(record: logging.LogRecord) -> bool:
-    """Return whether what urllib3 logs is about another program's request."""
+    """Return whether urllib3 logs a request that is not of this package."""
     return record.threadName != _THREAD_NAME
 
 
