@@ -55,7 +55,7 @@ class Nesting:
         for place, operation in operations(document):
             link = f"[`{place}`]({operation['x-api']}.md#{operation['x-method']})"
             body = operation.get("requestBody", {})
-            for side in (body, *operation["responses"].values()):
+            for side in (body, *operation.get("responses", {}).values()):
                 for content in side.get("content", {}).values():
                     for _suffix, name in self._classes(content.get("schema", {})):
                         yield name, Root(link, side is body, rank=2)

@@ -50,7 +50,7 @@ def merged(
 
     A draft may have wrong values for `default` and `example`: they are left out.
     """
-    document = load(fragment)
+    document = _load_fragment(fragment)
     source = fragment
     try:
         if overlay.exists():
@@ -60,8 +60,17 @@ def merged(
             _refuse(problems(document, is_draft=is_draft), source)
     except SpecError:
         # What is wrong with the fragment itself comes first.
-        _refuse(problems(load(fragment), is_draft=is_draft), fragment)
+        _refuse(problems(_load_fragment(fragment), is_draft=is_draft), fragment)
         raise
+    return document
+
+
+def _load_fragment(path: Path) -> dict[str, Any]:
+    document = load(path)
+    # An API whose operations name no schema has none of these.
+    components = document.setdefault("components", {})
+    if isinstance(components, dict):
+        components.setdefault("schemas", {})
     return document
 
 

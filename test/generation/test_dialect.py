@@ -114,8 +114,10 @@ TAKEN_IN = {
         "A: (x: {}, y: {type: array, items: {}}, z: {type: array, items: {}})",
     ),
     "unread_keywords": (
-        "A: {$comment: c, $schema: s, title: T, xml: {}, x-vendor: 1, type: object, properties: "
-        "{x: {type: string, examples: [1], contentMediaType: text/plain, externalDocs: {}}}}",
+        "A: {$comment: c, $schema: s, title: T, xml: {}, x-vendor: 1, "
+        "unevaluatedProperties: false, type: object, "
+        "properties: {x: {type: string, examples: [1], contentMediaType: text/plain, "
+        "externalDocs: {}}}}",
         "A: (x: <string>)",
     ),
     # Constants and limits

@@ -153,7 +153,7 @@ REFUSED = {
     ),
     "no_success": (
         "{responses: {'200': null, '302': {description: Elsewhere.}}}",
-        f"{POST}: has 0 answers of success, none; write one",
+        f"{POST}: has no answer of success; write one",
     ),
     "binary_answer": (
         content("audio/wav: {schema: {type: string, format: binary}}"),

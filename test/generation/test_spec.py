@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 import annotate
 import components
+import generate
 import names
 import spec
 from protocols import PROTOCOLS, REALTIME, ROOT, Protocol
@@ -237,6 +238,17 @@ def test_no_fragment_at_all(tmp_path: Path, fragment: str | bytes | None, expect
 def test_a_broken_overlay(tmp_path: Path, old: str, new: str, expected: str) -> None:
     message = message_for(tmp_path, SMALL, edited(SMALL_OVERLAY, old, new))
     assert message.startswith("overlay.yaml" + expected)
+
+
+def test_operations_alone_are_a_document(tmp_path: Path) -> None:
+    """With neither schemas nor answers, as small services are published."""
+    path = tmp_path / "fragment.yaml"
+    path.write_text(
+        "{openapi: 3.1.0, info: {title: A, version: '1'}, paths: {/a: {get: {operationId: a}}}}"
+    )
+    document = generate.read(path, is_draft=True).document
+    assert document["components"]["schemas"] == {}
+    assert document["paths"]["/a"]["get"]["x-returns"] == "None"
 
 
 def test_an_overlay_cannot_remove_the_document(tmp_path: Path) -> None:
