@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from openai_realtime_client.conversation.items import ConversationItem, ConversationResponse
@@ -17,41 +17,38 @@ _BYTES_PER_TOKEN = 3
 
 
 def history_events(
-    items: Iterable[ConversationItem],
+    items: Sequence[ConversationItem],
     responses: Iterable[ConversationResponse],
     outputs: Mapping[str, str],
     *,
-    is_v1: bool,
+    assistant_type: str,
     max_items: int | None,
     max_tokens: int | None,
 ) -> list[dict[str, Any]]:
     """Make the events of `Conversation.history`.
 
-    Args:
-        items: The items in order.
-        responses: All responses, for calls that are no items of the conversation.
-        outputs: The outputs of functions, by `call_id`.
-        is_v1: Whether the session speaks v1.
-        max_items: The maximum number of items, from the end.
-        max_tokens: The maximum number of tokens, from the end, estimated.
+    `outputs` are those of functions, by `call_id`, and `assistant_type` is the type of an
+    assistant's text. Responses may have calls that are no items of the conversation.
     """
-    assistant_type = "output_text"
-    if is_v1:
-        assistant_type = "text"
     content_types = {"user": "input_text", "system": "input_text", "assistant": assistant_type}
+    output_ids = {item.call_id: item.id for item in items if item.type == "function_call_output"}
+    # The calls that follow an item unseen.
+    calls_after: dict[str, list[ConversationItem]] = {}
+    for response in responses:
+        placed = [item for item in response.items if item.is_in_conversation]
+        if placed:
+            unseen = [call for call in response.calls if not call.is_in_conversation]
+            calls_after[placed[-1].id] = unseen
     groups: list[list[Item]] = []  # A call and its output stay together.
-    output_items, calls_after = _calls(items, responses)
     for item in items:
         if item.type == "message" and item.role in content_types:
-            message = _message(item, content_types[item.role])
-            if message:
-                groups.append([message])
+            groups.append(_message(item, content_types[item.role]))
         calls = calls_after.get(item.id, [])
         if item.type == "function_call":
             calls = [item, *calls]
         for call in calls:
             if call.call_id and call.call_id in outputs:
-                groups.append(_pair(call, outputs[call.call_id], output_items.get(call.call_id)))
+                groups.append(_pair(call, outputs[call.call_id], output_ids.get(call.call_id)))
     # From the end, so that the latest items are kept.
     kept: list[Item] = []
     tokens = 0
@@ -72,24 +69,7 @@ def history_events(
     return [{"type": "conversation.item.create", "item": item} for item in kept]
 
 
-def _calls(
-    items: Iterable[ConversationItem], responses: Iterable[ConversationResponse]
-) -> tuple[dict[str | None, str], dict[str, list[ConversationItem]]]:
-    """Find the items of outputs by `call_id`, and the calls that follow an item unseen."""
-    output_items: dict[str | None, str] = {}
-    for item in items:
-        if item.type == "function_call_output":
-            output_items[item.call_id] = item.id
-    calls_after: dict[str, list[ConversationItem]] = {}
-    for response in responses:
-        placed = [item for item in response.items if item.is_in_conversation]
-        if placed:
-            unseen = [call for call in response.calls if not call.is_in_conversation]
-            calls_after[placed[-1].id] = unseen
-    return output_items, calls_after
-
-
-def _message(item: ConversationItem, content_type: str) -> Item | None:
+def _message(item: ConversationItem, content_type: str) -> list[Item]:
     content: list[dict[str, str]] = []
     for part in item.parts.values():
         # Audio that was not heard at all is not part of the conversation for the user.
@@ -97,9 +77,9 @@ def _message(item: ConversationItem, content_type: str) -> Item | None:
         if text and part.truncated_ms != 0:
             content.append({"type": content_type, "text": text})
     if not content:
-        return None
+        return []
     message: Item = {"type": "message", "role": item.role, "content": content}
-    return _with_id(message, item.id)
+    return [_with_id(message, item.id)]
 
 
 def _pair(call: ConversationItem, output: str, output_id: str | None) -> list[Item]:

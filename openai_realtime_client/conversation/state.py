@@ -120,7 +120,7 @@ class Conversation(SessionState):
         self._earlier_items: dict[str, ConversationItem] = {}
         self._names_conversation = False
         self._outputs: dict[str, str] = {}  # of functions, by `call_id`
-        self._is_v1 = False
+        self._text_type = "output_text"  # of the assistant's content
         self._reset_session()
         self._lock = Lock()
 
@@ -322,7 +322,7 @@ class Conversation(SessionState):
                 [*self._earlier_order, *self._order],
                 self.responses.values(),
                 self._outputs,
-                is_v1=self._is_v1,
+                assistant_type=self._text_type,
                 max_items=max_items,
                 max_tokens=max_tokens,
             )
@@ -677,8 +677,10 @@ class Conversation(SessionState):
         self._is_begun = self._is_begun or is_created
         self._update_session(event.get("session"))
         # Only v1 has these fields, and it names the content of the assistant's items differently.
-        if settings:
-            self._is_v1 = "modalities" in settings or "output_audio_format" in settings
+        if "modalities" in settings or "output_audio_format" in settings:
+            self._text_type = "text"
+        elif settings:
+            self._text_type = "output_text"
         # A confirmation may leave out the format that it confirms.
         if not is_created:
             update = self._pop_sent(lambda sent: sent.event_type == _UPDATE)
