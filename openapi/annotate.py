@@ -10,9 +10,9 @@ import names
 import operations
 import protocol_events
 from docstrings import docstring, method_docstring
-from examples import Examples, literal
+from examples import Examples
 from params import Params
-from python_types import type_name
+from python_types import literal, type_name
 from spec import component, mapped, members, only, reachable, references, schemas_in, target
 from spec import operations as spec_operations
 

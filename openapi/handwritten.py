@@ -1,18 +1,14 @@
-"""Write `docs/reference/` from the signatures and docstrings of what is written by hand.
-
-Run as a program, it prints the page of the command line that it can import.
-"""
+"""Write `docs/reference/` from the signatures and docstrings of what is written by hand."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import griffe
 
@@ -23,26 +19,37 @@ EXPORTS = {"shared": f"{PACKAGE}.ga", "audio": f"{PACKAGE}.audio", "testing": f"
 CONNECTORS = {"AsyncConnector": "connect", "Connector": "connect_sync"}
 # The pages: their rooms of the package, their titles and what they hold.
 PAGES = {
-    "realtime": (
-        "Connections",
-        "`connect`, the connections that it opens, and records.",
-    ),
+    "realtime": ("Connections", "`connect`, the connections that it opens, and records."),
     "conversation": ("The conversation", "What the events of sessions amount to; playback."),
     "http": ("HTTP", "The client of the HTTP API and its configuration."),
     "errors": ("Errors", "Every exception of the package."),
     "core": ("Models and events", "What all generated classes share."),
     "audio": ("Audio devices", "Microphone and loudspeaker."),
-    "testing": (
-        "Testing",
-        "The embedded server, its answers, and a check of any server.",
-    ),
+    "testing": ("Testing", "The embedded server, its answers, and a check of any server."),
     "cli": ("The command line", "`openai-realtime`, or `python -m openai_realtime_client`."),
 }
+HELP = f"""\
+import sys
+from {PACKAGE} import cli
+sys.argv[0] = "openai-realtime"
+cli.main([*sys.argv[1:], "--help"])
+"""
 LINE_LENGTH = 88
-STARS = {"variadic positional": "*", "variadic keyword": "**"}
-LABELS = {"parameters": "Args", "returns": "Returns", "yields": "Yields", "raises": "Raises"}
-LABELS |= {"attributes": "Attributes", "other parameters": "Args"}
-Entry = tuple[str, Any]
+LABELS = {
+    "parameters": "Args",
+    "returns": "Returns",
+    "yields": "Yields",
+    "raises": "Raises",
+    "attributes": "Attributes",
+}
+
+
+class Entry(NamedTuple):
+    """A public name: its page, the module from which users import it, and what griffe knows."""
+
+    page: str
+    imported_from: str
+    found: Any
 
 
 class Reference:
@@ -51,9 +58,7 @@ class Reference:
     def __init__(self, folder: Path, complete: Path) -> None:
         self.complete = complete
         self.package = griffe.load(PACKAGE, search_paths=[folder], try_relative_path=False)
-        # The entries of each page, by name, with the module from which users import them.
-        self.pages: dict[str, dict[str, Entry]] = {name: {} for name in PAGES}
-        self.anchors: dict[str, str] = {}
+        self.entries: dict[str, Entry] = {}
         for module, imported_from in EXPORTS.items():
             # A copy of the package may lack what has extra dependencies.
             if module in self.package.members:
@@ -61,7 +66,8 @@ class Reference:
         for module in self.package["realtime"].modules.values():
             for name, public in CONNECTORS.items():
                 if name in module.classes:
-                    self._add("realtime", public, f"{PACKAGE}.ga", module.classes[name])
+                    found = module.classes[name]
+                    self.entries[public] = Entry("realtime", f"{PACKAGE}.ga", found)
 
     def _collect(self, module: Any, imported_from: str) -> None:
         """Add each name that a module imports for its users from the package."""
@@ -75,97 +81,97 @@ class Reference:
             page = path[1]
             if page == "core" and path[2].startswith("error"):
                 page = "errors"
-            self._add(page, name, imported_from, self.package[".".join(path[1:])])
-
-    def _add(self, page: str, name: str, imported_from: str, found: Any) -> None:
-        self.pages[page][name] = (imported_from, found)
-        self.anchors[name] = f"{page}.md#{name.lower()}"
+            self.entries[name] = Entry(page, imported_from, self.package[".".join(path[1:])])
 
     def write(self, folder: Path, header: str) -> None:
         """Write a page for each room that has public names, and their index."""
         folder.mkdir(parents=True)
         about = "What is written by hand, from its signatures and docstrings."
-        index = ["# Reference", "", about, ""]
-        for name, (title, text) in PAGES.items():
-            lines = list(self._page(self.pages[name]))
-            if name == "cli":
-                # In a process of its own: this one has imported the package as it was before.
-                environment = {**os.environ, "PYTHONPATH": str(self.complete), "NO_COLOR": "1"}
-                command = (sys.executable, "-B", __file__)
-                lines = subprocess.check_output(command, text=True, env=environment).splitlines()
+        index = [header, "", "# Reference", "", about, ""]
+        for page, (title, text) in PAGES.items():
+            # Functions that connect stand first.
+            names = [name for name in self.entries if self.entries[name].page == page]
+            names.sort(key=lambda name: (not name.startswith("connect"), name.lower()))
+            lines = list(self._tree("Exception", names, ""))
+            for name in names:
+                lines += self._entry(name)
+            if page == "cli":
+                lines = list(self._commands())
             # A room without public names has no page.
             if not lines:
                 continue
-            index.append(f"- [{title}]({name}.md): {text}")
-            for public in sorted(self.pages[name], key=str.lower):
-                index.append(f"  - [`{public}`]({self.anchors[public]})")
-            body = "\n".join([f"# {title}", "", text, "", *lines, "[Reference](README.md)"])
-            (folder / f"{name}.md").write_text(f"{header}\n\n{body}\n", "utf-8")
-        index += ["", "[Documentation](../README.md)"]
-        (folder / "README.md").write_text("\n".join([header, "", *index, ""]), "utf-8")
+            index.append(f"- [{title}]({page}.md): {text}")
+            for name in sorted(names, key=str.lower):
+                index.append(f"  - [`{name}`]({self._anchor(name)})")
+            lines = [header, "", f"# {title}", "", text, "", *lines, "[Reference](README.md)", ""]
+            (folder / f"{page}.md").write_text("\n".join(lines), "utf-8")
+        index += ["", "[Documentation](../README.md)", ""]
+        (folder / "README.md").write_text("\n".join(index), "utf-8")
 
-    def _page(self, entries: dict[str, Entry]) -> Iterator[str]:
-        yield from _tree(entries)
-        # The constructors that stand on the page already, with the class that has them.
-        described: dict[str, str] = {}
-        # Functions that connect stand first.
-        for name in sorted(
-            entries, key=lambda name: (not name.startswith("connect"), name.lower())
-        ):
-            imported_from, found = entries[name]
-            yield from [f"## {name}", ""]
-            # Classes that inherit their constructor share its path.
-            init = found.all_members.get("__init__", found)
-            same = described.get(init.canonical_path)
-            signature = _signature(name, found)
-            if same:
-                signature = [f"class {name}(…)"]
-            # An exception is caught and not made.
-            if not name.endswith("Error"):
-                yield from _block("py", [f"from {imported_from} import {name}", "", *signature])
-            # The arguments are described once for all classes that share them.
-            yield from self._text(found, name, with_init=not same)
-            if same:
-                yield from [f"Its arguments are those of [`{same}`](#{same.lower()}).", ""]
-            elif init is not found and init.docstring:
-                described[init.canonical_path] = name
-            if found.is_class:
-                yield from self._members(name, found)
+    def _anchor(self, name: str) -> str:
+        return f"{self.entries[name].page}.md#{name.lower()}"
 
-    def _members(self, name: str, found: Any) -> Iterator[str]:
-        """Yield the public methods and properties of a class, with those of private bases."""
-        members = dict(found.members)
-        for base in found.mro():
-            # A public base has an entry of its own.
-            is_public = base.name in self.anchors or base.name in CONNECTORS
-            if not is_public and base.path.startswith(PACKAGE):
-                members = {**base.members, **members}
+    def _commands(self) -> Iterator[str]:
+        """Yield the help of each command, as a terminal shows it."""
+        overview = self._help()
+        for command in ("", *re.findall(r"^    (\w+) ", overview, re.MULTILINE)):
+            yield f"## openai-realtime {command}".rstrip()
+            yield from _block("text", self._help(*command.split()).rstrip())
+
+    def _help(self, *command: str) -> str:
+        # In a process of its own: this one has imported the package as it was before.
+        environment = {"PYTHONPATH": str(self.complete), "NO_COLOR": "1", "COLUMNS": "80"}
+        environment = {**os.environ, **environment}
+        program = (sys.executable, "-B", "-c", HELP, *command)
+        return subprocess.check_output(program, text=True, env=environment)
+
+    def _tree(self, base: str, names: list[str], indent: str) -> Iterator[str]:
+        """Yield the exceptions of a page below their bases."""
+        for name in sorted(names):
+            found = self.entries[name].found
+            if found.is_class and any(str(each).endswith(base) for each in found.bases):
+                summary = found.docstring.value.partition("\n\n")[0].replace("\n", " ")
+                yield f"{indent}- [`{name}`](#{name.lower()}): {summary}"
+                yield from self._tree(name, names, f"{indent}  ")
+
+    def _entry(self, name: str) -> Iterator[str]:
+        _page, imported_from, found = self.entries[name]
+        yield f"\n## {name}"
+        # An exception is caught and not made.
+        if not name.endswith("Error"):
+            imported = f"from {imported_from} import {name}"
+            yield from _block("py", f"{imported}\n\n{_signature(name, found)}")
+        yield from self._text(found, name)
+        if not found.is_class:
+            return
+        if "__init__" in found.all_members:
+            yield from self._text(found.all_members["__init__"], name)
         described = {item.name for item in _items(found, "attributes")}
-        for member_name, member in members.items():
-            if member_name.startswith("_") or member.is_alias or not member.docstring:
+        for member_name, member in found.all_members.items():
+            if member_name.startswith("_") or member_name in described or not member.docstring:
                 continue
-            if member_name not in described:
-                yield from [f"### {name}.{member_name}", ""]
+            # A public base has an entry of its own.
+            owner = member.canonical_path.rpartition(".")[0]
+            is_public = owner.rpartition(".")[2] in {*self.entries, *CONNECTORS}
+            if owner == found.path or not is_public:
+                yield f"### {name}.{member_name}"
                 yield from _block("py", _signature(member_name, member))
                 yield from self._text(member, name)
 
-    def _text(self, found: Any, page_name: str, *, with_init: bool = True) -> Iterator[str]:
+    def _text(self, found: Any, name: str) -> Iterator[str]:
         """Yield a docstring as markdown, with its sections as lists."""
-        sections = _sections(found)
-        if with_init and "__init__" in found.all_members:
-            sections += _sections(found.all_members["__init__"])
-        for section in sections:
+        for section in _sections(found):
             kind = section.kind.value
             if kind == "text":
-                yield from [self._linked(section.value, page_name), ""]
+                yield f"\n{self._linked(section.value, name)}\n"
             elif kind in LABELS:
-                yield from [f"**{LABELS[kind]}**", ""]
+                yield f"\n**{LABELS[kind]}**\n"
                 for item in section.value:
-                    yield self._linked(_item(item), page_name)
+                    yield self._linked(_item(item), name)
                 yield ""
             elif kind == "examples":
                 for _kind, text in section.value:
-                    yield from _block("py", [text])
+                    yield from _block("py", text)
             else:
                 # A section that nobody prints would be lost without notice.
                 raise ValueError(f"{found.path}: a docstring has no {kind!r} section here")
@@ -174,62 +180,16 @@ class Reference:
         """Return a text whose public names, in backticks, lead to their entries."""
 
         def link(match: re.Match[str]) -> str:
-            anchor = self.anchors.get(match[1])
             # An entry does not lead to itself.
-            if anchor is None or match[1] == page_name:
+            if match[1] not in self.entries or match[1] == page_name:
                 return match[0]
-            return f"[{match[0]}]({anchor})"
+            return f"[{match[0]}]({self._anchor(match[1])})"
 
         return re.sub(r"(?<!\[)`(\w+)`", link, text)
 
 
-def _print_commands() -> None:
-    """Print what each command takes, from the parser that `main` uses."""
-    from openai_realtime_client.cli import _build_parser
-
-    parser = _build_parser("openai-realtime")
-    commands = [parser]
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            commands += action.choices.values()
-    for command in commands:
-        print(f"## {command.prog}\n")
-        # argparse fills the name in only where it prints itself.
-        about = (command.description or "").strip().replace("%(prog)s", command.prog)
-        if about:
-            print(re.sub(r"(?<!\n)\n(?!\n)", " ", about), end="\n\n")
-        rows = []
-        formatter = command._get_formatter()
-        for action in command._actions:
-            if not isinstance(action, (argparse._HelpAction, argparse._SubParsersAction)):
-                text = formatter._expand_help(action).replace("|", "\\|")
-                rows.append(f"| `{formatter._format_action_invocation(action)}` | {text} |")
-        if rows:
-            print("| Argument | Description |", "| --- | --- |", *rows, "", sep="\n")
-        more = (command.epilog or "").strip("\n").replace("%(prog)s", command.prog)
-        if more:
-            print(*_block("text", [more]), sep="\n")
-
-
-def _tree(entries: dict[str, Entry]) -> Iterator[str]:
-    """Yield the exceptions of a page below their bases, if it has any."""
-    bases: dict[str, list[str]] = {}
-    for name, (_module, found) in entries.items():
-        if name.endswith("Error") and found.is_class:
-            base = str(found.bases[0]).rpartition(".")[2]
-            bases.setdefault(base, []).append(name)
-
-    def below(base: str, indent: str) -> Iterator[str]:
-        for name in sorted(bases.get(base, [])):
-            text = str(entries[name][1].docstring.value).partition("\n\n")[0].replace("\n", " ")
-            yield f"{indent}- [`{name}`](#{name.lower()}): {text}"
-            yield from below(name, indent + "  ")
-
-    yield from [*below("Exception", ""), ""]
-
-
-def _block(language: str, lines: list[str]) -> list[str]:
-    return [f"```{language}", *lines, "```", ""]
+def _block(language: str, text: str) -> list[str]:
+    return ["", f"```{language}", text, "```", ""]
 
 
 def _sections(found: Any) -> list[Any]:
@@ -257,57 +217,28 @@ def _item(item: Any) -> str:
     return f"- {text}"
 
 
-def _signature(name: str, found: Any) -> list[str]:
+def _signature(name: str, found: Any) -> str:
     """Return the signature of a function, or of a class as it is called, in lines that fit."""
-    if found.is_class and found.bases and str(found.bases[0]).endswith(("TypedDict", "Enum")):
-        return [f"class {name}"]
     if not (found.is_function or found.is_class):
         if found.annotation:
-            name = f"{name}: {found.annotation}"
-        return [name]
-    init = found.all_members.get("__init__")
-    # What has no documented arguments is made by the package.
-    is_described = init is None or init.docstring or _items(found, "parameters")
-    if not is_described and "dataclass" not in found.labels:
-        return [f"class {name}"]
-    start = "def "
-    if found.is_class:
-        start = "class "
-    elif "async" in found.labels:
-        start = "async def "
-    result = ""
-    if found.is_function and found.returns is not None:
-        result = f" -> {found.returns}"
-    arguments = list(_arguments(found.parameters))
-    line = f"{start}{name}({', '.join(arguments)}){result}"
-    if len(line) <= LINE_LENGTH:
-        return [line]
-    return [f"{start}{name}(", *(f"    {argument}," for argument in arguments), f"){result}"]
-
-
-def _arguments(parameters: Any) -> Iterator[str]:
-    """Yield each parameter as it is written, without `self`."""
-    has_star = False
-    for parameter in parameters:
-        if parameter.name in ("self", "cls"):
-            continue
-        kind = parameter.kind.value
-        # Python shows where keywords begin by a star of its own.
-        if kind == "keyword-only" and not has_star:
-            has_star = True
-            yield "*"
-        has_star = has_star or kind == "variadic positional"
-        text = STARS.get(kind, "") + parameter.name
-        if parameter.annotation is not None:
-            text += f": {parameter.annotation}"
-        if parameter.default is not None and not kind.startswith("variadic"):
-            # PEP 8: spaces around `=` only after an annotation.
-            equals = "="
-            if parameter.annotation is not None:
-                equals = " = "
-            text += f"{equals}{parameter.default}"
-        yield text
-
-
-if __name__ == "__main__":
-    _print_commands()
+            return f"{name}: {found.annotation}"
+        return name
+    if found.is_function:
+        text = f"def {found.signature(name=name, return_type=True)}"
+        if "async" in found.labels:
+            text = f"async {text}"
+    else:
+        init = found.all_members.get("__init__")
+        # What has no documented arguments is made by the package.
+        if init is None or not (
+            init.docstring or _items(found, "parameters") or "dataclass" in found.labels
+        ):
+            return f"class {name}"
+        text = f"class {init.signature(name=name, return_type=False)}"
+    if len(text) <= LINE_LENGTH:
+        return text
+    start, _, rest = text.partition("(")
+    arguments, _, result = rest.rpartition(")")
+    # Parameters have annotations, which tell their commas from those in types.
+    lines = re.sub(r", (?=\*?\*?\w+: |\*, )", ",\n    ", arguments)
+    return f"{start}(\n    {lines},\n){result}"

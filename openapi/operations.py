@@ -8,8 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import names
-from examples import literal
-from python_types import GivenTypes, type_name
+from python_types import GivenTypes, literal, type_name
 from spec import component, members, only, operations, references, target
 
 Problems = Iterator[tuple[str, str]]

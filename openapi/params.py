@@ -7,8 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from examples import literal
-from python_types import GivenTypes
+from python_types import GivenTypes, literal
 from spec import event_unions, mapped, members, operations, references
 
 # What the annotations name. In a class that has a key of this name, they would mean the key.

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import names
-from examples import literal
 from openai_realtime_client import shared
 from openai_realtime_client.conversation.build import Builders
 from openai_realtime_client.realtime.endpoint import Settings
 from operations import DEFAULT_HOST, default_host
+from python_types import literal
 from spec import (
     component,
     connected_client,

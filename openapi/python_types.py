@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from examples import literal
 from spec import component, members
 
 SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
@@ -68,3 +67,12 @@ class GivenTypes(Types):
 
 
 type_name = Types().of
+
+
+def literal(value: Any) -> str:
+    """Return Python source of a value, with double quotes where there are none in it."""
+    source = repr(value)
+    if '"' in source:
+        return source
+    # Each single quote is a delimiter: `repr` writes an apostrophe within double quotes.
+    return source.replace("'", '"')

@@ -29,7 +29,7 @@ with atheris.instrument_imports(include=["openai_realtime_client"]):
 
 import annotate  # noqa: E402
 from components import prepared  # noqa: E402
-from examples import Instance  # noqa: E402
+from examples import Values  # noqa: E402
 from mutation import places, replaced, same  # noqa: E402
 from protocols import PROTOCOLS  # noqa: E402
 
@@ -88,7 +88,7 @@ def seed(folder: Path) -> None:
         schemas = document["components"]["schemas"]
         for name, schema in schemas.items():
             if "x-event-type" in schema:
-                text = json.dumps(Instance(schemas).value(name))
+                text = json.dumps(Values(schemas).value(name))
                 (folder / f"{protocol.name}-{name}").write_text(text, encoding="utf-8")
 
 

@@ -401,14 +401,14 @@ def test_the_reference_describes_every_public_name_written_by_hand() -> None:
     assert public - found == set()
     for page in pages:
         for entry in re.split(r"^##+ ", page.text, flags=re.MULTILINE)[1:]:
-            assert re.sub(r"```.*?```", "", entry.partition("\n")[2], flags=re.S).strip(), entry
+            assert re.sub(r"```py\n.*?```", "", entry.partition("\n")[2], flags=re.S).strip(), entry
             if "\n**Args**\n" in entry:
                 assert re.search(r"^(class|(async )?def) \w+\(", entry, re.MULTILINE), entry
     connect = section(page_at(DOCS / "reference/realtime.md"), "connect")
     assert "\nclass connect(\n    model: str | None = None,\n    *,\n" in connect
     assert re.search(r"^- \*\*base_url\*\*: .*`OPENAI_BASE_URL`", connect, re.MULTILINE)
     serve = section(page_at(DOCS / "reference/cli.md"), "openai-realtime serve")
-    assert "\n| `--tls CERT KEY` | serve TLS with these PEM files |\n" in serve
+    assert "\n  --tls CERT KEY   serve TLS with these PEM files\n" in serve
 
 
 def test_llms_txt_and_the_front_page_lead_to_all_guides_and_references() -> None:
