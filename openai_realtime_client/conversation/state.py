@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
 from threading import Lock
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, NamedTuple, cast
 
 from typing_extensions import NotRequired, TypedDict
 
@@ -31,8 +30,8 @@ __all__ = ["Conversation", "ConversationItem", "ConversationPart", "Conversation
 Event = RealtimeModel | Mapping[str, Any]
 Fields = Mapping[str, Any]
 
-# Remember this many deleted ids to ignore late events, and so many unconfirmed sent events.
-_MAX_DELETED = 1_000
+# Remember this many ids whose events are ignored, and so many unconfirmed sent events.
+_MAX_IGNORED = 1_000
 _MAX_PENDING = 1_000
 _TRANSCRIPTION = "conversation.item.input_audio_transcription"
 # The field that the `.delta` and `.done` events of each kind extend, under the names of v1 and GA.
@@ -68,23 +67,17 @@ class TruncateEvent(TypedDict):
     audio_end_ms: int
 
 
-@dataclass(eq=False)
-class _Sent:
+class _Sent(NamedTuple):
     """A sent event that the server has not answered yet."""
 
     event_type: str
     event_id: Any
-    # The formats that settings change, the item, the metadata of a request for an out-of-band
-    # response, or where the audio of a commit begins and ends in all that was appended.
-    detail: Any
-    is_first: bool = False
-
-    def is_of(self, wire: Fields) -> bool:
-        """Return whether the item was sent that a server describes: by its id, or else alike."""
-        item: ConversationItem = self.detail
-        if item.id:
-            return item.id == wire.get("id")
-        return (item.type, item.role) == (wire.get("type"), wire.get("role"))
+    # What else tells the server's event: the id of an item, or its type and role, or the metadata
+    # of a request for an out-of-band response.
+    subject: Any = None
+    # The formats that settings change, the item and whether it was put first, or where the audio
+    # of a commit begins and ends in all that was appended.
+    detail: Any = None
 
 
 class Conversation(SessionState):
@@ -130,11 +123,9 @@ class Conversation(SessionState):
         self._earlier_order += self._order
         self._earlier_items |= self._items
         self._order, self._items = [], {}
-        # The ids of items whose place is known, of earlier ones that were sent again, and of
-        # deleted ones, of which late events are ignored.
-        self._placed: set[str] = set()
-        self._restored: set[str] = set()
-        self._deleted: dict[str, None] = {}
+        # The ids of deleted items, and of earlier ones that were sent again and have more than
+        # what was sent of them: audio, and how much was heard. Events of these are ignored.
+        self._ignored: dict[str, None] = {}
         self._session_responses: dict[str, ConversationResponse] = {}
         self._active: dict[str, ConversationResponse] = {}
         # Responses with a null `conversation_id` before the server named a conversation.
@@ -332,28 +323,19 @@ class Conversation(SessionState):
     def _place(self, item: ConversationItem, event: Fields, *, is_first: bool = False) -> None:
         """Put an item behind the one that an event names by `previous_item_id`, or at the end.
 
-        Some servers send `null` for every item, so that it means the beginning only where there is
-        no other item, or where the client asked for it.
+        Some servers send `null` for every item, so that it means the beginning only where the
+        client asked for it.
         """
-        previous_id = event.get("previous_item_id", "")
-        # None of an earlier session: not all of it may be restored, and items follow in time.
-        previous = self._find(previous_id)
-        if previous is item or (previous and not previous.is_in_conversation):
-            previous = None
         if item.is_in_conversation:
-            # It was put at the end before anything told its place, or where it belongs.
-            if not is_first and (item.id in self._placed or previous is None):
-                return
-            self._remove(item)
+            return
         index = len(self._order)
+        # None of an earlier session: not all of it may be restored, and items follow in time.
+        previous = self._find(event.get("previous_item_id"))
         if is_first:
             index = 0
-        elif previous:
+        elif previous and previous.is_in_conversation:
             while self._order[index - 1] is not previous:  # It is mostly the last.
                 index -= 1
-        # `null` can be true of the first item of the session alone.
-        if is_first or previous or (previous_id is None and index == 0):
-            self._placed.add(item.id)
         self._order.insert(index, item)
         item.is_in_conversation = True
 
@@ -368,12 +350,16 @@ class Conversation(SessionState):
             return self._items.get(item_id)
         return None
 
+    def _ignore(self, item_id: str) -> None:
+        self._ignored[item_id] = None
+        if len(self._ignored) > _MAX_IGNORED:
+            del self._ignored[next(iter(self._ignored))]
+
     def _make(
         self, item_id: Any, response: ConversationResponse | None = None
     ) -> ConversationItem | None:
         """Make an item, unless events of its id are to be ignored."""
-        # What was restored has more than what was sent of it: audio, and how much was heard.
-        if not isinstance(item_id, str) or item_id in self._deleted or item_id in self._restored:
+        if not isinstance(item_id, str) or item_id in self._ignored:
             return None
         audio_format = self._formats["output"]
         if response and response.format:
@@ -440,19 +426,23 @@ class Conversation(SessionState):
 
     def _item_added(self, event: Fields) -> None:
         wire = _object(event.get("item"))
-        if isinstance(wire.get("id"), str):
-            self._deleted.pop(wire["id"], None)
+        item_id = wire.get("id")
+        # One that was deleted, and not one that was restored.
+        if isinstance(item_id, str) and item_id not in self._earlier_items:
+            self._ignored.pop(item_id, None)
         sent = None
         # Items of responses and of the user's audio are known before, and were not sent as items.
-        if not self._find(wire.get("id")):
-            sent = self._pop_sent(lambda sent: sent.event_type == _CREATE and sent.is_of(wire))
+        if not self._find(item_id):
+            sent = self._pop_sent(_CREATE, item_id, (wire.get("type"), wire.get("role")))
         item = self._described_item(wire, is_final=False)
         if item is None:
             return
+        is_first = False
         if sent:
-            for index, part in sent.detail.parts.items():
+            sent_item, is_first = sent.detail
+            for index, part in sent_item.parts.items():
                 item.part(index).hold(part.audio_bytes)
-        self._place(item, event, is_first=sent is not None and sent.is_first)
+        self._place(item, event, is_first=is_first)
 
     def _item_done(self, event: Fields) -> None:
         item = self._described_item(event.get("item"), is_final=True)
@@ -463,14 +453,10 @@ class Conversation(SessionState):
         item_id = event.get("item_id")
         if not isinstance(item_id, str):
             return
-        self._deleted[item_id] = None  # Late events must not bring it back.
-        if len(self._deleted) > _MAX_DELETED:
-            del self._deleted[next(iter(self._deleted))]
+        self._ignore(item_id)  # Late events must not bring it back.
         item = self._items.pop(item_id, None) or self._earlier_items.pop(item_id, None)
         if item and item.is_in_conversation:
             self._remove(item)
-        self._placed.discard(item_id)
-        self._restored.discard(item_id)
 
     def _item_truncated(self, event: Fields) -> None:
         end_ms = event.get("audio_end_ms")
@@ -542,7 +528,7 @@ class Conversation(SessionState):
 
     def _audio_committed(self, event: Fields) -> None:
         size = 0
-        commit = self._pop_sent(lambda sent: sent.event_type == _COMMIT)
+        commit = self._pop_sent(_COMMIT)
         if commit:
             start, end = commit.detail
             # The audio of a refused commit stays in the buffer for the next.
@@ -620,8 +606,7 @@ class Conversation(SessionState):
         if response is None or not is_new or isinstance(wire.get("conversation_id"), str):
             return
         # Without equal metadata it may have been begun by turn detection.
-        metadata = response.metadata or {}
-        if self._pop_sent(lambda sent: (sent.event_type, sent.detail) == (_REQUEST, metadata)):
+        if self._pop_sent(_REQUEST, response.metadata or {}):
             self._keep_out(response)
 
     def _output_item(self, event: Fields) -> None:
@@ -683,7 +668,7 @@ class Conversation(SessionState):
             self._text_type = "output_text"
         # A confirmation may leave out the format that it confirms.
         if not is_created:
-            update = self._pop_sent(lambda sent: sent.event_type == _UPDATE)
+            update = self._pop_sent(_UPDATE)
             if update:
                 self._confirmed_formats |= update.detail
         self._confirmed_formats |= _formats_of(settings)
@@ -728,17 +713,17 @@ class Conversation(SessionState):
 
     # What was sent counts until the server says otherwise
 
-    def _pop_sent(self, is_meant: Callable[[_Sent], bool]) -> _Sent | None:
-        """Remove and return the oldest sent event that the server's event is about."""
+    def _pop_sent(self, event_type: str, *subjects: Any) -> _Sent | None:
+        """Remove and return the oldest sent event of a type, about one of the subjects."""
         for sent in self._sent:
-            if is_meant(sent):
+            if sent.event_type == event_type and (not subjects or sent.subject in subjects):
                 self._sent.remove(sent)
                 return sent
         return None
 
     def _update_sent(self, event: Fields) -> None:
         formats = _formats_of(_object(event.get("session")))
-        self._sent.append(_Sent(_UPDATE, event.get("event_id"), formats))
+        self._sent.append(_Sent(_UPDATE, event.get("event_id"), detail=formats))
         self._use_formats()
 
     def _create_sent(self, event: Fields) -> None:
@@ -746,7 +731,7 @@ class Conversation(SessionState):
         item_id = wire.get("id")
         # Sent by `history`.
         if isinstance(item_id, str) and item_id in self._earlier_items:
-            self._restored.add(item_id)
+            self._ignore(item_id)
         item = ConversationItem(str(item_id or ""))
         content = [_object(part) for part in _array(wire.get("content"))]
         item.update({**wire, "content": content}, is_final=True)
@@ -755,7 +740,8 @@ class Conversation(SessionState):
         is_first = event.get("previous_item_id") == "root"
         # The server's event of it does not have these.
         if is_first or item.audio_bytes:
-            self._sent.append(_Sent(_CREATE, event.get("event_id"), item, is_first))
+            subject = item.id or (item.type, item.role)
+            self._sent.append(_Sent(_CREATE, event.get("event_id"), subject, (item, is_first)))
 
     def _response_create_sent(self, event: Fields) -> None:
         # Not every server sends a null `conversation_id` for it.
@@ -770,7 +756,7 @@ class Conversation(SessionState):
 
     def _commit_sent(self, event: Fields) -> None:
         place = (self._cleared, self._appended)
-        self._sent.append(_Sent(_COMMIT, event.get("event_id"), place))
+        self._sent.append(_Sent(_COMMIT, event.get("event_id"), detail=place))
 
     def _clear_sent(self, _: Fields) -> None:
         # At once: audio that is appended before the confirmation counts.
@@ -778,16 +764,16 @@ class Conversation(SessionState):
 
     def _refused(self, event: Fields) -> None:
         error = _object(event.get("error"))
+        # Not every server names the event, but this code can only mean a commit, the oldest.
+        if error.get("code") == "input_audio_buffer_commit_empty":
+            self._pop_sent(_COMMIT)
+            return
         event_id = error.get("event_id")
-
-        def is_meant(sent: _Sent) -> bool:
-            # Not every server names the event, but this code can only mean a commit, the oldest.
-            if error.get("code") == "input_audio_buffer_commit_empty":
-                return sent.event_type == _COMMIT
-            return event_id is not None and sent.event_id == event_id
-
-        if self._pop_sent(is_meant):
-            self._use_formats()
+        for sent in self._sent:
+            if event_id is not None and sent.event_id == event_id:
+                self._sent.remove(sent)
+                self._use_formats()
+                return
 
     # The method that takes the events of each type.
     _HANDLERS: ClassVar[dict[str, Callable[[Any, Fields], None]]] = {
@@ -878,14 +864,9 @@ def _fields(event: Event) -> Fields:
     if not isinstance(event, RealtimeModel):
         return event
     extra = event.__pydantic_extra__
-    fields = event.__dict__
     if extra:
-        fields = {**fields, **extra}
-    # The attribute of an absent field is `None`, but only `null` may mean the first item.
-    previous = "previous_item_id"
-    if fields.get(previous, "") is None and previous not in event.__pydantic_fields_set__:
-        return {**fields, previous: ""}
-    return fields
+        return {**event.__dict__, **extra}
+    return event.__dict__
 
 
 def _object(value: Any) -> dict[str, Any]:
