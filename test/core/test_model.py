@@ -221,12 +221,6 @@ def test_errors_do_not_repeat_the_payload(wire: str) -> None:
     assert caught.value.__suppress_context__
 
 
-def test_errors_pickle() -> None:
-    error = InvalidModelError("RealtimeResponse", [("usage", "Input should be an object")])
-    again = pickle.loads(pickle.dumps(error))
-    assert (str(again), again.problems) == (str(error), error.problems)
-
-
 class Renamed(RealtimeModel):
     """A model with fields that cannot be called in Python what they are in JSON."""
 

@@ -273,14 +273,6 @@ def test_numbers_too_large_for_a_float_are_what_they_are_to_python(text: str) ->
         assert parse(text).to_dict() == json.loads(text)
 
 
-def test_a_large_event_is_parsed() -> None:
-    audio = "A" * 2_000_000
-    text = json.dumps({"type": "response.output_audio.delta", "delta": audio})
-    event = ga.parse_server_event(text)
-    assert isinstance(event, ga.RealtimeServerEventResponseAudioDelta)
-    assert event.delta == audio
-
-
 def test_memory_does_not_grow_with_distinct_unknowns() -> None:
     def parse_many(numbers: range) -> int:
         for number in numbers:

@@ -68,16 +68,6 @@ def test_the_relay_passes_all_events_on(relay: Relay) -> None:
     session.received.pop()  # it does deviate
 
 
-def test_the_relay_passes_on_both_ways_at_once(relay: Relay) -> None:
-    relay.server.answers = [LONG]
-    with relay.open() as browser:
-        send(browser, *say("Hello."))
-        recv(browser, "response.output_audio_transcript.delta")
-        send(browser, {"type": "response.cancel"})
-        done = recv(browser, "response.done")[-1]
-    assert done["response"]["status"] == "cancelled"
-
-
 def test_relay_selects_the_subprotocol_of_browsers(relay: Relay) -> None:
     offered = ["realtime", "openai-insecure-api-key.ek_test"]
     with relay.open(subprotocols=offered) as browser:

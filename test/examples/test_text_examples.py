@@ -149,15 +149,6 @@ def test_azure_with_a_token_of_entra(server: ReplayServer, tmp_path: Path) -> No
     assert log.read_text() == f"{[*asked, '--query', 'accessToken', '--output', 'tsv']}\n"
 
 
-def test_azure_without_a_token_connects_to_nothing(
-    server: ReplayServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    path = fake_az(tmp_path, "sys.exit('Please run az login.')")
-    assert run(server, "azure_text.py", "Hello.", **azure(server, PATH=path)).status == 1
-    assert "Please run az login." in capfd.readouterr().err
-    assert server.sessions == []
-
-
 # How programs end that get no answer
 
 # Arguments, and after how many events the program has sent all that it sends.

@@ -152,12 +152,6 @@ def test_certificate_that_is_not_accepted(
     assert f"certificate verify failed: {reason}" in str(error)
 
 
-def test_server_without_tls() -> None:
-    with serving(lambda peer: peer.sendall(b"HTTP/1.1 400 No\r\n\r\n")) as port:
-        error = failure(Configuration(f"https://{LOOPBACK}:{port}", KEY), ApiConnectionError)
-    assert "wrong version number" in str(error)
-
-
 # Proxies
 
 # An address that documentation has: nobody answers there.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import logging
 import pickle
-import socket
 from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
@@ -93,16 +92,6 @@ def test_key_is_not_shown_in_part_where_a_message_is_cut(server: HttpServer) -> 
         message = "x" * length + KEY
         server.answers.append(json_answer({"error": {"message": message}}, 401))
         assert_hidden(failure(Configuration(server.url, KEY), UnauthorizedError), key=KEY[:8])
-
-
-@each_way
-def test_call_without_a_server_shows_no_key(way: str, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    with socket.socket() as closed:  # bound, and not listening
-        closed.bind(("127.0.0.1", 0))
-        configuration, headers = WAYS[way](f"http://127.0.0.1:{closed.getsockname()[1]}")
-        error = fails({**configuration, "retries": 1}, headers, ApiConnectionError)
-    assert_hidden(error, *places_in_log(caplog.records))
 
 
 @each_way

@@ -103,14 +103,6 @@ async def test_cut_connection_is_lost(kind: Kind, is_abrupt: bool, reason: str) 
         await assert_over(connection, ConnectionLostError, 1006, ANY_REASON)
 
 
-@for_asyncio
-async def test_broken_frame_ends_the_session(kind: Kind) -> None:
-    faults = Faults(broken_frame_after=1)
-    async with ReplayServer(faults=faults) as server, opened(kind, server.url) as connection:
-        assert (await connection.recv()).type == "session.created"
-        assert_closed(await error_of(ConnectionClosedError, connection.rest()), 1002, ANY_REASON)
-
-
 @pytest.mark.parametrize("close", [(), (1011, "why"), (4321, "why")])
 async def test_close_tells_the_server_and_later_errors(kind: Kind, close: Any) -> None:
     code, reason = close or (1000, "")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from connections import Kind, error_of, for_asyncio, for_protocols, opened, sends, serving
-from openai_realtime_client import Conversation, InvalidEventError
-from openai_realtime_client.testing import Faults
+from connections import Kind, for_asyncio, for_protocols, opened, sends, serving
+from openai_realtime_client import Conversation
 from transports import ReplayServer
 
 AUDIO = bytes(300_000)  # 6.25 s, which goes out in several events
@@ -34,18 +33,6 @@ async def test_it_is_kept_by_the_connection(kind: Kind) -> None:
     assert assistant.role == "assistant"
     assert assistant.audio_ms > 0
     assert [each.status for each in conversation.responses.values()] == ["completed"]
-
-
-@for_asyncio
-async def test_what_is_no_event_is_not_added(kind: Kind) -> None:
-    conversation = Conversation()
-    async with (
-        ReplayServer(faults=Faults(garbage_after=0)) as server,
-        opened(kind, server.url, conversation=conversation) as connection,
-    ):
-        await error_of(InvalidEventError, connection.recv())
-        await connection.recv()
-        assert conversation.session_id == connection.session_id is not None
 
 
 async def test_close_after_next_session_began_keeps_its_state(kind: Kind) -> None:

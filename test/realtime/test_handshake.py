@@ -137,26 +137,6 @@ async def test_refusal_has_the_servers_answer(kind: Kind) -> None:
     assert len(server.requests) == len(statuses)
 
 
-BODIES = [
-    (b"", ""),
-    (b"\xff\xfe<html>", ""),
-    (b'{"error": "denied"}', ": denied"),
-    (b'{"statusCode": 401, "message": "denied"}', ": denied"),
-    (json.dumps({"error": {"message": "m" * 1000}}).encode(), ": " + "m" * 200),
-]
-
-
-@for_asyncio
-async def test_refusal_with_any_body_is_shown_in_short(kind: Kind) -> None:
-    with HttpServer(*(Answer(403, body) for body, _ in BODIES)) as server:
-        for body, shown in BODIES:
-            error = await refusal(kind, server.url)
-            assert isinstance(error, HandshakeRefusedError)
-            assert error.body == body
-            assert error.request_id is None
-            assert str(error) == f"{error.where} refused with HTTP 403{shown}"
-
-
 @pytest.mark.parametrize("is_here", [False, True], ids=["other_server", "same_server"])
 @for_asyncio
 async def test_redirect_is_not_followed(kind: Kind, is_here: bool) -> None:
