@@ -8,7 +8,6 @@ import math
 import struct
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Literal
 
 from openai_realtime_client.core import g711
 from openai_realtime_client.core.audio import RATES
@@ -104,12 +103,13 @@ class InputBuffer:
 
     def append(
         self, data: bytes, encoding: str, levels: Event | None
-    ) -> Iterator[tuple[Literal["started", "stopped"], int]]:
+    ) -> Iterator[tuple[bool, int]]:
         """Take the next audio.
 
         Yields:
-            Where speech has started, with the padding before it, or stopped, after silence, by the
-            `levels` of the session's turn detection; nothing without these.
+            True and where speech has started, with the padding before it, or false and where it has
+            stopped, after silence, by the `levels` of the session's turn detection; nothing without
+            these.
         """
         self._encoding = encoding
         self._size += len(data)
@@ -129,19 +129,15 @@ class InputBuffer:
                 self._quiet_ms = 0
             if is_loud and not self._is_speech:
                 self._is_speech = True
-                yield "started", at_ms - levels["prefix_padding_ms"]
+                yield True, max(at_ms - levels["prefix_padding_ms"], self.start_ms)
             at_ms += _FRAME_MS
             if self._is_speech and self._quiet_ms >= levels["silence_duration_ms"]:
                 self._is_speech = False
-                yield "stopped", at_ms
+                yield False, at_ms
 
 
 def _mean_square(frame: bytes, encoding: str) -> float:
-    samples: list[int]
-    if encoding in g711.SAMPLES:
-        table = g711.SAMPLES[encoding]
-        samples = [table[code] for code in frame]
-    else:
-        # A third of the samples tells the loudness as well, at a third of the cost.
-        samples = [*struct.unpack(f"<{len(frame) // 2}h", frame)[::3]]
+    data = g711.decode(frame, encoding)
+    # A third of the samples tells the loudness as well, at a third of the cost.
+    samples: list[int] = [*struct.unpack(f"<{len(data) // 2}h", data)[::3]]
     return sum(sample * sample for sample in samples) / len(samples)

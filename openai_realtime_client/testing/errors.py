@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from openai_realtime_client.core.deviations import Deviation, deviations
 from openai_realtime_client.core.errors import InvalidEventError
 from openai_realtime_client.core.json_types import Path, is_array, path_text
 from openai_realtime_client.core.model import RealtimeModel
-from openai_realtime_client.testing.settings import Event, Ids
+from openai_realtime_client.testing.settings import Event, Outbox
 
 __all__ = ["Refusal", "Rules", "not_an_event", "validate_event"]
 
@@ -132,42 +132,42 @@ def _refuse_deviation(deviation: Deviation) -> Refusal:
 
 
 class Rules:
-    """The server's part of a session. Events that a method returns are sent in their order.
+    """The server's part of a session, which answers the client's events by those that it emits.
 
     Attributes:
+        outbox: What to send.
         closing: The code and the reason with which the server closes the connection now.
         mismatch: Where the client departed from a script.
-        streams: Events to send beside the answers, until the session takes them. A number between
-            the events is a pause, in seconds.
+        streams: Generators that emit more events, until the session takes them. They yield pauses,
+            in seconds.
     """
 
-    def __init__(self, ids: Ids, closing: tuple[int, str] | None = None) -> None:
+    def __init__(self, outbox: Outbox, closing: tuple[int, str] | None = None) -> None:
+        self.outbox = outbox
         self.closing = closing
         self.mismatch: str | None = None
-        self.streams: list[Iterator[Event | float]] = []
-        self._ids = ids
+        self.streams: list[Iterator[float]] = []
         # By the type of the client's event. Rules without a handler refuse it.
-        self._handlers: dict[str, Callable[[Event], Iterable[Event]]] = {}
+        self._handlers: dict[str, Callable[[Event], None]] = {}
 
-    def first_events(self) -> Iterable[Event]:
-        """Return the events with which a session begins."""
-        return []
+    def begin(self) -> None:
+        """Emit the events with which a session begins."""
 
-    def receive(self, event: RealtimeModel) -> Iterable[Event]:
+    def receive(self, event: RealtimeModel) -> None:
         """Answer an event of the client, with an `error` event if it is refused."""
         try:
             wire = self._checked(event)
             if wire["type"] not in self._handlers:
                 message = f"'{wire['type']}' is not for this session."
                 raise Refusal("invalid_value", message, "type")
-            return self._handlers[wire["type"]](wire)
+            self._handlers[wire["type"]](wire)
         # The session goes on after an error.
         except Refusal as refusal:
-            return self._refused(refusal, getattr(event, "event_id", None))
+            self._emit_error(refusal, getattr(event, "event_id", None))
 
-    def refuse(self, refusal: Refusal, text: str) -> Iterable[Event]:
+    def refuse(self, refusal: Refusal, text: str) -> None:
         """Answer a message that is not an event."""
-        return self._refused(refusal)
+        self._emit_error(refusal)
 
     def sent(self, event: Event) -> Event | None:
         """Return an event in the protocol of the session; `None` if that has no such event."""
@@ -180,10 +180,9 @@ class Rules:
         """Return an event of the client in the shape of GA; raise `Refusal` if it is invalid."""
         return validate_event(event)
 
-    def _refused(self, refusal: Refusal, event_id: Any = None) -> Sequence[Event]:
-        error: Event = {"type": "invalid_request_error", **vars(refusal)}
+    def _emit_error(self, refusal: Refusal, event_id: Any = None) -> None:
         # Null where the client's event has none: clients look it up.
-        error["event_id"] = None
-        if isinstance(event_id, str):
-            error["event_id"] = event_id
-        return [self._ids.event("error", error=error)]
+        if not isinstance(event_id, str):
+            event_id = None
+        error = {"type": "invalid_request_error", **vars(refusal), "event_id": event_id}
+        self.outbox.emit("error", error=error)

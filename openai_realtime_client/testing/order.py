@@ -1,4 +1,4 @@
-"""Check the order of a server's events: opened once, inside what is open, and ended once."""
+"""Check the order of a server's events: begun once, inside what is open, and ended once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from openai_realtime_client.core.json_types import at, is_array
 
 __all__ = ["Order", "Problem"]
 
+# What an event is about: the part of its type before the last dot, and ids.
 _Key = tuple[Any, ...]
 
 
@@ -23,20 +24,21 @@ class Problem(NamedTuple):
 class _Stem(NamedTuple):
     """The part of a type before its last dot, in which a `.done` ends what it is about.
 
-    `ids` is how many of response, item and content part it takes to name one of them; `opener` is
-    the step that begins one, and `None` for text that begins with any delta. `text` is the field
-    that holds all of its deltas at the end.
+    `ids` are the paths of the ids that name one of them, from the outside in. `opener` is the step
+    that begins one, and `None` for text that begins with any delta. `text` is the field that holds
+    all of its deltas at the end.
     """
 
-    parent: str | None
-    ids: int
-    opener: str | None = "added"
+    ids: tuple[str, ...]
+    parent: str | None = None
+    opener: str | None = None
     text: str | None = None
 
 
 _RESPONSE, _ITEM, _PART = "response", "response.output_item", "response.content_part"
 _ARGUMENTS = "response.function_call_arguments"
 _ENTRY = "conversation.item"
+_PART_IDS = ("response_id", "item_id", "content_index")
 
 
 class Order:
@@ -48,21 +50,23 @@ class Order:
         if protocol == "v1":
             prefix, added = "response.", "created"
         text, audio, transcript = f"{prefix}text", f"{prefix}audio", f"{prefix}audio_transcript"
+        # What ends before a content part of a type does.
         self._in_parts = {"text": [text], "audio": [audio, transcript]}
+        self._entry_added = f"{_ENTRY}.{added}"
         self._stems = {
-            _RESPONSE: _Stem(None, 1, "created"),
-            _ITEM: _Stem(_RESPONSE, 2),
-            _PART: _Stem(_ITEM, 3),
-            _ARGUMENTS: _Stem(_ITEM, 2, None, "arguments"),
-            text: _Stem(_PART, 3, None, "text"),
-            audio: _Stem(_PART, 3, None),
-            transcript: _Stem(_PART, 3, None, "transcript"),
-            # In v1 an item is complete when it is created, and has no `.done`.
-            _ENTRY: _Stem(None, 1, added),
+            _RESPONSE: _Stem(("response.id",), opener="created"),
+            _ITEM: _Stem(("response_id", "item.id"), _RESPONSE, "added"),
+            _PART: _Stem(_PART_IDS, _ITEM, "added"),
+            _ARGUMENTS: _Stem(_PART_IDS[:2], _ITEM, text="arguments"),
+            text: _Stem(_PART_IDS, _PART, text="text"),
+            audio: _Stem(_PART_IDS, _PART),
+            transcript: _Stem(_PART_IDS, _PART, text="transcript"),
+            _ENTRY: _Stem(("item.id",), opener=added),
         }
+        # All that has begun, in this order, and whether it has not ended.
         self._is_open: dict[_Key, bool] = {}
-        # Opened without an event of their own, because something inside came; reported once.
-        self._implied: set[_Key] = set()
+        # What has begun with an event of its own, rather than by something inside it.
+        self._opened: set[_Key] = set()
         self._deltas: dict[_Key, str] = {}
         self._event_ids: set[str] = set()
 
@@ -78,17 +82,14 @@ class Order:
         stem = self._stems.get(name)
         if stem is None:
             return
-        key = (name, *_ids(name, event)[: stem.ids])
-        if step == (stem.opener or "delta"):
-            yield from self._follow_opened(key, stem, event_type)
-            delta = event.get("delta")
-            if isinstance(delta, str) and stem.text:
-                self._deltas[key] = self._deltas.get(key, "") + delta
-            # It is complete then: no `.done` follows in v1.
-            if event_type == "conversation.item.created":
-                self._is_open[key] = False
-        elif step == "done":
-            yield from self._follow_ended(key, stem, event)
+        ids = [at(event, *path.split(".")) for path in stem.ids]
+        key = (name, *map(_hashable_id, ids))
+        if step == "done":
+            yield from self._end(key, stem, event)
+        elif step == stem.opener:
+            yield from self._open(key, event_type)
+        elif step == "delta" and stem.opener is None:
+            yield from self._add_delta(key, event)
 
     def left_open(self) -> Iterator[Problem]:
         """Yield a problem for everything that is still open at the end of the session."""
@@ -97,109 +98,94 @@ class Order:
                 yield Problem("missing", f"{key[0]}.done", "it was begun and never ended")
         self._is_open.clear()
 
-    def _follow_opened(self, key: _Key, stem: _Stem, event_type: str) -> Iterator[Problem]:
-        is_open = self._is_open.get(key)
-        if key in self._implied:
-            self._implied.remove(key)
+    def _open(self, key: _Key, event_type: str) -> Iterator[Problem]:
+        if key in self._opened:
+            yield Problem("twice", event_type, "for the same id")
+        elif key in self._is_open:
             yield Problem("out of order", event_type, "after what is in it")
-        elif is_open is not None and stem.opener:
-            yield Problem("twice", event_type, "for the same id")
-        elif is_open is False:
+        else:
+            yield from self._begin(key, event_type)
+        self._opened.add(key)
+        # In v1 an item is complete when it is created, and has no `.done`.
+        if event_type == "conversation.item.created":
+            self._is_open[key] = False
+
+    def _add_delta(self, key: _Key, event: dict[str, Any]) -> Iterator[Problem]:
+        event_type, delta = event["type"], event.get("delta")
+        if key not in self._is_open:
+            yield from self._begin(key, event_type)
+        elif not self._is_open[key]:
             yield Problem("out of order", event_type, f"after {key[0]}.done")
-            return
-        if is_open is None:
-            self._is_open[key] = True
-            yield from self._inside(key, stem, event_type)
+        if isinstance(delta, str):
+            self._deltas[key] = self._deltas.get(key, "") + delta
 
-    def _inside(self, key: _Key, stem: _Stem, event_type: str) -> Iterator[Problem]:
-        """What contains it has to be open."""
-        if stem.parent is None:
+    def _begin(self, key: _Key, event_type: str) -> Iterator[Problem]:
+        """Note that it is open; what contains it has to be open, too."""
+        self._is_open[key] = True
+        name = self._stems[key[0]].parent
+        if name is None:
             return
-        outer = self._stems[stem.parent]
-        parent = (stem.parent, *key[1 : outer.ids + 1])
-        is_open = self._is_open.get(parent)
-        if is_open is None:
-            yield Problem("missing", f"{stem.parent}.{outer.opener}", f"before {event_type}")
+        stem = self._stems[name]
+        parent = (name, *key[1 : len(stem.ids) + 1])
+        if parent not in self._is_open:
+            # Taken as open from now on, so that it is reported once.
             self._is_open[parent] = True
-            self._implied.add(parent)
-        elif not is_open:
-            yield Problem("out of order", event_type, f"after {stem.parent}.done")
+            yield Problem("missing", f"{name}.{stem.opener}", f"before {event_type}")
+        elif not self._is_open[parent]:
+            yield Problem("out of order", event_type, f"after {name}.done")
 
-    def _follow_ended(self, key: _Key, stem: _Stem, event: dict[str, Any]) -> Iterator[Problem]:
-        event_type, is_open = event["type"], self._is_open.get(key)
-        if is_open is False:
+    def _end(self, key: _Key, stem: _Stem, event: dict[str, Any]) -> Iterator[Problem]:
+        name, event_type = key[0], event["type"]
+        if self._is_open.get(key) is False:
             yield Problem("twice", event_type, "for the same id")
             return
-        if is_open is None:
+        if key not in self._is_open:
             if stem.opener:
-                yield Problem("missing", f"{key[0]}.{stem.opener}", f"before {event_type}")
+                yield Problem("missing", f"{name}.{stem.opener}", f"before {event_type}")
             else:
-                yield from self._inside(key, stem, event_type)
+                yield from self._begin(key, event_type)
         self._is_open[key] = False
-        yield from self._close_inside(key, event_type)
-        yield from self._absent(key, event)
+        for missing in self._missing(key, event):
+            yield Problem("missing", missing, f"before {event_type}")
         if stem.text and event.get(stem.text) != self._deltas.get(key, ""):
-            yield Problem(
-                "wrong", event_type, f"its {stem.text} is not that of the deltas before it"
-            )
-        if key[0] == _RESPONSE:
-            yield from self._other_output(key, event)
+            about = f"its {stem.text} is not that of the deltas before it"
+            yield Problem("wrong", event_type, about)
+        if name == _RESPONSE and _output_ids(event) != self._ended_items(key):
+            yield Problem("wrong", event_type, "its output is not the items that came before")
 
-    def _close_inside(self, key: _Key, event_type: str) -> Iterator[Problem]:
-        for other, is_open in self._is_open.items():
-            if is_open and self._is_in(other, key):
-                yield Problem("missing", f"{other[0]}.done", f"before {event_type}")
-                self._is_open[other] = False
-
-    def _is_in(self, key: _Key, outer: _Key) -> bool:
-        parent = self._stems[key[0]].parent
-        while parent:
-            if parent == outer[0]:
-                return key[1 : len(outer)] == outer[1:]
-            parent = self._stems[parent].parent
-        return False
-
-    def _absent(self, key: _Key, event: dict[str, Any]) -> Iterator[Problem]:
-        """What has to have been before an item or a part ends."""
-        due: list[tuple[_Key, str]] = []
-        if key[0] == _PART:
-            names = self._in_parts.get(str(at(event, "part", "type")), [])
-            due = [((name, *key[1:]), f"{name}.done") for name in names]
-        elif key[0] == _ITEM:
-            due = [((_ENTRY, key[2]), f"{_ENTRY}.{self._stems[_ENTRY].opener}")]
+    def _missing(self, key: _Key, event: dict[str, Any]) -> Iterator[str]:
+        """Yield the events that have to be before the end of a response, an item or a part."""
+        name = key[0]
+        if self._stems[name].opener and name != _ENTRY:
+            for other, is_open in self._is_open.items():
+                if is_open and other[0] != _ENTRY and other[1 : len(key)] == key[1:]:
+                    self._is_open[other] = False
+                    yield f"{other[0]}.done"
+        due: list[str] = []
+        if name == _PART:
+            due = self._in_parts.get(str(at(event, "part", "type")), [])
+        elif name == _ITEM:
+            if (_ENTRY, key[2]) not in self._is_open:
+                yield self._entry_added
             if at(event, "item", "type") == "function_call":
-                due.append(((_ARGUMENTS, *key[1:]), f"{_ARGUMENTS}.done"))
-        for other, name in due:
-            if other not in self._is_open:
-                yield Problem("missing", name, f"before {event['type']}")
+                due = [_ARGUMENTS]
+        for inner in due:
+            if (inner, *key[1:]) not in self._is_open:
+                yield f"{inner}.done"
 
-    def _other_output(self, key: _Key, event: dict[str, Any]) -> Iterator[Problem]:
-        output = at(event, "response", "output")
-        output_ids: list[Any] = []
-        if is_array(output):
-            output_ids = [at(item, "id") for item in output]
-        # Dictionaries keep the order in which the items were added.
-        ended_ids = [other[2] for other in self._is_open if other[:2] == (_ITEM, *key[1:])]
-        if output_ids != ended_ids:
-            yield Problem("wrong", event["type"], "its output is not the items that came before")
+    def _ended_items(self, response: _Key) -> list[Any]:
+        return [key[2] for key in self._is_open if key[:2] == (_ITEM, response[1])]
 
 
-def _ids(name: str, event: dict[str, Any]) -> tuple[Any, ...]:
-    """Return the ids of the response, item and part that an event is about."""
-    ids: tuple[Any, ...]
-    if name == _RESPONSE:
-        ids = (at(event, "response", "id"),)
-    elif name == _ENTRY:
-        ids = (at(event, "item", "id"),)
-    elif name == _ITEM:
-        ids = (event.get("response_id"), at(event, "item", "id"))
-    else:
-        ids = (event.get("response_id"), event.get("item_id"), event.get("content_index"))
-    # A server may send JSON objects and arrays as ids, which cannot be keys.
-    return tuple(map(_hashable_id, ids))
+def _output_ids(event: dict[str, Any]) -> list[Any]:
+    output = at(event, "response", "output")
+    if not is_array(output):
+        return []
+    return [at(item, "id") for item in output]
 
 
 def _hashable_id(value: Any) -> Any:
+    # A server may send JSON objects and arrays as ids, which cannot be keys.
     if isinstance(value, (str, int)):
         return value
     return repr(value)

@@ -15,7 +15,7 @@ from openai_realtime_client.core.events import UnknownEvent
 from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing.errors import Refusal, Rules
-from openai_realtime_client.testing.settings import Event, Ids
+from openai_realtime_client.testing.settings import Outbox
 
 __all__ = ["DIALECTS", "RecordedEvent", "Script", "read_recording"]
 
@@ -152,14 +152,14 @@ class Script(Rules):
     it has begun, appends are not waited for.
     """
 
-    def __init__(self, ids: Ids, recorded: Sequence[RecordedEvent]) -> None:
-        super().__init__(ids)
+    def __init__(self, outbox: Outbox, recorded: Sequence[RecordedEvent]) -> None:
+        super().__init__(outbox)
         self._recorded = recorded
         self._next = 0
         self._is_appending = False
 
-    def first_events(self) -> Iterator[Event]:
-        """Yield the server's events up to the client's next one."""
+    def begin(self) -> None:
+        """Emit the server's events up to the client's next one."""
         while self._next < len(self._recorded):
             recorded = self._recorded[self._next]
             is_client = recorded.direction == "client"
@@ -167,19 +167,19 @@ class Script(Rules):
                 return
             self._next += 1
             if not is_client:
-                yield recorded.event
+                self.outbox.events.append(recorded.event)
         self.closing = 1000, ""
 
-    def receive(self, event: RealtimeModel) -> Iterator[Event]:
+    def receive(self, event: RealtimeModel) -> None:
         """Go on after an event of the client."""
         wire = event.to_dict()
-        return self._go_on(wire["type"], json.dumps(wire, ensure_ascii=False))
+        self._go_on(wire["type"], json.dumps(wire, ensure_ascii=False))
 
-    def refuse(self, refusal: Refusal, text: str) -> Iterator[Event]:
+    def refuse(self, refusal: Refusal, text: str) -> None:
         """Close, because the script has no such message."""
-        return self._go_on("no event", text)
+        self._go_on("no event", text)
 
-    def _go_on(self, event_type: str, received: str) -> Iterator[Event]:
+    def _go_on(self, event_type: str, received: str) -> None:
         # Pieces of audio beyond the recorded ones.
         if self._is_appending and event_type in _APPENDS:
             return
@@ -187,7 +187,7 @@ class Script(Rules):
         if expected.event["type"] == event_type:
             self._is_appending = event_type in _APPENDS
             self._next += 1
-            yield from self.first_events()
+            self.begin()
         else:
             self.mismatch = _mismatch(expected, f"received {event_type[:40]}", received)
             self.closing = 1011, self.mismatch.partition("\n")[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from openai_realtime_client.testing import audio
 from openai_realtime_client.testing.answers import Answer, Call, text_of, words
 from openai_realtime_client.testing.conversation import Conversation
 from openai_realtime_client.testing.mcp import McpServers, approval, needs_approval
-from openai_realtime_client.testing.settings import Event, Ids, voice_name
+from openai_realtime_client.testing.settings import Event, Outbox, voice_name
 
 __all__ = ["USER_TOKEN_MS", "Response", "Turn"]
 
@@ -34,20 +34,17 @@ class Turn(NamedTuple):
 class Response:
     """One response, from the settings of the session and those of `response.create`.
 
-    `events` yields its events as they are sent, from `response.created` to `response.done`, and
-    pauses in seconds; `is_active` ends with the latter. `is_in_band` says whether its output
-    belongs to the conversation.
+    `steps` emits its events, from `response.created` to `response.done`, and yields pauses in
+    seconds; `is_active` ends with the latter. `is_in_band` says whether its output belongs to the
+    conversation.
     """
 
-    def __init__(self, ids: Ids, settings: Event, turn: Turn, answer: Answer) -> None:
-        self.id = ids("resp")
+    def __init__(self, outbox: Outbox, settings: Event, turn: Turn, answer: Answer) -> None:
+        self.id = outbox.new_id("resp")
         self.is_active = True
         self.is_in_band = settings.get("conversation") != "none"
         self.is_playing = False
-        self.rate_limits: list[Event] = [_RATE_LIMIT]
-        if answer.rate_limits is not None:
-            self.rate_limits = [dict(limit) for limit in answer.rate_limits]
-        self._ids = ids
+        self._outbox = outbox
         self._turn = turn
         self._conversation = turn.conversation
         self._answer = answer
@@ -59,34 +56,41 @@ class Response:
         self._tools: list[Event] = settings["tools"]
         self._encoding: str = settings["audio"]["output"]["format"]["type"]
         self._wire = self._initial(settings)
+        # Even without a pause the client may cancel or interrupt between two steps.
+        self._pause = 0.0
+        if answer.real_time:
+            self._pause = audio.CHUNK_MS / 1000
         # A generator, so that a cancelled response still sends the events that end it.
-        self.events = self._generate()
+        self.steps = self._run()
 
-    def cancel(self, reason: str) -> list[Event]:
+    def cancel(self, reason: str) -> None:
         """End it for a reason, such as "client_cancelled", with the events that are left of it."""
         self._end = {"type": "cancelled", "reason": reason}
-        return [event for event in self.events if isinstance(event, dict)]
+        for _ in self.steps:
+            pass
 
     @property
     def playback_left(self) -> float:
         """The seconds until its audio has been played."""
         return max(0.0, self._began + self._audio_ms / 1000 - time.monotonic())
 
-    def stop_playing(self, how: str) -> list[Event]:
+    def stop_playing(self, how: str) -> None:
         """End playback on a call: it has "stopped", or is "cleared"."""
-        if not self.is_playing:
-            return []
-        self.is_playing = False
-        return [self._ids.event(f"output_audio_buffer.{how}", response_id=self.id)]
+        if self.is_playing:
+            self.is_playing = False
+            self._outbox.emit(f"output_audio_buffer.{how}", response_id=self.id)
+
+    def emit_rate_limits(self) -> None:
+        """Emit the event that follows the response, unless the answer has it left out."""
+        limits = self._answer.rate_limits
+        if limits is None:
+            limits = [_RATE_LIMIT]
+        if limits:
+            self._outbox.emit("rate_limits.updated", rate_limits=[dict(each) for each in limits])
 
     def _initial(self, settings: Event) -> Event:
         output = settings["audio"]["output"]
-        optional: Event = {}
-        if self.is_in_band:
-            optional["conversation_id"] = self._conversation.id
-        if "temperature" in settings:  # of v1 only
-            optional["temperature"] = settings["temperature"]
-        return {
+        wire: Event = {
             "object": "realtime.response",
             "id": self.id,
             "status": "in_progress",
@@ -97,17 +101,20 @@ class Response:
             "audio": {"output": {"format": output["format"], "voice": voice_name(output["voice"])}},
             "usage": None,
             "metadata": settings.get("metadata"),
-            **optional,
         }
+        if self.is_in_band:
+            wire["conversation_id"] = self._conversation.id
+        if "temperature" in settings:  # of v1 only
+            wire["temperature"] = settings["temperature"]
+        return wire
 
-    def _event(self, event_type: str, **fields: Any) -> Event:
-        """Make an event of this response."""
-        return self._ids.event(f"response.{event_type}", response_id=self.id, **fields)
+    def _emit(self, event_type: str, **fields: Any) -> None:
+        """Emit an event of this response."""
+        self._outbox.emit(f"response.{event_type}", response_id=self.id, **fields)
 
-    def _generate(self) -> Iterator[Event | float]:
-        yield self._ids.event("response.created", response=dict(self._wire))
-        if self._answer.delay:
-            yield self._answer.delay
+    def _run(self) -> Iterator[float]:
+        self._outbox.emit("response.created", response=dict(self._wire))
+        yield self._answer.delay
         if self._answer.text is not None and not self._end:
             yield from self._say(self._answer.text)
         for call in self._answer.calls:
@@ -119,14 +126,13 @@ class Response:
         if self._answer.error is not None and not self._end:
             error = {"type": "server_error", **self._answer.error}
             self._end = {"type": "failed", "error": error}
-        # Before the last event, after which the client may ask for the next response.
         self.is_active = False
         self._wire["status"] = "completed"
         if self._end:
             self._wire["status"] = self._end["type"]
         self._wire["status_details"] = self._end
         self._wire["usage"] = {**self._usage(), **(self._answer.usage or {})}
-        yield self._ids.event("response.done", response=self._wire)
+        self._outbox.emit("response.done", response=self._wire)
 
     def _usage(self) -> Event:
         durations = self._conversation.audio_ms
@@ -153,15 +159,15 @@ class Response:
             "output_token_details": {"text_tokens": text_out, "audio_tokens": audio_out},
         }
 
-    def _open(self, item: Event) -> Generator[Event, None, Event]:
-        """Begin an item; returns where it is, for the events about it."""
+    def _open(self, item: Event) -> Event:
+        """Begin an item; return where it is, for the events about it."""
         index = len(self._wire["output"])
-        yield self._event("output_item.added", output_index=index, item=dict(item))
+        self._emit("output_item.added", output_index=index, item=dict(item))
         if self.is_in_band:
-            yield self._conversation.begin(item)
+            self._conversation.begin(item)
         return {"item_id": item["id"], "output_index": index}
 
-    def _close(self, item: Event) -> Iterator[Event]:
+    def _close(self, item: Event) -> None:
         # MCP items have no status.
         if "status" in item:
             item = {**item, "status": "completed"}
@@ -169,8 +175,8 @@ class Response:
                 item["status"] = "incomplete"
         index = len(self._wire["output"])
         self._wire["output"] = [*self._wire["output"], item]
-        yield from self._conversation.finish(item)
-        yield self._event("output_item.done", output_index=index, item=item)
+        self._conversation.finish(item)
+        self._emit("output_item.done", output_index=index, item=item)
 
     def _pieces(self, text: str) -> Iterator[str]:
         """Yield the words of a text until the response has ended or reached its token limit."""
@@ -186,22 +192,23 @@ class Response:
 
     # Calls
 
-    def _call_function(self, call: Call) -> Iterator[Event | float]:
-        item = self._ids.item("function_call", status="in_progress", name=call.name, arguments="")
-        item["call_id"] = self._ids("call")
-        place = {**(yield from self._open(item)), "call_id": item["call_id"]}
+    def _call_function(self, call: Call) -> Iterator[float]:
+        call_id = self._outbox.new_id("call")
+        fields = {"name": call.name, "call_id": call_id, "arguments": ""}
+        item = self._outbox.new_item("function_call", status="in_progress", **fields)
+        place = {**self._open(item), "call_id": call_id}
         yield from self._stream_arguments(item, call, place)
-        fields = {"name": call.name, "arguments": item["arguments"]}
-        yield self._event("function_call_arguments.done", **place, **fields)
-        yield from self._close(item)
+        fields["arguments"] = item["arguments"]
+        self._emit("function_call_arguments.done", **{**place, **fields})
+        self._close(item)
 
-    def _stream_arguments(self, item: Event, call: Call, place: Event) -> Iterator[Event | float]:
+    def _stream_arguments(self, item: Event, call: Call, place: Event) -> Iterator[float]:
         for piece in self._pieces(call.json):
             item["arguments"] += piece
-            yield self._event(f"{item['type']}_arguments.delta", **place, delta=piece)
-            yield from self._pause()
+            self._emit(f"{item['type']}_arguments.delta", **place, delta=piece)
+            yield self._pause
 
-    def _call_tool(self, call: Call) -> Iterator[Event | float]:
+    def _call_tool(self, call: Call) -> Iterator[float]:
         """Call a tool of an MCP server and say its output, or ask for approval."""
         label = call.server_label or ""
         tools = {tool.name: tool for tool in self._turn.mcp.get(label, ())}
@@ -209,16 +216,16 @@ class Response:
         about: Event = {"server_label": label, "name": call.name}
         approved = approval(self._turn.context)
         if tool and not approved and needs_approval(self._tools, label, tool):
-            item = self._ids.item("mcp_approval_request", **about, arguments=call.json)
-            yield from self._open(item)
-            yield from self._close(item)
+            item = self._outbox.new_item("mcp_approval_request", **about, arguments=call.json)
+            self._open(item)
+            self._close(item)
             return
-        item = self._ids.item("mcp_call", **about, arguments="", output=None, error=None)
+        item = self._outbox.new_item("mcp_call", **about, arguments="", output=None, error=None)
         item["approval_request_id"] = approved and approved["approval_request_id"]
-        place = yield from self._open(item)
+        place = self._open(item)
         yield from self._stream_arguments(item, call, place)
-        yield self._event("mcp_call_arguments.done", **place, arguments=item["arguments"])
-        yield self._ids.event("response.mcp_call.in_progress", **place)
+        self._emit("mcp_call_arguments.done", **place, arguments=item["arguments"])
+        self._outbox.emit("response.mcp_call.in_progress", **place)
         if tool:
             item |= tool.run(call.json)
         else:
@@ -228,37 +235,37 @@ class Response:
         outcome = "completed"
         if item["error"]:
             outcome = "failed"
-        yield self._ids.event(f"response.mcp_call.{outcome}", **place)
-        yield from self._close(item)
+        self._outbox.emit(f"response.mcp_call.{outcome}", **place)
+        self._close(item)
         if outcome == "completed":
             yield from self._say(f"The function said: {text_of(item)}")
 
     # Speech and text
 
-    def _say(self, text: str) -> Iterator[Event | float]:
+    def _say(self, text: str) -> Iterator[float]:
         part_type, key, stem = "text", "text", "output_text"
         chunks: Iterator[bytes] = iter(())
         is_audio = "audio" in self._wire["output_modalities"]
         if is_audio:
             part_type, key, stem = "audio", "transcript", "output_audio_transcript"
             chunks = self._sound()
-        item = self._ids.item("message", status="in_progress", role="assistant", content=[])
-        place = {**(yield from self._open(item)), "content_index": 0}
+        item = self._outbox.new_item("message", status="in_progress", role="assistant", content=[])
+        place = {**self._open(item), "content_index": 0}
         part = {"type": part_type, key: ""}
-        yield self._event("content_part.added", **place, part=dict(part))
+        self._emit("content_part.added", **place, part=dict(part))
         # Transcript and sound interleave, as they do in sessions with the service.
         for piece, chunk in zip_longest(self._pieces(text), chunks):
             if piece is not None:
                 part[key] += piece
-                yield self._event(f"{stem}.delta", **place, delta=piece)
+                self._emit(f"{stem}.delta", **place, delta=piece)
             if chunk is not None and not self._end:
-                yield from self._play(chunk, place)
-            yield from self._pause()
+                self._play(chunk, place)
+            yield self._pause
         if is_audio:
-            yield self._event("output_audio.done", **place)
-        yield self._event(f"{stem}.done", **place, **{key: part[key]})
-        yield self._event("content_part.done", **place, part=part)
-        yield from self._close({**item, "content": [{**part, "type": f"output_{part_type}"}]})
+            self._emit("output_audio.done", **place)
+        self._emit(f"{stem}.done", **place, **{key: part[key]})
+        self._emit("content_part.done", **place, part=part)
+        self._close({**item, "content": [{**part, "type": f"output_{part_type}"}]})
 
     def _sound(self) -> Iterator[bytes]:
         sound = self._answer.audio
@@ -266,7 +273,7 @@ class Response:
             sound = audio.tone(self._encoding, round(sound * 1000))
         return audio.chunks(sound, self._encoding)
 
-    def _play(self, chunk: bytes, place: Event) -> Iterator[Event]:
+    def _play(self, chunk: bytes, place: Event) -> None:
         length_ms = audio.duration_ms(len(chunk), self._encoding)
         if not self._audio_ms:
             self._began = time.monotonic()
@@ -276,11 +283,7 @@ class Response:
         # On a call the audio goes over WebRTC or SIP, and events only tell that it plays.
         if not self._turn.is_call:
             data = base64.b64encode(chunk).decode()
-            yield self._event("output_audio.delta", **place, delta=data)
+            self._emit("output_audio.delta", **place, delta=data)
         elif not self.is_playing:
             self.is_playing = True
-            yield self._ids.event("output_audio_buffer.started", response_id=self.id)
-
-    def _pause(self) -> Iterator[float]:
-        if self._answer.real_time and not self._end:
-            yield audio.CHUNK_MS / 1000
+            self._outbox.emit("output_audio_buffer.started", response_id=self.id)

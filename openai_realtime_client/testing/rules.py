@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from openai_realtime_client.testing.settings import (
     LEVELS,
     PCM,
     Event,
-    Ids,
+    Outbox,
     given,
     known,
     merge,
@@ -52,18 +52,18 @@ class RealtimeRules(Rules):
     its duration: `Audio of 1200 ms.`
     """
 
-    def __init__(self, session: Event, ids: Ids, model: Model, *, is_call: bool = False) -> None:
-        super().__init__(ids)
+    def __init__(
+        self, session: Event, outbox: Outbox, model: Model, *, is_call: bool = False
+    ) -> None:
+        super().__init__(outbox)
         self.session = session
         self._model = model
         self._is_call = is_call
-        self._answers: Callable[[list[Event]], Any] | Iterator[Any]
-        if callable(model.answers):
-            self._answers = model.answers
-        else:
+        self._answers: Iterator[Any] = iter(())
+        if not callable(model.answers):
             self._answers = iter(model.answers or ())
         self._transcripts = iter(model.transcripts)
-        self._conversation = Conversation(ids)
+        self._conversation = Conversation(outbox)
         # Those in progress or still playing.
         self._responses: list[Response] = []
         self._buffer = audio.InputBuffer()
@@ -83,17 +83,18 @@ class RealtimeRules(Rules):
         if is_call:
             self._handlers["output_audio_buffer.clear"] = self._clear_output
 
-    def first_events(self) -> Sequence[Event]:
-        """Return `session.created`, and the tools of MCP servers in the settings of a secret."""
-        return [self._session_event("session.created"), *self._list_tools()]
+    def begin(self) -> None:
+        """Emit `session.created`, and the tools of MCP servers in the settings of a secret."""
+        self._emit_session("session.created")
+        self._list_tools()
 
     # Session
 
-    def _session_event(self, event_type: str) -> Event:
+    def _emit_session(self, event_type: str) -> None:
         settings = SETTINGS[self.session["type"]].from_dict(self.session)
-        return self._ids.event(event_type, session=known(settings))
+        self.outbox.emit(event_type, session=known(settings))
 
-    def _update_session(self, event: Event) -> Sequence[Event]:
+    def _update_session(self, event: Event) -> None:
         update = dict(event["session"])
         if update["type"] != self.session["type"]:
             message = f"A session of type '{self.session['type']}' keeps its type."
@@ -105,33 +106,33 @@ class RealtimeRules(Rules):
         # The service keeps the model of the handshake, whatever an update asks for.
         update.pop("model", None)
         self.session = merge(self.session, update)
-        return [self._session_event("session.updated"), *self._list_tools()]
+        self._emit_session("session.updated")
+        self._list_tools()
 
     def _has_spoken(self) -> bool:
         lengths = self._conversation.audio_ms
         items = self._conversation.items
         return any(item.get("role") == "assistant" and item["id"] in lengths for item in items)
 
-    def _list_tools(self) -> Iterator[Event]:
+    def _list_tools(self) -> None:
         """List the tools of MCP servers that are new in the session."""
         items = self._conversation.items
         listed = {item["server_label"] for item in items if item["type"] == "mcp_list_tools"}
         tools: list[Event] = self.session.get("tools") or []
         for tool in tools:
             if tool["type"] == "mcp" and tool["server_label"] not in listed:
-                yield from self._list_tools_of(tool["server_label"])
+                self._list_tools_of(tool["server_label"])
 
-    def _list_tools_of(self, label: str) -> Iterator[Event]:
-        item = self._ids.item("mcp_list_tools", server_label=label, tools=[])
-        yield self._conversation.begin(item)
-        yield self._ids.event("mcp_list_tools.in_progress", item_id=item["id"])
-        tools = self._model.mcp.get(label)
+    def _list_tools_of(self, label: str) -> None:
+        item = self.outbox.new_item("mcp_list_tools", server_label=label, tools=[])
+        self._conversation.begin(item)
+        self.outbox.emit("mcp_list_tools.in_progress", item_id=item["id"])
         outcome = "failed"
-        if tools is not None:
+        if label in self._model.mcp:
             outcome = "completed"
-            item = {**item, "tools": [tool.listed() for tool in tools]}
-            yield from self._conversation.finish(item)
-        yield self._ids.event(f"mcp_list_tools.{outcome}", item_id=item["id"])
+            tools = [tool.listed() for tool in self._model.mcp[label]]
+            self._conversation.finish({**item, "tools": tools})
+        self.outbox.emit(f"mcp_list_tools.{outcome}", item_id=item["id"])
 
     # Input audio
 
@@ -145,63 +146,54 @@ class RealtimeRules(Rules):
         settings: Event = self.session["audio"]["output"]
         return settings
 
-    @property
-    def _encoding(self) -> str:
-        return str((self._listening.get("format") or PCM)["type"])
-
-    def _append(self, event: Event) -> Sequence[Event]:
+    def _append(self, event: Event) -> None:
         data = audio.decoded(event["audio"])
+        encoding = (self._listening.get("format") or PCM)["type"]
         levels: Event | None = None
         detection = self._listening.get("turn_detection")
         if detection:
             # `semantic_vad` has no levels of its own.
             levels = {**LEVELS, **detection}
-        events: list[Event] = []
-        for change, at_ms in self._buffer.append(data, self._encoding, levels):
-            if change == "started":
-                events += self._speech_started(at_ms)
+        for is_speech, at_ms in self._buffer.append(data, encoding, levels):
+            if is_speech:
+                self._start_speech(at_ms)
             else:
-                events += self._speech_stopped(at_ms)
-        return events
+                self._stop_speech(at_ms)
 
-    def _speech_started(self, at_ms: int) -> Sequence[Event]:
-        item_id, start_ms = self._speech = self._ids("item"), max(at_ms, self._buffer.start_ms)
+    def _start_speech(self, at_ms: int) -> None:
+        item_id, start_ms = self._speech = self.outbox.new_id("item"), at_ms
         place = {"audio_start_ms": start_ms, "item_id": item_id}
-        events = [self._ids.event("input_audio_buffer.speech_started", **place)]
-        if self._is_detection_set("interrupt_response"):
-            events += self._interrupt()
-        return events
+        self.outbox.emit("input_audio_buffer.speech_started", **place)
+        if not self._is_detection_set("interrupt_response"):
+            return
+        # Speech interrupts the conversation; out-of-band responses go on.
+        for response in self._responses:
+            if response.is_active and response.is_in_band:
+                response.cancel("turn_detected")
+            response.stop_playing("cleared")
 
     def _is_detection_set(self, name: str) -> bool:
         return self._listening["turn_detection"].get(name) is not False
 
-    def _interrupt(self) -> Iterator[Event]:
-        # Speech interrupts the conversation; out-of-band responses go on.
-        for response in self._responses:
-            if response.is_active and response.is_in_band:
-                yield from response.cancel("turn_detected")
-            yield from response.stop_playing("cleared")
-
-    def _speech_stopped(self, at_ms: int) -> Sequence[Event]:
+    def _stop_speech(self, at_ms: int) -> None:
         assert self._speech
         item_id, start_ms = self._speech
         place = {"audio_end_ms": at_ms, "item_id": item_id}
-        stopped = self._ids.event("input_audio_buffer.speech_stopped", **place)
+        self.outbox.emit("input_audio_buffer.speech_stopped", **place)
         # The silence behind the turn belongs to the next one.
         self._buffer.cut(at_ms)
         self._speech = None
-        events = [stopped, *self._commit(item_id, at_ms - start_ms)]
+        self._commit(item_id, at_ms - start_ms)
         is_answered = self.session["type"] == "realtime" and not self._active_response()
         if is_answered and self._is_detection_set("create_response"):
             self._begin_response({}, list(self._conversation.items))
-        return events
 
-    def _clear_buffer(self, _: Event | None = None) -> Sequence[Event]:
+    def _clear_buffer(self, _: Event) -> None:
         self._buffer.clear()
         self._speech = None
-        return [self._ids.event("input_audio_buffer.cleared")]
+        self.outbox.emit("input_audio_buffer.cleared")
 
-    def _commit_buffer(self, _: Event) -> Sequence[Event]:
+    def _commit_buffer(self, _: Event) -> None:
         length_ms = self._buffer.end_ms - self._buffer.start_ms
         if length_ms < _MIN_COMMIT_MS:
             message = (
@@ -210,31 +202,32 @@ class RealtimeRules(Rules):
             )
             raise Refusal("input_audio_buffer_commit_empty", message)
         # The client may commit before detected speech has stopped; its item was announced.
-        item_id, _start_ms = self._speech or (self._ids("item"), 0)
-        self._clear_buffer()
-        return self._commit(item_id, length_ms)
+        item_id, _start_ms = self._speech or (self.outbox.new_id("item"), 0)
+        self._buffer.clear()
+        self._speech = None
+        self._commit(item_id, length_ms)
 
-    def _commit(self, item_id: str, length_ms: int) -> list[Event]:
-        place = {"previous_item_id": self._conversation.last_id(), "item_id": item_id}
-        committed = self._ids.event("input_audio_buffer.committed", **place)
+    def _commit(self, item_id: str, length_ms: int) -> None:
+        items = self._conversation.items
+        place = {"previous_item_id": self._conversation.previous_id(len(items))}
+        self.outbox.emit("input_audio_buffer.committed", **place, item_id=item_id)
         item: Event = {"id": item_id, "type": "message", "status": "completed", "role": "user"}
         part = {"type": "input_audio", "transcript": None}
-        added = self._conversation.insert({**item, "content": [part]})
+        self._conversation.begin({**item, "content": [part]})
+        self._conversation.finish({**item, "content": [part]})
         self._conversation.audio_ms[item_id] = length_ms
         # After the events of the item, which the service sends before its audio is transcribed.
         text = next(self._transcripts, f"Audio of {length_ms} ms.")
-        self._conversation.items[-1] = {**item, "content": [{**part, "transcript": text}]}
-        return [committed, *added, *self._transcription(item_id, text, length_ms)]
-
-    def _transcription(self, item_id: str, text: str, length_ms: int) -> Iterator[Event]:
-        # It is off by default.
+        items[-1] = {**item, "content": [{**part, "transcript": text}]}
         settings: Event | None = self._listening.get("transcription")
-        if not settings:
-            return
+        if settings:  # It is off by default.
+            self._transcribe(item_id, text, length_ms, settings)
+
+    def _transcribe(self, item_id: str, text: str, length_ms: int, settings: Event) -> None:
         stem = "conversation.item.input_audio_transcription"
         place = {"item_id": item_id, "content_index": 0}
         for word in words(text):
-            yield self._ids.event(f"{stem}.delta", **place, delta=word)
+            self.outbox.emit(f"{stem}.delta", **place, delta=word)
         # whisper-1 is billed by duration, other models by tokens.
         usage: Event = {"type": "duration", "seconds": length_ms / 1000}
         if "whisper" not in (settings.get("model") or "whisper"):
@@ -242,11 +235,11 @@ class RealtimeRules(Rules):
             usage = {"type": "tokens", "total_tokens": audio_tokens + text_tokens}
             usage |= {"input_tokens": audio_tokens, "output_tokens": text_tokens}
             usage |= {"input_token_details": {"text_tokens": 0, "audio_tokens": audio_tokens}}
-        yield self._ids.event(f"{stem}.completed", **place, transcript=text, usage=usage)
+        self.outbox.emit(f"{stem}.completed", **place, transcript=text, usage=usage)
 
     # Responses
 
-    def _create_response(self, event: Event) -> Sequence[Event]:
+    def _create_response(self, event: Event) -> None:
         if self.session["type"] != "realtime":
             raise Refusal("invalid_value", "A transcription session has no responses.", "type")
         params: Event = event.get("response") or {}
@@ -262,7 +255,6 @@ class RealtimeRules(Rules):
         if params.get("input") is not None:
             context = [self._resolve_reference(item) for item in params["input"]]
         self._begin_response(params, context)
-        return []
 
     def _active_response(self) -> Response | None:
         """Return the response in progress in the conversation, which has at most one."""
@@ -285,16 +277,17 @@ class RealtimeRules(Rules):
             tools = offered_tools(settings["tools"], self._model.mcp)
             answer = default_answer(context, tools, settings["tool_choice"])
         turn = Turn(self._conversation, context, self._model.mcp, self._is_call)
-        response = Response(self._ids, settings, turn, answer)
+        response = Response(self.outbox, settings, turn, answer)
         # Forget ended ones: a session may have thousands of responses.
         self._responses = [r for r in self._responses if r.is_active or r.is_playing]
         self._responses.append(response)
         self.streams.append(self._stream(response))
 
     def _given_answer(self, context: list[Event]) -> Answer | None:
-        if callable(self._answers):
+        answer: Answer | Call | str | None
+        if callable(self._model.answers):
             # A copy, which the function may change.
-            answer: Answer | Call | str | None = self._answers(list(context))
+            answer = self._model.answers(list(context))
         else:
             answer = next(self._answers, None)
         # Short forms of an answer.
@@ -315,16 +308,15 @@ class RealtimeRules(Rules):
         call = Call(request["name"], request["arguments"], request["server_label"])
         return Answer(calls=[call])
 
-    def _stream(self, response: Response) -> Iterator[Event | float]:
-        """Yield the events of a response, its rate limits, and the end of its playback."""
-        yield from response.events
-        if response.rate_limits:
-            yield self._ids.event("rate_limits.updated", rate_limits=response.rate_limits)
+    def _stream(self, response: Response) -> Iterator[float]:
+        """Emit the events of a response, its rate limits, and the end of its playback."""
+        yield from response.steps
+        response.emit_rate_limits()
         if response.is_playing:
             yield response.playback_left
-            yield from response.stop_playing("stopped")
+            response.stop_playing("stopped")
 
-    def _cancel_response(self, event: Event) -> Sequence[Event]:
+    def _cancel_response(self, event: Event) -> None:
         response = self._active_response()
         # Out-of-band responses can only be cancelled by their id.
         if event.get("response_id"):
@@ -333,10 +325,8 @@ class RealtimeRules(Rules):
         if response is None:
             message = "Cancellation failed: no active response found"
             raise Refusal("response_cancel_not_active", message)
-        return response.cancel("client_cancelled")
+        response.cancel("client_cancelled")
 
-    def _clear_output(self, _: Event) -> Sequence[Event]:
-        events: list[Event] = []
+    def _clear_output(self, _: Event) -> None:
         for response in self._responses:
-            events += response.stop_playing("cleared")
-        return events
+            response.stop_playing("cleared")

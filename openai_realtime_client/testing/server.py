@@ -26,10 +26,17 @@ from openai_realtime_client.testing.mcp import McpServers
 from openai_realtime_client.testing.recording import RecordedEvent, Script, read_recording
 from openai_realtime_client.testing.rules import Model, RealtimeRules
 from openai_realtime_client.testing.session import Faults, Received, ReplaySession, Sent
-from openai_realtime_client.testing.settings import MODELS, Ids, new_session
+from openai_realtime_client.testing.settings import MODELS, Outbox, new_session
 from openai_realtime_client.testing.translation import TranslationRules, new_translation
 from openai_realtime_client.testing.v1 import V1Rules
-from openai_realtime_client.testing.websocket import HttpRequest, Response, WebSocket, http_response
+from openai_realtime_client.testing.websocket import (
+    HEAD_LIMIT,
+    HttpRequest,
+    Response,
+    WebSocket,
+    http_response,
+    read_request,
+)
 
 if TYPE_CHECKING:
     from openai_realtime_client.testing.session import GaReceived, GaSent, V1Received, V1Sent
@@ -162,9 +169,10 @@ class ReplayServer(Generic[Received, Sent]):
         self._endpoints = Endpoints()
         self._requests = 0
         self._thread: threading.Thread | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        # Connections that never became sessions have to be aborted at the end, too.
-        self._sockets: WeakSet[WebSocket] = WeakSet()
+        # Tasks of connections whose request is awaited, and of sessions.
+        self._handshakes: set[asyncio.Task[None]] = set()
+        self._served: set[asyncio.Task[None]] = set()
+        self._transports: WeakSet[asyncio.Transport] = WeakSet()
         self._loop: asyncio.SelectorEventLoop
         self._listener: socket.socket
         self._stop: asyncio.Event
@@ -309,65 +317,76 @@ class ReplayServer(Generic[Received, Sent]):
         self._listener.close()
         for session in self.sessions:
             session.begin_close(1001)
-        if self._tasks:
-            await asyncio.wait({*self._tasks}, timeout=_TIMEOUT)
-        for connection in self._sockets:
-            connection.transport.abort()
-        while self._tasks:
+        if self._served:
+            await asyncio.wait({*self._served}, timeout=_TIMEOUT)
+        for transport in self._transports:
+            transport.abort()
+        while self._handshakes or self._served:
             # A task that is cancelled before it begins runs no `finally`.
             await asyncio.sleep(0)
-            for task in self._tasks:
+            tasks = [*self._handshakes, *self._served]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _accept(self) -> None:
         # accept(2) fails for a client that has reset its connection meanwhile.
         with contextlib.suppress(OSError):
-            connection, _ = self._listener.accept()
+            accepted, _ = self._listener.accept()
             # Nagle's algorithm and delayed ACKs would hold each event back for up to 40 ms.
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._begin(self._connected(connection))
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._begin(self._answer(accepted), self._handshakes)
 
-    async def _connected(self, connection: socket.socket) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
+        task = self._loop.create_task(work)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    async def _answer(self, accepted: socket.socket) -> None:
+        """Respond to the request of a connection, or begin the session that it asks for."""
+        reader = asyncio.StreamReader(limit=HEAD_LIMIT)
         # A TLS handshake may fail: a client that does not know the CA, or one without TLS.
         with contextlib.suppress(OSError):
-            _, made = await self._loop.connect_accepted_socket(
-                lambda: WebSocket(self._answer), connection, ssl=self._ssl
+            transport, _ = await self._loop.connect_accepted_socket(
+                lambda: asyncio.StreamReaderProtocol(reader), accepted, ssl=self._ssl
             )
-            self._sockets.add(made)
-
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    def _answer(self, connection: WebSocket, request: HttpRequest | None) -> None:
-        """Respond to a request, or begin the session that it asks for."""
-        faults = Faults()
-        if request and request.headers.get("upgrade", "").lower() == "websocket":
-            # Only handshakes: HTTP requests would use up what a test meant for a session.
-            faults = next(self._next_faults)
-        response = self._choose_response(request, faults)
-        if response:
-            self._requests += 1
-            # As the service has it, so that `request_id` of errors is tested.
-            response.headers["x-request-id"] = f"req_{self._requests:08}"
-            connection.respond(response)
-        elif request and connection.accept(request):
+            self._transports.add(transport)
+            request = await read_request(reader)
+            if request is None:
+                self._respond(transport, refused(400, None, "Your request is not HTTP."))
+                return
+            faults = Faults()
+            if request.is_handshake:
+                # Only handshakes: HTTP requests would use up what a test meant for a session.
+                faults = next(self._next_faults)
+            connection = WebSocket()
+            response = self._choose_response(request, faults) or connection.accept(request)
+            if response:
+                self._respond(transport, response)
+                return
             session = self._new_session(connection, request, faults)
+            # First, so that it is there when the client has the response to its handshake.
             self.sessions.append(session)
-            self._begin(session.serve())
+            # No more is read by it, but the frames that a client sent without waiting.
+            reader.feed_eof()
+            connection.open(transport, await reader.read())
+            self._begin(session.serve(), self._served)
 
-    def _choose_response(self, request: HttpRequest | None, faults: Faults) -> Response | None:
+    def _respond(self, transport: asyncio.Transport, response: Response) -> None:
+        self._requests += 1
+        # As the service has it, so that `request_id` of errors is tested.
+        response.headers["x-request-id"] = f"req_{self._requests:08}"
+        transport.write(response.serialize())
+        transport.close()
+
+    def _choose_response(self, request: HttpRequest, faults: Faults) -> Response | None:
         """Return the response to a request; `None` for a handshake to accept."""
-        if request is None:
-            return refused(400, None, "Your request is not HTTP.")
         # Any page in a browser on this machine could reach a loopback port:
         # https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Origin
         origin = request.headers.get("origin")
         if origin is not None and origin.lower() not in self._allowed_origins:
             return refused(403, None, "Requests of web pages need `allowed_origins`.")
-        if request.headers.get("upgrade", "").lower() == "websocket":
+        if request.is_handshake:
             return self._refused_handshake(request, faults)
         if not self._is_key_valid(request.key):
             return refused(401, "invalid_api_key", "Incorrect API key provided.")
@@ -403,42 +422,37 @@ class ReplayServer(Generic[Received, Sent]):
         protocol = self._protocol or "ga"
         if self._protocol is None and request.asks_for_v1:
             protocol = "v1"
+        rules, call = self._rules(request, protocol), self._call(request)
         session: ReplaySession[Received, Sent] = ReplaySession(
-            request,
-            protocol,
-            connection,
-            self._rules(request, protocol),
-            faults,
-            keep_events=self._keep_events,
+            request, protocol, connection, rules, faults, keep_events=self._keep_events
         )
-        call = self._call(request)
         if call:
             call.attach(partial(session.begin_close, 1000, "The call has ended."))
         return session
 
     def _rules(self, request: HttpRequest, protocol: str) -> Rules:
-        ids = Ids(len(self.sessions) + 1)
+        outbox = Outbox(len(self.sessions) + 1)
         if not self._is_key_valid(request.key):
             # The service accepts the WebSocket and closes it then, rather than refuse with 401.
-            return Rules(ids, (3000, "invalid_request_error.invalid_api_key"))
+            return Rules(outbox, (3000, "invalid_request_error.invalid_api_key"))
         if request.asks_for_v1 and protocol == "ga":
-            return Rules(ids, (4000, "invalid_request_error.beta_api_shape_disabled"))
+            return Rules(outbox, (4000, "invalid_request_error.beta_api_shape_disabled"))
         if self._script is not None:
-            return Script(ids, self._script)
+            return Script(outbox, self._script)
         model = request.query.get("model") or request.query.get("deployment")
-        call = self._call(request)
+        session_id, call = outbox.new_id("sess"), self._call(request)
         settings, _ = self._endpoints.secrets.get(request.key, (None, 0))
         if call:
             settings = call.settings
         if request.is_translation:
-            translation = new_translation(ids("sess"), model or "gpt-realtime-translate")
-            return TranslationRules(settings or translation, ids)
+            translation = new_translation(session_id, model or "gpt-realtime-translate")
+            return TranslationRules(settings or translation, outbox)
         session_type = "realtime"
         if request.query.get("intent") == "transcription":
             session_type = "transcription"
-        settings = settings or new_session(ids("sess"), model or MODELS[protocol], session_type)
-        rules: type[RealtimeRules] = RealtimeRules
+        settings = settings or new_session(session_id, model or MODELS[protocol], session_type)
+        rules = RealtimeRules
         if protocol == "v1":
             rules = V1Rules
         scripted = Model(self._answers, self._transcripts, self._mcp)
-        return rules(settings, ids, scripted, is_call=call is not None)
+        return rules(settings, outbox, scripted, is_call=call is not None)

@@ -8,7 +8,7 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, overload
@@ -235,26 +235,32 @@ class ReplaySession(Generic[Received, Sent]):
                 self._changed.notify_all()
 
     async def _follow(self) -> None:
-        # First: the client waits for the handshake before it sends or receives.
-        self._socket.open()
         await self._trigger_faults()
-        await self._send_all(self._rules.first_events())
+        async with self._turn:
+            self._rules.begin()
+            await self._flush()
         async for message in self._socket.messages():
             # After its close frame the server ignores messages: RFC 6455, section 5.5.1.
             if self._rules.closing is None:
-                await self._send_all(self._receive(message))
+                async with self._turn:
+                    self._receive(message)
+                    await self._flush()
         self._rules.note_end()
 
-    async def _send_all(self, events: Iterable[Event]) -> None:
-        # The events of one answer are not interleaved with those of a stream.
-        async with self._turn:
-            for event in events:
-                await self._send_by_rules(event)
-            if self._rules.closing:
-                self._socket.begin_close(*self._rules.closing)
-        self._begin_streams()
+    async def _flush(self) -> None:
+        """Send what the rules have emitted, and begin the streams that they have."""
+        events = self._rules.outbox.events
+        while events:
+            wire = self._rules.sent(events.popleft())
+            if wire is not None:
+                await self._send(wire)
+        if self._rules.closing:
+            self._socket.begin_close(*self._rules.closing)
+        begun, self._rules.streams = self._rules.streams, []
+        for stream in begun:
+            self._begin_task(partial(self._stream, stream))
 
-    def _receive(self, message: str | bytes) -> Iterable[Event]:
+    def _receive(self, message: str | bytes) -> None:
         if isinstance(message, bytes):
             refusal = Refusal("invalid_json", "The message is binary. Send JSON as text.")
             # The service takes text alone.
@@ -268,7 +274,7 @@ class ReplaySession(Generic[Received, Sent]):
             with self._changed:
                 self.received.append(event)
                 self._changed.notify_all()
-        return self._rules.receive(event)
+        self._rules.receive(event)
 
     def _begin_task(self, work: Callable[[], Awaitable[None]]) -> None:
         # A test may push after the end, which is no fault of the program.
@@ -276,11 +282,6 @@ class ReplaySession(Generic[Received, Sent]):
             task = asyncio.create_task(self._guarded(work))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-
-    def _begin_streams(self) -> None:
-        begun, self._rules.streams = self._rules.streams, []
-        for stream in begun:
-            self._begin_task(partial(self._stream, stream))
 
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -301,20 +302,14 @@ class ReplaySession(Generic[Received, Sent]):
         at_ms = round((time.monotonic() - self._began) * 1000, 1)
         self._log.append((side, event, at_ms))
 
-    async def _stream(self, events: Iterator[Event | float]) -> None:
-        while True:
-            async with self._turn:
-                event = next(events, None)
-                if isinstance(event, dict):
-                    await self._send_by_rules(event)
-                # It may be the last event, after which another stream begins.
-                self._begin_streams()
-            if event is None:
-                return
-            if isinstance(event, dict):
-                event = 0.0
+    async def _stream(self, steps: Iterator[float]) -> None:
+        pause: float | None = 0.0
+        while pause is not None:
             # Even without a pause, let the loop read: the client may cancel or interrupt.
-            await self._pause(event)
+            await self._pause(pause)
+            async with self._turn:
+                pause = next(steps, None)
+                await self._flush()
 
     async def _pause(self, seconds: float) -> None:
         if not seconds:
@@ -322,11 +317,6 @@ class ReplaySession(Generic[Received, Sent]):
         # Not a sleep, which would keep an ended session until it is over.
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._socket.wait_closed(), seconds)
-
-    async def _send_by_rules(self, event: Event) -> None:
-        wire = self._rules.sent(event)
-        if wire is not None:
-            await self._send(wire)
 
     async def _send(self, event: Event) -> None:
         if self._faults.delay:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import deque
 from typing import Any
 
 from openai_realtime_client.core.json_types import is_array, is_object
@@ -14,7 +15,7 @@ __all__ = [
     "MODELS",
     "PCM",
     "Event",
-    "Ids",
+    "Outbox",
     "given",
     "known",
     "merge",
@@ -38,25 +39,26 @@ _LIFETIME = 1800
 MODELS = {"ga": "gpt-realtime-2.1", "v1": "gpt-4o-realtime-preview"}
 
 
-class Ids:
-    """Makes ids, the same ones in every run and unique in a server, and events that have one."""
+class Outbox:
+    """The events that a session is to send, and their ids: the same ones in every run."""
 
     def __init__(self, session: int) -> None:
+        self.events: deque[Event] = deque()
         self._session = session
         self._count = itertools.count(1)
 
-    def __call__(self, prefix: str) -> str:
+    def new_id(self, prefix: str) -> str:
         """Return the next id."""
         # No random ids: the output of examples and of pages is the same in every run.
         return f"{prefix}_{self._session:04}{next(self._count):08}"
 
-    def event(self, event_type: str, **fields: Any) -> Event:
-        """Make an event of the server."""
-        return {"type": event_type, "event_id": self("event"), **fields}
+    def emit(self, event_type: str, **fields: Any) -> None:
+        """Add an event of the server."""
+        self.events.append({"type": event_type, "event_id": self.new_id("event"), **fields})
 
-    def item(self, item_type: str, **fields: Any) -> Event:
+    def new_item(self, item_type: str, **fields: Any) -> Event:
         """Make an item of a conversation."""
-        return {"id": self("item"), "type": item_type, **fields}
+        return {"id": self.new_id("item"), "type": item_type, **fields}
 
 
 def given(settings: Event) -> Event:

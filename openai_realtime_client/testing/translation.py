@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Iterator, Sequence
 
 from openai_realtime_client.core.json_types import at
 from openai_realtime_client.testing import audio
 from openai_realtime_client.testing.errors import Rules
-from openai_realtime_client.testing.settings import Event, Ids, updated
+from openai_realtime_client.testing.settings import Event, Outbox, updated
 
 __all__ = ["TranslationRules", "new_translation"]
 
@@ -35,10 +34,10 @@ class TranslationRules(Rules):
     comes what is left, and then `session.closed`.
     """
 
-    def __init__(self, session: Event, ids: Ids) -> None:
-        super().__init__(ids)
+    def __init__(self, session: Event, outbox: Outbox) -> None:
+        super().__init__(outbox)
         self._session = session
-        self._pending = bytearray()
+        self._pending = b""
         self._chunks = 0
         self._handlers |= {
             "session.update": self._update,
@@ -46,39 +45,36 @@ class TranslationRules(Rules):
             "session.close": self._close,
         }
 
-    def first_events(self) -> Sequence[Event]:
-        """Return `session.created`."""
-        return [self._ids.event("session.created", session=self._session)]
+    def begin(self) -> None:
+        """Emit `session.created`."""
+        self.outbox.emit("session.created", session=self._session)
 
-    def _update(self, event: Event) -> Sequence[Event]:
+    def _update(self, event: Event) -> None:
         self._session = updated(self._session, {"audio": at(event, "session", "audio")}, {})
-        return [self._ids.event("session.updated", session=self._session)]
+        self.outbox.emit("session.updated", session=self._session)
 
-    def _append(self, event: Event) -> Sequence[Event]:
+    def _append(self, event: Event) -> None:
         self._pending += audio.decoded(event["audio"])
-        return [*self._translate(_CHUNK)]
+        while len(self._pending) >= _CHUNK:
+            self._translate_chunk()
 
-    def _close(self, _: Event) -> Sequence[Event]:
-        # After the events that are returned: the client has the whole translation by then.
+    def _close(self, _: Event) -> None:
+        if self._pending:
+            self._translate_chunk()
+        self.outbox.emit("session.closed")
+        # The client has the whole translation by then.
         self.closing = 1000, ""
-        return [*self._translate(1), self._ids.event("session.closed")]
 
-    def _translate(self, minimum: int) -> Iterator[Event]:
-        """Translate pending audio in chunks of at least `minimum` bytes."""
-        while len(self._pending) >= minimum:
-            chunk = bytes(self._pending[:_CHUNK])
-            del self._pending[:_CHUNK]
-            yield from self._translated(chunk)
-
-    def _translated(self, chunk: bytes) -> Iterator[Event]:
+    def _translate_chunk(self) -> None:
+        chunk, self._pending = self._pending[:_CHUNK], self._pending[_CHUNK:]
         self._chunks += 1
         place = {"elapsed_ms": 200 * self._chunks}
         if at(self._session, "audio", "input", "transcription"):
             delta = f" source-{self._chunks}"
-            yield self._ids.event("session.input_transcript.delta", delta=delta, **place)
+            self.outbox.emit("session.input_transcript.delta", delta=delta, **place)
         language = at(self._session, "audio", "output", "language") or "translated"
         delta = f" {language}-{self._chunks}"
-        yield self._ids.event("session.output_transcript.delta", delta=delta, **place)
-        sound: Event = {"sample_rate": 24000, "channels": 1, "format": "pcm16"}
+        self.outbox.emit("session.output_transcript.delta", delta=delta, **place)
+        sound: Event = {"sample_rate": 24000, "channels": 1, "format": "pcm16", **place}
         sound["delta"] = base64.b64encode(chunk).decode()
-        yield self._ids.event("session.output_audio.delta", **sound, **place)
+        self.outbox.emit("session.output_audio.delta", **sound)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from openai_realtime_client import v1
@@ -58,11 +57,11 @@ _TRANSCRIPTION = v1.RealtimeTranscriptionSessionCreateResponse
 class V1Rules(RealtimeRules):
     """The rules of one session of `realtime=v1`: those of GA, translated both ways."""
 
-    def first_events(self) -> Sequence[Event]:
-        """Return the event of the session, then `conversation.created`."""
+    def begin(self) -> None:
+        """Emit the event of the session, then `conversation.created`."""
+        super().begin()
         conversation = {"id": self._conversation.id, "object": "realtime.conversation"}
-        created = self._ids.event("conversation.created", conversation=conversation)
-        return [*super().first_events(), created]
+        self.outbox.emit("conversation.created", conversation=conversation)
 
     def _checked(self, event: RealtimeModel) -> Event:
         return self._to_ga(validate_event(event, allowed="response.max_output_tokens"))

@@ -1,14 +1,11 @@
-"""The server's side of one TCP connection: an HTTP request, and after a handshake WebSocket.
-
-On aiohttp it would be 110 lines less, here and in `server`, for eight packages more, and it would
-log clients that reset the connection and not answer those that have closed their side.
-"""
+"""One TCP connection to the embedded server: an HTTP request, and after a handshake WebSocket."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
@@ -20,7 +17,7 @@ try:
     from websockets.exceptions import ConnectionClosed
     from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
     from websockets.http11 import Request, Response
-    from websockets.protocol import CLOSING, OPEN
+    from websockets.protocol import OPEN
     from websockets.server import ServerProtocol
     from websockets.typing import Subprotocol
 except ImportError:
@@ -28,7 +25,7 @@ except ImportError:
         'the embedded server needs websockets: pip install "websockets>=15"'
     ) from None
 
-__all__ = ["HttpRequest", "Response", "WebSocket", "http_response"]
+__all__ = ["HEAD_LIMIT", "HttpRequest", "Response", "WebSocket", "http_response", "read_request"]
 
 # Above the limits of any event, so that an oversized event gets an error event, not a close.
 _MESSAGE_LIMIT = 64 * 2**20
@@ -36,7 +33,7 @@ _MESSAGE_LIMIT = 64 * 2**20
 _MAX_WAITING = 64
 _CLOSE_TIMEOUT = 0.5
 # As large a head as common servers take, and more than any client sends.
-_HEAD_LIMIT = 2**16
+HEAD_LIMIT = 2**16
 
 
 @dataclass(frozen=True)
@@ -53,6 +50,11 @@ class HttpRequest:
     def path(self) -> str:
         """Return the target without its query."""
         return self.target.partition("?")[0]
+
+    @property
+    def is_handshake(self) -> bool:
+        """Return whether it asks for a WebSocket connection."""
+        return self.headers.get("upgrade", "").lower() == "websocket"
 
     @property
     def is_translation(self) -> bool:
@@ -98,38 +100,27 @@ def http_response(
     return Response(status, http.client.responses.get(status, "Unknown"), known, body)
 
 
-def _parse_request(data: bytes) -> tuple[HttpRequest, bytes] | None:
-    """Parse a request; return it and the remaining data, or `None` if it is incomplete.
-
-    Raises `ValueError` or `HTTPException` if it is not HTTP, or its head is too large.
-    """
-    head, end, rest = data.partition(b"\r\n\r\n")
-    if len(head) > _HEAD_LIMIT:
-        raise ValueError
-    if not end:
+async def read_request(reader: asyncio.StreamReader) -> HttpRequest | None:
+    """Read a request; return `None` for what is not HTTP, ends early, or has too large a head."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+        line, _, lines = head.partition(b"\r\n")
+        # Raises `ValueError` for other than three words: RFC 9112, section 3.
+        method, target, _ = line.decode("ascii").split(" ")
+        # Raises `ValueError` where the target is no URL, before anything uses it.
+        urlsplit(target)
+        fields = http.client.parse_headers(BytesIO(lines)).items()
+        headers = {name.lower(): value for name, value in fields}
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
+    except (OSError, EOFError, ValueError, asyncio.LimitOverrunError, http.client.HTTPException):
         return None
-    line, _, lines = (head + end).partition(b"\r\n")
-    # Raises `ValueError` for other than three words: RFC 9112, section 3.
-    method, target, _ = line.decode("ascii").split(" ")
-    # Raises `ValueError` where the target is no URL, before anything uses it.
-    urlsplit(target)
-    fields = http.client.parse_headers(BytesIO(lines)).items()
-    headers = {name.lower(): value for name, value in fields}
-    size = int(headers.get("content-length", "0"))
-    if size < 0:
-        raise ValueError
-    if len(rest) < size:
-        return None
-    return HttpRequest(head + end, method, target, headers, rest[:size]), rest[size:]
+    return HttpRequest(head, method, target, headers, body)
 
 
 class WebSocket(Connection):
-    """One connection: a request, which `answer` is called with, and then a WebSocket connection.
+    """The server's side of one WebSocket connection."""
 
-    `answer` either responds or accepts. `request` is `None` for what is not an HTTP request.
-    """
-
-    def __init__(self, answer: Callable[[WebSocket, HttpRequest | None], None]) -> None:
+    def __init__(self) -> None:
         protocol = ServerProtocol(
             extensions=[ServerPerMessageDeflateFactory()],
             # Browsers offer it beside their key.
@@ -146,9 +137,6 @@ class WebSocket(Connection):
             max_queue=_MAX_WAITING,
         )
         self.protocol: ServerProtocol
-        self._answer = answer
-        self._is_answered = False
-        self._received = b""
 
     @property
     def first_close(self) -> tuple[int | None, str]:
@@ -164,28 +152,23 @@ class WebSocket(Connection):
             return None, ""
         return 1006, ""  # as RFC 6455, section 7.1.5
 
-    def respond(self, response: Response) -> None:
-        """Answer the request by an HTTP response."""
-        self._is_answered = True
-        self.transport.write(response.serialize())
-        self.transport.close()
-
-    def accept(self, request: HttpRequest) -> bool:
-        """Begin to answer a handshake; false if it is not one of WebSocket, and refused."""
-        self._is_answered = True
+    def accept(self, request: HttpRequest) -> Response | None:
+        """Accept a handshake; return a response if it is not one of WebSocket."""
         self.protocol.receive_data(request.head)
         for event in self.protocol.events_received():
             if isinstance(event, Request):
-                self.protocol.send_response(self.protocol.accept(event))
-        if self.protocol.state is not OPEN:
-            self.send_data()
-            self.transport.close()
-        return self.protocol.state is OPEN
+                response = self.protocol.accept(event)
+                if response.status_code != 101:
+                    return response
+                self.protocol.send_response(response)
+                return None
+        return http_response(400)
 
-    def open(self) -> None:
-        """Send the answer to an accepted handshake, and take what came after it."""
-        self.send_data()
-        self.data_received(self._received)
+    def open(self, transport: asyncio.Transport, received: bytes) -> None:
+        """Take over a connection, and send the response to its handshake."""
+        transport.set_protocol(self)
+        self.connection_made(transport)
+        self.data_received(received)
 
     async def send_text(self, text: str) -> None:
         """Send a text message; drop it where the connection is closing."""
@@ -214,29 +197,9 @@ class WebSocket(Connection):
                 yield await self.recv()
 
     def data_received(self, data: bytes) -> None:
-        """Collect the request, then pass data to the WebSocket protocol."""
-        if self._is_answered:
-            if self.protocol.state in (OPEN, CLOSING):
-                super().data_received(data)
-                self._expect_end()
-            return
-        # A request may come in pieces, and with the first frames behind it.
-        self._received += data
-        try:
-            parsed = _parse_request(self._received)
-        except (http.client.HTTPException, ValueError):
-            self._answer(self, None)
-        else:
-            if parsed:
-                request, self._received = parsed
-                self._answer(self, request)
-
-    def eof_received(self) -> None:
-        """Handle EOF from the client."""
-        # An incomplete body: refuse the request, which the client may still read.
-        if not self._is_answered and b"\r\n\r\n" in self._received:
-            self._answer(self, None)
-        super().eof_received()
+        """Pass data to the protocol."""
+        super().data_received(data)
+        self._expect_end()
 
     def _expect_end(self) -> None:
         if self.protocol.close_expected():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import product
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ from openai_realtime_client.testing.errors import not_an_event
 from openai_realtime_client.testing.order import Order
 from openai_realtime_client.testing.recording import DIALECTS
 from openai_realtime_client.testing.rules import Model, RealtimeRules
-from openai_realtime_client.testing.settings import MODELS, Ids, new_session
+from openai_realtime_client.testing.settings import MODELS, Outbox, new_session
 from openai_realtime_client.testing.v1 import V1Rules
 from plain_client import Event, append
 
@@ -40,21 +40,20 @@ class Session:
 
     def __init__(self, spoken: str, expected: str, change: Change) -> None:
         rules = {"ga": RealtimeRules, "v1": V1Rules}[spoken]
-        self.rules = rules(new_session("sess_1", MODELS[spoken]), Ids(1), Model())
+        self.rules = rules(new_session("sess_1", MODELS[spoken]), Outbox(1), Model())
         self.parse_client = DIALECTS[spoken]["client"]
         self.parse_server = DIALECTS[expected]["server"]
         self.change = change
         self.sent: deque[Event | str | int] = deque()
-        self.streams: list[Iterator[Event | float]] = []
-        self.take([*self.rules.first_events()])
+        self.rules.begin()
+        self.take()
 
-    def take(self, events: Sent | list[Event]) -> None:
-        for event in events:
-            wire = self.rules.sent(event)
+    def take(self) -> None:
+        events = self.rules.outbox.events
+        while events:
+            wire = self.rules.sent(events.popleft())
             if wire is not None:
                 self.sent += self.change(wire)
-        self.streams += self.rules.streams
-        self.rules.streams = []
 
     def open(self) -> Session:
         return self
@@ -73,21 +72,20 @@ class Session:
         try:
             event = self.parse_client(text)
         except InvalidEventError as error:
-            self.take([*self.rules.refuse(not_an_event(error), text)])
+            self.rules.refuse(not_an_event(error), text)
         else:
-            self.take([*self.rules.receive(event)])
+            self.rules.receive(event)
+        self.take()
 
     def go_on(self) -> None:
-        """Let the response that is on its way go on by an event."""
-        if self.streams:
-            event = next(self.streams[0], None)
-            if isinstance(event, dict):
-                self.take([event])
-            elif event is None:
-                del self.streams[0]
+        """Let the response that is on its way go on by a step."""
+        streams = self.rules.streams
+        if streams and next(streams[0], None) is None:
+            del streams[0]
+        self.take()
 
     def recv(self, _: float) -> Any:
-        while self.streams and not self.sent:
+        while self.rules.streams and not self.sent:
             self.go_on()
         if not self.sent:
             raise TimeoutError
