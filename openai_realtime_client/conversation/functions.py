@@ -70,13 +70,14 @@ class FunctionTool(Generic[Create, Tool]):
                 f"{self.name!r} cannot be the name of a tool; pass name= with letters, digits, "
                 f"'_' and '-'"
             )
-        if inspect.isroutine(called) or inspect.isclass(called):
-            documented = [called]
-        else:
-            documented = [called.__call__, called]
+        described = called
+        if not (inspect.isroutine(called) or inspect.isclass(called)):
             called = called.__call__
+            # Without a docstring there, `getdoc` would find that of `type.__call__`.
+            if called.__doc__:
+                described = called
         if description is None:
-            description = next(filter(None, map(inspect.getdoc, documented)), "")
+            description = inspect.getdoc(described) or ""
         if inspect.isasyncgenfunction(called):
             raise TypeError(f"{self.name} is an asynchronous generator; return a list instead")
         # A decorator may hide a coroutine function, which `run_async` finds by its result.
@@ -304,13 +305,12 @@ def _arguments_of(function: Callable[..., Any], name: str) -> Any:
         signature = inspect.signature(function, eval_str=True)
     except (NameError, ValueError) as error:
         raise TypeError(f"{name}: {error}") from None
+    annotations: dict[str, Any] = {}
     for parameter in signature.parameters.values():
         if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
             raise TypeError(
                 f"{name}: the model passes arguments by name only, and {parameter.name} has none"
             )
-    annotations: dict[str, Any] = {}
-    for parameter in signature.parameters.values():
         if parameter.annotation is not signature.empty:
             annotations[parameter.name] = parameter.annotation
     arguments.__annotations__ = annotations

@@ -214,6 +214,29 @@ def test_name_and_description_can_be_given() -> None:
     assert (definition["name"], definition["description"]) == ("echo", "Say it again.")
 
 
+class Documented:
+    """Get the weather."""
+
+    def __call__(self, city: str) -> str:
+        return city
+
+
+class DocumentedCall(Documented):
+    def __call__(self, city: str) -> str:
+        """Get it now."""
+        return city
+
+
+@pytest.mark.parametrize(
+    ("function", "description"),
+    [(Documented(), "Get the weather."), (DocumentedCall(), "Get it now.")],
+    ids=["class", "call"],
+)
+def test_object_is_described_by_its_call_or_its_class(function: Any, description: str) -> None:
+    definition: Any = ga.FunctionTool(function, name="weather").definition
+    assert definition["description"] == description
+
+
 def positional(city: str, /) -> str:
     return city
 
