@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import codecs
 import contextlib
 import os
 import statistics
@@ -83,8 +82,8 @@ def _embedded_server(*, is_paced: bool) -> ReplayServer[Any, Any]:
 
     def reply(items: list[dict[str, Any]]) -> Answer:
         answer = default_answer(items, [], "none")
-        seconds = 0.3 * len((answer.text or "").split())
-        return replace(answer, audio=seconds, real_time=is_paced)
+        words = (answer.text or "").split()
+        return replace(answer, audio=0.3 * len(words), real_time=is_paced)
 
     # Events would pile up in a long conversation.
     return ReplayServer(answers=reply, keep_events=False)
@@ -282,10 +281,10 @@ class _Talk:
             # Write the header now: without any audio the file is still valid.
             wav.writeframes(b"")
             started = time.monotonic()
+            size = PCM.size(_CHUNK_MS)
+            if self._args.fast:
+                size = PCM.size(60_000)
             while True:
-                size = PCM.size(_CHUNK_MS)
-                if self._args.fast:
-                    size = PCM.size(60_000)
                 wav.writeframes(self._playback.take(size))
                 started += _CHUNK_MS / 1000
                 await asyncio.sleep(started - time.monotonic())
@@ -337,8 +336,6 @@ class _Talk:
         if at(wire, "error", "event_id") == _SETTINGS:
             raise _TalkError(f"the server refuses the session: {problem}")
         show_error(self._err, self._args.prog, problem)
-        if at(wire, "error", "code") == "session_expired":
-            raise _TalkError("the session has reached its maximum duration")
 
 
 async def _from_thread(make: Callable[[], Iterator[Any]]) -> AsyncIterator[Any]:
@@ -374,12 +371,12 @@ def _stdin_descriptor() -> int:
 
 def _read_lines() -> Iterator[str]:
     """Yield the lines of standard input, past its buffer, whose lock would block the exit."""
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    rest = ""
+    rest = b""
     for data in iter(partial(os.read, _stdin_descriptor(), 65536), b""):
-        *lines, rest = (rest + decoder.decode(data)).split("\n")
-        yield from lines
-    yield rest
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            yield line.decode("utf-8", "replace")
+    yield rest.decode("utf-8", "replace")
 
 
 def _read_wav(name: str) -> Iterator[bytes]:

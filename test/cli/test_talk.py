@@ -168,7 +168,7 @@ ERROR = {"code": "insufficient_quota", "message": "The quota is used up."}
 ASK = ["--input", QUESTION]
 NOWHERE = ["--text", "--output", "/no/x.wav"]
 QUOTA = f"failed, insufficient_quota: {ERROR['message']}"
-EXPIRED = "the session has reached its maximum duration"
+EXPIRED = "the session expired (1001: "
 
 
 @pytest.mark.parametrize(
