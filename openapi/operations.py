@@ -71,7 +71,9 @@ def _arguments(operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[d
     if media_type in (FORM, URLENCODED):
         form = target(media["schema"], schemas)
         for field, schema in form["properties"].items():
-            argument = _argument("part", field, schema, field in form.get("required", []), schemas)
+            is_required = field in form.get("required", [])
+            has_files = media_type == FORM
+            argument = _argument("part", field, schema, is_required, schemas, has_files=has_files)
             argument["media_type"] = _part_type(schema, media.get("encoding", {}).get(field, {}))
             yield argument
     elif media_type:
@@ -87,9 +89,15 @@ def _arguments(operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[d
 
 
 def _argument(
-    where: str, name: str, schema: dict[str, Any], is_required: bool, schemas: dict[str, Any]
+    where: str,
+    name: str,
+    schema: dict[str, Any],
+    is_required: bool,
+    schemas: dict[str, Any],
+    *,
+    has_files: bool = False,
 ) -> dict[str, Any]:
-    annotation, default = ArgumentTypes(schemas).of(schema), ""
+    annotation, default = ArgumentTypes(schemas, has_files=has_files).of(schema), ""
     # `None` leaves an argument out of the request.
     if not is_required:
         annotation, default = f"{annotation} | None", " = None"
@@ -106,13 +114,14 @@ def _argument(
 
 
 class ArgumentTypes(GivenTypes):
-    """The types of arguments: of an object, also the dictionary."""
+    """The types of arguments: of an object, also the dictionary; binary text may be a file."""
 
-    def __init__(self, schemas: dict[str, Any]) -> None:
+    def __init__(self, schemas: dict[str, Any], *, has_files: bool) -> None:
         self.schemas = schemas
+        self.has_files = has_files
 
     def of(self, schema: dict[str, Any]) -> str:
-        if is_file(schema):
+        if self.has_files and is_file(schema):
             return "File"
         return super().of(schema)
 

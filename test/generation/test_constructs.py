@@ -240,6 +240,12 @@ def test_call_sends(requests: Any, call: str, expected: Any) -> None:
         assert request.body.decode("latin-1").count(text) == count
 
 
+def test_binary_text_is_a_file_in_multipart_alone(requests: Any) -> None:
+    api = requests.AllThingsApi
+    assert inspect.signature(api.login).parameters["user_name"].annotation == "str"
+    assert inspect.signature(api.send_form).parameters["sheet"].annotation == "File | None"
+
+
 def test_page_describes_the_arguments_of_a_method(generated: Path, requests: Any) -> None:
     api_page = page(generated, "requests/AllThingsApi")
     section = api_page.partition("## read_part_things__thing_id__get\n")[2].partition("\n## ")[0]
