@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import filecmp
 import json
 import os
 import re
@@ -83,12 +84,6 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         protocols = build(is_draft=arguments.draft)
-        changes = differences(protocols)
-        if arguments.check:
-            return report_check(changes)
-        apply(changes)
-        report(changes, protocols)
-        return 0
     except spec.SpecError as error:
         lines = str(error).splitlines()
         if isinstance(error, Refused):
@@ -100,6 +95,13 @@ def main() -> int:
             print(line, file=sys.stderr)
         print("Nothing was changed.", file=sys.stderr)
         return 1
+    changes = differences()
+    if arguments.check:
+        return check(changes)
+    apply(changes)
+    report(changes)
+    report_missing(protocols)
+    return 0
 
 
 # Building
@@ -124,8 +126,8 @@ def build(*, is_draft: bool = False) -> list[Protocol]:
     print("- formatting", flush=True)
     tidy()
     print("- importing every public name", flush=True)
-    try_import(protocols)
-    write_reference(protocols)
+    try_package(protocols)
+    collapse_blank_lines()
     return protocols
 
 
@@ -135,10 +137,7 @@ def read(fragment: Path, is_draft: bool = False) -> Protocol:
     name = fragment.stem
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise spec.SpecError(f"{fragment}: a protocol's name is a Python module's, such as ga")
-    paths = str(fragment)
-    if overlay.exists():
-        paths = f"{fragment} and {overlay}"
-    print(f"- reading {paths}", flush=True)
+    print(f"- reading {fragment}", flush=True)
     module = ".".join((PACKAGE / name).parts)
     document = spec.merged(fragment, overlay, is_draft=is_draft)
     try:
@@ -253,50 +252,35 @@ def collect(protocol: Protocol) -> None:
         shutil.rmtree(TREE / protocol.package / "api", ignore_errors=True)
 
 
-def write_reference(protocols: list[Protocol]) -> None:
-    """Write the pages about what is written by hand."""
-    header = f"<!-- {GENERATED} from {PACKAGE}/; do not edit. -->"
-    folder = TREE / DOCS / "reference"
-    # Reading the generated packages would take most of the time.
-    source = BUILD / "handwritten"
-    names = [protocol.name for protocol in protocols]
-    shutil.copytree(PACKAGE, source / PACKAGE, ignore=lambda *_: names)
-    handwritten.Reference(source, BUILD / "trial").write(folder, header)
-    collapse_blank_lines(folder)
-
-
 def tidy() -> None:
     """Format, and drop what a template has for all files and one of them does not use."""
-    python = TREE / PACKAGE
     ruff = ("ruff", "check", "--config", "pyproject.toml", "--fix-only")
-    run(*ruff, "--select", "F401,I,RUF022,PIE790", str(python))
+    run(*ruff, "--select", "F401,I,RUF022,PIE790", str(TREE / PACKAGE))
     run("ruff", "format", "--config", "pyproject.toml", str(TREE))
-    collapse_blank_lines(TREE / DOCS)
 
 
-def collapse_blank_lines(folder: Path) -> None:
-    """Leave at most one blank line between others, and none at the end, in the pages below."""
-    for page in folder.rglob("*.md"):
-        lines = [line.rstrip() for line in page.read_text("utf-8").splitlines()]
-        text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
-        page.write_text(text.strip() + "\n", "utf-8")
-
-
-def try_import(protocols: list[Protocol]) -> None:
-    """Import every public name, in a copy of the package with what was generated."""
+def try_package(protocols: list[Protocol]) -> None:
+    """Import every public name in a copy of the package, and write the pages of that by hand."""
     trial = BUILD / "trial"
     names = [protocol.name for protocol in protocols]
     # Old generated modules must not help new ones.
     shutil.copytree(PACKAGE, trial / PACKAGE, ignore=lambda *_: names)
+    # Before the generated modules come: reading them would take most of the time.
+    reference = handwritten.Reference(trial)
     shutil.copytree(TREE / PACKAGE, trial / PACKAGE, dirs_exist_ok=True)
-    program = (
-        "import importlib, sys; sys.path.insert(0, sys.argv[1])\n"
-        "for package in sys.argv[2:]:\n"
-        "    module = importlib.import_module(package)\n"
-        "    for name in module.__all__: getattr(module, name)\n"
-    )
-    modules = [protocol.module for protocol in protocols]
-    run(sys.executable, "-B", "-c", program, str(trial), *modules)
+    # Which looks up each name of `__all__`.
+    program = "".join(f"from {protocol.module} import *\n" for protocol in protocols)
+    run(sys.executable, "-B", "-c", f"import sys; sys.path.insert(0, {str(trial)!r})\n{program}")
+    header = f"<!-- {GENERATED} from {PACKAGE}/; do not edit. -->"
+    reference.write(TREE / DOCS / "reference", header)
+
+
+def collapse_blank_lines() -> None:
+    """Leave at most one blank line between others in the pages, and none at their end."""
+    for page in (TREE / DOCS).rglob("*.md"):
+        lines = [line.rstrip() for line in page.read_text("utf-8").splitlines()]
+        text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
+        page.write_text(text.strip() + "\n", "utf-8")
 
 
 def run(name: str, *arguments: str) -> None:
@@ -317,25 +301,18 @@ def run(name: str, *arguments: str) -> None:
 # Comparing with the tree
 
 
-def differences(protocols: list[Protocol]) -> Changes:
+def differences() -> Changes:
     """Return how what was made differs from what is in the tree."""
-    new, old = set(files_in(TREE)), set(generated(protocols))
-    changed = {path for path in new & old if path.read_bytes() != (TREE / path).read_bytes()}
-    return {"+": sorted(new - old), "~": sorted(changed), "-": sorted(old - new)}
-
-
-def generated(protocols: list[Protocol]) -> Iterator[Path]:
-    """Yield every file in the folders that are generated, those of removed fragments included."""
-    folders = []
-    for protocol in protocols:
-        folders += [protocol.package, protocol.docs]
+    new, old = set(files_in(TREE)), set[Path]()
+    folders = {path.parent.relative_to(TREE) for path in TREE.glob("*/*/*.*")}
     # What has the mark of a generated file and no fragment any more is removed.
     for mark in (*PACKAGE.glob("*/__init__.py"), *DOCS.glob("*/README.md")):
-        if mark.parent not in folders and GENERATED in mark.read_text("utf-8").partition("\n")[0]:
-            folders.append(mark.parent)
+        if GENERATED in mark.read_text("utf-8").partition("\n")[0]:
+            folders.add(mark.parent)
     for folder in folders:
-        for path in files_in(folder):
-            yield folder / path
+        old.update(folder / path for path in files_in(folder))
+    changed = {path for path in new & old if not filecmp.cmp(path, TREE / path, shallow=False)}
+    return {"+": sorted(new - old), "~": sorted(changed), "-": sorted(old - new)}
 
 
 def files_in(folder: Path) -> Iterator[Path]:
@@ -346,12 +323,10 @@ def files_in(folder: Path) -> Iterator[Path]:
 
 def apply(changes: Changes) -> None:
     for path in changes["-"]:
-        path.unlink()
-        for folder in path.parents[:-2]:
-            shutil.rmtree(folder / "__pycache__", ignore_errors=True)
-            # A folder without modules would still be imported as a package.
-            if not any(folder.iterdir()):
-                folder.rmdir()
+        path.unlink(missing_ok=True)
+        # A folder that has `__pycache__` alone would still be imported as a package.
+        if not any(path.parent.glob("*.*")):
+            shutil.rmtree(path.parent, ignore_errors=True)
     for path in changes["+"] + changes["~"]:
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(TREE / path, path)
@@ -360,27 +335,25 @@ def apply(changes: Changes) -> None:
 # Telling
 
 
-def report(changes: Changes, protocols: list[Protocol]) -> None:
-    schemas, operations = 0, 0
-    for protocol in protocols:
-        schemas += len(protocol.document["components"]["schemas"])
-        operations += len(list(spec.operations(protocol.document)))
-    pages = len(list(TREE.rglob("*.md")))
-    print(f"{schemas} classes and unions, {operations} operations, {pages} pages")
+def report(changes: Changes) -> None:
     for sign, paths in changes.items():
         for path in paths:
             print(f"  {sign} {path}")
     added, changed, removed = map(len, changes.values())
     print(f"{added} files added, {changed} changed, {removed} removed")
+
+
+def report_missing(protocols: list[Protocol]) -> None:
+    """Print what drafts lack."""
     for protocol in protocols:
-        # What a draft lacks.
         for sort, places in protocol.missing.items():
             if places:
                 print(f"{protocol.fragment}: {len(places)} to be written, {sort}:")
                 print(*(f"  {place}" for place in places), sep="\n")
 
 
-def report_check(changes: Changes) -> int:
+def check(changes: Changes) -> int:
+    """Show how the tree differs from what `make generate` would make of it."""
     if not any(changes.values()):
         print("The generated files are up to date.")
         return 0
@@ -390,14 +363,9 @@ def report_check(changes: Changes) -> int:
         names = (f"{path} (in the tree)", f"{path} (from openapi/)")
         lines += difflib.unified_diff(old, new, *names, lineterm="", n=1)
     print("\n".join(lines[:MOST_DIFF_LINES]))
-    for path in changes["+"]:
-        print(f"missing: {path}")
-    for path in changes["-"]:
-        print(f"not generated: {path}")
-    added, changed, removed = map(len, changes.values())
+    report(changes)
     print(
-        f"error: {changed} generated files differ from what openapi/ gives, "
-        f"{added} are missing, {removed} are not generated. "
+        "error: the generated files differ from what openapi/ gives, as listed. "
         "Generated files are not edited: change openapi/, then run `make generate`.",
         file=sys.stderr,
     )

@@ -53,10 +53,10 @@ class Entry(NamedTuple):
 
 
 class Reference:
-    """The pages of the package in a folder; `complete` has the generated parts, too."""
+    """The pages of the package in a folder."""
 
-    def __init__(self, folder: Path, complete: Path) -> None:
-        self.complete = complete
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.package = griffe.load(PACKAGE, search_paths=[folder], try_relative_path=False)
         self.entries: dict[str, Entry] = {}
         for module, imported_from in EXPORTS.items():
@@ -120,7 +120,7 @@ class Reference:
 
     def _help(self, *command: str) -> str:
         # In a process of its own: this one has imported the package as it was before.
-        environment = {"PYTHONPATH": str(self.complete), "NO_COLOR": "1", "COLUMNS": "80"}
+        environment = {"PYTHONPATH": str(self.folder), "NO_COLOR": "1", "COLUMNS": "80"}
         environment = {**os.environ, **environment}
         program = (sys.executable, "-B", "-c", HELP, *command)
         return subprocess.check_output(program, text=True, env=environment)
