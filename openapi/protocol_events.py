@@ -9,7 +9,6 @@ from typing import Any
 
 import names
 from openai_realtime_client import shared
-from openai_realtime_client.conversation.build import Builders
 from openai_realtime_client.realtime.endpoint import Settings
 from operations import DEFAULT_HOST, default_host
 from python_types import literal
@@ -102,7 +101,7 @@ def _path_arguments(path: str) -> Iterator[dict[str, str]]:
 
 
 def _describe_builders(schemas: dict[str, Any]) -> None:
-    """Say which functions make the event that adds an item, and the class of function tools."""
+    """Say of what the functions are made that add an item, and the class of function tools."""
     # A protocol without conversations has nothing to build.
     events = {schema.get("x-event-type"): schema for schema in schemas.values()}
     if not {"conversation.item.create", "response.create"} <= events.keys():
@@ -111,35 +110,12 @@ def _describe_builders(schemas: dict[str, Any]) -> None:
     tool = component(response.get("properties", {}).get("tools", {}).get("items", {}))
     if not tool:
         return
-    functions = ["user_text", "user_audio", "function_output"]
+    # Of a union of tools, the one for functions.
+    builders = {"tool": mapped(schemas[tool]).get("function", tool)}
+    # Sessions of the older protocol take no images.
     if any("input_image" in schema.get("enum", []) for _, schema in walk(schemas)):
-        # Sessions of the older protocol take no images.
-        functions.append("user_image")
-    events["conversation.item.create"]["x-builders"] = {
-        "functions": [_builder(name) for name in functions],
-        # Of a union of tools, the one for functions.
-        "tool": mapped(schemas[tool]).get("function", tool),
-    }
-
-
-def _builder(name: str) -> dict[str, str]:
-    """Return a function that calls a builder, with its signature and docstring."""
-    method = getattr(Builders, name)
-    signature, given = [], []
-    # Without `self`.
-    for parameter in list(inspect.signature(method).parameters.values())[1:]:
-        is_keyword = parameter.kind is parameter.KEYWORD_ONLY
-        if is_keyword and "*" not in signature:
-            signature.append("*")
-        default = "" if parameter.default is parameter.empty else f" = {literal(parameter.default)}"
-        signature.append(f"{parameter.name}: {parameter.annotation}{default}")
-        given.append(f"{parameter.name}={parameter.name}" if is_keyword else parameter.name)
-    return {
-        "name": name,
-        "signature": ", ".join(signature),
-        "given": ", ".join(given),
-        "docstring": method.__doc__.replace("\n    ", "\n"),
-    }
+        builders["image"] = "user_image"
+    events["conversation.item.create"]["x-builders"] = builders
 
 
 def problems(document: dict[str, Any]) -> Problems:

@@ -18,46 +18,27 @@ Create = TypeVar("Create")
 
 
 class Builders(Generic[Create]):
-    """Functions that make the event that adds an item to the conversation."""
+    """Functions that make the event that adds an item to the conversation.
+
+    Each protocol has functions of these names, whose docstrings describe the arguments.
+    """
 
     def user_text(self, text: str) -> Create:
-        """Make the event that adds a message of the user.
-
-        Args:
-            text: What the user says.
-        """
+        """Make the event that adds a message of the user."""
         return self._message({"type": "input_text", "text": text})
 
     def user_image(self, image: bytes | str, *, media_type: str = "image/png") -> Create:
-        """Make the event that shows an image to the model.
-
-        Args:
-            image: Its URL, or its bytes.
-            media_type: What the bytes are, such as `image/jpeg`.
-        """
+        """Make the event that shows an image to the model."""
         if isinstance(image, bytes):
             image = f"data:{media_type};base64,{b64encode(image).decode()}"
         return self._message({"type": "input_image", "image_url": image})
 
     def user_audio(self, audio: bytes) -> Create:
-        """Make the event that adds a spoken message as a whole.
-
-        Args:
-            audio: Its bytes, in the session's input format and without a header.
-        """
+        """Make the event that adds a spoken message as a whole."""
         return self._message({"type": "input_audio", "audio": b64encode(audio).decode()})
 
     def function_output(self, call_id: str, output: object) -> Create:
-        """Make the event that gives the model what a function returned.
-
-        Args:
-            call_id: The `call_id` of the call.
-            output: A string, which is sent as it is, or anything that pydantic dumps as JSON.
-
-        Raises:
-            ValueError: Something in the output cannot be JSON, such as `NaN`. The message has its
-                path.
-        """
+        """Make the event that gives the model what a function returned."""
         if not isinstance(output, str):
             output = _encoded(output)
         return self._item({"type": "function_call_output", "call_id": call_id, "output": output})
