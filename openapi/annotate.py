@@ -69,7 +69,7 @@ def annotated(
     for _place, operation in spec_operations(document):
         operation["x-example"] = examples.of_operation(operation)
     if params.sent:
-        document["x-params"] = params.source()
+        document["x-params"] = params.describe()
     for name in params.sent:
         schemas[name]["x-param"] = f"{name}Param"
     return document

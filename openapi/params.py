@@ -32,16 +32,29 @@ class Params(GivenTypes):
         for name in self._roots(document):
             self._add(name)
 
-    def source(self) -> str:
-        """Return the Python source of all, empty if a client sends nothing."""
-        classes, aliases = [], []
+    def describe(self) -> dict[str, list[dict[str, Any]]]:
+        """Return what the template prints: the classes, and the unions of them."""
+        classes, unions = [], []
         for name in self.sent:
-            if "properties" in self.schemas[name]:
-                classes.append(self._class(name))
-            else:
-                aliases.append(self._alias(name))
-        # An alias is evaluated where it stands, so the classes that it names come first.
-        return "\n\n\n".join([*classes, *aliases])
+            schema, self._owner = self.schemas[name], name
+            described = {"name": f"{name}Param", "docstring": schema["x-docstring"]}
+            if members(schema):
+                types = " | ".join(map(self.of, members(schema)))
+                unions.append({**described, "type": types})
+                continue
+            keys = []
+            for key, child in schema["properties"].items():
+                annotation = self.held(child)
+                if key in schema.get("required", []) or key in self._always[name]:
+                    annotation = f"Required[{annotation}]"
+                keys.append(
+                    {"key": key, "annotation": annotation, "docstring": child["x-docstring"]}
+                )
+            # A key such as `from` cannot be written as a field.
+            if not all(_is_plain(key["key"]) for key in keys):
+                described["dictionary"] = literal({key["key"]: key["annotation"] for key in keys})
+            classes.append({**described, "keys": keys})
+        return {"classes": classes, "unions": unions}
 
     def _roots(self, document: dict[str, Any]) -> Iterator[str]:
         for name, direction in event_unions(self.schemas).items():
@@ -61,29 +74,6 @@ class Params(GivenTypes):
             self._add(part)
         if "properties" in schema or members(schema):
             self.sent[name] = None
-
-    def _class(self, name: str) -> str:
-        schema, self._owner = self.schemas[name], name
-        required = {*schema.get("required", []), *self._always[name]}
-        keys = {}
-        for key, child in schema["properties"].items():
-            annotation = self.held(child)
-            if key in required:
-                annotation = f"Required[{annotation}]"
-            keys[key] = annotation
-        # A key such as `from` cannot be written as a field.
-        if not all(map(_is_plain, keys)):
-            return f'{name}Param = TypedDict("{name}Param", {literal(keys)}, total=False)'
-        lines = [f"class {name}Param(TypedDict, total=False):", f"    {schema['x-docstring']}"]
-        for key, annotation in keys.items():
-            text = schema["properties"][key]["x-docstring"]
-            lines += ["", f"    {key}: {annotation}", f"    {text}"]
-        return "\n".join(lines)
-
-    def _alias(self, name: str) -> str:
-        schema, self._owner = self.schemas[name], name
-        types = " | ".join(map(self.of, members(schema)))
-        return f"{name}Param: TypeAlias = {types}\n{schema['x-docstring']}"
 
     def of_class(self, name: str) -> str:
         if name in self.sent:
