@@ -44,18 +44,19 @@ def annotated(
     for _place, schema in list(schemas_in(document)):
         if "enum" in schema:
             _name_enum_values(schema)
-    for name, schema in schemas.items():
-        _annotate_schema(name, schema)
     _annotate_imports(schemas)
+    for name, schema in schemas.items():
+        schema["x-module"] = names.snake_case(name)
+        _annotate_text(schema)
+        # The first sentence, for lists of classes.
+        schema["x-summary"] = schema["x-text"].partition(". ")[0].rstrip(".")
+        if "enum" in schema:
+            schema |= {"x-enum": True, "x-values": _named_values(schema)}
+        elif "properties" in schema:
+            _annotate_class(schema, schemas)
     for name, schema in schemas.items():
         if members(schema):
             _annotate_union(name, schema, schemas)
-        _annotate_enums(schema, schemas)
-        if "properties" in schema:
-            schema["x-fields"] = []
-            for field, child in schema["properties"].items():
-                is_required = field in schema.get("required", [])
-                schema["x-fields"].append(_field(child, is_required=is_required))
     protocol_events.describe(document)
     operations.describe(document)
     for _place, operation in spec_operations(document):
@@ -63,9 +64,7 @@ def annotated(
     params = Params(document)
     examples = Examples(schemas, package, recorded or {}, set(params.sent))
     for name, schema in schemas.items():
-        example = examples.of_schema(name)
-        if example:
-            schema["x-example"] = example
+        schema["x-example"] = examples.of_schema(name)
     for _place, operation in spec_operations(document):
         operation["x-example"] = examples.of_operation(operation)
     if params.sent:
@@ -90,23 +89,28 @@ def _name_enum_values(schema: dict[str, Any]) -> None:
     schema["x-enum-varnames"] = list(map(names.enum_constant, values))
 
 
-def _annotate_schema(name: str, schema: dict[str, Any]) -> None:
-    _annotate_text(schema)
-    _annotate_deprecation(schema)
+def _annotate_text(node: dict[str, Any]) -> None:
+    """Say what pages and type checkers tell of a class, a field or a method."""
+    node["x-text"] = " ".join(node.get("description", "").split())
     indent = "    "
     # A union is an alias, whose docstring stands below it.
-    if members(schema):
+    if members(node):
         indent = ""
-    schema["x-docstring"] = docstring(schema["x-text"], indent)
+    node["x-docstring"] = docstring(node["x-text"], indent)
+    if node.get("deprecated"):
+        node["x-advice"] = node.get("x-deprecated", "the service may remove it")
+        node["x-deprecated"] = literal(node["x-advice"])
+
+
+def _annotate_class(schema: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Describe the fields of a class, its enums, and what may be `null` or has limits."""
     # Without it, a hover over a call of the class shows the docstring of pydantic's `__init__`.
     schema["x-init-docstring"] = docstring(schema["x-text"], " " * 12)
-    # The first sentence, for lists of classes.
-    schema["x-summary"] = schema["x-text"].partition(". ")[0].rstrip(".")
-    schema["x-module"] = names.snake_case(name)
     nullables, limits = [], []
-    schema["x-enums"] = []
-    for field, child in schema.get("properties", {}).items():
-        _annotate_field(field, child, is_required=field in schema.get("required", []))
+    schema |= {"x-enums": [], "x-fields": []}
+    for field, child in schema["properties"].items():
+        is_required = field in schema.get("required", [])
+        _annotate_field(field, child, is_required=is_required)
         if child["x-nullable"]:
             nullables.append(literal(child["x-name"]))
         bounds = _limits(child)
@@ -118,11 +122,14 @@ def _annotate_schema(name: str, schema: dict[str, Any]) -> None:
             if "x-constant" in child:
                 nested |= {"base": "Constant", "final": ": Final"}
             schema["x-enums"].append({**nested, "values": child["x-values"]})
+    _annotate_enums(schema, schemas)
+    for field, child in schema["properties"].items():
+        is_required = field in schema.get("required", [])
+        schema["x-fields"].append(_field(child, is_required=is_required))
     if nullables:
         schema["x-nullables"] = ", ".join(nullables)
     if limits:
         schema["x-limits"] = "".join(limits)
-    schema["x-enum"] = "enum" in schema
 
 
 def _limits(schema: dict[str, Any]) -> tuple[float | None, float | None]:
@@ -133,25 +140,8 @@ def _limits(schema: dict[str, Any]) -> tuple[float | None, float | None]:
     return next(iter(lower), None), next(iter(upper), None)
 
 
-def _annotate_deprecation(node: dict[str, Any]) -> None:
-    """Say what pages and type checkers tell of a deprecated class or method."""
-    if node.get("deprecated"):
-        node["x-advice"] = node.get("x-deprecated", "the service may remove it")
-        node["x-deprecated"] = literal(node["x-advice"])
-
-
-def _annotate_text(schema: dict[str, Any]) -> None:
-    schema["x-text"] = " ".join(schema.get("description", "").split())
-    values = schema
-    if "enum" not in schema:
-        values = schema.get("items", {})
-    if "x-enum-varnames" in values:
-        schema["x-values"] = _named_values(values)
-
-
 def _annotate_field(field: str, schema: dict[str, Any], *, is_required: bool) -> None:
     _annotate_text(schema)
-    schema["x-docstring"] = docstring(schema["x-text"], "    ")
     schema["x-name"] = names.field_name(field)
     inner = schema
     # The enum of a field may be in a list, or in a list of lists.
@@ -297,8 +287,8 @@ def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) 
         field = schema["discriminator"]["propertyName"]
         schema["x-field"] = field
         arguments = literal(field)
-        # What the constants of the members say already is not repeated.
-        if _constants(schema, field, schemas) != models:
+        # By default, members are found by their constants.
+        if not all("x-constant" in model.get(field, {}) for model in _objects(schema, schemas)):
             pairs = [f"{literal(value)}: {model}" for value, model in models.items()]
             arguments += f", {{{', '.join(pairs)}}}"
         schema["x-annotation"] = f"Discriminator({arguments})"
@@ -319,17 +309,13 @@ def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) 
         schema["x-annotation"] = "Lossless()"
 
 
-def _constants(schema: dict[str, Any], field: str, schemas: dict[str, Any]) -> dict[str, str]:
-    """Return the member of each constant of a field, as the package finds them by itself."""
-    constants = {}
+def _objects(schema: dict[str, Any], schemas: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the properties of each object in a union, or in unions within."""
     for member in members(schema):
-        name = component(member)
-        model = schemas.get(name, {})
-        if members(model):
-            constants |= dict.fromkeys(_constants(model, field, schemas), name)
-        elif "x-constant" in model.get("properties", {}).get(field, {}):
-            constants[model["properties"][field]["enum"][0]] = name
-    return constants
+        inner = target(member, schemas)
+        if "properties" in inner:
+            yield inner["properties"]
+        yield from _objects(inner, schemas)
 
 
 def _member(union: str, schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
@@ -387,7 +373,6 @@ def _annotate_imports(schemas: dict[str, Any]) -> None:
 
 def _annotate_operation(operation: dict[str, Any]) -> None:
     _annotate_text(operation)
-    _annotate_deprecation(operation)
     for argument in operation["x-arguments"]:
         is_required = argument["is_required"]
         argument["notes"] = notes(argument["name"], argument["schema"], is_required)
