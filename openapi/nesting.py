@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict, deque
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from spec import component, event_unions, mapped, members, operations
 
@@ -14,20 +12,18 @@ from spec import component, event_unions, mapped, members, operations
 MAX_PLACES = 3
 # How often the search follows one class within one event: a recursion has no end.
 MAX_VISITS = 4
-# A class with as many levels below it, or more, shows its tree.
-MIN_LEVELS = 3
 
 
-@dataclass(frozen=True)
-class Root:
-    """An event or a request, with its link and whether a client sends it.
+class Root(NamedTuple):
+    """An event or a request: its class, its link, and whether a client sends it.
 
     `rank` says how few programs use it: 0 is an event, 1 an older one, 2 a request.
     """
 
+    rank: int
+    name: str
     link: str
     is_sent: bool
-    rank: int
 
 
 class Nesting:
@@ -37,37 +33,32 @@ class Nesting:
         self.schemas: dict[str, Any] = document["components"]["schemas"]
         self._places: dict[str, dict[str, list[Root]]] = defaultdict(lambda: defaultdict(list))
         self._ranks: dict[str, int] = {}
-        roots = [*self._events(), *self._bodies(document)]
-        for name, root in sorted(roots, key=lambda pair: pair[1].rank):
-            self._follow(name, root)
-
-    def _events(self) -> Iterator[tuple[str, Root]]:
-        unions = event_unions(self.schemas)
         # What a client sends comes first on a page.
-        for union in sorted(unions, key=lambda name: unions[name] != "client"):
+        for root in sorted(self._roots(document), key=lambda root: (root.rank, not root.is_sent)):
+            self._follow(root)
+
+    def _roots(self, document: dict[str, Any]) -> Iterator[Root]:
+        for union, direction in event_unions(self.schemas).items():
             for name in mapped(self.schemas[union]).values():
                 event = self.schemas[name]
                 link = f"[`{event['x-event-type']}`]({name}.md)"
-                rank = int(event.get("x-older", False))
-                yield name, Root(link, unions[union] == "client", rank)
-
-    def _bodies(self, document: dict[str, Any]) -> Iterator[tuple[str, Root]]:
+                yield Root(int(event.get("x-older", False)), name, link, direction == "client")
         for place, operation in operations(document):
             link = f"[`{place}`]({operation['x-api']}.md#{operation['x-method']})"
             body = operation.get("requestBody", {})
-            for side in (body, *operation.get("responses", {}).values()):
+            for side in (body, *operation["responses"].values()):
                 for content in side.get("content", {}).values():
                     for _suffix, name in self._classes(content.get("schema", {})):
-                        yield name, Root(link, side is body, rank=2)
+                        yield Root(2, name, link, side is body)
 
-    def _follow(self, start: str, root: Root) -> None:
+    def _follow(self, root: Root) -> None:
         """Note the place of each class below an event or a body, the shortest paths first.
 
         Requests count only for what no event has, and older events for what no other has.
         """
         visits: dict[str, int] = defaultdict(int)
         # A queue, and not a recursion: shorter paths come before longer ones.
-        waiting = deque([("", start)])
+        waiting = deque([("", root.name)])
         while waiting:
             path, name = waiting.popleft()
             visits[name] += 1
@@ -75,17 +66,12 @@ class Nesting:
                 continue
             if path and self._ranks.setdefault(name, root.rank) == root.rank:
                 self._places[name][path].append(root)
-            waiting.extend(self._inner(path, name))
-
-    def _inner(self, path: str, name: str) -> Iterator[tuple[str, str]]:
-        """Yield the classes in fields of a class, or members of a union, with their paths."""
-        schema = self.schemas[name]
-        for member in members(schema):
-            for suffix, inner in self._classes(member):
-                yield path + suffix, inner
-        for field, child in schema.get("properties", {}).items():
-            for suffix, inner in self._classes(child):
-                yield f"{path}.{field}".lstrip(".") + suffix, inner
+            for member in members(self.schemas[name]):
+                for suffix, inner in self._classes(member):
+                    waiting.append((path + suffix, inner))
+            for field, child in self.schemas[name].get("properties", {}).items():
+                for suffix, inner in self._classes(child):
+                    waiting.append((f"{path}.{field}".lstrip(".") + suffix, inner))
 
     def _classes(self, schema: dict[str, Any]) -> Iterator[tuple[str, str]]:
         """Yield the classes that a value may be, or hold, with `[]` for the items of a list."""
@@ -112,29 +98,21 @@ class Nesting:
 
     def tree(self, name: str) -> list[str]:
         """Return a list of all in a class, as lines, if a client sends it whole and it is deep."""
-        if "properties" not in self.schemas[name] or self._levels(name, ()) < MIN_LEVELS:
-            return []
         for path, roots in self._places[name].items():
             # A path of one word: the class is a whole field of an event.
-            if re.fullmatch(r"\w+", path) and any(root.is_sent for root in roots):
-                return list(self._branches(name, "", {name}))
+            if path.isidentifier() and any(root.is_sent for root in roots):
+                lines = list(self._branches(name, "", {name}))
+                # At least one class stands within another one.
+                if any(line.startswith("    ") for line in lines):
+                    return lines
         return []
-
-    def _levels(self, name: str, above: tuple[str, ...]) -> int:
-        """Return how many models stand below each other, a recursion counted once."""
-        if name in above:
-            return 0
-        deepest = 0
-        for _path, inner in self._inner("", name):
-            deepest = max(deepest, self._levels(inner, (*above, name)))
-        return deepest + ("properties" in self.schemas[name])
 
     def _branches(self, name: str, indent: str, shown: set[str]) -> Iterator[str]:
         """Yield a line for each field of a class, and below it those of what it holds.
 
         What a class has stands once; a second time, its name leads to its page.
         """
-        for field, child in self.schemas[name]["properties"].items():
+        for field, child in self.schemas[name].get("properties", {}).items():
             text = f"[`{field}`]({name}.md#field-{child['x-name'].strip('_')})"
             if "x-constant" in child:
                 yield f"{indent}- {text}: `{child['enum'][0]}`"
