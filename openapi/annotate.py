@@ -255,7 +255,7 @@ def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[st
     if "x-known" in schema:
         yield f"known: {', '.join(f'`{json.dumps(value)}`' for value in schema['x-known'])}"
     if "x-constant" in schema:
-        yield f"always `{schema['enum'][0]}`"
+        yield "always"
     # A default of null is what leaving a field out means.
     elif schema.get("default") is not None:
         yield f"default `{json.dumps(schema['default'])}`"

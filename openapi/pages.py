@@ -14,8 +14,6 @@ from spec import event_unions, mapped, members, operations, references, without
 
 # A browser may break a longer word of a table, so that the descriptions have room on any screen.
 LONGEST_WORD = 14
-# A longer constant stands in the description.
-LONGEST_NOTE = 24
 GUIDES = Path("docs/guides")
 TITLES = {"v1": "v1", "ga": "GA"}
 FACTS = {
@@ -129,11 +127,7 @@ class _Pages:
             child["x-page-anchor"] = anchor(child["x-name"])
             child["x-page-cell"] = self._description(child, name)
             child["x-page-type"] = self._field_type(child)
-            notes = [child["x-notes"]] if child["x-notes"] else []
-            # The value stands in the description, where there is room.
-            if _is_long(child):
-                notes = [child["x-notes"].replace(f"[always `{child['enum'][0]}`]", "[always]")]
-            notes += self._known(child)
+            notes = [child["x-notes"], *self._known(child)]
             # The other protocol has the class without the field.
             if same_class and not any(field in other.get("properties", {}) for other in same_class):
                 notes.append(f"[{self.title} only]")
@@ -141,7 +135,7 @@ class _Pages:
             if texts:
                 notes.append(ON_THE_WIRE)
                 wire.append({"text": f"**{child['x-name']}**: {' '.join(texts)}"})
-            child["x-page-notes"] = " ".join(notes)
+            child["x-page-notes"] = " ".join(filter(None, notes))
         if wire:
             schema["x-page-wire"] = wire
 
@@ -150,13 +144,9 @@ class _Pages:
 
     def _description(self, schema: dict[str, Any], page: str) -> str:
         text = schema["x-text"]
-        if _is_long(schema):
-            value = f"`{schema['enum'][0]}`"
-            if value not in text:
-                text = f"{text.rstrip('.')}, always {value}."
-        elif "x-constant" in schema:
-            # What follows stands in the notes.
-            text = re.sub(r", always `[^`]*`", "", text)
+        # The value of a constant may be too long for the notes.
+        if "x-constant" in schema and f"`{schema['enum'][0]}`" not in text:
+            text = f"{text.rstrip('.')}, always `{schema['enum'][0]}`."
         return self.links.linked(text, page).replace("|", "\\|")
 
     def _known(self, schema: dict[str, Any]) -> list[str]:
@@ -212,11 +202,6 @@ class _Pages:
 
 def _fact(label: str, text: str) -> dict[str, str]:
     return {"label": label, "text": text.rstrip(".")}
-
-
-def _is_long(schema: dict[str, Any]) -> bool:
-    """Return whether a field is a constant that is too long for the column of notes."""
-    return "x-constant" in schema and len(schema["enum"][0]) > LONGEST_NOTE
 
 
 def _innermost(schema: dict[str, Any]) -> dict[str, Any]:
