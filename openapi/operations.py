@@ -35,7 +35,7 @@ def describe(document: dict[str, Any]) -> None:
         operation["x-path"] = literal(path)
         operation["x-page-path"] = path.replace("|", "\\|")
         operation["x-arguments"] = arguments
-        operation["x-sent"] = list(_sent(operation, arguments, document))
+        operation["x-sent"] = _sent(operation, arguments, document)
         _describe_answer(operation, schemas)
     host = default_host(document)
     if host != DEFAULT_HOST and any(operations(document)):
@@ -105,6 +105,7 @@ def _argument(
         "in": where,
         "name": names.argument_name(name),
         "wire": name,
+        "key": literal(name),
         "schema": schema,
         "text": " ".join(schema.get("description", "").split()),
         "is_required": is_required,
@@ -165,51 +166,30 @@ def _part_type(schema: dict[str, Any], encoding: dict[str, Any]) -> str:
 
 def _sent(
     operation: dict[str, Any], arguments: list[dict[str, Any]], document: dict[str, Any]
-) -> Iterator[str]:
-    """Yield the arguments of `ApiClient.call` that a method gives, as source."""
-    yield f"accept={literal(', '.join(_content(operation)) or 'application/json')}"
-    places = {"path": "path_parameters", "query": "query", "header": "header_parameters"}
-    for where, keyword in places.items():
-        pairs = _pairs(arguments, where)
-        if pairs:
-            yield f"{keyword}={{{pairs}}}"
+) -> dict[str, Any]:
+    """Return what a method gives to `ApiClient.call`, as source, and the arguments by place."""
+    sent: dict[str, Any] = {"accept": literal(", ".join(_content(operation)) or "application/json")}
+    for place in ("path", "query", "header"):
+        sent[place] = [argument for argument in arguments if argument["in"] == place]
+    parts = [argument for argument in arguments if argument["in"] == "part"]
     media_type, _ = _body(operation)
     if media_type == FORM:
-        yield from _parts(operation, arguments)
+        sent["parts"] = parts
+        # A request without the other parts may send this one as its body.
+        content = operation["requestBody"]["content"]
+        bare = [part["media_type"] for part in parts if part["media_type"] in content]
+        if bare:
+            sent["raw_type"] = literal(min(bare))
     elif media_type == URLENCODED:
-        yield f"form={{{_pairs(arguments, 'part')}}}"
+        sent["form"] = parts
     elif media_type:
-        yield "body=body"
+        sent["body"] = True
         if media_type != "application/json":
-            yield f"content_type={literal(media_type)}"
+            sent["content_type"] = literal(media_type)
     key = _key(operation, document)
     if key is not None:
-        yield f"key={literal(key)}"
-
-
-def _pairs(arguments: list[dict[str, Any]], where: str) -> str:
-    """Return the arguments of a place as the source of a dictionary, without its braces."""
-    pairs = []
-    for argument in arguments:
-        if argument["in"] == where:
-            pairs.append(f"{literal(argument['wire'])}: {argument['name']}")
-    return ", ".join(pairs)
-
-
-def _parts(operation: dict[str, Any], arguments: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield the parts of a form, and the media type in which its file is sent without a form."""
-    rows, bare = [], []
-    for argument in arguments:
-        if argument["in"] != "part":
-            continue
-        media_type = argument["media_type"]
-        rows.append(f"({literal(argument['wire'])}, {literal(media_type)}, {argument['name']})")
-        # A request without the other parts may send this one as its body.
-        if media_type in operation["requestBody"]["content"]:
-            bare.append(media_type)
-    yield f"parts=[{', '.join(rows)}]"
-    if bare:
-        yield f"raw_type={literal(min(bare))}"
+        sent["key"] = literal(key)
+    return sent
 
 
 def _key(operation: dict[str, Any], document: dict[str, Any]) -> tuple[str, str] | None:
@@ -277,6 +257,7 @@ def _describe_answer(operation: dict[str, Any], schemas: dict[str, Any]) -> None
         decode = f"decoder({returns})"
     operation["x-returns"] = returns
     operation["x-decode"] = decode
+    operation["x-returns-class"] = next(references(schema), None)
     # The classes that the signature names.
     classes = set[str]()
     for user in (*operation["x-arguments"], *_content(operation).values()):
@@ -287,15 +268,6 @@ def _describe_answer(operation: dict[str, Any], schemas: dict[str, Any]) -> None
         # The header `Location` has the id of what was created.
         if operation["x-created"]:
             operation["x-result"] = "Created(response.data, response.location_id)"
-    name = next(iter(sorted(references(schema))), None)
-    link = f"**{returns}**".replace("[", "\\[")
-    if name:
-        page = f"[**{name}**]({name}.md)"
-        # Within a list, the bold of the whole type ends before the link and goes on after it.
-        link = link.replace(name, f"**{page}**")
-        if returns == name:
-            link = page
-    operation["x-returns-link"] = link
 
 
 # Rules

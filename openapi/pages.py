@@ -192,6 +192,8 @@ class _Pages:
             }
             operation["x-page-parameters"].append(parameter)
         operation["x-page-text"] = self.links.linked(operation["x-text"], "")
+        page = operation["x-returns-class"]
+        operation["x-page-returns"] = self._type_cell(operation["x-returns"], page)
         operation["x-page-result"] = self.links.linked(operation["x-status-text"], "")
         guides = self.guides[operation["x-api"]]
         if guides:

@@ -183,7 +183,7 @@ def documented_answer(page: Page, example: Example) -> Answer:
         return Answer(204)
     status = int(returned[2].replace("X", "0"))
     link = re.search(r"\]\((\w+\.md)\)", returned[1])
-    if returned[1].startswith("**list"):
+    if "**list" in returned[1]:
         return Answer(status, b"[]")
     if link is None and "**str**" not in returned[1] and "Created" not in returned[1]:
         return Answer(status, b"{}")
