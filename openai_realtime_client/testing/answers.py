@@ -152,20 +152,14 @@ def _fit_value(schema: Any, text: str) -> Any:
     schema_type: Any = schema.get("type", "object")
     if is_array(schema_type) and schema_type:  # such as ["string", "null"]
         schema_type = schema_type[0]
-    match schema_type:
-        # The simplest value that fits; keywords such as `format` and `minimum` are ignored.
-        case "object":
-            return _fit_object(schema, text)
-        case "array":
-            return [_fit_value(schema.get("items", {"type": "string"}), text)]
-        case "string":
-            return _last_name(text)
-        case "integer" | "number":
-            return _last_number(text)
-        case "boolean":
-            return True
-        case _:
-            return None
+    if schema_type == "object":
+        return _fit_object(schema, text)
+    if schema_type == "array":
+        return [_fit_value(schema.get("items", {"type": "string"}), text)]
+    # The simplest value that fits; keywords such as `format` and `minimum` are ignored.
+    number = _last_number(text)
+    values = {"string": _last_name(text), "integer": number, "number": number, "boolean": True}
+    return values.get(str(schema_type))
 
 
 def _fit_object(schema: dict[Any, Any], text: str) -> Event:
@@ -176,10 +170,7 @@ def _fit_object(schema: dict[Any, Any], text: str) -> Event:
     names: Any = schema.get("required")
     if not is_array(names):
         names = list(properties)
-    values: Event = {}
-    for name in map(str, names):
-        values[name] = _fit_value(properties.get(name, {"type": "string"}), text)
-    return values
+    return {str(name): _fit_value(properties.get(name, {"type": "string"}), text) for name in names}
 
 
 def _last_name(text: str) -> str:

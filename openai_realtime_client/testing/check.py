@@ -108,6 +108,10 @@ class Finding:
         return text
 
 
+# What was found, by what makes two findings the same.
+_Findings = dict[tuple[str, ...], Finding]
+
+
 class Turn(NamedTuple):
     """One turn of a check: how many events the server sent in it, and what was first found."""
 
@@ -155,60 +159,36 @@ def check_turns(
     url: str, *, protocol: Protocol, model: str | None, api_key: str, timeout: float
 ) -> Iterator[Turn]:
     """Check a server turn by turn; the arguments are those of `check_server`."""
-    findings: dict[tuple[str, ...], Finding] = {}
     connect: Callable[..., Any] = ga.connect_sync
     if protocol == "v1":
         connect = v1.connect_sync
     # A server that hangs must not hang the check: it has many sessions to play.
     options = {"open_timeout": max(timeout, _OPEN_TIMEOUT), "close_timeout": _CLOSE_TIMEOUT}
-    is_first = True
+    settings: Event = {"base_url": url, "api_key": api_key, "websocket_options": options}
+    findings: _Findings = {}
     for name, play in _TURNS.items():
-        before, events = len(findings), 0
-        connecting = connect(
-            model or MODELS[protocol], base_url=url, api_key=api_key, websocket_options=options
-        )
+        session = _Session(protocol, name, findings, timeout)
+        before = len(findings)
         try:
-            connection: Connection[Any, Any] = connecting.open()
+            session.connection = connect(model or MODELS[protocol], **settings).open()
         except RealtimeConnectionError as error:
-            if is_first:  # a wrong URL or key, rather than a fault of the server
+            if name == "text":  # The first: a wrong URL or key, not a fault of the server.
                 raise
-            _count_finding(
-                findings, Finding(name, "closed", "session.created", f"no session: {error}")
-            )
+            session.report("closed", "session.created", f"no session: {error}")
         else:
-            session = _Session(connection, protocol, name, findings, timeout)
             session.play(play)
-            events = session.events
-        is_first = False
-        yield Turn(name, events, list(findings.values())[before:])
-
-
-def _count_finding(findings: dict[tuple[str, ...], Finding], finding: Finding) -> None:
-    # The same fault in another turn, item or index is not another finding.
-    about = _ID.sub("ID", _INDEX.sub("[*]", finding.about))
-    turn = ""
-    if finding.kind == "closed":  # Its cause is in the turn.
-        turn = finding.turn
-    known = findings.setdefault((finding.kind, finding.type, about, turn), finding)
-    if known is not finding:
-        known.count += 1
+        yield Turn(name, session.events, list(findings.values())[before:])
 
 
 class _Session:
     """One session of a turn, whose events are all examined."""
 
-    def __init__(
-        self,
-        connection: Connection[Any, Any],
-        protocol: Protocol,
-        turn: str,
-        findings: dict[tuple[str, ...], Finding],
-        timeout: float,
-    ) -> None:
+    connection: Connection[Any, Any]
+
+    def __init__(self, protocol: Protocol, turn: str, findings: _Findings, timeout: float) -> None:
         self.protocol = protocol
         self.events = 0
         self.audio_size = 0
-        self.connection = connection
         self._confirmations = _CONFIRMATIONS
         if protocol == "v1":
             self._confirmations = _V1_CONFIRMATIONS
@@ -238,7 +218,12 @@ class _Session:
 
     def report(self, kind: str, name: str, about: str, event: Event | None = None) -> None:
         """Note something that is wrong."""
-        _count_finding(self._findings, Finding(self._turn, kind, name, about, event))
+        # The same fault in another turn, item or index is not another finding.
+        key = [kind, name, _ID.sub("ID", _INDEX.sub("[*]", about))]
+        if kind == "closed":  # Its cause is in the turn.
+            key.append(self._turn)
+        finding = Finding(self._turn, kind, name, about, event, count=0)
+        self._findings.setdefault(tuple(key), finding).count += 1
 
     def ask(self, event: Event) -> Event | None:
         """Send an event and wait for its confirmation."""
