@@ -9,8 +9,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from openai_realtime_client import deviations, ga
-from openai_realtime_client.testing import Faults, ReplayServer
-from plain_client import LOUD, RESPOND, append, checked, client, request, session_with
+from openai_realtime_client.testing import Faults
+from plain_client import RESPOND, checked, client, request, session_with
 
 TOO_LONG = {"close_code": 1001, "close_reason": "Too long."}
 EXPIRED = "Your session hit the maximum duration of 60 minutes."
@@ -112,23 +112,3 @@ def test_a_client_can_leave_while_the_server_takes_its_time() -> None:
             pass
         assert server.sessions[0].close_code == 1000
         assert server.sessions[0].sent == []
-
-
-@pytest.mark.parametrize("event", [RESPOND, append(LOUD)], ids=lambda e: e["type"])
-def test_a_failure_of_the_server_itself_is_loud(
-    event: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> str:
-        raise KeyError("planted")
-
-    for name in ("rules.default_answer", "rules.audio.decoded"):
-        monkeypatch.setattr(f"openai_realtime_client.testing.{name}", fail)
-    server = ReplayServer()
-    with server, client(server) as c:
-        c.send(event)
-        assert c.closed()[0] == 1011
-        with pytest.raises(RuntimeError, match="failed") as caught:
-            server.__exit__(None, None, None)
-        assert isinstance(caught.value.__cause__, KeyError)
-        server.sessions.clear()
-        server.__enter__()
