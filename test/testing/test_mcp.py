@@ -18,8 +18,7 @@ TOOLS = [
     McpTool("add_event", "Added.", description="Add an event."),
     McpTool("lose_event", lambda arguments: str(1 / 0)),
 ]
-
-
+SERVER = {"type": "mcp", "server_label": "calendar", "server_url": "https://mcp.test"}
 LISTING = ["conversation.item.added", "mcp_list_tools.in_progress"]
 
 
@@ -31,8 +30,7 @@ def c() -> Iterator[Client]:
 
 def configured(c: Client, **settings: Any) -> list[Event]:
     """Offer the tools, and return the events up to the end of their list."""
-    tool = {"type": "mcp", "server_label": "calendar", "server_url": "https://mcp.test", **settings}
-    c.send(update(tools=[tool], output_modalities=["text"]))
+    c.send(update(tools=[{**SERVER, **settings}], output_modalities=["text"]))
     events = [c.recv()]
     while not events[-1]["type"].endswith(("completed", "failed")):
         events.append(c.recv())
@@ -59,20 +57,14 @@ def test_tools_are_listed_once(c: Client) -> None:
 
 def test_a_tool_is_called(c: Client) -> None:
     configured(c, require_approval="never")
-    events = c.turn("List the events on Monday.")[2:]
+    events = c.turn("List the events on Monday.")
     event_types = types(events)
-    assert event_types[: event_types.index("response.content_part.added")] == [
-        "response.created",
-        "response.output_item.added",
-        "conversation.item.added",
+    begun = event_types.index("response.mcp_call_arguments.delta")
+    assert event_types[begun : begun + 4] == [
         "response.mcp_call_arguments.delta",
         "response.mcp_call_arguments.done",
         "response.mcp_call.in_progress",
         "response.mcp_call.completed",
-        "conversation.item.done",
-        "response.output_item.done",
-        "response.output_item.added",
-        "conversation.item.added",
     ]
     call = response(events)["output"][0]
     assert (call["type"], call["name"]) == ("mcp_call", "list_events")
@@ -107,33 +99,30 @@ def test_a_call_waits_for_approval(c: Client, approve: bool) -> None:
 
 
 APPROVAL, CALL, NOTHING = "mcp_approval_request", "mcp_call", "message"
-
-
 NEVER_READING = {"require_approval": {"never": {"read_only": True}}}
+# Settings of the server, a tool that the user asks for, and what the model does then.
+CALLS: list[tuple[Event, str, str]] = [
+    ({"require_approval": {"never": {"tool_names": ["list_events"]}}}, "list_events", CALL),
+    (NEVER_READING, "list_events", CALL),
+    (NEVER_READING, "add_event", APPROVAL),
+    ({"require_approval": {"always": {"tool_names": ["add_event"]}}}, "list_events", APPROVAL),
+    ({"allowed_tools": ["list_events"]}, "list_events", CALL),
+    ({"allowed_tools": ["add_event"]}, "list_events", NOTHING),
+    ({"allowed_tools": {"read_only": True}}, "list_events", CALL),
+    ({"allowed_tools": []}, "list_events", NOTHING),
+]
 
 
-@pytest.mark.parametrize(
-    ("settings", "tool", "item_type"),
-    [
-        ({"require_approval": {"never": {"tool_names": ["list_events"]}}}, "list_events", CALL),
-        (NEVER_READING, "list_events", CALL),
-        (NEVER_READING, "add_event", APPROVAL),
-        ({"require_approval": {"always": {"tool_names": ["add_event"]}}}, "list_events", APPROVAL),
-        ({"allowed_tools": ["list_events"]}, "list_events", CALL),
-        ({"allowed_tools": ["add_event"]}, "list_events", NOTHING),
-        ({"allowed_tools": {"read_only": True}}, "list_events", CALL),
-        ({"allowed_tools": []}, "list_events", NOTHING),
-    ],
-    ids=repr,
-)
-def test_which_calls_are_offered_and_need_approval(
-    c: Client, settings: Event, tool: str, item_type: str
-) -> None:
-    configured(c, **{"require_approval": "never", **settings})
-    assert c.response(f"Use {tool} for Monday.")["output"][0]["type"] == item_type
+def test_which_calls_are_offered_and_need_approval(c: Client) -> None:
+    configured(c)
+    for settings, tool, item_type in CALLS:
+        server = {**SERVER, "require_approval": "never", **settings}
+        c.update(tools=[server])
+        [first, *_] = c.response(f"Use {tool} for Monday.")["output"]
+        assert first["type"] == item_type, (settings, tool)
 
 
-def test_an_answer_calls_a_tool_that_is_unknown() -> None:
+def test_a_call_of_a_tool_that_is_unknown_fails() -> None:
     with session_with(mcp={"calendar": TOOLS}, answers=[Call("no_such", {}, "calendar")]) as c:
         [call] = c.response()["output"]
     assert call["error"]["type"] == "protocol_error"

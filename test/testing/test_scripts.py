@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 
 from openai_realtime_client.testing import ReplayServer, ReplaySession
 from openai_realtime_client.testing.recording import RecordedEvent, read_recording
-from plain_client import CANCEL, COMMIT, LOUD, RESPOND, Event, append, check_sent, client
+from plain_client import COMMIT, LOUD, RESPOND, Event, append, check_sent, client
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 GREETING = (RECORDINGS / "ga_text_turn.jsonl").read_text("utf-8").splitlines()
@@ -76,29 +76,23 @@ def test_a_client_may_depart_from_the_script(
 @pytest.mark.parametrize(
     ("sent", "reason"),
     [
-        ([RESPOND], "line 3: expected session.update, received response.create"),
-        (
-            [{"type": "session.update", "session": {}}, CANCEL],
-            "line 5: expected conversation.item.",
-        ),
-        ([{"no": "event"}], "line 3: expected session.update, received no event"),
-        ([append(LOUD)], "line 3: expected session.update, received input_audio_buffer.append"),
+        (RESPOND, "line 3: expected session.update, received response.create"),
+        ({"no": "event"}, "line 3: expected session.update, received no event"),
+        (append(LOUD), "line 3: expected session.update, received input_audio_buffer.append"),
     ],
+    ids=["another_event", "no_event", "audio"],
 )
-def test_a_client_that_departs_from_the_script(sent: list[Event], reason: str) -> None:
+def test_a_client_that_departs_from_the_script(sent: Event, reason: str) -> None:
     with ReplayServer(script=["", *GREETING]) as server:
         with client(server) as c:
-            c.send(*sent)
-            code, said = c.closed()
+            c.send(sent)
+            assert c.closed() == (1011, reason)
         session = server.sessions[0]
-    assert code == session.close_code == 1011
-    assert said == session.close_reason
-    assert said.startswith(reason)
+    assert (session.close_code, session.close_reason) == (1011, reason)
     first, expected, received = (session.mismatch or "").splitlines()
-    assert first == said
-    event_type = reason.partition("expected ")[2].partition(",")[0]
-    assert expected.startswith(f'  expected: {{"type": "{event_type}')
-    assert received.startswith(f"  received: {json.dumps(sent[-1])[:60]}")
+    assert first == reason
+    assert expected.startswith('  expected: {"type": "session.update"')
+    assert received.startswith(f"  received: {json.dumps(sent)[:60]}")
     assert len(received) < 500
 
 
@@ -165,11 +159,10 @@ def test_lines_of_recordings() -> None:
         assert json.loads(other.to_json()) == {"from": side, "event": event}
 
 
-@pytest.mark.parametrize(("end", "count"), [('{"type":"resp', 1), ('{"type":"response.done"}', 2)])
-def test_the_last_line_of_a_file_may_be_cut(tmp_path: Path, end: str, count: int) -> None:
+def test_the_last_line_of_a_file_may_be_cut(tmp_path: Path) -> None:
     path = tmp_path / "session.jsonl"
-    path.write_text(f'{{"type":"response.create"}}\n{end}', "utf-8")
-    assert len([*read_recording(path)]) == count
+    path.write_text('{"type":"response.create"}\n{"type":"resp', "utf-8")
+    assert len([*read_recording(path)]) == 1
 
 
 def test_a_recording_that_is_not_there() -> None:

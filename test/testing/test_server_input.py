@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import errno
 import gc
 import json
 import socket
@@ -12,6 +10,7 @@ from collections.abc import Iterator
 from random import Random
 
 import pytest
+from websockets.frames import Frame, Opcode
 
 from openai_realtime_client.testing import Answer, ReplayServer
 from openai_realtime_client.testing.recording import RecordedEvent
@@ -45,33 +44,19 @@ def reset(client: socket.socket) -> None:
     client.close()
 
 
-def test_clients_that_reset_the_connection_after_their_close_frame(
-    server: ReplayServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def write_eof(_: asyncio.Transport) -> None:
-        raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
-
-    # What asyncio does then. It takes luck to hit the moment.
-    monkeypatch.setattr("asyncio.selector_events._SelectorSocketTransport.write_eof", write_eof)
-    client = connected(server, is_websocket=True)
-    client.sendall(b"\x88\x82\0\0\0\0\x03\xe8")
-    while client.recv(2**16)[-4:] != b"\x88\x02\x03\xe8":
-        pass
-    reset(client)
+def masked(opcode: Opcode, data: bytes) -> bytes:
+    """A frame of a client."""
+    return Frame(opcode, data).serialize(mask=True)
 
 
-def masked(text: str) -> bytes:
-    """A text frame of a client, with a mask of zeros."""
-    data = text.encode()
-    size = bytes([128 | len(data)]) if len(data) < 126 else b"\xfe" + struct.pack(">H", len(data))
-    return b"\x81" + size + bytes(4) + data
+CLOSE = masked(Opcode.CLOSE, b"\x03\xe8")
 
 
 def test_what_comes_together_with_the_close_frame_is_received() -> None:
     script = [RecordedEvent("client", RESPOND)] * 3
     with checked(script=script) as server, connected(server) as client:
-        event = masked(json.dumps(RESPOND))
-        client.sendall(UPGRADE + b"\r\n" + event * 3 + b"\x88\x82\0\0\0\0\x03\xe8")
+        event = masked(Opcode.TEXT, json.dumps(RESPOND).encode())
+        client.sendall(UPGRADE + b"\r\n" + event * 3 + CLOSE)
         while client.recv(2**16):
             pass
     [session] = server.sessions
@@ -83,7 +68,7 @@ def test_clients_that_reset_the_connection_at_a_random_point(server: ReplayServe
     random = Random(14)
     audio = append(LOUD * 2)
     events = [update(instructions="Be brief."), audio, RESPOND, CANCEL, {"type": "no.such"}]
-    frames = [masked(json.dumps(event)) for event in events]
+    frames = [masked(Opcode.TEXT, json.dumps(event).encode()) for event in events]
     for _ in range(150):
         client = connected(server)
         sent = UPGRADE + b"\r\n" + b"".join(random.choices(frames, k=5))
