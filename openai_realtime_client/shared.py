@@ -17,38 +17,7 @@ if TYPE_CHECKING:
     from openai_realtime_client.core.encoding import to_dict as to_dict
     from openai_realtime_client.core.error_details import ErrorDetails as ErrorDetails
     from openai_realtime_client.core.error_details import error_details as error_details
-    from openai_realtime_client.core.errors import ApiConnectionError as ApiConnectionError
-    from openai_realtime_client.core.errors import ApiError as ApiError
-    from openai_realtime_client.core.errors import BadRequestError as BadRequestError
-    from openai_realtime_client.core.errors import ConflictError as ConflictError
-    from openai_realtime_client.core.errors import ConnectionClosedError as ConnectionClosedError
-    from openai_realtime_client.core.errors import ConnectionFailedError as ConnectionFailedError
-    from openai_realtime_client.core.errors import ConnectionLostError as ConnectionLostError
-    from openai_realtime_client.core.errors import (
-        ConnectionSettingsError as ConnectionSettingsError,
-    )
-    from openai_realtime_client.core.errors import ForbiddenError as ForbiddenError
-    from openai_realtime_client.core.errors import HandshakeRefusedError as HandshakeRefusedError
-    from openai_realtime_client.core.errors import InvalidEventError as InvalidEventError
-    from openai_realtime_client.core.errors import InvalidKeyError as InvalidKeyError
-    from openai_realtime_client.core.errors import InvalidModelError as InvalidModelError
-    from openai_realtime_client.core.errors import InvalidResponseError as InvalidResponseError
-    from openai_realtime_client.core.errors import MessageTooBigError as MessageTooBigError
-    from openai_realtime_client.core.errors import MissingDependencyError as MissingDependencyError
-    from openai_realtime_client.core.errors import NotFoundError as NotFoundError
-    from openai_realtime_client.core.errors import ProtocolRefusedError as ProtocolRefusedError
-    from openai_realtime_client.core.errors import RateLimitError as RateLimitError
-    from openai_realtime_client.core.errors import (
-        RealtimeConnectionError as RealtimeConnectionError,
-    )
-    from openai_realtime_client.core.errors import RealtimeError as RealtimeError
-    from openai_realtime_client.core.errors import ServiceError as ServiceError
-    from openai_realtime_client.core.errors import SessionExpiredError as SessionExpiredError
-    from openai_realtime_client.core.errors import ToolError as ToolError
-    from openai_realtime_client.core.errors import UnauthorizedError as UnauthorizedError
-    from openai_realtime_client.core.errors import (
-        UnprocessableEntityError as UnprocessableEntityError,
-    )
+    from openai_realtime_client.core.errors import *
     from openai_realtime_client.core.events import UnknownEvent as UnknownEvent
     from openai_realtime_client.core.model import RealtimeModel as RealtimeModel
     from openai_realtime_client.core.model import UnknownModel as UnknownModel
@@ -86,33 +55,8 @@ else:
             "UnknownEvent": "openai_realtime_client.core.events",
             "UnknownModel": "openai_realtime_client.core.model",
             "Usage": "openai_realtime_client.conversation.usage",
-            "ApiConnectionError": "openai_realtime_client.core.errors",
-            "ApiError": "openai_realtime_client.core.errors",
-            "BadRequestError": "openai_realtime_client.core.errors",
-            "ConflictError": "openai_realtime_client.core.errors",
-            "ConnectionClosedError": "openai_realtime_client.core.errors",
-            "ConnectionFailedError": "openai_realtime_client.core.errors",
-            "ConnectionLostError": "openai_realtime_client.core.errors",
-            "ConnectionSettingsError": "openai_realtime_client.core.errors",
-            "ForbiddenError": "openai_realtime_client.core.errors",
-            "HandshakeRefusedError": "openai_realtime_client.core.errors",
-            "InvalidEventError": "openai_realtime_client.core.errors",
-            "InvalidKeyError": "openai_realtime_client.core.errors",
-            "InvalidModelError": "openai_realtime_client.core.errors",
-            "InvalidResponseError": "openai_realtime_client.core.errors",
             "ErrorDetails": "openai_realtime_client.core.error_details",
             "error_details": "openai_realtime_client.core.error_details",
-            "MessageTooBigError": "openai_realtime_client.core.errors",
-            "MissingDependencyError": "openai_realtime_client.core.errors",
-            "NotFoundError": "openai_realtime_client.core.errors",
-            "ProtocolRefusedError": "openai_realtime_client.core.errors",
-            "RateLimitError": "openai_realtime_client.core.errors",
-            "RealtimeConnectionError": "openai_realtime_client.core.errors",
-            "RealtimeError": "openai_realtime_client.core.errors",
-            "ServiceError": "openai_realtime_client.core.errors",
-            "SessionExpiredError": "openai_realtime_client.core.errors",
-            "ToolError": "openai_realtime_client.core.errors",
-            "UnauthorizedError": "openai_realtime_client.core.errors",
-            "UnprocessableEntityError": "openai_realtime_client.core.errors",
         },
+        "openai_realtime_client.core.errors",
     )

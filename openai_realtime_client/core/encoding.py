@@ -11,7 +11,7 @@ from typing import Any, cast
 from pydantic import BaseModel
 from pydantic_core import from_json
 
-from openai_realtime_client.core.json_types import Path, is_array, is_object, path_text
+from openai_realtime_client.core.json_types import Path, is_object, path_text
 
 __all__ = ["dumped", "invalid_part", "parse_json", "plain_model", "to_dict"]
 
@@ -87,9 +87,7 @@ def plain_model(model: BaseModel) -> dict[str, Any]:
             model, mode="json", by_alias=True, exclude_unset=True, warnings=False
         )
     except UnicodeEncodeError:  # The name of a field has half a surrogate pair.
-        data = {}
-        for name, value in _members(model):
-            data[name] = _walked(value)
+        data = json.loads(json.dumps(model, default=lambda held: dict(_members(held))))
     return data
 
 
@@ -101,18 +99,6 @@ def _members(model: BaseModel) -> Iterator[tuple[str, Any]]:
             yield name, value
         elif name in model.model_fields_set:
             yield fields[name].alias or name, value
-
-
-def _walked(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return plain_model(value)
-    if is_object(value):
-        return {key: _walked(member) for key, member in value.items()}
-    if is_array(value):
-        return [_walked(member) for member in value]
-    if isinstance(value, str):
-        return str(value)  # of an enum
-    return value
 
 
 def _plain(value: Any) -> Any:

@@ -466,35 +466,20 @@ def _location_text(status: int, headers: Mapping[str, str]) -> str:
 
 def wait_seconds(headers: Mapping[str, str]) -> float | None:
     """Return the seconds of `Retry-After-Ms`, or of `Retry-After`, which may be a date."""
-    milliseconds = _number(headers.get("retry-after-ms", ""))
-    if math.isfinite(milliseconds):
-        return max(0.0, milliseconds / 1000)
-    value = headers.get("retry-after", "")
-    seconds = _number(value)
-    if math.isnan(seconds) and value:
-        seconds = _seconds_until(value)
-    if math.isfinite(seconds):
-        return max(0.0, seconds)
-    return None
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
-def _seconds_until(date: str) -> float:
+    for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
+        with suppress(ValueError):
+            seconds = float(headers.get(name, "")) / unit
+            if math.isfinite(seconds):
+                return max(0.0, seconds)
     # Imported here: few programs need it, and it takes time.
-    from dateutil import parser as date_parser
+    from email.utils import parsedate_to_datetime
 
     try:
         # A date in HTTP is always in GMT, even where it does not say so.
-        when = date_parser.parse(date, ignoretz=True).replace(tzinfo=timezone.utc)
-    except (ValueError, OverflowError):
-        return math.nan
-    return (when - datetime.now(timezone.utc)).total_seconds()
+        when = parsedate_to_datetime(headers.get("retry-after", "")).replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
+    return max(0.0, (when - datetime.now(timezone.utc)).total_seconds())
 
 
 def _error_in(body: bytes) -> dict[str, Any]:
