@@ -55,11 +55,6 @@ def test_a_credential_is_concealed_where_a_server_repeats_it(name: str, prefix: 
     assert Headers({"X-A": "wrong", name: ""}).conceal("wrong") == "wrong"
 
 
-def test_headers_do_not_show_their_values() -> None:
-    shown = repr(Headers({"Authorization": f"Bearer {KEY}", "X-A": "value"}))
-    assert shown == "Headers(Authorization, X-A)"
-
-
 def test_a_secret_that_holds_another_is_concealed_whole() -> None:
     headers = Headers({"api-key": KEY, "Authorization": f"Bearer {KEY}abc"})
     assert headers.conceal(f"{KEY}abc, {KEY}") == "***, ***"

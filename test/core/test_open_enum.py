@@ -58,20 +58,6 @@ def test_value_is_like_its_string_and_comes_back(member: OpenEnum) -> None:
         assert (type(again), again) == (StatusEnum, member)
 
 
-@pytest.mark.parametrize(
-    ("value", "found"), [("failed", "failed"), ("completed", "other"), ("brand_new", "new")]
-)
-def test_match(value: str, found: str) -> None:
-    match StatusEnum(value):
-        case StatusEnum.FAILED:
-            result = "failed"
-        case "brand_new":
-            result = "new"
-        case _:
-            result = "other"
-    assert result == found
-
-
 def test_unknown_values_are_not_kept() -> None:
     value = RealtimeResponse.from_json('{"status": "seen once"}').status
     assert value is not None

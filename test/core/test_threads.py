@@ -5,16 +5,10 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
-import time
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from threading import Event
-from typing import Any
 
 import pytest
 
 from openai_realtime_client import ga
-from openai_realtime_client.core import events
 
 # Building models is not safe in several threads with every version of pydantic, and it happens once
 # in a process.
@@ -101,25 +95,3 @@ def test_a_class_is_built_when_its_first_event_comes_or_when_it_is_named() -> No
 @pytest.mark.parametrize("seed", ["0", "1"])
 def test_first_use_in_several_threads_is_safe(seed: str) -> None:
     assert run(IN_THREADS, seed) == "done\n"
-
-
-def test_an_event_waits_for_its_class_that_another_thread_adds(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    build = events._union
-    is_building = Event()
-
-    def slowly(members: Mapping[str, Any]) -> Any:
-        is_building.set()
-        time.sleep(0.1)
-        return build(members)
-
-    parser: events.EventParser[Any] = events.EventParser(
-        "openai_realtime_client.ga", {"error": "RealtimeServerEventError"}
-    )
-    monkeypatch.setattr(events, "_union", slowly)
-    with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(parser.parse, '{"type":"error"}')
-        is_building.wait()
-        second = parser.parse('{"type":"error"}')
-        assert type(second) is type(first.result()) is ga.RealtimeServerEventError

@@ -288,12 +288,6 @@ def test_coroutine_function_gives_the_key_with_asyncio_alone(kind: Kind) -> None
         headers(Kind(ga, False), api_key=coroutine_function)
 
 
-@for_both
-@pytest.mark.parametrize("name", ["OpenAI-Beta", "openai-beta"])
-def test_an_own_beta_header_wins(kind: Kind, name: str) -> None:
-    assert headers(kind, api_key="", headers={name: "other=v1"}) == {name: "other=v1"}
-
-
 @pytest.mark.parametrize("secret", [{"api_key": KEY}, {"token": KEY}])
 def test_azures_settings_do_not_show_their_credential(secret: dict[str, Any]) -> None:
     settings = azure(ENDPOINT, "my-deployment", **secret)
