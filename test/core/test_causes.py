@@ -58,10 +58,6 @@ def raised_from_none(text: str) -> ValueError:
             "the proxy failed: Tunnel failed: 502 Bad",
         ),
         (
-            urllib3_errors.ProxyError("Cannot connect", OSError("407 Proxy Login Required")),
-            "407 Proxy Login Required",
-        ),
-        (
             in_context(urllib3_errors.HTTPError("wrapped"), ProxyConnectionError("0x05: refused")),
             "the proxy failed: 0x05: refused",
         ),
@@ -73,15 +69,14 @@ def raised_from_none(text: str) -> ValueError:
             websockets_errors.InvalidProxy(f"x://me:{KEY}@proxy", "no such scheme"),
             "the proxy failed: no such scheme",
         ),
-        (websockets_errors.NegotiationError("no extensions"), "no extensions"),
         (raised_from_none("invalid HTTP status line: x"), "invalid HTTP status line: x"),
         (EOFError(), "EOFError"),
         (OSError("x" * 1000), "x" * 300),
     ],
     ids=[
-        *("system", "urllib3_retries", "urllib3_tls", "urllib3_proxy", "urllib3_proxy_status"),
+        *("system", "urllib3_retries", "urllib3_tls", "urllib3_proxy"),
         *("urllib3_socks", "websockets_cause", "websockets_proxy"),
-        *("websockets_text", "suppressed_context", "no_text", "long_text"),
+        *("suppressed_context", "no_text", "long_text"),
     ],
 )
 def test_text_of_a_failure(error: Exception, text: str) -> None:

@@ -124,7 +124,10 @@ def test_refused_connection() -> None:
         closed.bind((LOOPBACK, 0))
         where = f"{LOOPBACK}:{closed.getsockname()[1]}"
         error = failure(Configuration(f"http://{where}", KEY), ApiConnectionError)
+        proxied = Configuration(f"https://{ELSEWHERE}", "", proxy=f"http://{where}")
+        of_proxy = failure(proxied, ApiConnectionError)
     assert str(error) == f"POST failed: no response from {where}: [Errno 111] Connection refused"
+    assert str(of_proxy).endswith(": the proxy failed: [Errno 111] Connection refused")
     assert_no_answer(error)
 
 
@@ -184,29 +187,16 @@ def test_status_of_a_proxy_that_refuses(status: str) -> None:
     assert KEY.encode() not in asked[0]
 
 
-@pytest.mark.parametrize("scheme", ["http", "https"])
-def test_proxy_that_is_not_there(scheme: str) -> None:
-    with socket.socket() as closed:
-        closed.bind((LOOPBACK, 0))
-        proxy = f"http://{LOOPBACK}:{closed.getsockname()[1]}"
-        url = f"{scheme}://{ELSEWHERE}"
-        error = failure(Configuration(url, "", proxy=proxy), ApiConnectionError)
-    assert str(error).endswith(": the proxy failed: [Errno 111] Connection refused")
-
-
 @pytest.mark.parametrize(
     ("environment", "url", "is_asked"),
     [
         ({"HTTPS_PROXY": "{proxy}"}, f"https://{ELSEWHERE}", True),
-        ({"https_proxy": "{proxy}"}, f"https://{ELSEWHERE}", True),
         ({"HTTP_PROXY": "{proxy}"}, f"http://{ELSEWHERE}", True),
-        ({"HTTP_PROXY": "{proxy}"}, f"https://{LOOPBACK}:1", False),
-        ({"HTTPS_PROXY": "{proxy}"}, f"https://{LOOPBACK}:1", False),
         ({"HTTPS_PROXY": "{proxy}"}, "https://localhost:1", False),
         ({"HTTPS_PROXY": "{proxy}", "NO_PROXY": ".invalid"}, "https://service.invalid", False),
         ({"HTTPS_PROXY": "{proxy}", "OWN": ""}, "https://service.invalid", False),
     ],
-    ids=["upper", "lower", "http", "other_scheme", "this_machine", "localhost", "no_proxy", "own"],
+    ids=["https", "http", "localhost", "no_proxy", "own"],
 )
 def test_proxy_of_the_environment(
     environment: dict[str, str], url: str, is_asked: bool, monkeypatch: pytest.MonkeyPatch
