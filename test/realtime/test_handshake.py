@@ -74,17 +74,15 @@ async def test_each_session_has_a_new_key(kind: Kind) -> None:
 
 
 @for_asyncio
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 async def test_this_machine_is_reached_without_a_proxy(
-    kind: Kind, host: str, monkeypatch: pytest.MonkeyPatch
+    kind: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{unused_port()}")
     async with serving(sends(EVENT)) as url:
-        with HttpServer() as proxy:
-            for name in ("http_proxy", "https_proxy", "all_proxy"):
-                monkeypatch.setenv(name, proxy.url)
+        for host in ("127.0.0.1", "localhost"):
             async with opened(kind, url.replace("127.0.0.1", host)) as connection:
                 assert len(await connection.rest()) == 1
-        assert not proxy.requests
 
 
 @pytest.mark.parametrize("is_own", [False, True], ids=["environment", "own"])
@@ -121,7 +119,7 @@ async def test_socks_proxy_without_its_package_says_what_to_install(kind: Kind) 
 async def test_refusal_has_the_servers_answer(kind: Kind) -> None:
     body = {"error": {"message": "Some message.", "code": "c"}}
     headers = {"X-Request-ID": "req_1", "Retry-After": "2"}
-    statuses = [200, 400, 401, 429, 503]
+    statuses = [200, 401, 503]
     answers = [json_answer(body, status, headers=headers) for status in statuses]
     with HttpServer(*answers) as server:
         for status in statuses:
@@ -137,19 +135,16 @@ async def test_refusal_has_the_servers_answer(kind: Kind) -> None:
     assert len(server.requests) == len(statuses)
 
 
-@pytest.mark.parametrize("is_here", [False, True], ids=["other_server", "same_server"])
 @for_asyncio
-async def test_redirect_is_not_followed(kind: Kind, is_here: bool) -> None:
+async def test_redirect_is_not_followed(kind: Kind) -> None:
     with HttpServer() as other, HttpServer() as server:
-        location = f"{server.url if is_here else other.url}/v2".replace("http", "ws")
-        for status in (300, 301, 302, 303, 307, 308):
+        for status, target in ((301, server), (307, other)):
+            location = f"{target.url}/v2".replace("http", "ws")
             server.answers.append(Answer(status, headers={"Location": location}))
             error = await refusal(kind, server.url)
-            assert isinstance(error, HandshakeRefusedError)
-            assert error.status == status
-            assert error.headers["location"] == location
+            assert (error.status, error.headers["location"]) == (status, location)
             assert str(error).endswith(f" refused with HTTP {status}, location: {location}")
-        assert (len(server.requests), len(other.requests)) == (6, 0)
+        assert (len(server.requests), len(other.requests)) == (2, 0)
 
 
 @pytest.mark.parametrize(

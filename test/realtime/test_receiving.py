@@ -63,14 +63,12 @@ async def test_event_in_a_binary_frame_or_in_many_fragments(
 
 
 @for_asyncio
-@pytest.mark.parametrize("size", [2**20, None], ids=["own", "default"])
 @pytest.mark.parametrize("is_fragmented", [False, True], ids=["whole", "fragments"])
-async def test_text_up_to_max_size_comes_through(
-    kind: Kind, size: int | None, is_fragmented: bool
-) -> None:
+async def test_text_up_to_max_size_comes_through(kind: Kind, is_fragmented: bool) -> None:
     start, end = b'{"type":"x","a":"', b'"}'
-    # The default of `websockets` is 1 MiB.
-    fill = (size or 2**22) - len(start) - len(end)
+    # More than the default of `websockets`.
+    size = 2**21
+    fill = size - len(start) - len(end)
     text = start + b"z" * fill + end
 
     async def handler(connection: ServerConnection) -> None:
@@ -79,10 +77,11 @@ async def test_text_up_to_max_size_comes_through(
             await connection.send(pieces if is_fragmented else message, text=True)
         await connection.wait_closed()
 
-    options = {"max_size": size} if size else {}
-    async with serving(handler) as url, opened(kind, url, options=options) as connection:
-        assert (await connection.recv()).a == "z" * fill
-        if size:
+    async with serving(handler) as url:
+        async with opened(kind, url) as connection:
+            assert (await connection.recv()).a == "z" * fill
+        async with opened(kind, url, options={"max_size": size}) as connection:
+            assert (await connection.recv()).a == "z" * fill
             error = await error_of(MessageTooBigError, connection.recv())
             assert_closed(error, 1009, ANY_REASON)
 
