@@ -71,5 +71,7 @@ async def main() -> None:
 if __name__ == "__main__":
     try:
         asyncio.run(main())
-    except (KeyboardInterrupt, RealtimeError) as error:
+    except KeyboardInterrupt:
+        pass
+    except RealtimeError as error:
         sys.exit(str(error))

@@ -13,6 +13,7 @@ import sys
 from threading import Thread
 
 from openai_realtime_client import (
+    ConnectionClosedError,
     Conversation,
     Playback,
     RealtimeError,
@@ -47,6 +48,8 @@ def main() -> None:
             try:
                 for audio in microphone:
                     connection.send_audio(audio)
+            except ConnectionClosedError:
+                pass  # The loop over events says why.
             except RealtimeError as error:
                 print(error)
             connection.close()
@@ -72,5 +75,7 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except (KeyboardInterrupt, RealtimeError) as error:
+    except KeyboardInterrupt:
+        pass
+    except RealtimeError as error:
         sys.exit(str(error))

@@ -100,9 +100,11 @@ def test_microphone_that_goes_away_ends_the_session(assistant: Any) -> None:
         assert eventually(lambda: session.close_code) == 1000
 
 
-def test_lost_session_ends_the_program(assistant: Any) -> None:
+def test_lost_session_ends_the_program(assistant: Any, capsys: pytest.CaptureFixture[str]) -> None:
     with talking(assistant, ConnectionClosedError, faults=Faults(cut_after=2)):
         pass
+    # The exception says why, and nothing else does.
+    assert capsys.readouterr() == ("", "")
 
 
 def test_speaking_interrupts_what_is_said(assistant: Any) -> None:
