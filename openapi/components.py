@@ -48,7 +48,7 @@ def prepared(document: dict[str, Any]) -> dict[str, Any]:
 def class_name(text: str) -> str:
     """Return a text as the name of a class, with openapi-generator's `Model` before one of ours."""
     name = names.class_name(text)
-    if name in shared.__all__:
+    if name in shared.__all__ or name in names.MODULE_NAMES:
         return f"Model{name}"
     return name
 

@@ -219,9 +219,11 @@ def _key(operation: dict[str, Any], document: dict[str, Any]) -> tuple[str, str]
 def _successes(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the answers of success by their status."""
     responses = operation.get("responses", {})
-    successes = {status: response for status, response in responses.items() if status[0] == "2"}
+    successes = {
+        status: response for status, response in responses.items() if status.startswith("2")
+    }
     # Documents often list the errors of an operation alone, or nothing.
-    if all(status[0] in "45" for status in responses):
+    if all(status[:1] in ("4", "5") for status in responses):
         successes = {"2XX": {}}
     return successes or only(responses, ["default"])
 

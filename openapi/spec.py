@@ -107,7 +107,11 @@ def load(path: Path, *, is_published: bool = False) -> dict[str, Any]:
 
 @cache  # It takes a second for a fragment, which more than one step reads.
 def _parsed(text: str) -> Any:
-    return YAML(typ="safe").load(text)
+    try:
+        return YAML(typ="safe").load(text)
+    # The fast parser, in C, refuses `{url: https://example.com}`.
+    except MarkedYAMLError:
+        return YAML(typ="safe", pure=True).load(text)
 
 
 def _not_json(node: Any, path: tuple[str | int, ...], above: set[int]) -> Iterator[Problem]:

@@ -183,6 +183,7 @@ TAKEN_IN = {
         "BodyUploadFile: (x: <string>), B: (b: {@BodyUploadFile})",
     ),
     "name_of_the_package": ("ApiResponse: (x: <string>)", "ModelApiResponse: (x: <string>)"),
+    "name_of_an_import": ("File: (x: <string>)", "ModelFile: (x: <string>)"),
     "enums_with_one_name": (
         "A: (m_1: {enum: [a, b]}, m1: {enum: [c, d]})",
         "A: (m_1: {type: string, enum: [a, b]}, m1: {@AM1}), AM1: {type: string, enum: [c, d]}",

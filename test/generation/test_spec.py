@@ -244,7 +244,8 @@ def test_operations_alone_are_a_document(tmp_path: Path) -> None:
     """With neither schemas nor answers, as small services are published."""
     path = tmp_path / "fragment.yaml"
     path.write_text(
-        "{openapi: 3.1.0, info: {title: A, version: '1'}, paths: {/a: {get: {operationId: a}}}}"
+        "{openapi: 3.1.0, info: {title: A, version: '1'}, servers: [{url: https://a.example}], "
+        "paths: {/a: {get: {operationId: a}}}}"
     )
     document = generate.read(path, is_draft=True).document
     assert document["components"]["schemas"] == {}
