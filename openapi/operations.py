@@ -265,11 +265,11 @@ def _describe_answer(operation: dict[str, Any], schemas: dict[str, Any]) -> None
     for user in (*operation["x-arguments"], *_content(operation).values()):
         classes.update(references(user.get("schema", {})))
     operation["x-imports"] = names.imports(classes)
-    if returns != "None":
+    # The header `Location` has the id of what was created.
+    if operation["x-created"]:
+        operation["x-result"] = "Created(response.data, response.location_id)"
+    elif returns != "None":
         operation["x-result"] = "response.data"
-        # The header `Location` has the id of what was created.
-        if operation["x-created"]:
-            operation["x-result"] = "Created(response.data, response.location_id)"
 
 
 # Rules

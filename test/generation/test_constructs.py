@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from typing_extensions import get_type_hints
 
 from docs import without_html
-from http_server import HttpServer, json_answer
+from http_server import Answer, HttpServer, json_answer
 from openai_realtime_client.shared import ApiClient, Configuration, deviations
 
 PACKAGE = "openai_realtime_client"
@@ -244,6 +244,13 @@ def test_binary_text_is_a_file_in_multipart_alone(requests: Any) -> None:
     api = requests.AllThingsApi
     assert inspect.signature(api.login).parameters["user_name"].annotation == "str"
     assert inspect.signature(api.send_form).parameters["sheet"].annotation == "File | None"
+
+
+def test_answer_without_a_body_tells_what_was_created(requests: Any) -> None:
+    with HttpServer(Answer(201, headers={"Location": "/logins/7"})) as server:
+        api = requests.AllThingsApi(requests.ApiClient(requests.Configuration(server.url, KEY)))
+        created = api.login("a")
+    assert (created.id, created.data) == ("7", None)
 
 
 def test_page_describes_the_arguments_of_a_method(generated: Path, requests: Any) -> None:
