@@ -50,18 +50,16 @@ _TOOL = {
         "required": ["city"],
     },
 }
-# The event that confirms each event of the client.
+# The events that confirm those of the client; creating an item is confirmed by its entry.
 _CONFIRMATIONS = {
     "session.update": "session.updated",
     "response.create": "response.created",
-    "conversation.item.create": "conversation.item.added",
     "conversation.item.retrieve": "conversation.item.retrieved",
     "conversation.item.delete": "conversation.item.deleted",
     "conversation.item.truncate": "conversation.item.truncated",
     "input_audio_buffer.commit": "input_audio_buffer.committed",
     "input_audio_buffer.clear": "input_audio_buffer.cleared",
 }
-_V1_CONFIRMATIONS = {**_CONFIRMATIONS, "conversation.item.create": "conversation.item.created"}
 # Values in recorded sessions of v1 that its published schema lacks.
 _WIRE_ONLY = [("v1", "status", "in_progress"), ("v1", "type", "audio")]
 # Deviations to report with the value; those of others may be long and add nothing.
@@ -189,10 +187,10 @@ class _Session:
         self.protocol = protocol
         self.events = 0
         self.audio_size = 0
-        self._confirmations = _CONFIRMATIONS
+        self.entry = "conversation.item.added"
         if protocol == "v1":
-            self._confirmations = _V1_CONFIRMATIONS
-        self.entry = self._confirmations["conversation.item.create"]
+            self.entry = "conversation.item.created"
+        self._confirmations = {**_CONFIRMATIONS, "conversation.item.create": self.entry}
         self._turn = turn
         self._findings = findings
         self._timeout = timeout
@@ -287,9 +285,9 @@ class _Session:
 
     def gets_error(self, what: str, event_id: str | None = None) -> bool:
         """Return whether an `error` answers the last event; report if it does not."""
-        # A barrier: without an error, this update is confirmed first, and nothing times out.
+        # A barrier: without an error, this update, which changes nothing, is confirmed first, and
+        # nothing times out.
         self._due["session.updated"] += 1
-        # An update that changes nothing.
         same = {}
         if self.protocol == "ga":
             same = {"type": "realtime"}
@@ -347,7 +345,7 @@ class _Session:
         for problem in self._order.follow(event):
             self.report(*problem, event)
         # Items are added by responses, too.
-        if event_type in self._confirmations.values() and event_type != self.entry:
+        if event_type in _CONFIRMATIONS.values():
             if not self._due[event_type]:
                 self.report("twice", event_type, "more often than it was asked for", event)
             self._due[event_type] = max(0, self._due[event_type] - 1)
@@ -434,23 +432,21 @@ def _play_truncate(session: _Session) -> None:
 
 
 def _play_update(session: _Session) -> None:
-    updated = session.configure(instructions="Be brief.", tools=[_TOOL], tool_choice="none")
     modalities = "output_modalities"
     if session.protocol == "v1":
         modalities = "modalities"
+    updated = session.configure(instructions="Be brief.", tools=[_TOOL], tool_choice="none")
     session.compare(updated, ["text"], "session", modalities)
     session.compare(updated, "none", "session", "tool_choice")
+    session.compare(updated, "Be brief.", "session", "instructions")
     kept = session.configure(instructions="Be polite.")
-    for confirmation, instructions in ((updated, "Be brief."), (kept, "Be polite.")):
-        session.compare(confirmation, instructions, "session", "instructions")
+    session.compare(kept, "Be polite.", "session", "instructions")
+    for confirmation in (updated, kept):
         tools = at(confirmation, "session", "tools")
-        names: list[Any] = []
-        if is_array(tools):
-            names = [at(tool, "name") for tool in tools]
-        if confirmation and names != [_TOOL["name"]]:
-            session.report(
-                "wrong", confirmation["type"], "tools is not what was sent", confirmation
-            )
+        is_kept = is_array(tools) and [at(tool, "name") for tool in tools] == [_TOOL["name"]]
+        if confirmation and not is_kept:
+            about = "tools is not what was sent"
+            session.report("wrong", confirmation["type"], about, confirmation)
 
 
 _TURNS: dict[str, Callable[[_Session], None]] = {

@@ -11,7 +11,6 @@ import ssl as tls
 import threading
 import time
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, overload
@@ -62,7 +61,7 @@ class _Options(TypedDict, total=False):
     keep_events: bool
 
 
-def _listed(name: str, values: Iterable[Any]) -> list[Any]:
+def _listed(name: str, values: Any) -> list[Any]:
     # Each letter of a text would be an entry.
     if isinstance(values, str):
         raise TypeError(f"{name} must be a list, such as [{values!r}]")
@@ -150,8 +149,9 @@ class ReplayServer(Generic[Received, Sent]):
         keep_events: bool = True,
     ) -> None:
         self.sessions: list[ReplaySession[Received, Sent]] = []
-        self.answers = answers
-        self.faults = faults
+        self.answers: Answers = answers
+        self.faults: Faults | Sequence[Faults] = faults
+        self._next_faults: Iterator[Faults]
         self._script: list[RecordedEvent] | None = None
         if script is not None:
             # Read once, so that a bad line fails where the server is made.
@@ -176,42 +176,24 @@ class ReplayServer(Generic[Received, Sent]):
         self._loop: asyncio.SelectorEventLoop
         self._listener: socket.socket
         self._stop: asyncio.Event
-        self._stopped: Future[None]
 
     def __repr__(self) -> str:
         return f"<ReplayServer {self._host}:{self._port}, {len(self.sessions)} sessions>"
 
-    def __setattr__(self, name: str, value: object) -> None:
-        # A misspelt name, or an option that is read at the beginning, must not be ignored.
-        if not name.startswith("_") and name not in ("answers", "faults", "sessions"):
+    def __setattr__(self, name: str, value: Any) -> None:
+        is_list = value is not None and not callable(value)
+        if name == "answers" and is_list:
+            value = _listed(name, value)  # each session begins with the first
+        elif name == "faults" and isinstance(value, Faults):
+            # One value is for all sessions; a list is used up by handshakes, refused ones included.
+            self._next_faults = itertools.repeat(value)
+        elif name == "faults":
+            value = _listed(name, value)
+            self._next_faults = itertools.chain(value, itertools.repeat(Faults()))
+        elif not name.startswith("_") and name not in ("answers", "sessions"):
+            # A misspelt name, or an option that is read at the beginning, must not be ignored.
             raise AttributeError(f"{name!r} cannot be set: give it to ReplayServer(...)")
         super().__setattr__(name, value)
-
-    @property
-    def answers(self) -> Answers:
-        """What the model does in new sessions."""
-        return self._answers
-
-    @answers.setter
-    def answers(self, answers: Answers) -> None:
-        if answers is not None and not callable(answers):
-            answers = _listed("answers", answers)  # each session begins with the first
-        self._answers = answers
-
-    @property
-    def faults(self) -> Faults | Sequence[Faults]:
-        """What goes wrong in new sessions."""
-        return self._faults
-
-    @faults.setter
-    def faults(self, faults: Faults | Sequence[Faults]) -> None:
-        self._faults = faults
-        if isinstance(faults, Faults):
-            # One value is for all sessions; a list is used up by handshakes, refused ones included.
-            self._next_faults: Iterator[Faults] = itertools.repeat(faults)
-        else:
-            listed = _listed("faults", faults)
-            self._next_faults = itertools.chain(listed, itertools.repeat(Faults()))
 
     @property
     def url(self) -> str:
@@ -256,24 +238,6 @@ class ReplayServer(Generic[Received, Sent]):
         return call
 
     def __enter__(self) -> Self:
-        self._start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._join()
-
-    async def __aenter__(self) -> Self:
-        self._start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        # Shielded: the thread, which ends it, is not cancelled with the caller.
-        await asyncio.shield(asyncio.wrap_future(self._stopped))
-        self._join()
-
-    def _start(self) -> None:
         if self._thread:
             raise RuntimeError("the server is running")
         # Listen before the thread runs, so that clients can connect as soon as this returns.
@@ -283,30 +247,30 @@ class ReplayServer(Generic[Received, Sent]):
         self._port = self._listener.getsockname()[1]
         # Its own loop, which a blocked loop of the program under test cannot stop.
         self._loop, self._stop = asyncio.SelectorEventLoop(), asyncio.Event()
-        self._stopped = Future()
         self._thread = threading.Thread(target=self._run, name="ReplayServer", daemon=True)
         self._thread.start()
+        return self
 
-    def _join(self) -> None:
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
         if self._thread:
             self._thread.join()
         self._thread = None
-        self._stopped.result()
         # What fails in the server's thread would not fail the test otherwise.
         for session in self.sessions:
             if session.failure:
                 raise RuntimeError("the embedded server failed") from session.failure
 
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(self, *_: object) -> None:
+        # Shielded: the server is not cancelled with the caller.
+        await asyncio.shield(asyncio.to_thread(self.__exit__))
+
     def _run(self) -> None:
-        try:
+        with contextlib.closing(self._loop):
             self._loop.run_until_complete(self._serve())
-        # Handed to the thread that leaves the context.
-        except BaseException as error:
-            self._stopped.set_exception(error)
-        else:
-            self._stopped.set_result(None)
-        finally:
-            self._loop.close()
 
     async def _serve(self) -> None:
         # Not asyncio's server, which fails on a connection accepted while it closes:
@@ -454,5 +418,5 @@ class ReplayServer(Generic[Received, Sent]):
         rules = RealtimeRules
         if protocol == "v1":
             rules = V1Rules
-        scripted = Model(self._answers, self._transcripts, self._mcp)
+        scripted = Model(self.answers, self._transcripts, self._mcp)
         return rules(settings, outbox, scripted, is_call=call is not None)
