@@ -12,10 +12,11 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from components import class_name
 from differences import LIMITS, PROSE, Document, Row
-from spec import component, reference, union_key
+from spec import children, component, reference, union_key
 
 # `generate` refuses it, and names the place.
 MISSING = "TODO"
+LEFT_OUT = {*PROSE, "$ref", "allOf", "discriminator"}
 
 
 def apply(fragment: Path, rows: Iterable[Row], source: Document) -> Iterator[str]:
@@ -34,8 +35,12 @@ def apply(fragment: Path, rows: Iterable[Row], source: Document) -> Iterator[str
     for row in rows:
         for place in (row.place, *row.also):
             outcome = "by hand"
-            if writer.write(row, *place.split(".")):
-                outcome = "written"
+            try:
+                if writer.write(row, *place.split(".")):
+                    outcome = "written"
+            # The fragment has no such place, or says something else there.
+            except (KeyError, StopIteration, TypeError, ValueError):
+                pass
             yield f"{outcome}: {row.sign} {place}: {row.fact}"
     with fragment.open("w", encoding="utf-8") as file:
         yaml.dump(document, file)
@@ -47,44 +52,36 @@ class _Writer:
         self.source = source
 
     def write(self, row: Row, owner: str, *path: str) -> bool:
-        """Write one fact; return whether it could be."""
-        try:
-            return self._write(row, owner, path)
-        # The fragment has no such place, or says something else there.
-        except (KeyError, StopIteration, TypeError):
-            return False
-
-    def _write(self, row: Row, owner: str, path: tuple[str, ...]) -> bool:
-        if row.sign == "+" and row.fact in ("field", "required field"):
-            parent = _holder(self._node(owner, path[:-1]), "properties")
-            parent["properties"][path[-1]] = self._copied(row.theirs)
-            if row.fact == "required field":
-                parent.setdefault("required", CommentedSeq()).append(path[-1])
-        elif row.sign == "+" and row.fact == "value":
-            _holder(self._node(owner, path), "enum")["enum"].append(row.theirs)
-        elif row.sign == "+" and row.fact == "member":
-            self._add_member(self._node(owner, path), str(row.theirs))
-        elif row.sign == "~" and row.fact == "is":
-            parent = _holder(self._node(owner, path[:-1]), "properties")
-            required = parent.setdefault("required", CommentedSeq())
-            if row.theirs == "required":
-                required.append(path[-1])
-            else:
-                required.remove(path[-1])
-        elif row.sign == "~" and row.fact in {*LIMITS, "nullable"}:
-            node = self._node(owner, path)
+        """Write one fact; return whether there is a way to write it."""
+        # A field is written into the object that has it.
+        if row.fact in ("field", "required field", "is"):
+            return row.sign != "-" and self._write_field(row, self._node(owner, path[:-1]), path[-1])
+        node = self._node(owner, path)
+        if (row.sign, row.fact) == ("+", "value"):
+            _holder(node, "enum")["enum"].append(row.theirs)
+        elif (row.sign, row.fact) == ("+", "member"):
+            self._add_member(node, row.theirs)
+        elif row.fact in LIMITS:
+            node[row.fact] = row.theirs
             if row.theirs is None or row.theirs is False:
                 del node[row.fact]
-            else:
-                node[row.fact] = row.theirs
-        elif row.sign == "~" and row.fact == "type" and len(row.theirs) == 1:
-            node = self._node(owner, path)
-            # What the keywords of the old type say would be wrong.
-            if not isinstance(node.get("type"), str) or {"properties", "items"} & set(node):
+        # What the keywords of the old type say would be wrong.
+        elif row.fact == "type" and not {"properties", "items"} & node.keys():
+            if not isinstance(node.get("type"), str):
                 return False
-            node["type"] = row.theirs[0]
+            (node["type"],) = row.theirs
         else:
             return False
+        return True
+
+    def _write_field(self, row: Row, node: CommentedMap, name: str) -> bool:
+        parent = _holder(node, "properties")
+        if row.sign == "+":
+            parent["properties"][name] = self._copied(row.theirs)
+        if row.fact == "required field" or row.theirs == "required":
+            parent.setdefault("required", CommentedSeq()).append(name)
+        elif row.fact == "is":
+            parent["required"].remove(name)
         return True
 
     def _node(self, owner: str, path: tuple[str, ...]) -> CommentedMap:
@@ -100,27 +97,19 @@ class _Writer:
 
     def _add_member(self, union: CommentedMap, name: str) -> None:
         """Add a component to a union, and its constants to the mapping."""
-        members = union[union_key(union)]
         # Without a schema in the source there is nothing to refer to.
         member = reference(self._component_name(name, self.source.schemas[name]))
-        members.append(CommentedMap(member))
+        union[union_key(union)].append(CommentedMap(member))
         discriminator = union.get("discriminator")
         if discriminator:
             mapping = discriminator.setdefault("mapping", CommentedMap())
-            for value in self._constants(reference(name), discriminator["propertyName"]):
-                mapping[value] = member["$ref"]
-
-    def _constants(self, schema: dict[str, Any], field: str) -> list[Any]:
-        """Return the constants of a field in an object, or in all members of a union."""
-        constants = []
-        for _name, target in self.source.shape(schema).objects.values():
-            constants += self.source.shape(target["properties"].get(field, {})).values
-        return constants
-
-    # Schemas of the source, for the fragment
+            for target in self.source.shape(reference(name)).objects:
+                child = target.schema["properties"].get(discriminator["propertyName"], {})
+                for value in self.source.shape(child).values:
+                    mapping[value] = member["$ref"]
 
     def _copied(self, schema: dict[str, Any], *, is_described: bool = True) -> CommentedMap:
-        """Return a schema without prose, whose references lead to components of the fragment.
+        """Return a schema of the source without prose, with components of the fragment.
 
         Objects and unions in it stay where they are, and unions have no discriminator:
         `make generate` names the one and infers the other.
@@ -132,19 +121,13 @@ class _Writer:
         if name:
             result.update(reference(self._component_name(name, self.source.schemas[name])))
         for key, value in schema.items():
-            if key == "properties":
-                result[key] = CommentedMap()
-                for field, child in value.items():
-                    result[key][field] = self._copied(child)
-            elif key in ("oneOf", "anyOf"):
-                result[key] = CommentedSeq()
-                for member in value:
-                    result[key].append(self._copied(member, is_described=False))
-            elif key in ("items", "additionalProperties") and isinstance(value, dict):
-                result[key] = self._copied(value, is_described=False)
-            elif key not in _LEFT_OUT and not key.startswith("x-"):
+            if key not in LEFT_OUT and not key.startswith("x-"):
                 # YAML would refer to what stands at two places.
                 result[key] = copy.deepcopy(value)
+        for holder, key, place in children(result):
+            if isinstance(holder[key], dict):
+                is_field = place.startswith(".properties")
+                holder[key] = self._copied(holder[key], is_described=is_field)
         return result
 
     def _component_name(self, name: str, schema: dict[str, Any]) -> str:
@@ -156,9 +139,6 @@ class _Writer:
             self.schemas[name] = CommentedMap()  # It may lead to itself.
             self.schemas[name].update(self._copied(schema))
         return name
-
-
-_LEFT_OUT = {*PROSE, "$ref", "allOf", "discriminator"}
 
 
 def _holder(node: CommentedMap, key: str) -> Any:

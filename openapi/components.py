@@ -15,8 +15,20 @@ import names
 import unions
 from openai_realtime_client import shared
 from refusals import Problem, Refused
-from simplify import Schema, children, simplified, slots, transform
-from spec import component, component_name, members, only, operations, reference, union_key, without
+from simplify import Schema, simplified
+from spec import (
+    children,
+    component,
+    component_name,
+    members,
+    only,
+    operations,
+    reference,
+    roots,
+    transform,
+    union_key,
+    without,
+)
 
 # What is said of the use of a class, and stays where it is used.
 OF_USE = {"default", "deprecated", "example", "nullable", "readOnly", "writeOnly", "x-wire"}
@@ -127,7 +139,7 @@ def _copy_plain(document: dict[str, Any]) -> None:
             holder[key] = replaced(holder[key], within)
         return schema
 
-    for holder, key, place in slots(document):
+    for holder, key, place in roots(document):
         if holder is not schemas or key not in plain:
             holder[key] = replaced(holder[key], ())
         enum = schemas.get(component(holder[key]), {})

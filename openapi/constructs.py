@@ -15,8 +15,7 @@ import operations as plans
 import protocol_events
 import words
 from refusals import Problem, Refused, place_of, schema_problems
-from simplify import slots
-from spec import component, members, only, webhooks
+from spec import component, members, only, roots, webhooks
 from unions import constants
 
 Problems = Iterator[tuple[str, str]]
@@ -43,7 +42,7 @@ def check(document: dict[str, Any], *, is_draft: bool = False) -> None:
 
 
 def _schemas_of_operations(document: dict[str, Any]) -> Iterator[Problem]:
-    for holder, key, place in slots(document):
+    for holder, key, place in roots(document):
         # Those of webhooks are components, as a rule says.
         if holder is document["components"]["schemas"] or place.startswith("webhooks."):
             continue

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+import json
 from difflib import get_close_matches
 from typing import Any
 
 from refusals import Problem, Refused, dialect
 from spec import (
-    NAMES,
     REFERENCE,
     component,
-    is_value,
+    component_name,
     members,
     only,
     operations,
     reference,
     resolve,
+    transform,
+    union_key,
     walk,
     webhooks,
     without,
@@ -50,18 +51,10 @@ def simplified(document: dict[str, Any]) -> dict[str, Any]:
     other `allOf` are one object; `null` is `nullable`, a constant an `enum` of one, several types
     are a union; parameters stand in their operation. What is not read is left out.
     """
-    document = copy.deepcopy(document)
-    for name, schema in document["components"]["schemas"].items():
-        seen = set()
-        while "$ref" in schema:
-            if schema["$ref"] in seen:
-                reason = "its reference leads back to itself"
-                raise Refused([Problem(f"components.schemas.{name}", reason)])
-            seen.add(schema["$ref"])
-            schema = resolve(document, schema["$ref"])
-    parts = _followed(only(document, ("paths", "webhooks", "components")), document, "")
-    document |= {"paths": {}, **parts}
-    _gather_parameters(document)
+    # A copy, in which the anchors of YAML share nothing any more.
+    document = {"paths": {}, **json.loads(json.dumps(document, default=str))}
+    _follow(document)
+    _gather_parameters(document["paths"])
     document["components"] = only(document["components"], ("schemas", "securitySchemes"))
     transform(document, _normal)
     document = _read(document, dialect())
@@ -86,111 +79,56 @@ def _read(node: Schema, definition: dict[str, Any]) -> Schema:
     return kept
 
 
-# Walking schemas
-
-
-def slots(document: dict[str, Any]) -> list[tuple[Any, str, str]]:
-    """Return where schemas stand that are in no other schema: a mapping, its key, and the place."""
-    schemas = document["components"]["schemas"]
-    # A list, because components are added and removed while they are visited.
-    slots = [(schemas, name, f"components.schemas.{name}") for name in schemas]
-    for key in ("paths", "webhooks"):
-        for place, node in walk(document.get(key, {}), key, of_names=True):
-            if isinstance(node.get("schema"), (dict, bool)):
-                slots.append((node, "schema", f"{place}.schema"))
-    return slots
-
-
-def children(schema: Schema) -> Iterator[tuple[Any, Any, str]]:
-    """Yield where schemas stand directly in a schema: a holder, its key, and the path."""
-    for field in schema.get("properties", {}):
-        yield schema["properties"], field, f".properties.{field}"
-    for key in ("items", "additionalProperties"):
-        if key in schema:
-            yield schema, key, f".{key}"
-    for key in ("allOf", "anyOf", "oneOf", "prefixItems"):
-        for index in range(len(schema.get(key, []))):
-            yield schema[key], index, f".{key}[{index}]"
-
-
-def transformed(schema: Any, change: Callable[[Schema, str], Any], place: str) -> Any:
-    """Return a schema after `change` of all schemas in it, from the inside out."""
-    if schema is True:
-        schema = {}
-    if not isinstance(schema, dict):
-        return schema
-    for holder, key, path in children(schema):
-        holder[key] = transformed(holder[key], change, place + path)
-    return change(schema, place)
-
-
-def transform(document: dict[str, Any], change: Callable[[Schema, str], Any]) -> None:
-    """Change all schemas in a document, as `transformed` does."""
-    for holder, key, place in slots(document):
-        holder[key] = transformed(holder[key], change, place)
-
-
-# References
-
-
-def _followed(
-    node: Any,
-    document: dict[str, Any],
-    place: str,
-    within: tuple[str, ...] = (),
-    *,
-    of_names: bool = False,
-) -> Any:
+def _follow(document: dict[str, Any]) -> None:
     """Put copies in place of references to anything but a component's schema."""
-    if isinstance(node, list):
-        items = []
-        for index, item in enumerate(node):
-            items.append(_followed(item, document, f"{place}[{index}]", within))
-        return items
-    if not isinstance(node, dict):
-        return node
-    pointer = node.get("$ref")
-    if isinstance(pointer, str) and not of_names:
-        # A deeper one, such as `#/components/schemas/Thing/properties/name`, has no class.
-        if pointer.startswith(REFERENCE) and "/" not in component(node):
-            return node
-        if pointer in within:
-            raise Refused([Problem(place, f"'{pointer}' contains itself")])
-        copied = copy.deepcopy(resolve(document, pointer))
-        if isinstance(copied, dict):
-            copied |= without(node, "$ref")
-            return _followed(copied, document, place, (*within, pointer))
-        return copied
-    followed = {}
-    for key, value in node.items():
-        # A property may be called `default`.
-        if of_names or not is_value(key):
-            is_names = not of_names and key in NAMES
-            if is_names and key in EXTENSIBLE:
-                value = {name: child for name, child in value.items() if name[:2] != "x-"}
-            inner = f"{place}.{key}".removeprefix(".")
-            value = _followed(value, document, inner, within, of_names=is_names)
-        followed[key] = value
-    return followed
+    followed: list[tuple[str, str]] = []
+    aliases = {}
+    for place, node in walk(document):
+        for key in EXTENSIBLE & node.keys():
+            node[key] = {name: node[key][name] for name in node[key] if name[:2] != "x-"}
+        while "$ref" in node:
+            pointer = node["$ref"]
+            # A deeper one, such as `#/components/schemas/Thing/properties/name`, has no class.
+            if pointer.startswith(REFERENCE) and "/" not in component(node):
+                aliases[place] = f"components.schemas.{component(node)}"
+                break
+            for outer, other in followed:
+                if pointer == other and f"{place}.".startswith(f"{outer}."):
+                    raise Refused([Problem(place, f"'{pointer}' contains itself")])
+            followed.append((place, pointer))
+            copied = copy.deepcopy(resolve(document, pointer))
+            if copied is True:
+                copied = {}
+            if not isinstance(copied, dict):
+                raise Refused([Problem(place, f"'{pointer}' is not a mapping")])
+            beside = without(node, "$ref")
+            node.clear()
+            # It is visited next, with the references in it.
+            node.update({**copied, **beside})
+    for place in aliases:
+        end = aliases[place]
+        while end in aliases and end != place:
+            end = aliases[end]
+        if end == place:
+            raise Refused([Problem(place, "its reference leads back to itself")])
 
 
-def _gather_parameters(document: dict[str, Any]) -> None:
+def _gather_parameters(paths: dict[str, Any]) -> None:
     """Give each operation the parameters of its path."""
-    for path, item in document["paths"].items():
+    for path, item in paths.items():
         shared = item.pop("parameters", [])
         for place, operation in operations({"paths": {path: item}}):
             own = operation.get("parameters", [])
-            # The place is part of the identity: a header may be called like a part of the path.
             names = [(parameter.get("in"), parameter.get("name")) for parameter in own]
             inherited = []
-            for parameter in shared:
+            for parameter in copy.deepcopy(shared):
+                # The place is part of the identity: a header may be called like a part of the path.
                 if (parameter.get("in"), parameter.get("name")) not in names:
                     inherited.append(parameter)
             if inherited:
-                operation["parameters"] = [*copy.deepcopy(inherited), *own]
-            for parameter in operation.get("parameters", []):
-                if not {"name", "in"} <= parameter.keys():
-                    raise Refused([Problem(place, "a reference to what is not a parameter")])
+                operation["parameters"] = [*inherited, *own]
+            if any("$ref" in parameter for parameter in operation.get("parameters", [])):
+                raise Refused([Problem(place, "a reference to what is not a parameter")])
 
 
 def _add_webhook_union(document: dict[str, Any]) -> None:
@@ -215,8 +153,10 @@ def _add_webhook_union(document: dict[str, Any]) -> None:
 # One schema
 
 
-def _normal(schema: Schema, place: str) -> Schema:
+def _normal(schema: Any, place: str) -> Schema:
     """Return a schema that says each thing in one way; those within it do already."""
+    if schema is True:
+        return {}
     schema = _read(schema, dialect()["$defs"]["schema"])
     if "$ref" in schema:
         beside = without(schema, "$ref")
@@ -227,12 +167,12 @@ def _normal(schema: Schema, place: str) -> Schema:
     if "const" in schema:
         schema["enum"] = [schema.pop("const")]
     _rename_exclusive_limits(schema)
+    types = _types(schema)
     if None in schema.get("enum", []):
         schema["enum"] = [value for value in schema["enum"] if value is not None]
         schema["nullable"] = True
         if not schema["enum"]:
             return {**schema, "type": "null"}
-    types = _types(schema)
     if "null" in types and len(types) > 1:
         schema["nullable"] = True
         types.remove("null")
@@ -243,7 +183,7 @@ def _normal(schema: Schema, place: str) -> Schema:
         schema["type"] = types[0]
     elif types:
         schema = _as_union(schema, types)
-    # Those of another type say nothing.
+    # Keywords of another type say nothing.
     schema = without(schema, *OF_ANY_TYPE.difference(OF_TYPE.get(schema.get("type"), OF_ANY_TYPE)))
     if "prefixItems" in schema:
         schema["items"] = _items_of_tuple(schema)
@@ -252,17 +192,12 @@ def _normal(schema: Schema, place: str) -> Schema:
     if schema.get("properties") == {}:
         del schema["properties"]
     _leave_open(schema)
-    if "discriminator" in schema:
-        mapping = schema["discriminator"].get("mapping", {})
-        # OpenAPI allows the bare name of a schema, too.
-        for value, name in mapping.items():
-            if not name.startswith("#"):
-                mapping[value] = REFERENCE + name
-    for key in ("oneOf", "anyOf"):
-        if key in schema:
-            schema = _without_null(schema, key)
-    if members(schema) and schema.get("type") == "object":
-        del schema["type"]
+    mapping = schema.get("discriminator", {}).get("mapping", {})
+    # OpenAPI allows the bare name of a schema, too.
+    for value, name in mapping.items():
+        mapping[value] = reference(component_name(name))["$ref"]
+    if members(schema):
+        schema = _without_null(schema)
     # What is left of a union of one, or of an `allOf` in an `allOf`, is said once.
     while [list(part) for part in schema.get("allOf", [])] == [["allOf"]]:
         schema["allOf"] = schema["allOf"][0]["allOf"]
@@ -275,7 +210,7 @@ def _leave_open(schema: Schema) -> None:
         schema.pop("additionalProperties", None)
 
 
-def _items_of_tuple(schema: Schema) -> Any:
+def _items_of_tuple(schema: Schema) -> Schema:
     """Return what a list of given items may hold, at whichever place."""
     parts = list(schema.pop("prefixItems"))
     rest = schema.get("items", {})
@@ -287,14 +222,11 @@ def _items_of_tuple(schema: Schema) -> Any:
 
 def _rename_exclusive_limits(schema: Schema) -> None:
     """Write exclusive limits in one way: a number of 3.1, or `true` beside the limit of 3.0."""
-    for key, limit, name in (
-        ("exclusiveMinimum", "minimum", "x-more-than"),
-        ("exclusiveMaximum", "maximum", "x-less-than"),
-    ):
-        value = schema.pop(key, False)
-        if value is True and limit in schema:
-            schema[name] = schema.pop(limit)
-        elif not isinstance(value, bool):
+    for limit, name in (("Minimum", "x-more-than"), ("Maximum", "x-less-than")):
+        value = schema.pop(f"exclusive{limit}", False)
+        if value is True:
+            value = schema.pop(limit.lower(), False)
+        if value is not False:
             schema[name] = value
 
 
@@ -314,19 +246,15 @@ def _types(schema: Schema) -> list[str]:
 
 
 def _type_of(value: Any) -> str:
-    # In Python, `True` is an `int`.
-    if isinstance(value, bool):
-        return "boolean"
-    names = {str: "string", int: "integer", float: "number", list: "array", dict: "object"}
-    return names[type(value)]
+    names = {str: "string", bool: "boolean", int: "integer", float: "number"}
+    return names.get(type(value), "null")
 
 
 def _as_union(schema: Schema, types: list[str]) -> Schema:
     """Return a schema of several types as a union, in which each has its keywords."""
-    schema.pop("type", None)
     values = schema.pop("enum", None)
     parts = []
-    rest = dict(schema)
+    rest = without(schema, "type")
     for name in types:
         part: Schema = {"type": name, **only(schema, OF_TYPE[name])}
         rest = without(rest, *OF_TYPE[name])
@@ -336,12 +264,15 @@ def _as_union(schema: Schema, types: list[str]) -> Schema:
             # A type that no value has cannot occur.
             if not part["enum"]:
                 continue
-        parts.append(transformed(part, lambda inner, _place: _normal(inner, ""), ""))
+        parts.append(_normal(part, ""))
     return {**rest, "anyOf": parts}
 
 
-def _without_null(schema: Schema, key: str) -> Schema:
-    """Turn a `null` member into `nullable`, and a union of one into its member."""
+def _without_null(schema: Schema) -> Schema:
+    """Turn a `null` member of a union into `nullable`, and a union of one into its member."""
+    if schema.get("type") == "object":
+        del schema["type"]
+    key = union_key(schema)
     rest = []
     for member in schema[key]:
         if member.get("type") == "null" or member.pop("nullable", False):

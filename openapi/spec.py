@@ -32,6 +32,8 @@ NAMES = {
 VALUES = {"example", "examples", "default", "enum", "const"}
 # Made once: `jsonpath_ng.ext.parse` builds its grammar anew for each path.
 JSONPATH = ExtendedJsonPathParser()
+# Where a schema stands: a mapping or a list, the key in it, and the place in the document.
+Slot = tuple[Any, Any, str]
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
 REFERENCE = "#/components/schemas/"
 
@@ -163,21 +165,11 @@ def leave_out_wrong_values(document: dict[str, Any]) -> list[str]:
 
 
 def _reference_problems(document: dict[str, Any]) -> Iterator[Problem]:
-    for place, node in walk(document):
-        references = []
-        if "$ref" in node:
-            references.append(node["$ref"])
-        if isinstance(node.get("discriminator"), dict):
-            references += node["discriminator"].get("mapping", {}).values()
-        for reference in references:
-            whole = str(reference)
-            # A mapping may have the name of a schema alone.
-            if re.fullmatch(r"[\w.-]+", whole):
-                whole = REFERENCE + whole
-            try:
-                resolve(document, whole)
-            except LookupError:
-                yield Problem(place, f"'{reference}' does not exist")
+    for place, pointer in pointers(document):
+        try:
+            resolve(document, pointer)
+        except LookupError:
+            yield Problem(place, f"'{pointer}' does not exist")
 
 
 def _wrong_values(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, Problem]]:
@@ -292,31 +284,27 @@ def event_unions(schemas: dict[str, Any]) -> dict[str, str]:
 
     The fragment names them by `x-events`, or by the `x-connection` that carries them.
     """
+    directions = {name: schema.get("x-events") for name, schema in schemas.items()}
     connected = [name for name, schema in schemas.items() if "x-connection" in schema]
-    clients = {connected_client(name, schemas) for name in connected}
-    directions = {}
+    # A connection is the stronger statement.
+    for name in connected:
+        directions[connected_client(name, schemas)] = "client"
+    directions |= dict.fromkeys(connected, "server")
+    unions = {}
     for name, schema in schemas.items():
-        direction = schema.get("x-events")
-        # A connection is the stronger statement.
-        if name in connected:
-            direction = "server"
-        elif name in clients:
-            direction = "client"
+        direction = directions[name]
         if direction and "discriminator" in schema:
-            directions[name] = direction
-    return directions
+            unions[name] = direction
+    return unions
 
 
 def connected_client(server: str, schemas: dict[str, Any]) -> str:
     """Return the union of the events that are sent over the connection of another union."""
-    connection = schemas[server]["x-connection"]
     default = server.replace("Server", "Client")
-    if connection.get("client"):
-        return str(connection["client"])
     # Without `Server` in its name, the union would be taken for its own client.
     if default == server:
-        return ""
-    return default
+        default = ""
+    return str(schemas[server]["x-connection"].get("client", default))
 
 
 # Walking
@@ -331,38 +319,91 @@ def walk(node: Any, place: str = "", *, of_names: bool = False) -> Iterator[tupl
         if not of_names:
             yield place or "the document", node
         for key, child in node.items():
-            if of_names or not is_value(key):
-                inner = dotted(filter(None, (place, str(key))))
+            is_data = key in VALUES or str(key).startswith("x-")
+            if of_names or not is_data:
+                inner = f"{place}.{key}".removeprefix(".")
                 yield from walk(child, inner, of_names=not of_names and key in NAMES)
     elif isinstance(node, list):
         for index, child in enumerate(node):
             yield from walk(child, f"{place}[{index}]")
 
 
-def is_value(keyword: Any) -> bool:
-    """Return whether what stands under a keyword is data."""
-    return keyword in VALUES or str(keyword).startswith("x-")
+def roots(document: dict[str, Any]) -> Iterator[Slot]:
+    """Yield where schemas stand that are in no other schema."""
+    schemas = document["components"]["schemas"]
+    # A list, because components are added and removed while they are visited.
+    for name in list(schemas):
+        yield schemas, name, f"components.schemas.{name}"
+    others = {**document, "components": without(document["components"], "schemas")}
+    for place, node in list(walk(others)):
+        if isinstance(node.get("schema"), (dict, bool)):
+            yield node, "schema", f"{place}.schema"
+
+
+def children(schema: dict[str, Any], place: str = "") -> Iterator[Slot]:
+    """Yield where schemas stand directly in a schema."""
+    for field in schema.get("properties", {}):
+        yield schema["properties"], field, f"{place}.properties.{field}"
+    for key in ("items", "additionalProperties"):
+        if key in schema:
+            yield schema, key, f"{place}.{key}"
+    for key in ("allOf", "anyOf", "oneOf", "prefixItems"):
+        for index in range(len(schema.get(key, []))):
+            yield schema[key], index, f"{place}.{key}[{index}]"
+
+
+def slots(document: dict[str, Any]) -> Iterator[Slot]:
+    """Yield where schemas stand, however deep; those in a schema come before it."""
+    for root in roots(document):
+        yield from _below(root)
+
+
+def _below(slot: Slot) -> Iterator[Slot]:
+    holder, key, place = slot
+    # `additionalProperties` and `items` may be `false`.
+    if holder[key] is not False:
+        if holder[key] is not True:
+            for child in children(holder[key], place):
+                yield from _below(child)
+        yield slot
+
+
+def transform(document: dict[str, Any], change: Callable[[Any, str], dict[str, Any]]) -> None:
+    """Change all schemas in a document, from the inside out."""
+    for holder, key, place in slots(document):
+        holder[key] = change(holder[key], place)
 
 
 def schemas_in(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield every schema in a document, however deep, with its place."""
-    for place, node in walk(document):
-        if place.startswith("servers["):
-            continue  # A variable has an enum, too.
-        is_typed = isinstance(node.get("type"), str) or isinstance(node.get("enum"), list)
-        is_reference = str(node.get("$ref")).startswith(REFERENCE)
-        if is_typed or is_reference or "allOf" in node or members(node):
-            yield place, node
+    for holder, key, place in slots(document):
+        if holder[key] is not True:
+            yield place, holder[key]
 
 
-def resolve(document: dict[str, Any], reference: Any) -> Any:
+# References
+
+
+def pointers(node: Any) -> Iterator[tuple[str, str]]:
+    """Yield the references in a node, those of mappings included, with their places."""
+    for place, inner in walk(node):
+        if "$ref" in inner:
+            yield place, str(inner["$ref"])
+        for pointer in inner.get("discriminator", {}).get("mapping", {}).values():
+            # OpenAPI allows the bare name of a schema, too.
+            if re.fullmatch(r"[\w.-]+", pointer):
+                pointer = REFERENCE + pointer
+            yield place, pointer
+
+
+def resolve(document: dict[str, Any], pointer: str) -> Any:
     """Return what stands where a reference within the document points, or raise `LookupError`."""
     node: Any = document
-    if not str(reference).startswith("#/"):
-        raise LookupError(reference)
-    for part in reference[2:].split("/"):
+    if not pointer.startswith("#/"):
+        raise LookupError(pointer)
+    for part in pointer[2:].split("/"):
         if not isinstance(node, dict):
-            raise LookupError(reference)
+            raise LookupError(pointer)
         # The escapes of RFC 6901, JSON Pointer: in this order, or `~01` becomes a slash.
         node = node[part.replace("~1", "/").replace("~0", "~")]
     return node
@@ -371,13 +412,13 @@ def resolve(document: dict[str, Any], reference: Any) -> Any:
 def references(node: Any) -> Iterator[str]:
     """Yield the components to which a node refers, in order and as often as it does."""
     for _place, inner in walk(node):
-        if isinstance(inner.get("$ref"), str):
-            yield component(inner)
+        if "$ref" in inner:
+            yield component_name(inner["$ref"])
 
 
-def reachable(names: Iterable[str], uses: Callable[[str], Iterable[str]]) -> set[str]:
+def reachable(names: Iterable[Any], uses: Callable[[Any], Iterable[Any]]) -> set[Any]:
     """Return names, and all that they lead to; `uses` gives what one leads to directly."""
-    seen, left = set[str](), set(names)
+    seen, left = set[Any](), set(names)
     while left:
         name = left.pop()
         seen.add(name)

@@ -18,17 +18,9 @@ from typing import Any
 import apply
 import spec
 import wheel
-from differences import Comparison, Document, Row, compare_operations, documents, grouped
+from differences import Document, Row, documents, grouped
 from fragment import cut, read_published, unions_of
 from simplify import simplified
-
-# The parts of a report, with their headings.
-HEADINGS = {
-    "lacking": "the fragment differs",
-    "overlaid": "the overlay has it: move it to the fragment",
-    "changed": "changed upstream",
-    "prose": "prose that changed",
-}
 
 
 @dataclass
@@ -45,21 +37,22 @@ class Report:
     changed: list[Row] = field(default_factory=list)
     prose: list[Row] = field(default_factory=list)
 
-    @property
-    def differs(self) -> bool:
-        return bool(self.lacking or self.overlaid or self.prose)
-
     def __str__(self) -> str:
+        parts = {
+            "the fragment differs": self.lacking,
+            "the overlay has it: move it to the fragment": self.overlaid,
+            "changed upstream": self.changed,
+            "prose that changed": self.prose,
+        }
         lines = [self.title]
-        for part, heading in HEADINGS.items():
-            rows = getattr(self, part)
+        for heading, rows in parts.items():
             if rows:
                 lines += ["", f"{heading} ({len(rows)})", *(f"  {row}" for row in rows)]
         if self.explained:
             lines += ["", f"{self.explained} more differences are what the overlay corrects."]
         facts = len(self.lacking) + len(self.overlaid)
         to_do = f"To do: {facts} facts, and {len(self.prose)} descriptions to read again."
-        if not self.differs:
+        if not (facts or self.prose):
             to_do = "The facts are the same."
         return "\n".join([*lines, "", to_do])
 
@@ -78,9 +71,8 @@ def main() -> int:
             report, source = against_wheel(arguments.fragment)
         print(report)
         if arguments.apply:
-            for line in apply.apply(arguments.fragment, report.lacking, source):
-                print(line)
-        return int(report.differs)
+            print(*apply.apply(arguments.fragment, report.lacking, source), sep="\n")
+        return int(bool(report.lacking or report.overlaid or report.prose))
     except spec.SpecError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -96,11 +88,7 @@ def against_document(
     if not theirs.schemas.keys() & ours["components"]["schemas"].keys():
         raise spec.SpecError(f"{other} has no schema of {fragment}")
     report = Report(f"{fragment} and {other}")
-    alone = documents(Document(simplified(ours)), theirs)
-    overlaid = documents(Document(merged(fragment)), theirs)
-    sort(report, alone.rows, overlaid.rows)
-    # What only differs with the overlay is what the overlay corrects.
-    report.explained = len(grouped(new_rows(overlaid.rows, alone.rows)))
+    compare(report, fragment, theirs)
     if base:
         report.prose = grouped(documents(published(ours, base), theirs).prose)
     return report, theirs
@@ -108,63 +96,55 @@ def against_document(
 
 def against_wheel(fragment: Path) -> tuple[Report, Document]:
     """Compare the wheel of the last time, the newest one, and the fragment."""
-    ours = spec.load(fragment)
-    source = ours.get("x-upstream", {})
+    schemas = spec.load(fragment)["components"]["schemas"]
+    source = spec.load(fragment).get("x-upstream", {})
     if not {"openai", "types", "resources"} <= source.keys():
         raise spec.SpecError(f"{fragment}: x-upstream names no wheel; compare with SPEC=file")
     last, version = str(source["openai"]), wheel.newest()
     old = Document(simplified(wheel.document(last, source)), is_lossy=True)
     new = Document(simplified(wheel.document(version, source)), is_lossy=True)
-    roots = source["types"]
-    for name, type_name in roots.items():
-        if name not in ours["components"]["schemas"]:
+    for name, type_name in source["types"].items():
+        if name not in schemas:
             reason = f"x-upstream has a type for {name}, which is no schema"
             raise spec.SpecError(f"{fragment}: {reason}")
         if name not in new.schemas:
             raise spec.SpecError(f"{fragment}: x-upstream: openai {version} has no {type_name}")
-    changed = compare_roots(roots, old, new)
-    document = Document(simplified(ours))
-    known = compare_roots(roots, document, old).rows
-    alone = compare_roots(roots, document, new).rows
-    overlaid = compare_roots(roots, Document(merged(fragment)), new).rows
     report = Report(f"{fragment}, openai {last} and openai {version}")
     # What already differed from the last wheel was looked at when the fragment followed it.
-    sort(report, new_rows(alone, known), overlaid)
+    compare(report, fragment, new, old, source["types"])
     # What changed between the wheels, whether or not the fragment has it.
+    changed = documents(old, new, source["types"])
     report.changed, report.prose = grouped(changed.rows), grouped(changed.prose)
     return report, new
+
+
+def compare(
+    report: Report,
+    fragment: Path,
+    theirs: Document,
+    known: Document | None = None,
+    roots: Iterable[str] = (),
+) -> None:
+    """Tell what a fragment lacks, but for what it lacks of a known document, or its overlay has."""
+    ours = Document(simplified(spec.load(fragment)))
+    alone = documents(ours, theirs, roots).rows
+    overlay = fragment.parent / "overlays" / fragment.name
+    # `make generate` checks it.
+    merged = simplified(spec.merged(fragment, overlay, checked=False))
+    overlaid = documents(Document(merged), theirs, roots).rows
+    # What only differs with the overlay is what the overlay corrects.
+    report.explained = len(grouped(new_rows(overlaid, alone)))
+    if known:
+        alone = new_rows(alone, documents(ours, known, roots).rows)
+    solved = new_rows(alone, overlaid)
+    report.lacking = grouped(new_rows(alone, solved))
+    report.overlaid = grouped(solved)
 
 
 def new_rows(rows: Iterable[Row], known: Iterable[Row]) -> list[Row]:
     """Return the rows whose difference is not among the known ones."""
     keys = {row.key for row in known}
     return [row for row in rows if row.key not in keys]
-
-
-def sort(report: Report, alone: Iterable[Row], overlaid: Iterable[Row]) -> None:
-    """Tell what the fragment lacks from what the overlay has already."""
-    rows = list(alone)
-    solved = new_rows(rows, overlaid)
-    report.lacking = grouped(new_rows(rows, solved))
-    report.overlaid = grouped(solved)
-
-
-def compare_roots(roots: Iterable[str], ours: Document, theirs: Document) -> Comparison:
-    """Compare what some schemas lead to, and which operations there are."""
-    comparison = Comparison(ours, theirs)
-    for name in roots:
-        if name in ours.schemas and name in theirs.schemas:
-            comparison.compare(spec.reference(name), spec.reference(name), name)
-        elif name in theirs.schemas:
-            comparison.add("+", name, "schema")
-    compare_operations(comparison)
-    return comparison
-
-
-def merged(fragment: Path) -> dict[str, Any]:
-    """Return a fragment with its overlay, which `make generate` checks."""
-    overlay = fragment.parent / "overlays" / fragment.name
-    return simplified(spec.merged(fragment, overlay, checked=False))
 
 
 # Documents of a whole service

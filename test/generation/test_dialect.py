@@ -517,7 +517,7 @@ WRONG_SHAPES = {
     "mapping_to_a_missing_schema": (
         "PETS, Pet: {oneOf: [{@Cat}, {@Dog}], discriminator: {propertyName: kind, mapping: "
         "{cat: Cut}}}",
-        "Pet: 'Cut' does not exist",
+        "Pet: '#/components/schemas/Cut' does not exist",
     ),
     "repeated_value": ("A: {enum: [a, a]}", "A.enum: a value stands twice"),
     "example_of_an_unknown_property": (

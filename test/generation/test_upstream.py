@@ -101,15 +101,15 @@ ROWS = [
     "- Thing.status: value old",
     "~ Thing.text: nullable False → True",
     "+ GET /small/voices: operation",
-    "+ GET /small/{id}.force: query parameter",
-    "+ GET /small/{id}.200: media type text/plain",
+    "+ GET /small/{id}.force: query parameter (boolean)",
+    "+ GET /small/{id}.200.text/plain: media type (string)",
     "- Part.color: field (string)",
     "+ Part.form: field (string)",
 ]
 # What a person does: what is gone upstream, operations, and an object that became text.
 BY_HAND = [
     "+ GET /small/voices: operation",
-    "+ GET /small/{id}.200: media type text/plain",
+    "+ GET /small/{id}.200.text/plain: media type",
     "+ GET /small/{id}.force: query parameter",
     "- Part.color: field",
     "- SmallServerEvent: member",
