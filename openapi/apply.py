@@ -55,7 +55,9 @@ class _Writer:
         """Write one fact; return whether there is a way to write it."""
         # A field is written into the object that has it.
         if row.fact in ("field", "required field", "is"):
-            return row.sign != "-" and self._write_field(row, self._node(owner, path[:-1]), path[-1])
+            return row.sign != "-" and self._write_field(
+                row, self._node(owner, path[:-1]), path[-1]
+            )
         node = self._node(owner, path)
         if (row.sign, row.fact) == ("+", "value"):
             _holder(node, "enum")["enum"].append(row.theirs)

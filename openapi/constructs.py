@@ -15,7 +15,7 @@ import operations as plans
 import protocol_events
 import words
 from refusals import Problem, Refused, place_of, schema_problems
-from spec import component, members, only, roots, webhooks
+from spec import component, members, only, roots, schemas_in, webhooks
 from unions import constants
 
 Problems = Iterator[tuple[str, str]]
@@ -23,29 +23,22 @@ Problems = Iterator[tuple[str, str]]
 
 def check(document: dict[str, Any], *, is_draft: bool = False) -> None:
     """Raise `Refused` with each thing in a prepared document that is refused."""
+    schemas = document["components"]["schemas"]
     problems = [*schema_problems(document), *_schemas_of_operations(document)]
-    if not (document["components"]["schemas"] or document["paths"] or document.get("webhooks")):
+    if not (schemas or document["paths"] or document.get("webhooks")):
         problems.append(Problem("the document", "it has neither schemas nor operations"))
     # The other rules take it that each schema is one.
     if not problems:
         for rule in RULES:
-            for place, reason in rule(document):
-                # A named part has another place in the fragment.
-                match = re.fullmatch(r"components\.schemas\.(\w+)(.*)", place)
-                if match:
-                    place = place_of(document, match[1], match[2].removeprefix("."))
-                problems.append(Problem(place, reason))
+            problems += [Problem(place, reason) for place, reason in rule(document)]
     if not is_draft:
         problems += words.problems(document)
     if problems:
-        raise Refused(problems)
+        raise Refused([p._replace(place=place_of(p.place, schemas)) for p in problems])
 
 
 def _schemas_of_operations(document: dict[str, Any]) -> Iterator[Problem]:
-    for holder, key, place in roots(document):
-        # Those of webhooks are components, as a rule says.
-        if holder is document["components"]["schemas"] or place.startswith("webhooks."):
-            continue
+    for holder, key, place in roots({**document, "components": {"schemas": {}}, "webhooks": {}}):
         definition = "value"
         # What a parameter may be is a rule of operations.
         if re.search(r"parameters\[\d+\]\.", place):
@@ -57,21 +50,14 @@ def _schemas_of_operations(document: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _check_properties(document: dict[str, Any]) -> Problems:
-    for name, schema in document["components"]["schemas"].items():
-        place = f"components.schemas.{name}"
+    for place, schema in schemas_in(document):
         properties = schema.get("properties", {})
         for field in schema.get("required", []):
             if properties and field not in properties:
                 yield place, f"`required` names {field!r}, which is not a property"
-        if "discriminator" in schema and not members(schema):
-            yield place, "a `discriminator` without `oneOf` or `anyOf`; write a union"
-        children = {place: schema}
-        for field, child in properties.items():
-            children[f"{place}.properties.{field}"] = child
-        for where, child in children.items():
-            for value in child.get("x-deprecated-values", {}):
-                if value not in child.get("enum", []):
-                    yield where, f"`x-deprecated-values` has {value!r}, which is not in `enum`"
+        for value in schema.get("x-deprecated-values", {}):
+            if value not in schema.get("enum", []):
+                yield place, f"`x-deprecated-values` has {value!r}, which is not in `enum`"
 
 
 def _check_recursion(document: dict[str, Any]) -> Problems:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import operator
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace

@@ -72,13 +72,8 @@ def schema_problems(document: Any, definition: str = "") -> Iterator[Problem]:
     errors = _validator(definition).iter_errors(document)
     # jsonschema looks at properties in the order of a set, another one in each process.
     for error in sorted(errors, key=lambda error: [str(part) for part in error.absolute_path]):
-        path = list(error.absolute_path)
-        place = dotted(path) or "the document"
-        # A component may have been renamed, or made of a part of another.
-        if path[:2] == ["components", "schemas"] and len(path) > 2:
-            place = place_of(document, path[2], dotted(path[3:]))
         for reason in reasons(error):
-            yield Problem(place, reason)
+            yield Problem(dotted(error.absolute_path) or "the document", reason)
 
 
 @cache
@@ -132,14 +127,9 @@ def dotted(path: Iterable[str | int]) -> str:
     return text.removeprefix(".")
 
 
-def place_of(document: Any, name: str, inner: str = "") -> str:
-    """Return the place of a component, or in it, as the fragment has it."""
-    schema = document["components"]["schemas"].get(name)
-    place = f"components.schemas.{name}"
-    # What is written may be anything.
-    if isinstance(schema, dict):
-        place = schema.get("x-place", place)
-    # An index follows without a dot.
-    if not inner or inner.startswith("["):
-        return place + inner
-    return f"{place}.{inner}"
+def place_of(place: str, schemas: dict[str, Any]) -> str:
+    """Return a place as the fragment has it, where components may have another name, or none."""
+    found = re.fullmatch(r"(components\.schemas\.(\w+))(.*)", place)
+    if found:
+        place = schemas.get(found[2], {}).get("x-place", found[1]) + found[3]
+    return place

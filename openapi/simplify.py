@@ -153,7 +153,7 @@ def _add_webhook_union(document: dict[str, Any]) -> None:
 # One schema
 
 
-def _normal(schema: Any, place: str) -> Schema:
+def _normal(schema: Any, _place: str) -> Schema:
     """Return a schema that says each thing in one way; those within it do already."""
     if schema is True:
         return {}
@@ -187,8 +187,8 @@ def _normal(schema: Any, place: str) -> Schema:
     schema = without(schema, *OF_ANY_TYPE.difference(OF_TYPE.get(schema.get("type"), OF_ANY_TYPE)))
     if "prefixItems" in schema:
         schema["items"] = _items_of_tuple(schema)
-    if schema.get("type") == "array" and schema.setdefault("items", {}) is False:
-        raise Refused([Problem(place, "`items: false` allows no item; leave it out")])
+    if schema.get("type") == "array" and not schema.get("items"):
+        schema["items"] = {}
     if schema.get("properties") == {}:
         del schema["properties"]
     _leave_open(schema)

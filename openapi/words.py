@@ -93,11 +93,12 @@ def _texts(document: dict[str, Any]) -> Iterator[Text]:
     """Yield each place that a page shows the words of."""
     info = document["info"]
     yield Text("the document", "info", info, "description", info.get("title", ""))
-    for name, schema in document["components"]["schemas"].items():
-        yield Text("schemas", place_of(document, name), schema, "description", name)
+    schemas = document["components"]["schemas"]
+    for name, schema in schemas.items():
+        place = place_of(f"components.schemas.{name}", schemas)
+        yield Text("schemas", place, schema, "description", name)
         for field, child in schema.get("properties", {}).items():
-            place = place_of(document, name, f"properties.{field}")
-            yield Text("properties", place, child, "description", field)
+            yield Text("properties", f"{place}.properties.{field}", child, "description", field)
     for place, operation in operations(document):
         identity = operation.get("operationId") or re.sub(r"\W+", "_", place)
         yield Text("operationIds", place, operation, "operationId", identity)
