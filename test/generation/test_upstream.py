@@ -27,6 +27,8 @@ Run = Callable[..., tuple[int, str]]
 
 # What is compared and written to, with an overlay that adds a field.
 FRAGMENT = Path(__file__).with_name("small.yaml").read_text("utf-8")
+PLANTED = parsed(Path(__file__).with_name("upstream.yaml").read_text("utf-8"))
+ROWS, BY_HAND = PLANTED["rows"], PLANTED["by_hand"]
 OVERLAY = """\
 overlay: 1.0.0
 info: {title: Small, version: '1'}
@@ -35,106 +37,21 @@ actions:
     description: Seen.
     update: {seed: {type: integer, description: What it grew from.}}
 """
-# Facts that are merged into it, where `null` removes, and the rows that they have to give.
-PLANTED = """
-paths:
-  /small/voices:
-    get: {operationId: list-voices, tags: [Small], responses: {'200': {description: Voices.}}}
-  /small/{id}:
-    get:
-      parameters:
-        - {in: path, name: id, required: true, schema: {type: string}}
-        - {in: query, name: force, schema: {type: boolean}}
-      responses: {'200': {content: {text/plain: {schema: {type: string}}}}}
-components:
-  schemas:
-    SmallServerEvent:
-      anyOf:
-        - $ref: '#/components/schemas/SmallServerEventMade'
-        - $ref: '#/components/schemas/SmallServerEventSold'
-      discriminator:
-        mapping: {lost: null, sold: '#/components/schemas/SmallServerEventSold'}
-    SmallServerEventLost: null
-    SmallServerEventMade:
-      required: [type, event_id]
-      properties: {thing: {nullable: true}}
-    SmallServerEventSold:
-      type: object
-      required: [type, buyer]
-      properties:
-        type: {type: string, const: sold}
-        buyer: {$ref: '#/components/schemas/Buyer'}
-    Buyer: {type: object, properties: {name: {type: string}}}
-    Thing:
-      required: [id, cost]
-      properties:
-        id: {type: integer}
-        cost: {type: number}
-        mood: {type: string}
-        status: {enum: [new, paused]}
-        size: {default: 9}
-        label: {maxLength: 5, deprecated: true}
-        text: {type: [string, 'null']}
-        parts: {items: {$ref: null, type: string}}
-        details:
-          $ref: null
-          type: object
-          properties: {price: {type: number}, hint: {type: string}}
-    Details: null
-    Part: {properties: {color: null, form: {type: string}}}
-"""
-ROWS = [
-    "+ Details.hint: field (string)",
-    "+ SmallServerEvent: member SmallServerEventSold",
-    "- SmallServerEvent: member SmallServerEventLost",
-    "~ SmallServerEventMade.event_id: is optional → required",
-    "~ SmallServerEventMade.thing: is required → optional",
-    "~ SmallServerEventMade.thing: nullable False → True",
-    "+ Thing.cost: required field (number)",
-    "~ Thing.id: type string → integer",
-    "~ Thing.label: deprecated none → True",
-    "~ Thing.label: maxLength none → 5",
-    "+ Thing.mood: field (string)",
-    "~ Thing.parts.[]: type object → string",
-    "~ Thing.size: default none → 9",
-    "+ Thing.status: value paused",
-    "- Thing.status: value old",
-    "~ Thing.text: nullable False → True",
-    "+ GET /small/voices: operation",
-    "+ GET /small/{id}.force: query parameter (boolean)",
-    "+ GET /small/{id}.200.text/plain: media type (string)",
-    "- Part.color: field (string)",
-    "+ Part.form: field (string)",
-]
-# What a person does: what is gone upstream, operations, and an object that became text.
-BY_HAND = [
-    "+ GET /small/voices: operation",
-    "+ GET /small/{id}.200.text/plain: media type",
-    "+ GET /small/{id}.force: query parameter",
-    "- Part.color: field",
-    "- SmallServerEvent: member",
-    "- Thing.status: value",
-    "~ Thing.parts.[]: type",
-]
 
 
-def with_schemas(text: str) -> Any:
+def with_schemas(schemas: Any) -> Any:
     """Return the small document with schemas merged into its own."""
-    return merge(parsed(FRAGMENT), {"components": {"schemas": parsed(text)}})
+    return merge(parsed(FRAGMENT), {"components": {"schemas": schemas}})
 
 
 def planted() -> Any:
     """Return the small document with all facts planted."""
-    return merge(parsed(FRAGMENT), parsed(PLANTED))
+    return merge(parsed(FRAGMENT), PLANTED["planted"])
 
 
 def rows_of(ours: Any, theirs: Any) -> list[str]:
     found = documents(Document(simplified(ours)), Document(simplified(theirs)))
     return [str(row) for row in grouped(found.rows)]
-
-
-def test_each_planted_fact_is_one_row() -> None:
-    assert sorted(rows_of(parsed(FRAGMENT), planted())) == sorted(ROWS)
 
 
 def test_a_document_that_says_the_same_in_other_words_differs_in_nothing() -> None:
@@ -169,7 +86,8 @@ def test_copies_of_a_schema_give_one_row() -> None:
 
 
 def test_a_use_of_another_schema_is_no_difference_of_the_one_of_its_name() -> None:
-    theirs = with_schemas("{Thing: {properties: {details: {$ref: '#/components/schemas/Part'}}}}")
+    details = spec.reference("Part")
+    theirs = with_schemas({"Thing": {"properties": {"details": details}}})
     assert rows_of(parsed(FRAGMENT), theirs) == [
         "+ Thing.details.color: field (string)",
         "- Thing.details.price: field (number)",
@@ -209,16 +127,8 @@ def publish(fragment: Path, document: Any, name: str = "published.json") -> Path
     return path
 
 
-# What OpenAI's document has beside Realtime, with an `allOf` that cannot be merged.
-UNUSED = """
-{Unused: {allOf: [
-  {type: object, properties: {status: {type: string}}},
-  {type: object, properties: {status: {type: integer}}}]}}
-"""
-
-
 def test_report(fragment: Path, run: Run) -> None:
-    document = merge(planted(), {"components": {"schemas": parsed(UNUSED)}})
+    document = merge(planted(), {"components": {"schemas": PLANTED["unused"]}})
     status, out = run("--fragment", fragment, "--spec", publish(fragment, document))
     lines = out.splitlines()
     assert (status, lines[2]) == (1, f"the fragment differs ({len(ROWS)})")
@@ -242,8 +152,8 @@ def test_document_of_another_api_is_an_error(fragment: Path, run: Run) -> None:
 
 
 def test_prose_is_listed_where_a_base_tells_what_changed(fragment: Path, run: Run) -> None:
-    old = publish(fragment, with_schemas("{Part: {description: Old words.}}"), "old.json")
-    new = publish(fragment, with_schemas("{Part: {description: Other words.}}"))
+    old = publish(fragment, with_schemas(parsed("{Part: {description: Old words.}}")), "old.json")
+    new = publish(fragment, with_schemas(parsed("{Part: {description: Other words.}}")))
     arguments = ("--fragment", fragment, "--spec", new)
     status, out = run(*arguments)
     assert (status, out.splitlines()[-1]) == (0, "The facts are the same.")
@@ -254,7 +164,9 @@ def test_prose_is_listed_where_a_base_tells_what_changed(fragment: Path, run: Ru
 
 
 def test_what_the_overlay_has_is_listed_apart_and_not_written(fragment: Path, run: Run) -> None:
-    other = publish(fragment, with_schemas("{Thing: {properties: {seed: {type: integer}}}}"))
+    other = publish(
+        fragment, with_schemas(parsed("{Thing: {properties: {seed: {type: integer}}}}"))
+    )
     status, out = run("--fragment", fragment, "--spec", other, "--apply")
     heading = "the overlay has it: move it to the fragment (1)"
     assert (status, out.splitlines()[2:4]) == (1, [heading, "  + Thing.seed: field (integer)"])
@@ -263,46 +175,13 @@ def test_what_the_overlay_has_is_listed_apart_and_not_written(fragment: Path, ru
 
 def test_a_known_loss_does_not_hide_the_next() -> None:
     one, other = (Row("-", "Union", "member", ours=name) for name in ("One", "Other"))
-    report = upstream.Report("")
-    upstream.sort(report, [one, other], [other])
-    assert (report.lacking, report.overlaid) == ([other], [one])
-
-
-# A protocol whose names have a prefix in the document, because another took them.
-PREFIXED = """
-openapi: 3.1.0
-paths: {/new: {get: {tags: [A], operationId: a, responses: {}}}}
-components:
-  schemas:
-    AServerEvent: {anyOf: [{$ref: '#/components/schemas/AServerEventOne'}]}
-    AServerEventOne: {type: object, properties: {type: {enum: [one]}, new: {type: string}}}
-    AServerEventSame: {type: object, properties: {type: {enum: [same]}}}
-    AOldServerEventOne: {type: object, properties: {type: {enum: [one]}, a: {type: integer}}}
-    AOldServerEventTwo: {type: object, properties: {type: {enum: [two]}}}
-"""
-OLD = """
-openapi: 3.1.0
-x-upstream: {prefix: AOld, paths: [/old]}
-paths: {/old: {get: {tags: [A], operationId: a, responses: {}}}}
-components:
-  schemas:
-    AServerEvent:
-      x-events: server
-      anyOf:
-        - {$ref: '#/components/schemas/AServerEventOne'}
-        - {$ref: '#/components/schemas/AServerEventSame'}
-        - {$ref: '#/components/schemas/AServerEventGone'}
-      discriminator: {propertyName: type}
-    AServerEventOne: {type: object, properties: {type: {enum: [one]}, a: {type: string}}}
-    AServerEventSame: {type: object, properties: {type: {enum: [same]}}}
-    AServerEventGone: {type: object, properties: {type: {enum: [gone]}}}
-"""
+    assert upstream.new_rows([one, other], [other]) == [one]
 
 
 def test_names_with_a_prefix(tmp_path: Path) -> None:
     fragment, other = tmp_path / "old.yaml", tmp_path / "published.yaml"
-    fragment.write_text(OLD, "utf-8")
-    other.write_text(PREFIXED, "utf-8")
+    fragment.write_text(json.dumps(PLANTED["old"]), "utf-8")
+    other.write_text(json.dumps(PLANTED["prefixed"]), "utf-8")
     report, _source = upstream.against_document(fragment, other)
     assert [str(row) for row in report.lacking] == [
         "+ AServerEvent: member AServerEventTwo",
@@ -340,24 +219,8 @@ def missing_descriptions(fragment: Path) -> str:
     return "\n".join(caught.value.lines(is_full=True))
 
 
-# Unions without discriminator, references in maps and lists, names that are no class names.
-NEW_SCHEMAS = """
-Thing:
-  properties:
-    moods: {type: object, additionalProperties: {$ref: '#/components/schemas/mood-name'}}
-    choice: {$ref: '#/components/schemas/Choice'}
-    lists: {type: array, items: {type: array, items: {$ref: '#/components/schemas/New'}}}
-    either: {oneOf: [{$ref: '#/components/schemas/New'}, {type: string}]}
-mood-name: {type: object, properties: {text: {$ref: '#/components/schemas/Text'}}}
-Text: {type: string, maxLength: 9}
-New: {type: object, properties: {type: {const: new}, next: {$ref: '#/components/schemas/New'}}}
-Newer: {type: object, properties: {type: {enum: [newer, newest]}}}
-Choice: {anyOf: [{$ref: '#/components/schemas/New'}, {$ref: '#/components/schemas/Newer'}]}
-"""
-
-
 def test_applied_schemas_make_classes_and_unions(fragment: Path, run: Run) -> None:
-    other = publish(fragment, with_schemas(NEW_SCHEMAS))
+    other = publish(fragment, with_schemas(PLANTED["new_schemas"]))
     assert "by hand" not in run("--fragment", fragment, "--spec", other, "--apply")[1]
     schemas = spec.load(fragment)["components"]["schemas"]
     assert schemas["Text"] == {"description": "TODO", "type": "string", "maxLength": 9}
