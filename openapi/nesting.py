@@ -46,7 +46,7 @@ class Nesting:
         for place, operation in operations(document):
             link = f"[`{place}`]({operation['x-api']}.md#{operation['x-method']})"
             body = operation.get("requestBody", {})
-            for side in (body, *operation["responses"].values()):
+            for side in (body, *operation.get("responses", {}).values()):
                 for content in side.get("content", {}).values():
                     for _suffix, name in self._classes(content.get("schema", {})):
                         yield Root(2, name, link, side is body)

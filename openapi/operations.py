@@ -331,7 +331,9 @@ def _is_scalar(schema: dict[str, Any], schemas: dict[str, Any]) -> bool:
     schema = target(schema, schemas)
     if members(schema):
         return all(_is_scalar(member, schemas) for member in members(schema))
-    return schema.get("type") in SCALARS
+    # One that says nothing is text, or what its text can be made of.
+    is_any = not schema.keys() & {"type", "properties"}
+    return is_any or schema.get("type") in SCALARS
 
 
 def _check_body(place: str, operation: dict[str, Any], document: dict[str, Any]) -> Problems:

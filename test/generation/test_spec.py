@@ -14,6 +14,7 @@ import annotate
 import components
 import generate
 import names
+import pages
 import spec
 from protocols import PROTOCOLS, REALTIME, ROOT, Protocol
 
@@ -184,11 +185,13 @@ def test_operations_alone_are_a_document(tmp_path: Path) -> None:
     path = tmp_path / "fragment.yaml"
     path.write_text(
         "{openapi: 3.1.0, info: {title: A, version: '1'}, servers: [{url: https://a.example}], "
-        "paths: {/a: {get: {operationId: a}}}}"
+        "paths: {'/a/{b}': {get: {operationId: a, parameters: "
+        "[{name: b, in: path, required: true, schema: {title: B}}]}}}}"
     )
     document = generate.read(path, is_draft=True).document
+    pages.describe({"fragment": document})
     assert document["components"]["schemas"] == {}
-    assert document["paths"]["/a"]["get"]["x-returns"] == "None"
+    assert document["paths"]["/a/{b}"]["get"]["x-returns"] == "None"
 
 
 # Names of constants
