@@ -121,7 +121,8 @@ def test_typing_interrupts_and_ctrl_c_ends() -> None:
     assert status == 0
     assert "\x1b" not in out
     assert "nine." not in out.partition("model: ")[2]
-    assert "\nTurns: 2\n" in out
+    # The terminal's echo of Ctrl-C may come before it.
+    assert "Turns: 2\n" in out
 
 
 def test_devices(tmp_path: Path) -> None:

@@ -347,6 +347,14 @@ FOUND: dict[str, tuple[Change, list[str]]] = {
         drop(f"{TEXT}.done"),
         [f"text: missing: {TEXT}.done: before response.content_part.done"],
     ),
+    "part_not_added": (
+        drop("response.content_part.added"),
+        [
+            f"text: missing: response.content_part.added: before {TEXT}.delta",
+            "audio: missing: response.content_part.added: before "
+            "response.output_audio_transcript.delta",
+        ],
+    ),
     "output_empty": (
         put(DONE, [], "response", "output"),
         [
