@@ -19,12 +19,9 @@ _MAX_TEXT = 300
 def connection_failure(
     where: str, error: Exception, conceal: Callable[[str], str]
 ) -> ConnectionFailedError:
-    """Make the error of a session that was not opened.
+    """Make the error of a session that was not opened, of what `websockets` raised.
 
-    Args:
-        where: The server, as `HOST:PORT`.
-        error: What `websockets` raised.
-        conceal: Removes the credentials of the connection from a text.
+    `conceal` removes the credentials of the connection from a text.
     """
     response: Any = getattr(error, "response", None)
     if response is None:

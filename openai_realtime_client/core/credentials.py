@@ -69,15 +69,7 @@ class Secret(NoPickle, SecretStr):
 
 
 class Headers(dict[str, str]):
-    """The headers of a request.
-
-    Args:
-        headers: Values by name.
-        secrets: Credentials that the request has elsewhere, as in its URL.
-
-    Raises:
-        ConnectionSettingsError: `headers` is not a mapping of strings.
-    """
+    """The headers of a request. `secrets` are credentials that it has elsewhere, as in its URL."""
 
     def __init__(
         self, headers: Mapping[str, str] | None = None, secrets: Iterable[str] = ()
@@ -94,11 +86,7 @@ class Headers(dict[str, str]):
         return any(name.lower() in _CREDENTIALS for name in self)
 
     def check(self) -> None:
-        """Check names and values before anything is sent.
-
-        Raises:
-            ConnectionSettingsError: A header cannot be sent as it is. The message has no value.
-        """
+        """Raise `ConnectionSettingsError` for what cannot be sent as it is, without its value."""
         for name, value in self.items():
             if not _HEADER_NAME.fullmatch(name):
                 raise ConnectionSettingsError(
@@ -135,11 +123,7 @@ class Headers(dict[str, str]):
 
 
 def as_mapping(what: str, values: Mapping[str, str] | None) -> dict[str, str]:
-    """Return a copy of a mapping of strings.
-
-    Raises:
-        ConnectionSettingsError: `values` is something else. The message has no value.
-    """
+    """Return a copy of a mapping of strings; raise `ConnectionSettingsError` for anything else."""
     if not isinstance(values, Mapping | None):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConnectionSettingsError(f"{what} must be a mapping of names to values")
     copy: dict[Any, Any] = dict(values or {})
@@ -176,11 +160,7 @@ class Credential(NamedTuple):
 
     @classmethod
     def of(cls, key: Any, header: str = "Authorization", prefix: str = "Bearer ") -> Self:
-        """Make one of a key or a function that returns it.
-
-        Raises:
-            ConnectionSettingsError: `key` is something else.
-        """
+        """Make one of a key or a function that returns it."""
         if isinstance(key, str):
             key = Secret(key)
         if not (key is None or isinstance(key, SecretStr) or callable(key)):
@@ -209,14 +189,10 @@ class Credential(NamedTuple):
 
 
 class BaseUrl(NoPickle):
-    """The URL of a server, to which paths are appended.
+    """The URL of a server, to which paths are appended. It is checked when it is used.
 
-    A user and password in it are sent as `Authorization: Basic`, in place of a key.
-
-    Args:
-        url: The URL, which is checked when it is used.
-        schemes: The schemes that may stand in it, and which is meant by each.
-        secure: The scheme to recommend.
+    A user and password in it are sent as `Authorization: Basic`, in place of a key. `schemes` has
+    the schemes that may stand in it, and which is meant by each; `secure` is the one to recommend.
     """
 
     def __init__(self, url: str, schemes: Mapping[str, str], secure: str) -> None:
@@ -299,15 +275,8 @@ class BaseUrl(NoPickle):
     ) -> str:
         """Append a path and a query, which wins over the URL's own parameters of the same name.
 
-        The part of `path` that the URL ends in already is not repeated.
-
-        Args:
-            path: The path, with the names of its parameters in braces.
-            parameters: The values of these.
-            query: Names and values.
-
-        Raises:
-            ConnectionSettingsError: The URL is invalid, or a value would lead to another path.
+        The names of the path's parameters stand in braces. The part of `path` that the URL ends in
+        already is not repeated.
         """
         for name, value in parameters.items():
             # Even quoted, these change the path: urllib3 and servers take them out of it.
@@ -333,11 +302,8 @@ class BaseUrl(NoPickle):
     ) -> None:
         """Check what would be sent to this URL, before any function for a key is called.
 
-        Args:
-            credential: The key, of which `own` may take the place.
-            own: The caller's headers.
-            others: Other names and values that are sent.
-            allow_insecure: Whether a secret may go to another machine without encryption.
+        `own` are the caller's headers, one of which may take the place of the key, and `others`
+        are other names and values that are sent.
 
         Raises:
             ConnectionSettingsError: The URL or a header is invalid, two credentials would be sent,
@@ -357,11 +323,7 @@ class BaseUrl(NoPickle):
             )
 
     def secrets(self, others: Iterable[tuple[str, str]] = ()) -> list[str]:
-        """Return the user and password, and what looks like a credential in the query or `others`.
-
-        Args:
-            others: Other names and values that are sent.
-        """
+        """Return the user and password, and what looks like a credential in query or `others`."""
         user = [unquote(self._parts.username or ""), unquote(self._parts.password or "")]
         return [*filter(None, user), *secret_values([*self._own_query(), *others])]
 
@@ -373,14 +335,9 @@ class BaseUrl(NoPickle):
         own: Headers,
         others: Iterable[tuple[str, str]] = (),
     ) -> Headers:
-        """Put together the headers of a request.
+        """Put together the headers of a request, of which the caller's `own` win over all others.
 
-        Args:
-            defaults: Headers that the package sends by default.
-            credential: How a key is sent.
-            key: The key, or `None` where `own` takes its place.
-            own: The caller's headers, which win.
-            others: Other names and values that are sent.
+        `key` is `None` where one of them takes its place.
         """
         headers = Headers(defaults, self.secrets(others))
         headers = headers.replaced_by(credential.headers(key))

@@ -178,11 +178,8 @@ MEMBER = "\0"
 def problems(error: ValidationError, data: Any, *, in_union: bool) -> dict[Path, list[Any]]:
     """Return pydantic's account of validating `data`, by the place of what does not fit.
 
-    Args:
-        error: What validating Python objects raised. Locations of JSON do not tell the names of
-            fields from those of union members.
-        data: The validated objects.
-        in_union: Whether it was validated as the member of a union with a `type`.
+    `error` is what validating Python objects raised: locations of JSON do not tell the names of
+    fields from those of union members. `in_union` is for the member of a union with a `type`.
     """
     by_path: dict[Path, list[Any]] = {}
     # The paths around the problems: every beginning of their own.

@@ -45,12 +45,7 @@ class EventParser(Generic[Event]):
     """
 
     def __init__(self, package: str, classes: Mapping[str, str]) -> None:
-        """Import nothing yet.
-
-        Args:
-            package: The package that has the classes.
-            classes: The name of the class of each `type`.
-        """
+        """Import nothing yet. `classes` has the name of the class of each `type` in a package."""
         self._package = package
         self._classes = classes
         self._members: dict[str, type[RealtimeModel]] = {}
@@ -150,10 +145,7 @@ def validate_leniently(
 ) -> tuple[Any, list[Mismatch]]:
     """Validate with `null`, which every field accepts, in place of what does not fit.
 
-    Args:
-        validate: Raises pydantic's `ValidationError`, with one wrong item of each list.
-        wire: What to validate, which has all values again afterwards.
-        in_union: Whether it is validated as the member of a union.
+    `wire` has all its values again afterwards.
 
     Returns:
         What `validate` returns, and what was replaced in it; `None` where that does not help, as
@@ -205,12 +197,12 @@ def _unvalidated(model: type[RealtimeModel], wire: dict[str, Any]) -> Any:
     event: Any = model.model_construct()
     # Constants are set by now, which may not have been received.
     event.__pydantic_fields_set__.clear()
-    names = {field.alias or name: name for name, field in model.model_fields.items()}
-    event.__dict__.update(dict.fromkeys(names.values()))
+    event.__dict__.update(dict.fromkeys(model.model_fields))
     for key, value in wire.items():
-        if key in names:
-            event.__dict__[names[key]] = value
-            event.__pydantic_fields_set__.add(names[key])
+        name = _field_name(event, key)
+        if name in model.model_fields:
+            event.__dict__[name] = value
+            event.__pydantic_fields_set__.add(name)
         else:
             event.__pydantic_extra__[key] = value
     return event
@@ -236,23 +228,20 @@ def _replace_by_null(path: Path, is_text: bool, wire: dict[str, Any]) -> Mismatc
 
 def put_back(event: Any, mismatches: Sequence[Mismatch]) -> None:
     """Give an event, or its JSON, the values that `validate_leniently` replaced."""
+    # Later ones may contain earlier ones.
     for mismatch in reversed(mismatches):
-        _put_back(event, mismatch)
-
-
-def _put_back(event: Any, mismatch: Mismatch) -> None:
-    *parents, last = mismatch.path
-    node = event
-    for part in parents:
-        name = _field_name(node, part)
-        node = _children(node, name)[name]
-    last = _field_name(node, last)
-    if not mismatch.is_missing:
-        _children(node, last)[last] = mismatch.value
-    elif isinstance(node, RealtimeModel):
-        node.__pydantic_fields_set__.discard(str(last))
-    else:
-        node.pop(last, None)
+        *parents, last = mismatch.path
+        node = event
+        for part in parents:
+            name = _field_name(node, part)
+            node = _children(node, name)[name]
+        last = _field_name(node, last)
+        if not mismatch.is_missing:
+            _children(node, last)[last] = mismatch.value
+        elif isinstance(node, RealtimeModel):
+            node.__pydantic_fields_set__.discard(str(last))
+        else:
+            node.pop(last, None)
 
 
 def _field_name(node: Any, key: str | int) -> str | int:

@@ -18,7 +18,7 @@ __all__ = ["TYPE_CHECKING", "lazy_names"]
 def lazy_names(
     package: str, modules: Mapping[str, str], *others: str, params: str | None = None
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Make the `__getattr__` and `__dir__` of a package.
+    """Make the `__getattr__`, which also gives `__all__`, and the `__dir__` of a package.
 
     Args:
         package: The package's name.
@@ -26,37 +26,33 @@ def lazy_names(
         others: Modules with an `__all__`, all of whose names the package has, too.
         params: The module of the names that end with `Param`. A table of them would cost more
             than the rest of the package's import.
-
-    Returns:
-        `__getattr__`, which also gives `__all__`, and `__dir__`.
     """
 
     def get(name: str) -> Any:
         if name == "__all__":
             value: Any = public()
         else:
-            value = find(name)
+            value = getattr(import_module(find(name)), name)
         # From now on Python finds it without this function.
         setattr(sys.modules[package], name, value)
         return value
 
-    def find(name: str) -> Any:
+    def find(name: str) -> str:
         if name in modules:
-            return getattr(import_module(modules[name]), name)
-        # The import system asks for `__path__` and the like, which would import the others.
-        if not name.startswith("__"):
-            for other in map(import_module, others):
-                if name in other.__all__:
-                    return getattr(other, name)
-        if params and name.endswith("Param") and name in import_module(params).__all__:
-            return getattr(import_module(params), name)
+            return modules[name]
+        sources = list(others)
+        if params and name.endswith("Param"):
+            sources.append(params)
+        # The import system asks for `__path__` and the like, which would import all of them.
+        for source in sources:
+            if not name.startswith("__") and name in import_module(source).__all__:
+                return source
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     def public() -> list[str]:
         public_names = set(modules)
-        for source in (*others, params):
-            if source:
-                public_names.update(import_module(source).__all__)
+        for source in filter(None, (*others, params)):
+            public_names.update(import_module(source).__all__)
         return sorted(public_names)
 
     def names() -> list[str]:

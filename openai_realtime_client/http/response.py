@@ -64,9 +64,6 @@ def decoder(response_type: Any) -> Callable[[bytes], Any]:
     It is as lenient as the parsing of events: what does not fit the schema stays as received, and
     `deviations` lists it. Only what a response is for has to be there: the first field that the
     schema requires, such as the `value` of a client secret.
-
-    Args:
-        response_type: A model, or a list or map.
     """
     # Models are lossless by their base class, lists and maps by this.
     annotated: Any = Annotated[response_type, Lossless()]
@@ -114,19 +111,12 @@ def _missing_path(parsed: Any) -> list[str]:
     path = list[str]()
     # A created call or secret may stand in an object of its own.
     while isinstance(parsed, RealtimeModel):
-        model = type(parsed)
-        name = _first_required(model)
-        if name is None or name in model.__nullable__:
+        fields = type(parsed).model_fields
+        required = [name for name, field in fields.items() if field.is_required()]
+        if not required or required[0] in parsed.__nullable__:
             return []
-        path.append(model.model_fields[name].alias or name)
-        parsed = getattr(parsed, name)
+        path.append(fields[required[0]].alias or required[0])
+        parsed = getattr(parsed, required[0])
     if parsed is None:
         return path
     return []
-
-
-def _first_required(model: type[RealtimeModel]) -> str | None:
-    for name, field in model.model_fields.items():
-        if field.is_required():
-            return name
-    return None

@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import closing
-from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
 from threading import Thread
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -52,14 +51,13 @@ logging.getLogger("urllib3.connectionpool").addFilter(_is_of_others)
 _logger = logging.getLogger("openai_realtime_client")
 
 
-@dataclass(frozen=True)
-class RawResponse:
+class RawResponse(NamedTuple):
     """A response as it came, decompressed. `is_cut`: whether it was larger than the limit."""
 
     status: int
-    reason: str = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
-    data: bytes = field(repr=False)
+    reason: str
+    headers: Mapping[str, str]
+    data: bytes
     is_cut: bool
 
 
@@ -156,10 +154,7 @@ class Transport:
             except MaxRetryError:
                 # The last response says more than that there were too many.
                 return received
-            if wait is None:
-                retries.sleep()
-            else:
-                sleep(wait)
+            sleep(wait or retries.get_backoff_time())
 
     def _read(self, response: urllib3.BaseHTTPResponse, ends: float) -> RawResponse:
         max_size = self._configuration.max_size
