@@ -68,15 +68,3 @@ def test_no_test_imports_another() -> None:
     for path in (ROOT / "test").rglob("*.py"):
         text = path.read_text("utf-8")
         assert re.findall(r"^(?:from|import) (?:test\.[\w.]*)?test_\w+", text, re.M) == [], path
-
-
-# What ruff's exception for generated files is for: a link, a name, or one beside another.
-LINK = r" *\S+| *\[.*\]\(\S+"
-NAMES = re.compile(rf' *(from )?"?[\w.]+"?(( import|:| as) "?[\w.]+"?)*( import \(|,)?|{LINK}')
-
-
-def test_what_is_longer_than_a_line_is_names_alone() -> None:
-    generated = [path for path in MODULES if path.parts[1] in {each.name for each in PROTOCOLS}]
-    for path in generated:
-        for line in (ROOT / path).read_text("utf-8").splitlines():
-            assert len(line) <= 100 or NAMES.fullmatch(line), f"{path}: {line}"

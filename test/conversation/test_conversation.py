@@ -872,21 +872,6 @@ def test_no_event_raises(events: list[Event]) -> None:
         consistent(conversation)
 
 
-@given(st.randoms(use_true_random=False), st.sampled_from(RECORDINGS))
-@settings(deadline=None, max_examples=50)
-def test_events_may_be_doubled_lost_and_out_of_order(random: Any, path: Any) -> None:
-    lines = path.read_text("utf-8").splitlines()
-    events = [json.loads(line)["event"] for line in lines if random.random() < 0.9]
-    events += random.choices(events, k=10)
-    for _ in range(10):
-        at = random.randrange(len(events) - 1)
-        events[at], events[at + 1] = events[at + 1], events[at]
-    conversation = Conversation()
-    for event in events:
-        conversation.add(event)
-    consistent(conversation)
-
-
 def test_a_delta_of_audio_is_not_decoded() -> None:
     text = json.dumps(on_item("response.output_audio.delta", event_id="e", delta=audio(4_800_000)))
     event, conversation = ga.parse_server_event(text), Conversation()

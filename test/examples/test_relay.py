@@ -76,16 +76,6 @@ def test_relay_selects_the_subprotocol_of_browsers(relay: Relay) -> None:
         assert browser.subprotocol is None
 
 
-def test_each_browser_has_a_session_of_its_own(relay: Relay) -> None:
-    with relay.open() as one, relay.open() as other:
-        for browser, text in ((one, "One."), (other, "Other.")):
-            send(browser, *say(text))
-        for browser, text in ((one, "One."), (other, "Other.")):
-            # Up to the end: a client that does not read closes slowly.
-            said = [event.get("transcript") for event in recv(browser, "rate_limits.updated")]
-            assert [each for each in said if each] == [f"You said: {text}"]
-
-
 # What the service does, and the code with which the browser's side is closed.
 CODES = {1000: 1000, 1001: 1001, 1008: 1014, 1009: 1009, 1011: 1011, 1012: 1012, 4321: 4321}
 CODES |= {3000: 1011, 4000: 1011}  # the relay's key, and its protocol

