@@ -536,11 +536,11 @@ class Conversation(SessionState):
             self._committed = end
         else:  # Turn detection committed, and what it left out is gone.
             self._committed = self._appended
-        item = self._item_of(event)
+        item_id = event.get("item_id")
+        item = self._find(item_id) or self._make(item_id)
         if item is None:
             return
-        item.type = item.type or "message"
-        item.role = item.role or "user"
+        item.type, item.role = "message", "user"
         item.use_format(self._formats["input"])
         self._place(item, event)
         # What turn detection found is more exact than what was appended, which includes silence.

@@ -161,8 +161,8 @@ def speech(item_id: str, start: int, end: int | None = None) -> list[Event]:
     return events
 
 
-def said(item_id: str = "i") -> Event:
-    return buffer("committed", item_id=item_id, previous_item_id=None)
+def said(item_id: str = "i", previous: str | None = None) -> Event:
+    return buffer("committed", item_id=item_id, previous_item_id=previous)
 
 
 def update(output_format: str, event_id: str = "mine") -> Event:
@@ -285,7 +285,7 @@ PLACES = [
     case("root_is_the_start", A, first("b"), added("b"), order="b a"),
     case("root_without_id", A, first(None), added("b"), added("c"), order="b a c"),
     case("refused_root", A, first(None), REFUSED, added("b"), order="a b"),
-    case("commit_has_a_place", said("u"), added("x", "u"), added("u"), order="u x"),
+    case("commit_has_a_place", A, B, said("u", "a"), added("u"), order="a u b"),
     case("deleted", A, B, deleted("a"), C, order="b c"),
     case("late_delta_of_deleted", added("i"), deleted("i"), HEL, order=""),
     case("added_after_deletion", A, deleted("a"), A, order="a"),
