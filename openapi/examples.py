@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,7 +62,7 @@ class Values:
             return schema["example"]
         if "enum" in schema:
             return _first_value(schema)
-        held = schema.get("items") or schema.get("additionalProperties")
+        held = schema.get("items", schema.get("additionalProperties"))
         is_list = "items" in schema
         if isinstance(held, dict):
             # One that contains itself ends here.
@@ -120,7 +121,7 @@ class Values:
                 if "x-constant" not in child:
                     arguments.append(f"{child['x-name']}={self.source(child, inner, used)}")
             return f"{name}({', '.join(arguments)})"
-        held = schema.get("items") or schema.get("additionalProperties")
+        held = schema.get("items", schema.get("additionalProperties"))
         if isinstance(value, list) and held:
             return f"[{', '.join(self.source(held, item, used) for item in value)}]"
         if isinstance(value, dict) and isinstance(held, dict):
@@ -311,7 +312,10 @@ def _sample(schema: dict[str, Any], field: str) -> Any:
     schema_type = schema.get("type")
     if schema_type == "boolean":
         return True
-    if schema_type in ("integer", "number"):
+    if schema_type == "integer":
+        # A document may say `minimum: 1.0`.
+        return math.ceil(schema.get("minimum", 0))
+    if schema_type == "number":
         return schema.get("minimum", 0)
     if schema_type == "object":
         return {"key": "value"}

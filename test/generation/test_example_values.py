@@ -81,13 +81,19 @@ CONSTANT = {"x-constant": '"b"', "enum": ["b"]}
             'Thing(parts={"key": [Part()]})',
         ),
         (
+            {"anything": {"items": {}}, "size": {"type": "integer", "minimum": 1.0}},
+            {},
+            {"anything": ["anything"], "size": 1},
+            'Thing(anything=["anything"], size=1)',
+        ),
+        (
             {"things": {"items": {"$ref": "#/components/schemas/Thing"}}},
             {"required": ["things"]},
             {"things": []},
             "Thing(things=[])",
         ),
     ],
-    ids=["required_fields_and_constants", "example", "map_of_lists", "recursion"],
+    ids=["required_fields_and_constants", "example", "map_of_lists", "any_and_whole", "recursion"],
 )
 def test_an_example_of_an_object(
     properties: dict[str, Any], more: dict[str, Any], value: Any, source: str
