@@ -277,7 +277,11 @@ class Examples(Values):
         program = _block("python", "\n".join([imports, "", *lines]))
         if prints is None:
             return program
-        return f"{program}\n\nIt prints:\n\n{_block('text', prints)}"
+        heading = "It prints:"
+        # The service decides what a call returns.
+        if "ApiClient" in names:
+            heading = "It prints, for example:"
+        return f"{program}\n\n{heading}\n\n{_block('text', prints)}"
 
 
 def _block(language: str, text: Any) -> str:
