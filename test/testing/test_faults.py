@@ -82,8 +82,6 @@ def test_a_refused_handshake(status: int, body: str, content_type: str) -> None:
         assert (response.status_code, response.body) == (status, body.encode())
         assert response.headers["Content-Type"] == content_type
         assert server.sessions == []
-        # Only the handshake.
-        assert request(server, "POST", "/realtime/client_secrets", body=b"{}").status == 200
         server.faults = Faults()
         with client(server) as c:
             c.turn()
@@ -92,6 +90,8 @@ def test_a_refused_handshake(status: int, body: str, content_type: str) -> None:
 def test_faults_are_those_of_new_sessions() -> None:
     faults = [Faults(cut_after=1), Faults(refuse=503), Faults()]
     with checked(faults=faults) as server:
+        # This is no session, and takes none of them.
+        assert request(server, "POST", "/realtime/client_secrets", body=b"{}").status == 200
         with client(server) as c:
             assert c.closed()[0] == 1006
         with pytest.raises(InvalidStatus):
