@@ -114,15 +114,13 @@ def build(*, is_draft: bool = False) -> list[Protocol]:
     TREE.mkdir(parents=True)
     protocols = [read(fragment, is_draft) for fragment in spec.fragments(SOURCES)]
     pages.describe({protocol.name: protocol.document for protocol in protocols})
+    for protocol in protocols:
+        indexes.describe(protocol.document)
     print(f"- generating {', '.join(str(protocol.package) for protocol in protocols)}", flush=True)
     # One process for all, because starting Java takes most of the time.
     run("openapi-generator-cli", "batch", "--fail-fast", *map(configure, protocols))
     for protocol in protocols:
         collect(protocol)
-        header = f"<!-- {GENERATED} from {protocol.fragment}; do not edit. -->\n\n"
-        for name, write in (("README", indexes.overview), ("index", indexes.index)):
-            page = TREE / protocol.docs / f"{name}.md"
-            page.write_text(header + write(protocol.document), "utf-8")
     print("- formatting", flush=True)
     tidy()
     print("- importing every public name", flush=True)
@@ -189,14 +187,18 @@ def configure(protocol: Protocol) -> str:
         "build": "x-builders" in keys,
         "client": has_client,
     }
-    config["files"] = {}
+    files = {"overview": "docs/README.md", "index": "docs/index.md"}
     for module, is_needed in modules.items():
         if is_needed:
-            config["files"][f"{module}.mustache"] = {
-                "templateType": "SupportingFiles",
-                "folder": str(protocol.package),
-                "destinationFilename": f"{module}.py",
-            }
+            files[module] = f"{protocol.package}/{module}.py"
+    config["files"] = {}
+    for template, path in files.items():
+        folder, _, name = path.rpartition("/")
+        config["files"][f"{template}.mustache"] = {
+            "templateType": "SupportingFiles",
+            "folder": folder,
+            "destinationFilename": name,
+        }
     written = BUILD / f"{protocol.name}.config.yaml"
     written.write_text(json.dumps(config), "utf-8")
     return str(written)
