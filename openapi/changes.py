@@ -69,10 +69,16 @@ def compare(old: Any, new: Any) -> tuple[list[str], list[str]]:
     """Return a line for each change that breaks programs, and for each thing that is new."""
     for package in (old, new):
         publish_names(package)
-    broken = {
-        f"{place(breakage)}: {breakage.kind.value}" for breakage in public_breakages(old, new)
-    }
-    return sorted(broken), additions(old, new)
+    broken, added = set(), set()
+    for breakage in public_breakages(old, new):
+        broken.add(f"{place(breakage)}: {breakage.kind.value}")
+    moved = moved_members(old, new)
+    for breakage in public_breakages(new, old):
+        # A new required parameter breaks programs.
+        is_required = getattr(breakage.old_value, "required", False)
+        if breakage.kind in ADDED and breakage.obj.path not in moved and not is_required:
+            added.add(f"{place(breakage)}: {ADDED[breakage.kind]}")
+    return sorted(broken), sorted(added)
 
 
 def publish_names(package: Any) -> None:
@@ -82,19 +88,6 @@ def publish_names(package: Any) -> None:
             for name, member in module.members.items():
                 if member.is_alias and not name.startswith("_"):
                     member.public = True
-
-
-def additions(old: Any, new: Any) -> list[str]:
-    """Return a line for each name and parameter that is new."""
-    found = set()
-    moved = moved_members(old, new)
-    for breakage in public_breakages(new, old):
-        # A new required parameter breaks programs, which `breaking_changes` says.
-        is_required = getattr(breakage.old_value, "required", False)
-        is_new = breakage.kind in ADDED and breakage.obj.path not in moved
-        if is_new and not is_required:
-            found.add(f"{place(breakage)}: {ADDED[breakage.kind]}")
-    return sorted(found)
 
 
 def public_breakages(old: Any, new: Any) -> Iterator[griffe.Breakage]:
@@ -109,34 +102,29 @@ def public_breakages(old: Any, new: Any) -> Iterator[griffe.Breakage]:
 def moved_members(old: Any, new: Any) -> set[str]:
     """Return the paths of members that moved from a class to one of its base classes."""
     moved = set()
-    after = classes(new)
-    for path, before in classes(old).items():
-        if path in after:
-            inherited = after[path].inherited_members
+    after = {found.path: found for found in classes(new)}
+    for before in classes(old):
+        if before.path in after:
+            inherited = after[before.path].inherited_members
             for name in before.members.keys() & inherited.keys():
                 moved.add(inherited[name].target_path)
     return moved
 
 
-def classes(parent: Any) -> dict[str, Any]:
-    """Return the classes in a module or class, by path."""
-    found = {}
+def classes(parent: Any) -> Iterator[Any]:
+    """Yield the classes in a module or class."""
     for member in parent.members.values():
         # An alias leads to a class that is found where it is written.
         if not member.is_alias:
-            found |= classes(member)
+            yield from classes(member)
             if member.is_class:
-                found[member.path] = member
-    return found
+                yield member
 
 
 def place(breakage: griffe.Breakage) -> str:
     """Return the name that users import, and the parameter in parentheses."""
-    found: Any = breakage.obj
     # A name that is imported from elsewhere is known by where it is written.
-    while found.is_alias and found.target_path.startswith(PACKAGE):
-        found = found.target
-    path = found.path.removeprefix(f"{PACKAGE}.")
+    path = breakage.obj.canonical_path.removeprefix(f"{PACKAGE}.")
     parameter = breakage.old_value or breakage.new_value
     if isinstance(parameter, griffe.Parameter):
         return f"`{path}({parameter.name})`"
@@ -144,11 +132,8 @@ def place(breakage: griffe.Breakage) -> str:
 
 
 def version(package: Any) -> str:
-    """Return `__version__`, which the package may import from a module."""
-    stated = package["__version__"]
-    if stated.is_alias:
-        stated = stated.final_target
-    return str(ast.literal_eval(str(stated.value)))
+    """Return `__version__`."""
+    return str(ast.literal_eval(str(package["__version__"].value)))
 
 
 def next_version(last: str, broken: list[str], added: list[str]) -> str:
