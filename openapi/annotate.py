@@ -11,6 +11,7 @@ import operations
 import protocol_events
 from docstrings import docstring, method_docstring
 from examples import Examples
+from pages import breakable
 from params import Params
 from python_types import literal, type_name
 from spec import component, mapped, members, only, reachable, references, schemas_in, target
@@ -31,7 +32,6 @@ BOUNDS = {
     "maxProperties": "most",
 }
 FLAGS = {"readOnly": "read-only", "writeOnly": "write-only", "uniqueItems": "no repeats"}
-LONGEST_ENUM_NAME = 24
 
 
 def annotated(
@@ -344,11 +344,9 @@ def _named_values(schema: dict[str, Any]) -> list[dict[str, str]]:
     advice = schema.get("x-deprecated-values", {})
     values = []
     for name, value in zip(schema["x-enum-varnames"], schema["enum"], strict=True):
-        cell = name
-        # Longer names may break in the first column of a page's table.
-        if len(name) > LONGEST_ENUM_NAME:
-            cell = name.replace("_", "_<wbr>")
-        values.append({"name": name, "cell": cell, "value": value, "literal": literal(value)})
+        values.append(
+            {"name": name, "cell": breakable(name), "value": value, "literal": literal(value)}
+        )
         if value in advice:
             values[-1]["deprecated"] = advice[value]
     return values

@@ -53,6 +53,7 @@ class _Pages:
         for name, schema in self.schemas.items():
             schema["x-page-text"] = self.links.linked(schema["x-text"], name)
             schema["x-page-facts"] = list(self._facts(name, schema))
+            schema["x-page-available"] = self._availability(name, schema)
             schema["x-page-used-by"] = list(self._used_by(name, schema))
             # Only for what a client has to build.
             schema["x-page-tree"] = self.nesting.tree(name)
@@ -68,9 +69,6 @@ class _Pages:
     # Classes
 
     def _facts(self, name: str, schema: dict[str, Any]) -> Iterator[dict[str, str]]:
-        if "x-event-type" in schema:
-            event_type, direction = schema["x-event-type"], schema["x-direction"]
-            yield _fact("Event", f"`{event_type}`, sent by the {direction}")
         for key, label in FACTS.items():
             if key in schema:
                 yield _fact(label, self.links.linked(" ".join(schema[key].split()), name))
@@ -80,9 +78,6 @@ class _Pages:
             if inner:
                 text += f", with fields such as `{path}.{inner}`"
             yield _fact("Path", text)
-        if "x-param" in schema:
-            yield _fact("As a dictionary", f"`{schema['x-param']}`, for type checkers")
-        yield _fact("Available", self._availability(name, schema))
 
     def _availability(self, name: str, schema: dict[str, Any]) -> str:
         protocols = [self.title]
@@ -99,24 +94,12 @@ class _Pages:
         return f"{text}, over {transports}"
 
     def _used_by(self, name: str, schema: dict[str, Any]) -> Iterator[dict[str, str]]:
-        # A union of events is used by connections, which no schema shows.
-        if "x-parses" in schema:
-            yield _fact("Functions", self._functions(schema))
-        elif not any(users[name] for users in self.users.values()):
+        # A union of events is used by functions, which no schema shows.
+        if "x-parses" not in schema and not any(users[name] for users in self.users.values()):
             yield _fact("Nothing", f"published, but no event or request of {self.title} has it")
         for label, links in self.links_by_label.items():
             if links[name]:
                 yield _fact(label, ", ".join(dict.fromkeys(links[name])))
-
-    def _functions(self, schema: dict[str, Any]) -> str:
-        """Return what of the package returns a union of events, or takes it."""
-        text = f"`{schema['x-parses']}` returns it"
-        if "x-connects" in schema:
-            opened = f"what `{schema['x-connects']}` and `{schema['x-connects']}_sync` open"
-            if schema["x-direction"] == "server":
-                return f"{text}, and so does `recv` of {opened}"
-            return f"{text}; `send` of {opened} takes it"
-        return text
 
     def _fields(self, name: str, schema: dict[str, Any]) -> None:
         """Write the rows of the table of fields, and what the wire has beside the schema."""
@@ -126,7 +109,10 @@ class _Pages:
         for field, child in fields.items():
             child["x-page-anchor"] = anchor(child["x-name"])
             child["x-page-cell"] = self._description(child, name)
-            child["x-page-type"] = self._field_type(child)
+            child["x-page-type"] = "**str**"
+            if "x-constant" not in child:
+                page = next(references(child), None)
+                child["x-page-type"] = self._type_cell(type_name(child), page)
             notes = [child["x-notes"], *self._known(child)]
             # The other protocol has the class without the field.
             if same_class and not any(field in other.get("properties", {}) for other in same_class):
@@ -157,25 +143,15 @@ class _Pages:
         value = f"`{values['enum'][0]}`"
         return [] if value in schema["x-text"] else [f"[known: {value}]"]
 
-    def _field_type(self, schema: dict[str, Any]) -> str:
-        values = _innermost(schema)
-        # The enum of a field has a table on the same page.
-        if "x-enum-name" not in values:
-            page = next(references(schema), None)
-            return self._type_cell(type_name(schema), page)
-        if "x-constant" in schema:
-            return "**str**"
-        schema["x-page-enum"] = True
-        cell = f"**{breakable(type_name(schema))}**"
-        return f"[{cell}](#enum-{values['x-enum-name'].lower()})"
-
     def _type_cell(self, name: str, page: str | None) -> str:
         # A bar would end the cell of the table.
         cell = f"**{breakable(name)}**".replace("|", "\\|")
         if page:
             return f"[{cell}]({page}.md)"
-        if name.endswith("Enum"):
-            return f"[{cell}](#enum-{name.lower()})"
+        # An enum that is no component has a table on the same page.
+        enum = re.search(r"\w+Enum", name)
+        if enum:
+            return f"[{cell}](#enum-{enum[0].lower()})"
         return cell
 
     # Operations
@@ -218,17 +194,11 @@ def anchor(field: str) -> str:
     return f"field-{field.strip('_')}"
 
 
-def breakable(name: str, limit: int = LONGEST_WORD) -> str:
-    """Return a long name with places where a browser may break it."""
-    if len(name) <= limit:
+def breakable(name: str) -> str:
+    """Return a name, with places where a browser may break it if it is long."""
+    if len(name) <= LONGEST_WORD:
         return name
-    lines = [""]
-    # A word of two letters, such as "In", stands with the next one.
-    for word in re.findall(r"[A-Z]+(?![a-z])|(?:[A-Z][a-z](?=[A-Z]))?[A-Z]?[^A-Z_]+_?|_", name):
-        if lines[-1] and len(lines[-1]) + len(word) > limit:
-            lines.append("")
-        lines[-1] += word
-    return "<wbr>".join(lines)
+    return re.sub(r"(?<=[a-z\d])(?=[A-Z])|(?<=_)(?=\w)", "<wbr>", name)
 
 
 class Links:

@@ -79,7 +79,7 @@ def _describe_connection(server: str, document: dict[str, Any]) -> None:
     if host != DEFAULT_HOST:
         connection["base_url"] = literal(re.sub("^http", "ws", host))
     # The pages of both unions name the functions.
-    schemas[server]["x-connects"] = schemas[client]["x-connects"] = name
+    schemas[server]["x-received-by"] = schemas[client]["x-sent-by"] = name
 
 
 def connect_name(server: str, connection: dict[str, Any]) -> str:
