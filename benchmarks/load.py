@@ -94,10 +94,10 @@ async def hold(url: str, tls: ssl.SSLContext | None) -> Load:
             manager = ga.connect("m", base_url=url, api_key="", websocket_options=options)
             connections.append(await stack.enter_async_context(manager))
         sessions = [asyncio.create_task(hold_one(each, load)) for each in connections]
-        for _ in range(6):
-            await asyncio.sleep(SECONDS / 6)
-            load.megabytes.append(resident_bytes() / 1e6)
+        await asyncio.sleep(SECONDS / 6)
+        load.megabytes.append(resident_bytes() / 1e6)
         await asyncio.gather(*sessions)
+        load.megabytes.append(resident_bytes() / 1e6)
     return load
 
 

@@ -13,8 +13,9 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from timeit import Timer
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+Key = TypeVar("Key")
 HERE = Path(__file__).parent
 ROUNDS = 25
 # Far above the resolution of the clock, and short, so that a round meets one state of the machine.
@@ -61,9 +62,9 @@ def seconds_per_call(timer: Timer, count: int) -> float:
     return timer.timeit(count) / count
 
 
-def in_rounds(measures: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, Samples]:
+def in_rounds(measures: Mapping[Key, Callable[[], float]], rounds: int) -> dict[Key, Samples]:
     """Call all functions once in each round."""
-    values: dict[str, list[float]] = {name: [] for name in measures}
+    values: dict[Key, list[float]] = {name: [] for name in measures}
     chance = random.Random("order")
     for _ in range(rounds):
         # Shuffled, because the first one loads the caches for the others.

@@ -57,15 +57,10 @@ def serving(is_tls: bool) -> Iterator[tuple[str, ssl.SSLContext | None]]:
                 process.terminate()
 
 
-def allow_sockets(number: int) -> None:
-    """Raise the limit of open files of this process, where it is lower."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = number + 100
-    if soft == resource.RLIM_INFINITY or soft >= needed:
-        return
-    if hard != resource.RLIM_INFINITY and hard < needed:
-        raise SystemExit(f"{number} sockets need a limit of {needed} open files: see `ulimit -Hn`")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+def allow_sockets() -> None:
+    """Let this process open as many files as the system allows."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def paced(seconds: int) -> AsyncIterator[int]:
@@ -84,7 +79,7 @@ async def talk(socket: ServerConnection) -> None:
         await flood(socket)
     elif socket.request.path.startswith("/sink"):
         # Below `websockets`, so that the client is never waiting for the server.
-        socket.transport.set_protocol(Sink())
+        socket.transport.set_protocol(asyncio.Protocol())
         socket.transport.resume_reading()
         await asyncio.Future()
     else:
@@ -116,16 +111,12 @@ def delta(event_id: str) -> str:
     )
 
 
-class Sink(asyncio.Protocol):
-    """Discards what it receives."""
-
-
 async def main() -> None:
     """Serve until standard input ends; the first line of the output is the port.
 
     Over TLS if there is an argument: the path of its key and certificate.
     """
-    allow_sockets(1000)
+    allow_sockets()
     tls = None
     if len(sys.argv) > 1:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

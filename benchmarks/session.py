@@ -10,8 +10,6 @@ import base64
 import json
 import os
 import ssl
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +23,6 @@ from measure import (
     Samples,
     in_rounds,
     quantity,
-    resident_bytes,
     setting,
     table,
     write_section,
@@ -50,7 +47,6 @@ ROUNDS = 25
 SESSIONS = 200
 SECONDS = 2
 SESSION_ROUNDS = 3
-HELD_SESSIONS = 100
 
 RESULTS = """\
 {setting}
@@ -62,8 +58,7 @@ that is ready; the others receive typed events, and construct what they send.
 {events}
 
 One core holds so many sessions in which both sides speak all the time: each sends 20 ms of audio
-{per_second} times a second, and each append is answered by a delta of 4 KB. The memory is that of
-one open session.
+{per_second} times a second, and each append is answered by a delta of 4 KB.
 
 {sessions}"""
 README = """\
@@ -106,14 +101,9 @@ def bare_actions(socket: Any, audio: str) -> dict[str, Action]:
     return {RECEIVE: partial(socket.recv, decode=False), SEND: partial(socket.send, text)}
 
 
-async def open_ours(url: str, tls: TLS) -> Any:
-    """Connect the package."""
-    return await ga.connect("m", base_url=url, api_key="", websocket_options=options(tls)).open()
-
-
-def open_ours_threads(url: str, tls: TLS) -> Any:
-    """Connect the package for threads."""
-    return ga.connect_sync("m", base_url=url, api_key="", websocket_options=options(tls)).open()
+def open_ours(connect: Any, url: str, tls: TLS) -> Any:
+    """Connect the package, for asyncio or threads."""
+    return connect("m", base_url=url, api_key="", websocket_options=options(tls)).open()
 
 
 def our_actions(connection: Any, audio: str) -> dict[str, Action]:
@@ -126,18 +116,10 @@ def our_actions(connection: Any, audio: str) -> dict[str, Action]:
     return {RECEIVE: connection.recv, SEND: send, SEND_AUDIO: partial(connection.send_audio, data)}
 
 
-async def open_sdk(url: str, tls: TLS) -> Any:
-    """Connect the SDK."""
-    client = AsyncOpenAI(api_key="k", websocket_base_url=url)
-    connect_options: Any = {"proxy": None, **options(tls)}
-    manager = client.realtime.connect(model="m", websocket_connection_options=connect_options)
-    return await manager.enter()
-
-
-def open_sdk_threads(url: str, tls: TLS) -> Any:
-    """Connect the SDK for threads."""
-    client = OpenAI(api_key="k", websocket_base_url=url)
-    connect_options: Any = {"proxy": None, **options(tls)}
+def open_sdk(client_class: Any, url: str, tls: TLS) -> Any:
+    """Connect the SDK, for asyncio or threads."""
+    client = client_class(api_key="k", websocket_base_url=url)
+    connect_options = {"proxy": None, **options(tls)}
     return client.realtime.connect(model="m", websocket_connection_options=connect_options).enter()
 
 
@@ -149,23 +131,26 @@ def sdk_actions(connection: Any, audio: str) -> dict[str, Action]:
 
 CLIENTS = {
     BARE: Client(open_bare, bare_actions),
-    OURS: Client(open_ours, our_actions),
-    SDK: Client(open_sdk, sdk_actions),
+    OURS: Client(partial(open_ours, ga.connect), our_actions),
+    SDK: Client(partial(open_sdk, AsyncOpenAI), sdk_actions),
     BARE + THREADS: Client(open_bare_threads, bare_actions),
-    OURS + THREADS: Client(open_ours_threads, our_actions),
-    SDK + THREADS: Client(open_sdk_threads, sdk_actions),
+    OURS + THREADS: Client(partial(open_ours, ga.connect_sync), our_actions),
+    SDK + THREADS: Client(partial(open_sdk, OpenAI), sdk_actions),
 }
 
 
 def main() -> None:
     """Measure, print and write everything."""
     plain, tls = event_times(is_tls=False), event_times(is_tls=True)
-    sessions, memory = session_seconds(), session_memory()
+    sessions = session_seconds()
     text = RESULTS.format(
         setting=setting("pydantic", "websockets", "openai"),
         events=event_table({"plain": plain, "TLS": tls}),
         per_second=PER_SECOND,
-        sessions=session_table(sessions, memory),
+        sessions=table(
+            ("", "sessions on one core"),
+            [(name, per_core(seconds)) for name, seconds in sessions.items()],
+        ),
     )
     write_section(HERE / "RESULTS.md", "sessions", text)
     line = README.format(
@@ -183,8 +168,7 @@ def main() -> None:
 
 def event_times(*, is_tls: bool) -> dict[tuple[str, str], Samples]:
     """Measure the CPU seconds of one event, by action and client."""
-    measures: dict[str, Callable[[], float]] = {}
-    names: dict[str, tuple[str, str]] = {}
+    measures: dict[tuple[str, str], Callable[[], float]] = {}
     with serving(is_tls) as (url, tls):
         for name, client in CLIENTS.items():
             loop = None
@@ -196,11 +180,8 @@ def event_times(*, is_tls: bool) -> dict[tuple[str, str], Samples]:
             actions = client.actions(sink, DELTA)
             actions[RECEIVE] = client.actions(flood, DELTA)[RECEIVE]
             for action_name, action in actions.items():
-                key = f"{action_name}, {name}"
-                names[key] = (action_name, name)
-                measures[key] = partial(seconds_per_event, loop, action)
-        times = in_rounds(measures, ROUNDS)
-    return {names[key]: samples for key, samples in times.items()}
+                measures[action_name, name] = partial(seconds_per_event, loop, action)
+        return in_rounds(measures, ROUNDS)
 
 
 def run(loop: asyncio.AbstractEventLoop | None, action: Action) -> Any:
@@ -238,8 +219,9 @@ def event_table(transports: dict[str, dict[tuple[str, str], Samples]]) -> str:
         for name in CLIENTS:
             row = [f"{name}, {transport}"]
             for action in (RECEIVE, SEND, SEND_AUDIO):
-                samples = times.get((action, name))
-                row.append(quantity(samples.median) if samples else "")
+                row.append("")
+                if (action, name) in times:
+                    row[-1] = quantity(times[action, name].median)
             rows.append(row)
     return table(("", RECEIVE, SEND, SEND_AUDIO), rows)
 
@@ -249,7 +231,7 @@ def event_table(transports: dict[str, dict[tuple[str, str], Samples]]) -> str:
 
 def session_seconds() -> dict[str, Samples]:
     """Measure the CPU seconds of a second of one session."""
-    allow_sockets(SESSIONS)
+    allow_sockets()
     with serving(is_tls=False) as (url, _):
         measures = {name: partial(run_sessions, CLIENTS[name], url) for name in (BARE, OURS, SDK)}
         return in_rounds(measures, SESSION_ROUNDS)
@@ -284,47 +266,10 @@ async def speak(send: Action) -> None:
         await send()
 
 
-def session_memory() -> dict[str, float]:
-    """Measure the bytes of one open session, in a new process for each client."""
-    memory = {}
-    with serving(is_tls=False) as (url, _):
-        for name in CLIENTS:
-            command = [sys.executable, __file__, name, url]
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-            memory[name] = float(done.stdout)
-    return memory
-
-
-def print_memory(name: str, url: str) -> None:
-    """Print the bytes of one of many open sessions."""
-    loop = None
-    if not name.endswith(THREADS):
-        loop = asyncio.new_event_loop()
-    open_session = partial(CLIENTS[name].open, url, None)
-    kept = [run(loop, open_session)]
-    before = resident_bytes()
-    for _ in range(HELD_SESSIONS):
-        kept.append(run(loop, open_session))
-        run(loop, CLIENTS[name].actions(kept[-1], AUDIO)[RECEIVE])
-    print((resident_bytes() - before) / HELD_SESSIONS, flush=True)
-    os._exit(0)
-
-
-def session_table(seconds: dict[str, Samples], memory: dict[str, float]) -> str:
-    """Make a table of sessions per core, and of the memory of one."""
-    rows = []
-    for name in CLIENTS:
-        sessions = per_core(seconds[name]) if name in seconds else ""
-        rows.append((name, sessions, quantity(memory[name], "B")))
-    return table(("", "sessions on one core", "memory of one"), rows)
-
-
 def per_core(seconds: Samples) -> str:
     """Return how many sessions one core holds."""
     return f"{1 / seconds.median:.0f}"
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        print_memory(*sys.argv[1:])
     main()
