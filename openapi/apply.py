@@ -33,15 +33,14 @@ def apply(fragment: Path, rows: Iterable[Row], source: Document) -> Iterator[str
     document = yaml.load(text)
     writer = _Writer(document["components"]["schemas"], source)
     for row in rows:
-        for place in (row.place, *row.also):
-            outcome = "by hand"
-            try:
-                if writer.write(row, *place.split(".")):
-                    outcome = "written"
-            # The fragment has no such place, or says something else there.
-            except (KeyError, StopIteration, TypeError, ValueError):
-                pass
-            yield f"{outcome}: {row.sign} {place}: {row.fact}"
+        outcome = "by hand"
+        try:
+            if writer.write(row, *row.place.split(".")):
+                outcome = "written"
+        # The fragment has no such place, or says something else there.
+        except (KeyError, StopIteration, TypeError, ValueError):
+            pass
+        yield f"{outcome}: {row.sign} {row.place}: {row.fact}"
     with fragment.open("w", encoding="utf-8") as file:
         yaml.dump(document, file)
 

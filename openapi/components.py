@@ -73,10 +73,6 @@ def _rename(document: dict[str, Any]) -> None:
         classes[name] = class_name(name)
         if "x-name" in schema:
             classes[name] = class_name(schema["x-name"])
-        if not classes[name]:
-            raise Refused(
-                [Problem(f"components.schemas.{name}", "no class name can be made of it")]
-            )
     by_name: dict[str, str] = {}
     for name, new in classes.items():
         if by_name.setdefault(new, name) != name:
@@ -236,7 +232,7 @@ class _Naming:
 
     def _name_enums(self, name: str, schema: Schema) -> None:
         """Make components of the enums that would hide each other, or another class."""
-        seen: dict[str, str] = {}
+        seen: set[str] = set()
         for field, child in schema.get("properties", {}).items():
             enum = child
             while "items" in enum:
@@ -244,13 +240,11 @@ class _Naming:
             if "enum" not in enum or enum.get("type") != "string":
                 continue
             nested = names.enum_name(field)
-            is_hidden = nested in self.schemas or nested in seen
-            # A constant has no use for its class outside.
-            if is_hidden and len(enum["enum"]) > 1:
+            if nested in self.schemas or nested in seen:
                 part = self._component(enum, name + names.class_name(field), f"{name}.{field}")
                 enum.clear()
                 enum.update(part)
-            seen[nested] = field
+            seen.add(nested)
 
     def _used(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -40,19 +39,24 @@ class Row:
     @property
     def key(self) -> str:
         """Return what makes it the same difference in another comparison: what is there now."""
-        value = structure(self.theirs)
+        value = self.theirs
         if self.fact in ("value", "member"):
             value = self.theirs or self.ours
-        return json.dumps([self.sign, self.place, self.fact, value])
+        return f"{self.sign} {self.place}: {self.fact} {described(value)}"
+
+    @property
+    def change(self) -> str:
+        """Return what differs, wherever it does."""
+        if self.sign == "~":
+            return f"{self.fact} {described(self.ours)} → {described(self.theirs)}"
+        # What stands in the one document that has it.
+        value = self.theirs or self.ours
+        if value is None:
+            return self.fact
+        return f"{self.fact} {described(value)}"
 
     def __str__(self) -> str:
-        change = f"{described(self.ours)} → {described(self.theirs)}"
-        if self.sign != "~":
-            # What stands in the one document that has it.
-            change = described(self.theirs or self.ours)
-        if change == "none":
-            change = ""
-        text = f"{self.sign} {self.place}: {self.fact} {change}".rstrip()
+        text = f"{self.sign} {self.place}: {self.change}"
         if self.also:
             text += f" (and in {', '.join(self.also)})"
         return text
@@ -69,17 +73,17 @@ def described(value: Any) -> str:
     return str(value)
 
 
-def structure(value: Any) -> Any:
-    """Return a schema without its prose."""
-    if isinstance(value, list):
-        return [structure(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    # An `allOf` of one part is only there to hold text beside a reference.
-    if [*value] == ["allOf"] and len(value["allOf"]) == 1:
-        return structure(value["allOf"][0])
-    kept = sorted(value.keys() - PROSE - {"additionalProperties"})
-    return {key: structure(value[key]) for key in kept}
+def grouped(rows: Iterable[Row]) -> list[Row]:
+    """Return one row for what is the same change of fields of one name."""
+    groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row.sign, row.place.rpartition(".")[2], row.change].append(row)
+    result = []
+    for group in groups.values():
+        # Two facts of one place may be the same, too.
+        first, *also = sorted({row.place for row in group})
+        result.append(replace(group[0], place=first, also=tuple(also)))
+    return sorted(result, key=lambda row: row.place)
 
 
 class Member(NamedTuple):
@@ -367,20 +371,3 @@ def _as_object(operation: dict[str, Any]) -> Schema:
             contents[media_type] = {**content.get("schema", {}), "x-fact": "media type"}
         properties[name] = {"type": "object", "properties": contents, "x-fact": "answer"}
     return {"type": "object", "properties": properties, "required": required}
-
-
-def grouped(rows: Iterable[Row]) -> list[Row]:
-    """Return one row for what is the same change of the same field in copies of a schema."""
-    groups: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        parts = [structure(value) for value in (row.ours, row.theirs)]
-        field_name = row.place.rpartition(".")[2]
-        groups[json.dumps([row.sign, field_name, row.fact, *parts])].append(row)
-    result = []
-    for group in groups.values():
-        first, *others = sorted(group, key=lambda row: row.place)
-        also = dict.fromkeys(row.place for row in others)
-        # Two facts of one place may be the same, too.
-        also.pop(first.place, None)
-        result.append(replace(first, also=tuple(also)))
-    return sorted(result, key=lambda row: row.place)

@@ -11,7 +11,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from ruamel.yaml.scalarstring import walk_tree
 
 import spec
 
-COMPONENT = re.compile("#/components/([^/]+)/([^/]+)")
 Operation = dict[str, Any]
 
 
@@ -82,7 +81,7 @@ def select(
         return tag is not None and name.lower().startswith(tag.lower())
 
     part = cut(document, is_kept, is_kept_webhook, names)
-    if not part["paths"] and not part["components"].get("schemas"):
+    if not (part["paths"] or part["components"]["schemas"]):
         tags = ", ".join(sorted(tags_of(document)))
         raise spec.SpecError(f"no operation is chosen; the tags are {tags}")
     return part
@@ -114,55 +113,37 @@ def cut(
     """Return a document of some operations, webhooks and schemas, and all that these lead to."""
     paths = {}
     for path, item in document["paths"].items():
-        kept = {}
-        for key, value in item.items():
-            # Parameters and servers of the path go with its operations.
-            if key not in spec.METHODS or is_kept(path, value):
-                kept[key] = value
-        if kept.keys() & set(spec.METHODS):
-            paths[path] = kept
-    hooks = document.get("webhooks", {})
-    webhooks = spec.only(hooks, filter(is_kept_webhook, hooks))
-    roots = [("schemas", name) for name in names]
-    roots += components_in([paths, webhooks])
-    required = list(document.get("security", []))
-    for _place, operation in spec.operations({"paths": paths}):
-        required += operation.get("security", [])
-    # Each is a mapping of the schemes that are needed together.
-    roots += [("securitySchemes", name) for name in set().union(*required)]
+        # Parameters and servers of the path go with its operations.
+        dropped = [key for key in spec.only(item, spec.METHODS) if not is_kept(path, item[key])]
+        if item.keys() & set(spec.METHODS) - set(dropped):
+            paths[path] = spec.without(item, *dropped)
+    webhooks = document.get("webhooks", {})
+    webhooks = spec.only(webhooks, filter(is_kept_webhook, webhooks))
     components = document["components"]
 
-    def uses(key: tuple[str, str]) -> Iterable[tuple[str, str]]:
-        group, name = key
-        return components_in(components.get(group, {}).get(name, {}))
+    def uses(node: Any) -> set[tuple[str, ...]]:
+        found = set()
+        for _place, pointer in spec.pointers(node):
+            if pointer.startswith("#/components/"):
+                found.add(tuple(pointer.split("/")[2:4]))
+        return found
 
-    reached = spec.reachable(roots, uses)
-    result = spec.without(document, "tags", "webhooks")
-    result["paths"] = paths
-    if webhooks:
-        result["webhooks"] = webhooks
+    roots = {("schemas", name) for name in names} | uses([paths, webhooks])
+    reached = spec.reachable(roots, lambda key: uses(components.get(key[0], {}).get(key[1], {})))
+    result = {**document, "paths": paths, "webhooks": webhooks, "components": {}}
+    if not webhooks:
+        del result["webhooks"]
     used_tags = tags_of(result)
     result["tags"] = [tag for tag in document.get("tags", []) if tag.get("name") in used_tags]
-    result["components"] = {}
     for group, named in components.items():
         kept = spec.only(named, [name for name in named if (group, name) in reached])
+        # `security` refers to schemes by their names alone.
+        if group == "securitySchemes":
+            kept = named
         # Every fragment has `schemas`, if only empty.
         if kept or group == "schemas":
             result["components"][group] = kept
     return result
-
-
-def components_in(node: Any) -> Iterator[tuple[str, str]]:
-    """Yield the kind and name of each component to which a node refers."""
-    for _place, inner in spec.walk(node):
-        references = [inner.get("$ref")]
-        discriminator = inner.get("discriminator")
-        if isinstance(discriminator, dict):
-            references += (discriminator.get("mapping") or {}).values()
-        for reference in references:
-            found = COMPONENT.match(str(reference))
-            if found:
-                yield found[1], found[2].replace("~1", "/").replace("~0", "~")
 
 
 def write_fragment(document: dict[str, Any], path: Path) -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import keyword
 import re
 import unicodedata
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import BaseModel
 
 from openai_realtime_client import shared
-from spec import component, members, operations
+from spec import members, operations
 
 Problems = Iterator[tuple[str, str]]
+
+CLASS_NAME = "[A-Z][A-Za-z0-9]*"
 
 # A field of such a name would hide a method, or a type that the class names after it; `self` is
 # what the constructor has.
@@ -119,42 +121,30 @@ def parser_name(union: str) -> str:
 
 def problems(document: dict[str, Any]) -> Problems:
     """Yield names that cannot be used, or that two things would have: place and reason."""
-    yield from _check_classes(document)
-    yield from _check_methods(document)
-    for name, schema in document["components"]["schemas"].items():
-        yield from _check_fields(f"components.schemas.{name}", schema)
-
-
-def _check_classes(document: dict[str, Any]) -> Problems:
     schemas = document["components"]["schemas"]
-    enums = {}
+    taken = dict.fromkeys([*shared.__all__, *MODULE_NAMES], "the package")
+    yield from _check_methods(document, taken)
     for name, schema in schemas.items():
         if any("enum" in member for member in members(schema)):
-            enums[f"{name}Enum"] = name
-    apis = set()
-    for _place, operation in operations(document):
-        # The first tag names the class; one without tags is refused elsewhere.
-        apis.update(map(api_name, operation.get("tags", [])[:1]))
-    taken = {*shared.__all__, *MODULE_NAMES, *apis, *(f"Async{api}" for api in apis)}
-    alike: dict[str, str] = {}
-    for name in schemas:
+            taken[f"{name}Enum"] = f"the union {name}"
+    files: dict[str, str] = {}
+    for name, schema in schemas.items():
         place = f"components.schemas.{name}"
-        if not re.fullmatch("[A-Z][A-Za-z0-9]*", name):
+        # Some file systems ignore the case of names.
+        other = taken.get(name) or files.get(name.lower())
+        files[name.lower()] = name
+        if not re.fullmatch(CLASS_NAME, name):
             yield place, "not a class name, such as RealtimeSession"
-        elif name in taken:
-            yield place, "the package has another thing of this name"
-        elif name in enums:
-            yield place, f"the enum of {enums[name]} has this name"
+        elif other:
+            yield place, f"{other} has another class, or file, of this name"
         # `import` of a keyword is a syntax error.
         elif keyword.iskeyword(snake_case(name)):
             yield place, f"its module would be called {snake_case(name)}, a keyword of Python"
-        # Some file systems ignore the case of names.
-        elif name.lower() in alike:
-            yield place, f"its files would be those of {alike[name.lower()]}"
-        alike[name.lower()] = name
+        yield from _check_fields(place, schema, schemas)
 
 
-def _check_methods(document: dict[str, Any]) -> Problems:
+def _check_methods(document: dict[str, Any], taken: dict[str, str]) -> Problems:
+    """Check the methods of operations and the classes of their tags, which are noted as taken."""
     tags: dict[str, str] = {}
     methods: dict[tuple[str, str], str] = {}
     for place, operation in operations(document):
@@ -163,9 +153,10 @@ def _check_methods(document: dict[str, Any]) -> Problems:
             continue
         tag = operation["tags"][0]
         api = api_name(tag)
+        taken |= dict.fromkeys([api, f"Async{api}"], f"the tag {tag!r}")
         method = method_name(operation["operationId"])
         other = tags.setdefault(api.lower(), tag)
-        if not re.fullmatch("[A-Z][A-Za-z0-9]*", api) or api == "Api":
+        if not re.fullmatch(CLASS_NAME, api) or api == "Api":
             yield place, f"of the tag {tag!r} no class name can be made"
         elif other != tag:
             yield place, f"the class of the tag {tag!r} would have the files of that of {other!r}"
@@ -178,36 +169,29 @@ def _check_methods(document: dict[str, Any]) -> Problems:
         methods[api, method] = place
 
 
-def _check_fields(place: str, schema: dict[str, Any]) -> Problems:
-    names = defaultdict(list)
-    enums = defaultdict(list)
-    used = set()
-    # The component, its fields and its members, any of which may have an enum.
-    children = [(place, schema)]
+def _check_fields(place: str, schema: dict[str, Any], schemas: dict[str, Any]) -> Problems:
+    fields: dict[str, str] = {}
+    enums = [(place, schema)]
     for index, child in enumerate(members(schema)):
-        children.append((f"{place}[{index}]", child))
+        enums.append((f"{place}[{index}]", child))
     for field, child in schema.get("properties", {}).items():
-        children.append((f"{place}.properties.{field}", child))
-        names[field_name(field)].append(field)
-        while "items" in child:
-            child = child["items"]
-        if child.get("type") == "string" and "enum" in child:
-            enums[enum_name(field)].append(field)
-        else:
-            used.add(component(child))
-    for name, fields in names.items():
+        name = field_name(field)
         if not name.isidentifier():
-            yield place, f"no Python name can be made of the property {fields[0]!r}"
-        elif len(fields) > 1:
-            yield place, f"the properties {fields} have one Python name, {name}"
-    for name, fields in enums.items():
-        if len(fields) > 1:
-            yield place, f"the enums of {fields} would be called {name}; make one a component"
-        elif name in used:
-            yield place, f"the enum of {fields[0]!r} would be called {name}, like a component"
-    for where, child in children:
+            yield place, f"no Python name can be made of the property {field!r}"
+        elif name in fields:
+            yield place, f"the properties {[fields[name], field]} have one Python name, {name}"
+        fields[name] = field
+        where = f"{place}.properties.{field}"
         while "items" in child:
             where, child = f"{where}.items", child["items"]
+        # One called like a component is a component, unless it came before that had a name.
+        if "enum" in child and enum_name(field) in schemas:
+            yield (
+                place,
+                f"the enum of {field!r} would be called {enum_name(field)}, like a component",
+            )
+        enums.append((where, child))
+    for where, child in enums:
         values = child.get("enum", [])
         if all(isinstance(value, str) for value in values):
             yield from _check_enum(where, values, child.get("x-enum-varnames"))
@@ -218,11 +202,12 @@ def _check_enum(place: str, values: list[str], given: list[str] | None) -> Probl
     if len(names) != len(values):
         yield place, "`x-enum-varnames` has not one name for each value"
         return
+    by_name = defaultdict(list)
     for name, value in zip(names, values, strict=True):
+        by_name[name].append(value)
         # Enum and the class body give other names a meaning: `_x_`, `__x`, `name`.
         if not name.isidentifier() or name != name.upper() or re.fullmatch("_.*_|__.*", name):
             yield place, f"the value {value!r} would be called {name}; add `x-enum-varnames`"
-    for name, count in Counter(names).items():
-        if count > 1:
-            same = [value for n, value in zip(names, values, strict=True) if n == name]
+    for name, same in by_name.items():
+        if len(same) > 1:
             yield place, f"{same} would all be called {name}; add `x-enum-varnames`"

@@ -129,7 +129,7 @@ def dotted(path: Iterable[str | int]) -> str:
 
 def place_of(place: str, schemas: dict[str, Any]) -> str:
     """Return a place as the fragment has it, where components may have another name, or none."""
-    found = re.fullmatch(r"(components\.schemas\.(\w+))(.*)", place)
+    found = re.fullmatch(r"(components\.schemas\.(\w*))(.*)", place)
     if found:
         place = schemas.get(found[2], {}).get("x-place", found[1]) + found[3]
     return place

@@ -47,11 +47,12 @@ class Report:
         lines = [self.title]
         for heading, rows in parts.items():
             if rows:
-                lines += ["", f"{heading} ({len(rows)})", *(f"  {row}" for row in rows)]
+                found = grouped(rows)
+                lines += ["", f"{heading} ({len(found)})", *(f"  {row}" for row in found)]
         if self.explained:
             lines += ["", f"{self.explained} more differences are what the overlay corrects."]
-        facts = len(self.lacking) + len(self.overlaid)
-        to_do = f"To do: {facts} facts, and {len(self.prose)} descriptions to read again."
+        facts = len(grouped(self.lacking)) + len(grouped(self.overlaid))
+        to_do = f"To do: {facts} facts, and {len(grouped(self.prose))} descriptions to read again."
         if not (facts or self.prose):
             to_do = "The facts are the same."
         return "\n".join([*lines, "", to_do])
@@ -90,7 +91,7 @@ def against_document(
     report = Report(f"{fragment} and {other}")
     compare(report, fragment, theirs)
     if base:
-        report.prose = grouped(documents(published(ours, base), theirs).prose)
+        report.prose = documents(published(ours, base), theirs).prose
     return report, theirs
 
 
@@ -114,7 +115,7 @@ def against_wheel(fragment: Path) -> tuple[Report, Document]:
     compare(report, fragment, new, old, source["types"])
     # What changed between the wheels, whether or not the fragment has it.
     changed = documents(old, new, source["types"])
-    report.changed, report.prose = grouped(changed.rows), grouped(changed.prose)
+    report.changed, report.prose = changed.rows, changed.prose
     return report, new
 
 
@@ -137,14 +138,14 @@ def compare(
     if known:
         alone = new_rows(alone, documents(ours, known, roots).rows)
     solved = new_rows(alone, overlaid)
-    report.lacking = grouped(new_rows(alone, solved))
-    report.overlaid = grouped(solved)
+    report.lacking, report.overlaid = new_rows(alone, solved), solved
 
 
 def new_rows(rows: Iterable[Row], known: Iterable[Row]) -> list[Row]:
     """Return the rows whose difference is not among the known ones."""
     keys = {row.key for row in known}
-    return [row for row in rows if row.key not in keys]
+    # Schemas that lead to the same one give the same row.
+    return list({row.key: row for row in rows if row.key not in keys}.values())
 
 
 # Documents of a whole service

@@ -32,27 +32,25 @@ def problems(document: dict[str, Any]) -> Iterator[Problem]:
     """Yield the words that a prepared document lacks, and those of another form than all others."""
     for text in _texts(document):
         words = text.node.get(text.key)
+        reason = ""
         if _is_missing(words):
-            yield Problem(text.place, f"its {text.key} is missing", is_style=True)
+            reason = f"its {text.key} is missing"
         elif text.key == "description" and not _is_sentence(words):
             reason = "its description is not a sentence with a full stop"
-            yield Problem(text.place, reason, is_style=True)
-        elif text.key == "summary" and (
-            len(words.split()) > MAX_SUMMARY_WORDS or words.endswith(".")
-        ):
+        elif text.key == "summary" and (len(words.split()) > MAX_SUMMARY_WORDS or words[-1] == "."):
             reason = f"needs a summary of at most {MAX_SUMMARY_WORDS} words, without stop"
+        if reason:
             yield Problem(text.place, reason, is_style=True)
 
 
 def fill(document: dict[str, Any]) -> dict[str, list[str]]:
     """Put names in the place of missing words; return the places by sort, such as `summaries`."""
-    missing: dict[str, list[str]] = defaultdict(list)
+    missing: dict[str, dict[str, None]] = defaultdict(dict)
     for text in _texts(document):
         words = text.node.get(text.key)
         if _is_missing(words):
             # A copied parameter stands in several operations.
-            if text.place not in missing[text.sort]:
-                missing[text.sort].append(text.place)
+            missing[text.sort][text.place] = None
             if "$ref" in text.node:
                 # Nothing stands beside a reference.
                 text.node["allOf"] = [{"$ref": text.node.pop("$ref")}]
@@ -61,7 +59,7 @@ def fill(document: dict[str, Any]) -> dict[str, list[str]]:
             text.node[text.key] = words.rstrip() + "."
         elif text.key == "summary":
             text.node[text.key] = words.rstrip(". ")
-    return {sort: places for sort, places in missing.items() if places}
+    return {sort: list(places) for sort, places in missing.items()}
 
 
 def _is_missing(words: Any) -> bool:

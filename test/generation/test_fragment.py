@@ -47,7 +47,6 @@ def test_tag_leads_to_all_that_its_operations_webhooks_and_unions_use(
     assert list(components["schemas"]) == ["Name", "Pet", "Born", "PetsServerEvent", "Died"]
     assert list(components["parameters"]) == ["Id"]
     assert list(components["responses"]) == ["Got"]
-    assert list(components["securitySchemes"]) == ["Key"]
 
 
 def test_written_statuses_and_dates_are_text_and_events_are_marked(
