@@ -12,17 +12,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jsonpath_ng.ext.parser import ExtendedJsonPathParser
-from jsonschema import Draft202012Validator
-from oas_patch.overlay import apply_overlay
-from oas_patch.validator import load_schema
 from openapi_schema_validator import OAS30Validator, OAS31Validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.reader import ReaderError
 
-from provenance import Provenance
-from refusals import Problem, Refused, SpecError, dotted, reasons, schema_problems
+from overlay import overlaid
+from refusals import Problem, Refused, SpecError, dotted, schema_problems
 
 # Keywords below which the keys are names, and those below which everything is data.
 NAMES = {
@@ -30,8 +26,6 @@ NAMES = {
     *("responses", "headers", "content", "encoding", "requestBodies", "variables"),
 }
 VALUES = {"example", "examples", "default", "enum", "const"}
-# Made once: `jsonpath_ng.ext.parse` builds its grammar anew for each path.
-JSONPATH = ExtendedJsonPathParser()
 # Where a schema stands: a mapping or a list, the key in it, and the place in the document.
 Slot = tuple[Any, Any, str]
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
@@ -57,7 +51,7 @@ def merged(
     try:
         if overlay.exists():
             source = overlay
-            document = _overlaid(document, overlay, checked=checked)
+            document = overlaid(document, load(overlay), overlay, checked=checked)
         if checked:
             _refuse(problems(document, is_draft=is_draft), source)
     except SpecError:
@@ -103,7 +97,7 @@ def load(path: Path, *, is_published: bool = False) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise SpecError(f"{path}: not a mapping")
     if not is_published:
-        _refuse(_not_json(document, (), set()), path)
+        _refuse(_not_json(document, "", ()), path)
     return document
 
 
@@ -116,30 +110,27 @@ def _parsed(text: str) -> Any:
         return YAML(typ="safe", pure=True).load(text)
 
 
-def _not_json(node: Any, path: tuple[str | int, ...], above: set[int]) -> Iterator[Problem]:
+def _not_json(node: Any, place: str, above: tuple[int, ...]) -> Iterator[Problem]:
     """Yield what YAML has and JSON has not: dates, sets, numbers for names, loops."""
     if id(node) in above:
-        yield Problem(dotted(path), "a YAML alias that contains itself")
-    elif isinstance(node, dict):
+        yield Problem(place, "a YAML alias that contains itself")
+        return
+    above = (*above, id(node))
+    if isinstance(node, dict):
         for key, child in node.items():
-            if isinstance(key, str):
-                yield from _not_json(child, (*path, key), above | {id(node)})
-            else:
-                name = str(key)
-                if key is None or isinstance(key, bool):
-                    name = json.dumps(key)
-                place = dotted(path) or "the document"
-                yield Problem(place, f"the name {name} needs quotes, because it is text")
+            if not isinstance(key, str):
+                name = json.dumps(key, default=str)
+                reason = f"the name {name} needs quotes, because it is text"
+                yield Problem(place or "the document", reason)
+            yield from _not_json(child, f"{place}.{key}".removeprefix("."), above)
     elif isinstance(node, list):
         for index, child in enumerate(node):
-            yield from _not_json(child, (*path, index), above | {id(node)})
-    elif isinstance(node, float) and not math.isfinite(node):
-        yield Problem(dotted(path), f"{node} is not a number of JSON; text needs quotes")
-    elif node is not None and not isinstance(node, (str, bool, int, float)):
-        type_name = type(node).__name__.lower()
-        if "date" in type_name or "time" in type_name:
-            type_name = "date"
-        yield Problem(dotted(path), f"a YAML {type_name}, which JSON lacks; text needs quotes")
+            yield from _not_json(child, f"{place}[{index}]", above)
+    # `nan` and `inf` are floats.
+    elif isinstance(node, float) and math.isfinite(node):
+        return
+    elif node is not None and not isinstance(node, (str, int)):
+        yield Problem(place, f"{node} is no value of JSON; text needs quotes")
 
 
 # Checking
@@ -194,49 +185,6 @@ def _wrong_values(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], st
                 where = dotted([f"{place}.{key}", *error.absolute_path])
                 text = textwrap.shorten(json.dumps(error.instance), 60)
                 yield schema, key, Problem(where, f"`{text}` does not fit its schema")
-
-
-def _overlaid(document: dict[str, Any], path: Path, *, checked: bool) -> dict[str, Any]:
-    overlay = load(path)
-    for error in Draft202012Validator(load_schema("overlay_schema_1.0.0.yml")).iter_errors(overlay):
-        place = dotted(error.absolute_path) or "the document"
-        raise Refused([Problem(place, reason) for reason in reasons(error)], path)
-    provenance = Provenance(document)
-    before = json.dumps(document)
-    # One by one, so that messages and reasons name the action.
-    for number, action in enumerate(overlay["actions"], 1):
-        place = f"{path}: action {number}"
-        # A correction without a reason cannot be checked when upstream changes.
-        if not action.get("description"):
-            raise SpecError(f"{place}: no description; say why, with the evidence")
-        try:
-            for target in _single_targets(action["target"]):
-                if not JSONPATH.parse(target).find(document):
-                    raise SpecError(f"{place}: target {target} matches nothing")
-            document = apply_overlay(json.loads(before), {"actions": [action]})
-        except SpecError:
-            raise
-        except Exception as error:  # the parser raises bare Exceptions, too
-            raise SpecError(f"{place}: {textwrap.shorten(str(error), 200)}") from None
-        after = json.dumps(document)
-        if checked and after == before:
-            raise SpecError(f"{place} is stale: it changes nothing; remove it")
-        before = after
-        provenance.follow(action, document)
-    # A copy, which keeps what several targets share from being one object.
-    document = json.loads(before)
-    provenance.note(document)
-    return document
-
-
-def _single_targets(target: str) -> Iterator[str]:
-    """Yield a target that names several keys, once for each: all of them must exist."""
-    keys = re.search(r"\[('[^']*'(?:,\s*'[^']*')+)\]", target)
-    if not keys:
-        yield target
-        return
-    for key in keys[1].split(","):
-        yield from _single_targets(f"{target[: keys.start()]}[{key.strip()}]{target[keys.end() :]}")
 
 
 # Looking things up

@@ -118,9 +118,11 @@ def test_parts_of_operations_are_named() -> None:
     [
         pytest.param("{1: a}", "x: the name 1 needs quotes", id="number_for_a_name"),
         pytest.param("{true: a}", "x: the name true needs quotes", id="boolean_for_a_name"),
-        pytest.param("2024-10-01", "x: a YAML date", id="date"),
-        pytest.param("!!set {a, b}", "x: a YAML set", id="set"),
-        pytest.param("[.nan]", "x[0]: nan is not a number of JSON", id="not_a_number"),
+        pytest.param(
+            "2024-10-01", "x: 2024-10-01 is no value of JSON; text needs quotes", id="date"
+        ),
+        pytest.param("!!set {a, b}", "x: {", id="set"),
+        pytest.param("[.nan]", "x[0]: nan is no value of JSON", id="not_a_number"),
         pytest.param("&a {b: *a}", "x.b: a YAML alias that contains itself", id="loop"),
     ],
 )
