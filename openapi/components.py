@@ -17,9 +17,9 @@ from openai_realtime_client import shared
 from refusals import Problem, Refused
 from simplify import Schema, simplified
 from spec import (
+    REFERENCE,
     children,
     component,
-    component_name,
     members,
     only,
     operations,
@@ -36,14 +36,12 @@ OF_USE = {"default", "deprecated", "example", "nullable", "readOnly", "writeOnly
 
 def prepared(document: dict[str, Any]) -> dict[str, Any]:
     """Return a simplified document in which every component is a class, and every class is one."""
-    document = simplified(document)
-    _rename(document)
+    document = _renamed(simplified(document))
     schemas = document["components"]["schemas"]
-    transform(document, lambda schema, place: unions.simplified(schema, place, schemas))
-    _copy_plain(document)
-    transform(document, lambda schema, place: unions.simplified(schema, place, schemas))
-    # What became plain by that: unions with one member left, or with any JSON for a member.
-    _copy_plain(document)
+    # By the first round, unions may become plain: those of one member, or of any JSON.
+    for _round in range(2):
+        transform(document, lambda schema, place: unions.simplified(schema, place, schemas))
+        _copy_plain(document)
     for name in list(schemas):
         _cut_recursion(name, schemas, ())
     _Naming(document).run()
@@ -65,44 +63,29 @@ def class_name(text: str) -> str:
     return name
 
 
-def _rename(document: dict[str, Any]) -> None:
-    """Give each component the name of its class."""
-    schemas = document["components"]["schemas"]
+def _renamed(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document in which each component has the name of its class."""
     classes: dict[str, str] = {}
-    for name, schema in schemas.items():
-        classes[name] = class_name(name)
-        if "x-name" in schema:
-            classes[name] = class_name(schema["x-name"])
-    by_name: dict[str, str] = {}
-    for name, new in classes.items():
-        if by_name.setdefault(new, name) != name:
-            reason = f"its class would be called {new}, like that of '{by_name[new]}'"
+    by_class: dict[str, str] = {}
+    for name, schema in document["components"]["schemas"].items():
+        classes[name] = class_name(schema.get("x-name", name))
+        other = by_class.setdefault(classes[name], name)
+        if other != name:
+            reason = f"its class would be called {classes[name]}, like that of '{other}'"
             raise Refused([Problem(f"components.schemas.{name}", reason)])
-    # Most documents need no new name, and walking all of one takes time.
-    if list(classes) == list(by_name):
-        return
-
-    def renamed_reference(old: str) -> str:
-        name = component_name(old)
-        return str(reference(classes.get(name, name))["$ref"])
-
-    def follow(schema: Schema, _place: str) -> Schema:
-        if "$ref" in schema:
-            schema["$ref"] = renamed_reference(schema["$ref"])
-        mapping = schema.get("discriminator", {}).get("mapping", {})
-        for value, old in mapping.items():
-            mapping[value] = renamed_reference(old)
-        return schema
-
-    transform(document, follow)
-    renamed = {}
-    for name, schema in schemas.items():
-        renamed[classes[name]] = schema
         # Messages say where the fragment has it.
         if classes[name] != name:
             schema["x-place"] = f"components.schemas.{name}"
-    schemas.clear()
-    schemas.update(renamed)
+
+    def renamed_reference(found: re.Match[str]) -> str:
+        return f'"{REFERENCE}{classes.get(found[1], found[1])}"'
+
+    # In references and mappings alike, each of which is a whole string.
+    text = json.dumps(document, ensure_ascii=False)
+    document = json.loads(re.sub(f'"{REFERENCE}([^"]+)"', renamed_reference, text))
+    schemas = document["components"]["schemas"]
+    document["components"]["schemas"] = {classes[name]: schemas[name] for name in schemas}
+    return document
 
 
 # Components that are no class
@@ -197,15 +180,14 @@ class _Naming:
 
     def _name_bodies(self, place: str, operation: dict[str, Any]) -> None:
         base = names.class_name(operation.get("operationId", place))
-        for content in (operation.get("requestBody") or {}).get("content", {}).values():
-            schema = content.get("schema", {})
-            content["schema"] = self._used(schema, f"{base}Request", f"{place} requestBody")
-        for status, response in (operation.get("responses") or {}).items():
+        for media in operation.get("requestBody", {}).get("content", {}).values():
+            where = f"{place} requestBody"
+            media["schema"] = self._used(media.get("schema", {}), f"{base}Request", where)
+        for status, response in operation.get("responses", {}).items():
             name = f"{base}{status.title()}Response"
-            for content in response.get("content", {}).values():
-                schema = content.get("schema", {})
-                where = f"{place} {status}"
-                content["schema"] = self._used(schema, name, where, has_enum=False)
+            for media in response.get("content", {}).values():
+                schema = media.get("schema", {})
+                media["schema"] = self._used(schema, name, f"{place} {status}", has_enum=False)
 
     def _name_parts(self, name: str, place: str) -> None:
         schema = self.schemas[name]
@@ -214,15 +196,16 @@ class _Naming:
         for field, child in schema.get("properties", {}).items():
             part = name + names.class_name(f"_{field}")
             schema["properties"][field] = self._used(child, part, f"{place}.properties.{field}")
-        for key in ("oneOf", "anyOf"):
-            text = schema.get("description", "")
-            has_enum = any("enum" in member for member in schema.get(key, []))
-            for index, member in enumerate(schema.get(key, [])):
-                # The enum of a union is written beside its alias.
-                if "enum" in member:
-                    continue
-                part = f"{name}{key[:1].upper()}{key[1:]}{index or ''}"
-                where = f"{place}.{key}[{index}]"
+        if not members(schema):
+            return
+        key = union_key(schema)
+        text = schema.get("description", "")
+        has_enum = any("enum" in member for member in schema[key])
+        for index, member in enumerate(schema[key]):
+            part = f"{name}{key[0].upper()}{key[1:]}{index or ''}"
+            where = f"{place}.{key}[{index}]"
+            # The enum of a union is written beside its alias.
+            if "enum" not in member:
                 used = self._used(
                     member, part, where, is_titled=True, has_enum=not has_enum, text=text
                 )

@@ -6,7 +6,6 @@ a schema cannot say: names, mappings, unions of events, endless recursion.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +14,7 @@ import operations as plans
 import protocol_events
 import words
 from refusals import Problem, Refused, place_of, schema_problems
-from spec import component, members, only, roots, schemas_in, webhooks
+from spec import component, members, only, schemas_in, webhooks
 from unions import constants
 
 Problems = Iterator[tuple[str, str]]
@@ -24,7 +23,7 @@ Problems = Iterator[tuple[str, str]]
 def check(document: dict[str, Any], *, is_draft: bool = False) -> None:
     """Raise `Refused` with each thing in a prepared document that is refused."""
     schemas = document["components"]["schemas"]
-    problems = [*schema_problems(document), *_schemas_of_operations(document)]
+    problems = list(schema_problems(document))
     if not (schemas or document["paths"] or document.get("webhooks")):
         problems.append(Problem("the document", "it has neither schemas nor operations"))
     # The other rules take it that each schema is one.
@@ -35,18 +34,6 @@ def check(document: dict[str, Any], *, is_draft: bool = False) -> None:
         problems += words.problems(document)
     if problems:
         raise Refused([p._replace(place=place_of(p.place, schemas)) for p in problems])
-
-
-def _schemas_of_operations(document: dict[str, Any]) -> Iterator[Problem]:
-    for holder, key, place in roots({**document, "components": {"schemas": {}}, "webhooks": {}}):
-        definition = "value"
-        # What a parameter may be is a rule of operations.
-        if re.search(r"parameters\[\d+\]\.", place):
-            definition = "component"
-        for problem in schema_problems(holder[key], definition):
-            # Here, the document is the one schema.
-            inner = problem.place.removeprefix("the document")
-            yield Problem(f"{place}.{inner}".removesuffix("."), problem.reason)
 
 
 def _check_properties(document: dict[str, Any]) -> Problems:
