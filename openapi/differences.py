@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -180,7 +180,9 @@ class Comparison:
         # Python types have no limits, and say `Optional` of what may be absent.
         if not self.is_lossy:
             for key in sorted(LIMITS):
-                self._compare_values(place, key, a.limits.get(key), b.limits.get(key))
+                limit, other = a.limits.get(key), b.limits.get(key)
+                if limit != other:
+                    self.add("~", place, key, limit, other)
         self._compare_prose(ours, theirs, place)
         used = place
         # A row by that name would be read as one about their schema of the same name.
@@ -204,13 +206,13 @@ class Comparison:
             for value in a.values:
                 if value not in b.values:
                     self.add("-", place, "value", value, None)
-        self._compare_objects(a.objects, b.objects, place, our_target)
-        for key in a.inner.keys() & b.inner.keys():
-            self.compare(a.inner[key], b.inner[key], f"{place}.{key}")
         if not (a.objects or b.objects or self.is_lossy):
             entries, others = a.inner.get("{}"), b.inner.get("{}")
             if (entries is None) != (others is None):
                 self.add("~", place, "type of the values", entries, others)
+        self._compare_objects(a.objects, b.objects, place, our_target)
+        for key in a.inner.keys() & b.inner.keys():
+            self.compare(a.inner[key], b.inner[key], f"{place}.{key}")
 
     def add(self, sign: str, place: str, fact: str, ours: Any = None, theirs: Any = None) -> None:
         """Note a difference."""
@@ -222,10 +224,6 @@ class Comparison:
         is_seen = pair in self._seen
         self._seen.add(pair)
         return is_seen
-
-    def _compare_values(self, place: str, fact: str, ours: Any, theirs: Any) -> None:
-        if ours != theirs:
-            self.add("~", place, fact, ours, theirs)
 
     def _compare_prose(self, ours: Schema, theirs: Schema, place: str) -> None:
         before = " ".join(ours.get("description", "").split())
@@ -240,20 +238,19 @@ class Comparison:
                 return True
             names = {"integer": "number"}
             ours, theirs = ({names.get(name, name) for name in types} for types in (ours, theirs))
-        self._compare_values(place, "type", sorted(ours), sorted(theirs))
+        if ours != theirs:
+            self.add("~", place, "type", sorted(ours), sorted(theirs))
         return ours == theirs
 
     def _compare_objects(
         self, ours: list[Member], theirs: list[Member], place: str, target: Schema
     ) -> None:
         """Compare the objects of two schemas: one object of each, or the members of two unions."""
-        pairs = _pairs(ours, theirs)
+        pairs = _take_pairs(ours, theirs)
         for member in theirs:
-            if member not in [other for _member, other in pairs]:
-                self.add("+", place, "member", None, member.label)
+            self.add("+", place, "member", None, member.label)
         for member in ours:
-            if member not in [paired for paired, _other in pairs]:
-                self.add("-", place, "member", member.label)
+            self.add("-", place, "member", member.label)
         for member, other in pairs:
             within = place
             # A member of a union has a name of its own, and gives its rows once.
@@ -283,27 +280,29 @@ class Comparison:
             self.compare(child, theirs["properties"][name], f"{place}.{name}")
 
 
-def _pairs(ours: list[Member], theirs: list[Member]) -> list[tuple[Member, Member]]:
-    """Return the objects of two schemas that are the same."""
+def _take_pairs(ours: list[Member], theirs: list[Member]) -> list[tuple[Member, Member]]:
+    """Remove the objects that two schemas share from both, and return them."""
     if len(ours) == len(theirs) == 1:
-        return [(ours[0], theirs[0])]
+        return [(ours.pop(), theirs.pop())]
     pairs: list[tuple[Member, Member]] = []
-    matches: list[Callable[[Member, Member], bool]] = [
-        lambda member, other: bool(member.name) and member.name == other.name,
-        lambda member, other: member.tags == other.tags,
-        _are_alike,
-    ]
     # What matches exactly is no candidate any more for what is only alike.
-    for is_match in matches:
-        for member in ours:
-            if member in [paired for paired, _other in pairs]:
-                continue
-            left = [other for other in theirs if other not in [paired for _, paired in pairs]]
-            alike = [other for other in left if is_match(member, other)]
+    for is_match in (_have_one_name, _have_one_tag, _are_alike):
+        for member in list(ours):
+            alike = [other for other in theirs if is_match(member, other)]
             # Of several, none is more likely than the others.
             if len(alike) == 1:
                 pairs.append((member, alike[0]))
+                ours.remove(member)
+                theirs.remove(alike[0])
     return pairs
+
+
+def _have_one_name(member: Member, other: Member) -> bool:
+    return bool(member.name) and member.name == other.name
+
+
+def _have_one_tag(member: Member, other: Member) -> bool:
+    return member.tags == other.tags
 
 
 def _are_alike(member: Member, other: Member) -> bool:

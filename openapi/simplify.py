@@ -28,6 +28,7 @@ Schema = dict[str, Any]
 
 # What makes a schema beside `allOf` more than a reference with a description.
 STRUCTURE = {"properties", "required", "additionalProperties"}
+NO_TEXT = {*STRUCTURE, "allOf", "type", "enum", "items", "anyOf", "oneOf"}
 # What is about the use of a schema, and does not pass on to what is derived from it.
 OWN = {"allOf", "properties", "required", "deprecated", "example", "default", "title", "nullable"}
 # Keywords of one type of values; where a schema has several types, each takes its own.
@@ -296,27 +297,20 @@ def _merged(schema: Schema, schemas: dict[str, Any], place: str) -> Schema:
     """Make one object of an `allOf` that says more than which schema is meant."""
     if "allOf" not in schema:
         return schema
-    parts = schema["allOf"]
-    structured, others = [], []
+    references = [part for part in schema["allOf"] if "$ref" in part]
+    words = [part for part in schema["allOf"] if "$ref" not in part]
     # Whether nothing but text stands beside the reference, here and in other parts.
-    is_text = not STRUCTURE & set(schema)
-    for part in parts:
-        if "$ref" in part or "allOf" in part or STRUCTURE & set(part):
-            structured.append(part)
-            continue
-        others.append(part)
-        if {"type", "enum", "items", "anyOf", "oneOf"} & set(part):
-            is_text = False
-    if len(structured) == 1 and "$ref" in structured[0] and is_text:
-        meant = schemas.get(component(structured[0]), {})
+    is_text = len(references) == 1 and not STRUCTURE & schema.keys()
+    if is_text and not any(NO_TEXT & part.keys() for part in words):
+        meant = schemas.get(component(schema), {})
         is_component = place.removeprefix("components.schemas.") in schemas
         # A component with another's properties and a text of its own is a class of its own.
         if not is_component or not {"properties", "allOf"} & meant.keys():
-            for part in others:
+            for part in words:
                 schema = {**part, **schema}
             if meant.get("nullable"):
                 schema["nullable"] = True
-            return {**schema, "allOf": structured}
+            return {**schema, "allOf": references}
     merged: Schema = {"properties": {}}
     _collect(schema, schemas, place, merged, ())
     if not merged["properties"]:
