@@ -328,12 +328,13 @@ class ReplayServer(Generic[Received, Sent]):
             if response:
                 self._respond(transport, response)
                 return
-            session = self._new_session(connection, request, faults)
-            # First, so that it is there when the client has the response to its handshake.
-            self.sessions.append(session)
-            # No more is read by it, but the frames that a client sent without waiting.
+            # The frames of a client that has not waited for the response to its handshake.
             reader.feed_eof()
-            connection.open(transport, await reader.read())
+            received = await reader.read()
+            session = self._new_session(connection, request, faults)
+            # First, so that it is there when the client has that response.
+            self.sessions.append(session)
+            connection.open(transport, received)
             self._begin(session.serve(), self._served)
 
     def _respond(self, transport: asyncio.Transport, response: Response) -> None:
