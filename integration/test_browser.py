@@ -29,6 +29,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from command_line import HOSTILE, client, recording, server
 from example_programs import relaying
 from openai_realtime_client import deviations
+from openai_realtime_client.core.audio import PCM
 from openai_realtime_client.testing import Answer, Faults, ReplayServer
 from openai_realtime_client.testing.audio import tone
 
@@ -241,7 +242,7 @@ def spoken_session() -> list[Any]:
     weather = {"type": "function", "name": "get_weather", "parameters": {"type": "object"}}
     audio = {"input": {"transcription": {"model": "whisper-1"}}}
     session = {"type": "realtime", "tools": [weather], "audio": audio}
-    speech, silence = tone("audio/pcm", 800), b"\0" * 48 * 600
+    speech, silence = tone(PCM, 800), b"\0" * 48 * 600
     output = {"type": "function_call_output", "output": "Sunny, <b>18</b> degrees."}
     story = Answer(STORY, audio=8.0, real_time=True)
     words = ["What is the weather?", "Tell me a story."]

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from openai_realtime_client.core import g711
-from openai_realtime_client.core.audio import RATES
+from openai_realtime_client.core.audio import PCM, AudioFormat
 from openai_realtime_client.testing.errors import Refusal
 from openai_realtime_client.testing.settings import Event
 
-__all__ = ["CHUNK_MS", "InputBuffer", "chunks", "decoded", "duration_ms", "tone"]
+__all__ = ["CHUNK_MS", "InputBuffer", "chunks", "decoded", "tone"]
 
 CHUNK_MS = 50
 # Speech detection looks at frames of this duration, as telephony does.
@@ -22,34 +22,20 @@ _FRAME_MS = 20
 _APPEND_LIMIT = 15 * 2**20
 
 
-def duration_ms(data_size: int, encoding: str) -> int:
-    """Return the duration of audio in milliseconds.
-
-    `encoding` is the `type` of an audio format: `audio/pcm`, `audio/pcmu` or `audio/pcma`.
-    """
-    return data_size // _bytes_per_ms(encoding)
-
-
-def _bytes_per_ms(encoding: str) -> int:
-    return RATES[encoding] // 1000
-
-
 @lru_cache
-def tone(encoding: str, duration_ms: int) -> bytes:
+def tone(audio_format: AudioFormat, duration_ms: int) -> bytes:
     """Return a tone of 400 Hz."""
-    rate = 8000
-    if encoding == "audio/pcm":
-        rate = 24000
+    rate = audio_format.bytes_per_second // audio_format.sample_size
     steps = (2 * math.pi * 400 * sample / rate for sample in range(rate // 400))
     period = [round(6000 * math.sin(step)) for step in steps]
-    data = g711.encode(struct.pack(f"<{len(period)}h", *period), encoding)
-    size = duration_ms * _bytes_per_ms(encoding)
+    data = g711.encode(struct.pack(f"<{len(period)}h", *period), audio_format.type)
+    size = audio_format.size(duration_ms)
     return (data * (size // len(data) + 1))[:size]
 
 
-def chunks(data: bytes, encoding: str) -> Iterator[bytes]:
+def chunks(data: bytes, audio_format: AudioFormat) -> Iterator[bytes]:
     """Yield audio in the chunks in which it is sent, of 50 ms each."""
-    size = CHUNK_MS * _bytes_per_ms(encoding)
+    size = audio_format.size(CHUNK_MS)
     for start in range(0, len(data), size):
         yield data[start : start + size]
 
@@ -80,7 +66,7 @@ class InputBuffer:
 
     def __init__(self) -> None:
         self.start_ms = 0
-        self._encoding = "audio/pcm"
+        self._format = PCM
         self._size = 0  # in bytes; the audio itself is not needed
         self._rest = b""  # the beginning of a frame
         self._is_speech = False
@@ -89,7 +75,7 @@ class InputBuffer:
     @property
     def end_ms(self) -> int:
         """Return where the audio ends."""
-        return self.start_ms + duration_ms(self._size, self._encoding)
+        return self.start_ms + self._format.milliseconds(self._size)
 
     def clear(self) -> None:
         """Drop the audio, and speech that has begun in it."""
@@ -98,11 +84,11 @@ class InputBuffer:
 
     def cut(self, at_ms: int) -> None:
         """Drop the audio before a time."""
-        self._size -= (at_ms - self.start_ms) * _bytes_per_ms(self._encoding)
+        self._size -= self._format.size(at_ms - self.start_ms)
         self.start_ms = at_ms
 
     def append(
-        self, data: bytes, encoding: str, levels: Event | None
+        self, data: bytes, audio_format: AudioFormat, levels: Event | None
     ) -> Iterator[tuple[bool, int]]:
         """Take the next audio.
 
@@ -111,19 +97,19 @@ class InputBuffer:
             stopped, after silence, by the `levels` of the session's turn detection; nothing without
             these.
         """
-        self._encoding = encoding
+        self._format = audio_format
         self._size += len(data)
         if levels is None:
             return
         data = self._rest + data
         # The square of an amplitude, so that no root is taken for each frame.
         minimum = (32768 * 10 ** (3 * levels["threshold"] - 3.5)) ** 2
-        size = _FRAME_MS * _bytes_per_ms(encoding)
-        at_ms = self.end_ms - duration_ms(len(data), encoding)
+        size = audio_format.size(_FRAME_MS)
+        at_ms = self.end_ms - audio_format.milliseconds(len(data))
         end = len(data) - len(data) % size
         self._rest = data[end:]
         for start in range(0, end, size):
-            is_loud = _mean_square(data[start : start + size], encoding) >= minimum
+            is_loud = _mean_square(data[start : start + size], audio_format.type) >= minimum
             self._quiet_ms += _FRAME_MS
             if is_loud:
                 self._quiet_ms = 0

@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from openai_realtime_client import ga, v1
+from openai_realtime_client.core.audio import PCM
 from openai_realtime_client.core.deviations import deviations
 from openai_realtime_client.core.errors import (
     ConnectionClosedError,
@@ -374,7 +375,7 @@ def _play_text(session: _Session) -> None:
 
 def _play_audio(session: _Session) -> None:
     session.configure(modality="audio")
-    session.connection.send_audio(tone("audio/pcm", 600))
+    session.connection.send_audio(tone(PCM, 600))
     committed = session.ask({"type": "input_audio_buffer.commit"})
     if committed:
         item = session.until(session.entry)
@@ -385,7 +386,7 @@ def _play_audio(session: _Session) -> None:
         if session.protocol == "v1":
             event_type = "response.audio.delta"
         session.report("missing", event_type, "no audio in an audio turn")
-    session.connection.send_audio(tone("audio/pcm", 200))
+    session.connection.send_audio(tone(PCM, 200))
     session.ask({"type": "input_audio_buffer.clear"})
     session.refuses({"type": "input_audio_buffer.commit"}, "to commit an empty buffer")
     append = {"type": "input_audio_buffer.append", "audio": "*"}

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
+from openai_realtime_client.core.audio import PCM, format_of
 from openai_realtime_client.testing import audio
 from openai_realtime_client.testing.answers import Answer, Call, text_of, words
 from openai_realtime_client.testing.conversation import Conversation
@@ -54,7 +55,7 @@ class Response:
         # Set again with the first audio: playback takes place at the pace of speech.
         self._began = time.monotonic()
         self._tools: list[Event] = settings["tools"]
-        self._encoding: str = settings["audio"]["output"]["format"]["type"]
+        self._format = format_of(settings, "output") or PCM
         self._wire = self._initial(settings)
         # Even without a pause the client may cancel or interrupt between two steps.
         self._pause = 0.0
@@ -270,11 +271,11 @@ class Response:
     def _sound(self) -> Iterator[bytes]:
         sound = self._answer.audio
         if not isinstance(sound, bytes):
-            sound = audio.tone(self._encoding, round(sound * 1000))
-        return audio.chunks(sound, self._encoding)
+            sound = audio.tone(self._format, round(sound * 1000))
+        return audio.chunks(sound, self._format)
 
     def _play(self, chunk: bytes, place: Event) -> None:
-        length_ms = audio.duration_ms(len(chunk), self._encoding)
+        length_ms = self._format.milliseconds(len(chunk))
         if not self._audio_ms:
             self._began = time.monotonic()
         self._audio_ms += length_ms

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from openai_realtime_client import ga
+from openai_realtime_client.core.audio import PCM, format_of
 from openai_realtime_client.core.json_types import at
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing import audio
@@ -17,7 +18,6 @@ from openai_realtime_client.testing.mcp import McpServers, McpTool, approval, of
 from openai_realtime_client.testing.responses import USER_TOKEN_MS, Response, Turn
 from openai_realtime_client.testing.settings import (
     LEVELS,
-    PCM,
     Event,
     Outbox,
     given,
@@ -148,13 +148,13 @@ class RealtimeRules(Rules):
 
     def _append(self, event: Event) -> None:
         data = audio.decoded(event["audio"])
-        encoding = (self._listening.get("format") or PCM)["type"]
+        audio_format = format_of(self.session, "input") or PCM
         levels: Event | None = None
         detection = self._listening.get("turn_detection")
         if detection:
             # `semantic_vad` has no levels of its own.
             levels = {**LEVELS, **detection}
-        for is_speech, at_ms in self._buffer.append(data, encoding, levels):
+        for is_speech, at_ms in self._buffer.append(data, audio_format, levels):
             if is_speech:
                 self._start_speech(at_ms)
             else:

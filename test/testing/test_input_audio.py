@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from openai_realtime_client.core import g711
+from openai_realtime_client.core.audio import RATES
 from openai_realtime_client.testing import Answer, audio
 from plain_client import (
     CANCEL,
@@ -157,7 +158,7 @@ def test_levels_are_those_of_the_session(c: Client) -> None:
 def test_answers_sound_in_every_format(c: Client, encoding: str) -> None:
     c.update(audio={"output": {"format": form(encoding)}})
     data = sound(c.turn("Hi."))
-    assert audio.duration_ms(len(data), encoding) == 200
+    assert len(data) == RATES[encoding] // 5  # 200 ms
     samples = struct.iter_unpack("<h", g711.decode(data, encoding))
     assert max(sample for (sample,) in samples) == pytest.approx(6000, rel=0.03)
 
