@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -380,6 +381,10 @@ def _check_security(place: str, operation: dict[str, Any], document: dict[str, A
     requirements: Iterable[Any] = operation.get("security", document.get("security")) or []
     # An empty one says that a request without a key is answered, too.
     asked = list(filter(None, requirements))
+    for name in dict.fromkeys(itertools.chain(*asked)):
+        if name not in document["components"].get("securitySchemes", {}):
+            yield place, f"security {name}: there is no security scheme of this name"
+            return
     if asked and _key(operation, document) == ("", "") and asked == list(requirements):
         schemes = ", ".join(" and ".join(requirement) for requirement in asked)
         yield place, f"security {schemes}: only one key is sent, in a header or the query"

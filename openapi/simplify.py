@@ -90,7 +90,7 @@ def _follow(document: dict[str, Any]) -> None:
         while "$ref" in node:
             pointer = node["$ref"]
             # A deeper one, such as `#/components/schemas/Thing/properties/name`, has no class.
-            if pointer.startswith(REFERENCE) and "/" not in component(node):
+            if "/" not in pointer.removeprefix(REFERENCE):
                 aliases[place] = f"components.schemas.{component(node)}"
                 break
             for outer, other in followed:

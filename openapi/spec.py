@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from openapi_schema_validator import OAS30Validator, OAS31Validator
 from ruamel.yaml import YAML
@@ -350,11 +351,19 @@ def resolve(document: dict[str, Any], pointer: str) -> Any:
     if not pointer.startswith("#/"):
         raise LookupError(pointer)
     for part in pointer[2:].split("/"):
-        if not isinstance(node, dict):
+        key = _unescaped(part)
+        if isinstance(node, list) and key.isdecimal():
+            node = node[int(key)]
+        elif isinstance(node, dict):
+            node = node[key]
+        else:
             raise LookupError(pointer)
-        # The escapes of RFC 6901, JSON Pointer: in this order, or `~01` becomes a slash.
-        node = node[part.replace("~1", "/").replace("~0", "~")]
     return node
+
+
+def _unescaped(part: str) -> str:
+    # The escapes of RFC 6901, JSON Pointer: in this order, or `~01` becomes a slash.
+    return unquote(part).replace("~1", "/").replace("~0", "~")
 
 
 def references(node: Any) -> Iterator[str]:
@@ -384,7 +393,7 @@ def component(schema: dict[str, Any]) -> str:
 
 def component_name(reference: Any) -> str:
     """Return the name of the component to which a reference leads."""
-    return str(reference).removeprefix(REFERENCE)
+    return _unescaped(str(reference).removeprefix(REFERENCE))
 
 
 def reference(name: str) -> dict[str, Any]:
