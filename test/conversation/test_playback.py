@@ -78,15 +78,6 @@ def test_an_interruption_is_of_all_that_waits() -> None:
     assert playback.take(960) == bytes(960)
 
 
-def test_an_item_that_was_heard_is_not_cut() -> None:
-    playback, conversation = Playback(), Conversation()
-    conversation.add(delta("a", 960))
-    conversation.add({"type": "response.output_audio.done", "item_id": "a"})
-    playback.add("a", bytes(960))
-    playback.take(960)
-    assert conversation.interrupted(playback.clear()) == []
-
-
 def test_items_of_an_interrupted_response_are_refused_before_their_first_audio() -> None:
     conversation = Conversation()
     playback = Playback(conversation=conversation)

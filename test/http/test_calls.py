@@ -379,12 +379,3 @@ def test_redirect_is_not_followed(server: HttpServer) -> None:
         assert error.status == status
         assert str(error).endswith(f", location: {server.url}/other")
     assert len(server.requests) == 3
-
-
-def test_leaving_a_client_closes_its_connection(server: HttpServer) -> None:
-    with ApiClient(Configuration(server.url, KEY)) as client:
-        server.answers.append(Answer())
-        ga.RealtimeApi(client).hangup_realtime_call("c")
-        pool: Any = client._transport._pool
-        assert len(pool.pools) == 1
-    assert len(pool.pools) == 0

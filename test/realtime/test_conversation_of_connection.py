@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connections import Kind, for_asyncio, for_protocols, opened, sends, serving
+from connections import Kind, for_protocols, opened
 from openai_realtime_client import Conversation
 from transports import ReplayServer
 
@@ -48,17 +48,3 @@ async def test_close_after_next_session_began_keeps_its_state(kind: Kind) -> Non
         await later.until("response.created")
         await earlier.close()
         assert len(conversation.active) == 1
-
-
-@for_asyncio
-async def test_end_of_a_session_ends_its_responses(kind: Kind) -> None:
-    conversation = Conversation()
-    handler = sends({"type": "response.created", "response": {"id": "r"}})
-    async with (
-        serving(handler) as url,
-        opened(kind, url, conversation=conversation) as connection,
-    ):
-        await connection.recv()
-        assert len(conversation.active) == 1
-        await connection.rest()
-        assert not conversation.active
