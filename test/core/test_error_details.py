@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from openai_realtime_client import ErrorDetails, error_details, ga
 
 REFUSED: dict[str, Any] = {
@@ -17,56 +15,43 @@ REFUSED: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("fields", "details", "text"),
-    [
-        (
-            {"error": REFUSED},
-            ErrorDetails(**REFUSED),
-            "No active response. (response_cancel_not_active)",
-        ),
-        ({"error": "Overloaded."}, ErrorDetails("Overloaded."), "Overloaded."),
-        ({"error": None}, ErrorDetails("no reason given"), "no reason given"),
-        ({}, ErrorDetails("no reason given"), "no reason given"),
-        ({"error": {}}, ErrorDetails("no reason given"), "no reason given"),
-        ({"error": ["a"]}, ErrorDetails("['a']"), "['a']"),
-        ({"error": {"code": 429}}, ErrorDetails("429", code="429"), "429 (429)"),
-        ({"error": {"detail": "No."}}, ErrorDetails("No."), "No."),
-        ({"message": "No.", "code": "c"}, ErrorDetails("No.", code="c"), "No. (c)"),
-        ({"error": None, "message": "No."}, ErrorDetails("No."), "No."),
-    ],
-    ids=[
-        *("documented", "text", "null", "nothing", "empty", "list", "number"),
-        *("detail", "flat", "flat_beside_null"),
-    ],
-)
-def test_error_event_of_any_shape(fields: Any, details: ErrorDetails, text: str) -> None:
-    wire = {"type": "error", "event_id": "of_the_server", **fields}
-    for event in (wire, ga.parse_server_event(wire)):
-        assert error_details(event) == details
-        assert str(error_details(event)) == text
-
-
 NO = {"code": "c", "message": "No."}
+SHAPES: list[tuple[Any, ErrorDetails]] = [
+    ({"error": REFUSED}, ErrorDetails(**REFUSED)),
+    ({"error": "Overloaded."}, ErrorDetails("Overloaded.")),
+    ({"error": None}, ErrorDetails("no reason given")),
+    ({}, ErrorDetails("no reason given")),
+    ({"error": ["a"]}, ErrorDetails("['a']")),
+    ({"error": {"code": 429}}, ErrorDetails("429", code="429")),
+    ({"error": {"detail": "No."}}, ErrorDetails("No.")),
+    (NO, ErrorDetails("No.", code="c")),
+    ({"error": None, "message": "No."}, ErrorDetails("No.")),
+]
 
 
-@pytest.mark.parametrize(
-    ("response", "details"),
-    [
-        ({"status": "failed", "status_details": {"error": NO}}, ErrorDetails("No.", code="c")),
-        (
-            {"status": "failed", "status_details": {"error": {"type": "t"}}},
-            ErrorDetails("the response is failed", type="t"),
-        ),
-        ({"status": "incomplete", "status_details": {"reason": "long"}}, ErrorDetails("long")),
-        ({"status": "cancelled"}, ErrorDetails("the response is cancelled")),
-        ({"status": "failed", "status_details": "x"}, ErrorDetails("the response is failed")),
-    ],
-    ids=["error", "error_without_message", "reason", "status", "details_as_text"],
-)
-def test_response_that_is_not_completed(response: Any, details: ErrorDetails) -> None:
-    event = ga.parse_server_event({"type": "response.done", "response": response})
-    assert error_details(event) == details
+def test_error_event_of_any_shape() -> None:
+    for fields, details in SHAPES:
+        wire = {"type": "error", "event_id": "of_the_server", **fields}
+        for event in (wire, ga.parse_server_event(wire)):
+            assert error_details(event) == details
+    assert str(error_details({"type": "error", **NO})) == "No. (c)"
+    assert str(error_details({"type": "error", "error": "No."})) == "No."
+
+
+RESPONSES: list[tuple[str, Any, ErrorDetails]] = [
+    ("failed", {"error": NO}, ErrorDetails("No.", code="c")),
+    ("failed", {"error": {"type": "t"}}, ErrorDetails("the response is failed", type="t")),
+    ("incomplete", {"reason": "long"}, ErrorDetails("long")),
+    ("cancelled", None, ErrorDetails("the response is cancelled")),
+    ("failed", "x", ErrorDetails("the response is failed")),
+]
+
+
+def test_response_that_is_not_completed() -> None:
+    for status, given, details in RESPONSES:
+        response = {"status": status, "status_details": given}
+        event = ga.parse_server_event({"type": "response.done", "response": response})
+        assert error_details(event) == details
 
 
 def test_failed_transcription_and_long_message() -> None:
