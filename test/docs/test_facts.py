@@ -55,8 +55,6 @@ NOT_SHOWN: set[str | tuple[str, str]] = {
     ("turn detection interrupts playback", "v1"),
     ("the server begins to play audio to the client", "v1"),
     ("all audio of a response was played", "v1"),
-    # There is nothing to see.
-    "nothing; the session ends in any case",
 }
 
 
@@ -123,7 +121,6 @@ CREATE = item(id="item_a", type="message", role="user", content=[])
 CLEAR, CLEAR_OUTPUT = {"type": "input_audio_buffer.clear"}, {"type": "output_audio_buffer.clear"}
 TRANSLATE = {"type": "session.input_audio_buffer.append", "audio": append(LOUD * 2)["audio"]}
 CLOSE = {"type": "session.close"}
-UNKNOWN = {"unknown": 1}
 
 
 def about(kind: str, **fields: Any) -> Event:
@@ -204,54 +201,6 @@ class Script:
             ),
         }
 
-    def refused(self) -> dict[str, Session]:
-        """Sessions that end in what is refused, by the type of the event and the clause."""
-        voice = {"voice": "echo"} if self.is_v1 else {"audio": {"output": {"voice": "echo"}}}
-        speak = {"type": "transcription_session.update", "session": UNKNOWN}
-        none = "the conversation has no item of that id"
-        websocket = "the transport is a WebSocket, which has no such buffer"
-        return {
-            "conversation.item.create: an item of that `id` exists already": session(
-                CREATE, CREATE
-            ),
-            "conversation.item.create: `previous_item_id` names none": session(
-                CREATE | {"previous_item_id": "none"}
-            ),
-            f"conversation.item.delete: {none}": session(about("delete")),
-            f"conversation.item.retrieve: {none}": session(about("retrieve")),
-            "conversation.item.truncate: the item is not a message of the assistant": session(
-                CREATE, about("truncate", content_index=0, audio_end_ms=0)
-            ),
-            "conversation.item.truncate: its audio is shorter than `audio_end_ms`": self.turn.then(
-                "response.done", lambda received: truncate(received, 99_999)
-            ),
-            "input_audio_buffer.append: the audio is not base64": session(
-                append(LOUD) | {"audio": "?"}
-            ),
-            "input_audio_buffer.append: larger than 15 MiB": session(
-                append(bytes(15 * 2**20 + 48))
-            ),
-            "input_audio_buffer.clear: the event does not fit the schema": session(CLEAR | UNKNOWN),
-            "input_audio_buffer.commit: the buffer holds less than 100 ms": self.manual.then(
-                append(LOUD[:-48]), COMMIT
-            ),
-            f"output_audio_buffer.clear: {websocket}": session(CLEAR_OUTPUT),
-            "response.cancel: no response is running": session(CANCEL),
-            "response.create: another response is running": self.long.then(RESPOND),
-            "session.update: a setting is unknown": session(self.set(**UNKNOWN)),
-            "session.update: cannot change any more, such as the voice once audio was sent"
-            " (`cannot_update_voice`)": self.turn.then("response.done", self.set(**voice)),
-            "transcription_session.update: a setting is unknown": session(
-                speak, kind="transcription"
-            ),
-            "session.input_audio_buffer.append: the audio is not base64": self.translation.then(
-                TRANSLATE | {"audio": "?"}
-            ),
-            "translation session.update: a setting is unknown": self.translation.then(
-                translation(**UNKNOWN)
-            ),
-        }
-
     def sent(self) -> dict[str, Session]:
         """Sessions whose last step brings an event of the server, by the clause of its page."""
         refused = "the server refuses an event of the client, named by `event_id` if that had one"
@@ -317,21 +266,7 @@ def variant(page: Page) -> str:
 def clauses(label: str) -> Iterator[tuple[Page, str]]:
     """The pages with a fact, and the parts of it that `, or ` separates."""
     for page in EVENT_PAGES:
-        said = facts(page).get(label, "")
-        said = said.partition(": ")[2] or said if label == "Refused with" else said
-        yield from ((page, each) for each in said.split(", or ") if each)
-
-
-def is_shown(page: Page, clause: str) -> bool:
-    return clause not in NOT_SHOWN and (clause, protocol_of(page)) not in NOT_SHOWN
-
-
-def each(*labels: str) -> pytest.MarkDecorator:
-    shown = [(page, clause) for label in labels for page, clause in clauses(label)]
-    return pytest.mark.parametrize(
-        ("page", "clause"),
-        [pytest.param(*each, id=f"{each[0].name}: {each[1]}") for each in shown if is_shown(*each)],
-    )
+        yield from ((page, each) for each in facts(page).get(label, "").split(", or ") if each)
 
 
 CLIENT_PAGES = [
@@ -355,19 +290,14 @@ def test_client_events_are_confirmed_as_their_pages_say(page: Page) -> None:
         assert done["response"]["status"] == status[1]
 
 
-@each("Refused with")
-def test_client_events_are_refused_when_their_pages_say(page: Page, clause: str) -> None:
-    sessions = SCRIPTS[protocol_of(page)].refused()
-    name = f"{kind_of(page)}: {clause}"
-    shown = sessions.get(f"{variant(page)} {name}") or sessions[name]
-    before, after = played(protocol_of(page), shown, {"error"})
-    assert "error" not in [event["type"] for event in before]
-    said = facts(page)["Refused with"]
-    for code in re.findall(r"the code `(\w+)`", said) + re.findall(r"\(`(\w+)`\)", clause):
-        assert after[-1]["error"]["code"] == code
-
-
-@each("Sent when")
+@pytest.mark.parametrize(
+    ("page", "clause"),
+    [
+        pytest.param(page, clause, id=f"{page.name}: {clause}")
+        for page, clause in clauses("Sent when")
+        if clause not in NOT_SHOWN and (clause, protocol_of(page)) not in NOT_SHOWN
+    ],
+)
 def test_server_events_are_sent_when_their_pages_say(page: Page, clause: str) -> None:
     sessions, kind = SCRIPTS[protocol_of(page)].sent(), kind_of(page)
     shown = sessions.get(f"{clause}, of {variant(page)}") or sessions.get(clause)
@@ -394,7 +324,7 @@ def test_server_events_are_sent_when_their_pages_say(page: Page, clause: str) ->
 
 
 def test_what_is_not_shown_stands_on_a_page() -> None:
-    labels = ("Confirmed by", "Refused with", "Sent when")
+    labels = ("Confirmed by", "Sent when")
     said: set[Any] = {clause for label in labels for _, clause in clauses(label)}
     said |= {(clause, protocol_of(page)) for label in labels for page, clause in clauses(label)}
     said |= {(kind_of(page), protocol_of(page)) for page in EVENT_PAGES}
