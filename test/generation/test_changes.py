@@ -104,15 +104,7 @@ BREAKING = {
         in_thing("class Other:\n    size: int = 1\n", ""),
         "`thing.Other`: Public object was removed",
     ),
-    "class_renamed": (
-        in_thing("class Other:", "class Another:"),
-        "`thing.Other`: Public object was removed",
-    ),
     "field_removed": (in_thing(FIELD, ""), "`thing.Thing.name`: Public object was removed"),
-    "field_renamed": (
-        in_thing(FIELD, FIELD.replace("name", "title")),
-        "`thing.Thing.name`: Public object was removed",
-    ),
     "enum_member_removed": (
         in_thing('        FAILED = "failed"\n', ""),
         "`thing.Thing.StatusEnum.FAILED`: Public object was removed",
@@ -120,10 +112,6 @@ BREAKING = {
     "module_removed": ({"extra.py": None}, "`extra`: Public object was removed"),
     "parameter_removed": (
         in_thing("self, text: str, ", "self, "),
-        "`thing.Thing.send(text)`: Parameter was removed",
-    ),
-    "parameter_renamed": (
-        in_thing("text: str", "event: str"),
         "`thing.Thing.send(text)`: Parameter was removed",
     ),
     "optional_field_made_required": (
@@ -159,37 +147,31 @@ NOTHING = {
 }
 
 
-@pytest.fixture(scope="module")
-def old(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    folder = tmp_path_factory.mktemp("old")
-    return load(folder, {})
-
-
 def load(folder: Path, written: dict[str, str | None]) -> Any:
     write_package(folder, written)
     # The packages that are imported here, or stand in this folder, are others.
     return griffe.load(changes.PACKAGE, search_paths=[folder], try_relative_path=False)
 
 
-def compare(old: Any, folder: Path, written: dict[str, str | None]) -> tuple[list[str], list[str]]:
-    return changes.compare(old, load(folder, written))
+def compare(folder: Path, written: dict[str, str | None]) -> tuple[list[str], list[str]]:
+    return changes.compare(load(folder / "old", {}), load(folder / "new", written))
 
 
 @pytest.mark.parametrize(("written", "expected"), BREAKING.values(), ids=BREAKING)
-def test_breaking_change(old: Any, tmp_path: Path, written: Any, expected: str) -> None:
-    broken, added = compare(old, tmp_path, written)
+def test_breaking_change(tmp_path: Path, written: Any, expected: str) -> None:
+    broken, added = compare(tmp_path, written)
     assert expected in broken
     assert changes.next_version("0.3.1", broken, added) == "0.4.0"
 
 
 @pytest.mark.parametrize(("written", "expected"), ADDITIONS.values(), ids=ADDITIONS)
-def test_addition(old: Any, tmp_path: Path, written: Any, expected: str) -> None:
-    assert compare(old, tmp_path, written) == ([], [expected])
+def test_addition(tmp_path: Path, written: Any, expected: str) -> None:
+    assert compare(tmp_path, written) == ([], [expected])
 
 
 @pytest.mark.parametrize("written", NOTHING.values(), ids=NOTHING)
-def test_private_change_gives_nothing(old: Any, tmp_path: Path, written: Any) -> None:
-    assert compare(old, tmp_path, written) == ([], [])
+def test_private_change_gives_nothing(tmp_path: Path, written: Any) -> None:
+    assert compare(tmp_path, written) == ([], [])
 
 
 # The whole command
@@ -227,12 +209,12 @@ def test_unknown_revision_is_an_error(run: Run) -> None:
 @pytest.mark.parametrize(
     ("last", "broken", "added", "follows"),
     [
-        ("0.3.9", True, True, "0.4.0"),
-        ("0.3.9", False, True, "0.3.10"),
-        ("1.2.3", True, True, "2.0.0"),
-        ("1.2.3", False, True, "1.3.0"),
-        ("1.2.3", False, False, "1.2.3"),
+        ("0.3.9", ["x"], ["y"], "0.4.0"),
+        ("0.3.9", [], ["y"], "0.3.10"),
+        ("1.2.3", ["x"], ["y"], "2.0.0"),
+        ("1.2.3", [], ["y"], "1.3.0"),
+        ("1.2.3", [], [], "1.2.3"),
     ],
 )
-def test_next_version(last: str, broken: bool, added: bool, follows: str) -> None:
-    assert changes.next_version(last, ["x"] * broken, ["y"] * added) == follows
+def test_next_version(last: str, broken: list[str], added: list[str], follows: str) -> None:
+    assert changes.next_version(last, broken, added) == follows
