@@ -159,27 +159,25 @@ class Examples(Values):
     def of_schema(self, name: str) -> str | None:
         """Return an example in markdown; `None` for a union of plain values."""
         schema = self.schemas[name]
-        if "x-parses" in schema:
-            return self._parse_any(name)
-        if schema.get("x-direction") == "client":
-            return self._send(name)
-        if "x-event-type" in schema:
-            return self._read(name, schema["x-parser"], "event", f"{schema['x-parser']}(text)")
-        if "properties" in schema:
-            # What a server sends is read; without a recording there is nothing real to read.
-            if name in self.sent or name not in self.received:
-                return self._construct(name)
-            return self._read(name, name, "model", f"{name}.from_json(text)")
-        if "enum" in schema:
-            return self._enum(name, schema["x-values"])
         # A union shows its first member that has something to show.
-        for member in schema["x-members"]:
+        for member in schema.get("x-members", []):
             if "enum" in member:
                 return self._enum(**member["enum"])
             example = "ref" in member and self.of_schema(member["ref"])
             if example:
                 return example
-        return None
+        if schema.get("x-direction") == "client":
+            return self._send(name)
+        if "x-event-type" in schema:
+            return self._read(name, schema["x-parser"], "event", f"{schema['x-parser']}(text)")
+        if "enum" in schema:
+            return self._enum(name, schema["x-values"])
+        if "properties" not in schema:
+            return None
+        # What a server sends is read; without a recording there is nothing real to read.
+        if name in self.sent or name not in self.received:
+            return self._construct(name)
+        return self._read(name, name, "model", f"{name}.from_json(text)")
 
     def of_operation(self, operation: dict[str, Any]) -> str:
         """Return a program that calls the method of an operation; it needs a server."""
@@ -234,16 +232,6 @@ class Examples(Values):
         program = self._program({imported}, *lines, prints=output)
         text = _block("json", json.dumps(self._shown(name), indent=2, ensure_ascii=False))
         return f"As a server sends it, the `text` of the program:\n\n{text}\n\n{program}"
-
-    def _parse_any(self, name: str) -> str:
-        parser = self.schemas[name]["x-parses"]
-        # The shortest is enough to show that its class is found.
-        classes = mapped(self.schemas[name]).values()
-        member = min(classes, key=lambda name: len(str(self._shown(name))))
-        value = self._shown(member)
-        lines = (f"event = {parser}(text)", "print(event.type, type(event).__name__)")
-        program = self._program({parser}, *lines, prints=f"{value['type']} {member}")
-        return f"For this `text`:\n\n{_block('json', json.dumps(value, indent=2))}\n\n{program}"
 
     def _enum(self, name: str, values: list[dict[str, str]]) -> str:
         current = [value for value in values if "deprecated" not in value]
