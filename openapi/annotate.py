@@ -273,16 +273,22 @@ def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[st
 
 def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
     """Describe each member: its Python type, its page or enum, and what distinguishes it."""
-    described = [_member(name, member, schemas) for member in members(schema)]
     models = mapped(schema)
-    for member in described:
+    schema |= {"x-union": True, "x-members": []}
+    types, enums = [], []
+    for part in members(schema):
+        member = _member(name, part, schemas)
         values = [f"`{value}`" for value, model in models.items() if model == member.get("ref")]
+        # What is required tells a member from the others.
+        required = schemas.get(member.get("ref", ""), {}).get("required", [])
         if values:
             member["when"] = ", ".join(values)
-    schema["x-union"] = True
-    schema["x-members"] = described
-    types = [member["type"] for member in described]
-    enums = [member["type"] for member in described if "enum" in member]
+        elif required and "x-untagged" in schema:
+            member["when"] = f"an object with `{'` and `'.join(required)}`"
+        schema["x-members"].append(member)
+        types.append(member["type"])
+        if "enum" in member:
+            enums.append(member["type"])
     if models:
         field = schema["discriminator"]["propertyName"]
         schema["x-field"] = field
@@ -292,15 +298,7 @@ def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) 
             pairs = [f"{literal(value)}: {model}" for value, model in models.items()]
             arguments += f", {{{', '.join(pairs)}}}"
         schema["x-annotation"] = f"Discriminator({arguments})"
-    elif "x-untagged" in schema:
-        schema["x-annotation"] = "BestFit()"
-        for member in described:
-            required = schemas.get(member.get("ref", ""), {}).get("required", [])
-            # What is required tells a member from the others.
-            if required:
-                fields = " and ".join(f"`{field}`" for field in required)
-                member["when"] = f"an object with {fields}"
-    elif enums and "str" in types and len(types) > 2:
+    elif "x-untagged" in schema or (enums and "str" in types and len(types) > 2):
         schema["x-annotation"] = "BestFit()"
     elif enums and "str" in types:
         # Any string is a value of an open enum; "str" is there for type checkers.

@@ -113,10 +113,11 @@ def build(*, is_draft: bool = False) -> list[Protocol]:
     shutil.rmtree(BUILD, ignore_errors=True)
     TREE.mkdir(parents=True)
     protocols = [read(fragment, is_draft) for fragment in spec.fragments(SOURCES)]
-    pages.describe({protocol.name: protocol.document for protocol in protocols})
-    for protocol in protocols:
-        indexes.describe(protocol.document)
-    print(f"- generating {', '.join(str(protocol.package) for protocol in protocols)}", flush=True)
+    documents = {protocol.name: protocol.document for protocol in protocols}
+    pages.describe(documents)
+    for document in documents.values():
+        indexes.describe(document)
+    print("- generating", *documents, flush=True)
     # One process for all, because starting Java takes most of the time.
     run("openapi-generator-cli", "batch", "--fail-fast", *map(configure, protocols))
     for protocol in protocols:
@@ -264,15 +265,18 @@ def tidy() -> None:
 def try_package(protocols: list[Protocol]) -> None:
     """Import every public name in a copy of the package, and write the pages of that by hand."""
     trial = BUILD / "trial"
-    names = [protocol.name for protocol in protocols]
+    program = f"import sys; sys.path.insert(0, {str(trial)!r})\n"
+    names = []
+    for protocol in protocols:
+        names.append(protocol.name)
+        # Which looks up each name of `__all__`.
+        program += f"from {protocol.module} import *\n"
     # Old generated modules must not help new ones.
     shutil.copytree(PACKAGE, trial / PACKAGE, ignore=lambda *_: names)
     # Before the generated modules come: reading them would take most of the time.
     reference = handwritten.Reference(trial)
     shutil.copytree(TREE / PACKAGE, trial / PACKAGE, dirs_exist_ok=True)
-    # Which looks up each name of `__all__`.
-    program = "".join(f"from {protocol.module} import *\n" for protocol in protocols)
-    run(sys.executable, "-B", "-c", f"import sys; sys.path.insert(0, {str(trial)!r})\n{program}")
+    run(sys.executable, "-B", "-c", program)
     header = f"<!-- {GENERATED} from {PACKAGE}/; do not edit. -->"
     reference.write(TREE / DOCS / "reference", header)
 
@@ -280,8 +284,8 @@ def try_package(protocols: list[Protocol]) -> None:
 def collapse_blank_lines() -> None:
     """Leave at most one blank line between others in the pages, and none at their end."""
     for page in (TREE / DOCS).rglob("*.md"):
-        lines = [line.rstrip() for line in page.read_text("utf-8").splitlines()]
-        text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
+        text = re.sub(r" +$", "", page.read_text("utf-8"), flags=re.MULTILINE)
+        text = re.sub(r"\n{3,}", "\n\n", text)
         page.write_text(text.strip() + "\n", "utf-8")
 
 
@@ -305,14 +309,15 @@ def run(name: str, *arguments: str) -> None:
 
 def differences() -> Changes:
     """Return how what was made differs from what is in the tree."""
-    new, old = set(files_in(TREE)), set[Path]()
+    old = set[Path]()
+    new = {path.relative_to(TREE) for path in files_in(TREE)}
     folders = {path.parent.relative_to(TREE) for path in TREE.glob("*/*/*.*")}
     # What has the mark of a generated file and no fragment any more is removed.
     for mark in (*PACKAGE.glob("*/__init__.py"), *DOCS.glob("*/README.md")):
         if GENERATED in mark.read_text("utf-8").partition("\n")[0]:
             folders.add(mark.parent)
     for folder in folders:
-        old.update(folder / path for path in files_in(folder))
+        old.update(files_in(folder))
     changed = {path for path in new & old if not filecmp.cmp(path, TREE / path, shallow=False)}
     return {"+": sorted(new - old), "~": sorted(changed), "-": sorted(old - new)}
 
@@ -320,7 +325,7 @@ def differences() -> Changes:
 def files_in(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts:
-            yield path.relative_to(folder)
+            yield path
 
 
 def apply(changes: Changes) -> None:
@@ -351,7 +356,8 @@ def report_missing(protocols: list[Protocol]) -> None:
         for sort, places in protocol.missing.items():
             if places:
                 print(f"{protocol.fragment}: {len(places)} to be written, {sort}:")
-                print(*(f"  {place}" for place in places), sep="\n")
+                for place in places:
+                    print(f"  {place}")
 
 
 def check(changes: Changes) -> int:
@@ -361,7 +367,8 @@ def check(changes: Changes) -> int:
         return 0
     lines: list[str] = []
     for path in changes["~"]:
-        old, new = ((root / path).read_text("utf-8").splitlines() for root in (Path(), TREE))
+        old = path.read_text("utf-8").splitlines()
+        new = (TREE / path).read_text("utf-8").splitlines()
         names = (f"{path} (in the tree)", f"{path} (from openapi/)")
         lines += difflib.unified_diff(old, new, *names, lineterm="", n=1)
     print("\n".join(lines[:MOST_DIFF_LINES]))

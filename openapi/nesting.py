@@ -92,9 +92,11 @@ class Nesting:
         fields = self.schemas[name].get("properties", {}).values()
         inner = next((child["x-name"] for child in fields if "x-constant" not in child), "")
         for path, roots in list(self._places[name].items())[:MAX_PLACES]:
-            sent = [root.link for root in roots if root.is_sent]
-            received = [root.link for root in roots if not root.is_sent]
-            yield path, inner, [*sent[:1], *received[:1]]
+            # The first that a client sends, and the first that it receives.
+            links: dict[bool, str] = {}
+            for root in roots:
+                links.setdefault(root.is_sent, root.link)
+            yield path, inner, list(links.values())
 
     def tree(self, name: str) -> list[str]:
         """Return a list of all in a class, as lines, if a client sends it whole and it is deep."""
@@ -121,7 +123,9 @@ class Nesting:
             # The reader must know to write brackets.
             if any(suffix.startswith("[]") for suffix, _ in held):
                 text += ", a list"
-            models = [model for _suffix, inner in held for model in self._models(inner)]
+            models: list[str] = []
+            for _suffix, inner in held:
+                models += self._models(inner)
             if len(models) == 1 and models[0] in shown:
                 text += f": [`{models[0]}`]({models[0]}.md)"
             yield f"{indent}- {text}"

@@ -170,23 +170,20 @@ def _sent(
 ) -> dict[str, Any]:
     """Return what a method gives to `ApiClient.call`, as source, and the arguments by place."""
     sent: dict[str, Any] = {"accept": literal(", ".join(_content(operation)) or "application/json")}
-    for place in ("path", "query", "header"):
-        sent[place] = [argument for argument in arguments if argument["in"] == place]
-    parts = [argument for argument in arguments if argument["in"] == "part"]
+    for argument in arguments:
+        sent.setdefault(argument["in"], []).append(argument)
     media_type, _ = _body(operation)
     if media_type == FORM:
-        sent["parts"] = parts
+        sent["parts"] = sent.pop("part")
         # A request without the other parts may send this one as its body.
-        content = operation["requestBody"]["content"]
-        bare = [part["media_type"] for part in parts if part["media_type"] in content]
+        bare = {part["media_type"] for part in sent["parts"]}
+        bare &= operation["requestBody"]["content"].keys()
         if bare:
             sent["raw_type"] = literal(min(bare))
     elif media_type == URLENCODED:
-        sent["form"] = parts
-    elif media_type:
-        sent["body"] = True
-        if media_type != "application/json":
-            sent["content_type"] = literal(media_type)
+        sent["form"] = sent.pop("part")
+    elif media_type and media_type != "application/json":
+        sent["content_type"] = literal(media_type)
     key = _key(operation, document)
     if key is not None:
         sent["key"] = literal(key)
