@@ -17,7 +17,6 @@ import urllib3
 
 from openai_realtime_client import ga, v1
 from openai_realtime_client.core.errors import InvalidModelError
-from openai_realtime_client.core.json_types import is_object
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing.errors import Refusal, validate_event
 from openai_realtime_client.testing.rules import SETTINGS
@@ -45,10 +44,15 @@ _ACTIONS: dict[str, tuple[tuple[str, ...], type[RealtimeModel], str]] = {
     "refer": (("active",), ga.RealtimeCallReferRequest, "referred"),
     "reject": (_OPEN, ga.RealtimeCallRejectRequest, "rejected"),
 }
-# Request and response of the endpoints that only v1 has.
-_V1_SESSIONS: dict[str, tuple[type[RealtimeModel], type[RealtimeModel]]] = {
-    "sessions": (v1.RealtimeSessionCreateRequest, v1.RealtimeSessionCreateResponse),
+# Type of the session, request and response of the endpoints that only v1 has.
+_V1_SESSIONS: dict[str, tuple[str, type[RealtimeModel], type[RealtimeModel]]] = {
+    "sessions": (
+        "realtime",
+        v1.RealtimeSessionCreateRequest,
+        v1.RealtimeSessionCreateResponse,
+    ),
     "transcription_sessions": (
+        "transcription",
         v1.RealtimeTranscriptionSessionCreateRequest,
         v1.RealtimeTranscriptionSessionCreateResponse,
     ),
@@ -155,36 +159,28 @@ class Endpoints:
 
     def answer(self, request: HttpRequest) -> Response:
         """Answer a request with a valid key."""
-        response = None
         try:
-            if request.method == "POST":
-                response = self._post(request)
+            return self._route(request)
         except Refusal as refusal:
             return refused(400, refusal.code, refusal.message, refusal.param)
         except InvalidModelError as error:
             param, problem = error.problems[0]
-            return refused(400, "invalid_type", f"Invalid '{param}': {problem}.", param)
-        # A body that is not JSON, or nested too deeply.
-        except (ValueError, RecursionError):
-            return refused(400, None, "We could not parse the JSON body of your request.")
-        if response is None:
-            return refused(404, None, f"Invalid URL ({request.method} {request.path[:100]})")
-        return response
+            return refused(400, "invalid_type", f"Invalid body: {problem}.", param or None)
 
-    def _post(self, request: HttpRequest) -> Response | None:
-        match request.path.partition("/realtime/")[2].split("/"):
-            case ["client_secrets"]:
+    def _route(self, request: HttpRequest) -> Response:
+        match [request.method, *request.path.partition("/realtime/")[2].split("/")]:
+            case ["POST", "client_secrets"]:
                 return self._client_secret(request.body)
-            case ["translations", "client_secrets"]:
+            case ["POST", "translations", "client_secrets"]:
                 return self._translation_secret(request.body)
-            case ["sessions" | "transcription_sessions" as name]:
+            case ["POST", "sessions" | "transcription_sessions" as name]:
                 return self._v1_session(name, request.body)
-            case ["calls"]:
+            case ["POST", "calls"]:
                 return self._create_call(request)
-            case ["calls", call_id, action]:
+            case ["POST", "calls", call_id, action]:
                 return self._act_on_call(call_id, action, request.body)
             case _:
-                return None
+                return refused(404, None, f"Invalid URL ({request.method} {request.path[:100]})")
 
     def _issue(self, session: Event, lifetime: Event | None = None) -> Event:
         # Random, unlike other ids: nobody else on the machine should guess it.
@@ -196,29 +192,23 @@ class Endpoints:
     def _client_secret(self, body: bytes) -> Response:
         wanted = _read_request(body, ga.RealtimeCreateClientSecretRequest)
         session = _new_settings(wanted.get("session") or {})
+        issued = self._issue(session, wanted.get("expires_after"))
         shown = known(SETTINGS[session["type"]].from_dict(session))
-        return _json_response(
-            {**self._issue(session, wanted.get("expires_after")), "session": shown}
-        )
+        return _json_response({**issued, "session": shown})
 
     def _translation_secret(self, body: bytes) -> Response:
         wanted = _read_request(body, ga.RealtimeTranslationClientSecretCreateRequest)
         session = new_translation(_id("sess"), wanted["session"]["model"])
         session = updated(session, {"audio": wanted["session"].get("audio")}, {})
-        return _json_response(
-            {**self._issue(session, wanted.get("expires_after")), "session": session}
-        )
+        issued = self._issue(session, wanted.get("expires_after"))
+        return _json_response({**issued, "session": session})
 
     def _v1_session(self, name: str, body: bytes) -> Response:
-        wanted, returned = _V1_SESSIONS[name]
-        session_type = "transcription"
-        if name == "sessions":
-            session_type = "realtime"
-        session = _new_settings(
-            {"type": session_type, **ga_settings(_read_request(body, wanted))}, "v1"
-        )
-        settings = {"client_secret": self._issue(session), **v1_settings(session)}
-        return _json_response(known(returned.from_dict(settings)))
+        session_type, wanted, returned = _V1_SESSIONS[name]
+        settings = ga_settings(_read_request(body, wanted))
+        session = _new_settings({"type": session_type, **settings}, "v1")
+        shown = {"client_secret": self._issue(session), **v1_settings(session)}
+        return _json_response(known(returned.from_dict(shown)))
 
     def _create_call(self, request: HttpRequest) -> Response:
         settings = _new_settings(_call_settings(request))
@@ -253,10 +243,7 @@ def _new_settings(settings: Event, protocol: str = "ga") -> Event:
 
 def _read_request(body: bytes, shape: type[RealtimeModel]) -> Event:
     """Parse and check the JSON object in a body."""
-    value: Any = json.loads(body or b"{}")
-    if not is_object(value):
-        raise ValueError
-    return validate_event(shape.from_dict(value))
+    return validate_event(shape.from_json(body or b"{}"))
 
 
 def _call_settings(request: HttpRequest) -> Event:

@@ -46,7 +46,7 @@ class McpTool:
         try:
             output = self.output
             if not isinstance(output, str):
-                output = output(_parse_arguments(arguments))
+                output = output(json.loads(arguments))
         # Whatever a test's function raises, as an MCP server would report it to the model.
         except Exception as error:
             return {"error": {"type": "tool_execution_error", "message": str(error)}}
@@ -57,28 +57,19 @@ class McpTool:
 McpServers = Mapping[str, Sequence[McpTool]]
 
 
-def _parse_arguments(text: str) -> dict[str, Any]:
-    arguments: Any = json.loads(text)
-    if is_object(arguments):
-        return arguments
-    return {}
-
-
 def offered_tools(tools: list[Event] | None, servers: McpServers) -> list[Event]:
     """Return the functions among a session's tools, and the MCP servers' tools as functions."""
     offered: list[Event] = []
     for tool in tools or []:
-        if tool.get("type", "function") == "function":
+        label = tool.get("server_label")
+        if label is None:
             offered.append(tool)
-            continue
-        label: str = tool["server_label"]
-        for listed in servers.get(label, ()):
+        for listed in servers.get(label or "", ()):
             # All tools of a server are offered where the session does not restrict them.
             if _is_selected(tool.get("allowed_tools"), listed, default=True):
                 parameters = dict(listed.input_schema)
-                offered.append(
-                    {"name": listed.name, "parameters": parameters, "server_label": label}
-                )
+                function: Event = {"name": listed.name, "parameters": parameters}
+                offered.append({**function, "server_label": label})
     return offered
 
 
@@ -95,7 +86,6 @@ def needs_approval(tools: list[Event], label: str, called: McpTool) -> bool:
     for tool in tools:
         if tool.get("server_label") == label:
             rule = tool.get("require_approval")
-            break
     rule = rule or "always"  # the default of the service
     if is_object(rule):
         return not _is_selected(rule.get("never"), called, default=False)
