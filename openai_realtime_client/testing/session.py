@@ -270,10 +270,7 @@ class ReplaySession(Generic[Received, Sent]):
         except InvalidEventError as error:
             return self._rules.refuse(not_an_event(error), message)
         if self._keep_events:
-            self._log_event("client", event)
-            with self._changed:
-                self.received.append(event)
-                self._changed.notify_all()
+            self._remember("client", event, self.received)
         self._rules.receive(event)
 
     def _begin_task(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -298,9 +295,12 @@ class ReplaySession(Generic[Received, Sent]):
                 return index
         return None
 
-    def _log_event(self, side: Literal["client", "server"], event: RealtimeModel) -> None:
+    def _remember(self, side: Literal["client", "server"], event: Any, events: list[Any]) -> None:
         at_ms = round((time.monotonic() - self._began) * 1000, 1)
         self._log.append((side, event, at_ms))
+        with self._changed:
+            events.append(event)
+            self._changed.notify_all()
 
     async def _stream(self, steps: Iterator[float]) -> None:
         pause: float | None = 0.0
@@ -327,9 +327,7 @@ class ReplaySession(Generic[Received, Sent]):
         text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
         # First, so that it is there when the client has the event.
         if self._keep_events:
-            parsed = self._parse_server(text)
-            self.sent.append(parsed)
-            self._log_event("server", parsed)
+            self._remember("server", self._parse_server(text), self.sent)
         await self._socket.send_text(text)
         self._count += 1
         await self._trigger_faults()
