@@ -73,14 +73,12 @@ def select(
     if tag:
         names += unions_of(tag, document)
 
-    def is_kept(path: str, operation: Operation) -> bool:
-        has_tag = tag is not None and tag in operation.get("tags", [])
-        return has_tag or (prefix is not None and path.startswith(prefix))
+    def is_kept(name: str, operation: Operation) -> bool:
+        if tag and (tag in operation.get("tags", []) or name.lower().startswith(tag.lower())):
+            return True
+        return bool(prefix) and name.startswith(str(prefix))
 
-    def is_kept_webhook(name: str) -> bool:
-        return tag is not None and name.lower().startswith(tag.lower())
-
-    part = cut(document, is_kept, is_kept_webhook, names)
+    part = cut(document, is_kept, names)
     if not (part["paths"] or part["components"]["schemas"]):
         tags = ", ".join(sorted(tags_of(document)))
         raise spec.SpecError(f"no operation is chosen; the tags are {tags}")
@@ -105,20 +103,21 @@ def unions_of(tag: str, document: dict[str, Any]) -> list[str]:
 
 
 def cut(
-    document: dict[str, Any],
-    is_kept: Callable[[str, Operation], bool],
-    is_kept_webhook: Callable[[str], bool],
-    names: Iterable[str],
+    document: dict[str, Any], is_kept: Callable[[str, Operation], bool], names: Iterable[str]
 ) -> dict[str, Any]:
-    """Return a document of some operations, webhooks and schemas, and all that these lead to."""
-    paths = {}
-    for path, item in document["paths"].items():
-        # Parameters and servers of the path go with its operations.
-        dropped = [key for key in spec.only(item, spec.METHODS) if not is_kept(path, item[key])]
-        if item.keys() & set(spec.METHODS) - set(dropped):
-            paths[path] = spec.without(item, *dropped)
-    webhooks = document.get("webhooks", {})
-    webhooks = spec.only(webhooks, filter(is_kept_webhook, webhooks))
+    """Return a document of some operations, webhooks and schemas, and all that these lead to.
+
+    `is_kept` is given the path of an operation, or the name of a webhook.
+    """
+    result = {**document, "components": {}}
+    for group in ("paths", "webhooks"):
+        result[group] = {}
+        for name, item in document.get(group, {}).items():
+            # Parameters and servers of the path go with its operations.
+            methods = spec.only(item, spec.METHODS)
+            dropped = [method for method in methods if not is_kept(name, methods[method])]
+            if len(dropped) < len(methods):
+                result[group][name] = spec.without(item, *dropped)
     components = document["components"]
 
     def uses(node: Any) -> set[tuple[str, ...]]:
@@ -128,10 +127,9 @@ def cut(
                 found.add(tuple(pointer.split("/")[2:4]))
         return found
 
-    roots = {("schemas", name) for name in names} | uses([paths, webhooks])
+    roots = {("schemas", name) for name in names} | uses([result["paths"], result["webhooks"]])
     reached = spec.reachable(roots, lambda key: uses(components.get(key[0], {}).get(key[1], {})))
-    result = {**document, "paths": paths, "webhooks": webhooks, "components": {}}
-    if not webhooks:
+    if not result["webhooks"]:
         del result["webhooks"]
     used_tags = tags_of(result)
     result["tags"] = [tag for tag in document.get("tags", []) if tag.get("name") in used_tags]

@@ -165,12 +165,10 @@ def published(ours: dict[str, Any], path: Path) -> Document:
     # Without `paths`, the first part of each path, such as `/realtime`.
     paths = source.get("paths") or ["/" + path.split("/")[1] for path in ours["paths"]]
 
-    def is_ours(path: str, _operation: dict[str, Any]) -> bool:
+    def is_ours(name: str, _operation: dict[str, Any]) -> bool:
+        is_webhook = name.replace("_", ".") in ours.get("webhooks", {})
         # With a slash at the end, `/realtime_sessions` is not below `/realtime`.
-        return f"{path}/".startswith(tuple(f"{start}/" for start in paths))
-
-    def is_our_webhook(name: str) -> bool:
-        return name.replace("_", ".") in ours.get("webhooks", {})
+        return is_webhook or f"{name}/".startswith(tuple(f"{start}/" for start in paths))
 
     schemas = document["components"]["schemas"]
     names = [name for name in ours["components"]["schemas"] if name in schemas]
@@ -178,7 +176,7 @@ def published(ours: dict[str, Any], path: Path) -> Document:
         tags = {operation["tags"][0] for _place, operation in spec.operations(ours)}
         for tag in sorted(tags):
             names += unions_of(tag, document)
-    return Document(simplified(cut(document, is_ours, is_our_webhook, names)))
+    return Document(simplified(cut(document, is_ours, names)))
 
 
 def renamed(document: dict[str, Any], prefix: str, ours: dict[str, Any]) -> dict[str, Any]:
