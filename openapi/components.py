@@ -20,6 +20,8 @@ from spec import (
     REFERENCE,
     children,
     component,
+    component_name,
+    extensions,
     members,
     only,
     operations,
@@ -78,7 +80,8 @@ def _renamed(document: dict[str, Any]) -> dict[str, Any]:
             schema["x-place"] = f"components.schemas.{name}"
 
     def renamed_reference(found: re.Match[str]) -> str:
-        return f'"{REFERENCE}{classes.get(found[1], found[1])}"'
+        name = component_name(found[1])
+        return f'"{REFERENCE}{classes.get(name, name)}"'
 
     # In references and mappings alike, each of which is a whole string.
     text = json.dumps(document, ensure_ascii=False)
@@ -124,7 +127,7 @@ def _copy_plain(document: dict[str, Any]) -> None:
         enum = schemas.get(component(holder[key]), {})
         # The enum of a parameter is only a list of texts.
         if "enum" in enum and re.search(r"parameters\[\d+\]\.schema$", place):
-            holder[key] = {name: enum[name] for name in enum if not name.startswith("x-")}
+            holder[key] = without(enum, *extensions(enum))
     for name in plain:
         del schemas[name]
     for schema in schemas.values():

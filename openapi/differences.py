@@ -75,14 +75,14 @@ def described(value: Any) -> str:
 
 def grouped(rows: Iterable[Row]) -> list[Row]:
     """Return one row for what is the same change of fields of one name."""
-    groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    groups: dict[tuple[str, ...], dict[str, Row]] = defaultdict(dict)
     for row in rows:
-        groups[row.sign, row.place.rpartition(".")[2], row.change].append(row)
+        # Two facts of one place may be the same, too.
+        groups[row.sign, row.place.rpartition(".")[2], row.change][row.place] = row
     result = []
     for group in groups.values():
-        # Two facts of one place may be the same, too.
-        first, *also = sorted({row.place for row in group})
-        result.append(replace(group[0], place=first, also=tuple(also)))
+        first, *also = sorted(group)
+        result.append(replace(group[first], also=tuple(also)))
     return sorted(result, key=lambda row: row.place)
 
 
@@ -236,8 +236,10 @@ class Comparison:
         if self.is_lossy:  # In Python, an integer is a number, and `object` is any JSON.
             if "any" in ours | theirs:
                 return True
-            names = {"integer": "number"}
-            ours, theirs = ({names.get(name, name) for name in types} for types in (ours, theirs))
+            for types in (ours, theirs):
+                if "integer" in types:
+                    types.remove("integer")
+                    types.add("number")
         if ours != theirs:
             self.add("~", place, "type", sorted(ours), sorted(theirs))
         return ours == theirs
@@ -274,7 +276,8 @@ class Comparison:
             if name not in theirs["properties"]:
                 self.add("-", f"{place}.{name}", child.get("x-fact", "field"), child)
                 continue
-            is_required, was = (name in schema.get("required", []) for schema in (theirs, ours))
+            was = name in ours.get("required", [])
+            is_required = name in theirs.get("required", [])
             if was != is_required:
                 self.add("~", f"{place}.{name}", "is", words[was], words[is_required])
             self.compare(child, theirs["properties"][name], f"{place}.{name}")
@@ -342,13 +345,15 @@ def documents(ours: Document, theirs: Document, roots: Iterable[str] = ()) -> Co
 
 def _requests(document: Document) -> dict[str, Schema]:
     """Return the operations and webhooks as objects, whose fields are what they take and return."""
-    requests = dict(operations(document.document))
+    requests = {}
+    for place, operation in operations(document.document):
+        requests[place] = _as_object(operation)
     # A wheel has no webhooks.
     if not document.is_lossy:
         for place, operation in webhooks(document.document):
             # Underscores and dots: OpenAI's document and its pages differ in this.
-            requests[place.replace("_", ".")] = without(operation, "responses")
-    return {place: _as_object(operation) for place, operation in requests.items()}
+            requests[place.replace("_", ".")] = _as_object(without(operation, "responses"))
+    return requests
 
 
 def _as_object(operation: dict[str, Any]) -> Schema:

@@ -214,10 +214,10 @@ def digest(document: dict[str, Any]) -> dict[str, Any]:
     for name, schema in document["components"]["schemas"].items():
         properties = {}
         for child in schema.get("properties", {}).values():
-            properties[child["x-name"]] = {"type": "string", **extensions(child)}
+            properties[child["x-name"]] = {"type": "string", **spec.extensions(child)}
         # Without a property it would get no file.
         properties = properties or {"value": {"type": "string"}}
-        schemas[name] = {"type": "object", "properties": properties, **extensions(schema)}
+        schemas[name] = {"type": "object", "properties": properties, **spec.extensions(schema)}
     paths: dict[str, Any] = {}
     for place, operation in spec.operations(document):
         method = place.partition(" ")[0].lower()
@@ -227,7 +227,7 @@ def digest(document: dict[str, Any]) -> dict[str, Any]:
                 "tags": [operation["x-api"].removesuffix("Api")],
                 "summary": operation["summary"],
                 "responses": {"default": {"description": ""}},
-                **extensions(operation),
+                **spec.extensions(operation),
             }
         }
     return {
@@ -236,13 +236,8 @@ def digest(document: dict[str, Any]) -> dict[str, Any]:
         "info": spec.only(document["info"], ("title", "version", "description")),
         "paths": paths,
         "components": {"schemas": schemas},
-        **extensions(document),
+        **spec.extensions(document),
     }
-
-
-def extensions(node: dict[str, Any]) -> dict[str, Any]:
-    """Return the extensions of a node."""
-    return {key: value for key, value in node.items() if key.startswith("x-")}
 
 
 def collect(protocol: Protocol) -> None:

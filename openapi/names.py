@@ -22,9 +22,8 @@ CLASS_NAME = "[A-Z][A-Za-z0-9]*"
 # what the constructor has.
 RESERVED_FIELDS = {
     *keyword.kwlist,
-    *(name for name in dir(BaseModel) if not name.startswith("_")),
     # pydantic finds what the metaclass has, too: `mro`, `register`.
-    *(name for name in dir(type(BaseModel)) if not name.startswith("_")),
+    *(name for name in (*dir(BaseModel), *dir(type(BaseModel))) if not name.startswith("_")),
     *("from_json", "from_dict", "to_json", "to_dict"),
     *("self", "str", "int", "float", "bool", "list", "dict", "frozenset"),
 }

@@ -30,7 +30,7 @@ def overlaid(
     """Return a document with the actions of an overlay, which comes from `path`, applied."""
     for error in Draft202012Validator(load_schema("overlay_schema_1.0.0.yml")).iter_errors(overlay):
         place = dotted(error.absolute_path) or "the document"
-        raise Refused([Problem(place, reason) for reason in reasons(error)], path)
+        raise Refused([Problem(place, next(reasons(error)))], path)
     published = last = _facts(document)
     notes: dict[Place, list[str]] = defaultdict(list)
     # One by one, so that messages and reasons name the action.

@@ -12,6 +12,7 @@ from spec import (
     REFERENCE,
     component,
     component_name,
+    extensions,
     members,
     only,
     operations,
@@ -86,7 +87,7 @@ def _follow(document: dict[str, Any]) -> None:
     aliases = {}
     for place, node in walk(document):
         for key in EXTENSIBLE & node.keys():
-            node[key] = {name: node[key][name] for name in node[key] if name[:2] != "x-"}
+            node[key] = without(node[key], *extensions(node[key]))
         while "$ref" in node:
             pointer = node["$ref"]
             # A deeper one, such as `#/components/schemas/Thing/properties/name`, has no class.
@@ -200,8 +201,9 @@ def _normal(schema: Any, _place: str) -> Schema:
     if members(schema):
         schema = _without_null(schema)
     # What is left of a union of one, or of an `allOf` in an `allOf`, is said once.
-    while [list(part) for part in schema.get("allOf", [])] == [["allOf"]]:
-        schema["allOf"] = schema["allOf"][0]["allOf"]
+    parts = schema.get("allOf", [])
+    while len(parts) == 1 and list(parts[0]) == ["allOf"]:
+        parts = schema["allOf"] = parts[0]["allOf"]
     return schema
 
 
@@ -297,11 +299,16 @@ def _merged(schema: Schema, schemas: dict[str, Any], place: str) -> Schema:
     """Make one object of an `allOf` that says more than which schema is meant."""
     if "allOf" not in schema:
         return schema
-    references = [part for part in schema["allOf"] if "$ref" in part]
-    words = [part for part in schema["allOf"] if "$ref" not in part]
+    references, words = [], []
     # Whether nothing but text stands beside the reference, here and in other parts.
-    is_text = len(references) == 1 and not STRUCTURE & schema.keys()
-    if is_text and not any(NO_TEXT & part.keys() for part in words):
+    is_text = not STRUCTURE & schema.keys()
+    for part in schema["allOf"]:
+        if "$ref" in part:
+            references.append(part)
+        else:
+            words.append(part)
+            is_text &= not NO_TEXT & part.keys()
+    if is_text and len(references) == 1:
         meant = schemas.get(component(schema), {})
         is_component = place.removeprefix("components.schemas.") in schemas
         # A component with another's properties and a text of its own is a class of its own.

@@ -150,10 +150,11 @@ def problems(document: dict[str, Any], *, is_draft: bool = False) -> list[Proble
 
 def leave_out_wrong_values(document: dict[str, Any]) -> list[str]:
     """Remove each `default` and `example` that is not a value of its schema; return the places."""
-    wrong = list(_wrong_values(document))
-    for schema, key, _problem in wrong:
+    places = {}
+    for schema, key, problem in list(_wrong_values(document)):
         schema.pop(key, None)
-    return list(dict.fromkeys(problem.place for _schema, _key, problem in wrong))
+        places[problem.place] = None
+    return list(places)
 
 
 def _reference_problems(document: dict[str, Any]) -> Iterator[Problem]:
@@ -214,6 +215,11 @@ def only(node: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
     return {key: node[key] for key in keys if key in node}
 
 
+def extensions(node: dict[str, Any]) -> dict[str, Any]:
+    """Return the extensions of a node."""
+    return {key: value for key, value in node.items() if key.startswith("x-")}
+
+
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield every operation, with its method and path."""
     for path, item in document.get("paths", {}).items():
@@ -233,18 +239,21 @@ def event_unions(schemas: dict[str, Any]) -> dict[str, str]:
 
     The fragment names them by `x-events`, or by the `x-connection` that carries them.
     """
-    directions = {name: schema.get("x-events") for name, schema in schemas.items()}
-    connected = [name for name, schema in schemas.items() if "x-connection" in schema]
-    # A connection is the stronger statement.
-    for name in connected:
-        directions[connected_client(name, schemas)] = "client"
-    directions |= dict.fromkeys(connected, "server")
-    unions = {}
+    clients = set()
     for name, schema in schemas.items():
-        direction = directions[name]
+        if "x-connection" in schema:
+            clients.add(connected_client(name, schemas))
+    directions = {}
+    for name, schema in schemas.items():
+        direction = schema.get("x-events")
+        # A connection is the stronger statement.
+        if "x-connection" in schema:
+            direction = "server"
+        elif name in clients:
+            direction = "client"
         if direction and "discriminator" in schema:
-            unions[name] = direction
-    return unions
+            directions[name] = direction
+    return directions
 
 
 def connected_client(server: str, schemas: dict[str, Any]) -> str:

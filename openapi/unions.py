@@ -100,9 +100,12 @@ def _without_clashes(parts: list[Schema], schemas: dict[str, Any]) -> Iterator[S
 def _is_text(part: Schema, schemas: dict[str, Any]) -> bool:
     """Return whether a string may be a value, and no object can be."""
     schema = target(part, schemas)
-    parts = members(schema) or [schema]
-    has_object = any("$ref" in member or "properties" in member for member in parts)
-    return not has_object and "string" in [member.get("type") for member in parts]
+    has_string = False
+    for member in members(schema) or [schema]:
+        if "$ref" in member or "properties" in member:
+            return False
+        has_string |= member.get("type") == "string"
+    return has_string
 
 
 def _sort(part: Schema) -> str:
@@ -237,7 +240,7 @@ def _set_discriminator(
                 if component(part) == names[0]:
                     part |= reference(model)
         targets |= dict.fromkeys(values, reference(model)["$ref"])
-    mapping = {value: targets[value] for value in (*known, *targets)}
+    mapping = only(targets, (*known, *targets))
     schema["discriminator"] = {"propertyName": field, "mapping": mapping}
 
 

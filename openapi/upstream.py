@@ -143,9 +143,11 @@ def compare(
 
 def new_rows(rows: Iterable[Row], known: Iterable[Row]) -> list[Row]:
     """Return the rows whose difference is not among the known ones."""
-    keys = {row.key for row in known}
     # Schemas that lead to the same one give the same row.
-    return list({row.key: row for row in rows if row.key not in keys}.values())
+    by_key = {row.key: row for row in rows}
+    for row in known:
+        by_key.pop(row.key, None)
+    return list(by_key.values())
 
 
 # Documents of a whole service
