@@ -114,6 +114,10 @@ BREAKING = {
         in_thing("self, text: str, ", "self, "),
         "`thing.Thing.send(text)`: Parameter was removed",
     ),
+    "required_parameter_added": (
+        in_thing("text: str, ", "text: str, more: int, "),
+        "`thing.Thing.send(more)`: Parameter was added as required",
+    ),
     "optional_field_made_required": (
         in_thing(ARGUMENT, "name: str"),
         "`thing.Thing.__init__(name)`: Parameter is now required",
@@ -161,6 +165,7 @@ def compare(folder: Path, written: dict[str, str | None]) -> tuple[list[str], li
 def test_breaking_change(tmp_path: Path, written: Any, expected: str) -> None:
     broken, added = compare(tmp_path, written)
     assert expected in broken
+    assert added == []
     assert changes.next_version("0.3.1", broken, added) == "0.4.0"
 
 
