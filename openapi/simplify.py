@@ -41,7 +41,7 @@ OF_TYPE = {
     "boolean": (),
 }
 OF_TYPE["integer"] = OF_TYPE["number"]
-OF_ANY_TYPE = {keyword for keywords in OF_TYPE.values() for keyword in keywords} - {"format"}
+OF_ANY_TYPE = set().union(*OF_TYPE.values()) - {"format"}
 # Mappings of names among which extensions of others may stand.
 EXTENSIBLE = {"paths", "webhooks", "responses"}
 
@@ -137,17 +137,19 @@ def _add_webhook_union(document: dict[str, Any]) -> None:
     """Make a union of what the service posts to webhooks, which gets a parser like other events."""
     schemas = document["components"]["schemas"]
     mapping = {}
+    bodies = {}
     for _place, operation in webhooks(document):
         content = operation.get("requestBody", {}).get("content", {})
         name = component(content.get("application/json", {}).get("schema", {}))
         schema = schemas.get(name, {})
         for value in schema.get("properties", {}).get("type", {}).get("enum", []):
             mapping[value] = reference(name)["$ref"]
+            bodies[name] = reference(name)
     if mapping:
         schemas["RealtimeWebhookEvent"] = {
             "description": "Any event that the service posts to a webhook.",
             "x-events": "webhook",
-            "anyOf": [{"$ref": pointer} for pointer in dict.fromkeys(mapping.values())],
+            "anyOf": list(bodies.values()),
             "discriminator": {"propertyName": "type", "mapping": mapping},
         }
 

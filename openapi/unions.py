@@ -171,7 +171,9 @@ def distinguish(name: str, schemas: dict[str, Any]) -> None:
         known = mapped({"discriminator": explicit})
         place = place_of(f"components.schemas.{name}", schemas)
         _add_constants(place, fields[0], known, objects, schemas)
-    groups = {field: _groups(objects, field, schemas) for field in fields}
+    groups = {}
+    for field in fields:
+        groups[field] = _groups(objects, field, schemas)
     # A property that tells all members apart comes before one that tells some.
     fields.sort(key=lambda field: len(groups[field]) < len(objects))
     for field in fields:

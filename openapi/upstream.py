@@ -173,7 +173,7 @@ def published(ours: dict[str, Any], path: Path) -> Document:
         return is_webhook or f"{name}/".startswith(tuple(f"{start}/" for start in paths))
 
     schemas = document["components"]["schemas"]
-    names = [name for name in ours["components"]["schemas"] if name in schemas]
+    names = list(spec.only(schemas, ours["components"]["schemas"]))
     if not prefix:
         tags = {operation["tags"][0] for _place, operation in spec.operations(ours)}
         for tag in sorted(tags):
