@@ -354,11 +354,14 @@ def test_without_a_whole_answer_there_is_none(server: HttpServer, fault: Any) ->
         assert ("timed out" in str(error)) == (fault == "hold")
 
 
-def test_retries_are_those_of_urllib3(server: HttpServer) -> None:
+def test_retries_are_those_of_urllib3(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept = []
+    monkeypatch.setattr(urllib3.Retry, "sleep", lambda retry: slept.append(retry.total))
     retries = urllib3.Retry(2, allowed_methods=None, status_forcelist=[429, 503])
     configuration = Configuration(server.url, KEY, retries=retries)
     server.answers += [Answer(fault="close"), Answer(fault="cut", body=b"{}")]
     exchange(server, configuration)
+    assert slept == [1, 0]
     for value in ("0", "soon"):
         header = {"Retry-After": value}
         server.answers += [Answer(429, headers=header), Answer(503)]
@@ -379,3 +382,12 @@ def test_redirect_is_not_followed(server: HttpServer) -> None:
         assert error.status == status
         assert str(error).endswith(f", location: {server.url}/other")
     assert len(server.requests) == 3
+
+
+def test_leaving_a_client_closes_its_connection(server: HttpServer) -> None:
+    with ApiClient(Configuration(server.url, KEY)) as client:
+        server.answers.append(Answer())
+        ga.RealtimeApi(client).hangup_realtime_call("c")
+        pool: Any = client._transport._pool
+        assert len(pool.pools) == 1
+    assert len(pool.pools) == 0
