@@ -60,6 +60,10 @@ def test_leaving_closes_connections_of_the_same_loop() -> None:
             await connection.send(json.dumps(RESPOND))
             first = [json.loads(await connection.recv())["type"] for _ in range(2)]
             assert first == ["session.created", "response.created"]
+            went_on = asyncio.Event()
+            asyncio.get_running_loop().call_soon(went_on.set)
+        # Leaving does not block the loop.
+        assert went_on.is_set()
         await connection.wait_closed()
         assert connection.close_code == server.sessions[0].close_code == 1001
         assert asyncio.all_tasks() == {asyncio.current_task()}
