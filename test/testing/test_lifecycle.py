@@ -82,6 +82,11 @@ def test_leaving_closes_connections_of_a_blocked_client() -> None:
     assert server.sessions[0].close_code == 1001
 
 
+def test_a_client_that_answers_no_close_frame_is_cut() -> None:
+    with ReplayServer(api_key="another") as server, connected(server, is_websocket=True) as raw:
+        wait_for_end(raw)
+
+
 def test_a_server_can_be_started_again_but_not_twice() -> None:
     with ReplayServer(host="localhost", faults=Faults(delay=0.01)) as server:
         url = server.url
