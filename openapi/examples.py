@@ -79,10 +79,9 @@ class Values:
         if not members(schema):
             return name, schema
         closed = [member for member in members(schema) if component(member) not in above]
-        closed = closed or members(schema)
         # An enum says more than text.
-        enums = [member for member in closed if "enum" in member]
-        return self._first([*enums, *closed][0], above)
+        closed.sort(key=lambda member: "enum" not in member)
+        return self._first([*closed, *members(schema)][0], above)
 
     def class_of(self, schema: dict[str, Any], value: Any) -> str:
         """Return the class of an object: that of its schema, or the member of a union that fits."""

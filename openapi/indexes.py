@@ -21,8 +21,8 @@ def describe(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     groups = _groups(schemas)
     document["x-index-text"] = " ".join(document["info"]["description"].split())
-    document["x-index-events"] = [groups[title] for title in EVENTS.values() if title in groups]
-    document["x-index-models"] = [groups[title] for title in MODELS if title in groups]
+    document["x-index-events"] = list(spec.only(groups, EVENTS.values()).values())
+    document["x-index-models"] = list(spec.only(groups, MODELS).values())
     document["x-index-endpoints"] = []
     # By path, and only then by method.
     endpoints = sorted(spec.operations(document), key=lambda pair: pair[0].split()[::-1])

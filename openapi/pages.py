@@ -105,7 +105,7 @@ class _Pages:
         """Write the rows of the table of fields, and what the wire has beside the schema."""
         fields = schema.get("properties", {})
         same_class = [other[name] for other in self.others.values() if name in other]
-        wire = [{"text": text} for text in self._wire(schema, name)]
+        wire = self._wire(schema, name)
         for field, child in fields.items():
             child["x-page-anchor"] = anchor(child["x-name"])
             child["x-page-cell"] = self._description(child, name)
@@ -120,10 +120,9 @@ class _Pages:
             texts = self._wire(child, name)
             if texts:
                 notes.append(ON_THE_WIRE)
-                wire.append({"text": f"**{child['x-name']}**: {' '.join(texts)}"})
+                wire.append(f"**{child['x-name']}**: {' '.join(texts)}")
             child["x-page-notes"] = " ".join(filter(None, notes))
-        if wire:
-            schema["x-page-wire"] = wire
+        schema["x-page-wire"] = wire
 
     def _wire(self, node: dict[str, Any], page: str) -> list[str]:
         return [self.links.linked(text, page) for text in node.get("x-wire", [])]
