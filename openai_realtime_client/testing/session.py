@@ -9,7 +9,7 @@ import json
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
@@ -355,8 +355,6 @@ class ReplaySession(Generic[Received, Sent]):
         message = "Your session hit the maximum duration of 60 minutes."
         error: Event = {"type": "invalid_request_error", "code": "session_expired"}
         error |= {"message": message, "param": None, "event_id": None}
-        # It counts as sent, but must not trigger the same fault again.
-        self._faults = replace(self._faults, expire_after=None)
         await self._send({"type": "error", "event_id": "event_expired", "error": error})
         self._socket.begin_close(1001, message)
 
