@@ -94,6 +94,19 @@ def test_a_use_of_another_schema_is_no_difference_of_the_one_of_its_name() -> No
     ]
 
 
+def test_members_of_unions_are_paired_by_their_constants() -> None:
+    tags = {"type": {"const": "made"}, "role": {"type": "string"}}
+    ours, theirs = parsed(FRAGMENT), parsed(FRAGMENT)
+    for document, names in ((ours, ("Made", "Lost")), (theirs, ("Made1", "Lost1"))):
+        schemas = document["components"]["schemas"]
+        schemas["Union"] = {"anyOf": list(map(spec.reference, names))}
+        schemas[names[0]] = {"properties": tags}
+        schemas[names[1]] = {"properties": {"role": {"const": "lost"}}}
+        # What only one of both documents tells apart is alike all the same.
+        tags = {"type": {"const": "made"}, "role": {"const": "maker"}}
+    assert rows_of(ours, theirs) == ["+ Made.role: value maker"]
+
+
 # The whole command
 
 
