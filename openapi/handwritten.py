@@ -63,11 +63,9 @@ class Reference:
             # A copy of the package may lack what has extra dependencies.
             if module in self.package.members:
                 self._collect(self.package[module], imported_from)
-        for module in self.package["realtime"].modules.values():
-            for name, public in CONNECTORS.items():
-                if name in module.classes:
-                    found = module.classes[name]
-                    self.entries[public] = Entry("realtime", f"{PACKAGE}.ga", found)
+        for name, public in CONNECTORS.items():
+            found = self.package["realtime.connector"][name]
+            self.entries[public] = Entry("realtime", f"{PACKAGE}.ga", found)
 
     def _collect(self, module: Any, imported_from: str) -> None:
         """Add each name that a module imports for its users from the package."""
