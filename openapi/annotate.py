@@ -110,7 +110,8 @@ def _annotate_class(schema: dict[str, Any], schemas: dict[str, Any]) -> None:
     schema |= {"x-enums": [], "x-fields": []}
     for field, child in schema["properties"].items():
         is_required = field in schema.get("required", [])
-        _annotate_field(field, child, is_required=is_required)
+        _annotate_field(field, child, schemas, is_required=is_required)
+        schema["x-fields"].append(_field(child, is_required=is_required))
         if child["x-nullable"]:
             nullables.append(literal(child["x-name"]))
         bounds = _limits(child)
@@ -122,10 +123,7 @@ def _annotate_class(schema: dict[str, Any], schemas: dict[str, Any]) -> None:
             if "x-constant" in child:
                 nested |= {"base": "Constant", "final": ": Final"}
             schema["x-enums"].append({**nested, "values": child["x-values"]})
-    _annotate_enums(schema, schemas)
-    for field, child in schema["properties"].items():
-        is_required = field in schema.get("required", [])
-        schema["x-fields"].append(_field(child, is_required=is_required))
+    schema["x-enum-aliases"] = list(_enum_aliases(schema, schemas))
     if nullables:
         schema["x-nullables"] = ", ".join(nullables)
     if limits:
@@ -140,7 +138,9 @@ def _limits(schema: dict[str, Any]) -> tuple[float | None, float | None]:
     return next(iter(lower), None), next(iter(upper), None)
 
 
-def _annotate_field(field: str, schema: dict[str, Any], *, is_required: bool) -> None:
+def _annotate_field(
+    field: str, schema: dict[str, Any], schemas: dict[str, Any], *, is_required: bool
+) -> None:
     _annotate_text(schema)
     schema["x-name"] = names.field_name(field)
     inner = schema
@@ -159,6 +159,11 @@ def _annotate_field(field: str, schema: dict[str, Any], *, is_required: bool) ->
     if len(values) == 1 and (is_required or field == "type"):
         schema["x-constant"] = literal(values[0])
     schema["x-notes"] = notes(field, schema, is_required)
+    owner, enum = _enum_in(schema, "", schemas)
+    # A union with `string` takes any text already.
+    takes_text = {"type": "string"} in members(schemas.get(owner, {}))
+    if enum and "x-constant" not in schema and not takes_text:
+        schema["x-accepts"] = _accepted(schema, enum["enum"])
 
 
 def _field(schema: dict[str, Any], *, is_required: bool) -> dict[str, str]:
@@ -190,31 +195,24 @@ def _field(schema: dict[str, Any], *, is_required: bool) -> dict[str, str]:
     }
 
 
-def _annotate_enums(schema: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """Let a model take strings for its enums, and have each of these as `FieldEnum`."""
-    fields = schema.get("properties", {})
+def _enum_aliases(schema: dict[str, Any], schemas: dict[str, Any]) -> Iterator[dict[str, str]]:
+    """Yield the enums of other modules that a model has as `FieldEnum`, too."""
+    # A module of a recursion may not have what it imports yet.
+    if schema["x-cyclic"]:
+        return
     # A class, an enum of the model or an earlier alias keeps its name.
     taken = set(schemas)
-    for child in fields.values():
+    for child in schema["properties"].values():
         taken.add(child.get("x-enum-name", ""))
-    aliases: list[dict[str, str]] = []
-    for field, child in fields.items():
-        owner, enum = _enum_in(child, "", schemas)
-        if not enum or "x-constant" in child:
-            continue
-        enum_class = owner
-        if members(schemas.get(owner, {})):
-            enum_class = f"{owner}Enum"
+    for field, child in schema["properties"].items():
+        owner, _enum = _enum_in(child, "", schemas)
         alias = names.enum_name(field)
-        # A module of a recursion may not have what it imports yet.
-        if owner and not schema["x-cyclic"] and alias not in taken:
+        if owner and alias not in taken:
             taken.add(alias)
-            module = names.snake_case(owner)
-            aliases.append({"name": alias, "module": module, "enum": enum_class})
-        # A union with `string` takes any text already.
-        if {"type": "string"} not in members(schemas.get(owner, {})):
-            child["x-accepts"] = _accepted(child, enum["enum"])
-    schema["x-enum-aliases"] = aliases
+            enum_class = owner
+            if members(schemas[owner]):
+                enum_class = f"{owner}Enum"
+            yield {"name": alias, "module": names.snake_case(owner), "enum": enum_class}
 
 
 def _enum_in(
