@@ -40,6 +40,7 @@ setup(
     package_data={"openai_realtime_client": ["py.typed", "cli/page.html"]},
     install_requires=[
         "pydantic>=2.12,<3",
+        "python-dateutil>=2.9.0",
         "typing-extensions>=4.14.1",
         "urllib3>=2.6,<3",
     ],

@@ -71,7 +71,7 @@ def test_the_metadata(wheel: zipfile.ZipFile) -> None:
     found = metadata(wheel)
     required = [Requirement(each) for each in found.get_all("Requires-Dist", [])]
     run_time = [each.name for each in required if not each.marker]
-    assert run_time == ["pydantic", "typing-extensions", "urllib3"]
+    assert run_time == ["pydantic", "python-dateutil", "typing-extensions", "urllib3"]
     assert [each.name for each in required if each.marker] == ["websockets", "miniaudio"]
     assert found.get_all("Provides-Extra") == ["websocket", "audio"]
     assert found["Name"] == OUR_NAME

@@ -468,13 +468,16 @@ def wait_seconds(headers: Mapping[str, str]) -> float | None:
             seconds = float(headers.get(name, "")) / unit
             if math.isfinite(seconds):
                 return max(0.0, seconds)
+    date = headers.get("retry-after")
+    if not date:
+        return None
     # Imported here: few programs need it, and it takes time.
-    from email.utils import parsedate_to_datetime
+    from dateutil import parser as date_parser
 
     try:
         # A date in HTTP is always in GMT, even where it does not say so.
-        when = parsedate_to_datetime(headers.get("retry-after", "")).replace(tzinfo=timezone.utc)
-    except ValueError:
+        when = date_parser.parse(date, ignoretz=True).replace(tzinfo=timezone.utc)
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (when - datetime.now(timezone.utc)).total_seconds())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
 import time
 from typing import Any
 
@@ -43,6 +44,22 @@ def test_call_returns_and_raises_as_the_blocking_one(server: HttpServer) -> None
     assert (created.data, server.requests[0].headers["X-Call"]) == ("v=0", "1")
     with pytest.raises(NotFoundError, match=r"No\."):
         asyncio.run(api.hangup_realtime_call("c"))
+
+
+def test_calls_run_at_the_same_time(server: HttpServer) -> None:
+    met = threading.Barrier(3)
+
+    def key() -> str:
+        met.wait(LIMIT)
+        return KEY
+
+    server.answers += [ANSWER] * 3
+    api = AsyncRealtimeApi(ApiClient(Configuration(server.url, key)))
+
+    async def main() -> list[Any]:
+        return await asyncio.gather(*(api.create_realtime_call("v=0") for _ in range(3)))
+
+    assert [created.data for created in asyncio.run(main())] == ["v=0"] * 3
 
 
 def test_cancelled_call_ends_in_the_background_at_its_timeout(server: HttpServer) -> None:

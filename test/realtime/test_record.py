@@ -6,6 +6,8 @@ import io
 import json
 import os
 import resource
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -241,6 +243,25 @@ async def test_session_that_is_refused_leaves_no_thread(
         await hold(kind, server.url, path)
     assert "openai_realtime_client record" not in {each.name for each in threading.enumerate()}
     assert caught.value.status == 500
+
+
+KILLED = """
+import os, signal, sys, time
+from openai_realtime_client.realtime.record import Record
+started = Record(sys.argv[1]).start(str)
+for _ in range(300):
+    started.add("client", "x", b'{"type":"x","a":"%s"}' % (b"z" * 1000))
+while os.path.getsize(sys.argv[1]) < 200_000:
+    time.sleep(0.001)
+os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+"""
+
+
+def test_killed_program_leaves_what_was_written(path: Path) -> None:
+    assert subprocess.run([sys.executable, "-c", KILLED, path], check=False).returncode != 0
+    lines = list(read_recording(path))
+    assert len(lines) > 150
+    assert {len(line.event["a"]) for line in lines} == {1000}
 
 
 class Slow(io.StringIO):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import threading
 from array import array
 from types import MappingProxyType
 from typing import Any
@@ -28,6 +29,7 @@ from connections import (
     for_dialects,
     for_loops,
     for_protocols,
+    for_threads,
     opened,
     serving,
     soon,
@@ -40,6 +42,7 @@ from openai_realtime_client import (
     ga,
 )
 from peers import Peer, answering_pings, peer
+from transports import ReplayServer
 
 
 @for_protocols
@@ -105,6 +108,27 @@ async def test_audio_arrives_byte_for_byte(kind: Kind) -> None:
             assert b"".join(chunks) == expected
             assert all(len(chunk) == CHUNK for chunk in chunks[:-1])
             received.clear()
+
+
+@for_threads
+def test_one_thread_receives_while_others_send(kind: Kind) -> None:
+    def send() -> None:
+        for _ in range(30):
+            connection.send({"type": "input_audio_buffer.clear"})
+
+    def receive() -> None:
+        while len(received) < 3 * 30:
+            received.extend(event for event in [connection.recv()] if event.type == cleared)
+
+    received: list[Any] = []
+    cleared = "input_audio_buffer.cleared"
+    with ReplayServer() as server, kind.connect(base_url=server.url, api_key="") as connection:
+        threads = [threading.Thread(target=target) for target in (receive, send, send, send)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len({event.event_id for event in received}) == 90
 
 
 async def cut(other: Peer, connection: Any) -> None:
