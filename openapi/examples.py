@@ -112,7 +112,8 @@ class Values:
         Classes add constants themselves.
         """
         name = self.class_of(schema, value)
-        if name:
+        # An example may have a field that its class lacks.
+        if name and value.keys() <= self.schemas[name]["properties"].keys():
             used.add(name)
             arguments = []
             for field, inner in value.items():

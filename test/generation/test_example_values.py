@@ -70,9 +70,9 @@ CONSTANT = {"x-constant": '"b"', "enum": ["b"]}
         ),
         (
             {"text": TEXT, "parts": {"items": PART}, "event_id": TEXT},
-            {"example": {"event_id": "e", "parts": [{"kind": "b"}]}},
-            {"parts": [{"kind": "b"}]},
-            "Thing(parts=[Part()])",
+            {"example": {"event_id": "e", "parts": [{"kind": "b"}, {"unknown": 1}]}},
+            {"parts": [{"kind": "b"}, {"unknown": 1}]},
+            'Thing(parts=[Part(), {"unknown": 1}])',
         ),
         (
             {"parts": {"additionalProperties": {"items": PART}}},
