@@ -220,8 +220,8 @@ def _successes(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
     successes = {
         status: response for status, response in responses.items() if status.startswith("2")
     }
-    # Documents often list the errors of an operation alone, or nothing.
-    if all(status[:1] in ("4", "5") for status in responses):
+    # Older documents often list the errors of an operation alone.
+    if responses and all(status[:1] in ("4", "5") for status in responses):
         successes = {"2XX": {}}
     return successes or only(responses, ["default"])
 
@@ -359,7 +359,7 @@ def _check_body(place: str, operation: dict[str, Any], document: dict[str, Any])
 def _check_answer(place: str, operation: dict[str, Any]) -> Problems:
     successes = _successes(operation)
     if not successes:
-        yield place, "has no answer of success; write one"
+        yield place, "has 0 answers of success, none; write one"
         return
     # A method returns one type.
     contents = [answer.get("content", {}) for answer in successes.values()]

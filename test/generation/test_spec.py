@@ -181,12 +181,13 @@ def test_a_broken_overlay(tmp_path: Path, old: str, new: str, said: str) -> None
 
 
 def test_operations_alone_are_a_document(tmp_path: Path) -> None:
-    """With neither schemas nor answers, as small services are published."""
+    """Without schemas, as small services are published."""
     path = tmp_path / "fragment.yaml"
     path.write_text(
         "{openapi: 3.1.0, info: {title: A, version: '1'}, servers: [{url: https://a.example}], "
         "paths: {'/a/{b}': {get: {operationId: a, parameters: "
-        "[{name: b, in: path, required: true, schema: {title: B}}]}}}}"
+        "[{name: b, in: path, required: true, schema: {title: B}}], "
+        "responses: {'404': {description: Gone.}}}}}}"
     )
     document = generate.read(path, is_draft=True).document
     pages.describe({"fragment": document})
