@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import closing
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
 from threading import Thread
 from time import monotonic, sleep
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -51,13 +52,15 @@ logging.getLogger("urllib3.connectionpool").addFilter(_is_of_others)
 _logger = logging.getLogger("openai_realtime_client")
 
 
-class RawResponse(NamedTuple):
+@dataclass(frozen=True)
+class RawResponse:
     """A response as it came, decompressed. `is_cut`: whether it was larger than the limit."""
 
     status: int
-    reason: str
-    headers: Mapping[str, str]
-    data: bytes
+    # A server may repeat the key in any of these.
+    reason: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    data: bytes = field(repr=False)
     is_cut: bool
 
 
@@ -154,7 +157,10 @@ class Transport:
             except MaxRetryError:
                 # The last response says more than that there were too many.
                 return received
-            sleep(wait or retries.get_backoff_time())
+            if wait is None:
+                retries.sleep()
+            else:
+                sleep(wait)
 
     def _read(self, response: urllib3.BaseHTTPResponse, ends: float) -> RawResponse:
         max_size = self._configuration.max_size

@@ -36,6 +36,7 @@ from openai_realtime_client import (
     deviations,
     ga,
 )
+from openai_realtime_client.http import rest
 from openai_realtime_client.http.response import Created
 from openai_realtime_client.v1 import RealtimeApi, RealtimeSessionCreateRequest
 
@@ -355,8 +356,9 @@ def test_without_a_whole_answer_there_is_none(server: HttpServer, fault: Any) ->
 
 
 def test_retries_are_those_of_urllib3(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    slept = []
+    slept, waits = [], list[float]()
     monkeypatch.setattr(urllib3.Retry, "sleep", lambda retry: slept.append(retry.total))
+    monkeypatch.setattr(rest, "sleep", waits.append)
     retries = urllib3.Retry(2, allowed_methods=None, status_forcelist=[429, 503])
     configuration = Configuration(server.url, KEY, retries=retries)
     server.answers += [Answer(fault="close"), Answer(fault="cut", body=b"{}")]
@@ -368,6 +370,8 @@ def test_retries_are_those_of_urllib3(server: HttpServer, monkeypatch: pytest.Mo
         exchange(server, configuration)
     server.answers += [Answer(503)] * 3
     failure(configuration, ServiceError)
+    # Only a header says how long to wait, also that there is no need to.
+    assert (waits, slept) == ([0.0], [1, 0, 0, 1, 0, 1, 0])
     # The call has no time for this.
     server.answers += [Answer(503, headers={"Retry-After": "99"})]
     failure(configuration, ServiceError)

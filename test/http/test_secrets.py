@@ -26,6 +26,7 @@ from openai_realtime_client import (
     ServiceError,
     UnauthorizedError,
 )
+from openai_realtime_client.http.rest import RawResponse
 from openai_realtime_client.v1 import RealtimeApi
 
 
@@ -159,6 +160,8 @@ def test_no_object_shows_a_secret() -> None:
             pickle.dumps(configuration)
         assert repr(copy.deepcopy(configuration)) == shown
     assert "an invalid URL" in repr(Configuration(f"https://me:{KEY}@[::1"))
+    response = RawResponse(200, KEY, {"X-Key": KEY}, KEY.encode(), is_cut=False)
+    assert repr(response) == "RawResponse(status=200, is_cut=False)"
 
 
 def test_the_password_of_a_proxy_is_sent_to_it_and_not_shown(server: HttpServer) -> None:
