@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -37,23 +38,28 @@ class Row:
     also: tuple[str, ...] = ()
 
     @property
+    def value(self) -> Any:
+        """Return what stands in the one document that has it; in both, what the other has."""
+        if self.sign == "-":
+            return self.ours
+        return self.theirs
+
+    @property
     def key(self) -> str:
         """Return what makes it the same difference in another comparison: what is there now."""
         value = self.theirs
         if self.fact in ("value", "member"):
-            value = self.theirs or self.ours
-        return f"{self.sign} {self.place}: {self.fact} {described(value)}"
+            value = self.value
+        return json.dumps([self.sign, self.place, self.fact, _without_prose(value)])
 
     @property
     def change(self) -> str:
         """Return what differs, wherever it does."""
         if self.sign == "~":
             return f"{self.fact} {described(self.ours)} → {described(self.theirs)}"
-        # What stands in the one document that has it.
-        value = self.theirs or self.ours
-        if value is None:
+        if self.value is None:
             return self.fact
-        return f"{self.fact} {described(value)}"
+        return f"{self.fact} {described(self.value)}"
 
     def __str__(self) -> str:
         text = f"{self.sign} {self.place}: {self.change}"
@@ -71,6 +77,14 @@ def described(value: Any) -> str:
     if value is None:
         return "none"
     return str(value)
+
+
+def _without_prose(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_prose(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _without_prose(value[key]) for key in sorted(value.keys() - PROSE)}
+    return value
 
 
 def grouped(rows: Iterable[Row]) -> list[Row]:
@@ -361,7 +375,7 @@ def _as_object(operation: dict[str, Any]) -> Schema:
     required = []
     for parameter in operation.get("parameters", []):
         name = parameter["name"]
-        properties[name] = {**parameter["schema"], "x-fact": f"{parameter['in']} parameter"}
+        properties[name] = {**parameter.get("schema", {}), "x-fact": f"{parameter['in']} parameter"}
         if parameter.get("required"):
             required.append(name)
     bodies = {"body": operation.get("requestBody", {})}

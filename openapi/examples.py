@@ -163,9 +163,10 @@ class Examples(Values):
         for member in schema.get("x-members", []):
             if "enum" in member:
                 return self._enum(**member["enum"])
-            example = "ref" in member and self.of_schema(member["ref"])
-            if example:
-                return example
+            if "ref" in member:
+                example = self.of_schema(member["ref"])
+                if example:
+                    return example
         if schema.get("x-direction") == "client":
             return self._send(name)
         if "x-event-type" in schema:

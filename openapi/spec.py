@@ -47,7 +47,7 @@ def merged(
 
     A draft may have wrong values for `default` and `example`: they are left out.
     """
-    document = _load_fragment(fragment)
+    document = load_fragment(fragment)
     source = fragment
     try:
         if overlay.exists():
@@ -57,12 +57,13 @@ def merged(
             _refuse(problems(document, is_draft=is_draft), source)
     except SpecError:
         # What is wrong with the fragment itself comes first.
-        _refuse(problems(_load_fragment(fragment), is_draft=is_draft), fragment)
+        _refuse(problems(load_fragment(fragment), is_draft=is_draft), fragment)
         raise
     return document
 
 
-def _load_fragment(path: Path) -> dict[str, Any]:
+def load_fragment(path: Path) -> dict[str, Any]:
+    """Return what a fragment says, with `components.schemas` if it has none."""
     document = load(path)
     # An API whose operations name no schema has none of these.
     components = document.setdefault("components", {})

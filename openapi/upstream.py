@@ -83,7 +83,7 @@ def against_document(
     fragment: Path, other: Path, base: Path | None = None
 ) -> tuple[Report, Document]:
     """Compare with an OpenAPI document; schemas are found by their names."""
-    ours = spec.load(fragment)
+    ours = spec.load_fragment(fragment)
     theirs = published(ours, other)
     # Most likely the document of another service.
     if not theirs.schemas.keys() & ours["components"]["schemas"].keys():
@@ -97,15 +97,15 @@ def against_document(
 
 def against_wheel(fragment: Path) -> tuple[Report, Document]:
     """Compare the wheel of the last time, the newest one, and the fragment."""
-    schemas = spec.load(fragment)["components"]["schemas"]
-    source = spec.load(fragment).get("x-upstream", {})
+    ours = spec.load_fragment(fragment)
+    source = ours.get("x-upstream", {})
     if not {"openai", "types", "resources"} <= source.keys():
         raise spec.SpecError(f"{fragment}: x-upstream names no wheel; compare with SPEC=file")
     last, version = str(source["openai"]), wheel.newest()
     old = Document(simplified(wheel.document(last, source)), is_lossy=True)
     new = Document(simplified(wheel.document(version, source)), is_lossy=True)
     for name, type_name in source["types"].items():
-        if name not in schemas:
+        if name not in ours["components"]["schemas"]:
             reason = f"x-upstream has a type for {name}, which is no schema"
             raise spec.SpecError(f"{fragment}: {reason}")
         if name not in new.schemas:
@@ -127,7 +127,7 @@ def compare(
     roots: Iterable[str] = (),
 ) -> None:
     """Tell what a fragment lacks, but for what it lacks of a known document, or its overlay has."""
-    ours = Document(simplified(spec.load(fragment)))
+    ours = Document(simplified(spec.load_fragment(fragment)))
     alone = documents(ours, theirs, roots).rows
     overlay = fragment.parent / "overlays" / fragment.name
     # `make generate` checks it.
@@ -165,7 +165,7 @@ def published(ours: dict[str, Any], path: Path) -> Document:
     if prefix:
         document = renamed(document, prefix, ours["components"]["schemas"])
     # Without `paths`, the first part of each path, such as `/realtime`.
-    paths = source.get("paths") or ["/" + path.split("/")[1] for path in ours["paths"]]
+    paths = source.get("paths") or ["/" + path.split("/")[1] for path in ours.get("paths", {})]
 
     def is_ours(name: str, _operation: dict[str, Any]) -> bool:
         is_webhook = name.replace("_", ".") in ours.get("webhooks", {})

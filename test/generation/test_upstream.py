@@ -191,6 +191,16 @@ def test_a_known_loss_does_not_hide_the_next() -> None:
     assert upstream.new_rows([one, other], [other]) == [one]
 
 
+def test_a_row_is_known_by_what_stands_there_without_its_prose() -> None:
+    row = Row("+", "Thing.part", "field", theirs={"type": "object", "description": "Old."})
+    for theirs, is_known in (
+        ({"type": "object", "description": "New."}, True),
+        ({"type": "object", "properties": {}}, False),
+    ):
+        assert (Row("+", "Thing.part", "field", theirs=theirs).key == row.key) == is_known
+    assert str(Row("-", "Thing.size", "value", ours=0)) == "- Thing.size: value 0"
+
+
 def test_names_with_a_prefix(tmp_path: Path) -> None:
     fragment, other = tmp_path / "old.yaml", tmp_path / "published.yaml"
     fragment.write_text(json.dumps(PLANTED["old"]), "utf-8")
