@@ -6,20 +6,25 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import griffe
 import pytest
 
 import changes
 
-MODULES = {
-    "__init__.py": '__version__ = "0.3.1"\nfrom openai_realtime_client.base import Base as Base\n',
-    "base.py": "class Base:\n    pass\n",
-    "extra.py": "",
-    "cli/__init__.py": "",
-    "cli/show.py": "def show(text: str) -> None: ...\n",
-    "thing.py": """
+# The modules of a package, each below its path.
+PACKAGE = """\
+=== __init__.py
+__version__ = "0.3.1"
+from openai_realtime_client.base import Base as Base
+=== base.py
+class Base:
+    pass
+=== extra.py
+=== cli/__init__.py
+=== cli/show.py
+def show(text: str) -> None: ...
+=== thing.py
 from openai_realtime_client.base import Base
 
 class Thing(Base):
@@ -31,37 +36,84 @@ class Thing(Base):
     name: str | None = None
 
     def __init__(self, *, id: str, name: str | None = ...) -> None: ...
-    def send(self, text: str, _size: int = 1) -> None: ...
+    def send(self, *, text: str, size: int = 1) -> None: ...
+    def close(self, *, code: int = 1000) -> None: ...
     def _prepare(self) -> None: ...
 
 class Other:
     size: int = 1
 
 def _helper() -> None: ...
-""",
-}
+"""
+REMOVED, ADDED = "Public object was removed", "Public object was added"
+IMPORT = "from openai_realtime_client.base import Base as Base\n"
 FIELD = "    name: str | None = None\n"
-ARGUMENT = "name: str | None = ..."
+# What is replaced, by what, and what is said of it.
+BREAKING = [
+    (IMPORT, "", f"`base.Base`: {REMOVED}"),
+    ("=== extra.py\n", "", f"`extra`: {REMOVED}"),
+    ("class Other:\n    size: int = 1\n", "", f"`thing.Other`: {REMOVED}"),
+    (FIELD, "", f"`thing.Thing.name`: {REMOVED}"),
+    ('        FAILED = "failed"\n', "", f"`thing.Thing.StatusEnum.FAILED`: {REMOVED}"),
+    ("str | None = ...", "str", "`thing.Thing.__init__(name)`: Parameter is now required"),
+    ("text: str, ", "", "`thing.Thing.send(text)`: Parameter was removed"),
+    (
+        "code: int",
+        "more: int, code: int",
+        "`thing.Thing.close(more)`: Parameter was added as required",
+    ),
+]
+ADDITIONS = [
+    ("=== extra.py\n", "=== extra.py\n=== new.py\n", f"`new`: {ADDED}"),
+    ('"done"\n', '"done"\n        PAUSED = ""\n', f"`thing.Thing.StatusEnum.PAUSED`: {ADDED}"),
+    (FIELD, f"{FIELD}    size: int = 1\n", f"`thing.Thing.size`: {ADDED}"),
+    ("1000", "1000, more: int = 0", "`thing.Thing.close(more)`: Parameter was added"),
+]
+PRIVATE = [
+    ("def _helper() -> None: ...\n", ""),
+    ("    def _prepare(self) -> None: ...\n", ""),
+    ("=== extra.py\n", "=== extra.py\n=== _new.py\nx = 1\n"),
+    ("show(text: str)", "show(value: int)"),
+    # A field that moves to the base class is still there.
+    (FIELD, ""),
+    ("class Base:\n    pass\n", f"class Base:\n{FIELD}"),
+]
 
 
-def change(path: str, old: str, new: str) -> dict[str, str | None]:
-    """Return what is written for a module in which one text is replaced."""
-    assert old in MODULES[path]
-    return {path: MODULES[path].replace(old, new)}
-
-
-def in_thing(old: str, new: str) -> dict[str, str | None]:
-    return change("thing.py", old, new)
-
-
-def write_package(root: Path, written: dict[str, str | None]) -> None:
-    for name, text in {**MODULES, **written}.items():
+def write_package(root: Path, *replaced: tuple[str, ...]) -> Path:
+    text = PACKAGE
+    for old, new, *_ in replaced:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    for module in text.split("=== ")[1:]:
+        name, _, code = module.partition("\n")
         path = root / changes.PACKAGE / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        if text is None:
-            path.unlink(missing_ok=True)
-        else:
-            path.write_text(text, "utf-8")
+        path.write_text(code, "utf-8")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("replaced", "broken", "added"),
+    [
+        (BREAKING, [expected for *_, expected in BREAKING], []),
+        (ADDITIONS, [], [expected for *_, expected in ADDITIONS]),
+        (PRIVATE, [], []),
+    ],
+    ids=["breaking", "added", "private"],
+)
+def test_changes(
+    tmp_path: Path, replaced: list[tuple[str, ...]], broken: list[str], added: list[str]
+) -> None:
+    # The packages that are imported here, or stand in this folder, are others.
+    old, new = (
+        griffe.load(changes.PACKAGE, search_paths=[folder], try_relative_path=False)
+        for folder in (write_package(tmp_path / "old"), write_package(tmp_path / "new", *replaced))
+    )
+    assert changes.compare(old, new) == (sorted(broken), sorted(added))
+
+
+# The whole command
 
 
 def git(*arguments: str) -> None:
@@ -69,24 +121,17 @@ def git(*arguments: str) -> None:
     subprocess.run(["git", *identity, *arguments], check=True, capture_output=True)
 
 
-@pytest.fixture
-def released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository whose one commit is released as v0.3.1."""
-    monkeypatch.chdir(tmp_path)
-    write_package(tmp_path, {})
-    git("init", "-q")
-    git("add", ".")
-    git("commit", "-qm", "Release")
-    git("tag", "v0.3.1")
-    return tmp_path
-
-
 Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(released: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command in the released repository; its status, output and errors."""
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command in a repository whose one commit is released as v0.3.1."""
+    monkeypatch.chdir(write_package(tmp_path))
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "Release")
+    git("tag", "v0.3.1")
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["changes.py", *arguments])
@@ -95,114 +140,24 @@ def run(released: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return run
 
 
-BREAKING = {
-    "name_of_a_package_removed": (
-        change("__init__.py", "from openai_realtime_client.base import Base as Base\n", ""),
-        "`base.Base`: Public object was removed",
-    ),
-    "class_removed": (
-        in_thing("class Other:\n    size: int = 1\n", ""),
-        "`thing.Other`: Public object was removed",
-    ),
-    "field_removed": (in_thing(FIELD, ""), "`thing.Thing.name`: Public object was removed"),
-    "enum_member_removed": (
-        in_thing('        FAILED = "failed"\n', ""),
-        "`thing.Thing.StatusEnum.FAILED`: Public object was removed",
-    ),
-    "module_removed": ({"extra.py": None}, "`extra`: Public object was removed"),
-    "parameter_removed": (
-        in_thing("self, text: str, ", "self, "),
-        "`thing.Thing.send(text)`: Parameter was removed",
-    ),
-    "required_parameter_added": (
-        in_thing("text: str, ", "text: str, more: int, "),
-        "`thing.Thing.send(more)`: Parameter was added as required",
-    ),
-    "optional_field_made_required": (
-        in_thing(ARGUMENT, "name: str"),
-        "`thing.Thing.__init__(name)`: Parameter is now required",
-    ),
-}
-ADDITIONS = {
-    "field_added": (
-        in_thing(FIELD, f"{FIELD}    size: int = 1\n"),
-        "`thing.Thing.size`: Public object was added",
-    ),
-    "enum_member_added": (
-        in_thing('DONE = "done"\n', 'DONE = "done"\n        PAUSED = "paused"\n'),
-        "`thing.Thing.StatusEnum.PAUSED`: Public object was added",
-    ),
-    "optional_parameter_added": (
-        in_thing("_size: int = 1", "_size: int = 1, more: int = 0"),
-        "`thing.Thing.send(more)`: Parameter was added",
-    ),
-    "module_added": ({"new.py": ""}, "`new`: Public object was added"),
-}
-NOTHING = {
-    "unchanged_tree": {},
-    "private_function_removed": in_thing("def _helper() -> None: ...\n", ""),
-    "private_method_removed": in_thing("    def _prepare(self) -> None: ...\n", ""),
-    "private_module_added": {"_new.py": "x = 1\n"},
-    "command_line_changed": change("cli/show.py", "text: str", "value: int"),
-    "field_moved_to_base_class": {
-        **in_thing(FIELD, ""),
-        **change("base.py", "    pass\n", FIELD),
-    },
-}
-
-
-def load(folder: Path, written: dict[str, str | None]) -> Any:
-    write_package(folder, written)
-    # The packages that are imported here, or stand in this folder, are others.
-    return griffe.load(changes.PACKAGE, search_paths=[folder], try_relative_path=False)
-
-
-def compare(folder: Path, written: dict[str, str | None]) -> tuple[list[str], list[str]]:
-    return changes.compare(load(folder / "old", {}), load(folder / "new", written))
-
-
-@pytest.mark.parametrize(("written", "expected"), BREAKING.values(), ids=BREAKING)
-def test_breaking_change(tmp_path: Path, written: Any, expected: str) -> None:
-    broken, added = compare(tmp_path, written)
-    assert expected in broken
-    assert added == []
-    assert changes.next_version("0.3.1", broken, added) == "0.4.0"
-
-
-@pytest.mark.parametrize(("written", "expected"), ADDITIONS.values(), ids=ADDITIONS)
-def test_addition(tmp_path: Path, written: Any, expected: str) -> None:
-    assert compare(tmp_path, written) == ([], [expected])
-
-
-@pytest.mark.parametrize("written", NOTHING.values(), ids=NOTHING)
-def test_private_change_gives_nothing(tmp_path: Path, written: Any) -> None:
-    assert compare(tmp_path, written) == ([], [])
-
-
-# The whole command
-
-
-def test_change_is_listed_and_needs_a_version(released: Path, run: Run) -> None:
-    written, expected = ADDITIONS["field_added"]
-    write_package(released, written)
-    summary = "Since v0.3.1: 0 breaking, 1 added. 0.3.2 or later follows.\n"
-    assert run() == (0, f"### Added\n\n- {expected}\n\n{summary}", "")
-    status, _, errors = run("--check")
-    text = "error: __version__ is 0.3.1, and what changed since v0.3.1 needs 0.3.2"
-    assert (status, errors[: len(text)]) == (1, text)
-
-
-@pytest.mark.parametrize(("stated", "status"), [("0.3.1", 1), ("0.3.2", 0)])
-def test_version_in_a_module_of_its_own(released: Path, run: Run, stated: str, status: int) -> None:
+def test_change_is_listed_and_needs_a_version(tmp_path: Path, run: Run) -> None:
+    """The version may stand in a module of its own."""
     imported = "from openai_realtime_client.version import __version__ as __version__"
-    written = change("__init__.py", '__version__ = "0.3.1"', imported)
-    write_package(released, {**written, "version.py": f'__version__ = "{stated}"\n'})
-    assert run("--check")[0] == status
+    for stated, errors in (
+        ("0.3.1", "error: __version__ is 0.3.1, and what changed since v0.3.1 needs 0.3.2"),
+        ("0.3.2", ""),
+    ):
+        module = f'=== version.py\n__version__ = "{stated}"\n=== base.py'
+        write_package(tmp_path, ('__version__ = "0.3.1"', imported), ("=== base.py", module))
+        summary = "Since v0.3.1: 0 breaking, 1 added. 0.3.2 or later follows.\n"
+        assert run() == (0, f"### Added\n\n- `version`: {ADDED}\n\n{summary}", "")
+        status, _, found = run("--check")
+        assert (status, found.partition(";")[0]) == (int(stated == "0.3.1"), errors)
 
 
-def test_without_release_every_version_does(released: Path, run: Run) -> None:
+def test_without_release_every_version_does(tmp_path: Path, run: Run) -> None:
     git("tag", "-d", "v0.3.1")
-    write_package(released, {"extra.py": None})
+    write_package(tmp_path, BREAKING[0])
     status, out, _ = run("--check")
     assert (status, out.startswith("Nothing has been released")) == (0, True)
 
