@@ -1,28 +1,29 @@
-"""What a fragment may contain: what snippets become, or why they are refused."""
+"""What a fragment and its overlay may contain: what snippets become, or why they are refused."""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from openapi_spec_validator import validate
 
 import constructs
+import generate
+import pages
 import spec
 import words
 from components import prepared
+from protocols import REALTIME, ROOT
 from refusals import Refused, schema_problems
 from trees import merge, parsed
 
 TABLES = parsed(Path(__file__).with_name("dialect.yaml").read_text("utf-8"))
+SMALL = TABLES["small"]
 PETS = "Cat: (kind: {const: cat}, a: <string>), Dog: (kind: {const: dog})"
 TEXT = ("description", "x-place", "example")
-
-
-def rows(table: str) -> Any:
-    """Return the values of each row of a table, with its name for an id."""
-    return [pytest.param(*row.values(), id=name) for name, row in TABLES[table].items()]
 
 
 def read(schemas: str) -> Any:
@@ -35,9 +36,7 @@ def read(schemas: str) -> Any:
 
 def document(schemas: str) -> Any:
     """Return the small document with schemas in place of its own, and no operation."""
-    return merge(TABLES["small"], {"paths": {"/things": None}}) | {
-        "components": {"schemas": read(schemas)}
-    }
+    return merge(SMALL, {"paths": {"/things": None}}) | {"components": {"schemas": read(schemas)}}
 
 
 def checked(written: Any, *, is_draft: bool = False) -> Any:
@@ -66,36 +65,43 @@ def without_text(node: Any, *, of_names: bool = False) -> Any:
     return node["allOf"][0] if list(node) == ["allOf"] else node
 
 
-@pytest.mark.parametrize(("written", "expected"), rows("taken_in"))
-def test_taken_in(written: str, expected: str) -> None:
+def row_of(table: str) -> Any:
+    """Parametrize a test with the values of each row of a table, whose names are the ids."""
+    rows = TABLES[table]
+    values = [tuple(row.values()) for row in rows.values()]
+    return pytest.mark.parametrize(("written", "said"), values, ids=rows)
+
+
+@row_of("taken_in")
+def test_taken_in(written: str, said: str) -> None:
     found = checked(document(written), is_draft=True)["components"]["schemas"]
-    expected = read(expected)
+    expected = read(said)
     assert {name: without_text(found[name]) for name in expected} == expected
 
 
-@pytest.mark.parametrize(("written", "said"), rows("refused"))
-def test_refused(written: str, said: str) -> None:
+def refused_line(written: Any, *, is_draft: bool = False) -> str:
     with pytest.raises(Refused) as caught:
-        checked(document(written), is_draft=True)
+        checked(written, is_draft=is_draft)
     (line,) = str(caught.value).splitlines()
+    return line
+
+
+@row_of("refused")
+def test_refused(written: str, said: str) -> None:
+    line = refused_line(document(written), is_draft=True)
     assert line.startswith("components.schemas.")
     assert said in line
 
 
-@pytest.mark.parametrize(("change", "said"), rows("operations"))
-def test_refused_operation(change: Any, said: str) -> None:
-    with pytest.raises(Refused) as caught:
-        checked(merge(TABLES["small"], {"paths": {"/things": {"post": change}}}))
-    (line,) = str(caught.value).splitlines()
+@row_of("operations")
+def test_refused_operation(written: Any, said: str) -> None:
+    line = refused_line(merge(SMALL, {"paths": {"/things": {"post": written}}}))
     assert line.startswith(said)
 
 
-@pytest.mark.parametrize(("change", "said"), rows("documents"))
-def test_refused_document(change: Any, said: str) -> None:
-    with pytest.raises(Refused) as caught:
-        checked(merge(TABLES["small"], change))
-    (line,) = str(caught.value).splitlines()
-    assert line.startswith(said)
+@row_of("documents")
+def test_refused_document(written: Any, said: str) -> None:
+    assert refused_line(merge(SMALL, written)).startswith(said)
 
 
 def test_parts_of_operations_are_named() -> None:
@@ -107,31 +113,131 @@ def test_parts_of_operations_are_named() -> None:
             "200": {"content": {"application/json": {"schema": {"$ref": None, "items": other}}}}
         },
     }
-    written = merge(TABLES["small"], {"paths": {"/things": {"post": post}}})
+    written = merge(SMALL, {"paths": {"/things": {"post": post}}})
     found = checked(written | {"components": {"schemas": {}}}, is_draft=True)
     schemas = without_text(found["components"]["schemas"], of_names=True)
     assert schemas == {"GetThingRequest": thing, "GetThing200ResponseInner": other}
 
 
-@pytest.mark.parametrize(
-    ("value", "reason"),
-    [
-        pytest.param("{1: a}", "x: the name 1 needs quotes", id="number_for_a_name"),
-        pytest.param("{true: a}", "x: the name true needs quotes", id="boolean_for_a_name"),
-        pytest.param(
-            "2024-10-01", "x: 2024-10-01 is no value of JSON; text needs quotes", id="date"
-        ),
-        pytest.param("!!set {a, b}", "x: {", id="set"),
-        pytest.param("[.nan]", "x[0]: nan is no value of JSON", id="not_a_number"),
-        pytest.param("&a {b: *a}", "x.b: a YAML alias that contains itself", id="loop"),
-    ],
-)
-def test_yaml_that_is_not_json(tmp_path: Path, value: str, reason: str) -> None:
-    fragment = tmp_path / "fragment.yaml"
-    fragment.write_text(f"x: {value}\n")
-    with pytest.raises(Refused) as caught:
-        spec.load(fragment)
-    assert str(caught.value).startswith(f"{fragment}: {reason}")
+# Files
+
+
+@pytest.mark.parametrize("protocol", REALTIME, ids=lambda protocol: protocol.name)
+def test_fragment_is_valid(protocol: Any) -> None:
+    validate(parsed((ROOT / f"openapi/{protocol.name}.yaml").read_text("utf-8")))
+
+
+def test_overlays_belong_to_fragments() -> None:
+    overlays = {path.name for path in (ROOT / "openapi/overlays").iterdir()}
+    assert overlays <= {path.name for path in spec.fragments(ROOT / "openapi")}
+
+
+def merged(folder: Path, fragment: str | None, overlay: str | None = None) -> Any:
+    """Return what `spec.merged` makes of a fragment and an overlay with these texts."""
+    for name, text in {"fragment.yaml": fragment, "overlay.yaml": overlay}.items():
+        if text is not None:
+            # An umlaut is no UTF-8 then.
+            (folder / name).write_text(text, "latin-1")
+    return spec.merged(folder / "fragment.yaml", folder / "overlay.yaml")
+
+
+def message_for(folder: Path, fragment: str | None, overlay: str | None = None) -> str:
+    """Return the first line of what is said about a broken fragment or overlay."""
+    with pytest.raises(spec.SpecError) as caught:
+        merged(folder, fragment, overlay)
+    message = str(caught.value).partition("\n")[0]
+    assert len(message) < 400
+    return message.replace(f"{folder}/", "")
+
+
+NOT_READ = {
+    "missing_file": (None, ": no such file"),
+    "list": ("- openapi", ": not a mapping"),
+    "not_UTF-8": ("x: ö", ": not UTF-8: "),
+    "bad_YAML": ("x:\n  {y: 1", ":2:8: not YAML: "),
+    "tab_in_indent": ("x:\n\ty: 1", ":2:1: not YAML: "),
+    "control_character": ("x:\ny: \x07", ":2: not YAML: "),
+    "duplicate_key": ("x: 1\nx: 2", ':2:1: not YAML: found duplicate key "x"'),
+    "number_for_a_name": ("x: {1: a}", ": x: the name 1 needs quotes"),
+    "boolean_for_a_name": ("x: {true: a}", ": x: the name true needs quotes"),
+    "date": ("x: 2024-10-01", ": x: 2024-10-01 is no value of JSON; text needs quotes"),
+    "set": ("x: !!set {a, b}", ": x: {"),
+    "not_a_number": ("x: [.nan]", ": x[0]: nan is no value of JSON"),
+    "loop": ("x: &a {b: *a}", ": x.b: a YAML alias that contains itself"),
+}
+
+
+@pytest.mark.parametrize(("fragment", "said"), NOT_READ.values(), ids=NOT_READ)
+def test_file_that_is_not_json_in_yaml(tmp_path: Path, fragment: str | None, said: str) -> None:
+    assert message_for(tmp_path, fragment).startswith("fragment.yaml" + said)
+
+
+OVERLAY = """\
+overlay: 1.0.0
+info: {title: Small, version: '1'}
+actions:
+  - target: $.components.schemas.Thing
+    update: {nullable: true}
+    description: Seen.
+"""
+# What is replaced in the overlay, by what, and what is said.
+BROKEN_OVERLAYS = {
+    "unknown_target": (
+        "Thing",
+        "Thin",
+        "action 1: target $.components.schemas.Thin matches nothing",
+    ),
+    "unknown_target_among_known_ones": (
+        ".Thing",
+        "['Thing','Thin']",
+        "action 1: target $.components.schemas['Thin'] matches nothing",
+    ),
+    "no_JSONPath": ("$.components", "$.[components", "action 1: "),
+    "removed_document": (
+        "$.components.schemas.Thing\n    update: {nullable: true}",
+        "$\n    remove: true",
+        "action 1: ",
+    ),
+    "empty_description": ("Seen.", "''", "action 1: no description"),
+    "no_version": ("overlay: 1.0.0\n", "", "the document: `overlay` is missing"),
+    "unknown_key": ("update:", "updte:", "actions[0]: `updte`: "),
+    "stale_action": ("nullable: true", "type: object", "action 1 is stale: it changes nothing"),
+    "dangling_reference": (
+        "nullable: true",
+        "allOf: [{$ref: '#/components/schemas/Thin'}]",
+        "components.schemas.Thing.allOf[0]: '#/components/schemas/Thin' does not exist",
+    ),
+    "result_is_invalid": ("nullable: true", "type: 3", "components.schemas.Thing"),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "said"), BROKEN_OVERLAYS.values(), ids=BROKEN_OVERLAYS)
+def test_broken_overlay(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert OVERLAY.count(old) == 1
+    message = message_for(tmp_path, json.dumps(SMALL), OVERLAY.replace(old, new))
+    assert message.startswith(f"overlay.yaml: {said}")
+
+
+def test_overlay_changes_a_fragment_that_is_right(tmp_path: Path) -> None:
+    thing = merged(tmp_path, json.dumps(SMALL), OVERLAY)["components"]["schemas"]["Thing"]
+    assert thing["nullable"] is True
+    message = message_for(tmp_path, json.dumps(SMALL | {"info": 1}), OVERLAY.replace("Seen.", "''"))
+    assert message == "fragment.yaml: info: `1` where a mapping is expected"
+
+
+def test_operations_alone_are_a_document(tmp_path: Path) -> None:
+    """Without schemas, as small services are published."""
+    path = tmp_path / "fragment.yaml"
+    path.write_text(
+        "{openapi: 3.1.0, info: {title: A, version: '1'}, servers: [{url: https://a.example}], "
+        "paths: {'/a/{b}': {get: {operationId: a, parameters: "
+        "[{name: b, in: path, required: true, schema: {title: B}}], "
+        "responses: {'404': {description: Gone.}}}}}}"
+    )
+    document = generate.read(path, is_draft=True).document
+    pages.describe({"fragment": document})
+    assert document["components"]["schemas"] == {}
+    assert document["paths"]["/a/{b}"]["get"]["x-returns"] == "None"
 
 
 # How refusals are told
