@@ -1,7 +1,8 @@
-"""What is generated from every construct of a fragment, and what its methods send."""
+"""What is generated from every construct of a fragment, what methods send, and what pages show."""
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import re
@@ -14,8 +15,12 @@ from pydantic import TypeAdapter
 from typing_extensions import get_type_hints
 
 from docs import without_html
+from docstrings import docstring
+from examples import Values
 from http_server import Answer, HttpServer, json_answer
 from openai_realtime_client.shared import ApiClient, Configuration, deviations
+from protocols import PROTOCOLS, Protocol
+from python_types import literal
 
 PACKAGE = "openai_realtime_client"
 KEY = "k" * 16
@@ -289,3 +294,131 @@ def test_dictionaries_have_any_keys(requests: Any) -> None:
     assert hints["notes"] is requests.NotesParam
     notes = get_type_hints(requests.NotesParam)
     assert (list(notes), notes["str"]) == (["str", "text", "flags"], int)
+
+
+# What docstrings and examples say
+
+LONGEST_LINE = 100
+TEXTS = [
+    "plain",
+    "it's",
+    """it's a "quote\"""",
+    'ends with a quote"',
+    "ends with a backslash\\",
+    "'''\"\"\"",
+    r"a path \new \u0041",
+    "été 🙂",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_literals_and_docstrings_say_the_text(text: str) -> None:
+    for value in (text, [text], {text: [True, None, 1.5]}):
+        assert ast.literal_eval(literal(value)) == value
+    for whole in (text, " ".join([text] * 30)):
+        said = ast.literal_eval(docstring(whole, "    "))
+        assert said.split() == whole.split()
+    # With double quotes where that can be.
+    assert literal({"a": "b"}) == '{"a": "b"}'
+
+
+@pytest.mark.parametrize("indent", ["", "    "])
+def test_a_docstring_wraps_at_the_line_length(indent: str) -> None:
+    text = f"{'First ' * 30}words. {'Then ' * 60}others."
+    first, *others = docstring(text, indent).splitlines()
+    assert LONGEST_LINE - 10 < len(indent + first) <= LONGEST_LINE
+    assert max(map(len, others)) <= LONGEST_LINE
+    assert others[-1] == f'{indent}"""'
+    assert "" in others
+
+
+PART = {"$ref": "#/components/schemas/Part"}
+TEXT = {"type": "string"}
+CONSTANT = {"x-constant": '"b"', "enum": ["b"]}
+
+
+@pytest.mark.parametrize(
+    ("properties", "more", "value", "source"),
+    [
+        (
+            {"kind": CONSTANT, "text": TEXT, "other_id": TEXT, "parts": {"items": PART}},
+            {"required": ["other_id"]},
+            {"kind": "b", "text": "text", "other_id": "other_001"},
+            'Thing(text="text", other_id="other_001")',
+        ),
+        (
+            {"text": TEXT, "parts": {"items": PART}, "event_id": TEXT},
+            {"example": {"event_id": "e", "parts": [{"kind": "b"}, {"unknown": 1}]}},
+            {"parts": [{"kind": "b"}, {"unknown": 1}]},
+            'Thing(parts=[Part(), {"unknown": 1}])',
+        ),
+        (
+            {"parts": {"additionalProperties": {"items": PART}}},
+            {},
+            {"parts": {"key": [{"kind": "b"}]}},
+            'Thing(parts={"key": [Part()]})',
+        ),
+        (
+            {"anything": {"items": {}}, "size": {"type": "integer", "minimum": 1.0}},
+            {},
+            {"anything": ["anything"], "size": 1},
+            'Thing(anything=["anything"], size=1)',
+        ),
+        (
+            {"things": {"items": {"$ref": "#/components/schemas/Thing"}}},
+            {"required": ["things"]},
+            {"things": []},
+            "Thing(things=[])",
+        ),
+    ],
+    ids=["required_fields_and_constants", "example", "map_of_lists", "any_and_whole", "recursion"],
+)
+def test_an_example_of_an_object(
+    properties: dict[str, Any], more: dict[str, Any], value: Any, source: str
+) -> None:
+    thing = {"properties": {name: {"x-name": name} | child for name, child in properties.items()}}
+    part = {"properties": {"kind": CONSTANT | {"x-name": "kind"}}}
+    values = Values({"Thing": thing | more, "Part": part})
+    assert values.value("Thing") == value
+    assert values.source({"$ref": "#/components/schemas/Thing"}, value, set()) == source
+
+
+each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda each: each.name)
+
+
+@each_protocol
+def test_methods_and_what_builds_events_document_their_arguments(protocol: Protocol) -> None:
+    for name in protocol.module.__all__:
+        found = getattr(protocol.module, name)
+        if name in ("user_text", "user_audio", "function_output"):
+            # To hovers, too.
+            assert inspect.isfunction(found)
+            assert "\nArgs:\n" in str(inspect.getdoc(found))
+        if not re.fullmatch("(?!Async).+Api", name):
+            continue
+        for method_name, method in inspect.getmembers(found, inspect.isfunction):
+            text = inspect.getdoc(method) or ""
+            plain, is_with_info, _ = method_name.partition("_with_http_info")
+            if is_with_info:
+                assert text == f"As `{plain}`, returning `ApiResponse`."
+            elif not plain.startswith("_"):
+                arguments = text.partition("\nArgs:\n")[2].partition("\n\n")[0]
+                documented = re.findall(r"^    (\w+): \S", arguments, re.MULTILINE)
+                signature = inspect.signature(method)
+                assert sorted(documented) == sorted({*signature.parameters} - {"self"})
+                assert ("\nReturns:\n" in text) == (signature.return_annotation != "None")
+                assert "\nRaises:\n    Api" in text
+
+
+@each_protocol
+def test_a_constructor_has_the_docstring_of_its_class(protocol: Protocol) -> None:
+    """Hovers show it, where they would show that of pydantic's constructor."""
+    models = []
+    for path in (Path(protocol.module.__file__ or "").parent / "models").glob("*.py"):
+        for model in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(model, ast.ClassDef) and ast.unparse(model.bases[0]) == "RealtimeModel":
+                nodes = [node for node in ast.walk(model) if isinstance(node, ast.FunctionDef)]
+                texts = [(ast.get_docstring(node) or "").split() for node in (model, *nodes)]
+                assert texts[1:] == texts[:1], model.name
+                models.append(model)
+    assert models
