@@ -1,4 +1,4 @@
-"""`make upstream`, `differences` and what is written into a fragment."""
+"""`make upstream` and `make fragment`: what published documents have, and what is cut out."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import constructs
+import fragment as cutting
 import spec
 import upstream
 from components import prepared
@@ -22,12 +23,10 @@ from refusals import Refused
 from simplify import simplified
 from trees import merge, parsed
 
-Run = Callable[..., tuple[int, str]]
-
-
 # What is compared and written to, with an overlay that adds a field.
 FRAGMENT = Path(__file__).with_name("small.yaml").read_text("utf-8")
 PLANTED = parsed(Path(__file__).with_name("upstream.yaml").read_text("utf-8"))
+PUBLISHED = Path(__file__).with_name("published.yaml").read_text("utf-8")
 ROWS, BY_HAND = PLANTED["rows"], PLANTED["by_hand"]
 OVERLAY = """\
 overlay: 1.0.0
@@ -42,11 +41,6 @@ actions:
 def with_schemas(schemas: Any) -> Any:
     """Return the small document with schemas merged into its own."""
     return merge(parsed(FRAGMENT), {"components": {"schemas": schemas}})
-
-
-def planted() -> Any:
-    """Return the small document with all facts planted."""
-    return merge(parsed(FRAGMENT), PLANTED["planted"])
 
 
 def rows_of(ours: Any, theirs: Any) -> list[str]:
@@ -111,20 +105,6 @@ def test_members_of_unions_are_paired_by_their_constants() -> None:
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run the command in this process; its status and output."""
-
-    def run(*arguments: str | Path) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["upstream.py", *map(str, arguments)])
-        status = upstream.main()
-        out, errors = capsys.readouterr()
-        assert (errors == "") == (status != 2)
-        return status, errors or out
-
-    return run
-
-
-@pytest.fixture
 def fragment(tmp_path: Path) -> Path:
     """The small fragment, in a folder with its overlay."""
     (tmp_path / "overlays").mkdir()
@@ -134,16 +114,29 @@ def fragment(tmp_path: Path) -> Path:
     return path
 
 
-def publish(fragment: Path, document: Any, name: str = "published.json") -> Path:
-    path = fragment.with_name(name)
-    path.write_text(json.dumps(document), "utf-8")
-    return path
+Run = Callable[..., tuple[int, list[str]]]
 
 
-def test_report(fragment: Path, run: Run) -> None:
-    document = merge(planted(), {"components": {"schemas": PLANTED["unused"]}})
-    status, out = run("--fragment", fragment, "--spec", publish(fragment, document))
-    lines = out.splitlines()
+@pytest.fixture
+def run(fragment: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Compare the fragment with a document; the status and what is printed."""
+    other = fragment.with_name("published.json")
+
+    def run(document: Any, *options: str) -> tuple[int, list[str]]:
+        other.write_text(json.dumps(document), "utf-8")
+        command = ["upstream.py", "--fragment", str(fragment), "--spec", str(other), *options]
+        monkeypatch.setattr(sys, "argv", command)
+        status = upstream.main()
+        out, errors = capsys.readouterr()
+        assert (errors == "") == (status != 2)
+        return status, (errors or out).splitlines()
+
+    return run
+
+
+def test_report(run: Run) -> None:
+    document = merge(parsed(FRAGMENT), PLANTED["planted"])
+    status, lines = run(merge(document, {"components": {"schemas": PLANTED["unused"]}}))
     assert (status, lines[2]) == (1, f"the fragment differs ({len(ROWS)})")
     assert sorted(line.strip() for line in lines if line.startswith("  ")) == sorted(ROWS)
     assert lines[-3:] == [
@@ -153,51 +146,38 @@ def test_report(fragment: Path, run: Run) -> None:
     ]
 
 
-def test_same_document(fragment: Path, run: Run) -> None:
-    status, out = run("--spec", fragment, "--fragment", fragment)
-    assert (status, out.splitlines()[-1]) == (0, "The facts are the same.")
-
-
 def test_document_of_another_api_is_an_error(fragment: Path, run: Run) -> None:
-    path = publish(fragment, {"openapi": "3.1.0", "paths": {}})
-    message = f"error: {path} has no schema of {fragment}\n"
-    assert run("--fragment", fragment, "--spec", path) == (2, message)
+    message = f"error: {fragment.with_name('published.json')} has no schema of {fragment}"
+    assert run({"openapi": "3.1.0", "paths": {}}) == (2, [message])
 
 
 def test_prose_is_listed_where_a_base_tells_what_changed(fragment: Path, run: Run) -> None:
-    old = publish(fragment, with_schemas(parsed("{Part: {description: Old words.}}")), "old.json")
-    new = publish(fragment, with_schemas(parsed("{Part: {description: Other words.}}")))
-    arguments = ("--fragment", fragment, "--spec", new)
-    status, out = run(*arguments)
-    assert (status, out.splitlines()[-1]) == (0, "The facts are the same.")
-    status, out = run(*arguments, "--base", old)
-    expected = "To do: 0 facts, and 1 descriptions to read again."
-    assert (status, out.splitlines()[-1]) == (1, expected)
-    assert "prose that changed (1)\n  ~ Part: description Old words. → Other words.\n" in out
+    old = fragment.with_name("old.json")
+    old.write_text(json.dumps(with_schemas(parsed("{Part: {description: Old words.}}"))), "utf-8")
+    document = with_schemas(parsed("{Part: {description: Other words.}}"))
+    status, lines = run(document)
+    assert (status, lines[-1]) == (0, "The facts are the same.")
+    status, lines = run(document, "--base", str(old))
+    assert (status, lines[-1]) == (1, "To do: 0 facts, and 1 descriptions to read again.")
+    expected = ["prose that changed (1)", "  ~ Part: description Old words. → Other words."]
+    assert lines[2:4] == expected
 
 
 def test_what_the_overlay_has_is_listed_apart_and_not_written(fragment: Path, run: Run) -> None:
-    other = publish(
-        fragment, with_schemas(parsed("{Thing: {properties: {seed: {type: integer}}}}"))
-    )
-    status, out = run("--fragment", fragment, "--spec", other, "--apply")
+    document = with_schemas(parsed("{Thing: {properties: {seed: {type: integer}}}}"))
+    status, lines = run(document, "--apply")
     heading = "the overlay has it: move it to the fragment (1)"
-    assert (status, out.splitlines()[2:4]) == (1, [heading, "  + Thing.seed: field (integer)"])
+    assert (status, lines[2:4]) == (1, [heading, "  + Thing.seed: field (integer)"])
     assert fragment.read_text("utf-8") == FRAGMENT
-
-
-def test_a_known_loss_does_not_hide_the_next() -> None:
-    one, other = (Row("-", "Union", "member", ours=name) for name in ("One", "Other"))
-    assert upstream.new_rows([one, other], [other]) == [one]
 
 
 def test_a_row_is_known_by_what_stands_there_without_its_prose() -> None:
     row = Row("+", "Thing.part", "field", theirs={"type": "object", "description": "Old."})
-    for theirs, is_known in (
-        ({"type": "object", "description": "New."}, True),
-        ({"type": "object", "properties": {}}, False),
-    ):
-        assert (Row("+", "Thing.part", "field", theirs=theirs).key == row.key) == is_known
+    same = Row("+", "Thing.part", "field", theirs={"type": "object", "description": "New."})
+    other = Row("+", "Thing.part", "field", theirs={"type": "object", "properties": {}})
+    # A known loss does not hide the next.
+    lost, known = (Row("-", "Union", "member", ours=name) for name in ("One", "Other"))
+    assert upstream.new_rows([same, other, lost, known], [row, known]) == [other, lost]
     assert str(Row("-", "Thing.size", "value", ours=0)) == "- Thing.size: value 0"
 
 
@@ -215,9 +195,8 @@ def test_names_with_a_prefix(tmp_path: Path) -> None:
 
 
 def test_applied_facts_stay_in_order_and_wait_for_descriptions(fragment: Path, run: Run) -> None:
-    other = publish(fragment, planted())
-    status, out = run("--fragment", fragment, "--spec", other, "--apply")
-    lines = out.splitlines()
+    document = merge(parsed(FRAGMENT), PLANTED["planted"])
+    status, lines = run(document, "--apply")
     by_hand = [line.removeprefix("by hand: ") for line in lines if line.startswith("by hand: ")]
     written = [line for line in lines if line.startswith("written: ")]
     assert (status, sorted(by_hand)) == (1, sorted(BY_HAND))
@@ -229,8 +208,7 @@ def test_applied_facts_stay_in_order_and_wait_for_descriptions(fragment: Path, r
     unique = [line for line in kept if before.count(line) == 1]
     assert [line for line in after if line in unique] == unique
     assert "components.schemas.Thing.properties.mood" in missing_descriptions(fragment)
-    status, out = run("--fragment", fragment, "--spec", other)
-    assert f"the fragment differs ({len(BY_HAND)})" in out.splitlines()
+    assert f"the fragment differs ({len(BY_HAND)})" in run(document)[1]
 
 
 def missing_descriptions(fragment: Path) -> str:
@@ -243,8 +221,8 @@ def missing_descriptions(fragment: Path) -> str:
 
 
 def test_applied_schemas_make_classes_and_unions(fragment: Path, run: Run) -> None:
-    other = publish(fragment, with_schemas(PLANTED["new_schemas"]))
-    assert "by hand" not in run("--fragment", fragment, "--spec", other, "--apply")[1]
+    published = with_schemas(PLANTED["new_schemas"])
+    assert "by hand" not in " ".join(run(published, "--apply")[1])
     schemas = spec.load(fragment)["components"]["schemas"]
     assert schemas["Text"] == {"description": "TODO", "type": "string", "maxLength": 9}
     assert schemas["MoodName"]["properties"]["text"]["description"] == "TODO"
@@ -253,7 +231,8 @@ def test_applied_schemas_make_classes_and_unions(fragment: Path, run: Run) -> No
     assert spec.mapped(made["Choice"]) == {"new": "New", "newer": "Newer", "newest": "Newer"}
     assert made["Choice"]["discriminator"]["propertyName"] == "type"
     assert "discriminator" not in made["ThingEither"]
-    assert run("--fragment", fragment, "--spec", other)[0] == 0
+    status, lines = run(published)
+    assert (status, lines[-1]) == (0, "The facts are the same.")
     missing_descriptions(fragment)
 
 
@@ -326,3 +305,88 @@ def test_every_type_of_ga_is_in_the_installed_wheel() -> None:
         module, _, attribute = f"openai.types.{path}".rpartition(".")
         assert hasattr(importlib.import_module(module), attribute), path
         assert name in ga["components"]["schemas"]
+
+
+# `make fragment`
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "openapi").mkdir()
+    (tmp_path / "published.yaml").write_text(PUBLISHED, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def cut(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    command = ["fragment.py", "--spec", "published.yaml", "--name", "pets", *arguments]
+    monkeypatch.setattr(sys, "argv", command)
+    return cutting.main()
+
+
+def select(tag: str | None = None, paths: str | None = None, *names: str) -> dict[str, Any]:
+    document: dict[str, Any] = parsed(PUBLISHED)
+    return cutting.select(document, tag, paths, names)
+
+
+def test_tag_leads_to_all_that_its_operations_webhooks_and_unions_use(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cut(monkeypatch, "--tag", "Pets") == 0
+    found = spec.load(folder / "openapi/pets.yaml")
+    assert list(found["paths"]) == ["/pets/{id}"]
+    assert list(found["paths"]["/pets/{id}"]) == ["parameters", "get"]
+    assert list(found["webhooks"]) == ["pets.born"]
+    assert [tag["name"] for tag in found["tags"]] == ["Pets"]
+    components = found["components"]
+    assert list(components["schemas"]) == ["Name", "Pet", "Born", "PetsServerEvent", "Died"]
+    assert list(components["parameters"]) == ["Id"]
+    assert list(components["responses"]) == ["Got"]
+
+
+def test_written_statuses_and_dates_are_text_and_events_are_marked(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cut(monkeypatch) == 0
+    found = spec.load(folder / "openapi/pets.yaml")
+    assert "200" in found["paths"]["/pets/{id}"]["get"]["responses"]
+    schemas = found["components"]["schemas"]
+    assert schemas["Pet"]["properties"]["born"]["example"] == "2026-08-21"
+    assert schemas["PetsServerEvent"]["x-events"] == "server"
+    assert found["info"]["description"] == "One line.\nAnother."
+    assert "description: |-\n" in (folder / "openapi/pets.yaml").read_text("utf-8")
+
+
+def test_paths_and_schemas_are_chosen_by_name() -> None:
+    assert list(select(None, "/other")["paths"]) == ["/other"]
+    assert select(None, "/other")["components"] == {
+        "schemas": {},
+        "securitySchemes": {"Key": {"type": "http", "scheme": "bearer"}},
+    }
+    found = select(None, None, "Pet", "Died")
+    assert (found["paths"], list(found["components"]["schemas"])) == ({}, ["Pet", "Died"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--tag", "Cats"], "no operation is chosen; the tags are Other, Pets"),
+        (["--schemas", "Cat"], "there is no schema 'Cat'"),
+        (["--spec", "nothing.yaml"], "nothing.yaml: no such file"),
+        (["--spec", "swagger.yaml"], "swagger.yaml: not an OpenAPI 3 document"),
+        (["--name", "taken"], "openapi/taken.yaml exists; remove it, or choose another NAME"),
+    ],
+    ids=["unknown_tag", "unknown_schema", "no_file", "swagger_2", "name_taken"],
+)
+def test_refused(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    (folder / "swagger.yaml").write_text("swagger: '2.0'\npaths: {}\n", "utf-8")
+    (folder / "openapi/taken.yaml").write_text("", "utf-8")
+    assert cut(monkeypatch, *arguments) == 1
+    assert capsys.readouterr().err == f"error: {message}\n"
+    assert not (folder / "openapi/pets.yaml").exists()
