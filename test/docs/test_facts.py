@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from docs import EVENT_PAGES, Page, facts
+from docs import EVENT_PAGES, Page, event_type, facts
 from openai_realtime_client import ApiClient, Configuration, ga
 from openai_realtime_client.testing import Answer, Call, McpTool, ReplayServer
 from plain_client import (
@@ -248,10 +248,6 @@ class Script:
 SCRIPTS = {"v1": Script("v1"), "ga": Script("ga")}
 
 
-def kind_of(page: Page) -> str:
-    return facts(page)["Event"].split("`")[1]
-
-
 def protocol_of(page: Page) -> str:
     return page.path.parent.name
 
@@ -260,7 +256,7 @@ def variant(page: Page) -> str:
     """What tells pages with the same clause apart."""
     if page.path.stem.startswith("RealtimeTranslation"):
         return "translation"
-    return kind_of(page).split(".")[-2:][0].removeprefix("output_")
+    return event_type(page).split(".")[-2:][0].removeprefix("output_")
 
 
 def clauses(label: str) -> Iterator[tuple[Page, str]]:
@@ -272,13 +268,13 @@ def clauses(label: str) -> Iterator[tuple[Page, str]]:
 CLIENT_PAGES = [
     page
     for page in EVENT_PAGES
-    if "Confirmed by" in facts(page) and (kind_of(page), protocol_of(page)) not in NOT_SHOWN
+    if "Confirmed by" in facts(page) and (event_type(page), protocol_of(page)) not in NOT_SHOWN
 ]
 
 
 @pytest.mark.parametrize("page", CLIENT_PAGES, ids=lambda page: page.name)
 def test_client_events_are_confirmed_as_their_pages_say(page: Page) -> None:
-    said, kind = facts(page)["Confirmed by"], kind_of(page)
+    said, kind = facts(page)["Confirmed by"], event_type(page)
     sessions = SCRIPTS[protocol_of(page)].confirmed()
     shown = sessions.get(f"{variant(page)} {kind}") or sessions[kind]
     expected = set(re.findall(r"`(\w+\.[\w.]+)`", said))
@@ -299,7 +295,7 @@ def test_client_events_are_confirmed_as_their_pages_say(page: Page) -> None:
     ],
 )
 def test_server_events_are_sent_when_their_pages_say(page: Page, clause: str) -> None:
-    sessions, kind = SCRIPTS[protocol_of(page)].sent(), kind_of(page)
+    sessions, kind = SCRIPTS[protocol_of(page)].sent(), event_type(page)
     shown = sessions.get(f"{clause}, of {variant(page)}") or sessions.get(clause)
     shown = shown or SCRIPTS[protocol_of(page)].usual(kind)
     awaited = {kind, "response.done"} if "ends early" in clause else {kind}
@@ -327,5 +323,5 @@ def test_what_is_not_shown_stands_on_a_page() -> None:
     labels = ("Confirmed by", "Sent when")
     said: set[Any] = {clause for label in labels for _, clause in clauses(label)}
     said |= {(clause, protocol_of(page)) for label in labels for page, clause in clauses(label)}
-    said |= {(kind_of(page), protocol_of(page)) for page in EVENT_PAGES}
+    said |= {(event_type(page), protocol_of(page)) for page in EVENT_PAGES}
     assert NOT_SHOWN - said == set()

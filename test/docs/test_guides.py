@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import base64
 import inspect
 import re
 import shutil
 import wave
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import openai
@@ -22,26 +24,33 @@ import pytest
 import websockets.asyncio.client
 
 import openai_realtime_client
-from docs import DOCS, GUIDES, PAGES, Page, page_at, run
+from docs import DOCS, EVENT_PAGES, GUIDES, PAGES, Page, event_type, page_at, run
 from example_programs import eventually, spoken
 from http_server import Answer as HttpAnswer
 from http_server import HttpServer
-from openai_realtime_client import ApiClient, Configuration, RealtimeError, ga, testing, v1
+from openai_realtime_client import (
+    ApiClient,
+    Configuration,
+    Conversation,
+    Playback,
+    RealtimeError,
+    error_details,
+    ga,
+    testing,
+    v1,
+)
 from openai_realtime_client.realtime import connection, record
 from openai_realtime_client.testing import Answer, Faults, ReplayServer
 from openai_realtime_client.testing.session import ReplaySession
 from protocols import GA, PROTOCOLS, ROOT, V1, Protocol
 from spec import event_unions
 
-# The pages of each event of v1 and GA, of which guides speak, by its type.
-EVENT_PAGES: dict[str, set[str]] = {}
-for each in PAGES:
-    if each.path.parent.name not in ("v1", "ga"):
-        continue
-    if found := re.search(r"^- \*\*Event\*\*: `([^`]+)`", each.text, re.MULTILINE):
-        EVENT_PAGES.setdefault(found[1], set()).add(each.path.stem)
+# The names of the pages of each event, by its type.
+PAGES_OF: dict[str, set[str]] = {}
+for each in EVENT_PAGES:
+    PAGES_OF.setdefault(event_type(each), set()).add(each.path.stem)
 
-MOVES = (ROOT / "docs/guides/protocols.md").read_text("utf-8")
+MOVES = page_at(DOCS / "guides/protocols.md").text
 
 
 def rows(heading: str) -> list[tuple[str, str]]:
@@ -148,7 +157,7 @@ def test_a_guide_links_the_pages_it_speaks_of_and_they_link_back(page: Page) -> 
     pages = [protocol.public() for protocol in PROTOCOLS]
     classes = {name for names in pages for name in names} | {"RealtimeApi"}
     assert (named & classes) - linked == set()
-    assert [kind for kind in named & EVENT_PAGES.keys() if not EVENT_PAGES[kind] & linked] == []
+    assert [name for name in named & PAGES_OF.keys() if not PAGES_OF[name] & linked] == []
     for file, _ in page.links:
         if file.parent.name in ("v1", "ga") and file.stem in classes:
             assert f"(../guides/{page.path.name})" in file.read_text("utf-8")
@@ -419,13 +428,6 @@ def test_the_defaults_of_turn_detection_are_those_of_recorded_sessions() -> None
         assert f"`{name}` {detection[name]}" in row
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
-def test_links_lead_somewhere(page: str) -> None:
-    links = [file for file, _ in Page(ROOT / page).links]
-    assert links
-    assert [file for file in links if not file.exists()] == []
-
-
 def test_programs_use_no_value_that_the_service_shuts_down() -> None:
     deprecated = re.compile(
         r"^\| [\w<>]+ \| `([^`]+)`, deprecated: (?:works until|was to)", re.MULTILINE
@@ -440,3 +442,78 @@ def test_programs_use_no_value_that_the_service_shuts_down() -> None:
     for path in (ROOT / "README.md", *DOCS.glob("guides/*.md"), *ROOT.glob("examples/*.[phm]*")):
         text = path.read_text("utf-8")
         assert [value for value in ended if f'"{value}"' in text] == [], path
+
+
+# The loop of the guide to interruptions, with a device and a session that are not there
+
+FRAME = 960  # 20 ms
+
+
+class Device:
+    """The shape of `sounddevice.RawOutputStream`; the test asks for each frame."""
+
+    def __init__(self, samplerate: int, *, channels: int, dtype: str, callback: Any) -> None:
+        assert (samplerate, channels, dtype) == (24_000, 1, "int16")
+        self.callback = callback
+
+    def __enter__(self) -> Device:
+        Device.started = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    started: Device
+
+    def play(self, frames: int) -> bytes:
+        played = bytearray(frames * FRAME)
+        for start in range(0, len(played), FRAME):
+            outdata = memoryview(played)[start : start + FRAME]
+            self.callback(outdata, FRAME // 2, None, None)
+        return bytes(played)
+
+
+class Session:
+    """A connection whose user interrupts after 240 ms."""
+
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+
+    @asynccontextmanager
+    async def connect(self, _model: str, *, conversation: Conversation) -> AsyncIterator[Session]:
+        self.conversation = conversation
+        yield self
+
+    async def send(self, event: Any) -> None:
+        self.sent.append(event)
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        delta = {"type": "response.output_audio.delta", "response_id": "r", "item_id": "i"}
+        delta["delta"] = base64.b64encode(b"\1" * 24_000).decode()
+        yield self.received(delta)
+        assert Device.started.play(12) == b"\1" * 12 * FRAME
+        yield self.received({"type": "input_audio_buffer.speech_started", "item_id": "u"})
+        yield self.received(delta)  # It was on its way.
+        assert Device.started.play(2) == bytes(2 * FRAME)
+
+    def received(self, wire: dict[str, Any]) -> Any:
+        event = ga.parse_server_event(wire)
+        self.conversation.add(event)
+        return event
+
+
+def test_the_loop_with_a_sound_device_tells_the_model_what_was_heard() -> None:
+    [block] = [block for block in unrun_blocks("interruptions") if "sounddevice" in block]
+    session = Session()
+    names: dict[str, Any] = {
+        "Conversation": Conversation,
+        "Playback": Playback,
+        "base64": base64,
+        "error_details": error_details,
+        "ga": session,
+        "sounddevice": SimpleNamespace(RawOutputStream=Device),
+    }
+    code = compile(block, "interruptions.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    asyncio.run(eval(code, names))
+    truncate = {"type": "conversation.item.truncate", "item_id": "i", "content_index": 0}
+    assert session.sent == [{**truncate, "audio_end_ms": 240}]

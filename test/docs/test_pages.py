@@ -14,8 +14,8 @@ import pytest
 import openai_realtime_client.shared
 import openai_realtime_client.testing
 from docs import DOCS, EVENT_PAGES, PAGES, Page, found_in, page_at, without_links
-from openai_realtime_client import OpenEnum
-from protocols import PROTOCOLS, REALTIME, ROOT, Protocol
+from openai_realtime_client import OpenEnum, v1
+from protocols import PROTOCOLS, REALTIME, ROOT, V1, Protocol
 from spec import load
 
 Schema = dict[str, Any]
@@ -415,3 +415,50 @@ def test_llms_txt_and_the_front_page_lead_to_all_guides_and_references() -> None
     front = {file for file, _ in page_at(DOCS / "README.md").links}
     assert {DOCS / each for each in guides | references} - front == set()
     assert DOCS / "llms.txt" in front
+
+
+# The documented model: the facts of its published page stand here as data
+
+FIELDS = {
+    "id": "str",
+    "object": "ObjectEnum",
+    "status": "StatusEnum",
+    "status_details": "RealtimeResponseStatusDetails",
+    "output": "list[RealtimeConversationItem]",
+    "metadata": "dict[str, str]",
+    "usage": "RealtimeResponseUsage",
+    "conversation_id": "str",
+    "voice": "VoiceEnum",
+    "modalities": "list[ModalitiesEnum]",
+    "output_audio_format": "OutputAudioFormatEnum",
+    "temperature": "float",
+    "max_output_tokens": "RealtimeResponseMaxOutputTokens",
+}
+ENUMS = {
+    "ObjectEnum": "realtime.response",
+    "StatusEnum": "completed cancelled failed incomplete",
+    "VoiceEnum": "alloy ash ballad coral echo sage shimmer verse",
+    "ModalitiesEnum": "text audio",
+    "OutputAudioFormatEnum": "pcm16 g711_ulaw g711_alaw",
+    # An alias, as every enum is named after its field: the union of the field has it.
+    "MaxOutputTokensEnum": "inf",
+}
+
+
+def test_the_class_has_the_fields_in_order_and_all_are_optional_and_the_enums() -> None:
+    model = v1.RealtimeResponse
+    assert list(model.model_fields) == list(FIELDS)
+    hints = get_type_hints(model, include_extras=True)
+    names = {public: getattr(v1, public) for public in V1.public()} | vars(model)
+    for name, field_type in FIELDS.items():
+        assert hints[name] == eval(f"{field_type} | None", names), name
+        field = model.model_fields[name]
+        assert (field.is_required(), field.default) == (False, None)
+    nested = {}
+    for name, enum in vars(model).items():
+        if isinstance(enum, type) and issubclass(enum, OpenEnum):
+            nested[name] = " ".join(enum.values())
+            assert [value.name for value in enum] == [
+                value.replace(".", "_").upper() for value in enum.values()
+            ]
+    assert nested == ENUMS

@@ -40,7 +40,7 @@ class Page:
 
     @property
     def name(self) -> str:
-        return self.path.relative_to(DOCS).with_suffix("").as_posix()
+        return self.path.relative_to(DOCS.parent).with_suffix("").as_posix()
 
     @cached_property
     def text(self) -> str:
@@ -123,6 +123,11 @@ def facts(page: Page) -> dict[str, str]:
     """The list at the top of a page, without its links."""
     text = without_links(page.text.partition("\n## ")[0])
     return dict(re.findall(r"^- \*\*([^*]+)\*\*: (.+)$", text, re.MULTILINE))
+
+
+def event_type(page: Page) -> str:
+    """Return the `type` of the event that a page is about."""
+    return facts(page)["Event"].split("`")[1]
 
 
 @cache
