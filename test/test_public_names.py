@@ -1,17 +1,20 @@
-"""What `from openai_realtime_client import …` gives, and what importing costs."""
+"""What the package exports, what importing it costs, and which of its modules import which."""
 
 from __future__ import annotations
 
+import ast
 import importlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
 import openai_realtime_client as root
 from openai_realtime_client import shared
-from protocols import PROTOCOLS, REALTIME, Protocol
+from protocols import PROTOCOLS, REALTIME, ROOT, Protocol
 
 # In every package.
 COMMON = {
@@ -40,12 +43,6 @@ TRANSLATION = {
 }
 
 
-@pytest.fixture(params=PROTOCOLS, ids=lambda protocol: protocol.name)
-def protocol(request: pytest.FixtureRequest) -> Protocol:
-    found: Protocol = request.param
-    return found
-
-
 @pytest.mark.parametrize("protocol", REALTIME, ids=lambda protocol: protocol.name)
 def test_public_names_of_realtime_are_these(protocol: Protocol) -> None:
     models = set(importlib.import_module(f"{protocol.package}.models").__all__)
@@ -57,6 +54,7 @@ def test_public_names_of_realtime_are_these(protocol: Protocol) -> None:
     assert sorted(protocol.module.__all__) == sorted(others | models)
 
 
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
 def test_every_public_name_is_there_and_listed(protocol: Protocol) -> None:
     models = importlib.import_module(f"{protocol.package}.models").__all__
     names = set(protocol.module.__all__)
@@ -142,3 +140,38 @@ def test_without_websockets_all_is_there_but_what_connects() -> None:
                 expected.append(f"MissingDependencyError None True {text}")
         expected.append("x the session is closed (1000) https://a")
     assert run(WITHOUT_WEBSOCKETS).splitlines() == expected
+
+
+# Which modules import which
+
+PACKAGE = ROOT / "openai_realtime_client"
+# A room imports from rooms of a lower floor, and from itself.
+FLOORS = {
+    **{"core": 0, "conversation": 1, "realtime": 2, "http": 2},
+    **{protocol.name: 3 for protocol in PROTOCOLS},
+    **{"audio": 4, "testing": 4, "cli": 5},
+}
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield what a module imports, as `from` or by name."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def test_imports_lead_down_and_none_to_a_name_of_the_root() -> None:
+    rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert rooms == set(FLOORS)
+    wrong = []
+    for path in PACKAGE.glob("*/**/*.py"):
+        room = path.relative_to(PACKAGE).parts[0]
+        for name in imported(path):
+            package, _, rest = name.partition(".")
+            other = rest.partition(".")[0]
+            is_upward = other != room and FLOORS.get(other, -1) >= FLOORS[room]
+            if package == PACKAGE.name and (is_upward or (other == rest and rest not in rooms)):
+                wrong.append(f"{path} imports {name}")
+    assert wrong == []
