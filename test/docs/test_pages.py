@@ -15,8 +15,7 @@ import openai_realtime_client.shared
 import openai_realtime_client.testing
 from docs import DOCS, EVENT_PAGES, PAGES, Page, found_in, page_at, without_links
 from openai_realtime_client import OpenEnum, v1
-from protocols import PROTOCOLS, REALTIME, ROOT, V1, Protocol
-from spec import load
+from protocols import PROTOCOLS, REALTIME, V1, Protocol
 
 Schema = dict[str, Any]
 
@@ -128,17 +127,6 @@ def test_descriptions_of_fields_are_whole() -> None:
             assert re.sub(constant, "", shown) == re.sub(constant, "", described), (name, field)
 
 
-# As on a code host's page of 1,012 pixels, where text has 8 pixels a letter on average.
-PAGE_WIDTH, PADDING, LETTER = 948, 26, 8
-
-
-def test_descriptions_of_fields_have_a_third_of_the_width() -> None:
-    for _protocol, name, listed in models():
-        columns = zip(*((field.cell, field.type, field.notes) for field in listed), strict=True)
-        taken = sum(max(map(longest_word, column)) for column in columns)
-        assert taken * LETTER + 4 * PADDING < PAGE_WIDTH * 2 / 3, name
-
-
 # Content
 
 
@@ -200,57 +188,6 @@ def test_a_field_links_to_its_class_and_back() -> None:
                     assert f"]({used}.md)" in properties
 
 
-PLACES = {
-    "v1/RealtimeSessionTurnDetection": ["`session.turn_detection` in [`session.update`]"],
-    "ga/RealtimeTurnDetectionSemanticVad": [
-        "`session.audio.input.turn_detection` in [`session.update`]",
-        "[`session.created`]",
-        "with fields such as `session.audio.input.turn_detection.eagerness`",
-    ],
-    "ga/RealtimeAudioFormatsPcm": ["`session.audio.input.format`", "`session.audio.output.format`"],
-    "ga/RealtimeResponseUsage": ["`response.usage` in [`response.created`]"],
-    "ga/RealtimeCallRejectRequest": [],
-}
-
-
-@pytest.mark.parametrize("name", PLACES)
-def test_a_class_says_at_which_paths_it_stands(name: str) -> None:
-    paths = re.findall(r"^- \*\*Path\*\*: (.*)$", page_at(DOCS / f"{name}.md").text, re.MULTILINE)
-    assert [part for part in PLACES[name] if part not in "\n".join(paths)] == []
-    assert bool(paths) == bool(PLACES[name])
-
-
-def test_the_tree_of_a_session_leads_to_every_field() -> None:
-    tree = section(page_at(DOCS / "ga/RealtimeSessionCreateRequestGA.md"), "Tree")
-    rows = re.findall(r"^( *)- (.*?)\[`(\w+)`\]\(([^)]*)\)", tree, re.MULTILINE)
-    assert len(rows) == len(tree.strip().splitlines())
-    above: list[str] = []
-    paths = {}
-    for indent, _as, name, link in rows:
-        above[len(indent) // 2 :] = [name]
-        paths[".".join(above)] = link
-    eagerness = "audio.input.turn_detection.RealtimeTurnDetectionSemanticVad.eagerness"
-    assert paths[eagerness] == "RealtimeTurnDetectionSemanticVad.md#field-eagerness"
-    assert [
-        path for path in paths if path.startswith("audio.output.format.") and "rate" in path
-    ] == []
-
-
-@each_protocol
-def test_each_reason_of_the_overlay_stands_where_it_applies(protocol: Protocol) -> None:
-    pages = [page(protocol, name) for name in protocol.public()]
-    text = "\n".join(without_links(each.text) for each in pages)
-    overlay = ROOT / f"openapi/overlays/{protocol.name}.yaml"
-    actions: list[dict[str, Any]] = load(overlay)["actions"] if overlay.exists() else []
-    reasons = [" ".join(each["description"].split()).rstrip(".") for each in actions]
-    about_schemas = [
-        reason
-        for action, reason in zip(actions, reasons, strict=True)
-        if ".schemas" in action["target"] and not re.search("(next|previous) action", reason)
-    ]
-    assert [reason for reason in about_schemas if reason not in text] == []
-
-
 def wire_notes(protocol: Protocol, name: str) -> list[str]:
     notes = without_links(section(page(protocol, name), "On the wire")).splitlines()
     return [note for note in notes if note.startswith("- ")]
@@ -269,11 +206,6 @@ def test_notes_about_the_wire_stand_below_the_table_for_readers() -> None:
         assert notes == expected
         assert not re.search(ours, "\n".join(notes)), name
         assert not re.search(r"(?<!`)\b[Nn]ull\b(?!`)", "\n".join(notes)), name
-
-
-def test_the_wire_of_a_request_stands_at_its_method() -> None:
-    text = section(page_at(DOCS / "ga/RealtimeApi.md"), "create_realtime_call")
-    assert "On the wire: The service labels the SDP answer `text/plain`" in text
 
 
 def test_every_class_says_which_protocols_have_it() -> None:
@@ -394,11 +326,6 @@ def test_the_reference_describes_every_public_name_written_by_hand() -> None:
             assert re.sub(r"```py\n.*?```", "", entry.partition("\n")[2], flags=re.S).strip(), entry
             if "\n**Args**\n" in entry:
                 assert re.search(r"^(class|(async )?def) \w+\(", entry, re.MULTILINE), entry
-    connect = section(page_at(DOCS / "reference/realtime.md"), "connect")
-    assert "\nclass connect(\n    model: str | None = None,\n    *,\n" in connect
-    assert re.search(r"^- \*\*base_url\*\*: .*`OPENAI_BASE_URL`", connect, re.MULTILINE)
-    serve = section(page_at(DOCS / "reference/cli.md"), "openai-realtime serve")
-    assert "\n  --tls CERT KEY   serve TLS with these PEM files\n" in serve
 
 
 def test_llms_txt_and_the_front_page_lead_to_all_guides_and_references() -> None:

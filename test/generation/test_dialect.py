@@ -220,7 +220,7 @@ def test_broken_overlay(tmp_path: Path, old: str, new: str, said: str) -> None:
 
 def test_overlay_changes_a_fragment_that_is_right(tmp_path: Path) -> None:
     thing = merged(tmp_path, json.dumps(SMALL), OVERLAY)["components"]["schemas"]["Thing"]
-    assert thing["nullable"] is True
+    assert (thing["nullable"], thing["x-wire"]) == (True, ["Seen."])
     message = message_for(tmp_path, json.dumps(SMALL | {"info": 1}), OVERLAY.replace("Seen.", "''"))
     assert message == "fragment.yaml: info: `1` where a mapping is expected"
 
