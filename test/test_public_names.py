@@ -16,31 +16,20 @@ import openai_realtime_client as root
 from openai_realtime_client import shared
 from protocols import PROTOCOLS, REALTIME, ROOT, Protocol
 
-# In every package.
+# Beside models and dictionaries.
 COMMON = {
     *shared.__all__,
-    "AsyncRealtimeApi",
-    "AsyncRealtimeConnection",
-    "connect",
-    "connect_sync",
-    "function_output",
-    "FunctionTool",
-    "parse_client_event",
-    "parse_server_event",
-    "RealtimeApi",
-    "RealtimeConnection",
-    "Tools",
-    "user_audio",
-    "user_text",
+    *("AsyncRealtimeApi", "AsyncRealtimeConnection", "RealtimeApi", "RealtimeConnection"),
+    *("connect", "connect_sync", "parse_client_event", "parse_server_event"),
+    *("FunctionTool", "Tools", "function_output", "user_audio", "user_text"),
 }
-TRANSLATION = {
-    "AsyncRealtimeTranslationConnection",
-    "RealtimeTranslationConnection",
-    "connect_translation",
-    "connect_translation_sync",
-    "parse_translation_client_event",
-    "parse_translation_server_event",
+OF_GA = {
+    *("AsyncRealtimeTranslationConnection", "RealtimeTranslationConnection"),
+    *("connect_translation", "connect_translation_sync"),
+    *("parse_translation_client_event", "parse_translation_server_event"),
+    *("parse_webhook_event", "user_image"),
 }
+each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda each: each.name)
 
 
 @pytest.mark.parametrize("protocol", REALTIME, ids=lambda protocol: protocol.name)
@@ -48,13 +37,14 @@ def test_public_names_of_realtime_are_these(protocol: Protocol) -> None:
     models = set(importlib.import_module(f"{protocol.package}.models").__all__)
     # The enums that unions hold have no schema of their own.
     assert all(name.endswith("Enum") for name in models - set(protocol.public()))
-    of_ga = TRANSLATION | {"parse_webhook_event", "user_image"}
-    others = COMMON | (of_ga if protocol.name == "ga" else set())
+    others = COMMON.copy()
+    if protocol.name == "ga":
+        others |= OF_GA
     others |= set(importlib.import_module(f"{protocol.package}.params").__all__)
     assert sorted(protocol.module.__all__) == sorted(others | models)
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
+@each_protocol
 def test_every_public_name_is_there_and_listed(protocol: Protocol) -> None:
     models = importlib.import_module(f"{protocol.package}.models").__all__
     names = set(protocol.module.__all__)

@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -33,6 +32,7 @@ from plain_client import (
     text,
 )
 
+Step = Event | str | Callable[[list[Event]], Event]
 # What the embedded server cannot show, by clause, or by clause and the event's page.
 NOT_SHOWN: set[str | tuple[str, str]] = {
     # Faults of the service itself.
@@ -58,23 +58,17 @@ NOT_SHOWN: set[str | tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True)
 class Session:
     """What a client does: events that it sends, and the types of events that it waits for.
 
     A function makes an event of what was received before.
     """
 
-    steps: tuple[Event | str | Callable[[list[Event]], Event], ...] = ()
-    kind: str = "realtime"
-    options: dict[str, Any] = field(default_factory=dict)
+    def __init__(self, *steps: Step, kind: str = "realtime", **options: Any) -> None:
+        self.steps, self.kind, self.options = steps, kind, options
 
-    def then(self, *steps: Any) -> Session:
-        return Session((*self.steps, *steps), self.kind, self.options)
-
-
-def session(*steps: Any, kind: str = "realtime", **options: Any) -> Session:
-    return Session(steps, kind, options)
+    def then(self, *steps: Step) -> Session:
+        return Session(*self.steps, *steps, kind=self.kind, **self.options)
 
 
 @contextmanager
@@ -148,20 +142,20 @@ class Script:
         only_text = {"modalities" if self.is_v1 else "output_modalities": ["text"]}
         write = {"type": "response.create", "response": only_text}
         self.ask_lost_server = self.set(tools=[{**DOCS_SERVER, "server_label": "lost"}])
-        self.manual = session(self.listen("turn_detection", None))
-        self.turn = session(text("Hi."), RESPOND)
-        self.long = session(text("Hi."), RESPOND, spoken, answers=[LONG])
-        self.written = session(text("Hi."), write)
-        self.cut_text = session(text("Hi."), write, written, CANCEL, answers=[LONG])
-        self.tool = session(self.set(tools=[WEATHER]), text("The weather in Oslo?"), RESPOND)
+        self.manual = Session(self.listen("turn_detection", None))
+        self.turn = Session(text("Hi."), RESPOND)
+        self.long = Session(text("Hi."), RESPOND, spoken, answers=[LONG])
+        self.written = Session(text("Hi."), write)
+        self.cut_text = Session(text("Hi."), write, written, CANCEL, answers=[LONG])
+        self.tool = Session(self.set(tools=[WEATHER]), text("The weather in Oslo?"), RESPOND)
         delta = "response.function_call_arguments.delta"
-        self.cut_call = session(RESPOND, delta, CANCEL, answers=[LONG_CALL])
-        self.mcp = session(self.set(tools=[{**DOCS_SERVER, "require_approval": "never"}]))
-        self.heard = session(self.listen("transcription", {"model": "whisper-1"}), SPEECH, SILENCE)
-        self.on_call = session(RESPOND, kind="call")
+        self.cut_call = Session(RESPOND, delta, CANCEL, answers=[LONG_CALL])
+        self.mcp = Session(self.set(tools=[{**DOCS_SERVER, "require_approval": "never"}]))
+        self.heard = Session(self.listen("transcription", {"model": "whisper-1"}), SPEECH, SILENCE)
+        self.on_call = Session(RESPOND, kind="call")
         begun = "output_audio_buffer.started"
-        self.long_call = session(RESPOND, begun, kind="call", answers=[LONG])
-        self.translation = session(kind="translation")
+        self.long_call = Session(RESPOND, begun, kind="call", answers=[LONG])
+        self.translation = Session(kind="translation")
 
     def set(self, **settings: Any) -> Event:
         kind = {} if self.is_v1 else {"type": "realtime"}
@@ -182,18 +176,18 @@ class Script:
         update = {"type": "transcription_session.update"}
         update |= {"session": {"input_audio_transcription": {"model": "whisper-1"}}}
         return {
-            "conversation.item.create": session(CREATE),
-            "conversation.item.delete": session(CREATE, about("delete")),
-            "conversation.item.retrieve": session(CREATE, about("retrieve")),
+            "conversation.item.create": Session(CREATE),
+            "conversation.item.delete": Session(CREATE, about("delete")),
+            "conversation.item.retrieve": Session(CREATE, about("retrieve")),
             "conversation.item.truncate": self.turn.then("response.done", truncate),
-            "input_audio_buffer.append": session(SPEECH),
-            "input_audio_buffer.clear": session(CLEAR),
+            "input_audio_buffer.append": Session(SPEECH),
+            "input_audio_buffer.clear": Session(CLEAR),
             "input_audio_buffer.commit": self.manual.then(SPEECH, COMMIT),
             "output_audio_buffer.clear": self.long_call.then(CLEAR_OUTPUT),
             "response.cancel": self.long.then(CANCEL),
             "response.create": self.turn,
-            "session.update": session(self.set(instructions="Be brief.")),
-            "transcription_session.update": session(update, kind="transcription"),
+            "session.update": Session(self.set(instructions="Be brief.")),
+            "transcription_session.update": Session(update, kind="transcription"),
             "session.input_audio_buffer.append": self.translation.then(TRANSLATE),
             "session.close": self.translation.then(CLOSE),
             "translation session.update": self.translation.then(
@@ -214,15 +208,15 @@ class Script:
             "the client sent `session.close`, as the last event": self.translation.then(CLOSE),
             "a connection opens, as the first event, of translation": self.translation,
             "the client sent `session.update`, of translation": self.translation.then(spanish),
-            "the client created an item": session(CREATE),
+            "the client created an item": Session(CREATE),
             "audio was committed": self.manual.then(SPEECH, COMMIT),
-            "turn detection found the end of a turn": session(SPEECH, SILENCE),
-            refused: session(CANCEL | {"event_id": "event_a"}),
+            "turn detection found the end of a turn": Session(SPEECH, SILENCE),
+            refused: Session(CANCEL | {"event_id": "event_a"}),
             "a response ends, whatever its status": self.long.then(CANCEL),
             "its response ends early": self.long.then(CANCEL),
             "its response ends early, of text": self.cut_text,
             "its response ends early, of function_call_arguments": self.cut_call,
-            "an MCP server did not list its tools": session(self.ask_lost_server),
+            "an MCP server did not list its tools": Session(self.ask_lost_server),
             "an MCP call failed; the item has its `error`": self.called("Fail."),
             "turn detection interrupts playback": self.long_call.then(SPEECH),
         }

@@ -18,7 +18,6 @@ from trees import (
     REMOVED,
     REMOVED_PROTOCOL,
     Made,
-    printed,
     run,
     snapshot,
 )
@@ -47,9 +46,9 @@ assert type(event) is RealtimeServerEventConversationRenamed
 assert event.new_name == "Trip"
 print(again.to_json())
 """
-    assert printed(made.root, program) == (
-        '{"status":"brand-new.2","speechStyle":"very lively","timing":{"lambda":0.25}}\n'
-    )
+    done = run(made.root, "-W", "error", "-c", program)
+    printed = '{"status":"brand-new.2","speechStyle":"very lively","timing":{"lambda":0.25}}\n'
+    assert (done.stdout, done.stderr) == (printed, "")
     link = "[RealtimeServerEventConversationRenamed](RealtimeServerEventConversationRenamed.md)"
     pages = {
         "RealtimeResponse": [

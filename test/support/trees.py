@@ -70,13 +70,6 @@ def run(root: Path, *arguments: Any) -> subprocess.CompletedProcess[str]:
     )
 
 
-def printed(root: Path, program: str) -> str:
-    """What a program prints that imports the package of a copy."""
-    done = run(root, "-W", "error", "-c", program)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @dataclass(frozen=True)
 class Made:
     """What was generated, and how that changed the tree: "+ added", "~ ...", "- ..."."""

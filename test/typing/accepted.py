@@ -107,8 +107,6 @@ async def in_asyncio(conversation: Conversation) -> None:
         if truncate := conversation.heard("i", 5.5):
             assert_type(truncate["audio_end_ms"], int)
             await connection.send(truncate)
-        for call in conversation.responses["r"].calls:
-            await connection.send(await tool.run_async(call))
         create = ga.user_text("Hi")
         await connection.send({"type": "response.create", "response": {"input": [create["item"]]}})
 
@@ -122,8 +120,6 @@ def in_threads(event: ga.RealtimeClientEventParam) -> None:
         connection.send(v1.function_output("c", {"any": ["thing"]}))
     with ga.connect_sync("gpt-realtime-2.1") as other:
         annotated(other, other, event)
-    with ga.connect_translation_sync("m") as translation:
-        translation.send({"type": "session.close"})
 
 
 def annotated(
