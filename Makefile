@@ -63,7 +63,7 @@ types: $(INSTALLED) ## check types, strictly, with mypy and pyright
 	@$(BIN)/pyright
 
 docs: $(INSTALLED) ## check the links of the docs and run their examples
-	@$(BIN)/python -m pytest test/docs/test_docs.py test/docs/test_guides.py
+	@$(BIN)/python -m pytest test/docs/test_pages.py test/docs/test_guides.py
 
 demo: $(INSTALLED) ## talk with an embedded server, from examples/question.wav to answer.wav
 	@$(BIN)/python -m openai_realtime_client talk --embedded --input examples/question.wav --output answer.wav
