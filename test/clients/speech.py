@@ -16,6 +16,15 @@ KEY = "sk-test-of-other-clients"
 _SAMPLES = [round(8000 * math.sin(at / 30) * math.sin(at / 2000)) for at in range(24000)]
 SPEECH = struct.pack("<24000h", *_SAMPLES)
 QUIET = bytes(len(SPEECH))
+# What is said in the first three turns.
+SAID = [
+    "Hello.",
+    "You said: Hello.",
+    "What is the weather in Paris?",
+    "The function said: Sunny in Paris.",
+    "Good morning.",
+    "You said: Good morning.",
+]
 # The fifth answer lasts until it is interrupted.
 STORY = [None] * 4 + [Answer("Once upon a time. " * 40, audio=30.0, real_time=True)]
 

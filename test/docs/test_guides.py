@@ -25,7 +25,7 @@ import websockets.asyncio.client
 
 import openai_realtime_client
 from docs import DOCS, EVENT_PAGES, GUIDES, PAGES, Page, event_type, page_at, run
-from example_programs import eventually, spoken
+from example_programs import KEY, environment, eventually, spoken
 from http_server import Answer as HttpAnswer
 from http_server import HttpServer
 from openai_realtime_client import (
@@ -90,11 +90,9 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serve:
     @contextmanager
     def serve(**options: Any) -> Iterator[ReplayServer[Any, Any]]:
         with ReplayServer(**options) as server:
-            for name in ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY"):
-                monkeypatch.setenv(name, "sk-test")
-            monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-            monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", server.azure_endpoint)
-            yield server
+            azure = {"AZURE_OPENAI_ENDPOINT": server.azure_endpoint, "AZURE_OPENAI_API_KEY": KEY}
+            with environment(server, **azure):
+                yield server
 
     return serve
 
