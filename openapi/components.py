@@ -12,25 +12,12 @@ import re
 from typing import Any
 
 import names
+import spec
 import unions
 from openai_realtime_client import shared
-from refusals import Problem, Refused
+from refusals import Problem, Refused, place_of
 from simplify import Schema, simplified
-from spec import (
-    REFERENCE,
-    children,
-    component,
-    component_name,
-    extensions,
-    members,
-    only,
-    operations,
-    reference,
-    roots,
-    transform,
-    union_key,
-    without,
-)
+from spec import children, component, innermost, members, only, reference, union_key, without
 
 # What is said of the use of a class, and stays where it is used.
 OF_USE = {"default", "deprecated", "example", "nullable", "readOnly", "writeOnly", "x-wire"}
@@ -42,15 +29,20 @@ def prepared(document: dict[str, Any]) -> dict[str, Any]:
     schemas = document["components"]["schemas"]
     # By the first round, unions may become plain: those of one member, or of any JSON.
     for _round in range(2):
-        transform(document, lambda schema, place: unions.simplified(schema, place, schemas))
+        spec.transform(document, lambda schema, place: unions.simplified(schema, place, schemas))
         _copy_plain(document)
     for name in list(schemas):
-        _cut_recursion(name, schemas, ())
-    _Naming(document).run()
+        _cut_recursion(reference(name), schemas, ())
+    _add_webhook_union(document)
+    naming = _Naming(schemas)
+    for name in list(schemas):
+        naming.name_parts(name)
+    for place, operation in spec.operations(document):
+        naming.name_bodies(place, operation)
     for name in list(schemas):
         unions.distinguish(name, schemas)
     # They were only hints for the names of classes.
-    transform(document, lambda schema, _place: without(schema, "title", "x-name"))
+    spec.transform(document, lambda schema, _place: without(schema, "title", "x-name"))
     return document
 
 
@@ -80,12 +72,12 @@ def _renamed(document: dict[str, Any]) -> dict[str, Any]:
             schema["x-place"] = f"components.schemas.{name}"
 
     def renamed_reference(found: re.Match[str]) -> str:
-        name = component_name(found[1])
-        return f'"{REFERENCE}{classes.get(name, name)}"'
+        name = spec.component_name(found[1])
+        return f'"{spec.REFERENCE}{classes.get(name, name)}"'
 
     # In references and mappings alike, each of which is a whole string.
     text = json.dumps(document, ensure_ascii=False)
-    document = json.loads(re.sub(f'"{REFERENCE}([^"]+)"', renamed_reference, text))
+    document = json.loads(re.sub(f'"{spec.REFERENCE}([^"]+)"', renamed_reference, text))
     schemas = document["components"]["schemas"]
     document["components"]["schemas"] = {classes[name]: schemas[name] for name in schemas}
     return document
@@ -121,38 +113,31 @@ def _copy_plain(document: dict[str, Any]) -> None:
             holder[key] = replaced(holder[key], within)
         return schema
 
-    for holder, key, place in roots(document):
+    for holder, key, place in spec.roots(document):
         if holder is not schemas or key not in plain:
             holder[key] = replaced(holder[key], ())
         enum = schemas.get(component(holder[key]), {})
         # The enum of a parameter is only a list of texts.
         if "enum" in enum and re.search(r"parameters\[\d+\]\.schema$", place):
-            holder[key] = without(enum, *extensions(enum))
+            holder[key] = without(enum, *spec.extensions(enum))
     for name in plain:
         del schemas[name]
     for schema in schemas.values():
         schema.pop("nullable", None)
 
 
-def _cut_recursion(name: str, schemas: dict[str, Any], above: tuple[str, ...]) -> None:
+def _cut_recursion(schema: Schema, schemas: dict[str, Any], above: tuple[str, ...]) -> None:
     """Let a union that contains itself, with no object between, hold any JSON there.
 
     A recursion needs a class: the name of a union stands for what it consists of.
     """
-    schema = schemas[name]
-    if not members(schema) or name in above:
-        return
-    above = (*above, name)
-    key = union_key(schema)
-    schema[key] = [part for part in schema[key] if component(part) not in above]
-    for part in schema[key]:
-        _cut_part(part, schemas, above)
-
-
-def _cut_part(schema: Schema, schemas: dict[str, Any], above: tuple[str, ...]) -> None:
-    if component(schema):
-        _cut_recursion(component(schema), schemas, above)
-        return
+    name = component(schema)
+    if name:
+        schema, above = schemas[name], (*above, name)
+        if not members(schema):
+            return
+        key = union_key(schema)
+        schema[key] = [part for part in schema[key] if component(part) not in above]
     for holder, key, path in children(schema):
         # The class of an object ends a recursion.
         if path.startswith(".properties"):
@@ -160,7 +145,28 @@ def _cut_part(schema: Schema, schemas: dict[str, Any], above: tuple[str, ...]) -
         if component(holder[key]) in above:
             holder[key] = {}
         else:
-            _cut_part(holder[key], schemas, above)
+            _cut_recursion(holder[key], schemas, above)
+
+
+def _add_webhook_union(document: dict[str, Any]) -> None:
+    """Make a union of what the service posts to webhooks, which gets a parser like other events."""
+    schemas = document["components"]["schemas"]
+    bodies, problems = {}, []
+    for place, operation in spec.webhooks(document):
+        content = operation.get("requestBody", {}).get("content", {})
+        name = component(content.get("application/json", {}).get("schema", {}))
+        if not name or not unions.constants(name, "type", schemas):
+            problems.append(Problem(place, "its body is not a component with a constant `type`"))
+        bodies[name] = reference(name)
+    if problems:
+        raise Refused(problems)
+    if bodies:
+        schemas["RealtimeWebhookEvent"] = {
+            "description": "Any event that the service posts to a webhook.",
+            "x-events": "webhook",
+            "anyOf": list(bodies.values()),
+            "discriminator": {"propertyName": "type"},
+        }
 
 
 # Parts
@@ -169,19 +175,12 @@ def _cut_part(schema: Schema, schemas: dict[str, Any], above: tuple[str, ...]) -
 class _Naming:
     """Makes components of objects and unions within schemas, bodies and answers."""
 
-    def __init__(self, document: dict[str, Any]) -> None:
-        self.document = document
-        self.schemas: dict[str, Any] = document["components"]["schemas"]
+    def __init__(self, schemas: dict[str, Any]) -> None:
+        self.schemas = schemas
         # Inline schemas that have a name already, by what they say.
         self.named: dict[str, str] = {}
 
-    def run(self) -> None:
-        for name in list(self.schemas):
-            self._name_parts(name, f"components.schemas.{name}")
-        for place, operation in operations(self.document):
-            self._name_bodies(place, operation)
-
-    def _name_bodies(self, place: str, operation: dict[str, Any]) -> None:
+    def name_bodies(self, place: str, operation: dict[str, Any]) -> None:
         base = names.class_name(operation.get("operationId", place))
         for media in operation.get("requestBody", {}).get("content", {}).values():
             where = f"{place} requestBody"
@@ -192,13 +191,20 @@ class _Naming:
                 schema = media.get("schema", {})
                 media["schema"] = self._used(schema, name, f"{place} {status}", has_enum=False)
 
-    def _name_parts(self, name: str, place: str) -> None:
+    def name_parts(self, name: str) -> None:
         schema = self.schemas[name]
-        place = schema.get("x-place", place)
-        self._name_enums(name, schema)
+        place = place_of(f"components.schemas.{name}", self.schemas)
+        enums: set[str] = set()
         for field, child in schema.get("properties", {}).items():
             part = name + names.class_name(f"_{field}")
-            schema["properties"][field] = self._used(child, part, f"{place}.properties.{field}")
+            where = f"{place}.properties.{field}"
+            # An enum becomes a component where it would hide another enum, or a class.
+            enum = names.enum_name(field)
+            has_enum = enum not in enums and enum not in self.schemas
+            used = self._used(child, part, where, has_enum=has_enum)
+            schema["properties"][field] = used
+            if is_class(innermost(used)):
+                enums.add(enum)
         if not members(schema):
             return
         key = union_key(schema)
@@ -215,22 +221,6 @@ class _Naming:
                 if component(used):
                     used = reference(component(used))
                 schema[key][index] = used
-
-    def _name_enums(self, name: str, schema: Schema) -> None:
-        """Make components of the enums that would hide each other, or another class."""
-        seen: set[str] = set()
-        for field, child in schema.get("properties", {}).items():
-            enum = child
-            while "items" in enum:
-                enum = enum["items"]
-            if "enum" not in enum or enum.get("type") != "string":
-                continue
-            nested = names.enum_name(field)
-            if nested in self.schemas or nested in seen:
-                part = self._component(enum, name + names.class_name(field), f"{name}.{field}")
-                enum.clear()
-                enum.update(part)
-            seen.add(nested)
 
     def _used(
         self,
@@ -271,31 +261,26 @@ class _Naming:
 
     def _component(self, schema: Schema, name: str, place: str, text: str = "") -> Schema:
         content = _content(schema)
-        use = only(schema, [key for key in schema if key in OF_USE or key == "description"])
         if content in self.named:
             name = self.named[content]
         else:
-            name = self._free(name)
+            # Whatever the case: files are called after classes.
+            taken = set(map(str.lower, self.schemas))
+            wanted, number = name, 0
+            while name.lower() in taken:
+                number += 1
+                name = f"{wanted}{number}"
             self.named[content] = name
             kept = {**without(schema, *OF_USE), "x-place": place}
             if text:
                 kept = {"description": text, **kept}
             # It stands there before its parts, which may not take its name.
             self.schemas[name] = kept
-            self._name_parts(name, place)
+            self.name_parts(name)
+        use = only(schema, [key for key in schema if key in OF_USE or key == "description"])
         if use:
             return {"allOf": [reference(name)], **use}
         return reference(name)
-
-    def _free(self, name: str) -> str:
-        """Return a name that no component has, whatever the case: files are called after it."""
-        taken = set(map(str.lower, self.schemas))
-        number = 1
-        free = name
-        while free.lower() in taken:
-            free = f"{name}{number}"
-            number += 1
-        return free
 
 
 def _content(schema: Schema) -> str:

@@ -14,8 +14,7 @@ import operations as plans
 import protocol_events
 import words
 from refusals import Problem, Refused, place_of, schema_problems
-from spec import component, members, only, schemas_in, webhooks
-from unions import constants
+from spec import component, members, only, schemas_in
 
 Problems = Iterator[tuple[str, str]]
 
@@ -77,19 +76,10 @@ def _can_end(schema: dict[str, Any], finite: set[str]) -> bool:
     return all(_can_end(child, finite) for child in required.values())
 
 
-def _check_webhooks(document: dict[str, Any]) -> Problems:
-    for place, operation in webhooks(document):
-        content = operation.get("requestBody", {}).get("content", {})
-        name = component(content.get("application/json", {}).get("schema", {}))
-        if not name or not constants(name, "type", document["components"]["schemas"]):
-            yield place, "its body is not a component with a constant `type`"
-
-
 RULES = (
     _check_properties,
     protocol_events.problems,
     _check_recursion,
-    _check_webhooks,
     names.problems,
     plans.problems,
 )

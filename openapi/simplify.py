@@ -7,23 +7,9 @@ import json
 from difflib import get_close_matches
 from typing import Any
 
+import spec
 from refusals import Problem, Refused, dialect
-from spec import (
-    REFERENCE,
-    component,
-    component_name,
-    extensions,
-    members,
-    only,
-    operations,
-    reference,
-    resolve,
-    transform,
-    union_key,
-    walk,
-    webhooks,
-    without,
-)
+from spec import REFERENCE, component, members, only, transform, union_key, without
 
 Schema = dict[str, Any]
 
@@ -62,7 +48,6 @@ def simplified(document: dict[str, Any]) -> dict[str, Any]:
     document = _read(document, dialect())
     document["info"] = _read(document.get("info", {}), dialect()["$defs"]["info"])
     document["openapi"] = "3.0.3"
-    _add_webhook_union(document)
     schemas = document["components"]["schemas"]
     transform(document, lambda schema, place: _merged(schema, schemas, place))
     return document
@@ -85,9 +70,9 @@ def _follow(document: dict[str, Any]) -> None:
     """Put copies in place of references to anything but a component's schema."""
     followed: list[tuple[str, str]] = []
     aliases = {}
-    for place, node in walk(document):
+    for place, node in spec.walk(document):
         for key in EXTENSIBLE & node.keys():
-            node[key] = without(node[key], *extensions(node[key]))
+            node[key] = without(node[key], *spec.extensions(node[key]))
         while "$ref" in node:
             pointer = node["$ref"]
             # A deeper one, such as `#/components/schemas/Thing/properties/name`, has no class.
@@ -98,7 +83,7 @@ def _follow(document: dict[str, Any]) -> None:
                 if pointer == other and f"{place}.".startswith(f"{outer}."):
                     raise Refused([Problem(place, f"'{pointer}' contains itself")])
             followed.append((place, pointer))
-            copied = copy.deepcopy(resolve(document, pointer))
+            copied = copy.deepcopy(spec.resolve(document, pointer))
             if copied is True:
                 copied = {}
             if not isinstance(copied, dict):
@@ -107,11 +92,8 @@ def _follow(document: dict[str, Any]) -> None:
             node.clear()
             # It is visited next, with the references in it.
             node.update({**copied, **beside})
-    for place in aliases:
-        end = aliases[place]
-        while end in aliases and end != place:
-            end = aliases[end]
-        if end == place:
+    for place, end in aliases.items():
+        if place in spec.reachable([end], lambda name: only(aliases, [name]).values()):
             raise Refused([Problem(place, "its reference leads back to itself")])
 
 
@@ -119,7 +101,7 @@ def _gather_parameters(paths: dict[str, Any]) -> None:
     """Give each operation the parameters of its path."""
     for path, item in paths.items():
         shared = item.pop("parameters", [])
-        for place, operation in operations({"paths": {path: item}}):
+        for place, operation in spec.operations({"paths": {path: item}}):
             own = operation.get("parameters", [])
             names = [(parameter.get("in"), parameter.get("name")) for parameter in own]
             inherited = []
@@ -131,27 +113,6 @@ def _gather_parameters(paths: dict[str, Any]) -> None:
                 operation["parameters"] = [*inherited, *own]
             if any("$ref" in parameter for parameter in operation.get("parameters", [])):
                 raise Refused([Problem(place, "a reference to what is not a parameter")])
-
-
-def _add_webhook_union(document: dict[str, Any]) -> None:
-    """Make a union of what the service posts to webhooks, which gets a parser like other events."""
-    schemas = document["components"]["schemas"]
-    mapping = {}
-    bodies = {}
-    for _place, operation in webhooks(document):
-        content = operation.get("requestBody", {}).get("content", {})
-        name = component(content.get("application/json", {}).get("schema", {}))
-        schema = schemas.get(name, {})
-        for value in schema.get("properties", {}).get("type", {}).get("enum", []):
-            mapping[value] = reference(name)["$ref"]
-            bodies[name] = reference(name)
-    if mapping:
-        schemas["RealtimeWebhookEvent"] = {
-            "description": "Any event that the service posts to a webhook.",
-            "x-events": "webhook",
-            "anyOf": list(bodies.values()),
-            "discriminator": {"propertyName": "type", "mapping": mapping},
-        }
 
 
 # One schema
@@ -199,7 +160,7 @@ def _normal(schema: Any, _place: str) -> Schema:
     mapping = schema.get("discriminator", {}).get("mapping", {})
     # OpenAPI allows the bare name of a schema, too.
     for value, name in mapping.items():
-        mapping[value] = reference(component_name(name))["$ref"]
+        mapping[value] = REFERENCE + spec.component_name(name)
     if members(schema):
         schema = _without_null(schema)
     # What is left of a union of one, or of an `allOf` in an `allOf`, is said once.

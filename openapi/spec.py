@@ -35,9 +35,7 @@ REFERENCE = "#/components/schemas/"
 
 def fragments(folder: Path = Path("openapi")) -> list[Path]:
     """Return the fragments in a folder; the schema of the dialect is none."""
-    return [
-        path for path in sorted(folder.glob("*.yaml")) if not path.name.endswith(".schema.yaml")
-    ]
+    return sorted({*folder.glob("*.yaml")} - {*folder.glob("*.schema.yaml")})
 
 
 def merged(
@@ -160,6 +158,10 @@ def leave_out_wrong_values(document: dict[str, Any]) -> list[str]:
 
 def _reference_problems(document: dict[str, Any]) -> Iterator[Problem]:
     for place, pointer in pointers(document):
+        if not pointer.startswith("#/"):
+            reason = "in another file or an anchor; bundle all into one document, with `#/…` alone"
+            yield Problem(place, f"'{pointer}' is {reason}")
+            continue
         try:
             resolve(document, pointer)
         except LookupError:
@@ -206,6 +208,13 @@ def union_key(schema: dict[str, Any]) -> str:
     return "anyOf"
 
 
+def innermost(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return what a list of lists holds, or the schema itself."""
+    while "items" in schema:
+        schema = schema["items"]
+    return schema
+
+
 def without(node: dict[str, Any], *keys: str) -> dict[str, Any]:
     """Return a copy of a mapping without some of its keys."""
     return {key: value for key, value in node.items() if key not in keys}
@@ -240,18 +249,15 @@ def event_unions(schemas: dict[str, Any]) -> dict[str, str]:
 
     The fragment names them by `x-events`, or by the `x-connection` that carries them.
     """
-    clients = set()
+    connected = {}
     for name, schema in schemas.items():
         if "x-connection" in schema:
-            clients.add(connected_client(name, schemas))
+            connected.setdefault(connected_client(name, schemas), "client")
+            connected[name] = "server"
     directions = {}
     for name, schema in schemas.items():
-        direction = schema.get("x-events")
         # A connection is the stronger statement.
-        if "x-connection" in schema:
-            direction = "server"
-        elif name in clients:
-            direction = "client"
+        direction = connected.get(name, schema.get("x-events"))
         if direction and "discriminator" in schema:
             directions[name] = direction
     return directions
@@ -356,11 +362,9 @@ def pointers(node: Any) -> Iterator[tuple[str, str]]:
 
 
 def resolve(document: dict[str, Any], pointer: str) -> Any:
-    """Return what stands where a reference within the document points, or raise `LookupError`."""
+    """Return what stands where a reference such as `#/paths` points, or raise `LookupError`."""
     node: Any = document
-    if not pointer.startswith("#/"):
-        raise LookupError(pointer)
-    for part in pointer[2:].split("/"):
+    for part in pointer.split("/")[1:]:
         key = _unescaped(part)
         if isinstance(node, list) and key.isdecimal():
             node = node[int(key)]
@@ -419,5 +423,5 @@ def mapped(schema: dict[str, Any]) -> dict[str, str]:
 
 def target(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
     """Return the component that a schema refers to, or itself."""
-    schema = schemas.get(component(schema), schema)
-    return schema
+    found: dict[str, Any] = schemas.get(component(schema), schema)
+    return found
