@@ -14,24 +14,20 @@ from examples import Examples
 from pages import breakable
 from params import Params
 from python_types import literal, type_name
-from spec import component, mapped, members, only, reachable, references, schemas_in, target
+from refusals import dialect
+from spec import (
+    component,
+    innermost,
+    mapped,
+    members,
+    only,
+    reachable,
+    references,
+    schemas_in,
+    target,
+)
 from spec import operations as spec_operations
-
-BOUNDS = {
-    "minimum": "at least",
-    "maximum": "at most",
-    "minLength": "shortest",
-    "maxLength": "longest",
-    "minItems": "fewest",
-    "maxItems": "most",
-    "pattern": "matches",
-    "x-more-than": "more than",
-    "x-less-than": "less than",
-    "multipleOf": "multiple of",
-    "minProperties": "fewest",
-    "maxProperties": "most",
-}
-FLAGS = {"readOnly": "read-only", "writeOnly": "write-only", "uniqueItems": "no repeats"}
+from unions import leaves
 
 
 def annotated(
@@ -41,9 +37,10 @@ def annotated(
     schemas = document["components"]["schemas"]
     # They were described with the union of their events.
     document.pop("webhooks", None)
-    for _place, schema in list(schemas_in(document)):
-        if "enum" in schema:
-            _name_enum_values(schema)
+    for _place, schema in schemas_in(document):
+        # Any number stays possible; the page lists the known ones.
+        if "enum" in schema and not names.is_text_enum(schema):
+            schema["x-known"] = schema.pop("enum")
     _annotate_imports(schemas)
     for name, schema in schemas.items():
         schema["x-module"] = names.snake_case(name)
@@ -72,21 +69,6 @@ def annotated(
     for name in params.sent:
         schemas[name]["x-param"] = f"{name}Param"
     return document
-
-
-def _name_enum_values(schema: dict[str, Any]) -> None:
-    """Give each enum value the constant name of the documented Java pages."""
-    values = schema["enum"]
-    if "x-enum-varnames" in schema:
-        return
-    # Published schemas leave the type out.
-    if all(isinstance(value, str) for value in values):
-        schema.setdefault("type", "string")
-    if schema.get("type") != "string":
-        # Any number stays possible; the page lists the known ones.
-        schema["x-known"] = schema.pop("enum")
-        return
-    schema["x-enum-varnames"] = list(map(names.enum_constant, values))
 
 
 def _annotate_text(node: dict[str, Any]) -> None:
@@ -143,13 +125,10 @@ def _annotate_field(
 ) -> None:
     _annotate_text(schema)
     schema["x-name"] = names.field_name(field)
-    inner = schema
-    # The enum of a field may be in a list, or in a list of lists.
-    while inner:
-        if "x-enum-varnames" in inner:
-            schema["x-enum-name"] = inner["x-enum-name"] = names.enum_name(field)
-            schema["x-values"] = _named_values(inner)
-        inner = inner.get("items", {})
+    inner = innermost(schema)
+    if "enum" in inner:
+        schema["x-enum-name"] = inner["x-enum-name"] = names.enum_name(field)
+        schema["x-values"] = _named_values(inner)
     schema["x-nullable"] = schema.get("nullable", type_name(schema) == "Any")
     # Reserved words and other cases are written otherwise in JSON.
     if schema["x-name"] != field:
@@ -221,7 +200,7 @@ def _enum_in(
     """Find the enum that a value may be, and the component that it belongs to, if any."""
     owner = component(schema) or owner
     schema = target(schema, schemas)
-    if "x-enum-varnames" in schema:
+    if "enum" in schema:
         return owner, schema
     for part in (*only(schema, ["items"]).values(), *members(schema)):
         found = _enum_in(part, owner, schemas)
@@ -257,14 +236,13 @@ def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[st
     # A default of null is what leaving a field out means.
     elif schema.get("default") is not None:
         yield f"default `{json.dumps(schema['default'])}`"
-    for key, word in BOUNDS.items():
-        if key in schema:
-            yield f"{word} `{schema[key]}`"
-    for key, word in FLAGS.items():
-        if schema.get(key):
-            yield word
-    if schema.get("deprecated"):
-        yield "deprecated"
+    # The dialect says what pages call a limit, or a flag that is set.
+    for key, definition in dialect()["$defs"]["schema"]["properties"].items():
+        note = definition.get("x-note")
+        if note and definition["type"] != "boolean" and key in schema:
+            yield f"{note} `{schema[key]}`"
+        elif note and schema.get(key) is True:
+            yield note
     if "x-alias" in schema:
         yield f"in JSON `{field}`"
 
@@ -291,8 +269,9 @@ def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) 
         field = schema["discriminator"]["propertyName"]
         schema["x-field"] = field
         arguments = literal(field)
+        objects = [schemas[leaf]["properties"] for leaf in leaves(name, schemas)]
         # By default, members are found by their constants.
-        if not all("x-constant" in model.get(field, {}) for model in _objects(schema, schemas)):
+        if not all("x-constant" in properties.get(field, {}) for properties in objects):
             pairs = [f"{literal(value)}: {model}" for value, model in models.items()]
             arguments += f", {{{', '.join(pairs)}}}"
         schema["x-annotation"] = f"Discriminator({arguments})"
@@ -303,15 +282,6 @@ def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) 
         schema["x-annotation"] = enums[0]
     else:
         schema["x-annotation"] = "Lossless()"
-
-
-def _objects(schema: dict[str, Any], schemas: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the properties of each object in a union, or in unions within."""
-    for member in members(schema):
-        inner = target(member, schemas)
-        if "properties" in inner:
-            yield inner["properties"]
-        yield from _objects(inner, schemas)
 
 
 def _member(union: str, schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
@@ -339,7 +309,7 @@ def _member(union: str, schema: dict[str, Any], schemas: dict[str, Any]) -> dict
 def _named_values(schema: dict[str, Any]) -> list[dict[str, str]]:
     advice = schema.get("x-deprecated-values", {})
     values = []
-    for name, value in zip(schema["x-enum-varnames"], schema["enum"], strict=True):
+    for name, value in zip(names.enum_constants(schema), schema["enum"], strict=True):
         values.append(
             {"name": name, "cell": breakable(name), "value": value, "literal": literal(value)}
         )
@@ -352,10 +322,7 @@ def _annotate_imports(schemas: dict[str, Any]) -> None:
     """List what the module of each schema imports: before its class, or after, in a recursion."""
     uses = {name: set(references(schema)) for name, schema in schemas.items()}
     for name, schema in schemas.items():
-        late = set()
-        for used in uses[name]:
-            if name in reachable([used], uses.__getitem__):
-                late.add(used)
+        late = {used for used in uses[name] if name in reachable([used], uses.__getitem__)}
         schema["x-cyclic"] = bool(late)
         # An alias of a union is evaluated at once, so it cannot wait.
         if "properties" not in schema:

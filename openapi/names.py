@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from openai_realtime_client import shared
-from spec import members, operations
+from spec import innermost, members, operations, schemas_in
 
 Problems = Iterator[tuple[str, str]]
 
@@ -110,6 +110,16 @@ def enum_constant(value: str) -> str:
     return name
 
 
+def is_text_enum(schema: dict[str, Any]) -> bool:
+    """Return whether a schema is an enum of texts, which have constants."""
+    return "enum" in schema and all(isinstance(value, str) for value in schema["enum"])
+
+
+def enum_constants(schema: dict[str, Any]) -> list[str]:
+    """Return the constants of an enum, which the fragment may name."""
+    return schema.get("x-enum-varnames") or list(map(enum_constant, schema["enum"]))
+
+
 def parser_name(union: str) -> str:
     """Return the function that parses the events of a union."""
     return f"parse_{snake_case(union.removeprefix('Realtime'))}"
@@ -140,6 +150,10 @@ def problems(document: dict[str, Any]) -> Problems:
         elif keyword.iskeyword(snake_case(name)):
             yield place, f"its module would be called {snake_case(name)}, a keyword of Python"
         yield from _check_fields(place, schema, schemas)
+    for place, schema in schemas_in(document):
+        # Those of operations have no class.
+        if place.startswith("components.") and is_text_enum(schema):
+            yield from _check_enum(place, schema)
 
 
 def _check_methods(document: dict[str, Any], taken: dict[str, str]) -> Problems:
@@ -170,9 +184,6 @@ def _check_methods(document: dict[str, Any], taken: dict[str, str]) -> Problems:
 
 def _check_fields(place: str, schema: dict[str, Any], schemas: dict[str, Any]) -> Problems:
     fields: dict[str, str] = {}
-    enums = [(place, schema)]
-    for index, child in enumerate(members(schema)):
-        enums.append((f"{place}[{index}]", child))
     for field, child in schema.get("properties", {}).items():
         name = field_name(field)
         if not name.isidentifier():
@@ -180,29 +191,19 @@ def _check_fields(place: str, schema: dict[str, Any], schemas: dict[str, Any]) -
         elif name in fields:
             yield place, f"the properties {[fields[name], field]} have one Python name, {name}"
         fields[name] = field
-        where = f"{place}.properties.{field}"
-        while "items" in child:
-            where, child = f"{where}.items", child["items"]
+        enum = enum_name(field)
         # One called like a component is a component, unless it came before that had a name.
-        if "enum" in child and enum_name(field) in schemas:
-            yield (
-                place,
-                f"the enum of {field!r} would be called {enum_name(field)}, like a component",
-            )
-        enums.append((where, child))
-    for where, child in enums:
-        values = child.get("enum", [])
-        if all(isinstance(value, str) for value in values):
-            yield from _check_enum(where, values, child.get("x-enum-varnames"))
+        if "enum" in innermost(child) and enum in schemas:
+            yield place, f"the enum of {field!r} would be called {enum}, like a component"
 
 
-def _check_enum(place: str, values: list[str], given: list[str] | None) -> Problems:
-    names = given or list(map(enum_constant, values))
-    if len(names) != len(values):
+def _check_enum(place: str, schema: dict[str, Any]) -> Problems:
+    names = enum_constants(schema)
+    if len(names) != len(schema["enum"]):
         yield place, "`x-enum-varnames` has not one name for each value"
         return
     by_name = defaultdict(list)
-    for name, value in zip(names, values, strict=True):
+    for name, value in zip(names, schema["enum"], strict=True):
         by_name[name].append(value)
         # Enum and the class body give other names a meaning: `_x_`, `__x`, `name`.
         if not name.isidentifier() or name != name.upper() or re.fullmatch("_.*_|__.*", name):
