@@ -9,24 +9,14 @@ from typing import Any
 import names
 import operations
 import protocol_events
+import spec
 from docstrings import docstring, method_docstring
 from examples import Examples
 from pages import breakable
 from params import Params
 from python_types import literal, type_name
 from refusals import dialect
-from spec import (
-    component,
-    innermost,
-    mapped,
-    members,
-    only,
-    reachable,
-    references,
-    schemas_in,
-    target,
-)
-from spec import operations as spec_operations
+from spec import component, innermost, mapped, members, only, references, target
 from unions import leaves
 
 
@@ -37,7 +27,7 @@ def annotated(
     schemas = document["components"]["schemas"]
     # They were described with the union of their events.
     document.pop("webhooks", None)
-    for _place, schema in schemas_in(document):
+    for _place, schema in spec.schemas_in(document):
         # Any number stays possible; the page lists the known ones.
         if "enum" in schema and not names.is_text_enum(schema):
             schema["x-known"] = schema.pop("enum")
@@ -56,13 +46,13 @@ def annotated(
             _annotate_union(name, schema, schemas)
     protocol_events.describe(document)
     operations.describe(document)
-    for _place, operation in spec_operations(document):
+    for _place, operation in spec.operations(document):
         _annotate_operation(operation)
     params = Params(document)
     examples = Examples(schemas, package, recorded or {}, set(params.sent))
     for name, schema in schemas.items():
         schema["x-example"] = examples.of_schema(name)
-    for _place, operation in spec_operations(document):
+    for _place, operation in spec.operations(document):
         operation["x-example"] = examples.of_operation(operation)
     if params.sent:
         document["x-params"] = params.describe()
@@ -180,9 +170,7 @@ def _enum_aliases(schema: dict[str, Any], schemas: dict[str, Any]) -> Iterator[d
     if schema["x-cyclic"]:
         return
     # A class, an enum of the model or an earlier alias keeps its name.
-    taken = set(schemas)
-    for child in schema["properties"].values():
-        taken.add(child.get("x-enum-name", ""))
+    taken = {*schemas, *(enum["name"] for enum in schema["x-enums"])}
     for field, child in schema["properties"].items():
         owner, _enum = _enum_in(child, "", schemas)
         alias = names.enum_name(field)
@@ -250,10 +238,9 @@ def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[st
 def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
     """Describe each member: its Python type, its page or enum, and what distinguishes it."""
     models = mapped(schema)
-    schema |= {"x-union": True, "x-members": []}
-    types, enums = [], []
-    for part in members(schema):
-        member = _member(name, part, schemas)
+    described = [_member(name, part, schemas) for part in members(schema)]
+    schema |= {"x-union": True, "x-members": described}
+    for member in described:
         values = [f"`{value}`" for value, model in models.items() if model == member.get("ref")]
         # What is required tells a member from the others.
         required = schemas.get(member.get("ref", ""), {}).get("required", [])
@@ -261,10 +248,8 @@ def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) 
             member["when"] = ", ".join(values)
         elif required and "x-untagged" in schema:
             member["when"] = f"an object with `{'` and `'.join(required)}`"
-        schema["x-members"].append(member)
-        types.append(member["type"])
-        if "enum" in member:
-            enums.append(member["type"])
+    types = [member["type"] for member in described]
+    enums = [member["type"] for member in described if "enum" in member]
     if models:
         field = schema["discriminator"]["propertyName"]
         schema["x-field"] = field
@@ -322,7 +307,7 @@ def _annotate_imports(schemas: dict[str, Any]) -> None:
     """List what the module of each schema imports: before its class, or after, in a recursion."""
     uses = {name: set(references(schema)) for name, schema in schemas.items()}
     for name, schema in schemas.items():
-        late = {used for used in uses[name] if name in reachable([used], uses.__getitem__)}
+        late = {used for used in uses[name] if name in spec.reachable([used], uses.__getitem__)}
         schema["x-cyclic"] = bool(late)
         # An alias of a union is evaluated at once, so it cannot wait.
         if "properties" not in schema:

@@ -193,7 +193,7 @@ def _check_fields(place: str, schema: dict[str, Any], schemas: dict[str, Any]) -
         fields[name] = field
         enum = enum_name(field)
         # One called like a component is a component, unless it came before that had a name.
-        if "enum" in innermost(child) and enum in schemas:
+        if is_text_enum(innermost(child)) and enum in schemas:
             yield place, f"the enum of {field!r} would be called {enum}, like a component"
 
 

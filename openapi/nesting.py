@@ -66,9 +66,8 @@ class Nesting:
                 continue
             if path and self._ranks.setdefault(name, root.rank) == root.rank:
                 self._places[name][path].append(root)
-            for member in members(self.schemas[name]):
-                for suffix, inner in self._classes(member):
-                    waiting.append((path + suffix, inner))
+            for suffix, inner in self._classes(self.schemas[name]):
+                waiting.append((path + suffix, inner))
             for field, child in self.schemas[name].get("properties", {}).items():
                 for suffix, inner in self._classes(child):
                     waiting.append((f"{path}.{field}".lstrip(".") + suffix, inner))
@@ -143,6 +142,5 @@ class Nesting:
         """Yield the models that a class is, or those of a union."""
         if "properties" in self.schemas[name]:
             yield name
-        for member in members(self.schemas[name]):
-            for _suffix, inner in self._classes(member):
-                yield from self._models(inner)
+        for _suffix, inner in self._classes(self.schemas[name]):
+            yield from self._models(inner)

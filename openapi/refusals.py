@@ -104,8 +104,6 @@ def reasons(error: ValidationError) -> Iterator[str]:
         for key in error.validator_value:
             if key not in error.instance:
                 yield schema.get("x-missing", {}).get(key, f"`{key}` is missing")
-    elif error.validator == "minProperties":
-        yield schema.get("x-reason", "nothing in it")
     elif error.validator == "type":
         expected = TYPE_NAMES.get(str(error.validator_value), "something else")
         yield schema.get("x-reason", f"{_shown(error.instance)} where {expected} is expected")

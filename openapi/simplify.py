@@ -109,9 +109,8 @@ def _gather_parameters(paths: dict[str, Any]) -> None:
                 # The place is part of the identity: a header may be called like a part of the path.
                 if (parameter.get("in"), parameter.get("name")) not in names:
                     inherited.append(parameter)
-            if inherited:
-                operation["parameters"] = [*inherited, *own]
-            if any("$ref" in parameter for parameter in operation.get("parameters", [])):
+            operation["parameters"] = [*inherited, *own]
+            if any("$ref" in parameter for parameter in operation["parameters"]):
                 raise Refused([Problem(place, "a reference to what is not a parameter")])
 
 
@@ -262,15 +261,10 @@ def _merged(schema: Schema, schemas: dict[str, Any], place: str) -> Schema:
     """Make one object of an `allOf` that says more than which schema is meant."""
     if "allOf" not in schema:
         return schema
-    references, words = [], []
+    references = [part for part in schema["allOf"] if "$ref" in part]
+    words = [part for part in schema["allOf"] if "$ref" not in part]
     # Whether nothing but text stands beside the reference, here and in other parts.
-    is_text = not STRUCTURE & schema.keys()
-    for part in schema["allOf"]:
-        if "$ref" in part:
-            references.append(part)
-        else:
-            words.append(part)
-            is_text &= not NO_TEXT & part.keys()
+    is_text = not STRUCTURE & schema.keys() and not NO_TEXT & set().union(*words)
     if is_text and len(references) == 1:
         meant = schemas.get(component(schema), {})
         is_component = place.removeprefix("components.schemas.") in schemas

@@ -28,9 +28,8 @@ def simplified(schema: Schema, place: str, schemas: dict[str, Any]) -> Schema:
     parts = list(_flat(schema[key], schemas, place.removeprefix("components.schemas.")))
     if any(part.get("nullable") for part in parts):
         beside["nullable"] = True
-    for part in parts:
-        if "type" not in part and "$ref" not in part and not _is_object(part):
-            return without(beside, "discriminator")
+    if "any" in map(_sort, parts):
+        return without(beside, "discriminator")
     groups: dict[str, list[Schema]] = {}
     for part in _without_clashes(parts, schemas):
         name = _sort(part)
@@ -76,10 +75,6 @@ def _structure(schema: Schema) -> Schema:
     return without(schema, "title", "description", "example", "default", "x-name")
 
 
-def _is_object(schema: Schema) -> bool:
-    return "properties" in schema or bool(members(schema))
-
-
 def _without_clashes(parts: list[Schema], schemas: dict[str, Any]) -> Iterator[Schema]:
     """Yield members with the content of references to strings, where there are several of these."""
     # The union as a whole is nullable, which its members need not repeat.
@@ -112,13 +107,13 @@ def _sort(part: Schema) -> str:
     """Return what distinguishes a member of a union: its type, and whether it is an enum."""
     if "$ref" in part:
         return "reference"
-    if _is_object(part):
+    if "properties" in part or members(part):
         return "object"
-    if part["type"] == "string" and "enum" in part:
+    if part.get("type") == "string" and "enum" in part:
         return "enum"
-    if part["type"] == "object":
+    if part.get("type") == "object":
         return "map"
-    return str(part["type"])
+    return str(part.get("type", "any"))
 
 
 def _one(parts: list[Schema]) -> Schema:
@@ -171,15 +166,13 @@ def distinguish(name: str, schemas: dict[str, Any]) -> None:
         known = mapped({"discriminator": explicit})
         place = place_of(f"components.schemas.{name}", schemas)
         _add_constants(place, fields[0], known, objects, schemas)
-    groups = {}
-    for field in fields:
-        groups[field] = _groups(objects, field, schemas)
     # A property that tells all members apart comes before one that tells some.
-    fields.sort(key=lambda field: len(groups[field]) < len(objects))
-    for field in fields:
-        if len(groups[field]) > 1 or len(groups[field]) == len(objects):
-            _set_discriminator(name, field, groups[field], known, schemas)
-            return
+    for minimum in (len(objects), 2):
+        for field in fields:
+            groups = _groups(objects, field, schemas)
+            if len(groups) >= minimum:
+                _set_discriminator(name, field, groups, known, schemas)
+                return
     # The most specific members come first.
     schema[union_key(schema)].sort(key=lambda part: _specificity(part, schemas), reverse=True)
     schema["x-untagged"] = True
@@ -292,11 +285,9 @@ def _specificity(part: Schema, schemas: dict[str, Any]) -> tuple[int, int, int]:
     # Plain values are found by their type; a map takes what no class does.
     if _sort(part) == "map":
         return (-1, 0, 0)
-    required, properties = 0, 0
-    models = []
+    best = (0, 0, 0)
     if "$ref" in part:
-        models = leaves(component(part), schemas)
-    for leaf in models:
-        required = max(required, len(schemas[leaf].get("required", [])))
-        properties = max(properties, len(schemas[leaf]["properties"]))
-    return (int(bool(models)), required, properties)
+        for leaf in leaves(component(part), schemas):
+            required = schemas[leaf].get("required", [])
+            best = max(best, (1, len(required), len(schemas[leaf]["properties"])))
+    return best
