@@ -199,20 +199,14 @@ def _import_command(name: str) -> Callable[[argparse.Namespace, Screen, Screen],
     Each by its literal name, so that PyInstaller finds it.
     """
     if name == "talk":
-        from openai_realtime_client.cli.talk import run_talk
-
-        return run_talk
-    if name == "serve":
-        from openai_realtime_client.cli.serve import run_serve
-
-        return run_serve
-    if name == "check":
-        from openai_realtime_client.cli.check import run_check
-
-        return run_check
-    from openai_realtime_client.cli.inspect import run_inspect
-
-    return run_inspect
+        from openai_realtime_client.cli.talk import run_talk as run
+    elif name == "serve":
+        from openai_realtime_client.cli.servers import run_serve as run
+    elif name == "check":
+        from openai_realtime_client.cli.servers import run_check as run
+    else:
+        from openai_realtime_client.cli.inspect import run_inspect as run
+    return run
 
 
 def _build_parser(prog: str) -> argparse.ArgumentParser:

@@ -5,11 +5,11 @@ from openai_realtime_client.core.lazy import TYPE_CHECKING, lazy_names
 if TYPE_CHECKING:
     from openai_realtime_client.testing.answers import Answer as Answer
     from openai_realtime_client.testing.answers import Call as Call
+    from openai_realtime_client.testing.answers import McpTool as McpTool
     from openai_realtime_client.testing.answers import text_of as text_of
     from openai_realtime_client.testing.check import Finding as Finding
     from openai_realtime_client.testing.check import check_server as check_server
     from openai_realtime_client.testing.endpoints import RealtimeCall as RealtimeCall
-    from openai_realtime_client.testing.mcp import McpTool as McpTool
     from openai_realtime_client.testing.server import ReplayServer as ReplayServer
     from openai_realtime_client.testing.session import Faults as Faults
     from openai_realtime_client.testing.session import ReplaySession as ReplaySession
@@ -19,10 +19,9 @@ else:
         {
             name: f"{__name__}.{module}"
             for module, names in {
-                "answers": ("Answer", "Call", "text_of"),
+                "answers": ("Answer", "Call", "McpTool", "text_of"),
                 "check": ("Finding", "check_server"),
                 "endpoints": ("RealtimeCall",),
-                "mcp": ("McpTool",),
                 "server": ("ReplayServer",),
                 "session": ("Faults", "ReplaySession"),
             }.items()

@@ -26,9 +26,9 @@ from openai_realtime_client.testing.settings import (
     known,
     merge,
     new_session,
+    new_translation,
     updated,
 )
-from openai_realtime_client.testing.translation import new_translation
 from openai_realtime_client.testing.v1 import ga_settings, v1_settings
 from openai_realtime_client.testing.websocket import HttpRequest, Response, http_response
 

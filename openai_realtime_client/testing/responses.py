@@ -1,35 +1,134 @@
-"""A response of the embedded server, event by event."""
+"""A conversation of the embedded server, its items and responses, event by event."""
 
 from __future__ import annotations
 
 import base64
+import copy
 import time
 from collections.abc import Iterator
 from itertools import zip_longest
-from typing import Any, NamedTuple
+from typing import Any
 
 from openai_realtime_client.core.audio import PCM, format_of
 from openai_realtime_client.testing import audio
-from openai_realtime_client.testing.answers import Answer, Call, text_of, words
-from openai_realtime_client.testing.conversation import Conversation
-from openai_realtime_client.testing.mcp import McpServers, approval, needs_approval
+from openai_realtime_client.testing.answers import (
+    Answer,
+    Call,
+    McpServers,
+    approval,
+    needs_approval,
+    text_of,
+    words,
+)
+from openai_realtime_client.testing.errors import Refusal
 from openai_realtime_client.testing.settings import Event, Outbox, voice_name
 
-__all__ = ["USER_TOKEN_MS", "Response", "Turn"]
+__all__ = ["USER_TOKEN_MS", "Conversation", "Response"]
 
+_FINISHED = ("message", "function_call", "function_call_output")
 # Milliseconds of audio per token.
 USER_TOKEN_MS = 100
 _ASSISTANT_TOKEN_MS = 50
 _RATE_LIMIT = {"name": "tokens", "limit": 100_000, "remaining": 99_000, "reset_seconds": 0.5}
 
 
-class Turn(NamedTuple):
-    """What a response answers, and where."""
+class Conversation:
+    """Items in their order, as they are on the wire. Changes emit the events about them.
 
-    conversation: Conversation
-    context: list[Event]
-    mcp: McpServers
-    is_call: bool  # by WebRTC or SIP: audio is not sent as events
+    An item that a client names and that does not exist raises `Refusal`.
+    """
+
+    def __init__(self, outbox: Outbox, mcp: McpServers, *, is_call: bool) -> None:
+        self.id = outbox.new_id("conv")
+        self.outbox = outbox
+        self.mcp = mcp
+        self.is_call = is_call  # by WebRTC or SIP: audio is not sent as events
+        self.items: list[Event] = []
+        # The duration of an item's audio, in milliseconds, by its id.
+        self.audio_ms: dict[str, int] = {}
+
+    def find(self, item_id: str, action: str) -> Event:
+        """Return the item with an id; `action` is for the error if there is none."""
+        return self.items[self._index(item_id, action)]
+
+    def _index(self, item_id: str, action: str, param: str = "item_id") -> int:
+        for index, item in enumerate(self.items):
+            if item["id"] == item_id:
+                return index
+        message = f"Error: cannot {action} item, the item with id '{item_id}' does not exist."
+        raise Refusal(f"item_{action}_invalid_{param}", message, param)
+
+    def create(self, event: Event) -> None:
+        """Insert an item of the client."""
+        previous, index = event.get("previous_item_id"), len(self.items)
+        # Without it, an item is added to the end.
+        if previous == "root":
+            index = 0
+        elif previous is not None:
+            index = self._index(previous, "create", "previous_item_id") + 1
+        item = {**event["item"], "id": event["item"].get("id") or self.outbox.new_id("item")}
+        if any(other["id"] == item["id"] for other in self.items):
+            message = f"An item with id '{item['id']}' exists already."
+            raise Refusal("item_create_duplicate_id", message, "item.id")
+        if item["type"] in _FINISHED:
+            item["status"] = "completed"
+        self.begin(item, index)
+        self.finish(item)
+
+    def begin(self, item: Event, index: int | None = None) -> None:
+        """Insert an item that is not complete yet, by default at the end."""
+        if index is None:
+            index = len(self.items)
+        self.items.insert(index, item)
+        self._emit_item("conversation.item.added", index)
+
+    def finish(self, item: Event) -> None:
+        """Replace an item by what it has become; no event if it was deleted meanwhile."""
+        for index, other in enumerate(self.items):
+            if other["id"] == item["id"]:
+                self.items[index] = item
+                self._emit_item("conversation.item.done", index)
+
+    def previous_id(self, index: int) -> str | None:
+        """Return the id of the item before an index."""
+        if not index:
+            return None
+        return str(self.items[index - 1]["id"])
+
+    def _emit_item(self, event_type: str, index: int) -> None:
+        # A copy, because the item may change before the event is sent.
+        item = dict(self.items[index])
+        self.outbox.emit(event_type, previous_item_id=self.previous_id(index), item=item)
+
+    def retrieve(self, event: Event) -> None:
+        """Emit an item."""
+        item = self.find(event["item_id"], "retrieve")
+        self.outbox.emit("conversation.item.retrieved", item=item)
+
+    def delete(self, event: Event) -> None:
+        """Remove an item."""
+        del self.items[self._index(event["item_id"], "delete")]
+        self.outbox.emit("conversation.item.deleted", item_id=event["item_id"])
+
+    def truncate(self, event: Event) -> None:
+        """Remove the audio of an item from a time on."""
+        index = self._index(event["item_id"], "truncate")
+        item, at, end_ms = self.items[index], event["content_index"], event["audio_end_ms"]
+        parts: list[Any] = copy.deepcopy(item.get("content") or [])
+        if not 0 <= at < len(parts) or parts[at].get("type") != "output_audio":
+            message = "Only audio of the assistant can be truncated."
+            raise Refusal("invalid_value", message, "content_index")
+        length_ms = self.audio_ms.get(item["id"], 0)
+        # The service refuses to cut behind the end; a client that rounds up sees that here.
+        if not 0 <= end_ms <= length_ms:
+            message = f"Audio content of {length_ms}ms is already shorter than {end_ms}ms"
+            raise Refusal("invalid_value", message, "audio_end_ms")
+        self.audio_ms[item["id"]] = end_ms
+        # As the service does: it cannot know which words were played.
+        parts[at].pop("transcript", None)
+        self.items[index] = {**item, "content": parts}
+        place = {"item_id": item["id"], "content_index": at, "audio_end_ms": end_ms}
+        self.outbox.emit("conversation.item.truncated", **place)
 
 
 class Response:
@@ -40,14 +139,16 @@ class Response:
     conversation.
     """
 
-    def __init__(self, outbox: Outbox, settings: Event, turn: Turn, answer: Answer) -> None:
-        self.id = outbox.new_id("resp")
+    def __init__(
+        self, conversation: Conversation, context: list[Event], settings: Event, answer: Answer
+    ) -> None:
+        self.id = conversation.outbox.new_id("resp")
         self.is_active = True
         self.is_in_band = settings.get("conversation") != "none"
         self.is_playing = False
-        self._outbox = outbox
-        self._turn = turn
-        self._conversation = turn.conversation
+        self._outbox = conversation.outbox
+        self._conversation = conversation
+        self._context = context
         self._answer = answer
         self._end: Event | None = None  # the `status_details` where it is not completed
         self._text_tokens = 0
@@ -139,7 +240,7 @@ class Response:
         durations = self._conversation.audio_ms
         # Counted like the service's: everything in the context is read again for each response.
         text_in = audio_in = 0
-        for item in self._turn.context:
+        for item in self._context:
             length_ms = durations.get(item.get("id", ""), 0)
             # An item with audio is read as such: its transcript counts no tokens.
             if not length_ms:
@@ -212,10 +313,10 @@ class Response:
     def _call_tool(self, call: Call) -> Iterator[float]:
         """Call a tool of an MCP server and say its output, or ask for approval."""
         label = call.server_label or ""
-        tools = {tool.name: tool for tool in self._turn.mcp.get(label, ())}
+        tools = {tool.name: tool for tool in self._conversation.mcp.get(label, ())}
         tool = tools.get(call.name)
         about: Event = {"server_label": label, "name": call.name}
-        approved = approval(self._turn.context)
+        approved = approval(self._context)
         if tool and not approved and needs_approval(self._tools, label, tool):
             item = self._outbox.new_item("mcp_approval_request", **about, arguments=call.json)
             self._open(item)
@@ -282,7 +383,7 @@ class Response:
         lengths, item_id = self._conversation.audio_ms, place["item_id"]
         lengths[item_id] = lengths.get(item_id, 0) + length_ms
         # On a call the audio goes over WebRTC or SIP, and events only tell that it plays.
-        if not self._turn.is_call:
+        if not self._conversation.is_call:
             data = base64.b64encode(chunk).decode()
             self._emit("output_audio.delta", **place, delta=data)
         elif not self.is_playing:

@@ -1,21 +1,28 @@
-"""Answer the events of one GA session of the embedded server."""
+"""Answer the events of one GA session of the embedded server, translation sessions included."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from openai_realtime_client import ga
 from openai_realtime_client.core.audio import PCM, format_of
 from openai_realtime_client.core.json_types import at
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing import audio
-from openai_realtime_client.testing.answers import Answer, Answers, Call, default_answer, words
-from openai_realtime_client.testing.conversation import Conversation
+from openai_realtime_client.testing.answers import (
+    Answer,
+    Answers,
+    Call,
+    McpServers,
+    approval,
+    default_answer,
+    offered_tools,
+    words,
+)
 from openai_realtime_client.testing.errors import Refusal, Rules
-from openai_realtime_client.testing.mcp import McpServers, McpTool, approval, offered_tools
-from openai_realtime_client.testing.responses import USER_TOKEN_MS, Response, Turn
+from openai_realtime_client.testing.responses import USER_TOKEN_MS, Conversation, Response
 from openai_realtime_client.testing.settings import (
     LEVELS,
     Event,
@@ -23,12 +30,14 @@ from openai_realtime_client.testing.settings import (
     given,
     known,
     merge,
+    updated,
     voice_name,
 )
 
-__all__ = ["SETTINGS", "Model", "RealtimeRules"]
+__all__ = ["SETTINGS", "Model", "RealtimeRules", "TranslationRules"]
 
 _MIN_COMMIT_MS = 100
+_TRANSLATED = PCM.size(200)
 # The model of the settings that are returned, by the type of the session.
 SETTINGS: dict[str, type[RealtimeModel]] = {
     "realtime": ga.RealtimeSessionCreateResponseGA,
@@ -36,13 +45,12 @@ SETTINGS: dict[str, type[RealtimeModel]] = {
 }
 
 
-@dataclass(frozen=True)
-class Model:
+class Model(NamedTuple):
     """What a test lets the model and the user do; `ReplayServer` describes it."""
 
-    answers: Answers = None
-    transcripts: Sequence[str] = ()
-    mcp: McpServers = field(default_factory=dict[str, list[McpTool]])
+    answers: Answers
+    transcripts: Sequence[str]
+    mcp: McpServers
 
 
 class RealtimeRules(Rules):
@@ -57,13 +65,12 @@ class RealtimeRules(Rules):
     ) -> None:
         super().__init__(outbox)
         self.session = session
-        self._model = model
-        self._is_call = is_call
-        self._answers: Iterator[Any] = iter(())
+        self._answers: Any = model.answers
         if not callable(model.answers):
             self._answers = iter(model.answers or ())
         self._transcripts = iter(model.transcripts)
-        self._conversation = Conversation(outbox)
+        self._mcp = model.mcp
+        self._conversation = Conversation(outbox, model.mcp, is_call=is_call)
         # Those in progress or still playing.
         self._responses: list[Response] = []
         self._buffer = audio.InputBuffer()
@@ -100,7 +107,8 @@ class RealtimeRules(Rules):
             message = f"A session of type '{self.session['type']}' keeps its type."
             raise Refusal("invalid_value", message, "session.type")
         voice = at(update, "audio", "output", "voice")
-        if voice and self._has_spoken() and voice_name(voice) != self._speaking["voice"]:
+        current = at(self.session, "audio", "output", "voice")
+        if voice and self._has_spoken() and voice_name(voice) != current:
             message = "The voice cannot change once assistant audio is present."
             raise Refusal("cannot_update_voice", message, "session.audio.output.voice")
         # The service keeps the model of the handshake, whatever an update asks for.
@@ -128,29 +136,19 @@ class RealtimeRules(Rules):
         self._conversation.begin(item)
         self.outbox.emit("mcp_list_tools.in_progress", item_id=item["id"])
         outcome = "failed"
-        if label in self._model.mcp:
+        if label in self._mcp:
             outcome = "completed"
-            tools = [tool.listed() for tool in self._model.mcp[label]]
+            tools = [tool.listed() for tool in self._mcp[label]]
             self._conversation.finish({**item, "tools": tools})
         self.outbox.emit(f"mcp_list_tools.{outcome}", item_id=item["id"])
 
     # Input audio
 
-    @property
-    def _listening(self) -> Event:
-        settings: Event = self.session["audio"]["input"]
-        return settings
-
-    @property
-    def _speaking(self) -> Event:
-        settings: Event = self.session["audio"]["output"]
-        return settings
-
     def _append(self, event: Event) -> None:
         data = audio.decoded(event["audio"])
         audio_format = format_of(self.session, "input") or PCM
         levels: Event | None = None
-        detection = self._listening.get("turn_detection")
+        detection = self.session["audio"]["input"].get("turn_detection")
         if detection:
             # `semantic_vad` has no levels of its own.
             levels = {**LEVELS, **detection}
@@ -173,7 +171,7 @@ class RealtimeRules(Rules):
             response.stop_playing("cleared")
 
     def _is_detection_set(self, name: str) -> bool:
-        return self._listening["turn_detection"].get(name) is not False
+        return self.session["audio"]["input"]["turn_detection"].get(name) is not False
 
     def _stop_speech(self, at_ms: int) -> None:
         assert self._speech
@@ -219,7 +217,7 @@ class RealtimeRules(Rules):
         # After the events of the item, which the service sends before its audio is transcribed.
         text = next(self._transcripts, f"Audio of {length_ms} ms.")
         items[-1] = {**item, "content": [{**part, "transcript": text}]}
-        settings: Event | None = self._listening.get("transcription")
+        settings: Event | None = self.session["audio"]["input"].get("transcription")
         if settings:  # It is off by default.
             self._transcribe(item_id, text, length_ms, settings)
 
@@ -270,14 +268,13 @@ class RealtimeRules(Rules):
 
     def _begin_response(self, params: Event, context: list[Event]) -> None:
         # The session's voice and format hold where a response names none.
-        output = {**self._speaking, **given(at(params, "audio", "output") or {})}
+        output = {**self.session["audio"]["output"], **given(at(params, "audio", "output") or {})}
         settings: Event = {**self.session, **given(params), "audio": {"output": output}}
         answer = self._answer_to_approval(context) or self._given_answer(context)
         if answer is None:
-            tools = offered_tools(settings["tools"], self._model.mcp)
+            tools = offered_tools(settings["tools"], self._mcp)
             answer = default_answer(context, tools, settings["tool_choice"])
-        turn = Turn(self._conversation, context, self._model.mcp, self._is_call)
-        response = Response(self.outbox, settings, turn, answer)
+        response = Response(self._conversation, context, settings, answer)
         # Forget ended ones: a session may have thousands of responses.
         self._responses = [r for r in self._responses if r.is_active or r.is_playing]
         self._responses.append(response)
@@ -285,9 +282,9 @@ class RealtimeRules(Rules):
 
     def _given_answer(self, context: list[Event]) -> Answer | None:
         answer: Answer | Call | str | None
-        if callable(self._model.answers):
+        if callable(self._answers):
             # A copy, which the function may change.
-            answer = self._model.answers(list(context))
+            answer = self._answers(list(context))
         else:
             answer = next(self._answers, None)
         # Short forms of an answer.
@@ -330,3 +327,57 @@ class RealtimeRules(Rules):
     def _clear_output(self, _: Event) -> None:
         for response in self._responses:
             response.stop_playing("cleared")
+
+
+class TranslationRules(Rules):
+    """The rules of one translation session.
+
+    The translation of any audio is the audio itself, in chunks of 200 ms, each with a word of
+    transcript: the language and the number of the chunk, such as ` es-1`. After `session.close`
+    comes what is left, and then `session.closed`.
+    """
+
+    def __init__(self, session: Event, outbox: Outbox) -> None:
+        super().__init__(outbox)
+        self._session = session
+        self._pending = b""
+        self._chunks = 0
+        self._handlers |= {
+            "session.update": self._update,
+            "session.input_audio_buffer.append": self._append,
+            "session.close": self._close,
+        }
+
+    def begin(self) -> None:
+        """Emit `session.created`."""
+        self.outbox.emit("session.created", session=self._session)
+
+    def _update(self, event: Event) -> None:
+        self._session = updated(self._session, {"audio": at(event, "session", "audio")}, {})
+        self.outbox.emit("session.updated", session=self._session)
+
+    def _append(self, event: Event) -> None:
+        self._pending += audio.decoded(event["audio"])
+        while len(self._pending) >= _TRANSLATED:
+            self._translate_chunk()
+
+    def _close(self, _: Event) -> None:
+        if self._pending:
+            self._translate_chunk()
+        self.outbox.emit("session.closed")
+        # The client has the whole translation by then.
+        self.closing = 1000, ""
+
+    def _translate_chunk(self) -> None:
+        chunk, self._pending = self._pending[:_TRANSLATED], self._pending[_TRANSLATED:]
+        self._chunks += 1
+        place = {"elapsed_ms": 200 * self._chunks}
+        if at(self._session, "audio", "input", "transcription"):
+            delta = f" source-{self._chunks}"
+            self.outbox.emit("session.input_transcript.delta", delta=delta, **place)
+        language = at(self._session, "audio", "output", "language") or "translated"
+        delta = f" {language}-{self._chunks}"
+        self.outbox.emit("session.output_transcript.delta", delta=delta, **place)
+        sound: Event = {"sample_rate": 24000, "channels": 1, "format": "pcm16", **place}
+        sound["delta"] = base64.b64encode(chunk).decode()
+        self.outbox.emit("session.output_audio.delta", **sound)

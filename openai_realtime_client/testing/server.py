@@ -18,15 +18,13 @@ from weakref import WeakSet
 
 from typing_extensions import Self, Unpack
 
-from openai_realtime_client.testing.answers import Answers
+from openai_realtime_client.testing.answers import Answers, McpServers
 from openai_realtime_client.testing.endpoints import Endpoints, RealtimeCall, announce, refused
 from openai_realtime_client.testing.errors import Rules
-from openai_realtime_client.testing.mcp import McpServers
 from openai_realtime_client.testing.recording import RecordedEvent, Script, read_recording
-from openai_realtime_client.testing.rules import Model, RealtimeRules
+from openai_realtime_client.testing.rules import Model, RealtimeRules, TranslationRules
 from openai_realtime_client.testing.session import Faults, Received, ReplaySession, Sent
-from openai_realtime_client.testing.settings import MODELS, Outbox, new_session
-from openai_realtime_client.testing.translation import TranslationRules, new_translation
+from openai_realtime_client.testing.settings import MODELS, Outbox, new_session, new_translation
 from openai_realtime_client.testing.v1 import V1Rules
 from openai_realtime_client.testing.websocket import (
     HEAD_LIMIT,
@@ -404,20 +402,20 @@ class ReplayServer(Generic[Received, Sent]):
             return Rules(outbox, (4000, "invalid_request_error.beta_api_shape_disabled"))
         if self._script is not None:
             return Script(outbox, self._script)
-        model = request.query.get("model") or request.query.get("deployment")
+        name = request.query.get("model") or request.query.get("deployment")
         session_id, call = outbox.new_id("sess"), self._call(request)
         settings, _ = self._endpoints.secrets.get(request.key, (None, 0))
         if call:
             settings = call.settings
         if request.is_translation:
-            translation = new_translation(session_id, model or "gpt-realtime-translate")
+            translation = new_translation(session_id, name or "gpt-realtime-translate")
             return TranslationRules(settings or translation, outbox)
         session_type = "realtime"
         if request.query.get("intent") == "transcription":
             session_type = "transcription"
-        settings = settings or new_session(session_id, model or MODELS[protocol], session_type)
+        settings = settings or new_session(session_id, name or MODELS[protocol], session_type)
         rules = RealtimeRules
         if protocol == "v1":
             rules = V1Rules
-        scripted = Model(self.answers, self._transcripts, self._mcp)
-        return rules(settings, outbox, scripted, is_call=call is not None)
+        model = Model(self.answers, self._transcripts, self._mcp)
+        return rules(settings, outbox, model, is_call=call is not None)

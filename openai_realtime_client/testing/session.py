@@ -339,7 +339,9 @@ class ReplaySession(Generic[Received, Sent]):
         if faults.garbage_after == self._count:
             await socket.send_text('{"type": "response.')
         if faults.huge_after == self._count:
-            await socket.send_text(_huge_event(faults.huge_size))
+            head = '{"type":"rate_limits.updated","event_id":"event_huge","rate_limits":['
+            # Padded with white space, which clients parse no slower than limits.
+            await socket.send_text(head.ljust(faults.huge_size - 2) + "]}")
         if faults.broken_frame_after == self._count:
             # A text frame with all reserved bits, which no extension uses.
             socket.cut(b"\xf1\x03bad")
@@ -357,10 +359,3 @@ class ReplaySession(Generic[Received, Sent]):
         error |= {"message": message, "param": None, "event_id": None}
         await self._send({"type": "error", "event_id": "event_expired", "error": error})
         self._socket.begin_close(1001, message)
-
-
-def _huge_event(size: int) -> str:
-    """Return the JSON text of a `rate_limits.updated` event of `size` bytes, or little more."""
-    head = '{"type":"rate_limits.updated","event_id":"event_huge","rate_limits":['
-    # White space makes a message as long as limits would, and no client slower at parsing it.
-    return head.ljust(size - 2) + "]}"

@@ -20,6 +20,7 @@ __all__ = [
     "known",
     "merge",
     "new_session",
+    "new_translation",
     "updated",
 ]
 
@@ -90,6 +91,17 @@ def new_session(session_id: str, model: str, session_type: str = "realtime") -> 
         "truncation": "auto",
         "prompt": None,
         "audio": {"input": listening, "output": {"format": PCM, "voice": "alloy", "speed": 1.0}},
+    }
+
+
+def new_translation(session_id: str, model: str) -> Event:
+    """Return the initial settings of a translation session."""
+    return {
+        "id": session_id,
+        "type": "translation",
+        "expires_at": int(time.time()) + _LIFETIME,
+        "model": model,
+        "audio": {"input": {"transcription": None, "noise_reduction": None}, "output": {}},
     }
 
 

@@ -16,7 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from openai_realtime_client import UnknownEvent, deviations
 from openai_realtime_client.testing import ReplayServer, ReplaySession
-from openai_realtime_client.testing.order import Order
+from openai_realtime_client.testing.check import Order
 
 BETA = {"OpenAI-Beta": "realtime=v1"}
 KEY = "sk-test-of-the-embedded-server"

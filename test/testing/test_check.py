@@ -14,9 +14,8 @@ import pytest
 from openai_realtime_client import ConnectionClosedError, ConnectionFailedError, ga, v1
 from openai_realtime_client.core.errors import InvalidEventError
 from openai_realtime_client.testing import Faults, Finding, ReplayServer, check, check_server
-from openai_realtime_client.testing.check import check_turns
+from openai_realtime_client.testing.check import Order, check_turns
 from openai_realtime_client.testing.errors import not_an_event
-from openai_realtime_client.testing.order import Order
 from openai_realtime_client.testing.recording import DIALECTS
 from openai_realtime_client.testing.rules import Model, RealtimeRules
 from openai_realtime_client.testing.settings import MODELS, Outbox, new_session
@@ -40,7 +39,7 @@ class Session:
 
     def __init__(self, spoken: str, expected: str, change: Change) -> None:
         rules = {"ga": RealtimeRules, "v1": V1Rules}[spoken]
-        self.rules = rules(new_session("sess_1", MODELS[spoken]), Outbox(1), Model())
+        self.rules = rules(new_session("sess_1", MODELS[spoken]), Outbox(1), Model(None, (), {}))
         self.parse_client = DIALECTS[spoken]["client"]
         self.parse_server = DIALECTS[expected]["server"]
         self.change = change

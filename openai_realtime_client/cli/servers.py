@@ -1,7 +1,9 @@
-"""`check`: play scripted turns against a server and print a line for each fault."""
+"""`serve` and `check`: the embedded server on a port, and the check of any server."""
 
 from __future__ import annotations
 
+import ssl
+import threading
 from argparse import Namespace
 from dataclasses import asdict
 from urllib.parse import urlsplit
@@ -11,7 +13,7 @@ from openai_realtime_client.cli.display import Screen, show_error, summarize
 from openai_realtime_client.shared import ConnectionSettingsError, RealtimeConnectionError
 from openai_realtime_client.testing.check import Finding, check_turns
 
-__all__ = ["run_check"]
+__all__ = ["run_check", "run_serve"]
 
 _COLOURS = {"deviation": "yellow", "missing": "yellow", "twice": "yellow", "out of order": "yellow"}
 
@@ -45,3 +47,31 @@ def run_check(args: Namespace, out: Screen, err: Screen) -> int:
         out.line(("bold", "Findings"), f": {len(findings) or 'none'}")
         out.line(("dim", " ".join(REFERENCE.split())))
     return int(bool(findings))
+
+
+def run_serve(args: Namespace, out: Screen, err: Screen) -> int:
+    """Serve until Ctrl-C and return the exit status."""
+    # Imported here because --help does not need it, and it may lack websockets.
+    try:
+        from openai_realtime_client.testing import ReplayServer
+
+        context = None
+        if args.tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*args.tls)
+        server = ReplayServer(
+            host=args.host,
+            port=args.port,
+            allowed_origins=args.origin,
+            ssl=context,
+            keep_events=False,
+        )
+        with server:
+            out.line(("bold", "Serving"), f": {server.url}, Ctrl-C ends it")
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        return 0
+    except (OSError, ImportError) as error:
+        show_error(err, args.prog, f"cannot serve: {error}")
+        return 1
+    return 0
