@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import email
-import email.message
 import re
 import subprocess
 import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator
+from email.message import Message
 from pathlib import Path
 
 import pytest
@@ -42,7 +42,8 @@ def wheel(dist: Path) -> zipfile.ZipFile:
     return zipfile.ZipFile(*dist.glob("*.whl"))
 
 
-def metadata(wheel: zipfile.ZipFile) -> email.message.Message:
+@pytest.fixture(scope="module")
+def metadata(wheel: zipfile.ZipFile) -> Message:
     (name,) = [name for name in wheel.namelist() if name.endswith("/METADATA")]
     return email.message_from_bytes(wheel.read(name))
 
@@ -67,18 +68,17 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) ->
     assert {name for name in names if name.endswith(".py")} == in_tree
 
 
-def test_the_metadata_and_the_pythons_of_ci(wheel: zipfile.ZipFile) -> None:
-    found = metadata(wheel)
-    required = [Requirement(each) for each in found.get_all("Requires-Dist", [])]
+def test_the_metadata_and_the_pythons_of_ci(metadata: Message) -> None:
+    required = [Requirement(each) for each in metadata.get_all("Requires-Dist", [])]
     run_time = [each.name for each in required if not each.marker]
     assert run_time == ["pydantic", "python-dateutil", "typing-extensions", "urllib3"]
     assert [each.name for each in required if each.marker] == ["websockets", "miniaudio"]
-    assert found.get_all("Provides-Extra") == ["websocket", "audio"]
-    assert found["Name"] == OUR_NAME
-    assert found["Requires-Python"] == ">=3.10"
-    assert found["License-Expression"] == "MIT"
-    assert found["License-File"] == "LICENSE"
-    versions = re.findall(r"Python :: (3\.\d+)", " ".join(found.get_all("Classifier", [])))
+    assert metadata.get_all("Provides-Extra") == ["websocket", "audio"]
+    assert metadata["Name"] == OUR_NAME
+    assert metadata["Requires-Python"] == ">=3.10"
+    assert metadata["License-Expression"] == "MIT"
+    assert metadata["License-File"] == "LICENSE"
+    versions = re.findall(r"Python :: (3\.\d+)", " ".join(metadata.get_all("Classifier", [])))
     assert versions == ["3.10", "3.11", "3.12", "3.13", "3.14"]
     workflow = (ROOT / ".github/workflows/ci.yml").read_text("utf-8")
     [matrix] = re.findall(r"python: \[(.+)\]", workflow)
@@ -87,9 +87,9 @@ def test_the_metadata_and_the_pythons_of_ci(wheel: zipfile.ZipFile) -> None:
 
 
 def test_urls_are_those_of_the_repository_that_publishes(
-    wheel: zipfile.ZipFile, monkeypatch: pytest.MonkeyPatch
+    metadata: Message, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert metadata(wheel).get_all("Project-URL") is None
+    assert metadata.get_all("Project-URL") is None
     monkeypatch.setenv("REPOSITORY_URL", REPOSITORY)
     found = project_wheel_metadata(ROOT, isolated=False)
     urls = dict(each.split(", ") for each in found.get_all("Project-URL", []))
@@ -203,9 +203,9 @@ def test_make_installs_nothing_without_a_hash() -> None:
         assert not re.search(r"npm (i|install)\b", line), line
 
 
-def test_the_lowest_pins_are_the_ends_of_the_ranges(wheel: zipfile.ZipFile) -> None:
+def test_the_lowest_pins_are_the_ends_of_the_ranges(metadata: Message) -> None:
     lowest = {each.name: each for each in requirements("requirements-lowest.txt")}
-    for line in metadata(wheel).get_all("Requires-Dist", []):
+    for line in metadata.get_all("Requires-Dist", []):
         required = Requirement(line)
         (end,) = [each.version for each in required.specifier if each.operator == ">="]
         (pin,) = [each.version for each in lowest[required.name].specifier]

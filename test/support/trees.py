@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -37,8 +38,6 @@ REMOVED_PROTOCOL = (
     "docs/old/README.md",
 )
 OLD_NAME, NEW_NAME = "LogProbProperties", "TokenLogProbability"
-# Java takes two seconds longer when it prepares for a long run.
-QUICK_JAVA = {**os.environ, "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
 
 Result = TypeVar("Result")
 
@@ -62,7 +61,7 @@ def run(root: Path, *arguments: Any) -> subprocess.CompletedProcess[str]:
     """Run python in a copy, where programs import its package."""
     return subprocess.run(
         [sys.executable, "-B", *arguments],
-        env={**QUICK_JAVA, "PYTHONPATH": str(root)},
+        env={**os.environ, "PYTHONPATH": str(root)},
         cwd=root,
         capture_output=True,
         encoding="utf-8",
@@ -83,9 +82,8 @@ class Made:
 
     def generated(self) -> list[str]:
         """The generated files: a folder of the package and one of the docs for each fragment."""
-        tops = ("openai_realtime_client", "docs")
-        folders = tuple(f"{top}/{name}/" for top in tops for name in ("v1", *FRAGMENTS))
-        return sorted(path for path in snapshot(self.root) if path.startswith(folders))
+        pattern = rf"(openai_realtime_client|docs)/(v1|{'|'.join(FRAGMENTS)})/"
+        return sorted(path for path in snapshot(self.root) if re.match(pattern, path))
 
 
 def snapshot(root: Path) -> dict[str, bytes]:
