@@ -63,6 +63,7 @@ def _describe_connection(server: str, document: dict[str, Any]) -> None:
     client = connected_client(server, schemas)
     name = connect_name(server, connection)
     host = default_host(document)
+    arguments = list(_path_arguments(connection["path"]))
     connection |= {
         "name": name,
         "suffix": name.removeprefix("connect"),
@@ -73,7 +74,8 @@ def _describe_connection(server: str, document: dict[str, Any]) -> None:
         "parse": schemas[server]["x-parses"],
         "path": literal(connection["path"]),
         "append": literal(connection["append"]),
-        "arguments": list(_path_arguments(connection["path"])),
+        "arguments": arguments,
+        **_signature(arguments),
     }
     # The package knows the default; a fragment may have another service.
     if host != DEFAULT_HOST:
@@ -98,6 +100,21 @@ def _path_arguments(path: str) -> Iterator[dict[str, str]]:
     """Yield the arguments of `connect` that go into its path."""
     for parameter in re.findall(r"{(.*?)}", path):
         yield {"name": names.argument_name(parameter), "wire": literal(parameter)}
+
+
+def _signature(arguments: list[dict[str, str]]) -> dict[str, str]:
+    """Return the signature of a `connect` that takes arguments, and how it passes the settings."""
+    signature = inspect.signature(Settings.__init__)
+    _, *settings = signature.parameters
+    parameters = list(signature.parameters.values())
+    for argument in arguments:
+        name, keyword = argument["name"], inspect.Parameter.KEYWORD_ONLY
+        parameters.append(inspect.Parameter(name, keyword, annotation="str"))
+    return {
+        # Annotations are text there, in quotes.
+        "signature": str(signature.replace(parameters=parameters)).replace("'", ""),
+        "settings": ", ".join(f"{name}={name}" for name in settings),
+    }
 
 
 def _describe_builders(schemas: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from docs import without_html
 from docstrings import docstring
 from examples import Values
 from http_server import Answer, HttpServer, json_answer
+from openai_realtime_client import ga
 from openai_realtime_client.shared import ApiClient, Configuration, deviations
 from protocols import PROTOCOLS, Protocol
 from python_types import literal
@@ -272,6 +273,11 @@ def test_connection_takes_the_parameters_of_its_path(requests: Any) -> None:
     assert connection._url() == f"{base}/a%2Fb/channel"
     connection = requests.connect_channel_sync("m", room_name="a", api_key="")
     assert connection._url() == f"{base}/a/channel?model=m"
+    # Beside it, the settings are those of every connection, with their types.
+    for connect in (requests.connect_channel, requests.connect_channel_sync):
+        parameters = dict(inspect.signature(connect).parameters)
+        assert parameters.pop("room_name").annotation == "str"
+        assert parameters == dict(inspect.signature(ga.connect).parameters)
 
 
 def test_unions_of_events_are_named_by_the_fragment(generated: Path, requests: Any) -> None:
