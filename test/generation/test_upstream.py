@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -239,24 +240,23 @@ def test_applied_schemas_make_classes_and_unions(fragment: Path, run: Run) -> No
 # The wheel
 
 
-THING = "realtime.Thing"
-SOURCE = {"openai": "1.0", "resources": "realtime", "types": {"Thing": THING}}
-
-
 def wheel_document(**properties: Any) -> dict[str, Any]:
-    thing = {"type": "object", "properties": properties}
+    thing = {"type": "object", "properties": {"a": {"type": "string"}, **properties}}
     return {"paths": {}, "components": {"schemas": {"Thing": thing}}}
 
 
+KNOWN = {"type": "string", "description": "Old."}
+NEWER = wheel_document(known=KNOWN | {"description": "New."}, new={"type": "integer"})
+NO_TYPE = {"paths": {}, "components": {"schemas": {}}}
+
+
 def against_wheels(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: Any, *documents: dict[str, Any]
+    fragment: Path, monkeypatch: pytest.MonkeyPatch, types: Any, newer: dict[str, Any]
 ) -> upstream.Report:
     """Compare a fragment with one field with the wheels 1.0 and 2.0."""
-    fragment = tmp_path / "small.yaml"
-    thing = {"type": "object", "properties": {"a": {"type": "string"}}}
-    content = {"x-upstream": source, "paths": {}, "components": {"schemas": {"Thing": thing}}}
-    fragment.write_text(json.dumps(content), "utf-8")
-    found = dict(zip(("1.0", "2.0"), documents, strict=True))
+    source = {"openai": "1.0", "resources": "realtime", "types": types}
+    fragment.write_text(json.dumps(wheel_document() | {"x-upstream": source}), "utf-8")
+    found = {"1.0": wheel_document(known=KNOWN), "2.0": newer}
     monkeypatch.setattr(upstream.wheel, "document", lambda version, _source: found[version])
     monkeypatch.setattr(upstream.wheel, "newest", lambda: "2.0")
     return upstream.against_wheel(fragment)[0]
@@ -265,38 +265,23 @@ def against_wheels(
 def test_wheel_shows_what_is_new_since_the_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known, new = {"type": "string", "description": "Old."}, {"type": "integer"}
-    old = wheel_document(a={"type": "string"}, known=known)
-    newer = wheel_document(a={"type": "string"}, known={**known, "description": "New."}, new=new)
-    report = against_wheels(tmp_path, monkeypatch, SOURCE, old, newer)
+    report = against_wheels(tmp_path / "x.yaml", monkeypatch, {"Thing": "a.Thing"}, NEWER)
     assert [str(row) for row in report.lacking] == ["+ Thing.new: field (integer)"]
     assert [str(row) for row in report.changed] == ["+ Thing.new: field (integer)"]
     assert [row.place for row in report.prose] == ["Thing.known"]
 
 
-NO_TYPE = {"paths": {}, "components": {"schemas": {}}}
-
-
-@pytest.mark.parametrize(
-    ("types", "newer", "message"),
-    [
-        ({}, NO_TYPE, "x-upstream names no wheel; compare with SPEC=file"),
-        ({"Thong": THING}, NO_TYPE, "x-upstream has a type for Thong, which is no schema"),
-        (
-            {"Thing": THING, "Root": "a.Thing"},
-            wheel_document(),
-            "x-upstream has a type for Root, which is no schema",
-        ),
-        ({"Thing": THING}, NO_TYPE, r"x-upstream: openai 2\.0 has no realtime\.Thing"),
-    ],
-    ids=["no_wheel", "unknown_root", "one_of_two_roots_unknown", "type_missing_in_wheel"],
-)
-def test_wrong_source_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, types: Any, newer: Any, message: str
-) -> None:
-    source = {**SOURCE, "types": types} if types else {}
-    with pytest.raises(spec.SpecError, match=message):
-        against_wheels(tmp_path, monkeypatch, source, wheel_document(), newer)
+def test_wrong_source_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    roots = {"Thing": "a.Thing", "Root": "a.Root"}
+    for types, newer, message in (
+        (roots, NEWER, "x-upstream has a type for Root, which is no schema"),
+        ({"Thing": "a.Thing"}, NO_TYPE, "x-upstream: openai 2.0 has no a.Thing"),
+    ):
+        with pytest.raises(spec.SpecError, match=re.escape(message)):
+            against_wheels(tmp_path / "x.yaml", monkeypatch, types, newer)
+    (tmp_path / "x.yaml").write_text(json.dumps(wheel_document()), "utf-8")
+    with pytest.raises(spec.SpecError, match="x-upstream names no wheel; compare with SPEC=file"):
+        upstream.against_wheel(tmp_path / "x.yaml")
 
 
 def test_every_type_of_ga_is_in_the_installed_wheel() -> None:
@@ -324,11 +309,6 @@ def cut(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return cutting.main()
 
 
-def select(tag: str | None = None, paths: str | None = None, *names: str) -> dict[str, Any]:
-    document: dict[str, Any] = parsed(PUBLISHED)
-    return cutting.select(document, tag, paths, names)
-
-
 def test_tag_leads_to_all_that_its_operations_webhooks_and_unions_use_and_marks_events(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -352,12 +332,11 @@ def test_tag_leads_to_all_that_its_operations_webhooks_and_unions_use_and_marks_
 
 
 def test_paths_and_schemas_are_chosen_by_name() -> None:
-    assert list(select(None, "/other")["paths"]) == ["/other"]
-    assert select(None, "/other")["components"] == {
-        "schemas": {},
-        "securitySchemes": {"Key": {"type": "http", "scheme": "bearer"}},
-    }
-    found = select(None, None, "Pet", "Died")
+    found = cutting.select(parsed(PUBLISHED), None, "/other", ())
+    assert list(found["paths"]) == ["/other"]
+    keys = {"Key": {"type": "http", "scheme": "bearer"}}
+    assert found["components"] == {"schemas": {}, "securitySchemes": keys}
+    found = cutting.select(parsed(PUBLISHED), None, None, ("Pet", "Died"))
     assert (found["paths"], list(found["components"]["schemas"])) == ({}, ["Pet", "Died"])
 
 
