@@ -361,29 +361,6 @@ def test_every_event_says_when_it_is_sent_and_what_follows() -> None:
 # The pages about a whole protocol
 
 
-@each_protocol
-def test_the_index_has_every_field_and_value_and_no_other(protocol: Protocol) -> None:
-    fields, values = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
-    for name in protocol.public():
-        schema = protocol.schemas[name]
-        properties = schema.get("properties", {})
-        for field in {*properties} - {"type", "event_id"}:
-            fields[field].add(name)
-        members = schema.get("anyOf", []) + schema.get("oneOf", [])
-        for part in (schema, *properties.values(), *members):
-            for value in (part.get("items") or part).get("enum", []):
-                values[str(value)].add(name)
-    index = page(protocol, "index")
-    assert listed(section(index, "Fields")) == fields
-    assert listed(section(index, "Enum values")) == values
-
-
-def listed(text: str) -> dict[str, set[str]]:
-    """The entries of an index, with the classes that they link."""
-    lines = re.findall(r"^- `(.*)`: (.*)$", text, re.MULTILINE)
-    return {entry: set(re.findall(r"\]\((\w+)\.md[#)]", links)) for entry, links in lines}
-
-
 def test_the_reference_describes_every_public_name_written_by_hand() -> None:
     public = {"connect", "connect_sync", "openai-realtime check"}
     for module in (openai_realtime_client.shared, openai_realtime_client.testing):

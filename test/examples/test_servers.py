@@ -136,7 +136,7 @@ def test_a_browser_that_does_not_read_holds_the_service_up(relay: Relay) -> None
     times = 400
     item = say("x" * 500_000)[0]
     item["item"]["id"] = "long"
-    # Together 200 MB: on Linux, each of the four sockets may hold 32 MB.
+    # Together 200 MB; the buffers of Linux hold at most 32 MB for each of the four sockets.
     retrieve = {"type": "conversation.item.retrieve", "item_id": "long"}
     with relay.open(compression=None, max_queue=1) as browser:
         events = recv(browser, "session.updated")

@@ -66,6 +66,10 @@ print(again.to_json())
             "- **Event**: `conversation.renamed`, sent by the server"
         ],
         "RealtimeServerEvent": ["| `conversation.renamed` |"],
+        "index": [
+            "- `timing`: [RealtimeResponse](RealtimeResponse.md#field-timing)\n",
+            "- `brand-new.2`: [RealtimeResponse](RealtimeResponse.md#field-status)\n",
+        ],
     }
     for name, expected in pages.items():
         text = without_html(made.read(f"docs/v1/{name}.md"))
