@@ -86,28 +86,19 @@ def _annotate_class(schema: dict[str, Any], schemas: dict[str, Any]) -> None:
         schema["x-fields"].append(_field(child, is_required=is_required))
         if child["x-nullable"]:
             nullables.append(literal(child["x-name"]))
-        bounds = _limits(child)
-        if bounds != (None, None):
-            limits.append(f"{(child['x-name'], *bounds)}, ")
+        # A schema of one type has one of each at most.
+        lower = child.get("minimum", child.get("minLength", child.get("minItems")))
+        upper = child.get("maximum", child.get("maxLength", child.get("maxItems")))
+        if lower is not None or upper is not None:
+            limits.append(f"{(child['x-name'], lower, upper)}, ")
         if "x-enum-name" in child:
-            nested = {"name": child["x-enum-name"], "base": "OpenEnum", "final": ""}
-            # A constant is a value with a type of its own.
-            if "x-constant" in child:
-                nested |= {"base": "Constant", "final": ": Final"}
+            nested = {"name": child["x-enum-name"], "is_constant": "x-constant" in child}
             schema["x-enums"].append({**nested, "values": child["x-values"]})
     schema["x-enum-aliases"] = list(_enum_aliases(schema, schemas))
     if nullables:
         schema["x-nullables"] = ", ".join(nullables)
     if limits:
         schema["x-limits"] = "".join(limits)
-
-
-def _limits(schema: dict[str, Any]) -> tuple[float | None, float | None]:
-    """Return the minimum and maximum of a number, or of the length of a text or a list."""
-    lower = list(only(schema, ("minimum", "minLength", "minItems")).values())
-    upper = list(only(schema, ("maximum", "maxLength", "maxItems")).values())
-    # A schema of one type has one of each at most.
-    return next(iter(lower), None), next(iter(upper), None)
 
 
 def _annotate_field(

@@ -215,51 +215,37 @@ class _Naming:
             where = f"{place}.{key}[{index}]"
             # The enum of a union is written beside its alias.
             if "enum" not in member:
-                used = self._used(
-                    member, part, where, is_titled=True, has_enum=not has_enum, text=text
-                )
+                used = self._used(member, part, where, text, has_enum=not has_enum)
                 if component(used):
                     used = reference(component(used))
                 schema[key][index] = used
 
     def _used(
-        self,
-        schema: Any,
-        name: str,
-        place: str,
-        *,
-        is_titled: bool = False,
-        has_enum: bool = True,
-        text: str = "",
+        self, schema: Any, name: str, place: str, text: str | None = None, *, has_enum: bool = True
     ) -> Any:
         """Return a schema as it is used: a reference where it became a component.
 
-        `is_titled` says that a `title` is the name of a class, and not of a field; `has_enum`, that
-        an enum has its class here; `text` describes a part without a description of its own.
+        `text` describes a part of a list, a map or a union, whose `title` is the name of a class
+        and not of a field; `has_enum` says that an enum has its class here.
         """
         if component(schema):
             return schema
-        text = schema.get("description", text)
+        description = schema.get("description", text or "")
         if is_class(schema) and not ("enum" in schema and has_enum):
             title = class_name(schema.get("title", ""))
             # A title of two different schemas names the first of them.
             is_first = title not in self.schemas or self.named.get(_content(schema)) == title
-            if is_titled and title and is_first:
+            if text is not None and title and is_first:
                 name = title
-            return self._component(schema, schema.get("x-name", name), place, text)
+            return self._component(schema, schema.get("x-name", name), place, description)
         for key, suffix in (("items", "Inner"), ("additionalProperties", "Value")):
             if key in schema:
-                schema[key] = self._used(
-                    schema[key],
-                    f"{name}{suffix}",
-                    f"{place}.{key}",
-                    is_titled=True,
-                    has_enum=has_enum and key == "items",
-                    text=text,
-                )
+                part, where = f"{name}{suffix}", f"{place}.{key}"
+                is_enum = has_enum and key == "items"
+                schema[key] = self._used(schema[key], part, where, description, has_enum=is_enum)
         return schema
 
-    def _component(self, schema: Schema, name: str, place: str, text: str = "") -> Schema:
+    def _component(self, schema: Schema, name: str, place: str, text: str) -> Schema:
         content = _content(schema)
         if content in self.named:
             name = self.named[content]

@@ -284,11 +284,7 @@ def _merged(schema: Schema, schemas: dict[str, Any], place: str) -> Schema:
 
 
 def _collect(
-    schema: Schema,
-    schemas: dict[str, Any],
-    place: str,
-    merged: Schema,
-    within: tuple[str, ...],
+    schema: Schema, schemas: dict[str, Any], place: str, merged: Schema, within: tuple[str, ...]
 ) -> None:
     """Put what a schema and those in its `allOf` say into `merged`; what comes later wins."""
     if "$ref" in schema:
