@@ -23,12 +23,11 @@ def check(document: dict[str, Any], *, is_draft: bool = False) -> None:
     """Raise `Refused` with each thing in a prepared document that is refused."""
     schemas = document["components"]["schemas"]
     problems = list(schema_problems(document))
-    if not (schemas or document["paths"] or document.get("webhooks")):
-        problems.append(Problem("the document", "it has neither schemas nor operations"))
     # The other rules take it that each schema is one.
     if not problems:
         for rule in RULES:
             problems += [Problem(place, reason) for place, reason in rule(document)]
+    # Structure comes first: it may explain the rest.
     if not is_draft:
         problems += words.problems(document)
     if problems:

@@ -43,10 +43,8 @@ def overlaid(
         try:
             for target in _single_targets(action["target"]):
                 if not JSONPATH.parse(target).find(document):
-                    raise SpecError(f"{place}: target {target} matches nothing")
+                    raise LookupError(f"target {target} matches nothing")
             document = apply_overlay(document, {"actions": [action]})
-        except SpecError:
-            raise
         except Exception as error:  # the parser raises bare Exceptions, too
             raise SpecError(f"{place}: {textwrap.shorten(str(error), 200)}") from None
         after = json.dumps(document)

@@ -15,14 +15,6 @@ from ruamel.yaml import YAML
 
 DIALECT = Path(__file__).parent / "dialect.schema.yaml"
 SHOWN_PLACES = 3
-TYPE_NAMES = {
-    "object": "a mapping",
-    "array": "a list",
-    "string": "text",
-    "integer": "an integer",
-    "number": "a number",
-    "boolean": "`true` or `false`",
-}
 
 
 class Problem(NamedTuple):
@@ -30,8 +22,6 @@ class Problem(NamedTuple):
 
     place: str
     reason: str
-    # What only concerns wording comes after what concerns structure.
-    is_style: bool = False
 
 
 class SpecError(Exception):
@@ -48,14 +38,12 @@ class Refused(SpecError):
 
     def lines(self, *, is_full: bool = False) -> Iterator[str]:
         """Yield the lines, of many with the same reason only the first, with their number."""
-        groups: dict[tuple[bool, str], list[Problem]] = defaultdict(list)
+        groups: dict[str, list[Problem]] = defaultdict(list)
         for problem in self.problems:
             # Reasons that differ in names and numbers alone are one.
             reason = re.sub(r"'[^']*'|\[.*?\]|\d+", "…", problem.reason)
-            groups[problem.is_style, reason].append(problem)
-        # Sorting is stable: reasons keep the order in which they were found.
-        # What concerns structure first: it may explain the rest.
-        for _key, problems in sorted(groups.items(), key=lambda item: item[0][0]):
+            groups[reason].append(problem)
+        for problems in groups.values():
             # One place tells what to do; the number tells how much there is.
             shown = problems
             if not is_full and len(problems) > SHOWN_PLACES + 1:
@@ -105,7 +93,7 @@ def reasons(error: ValidationError) -> Iterator[str]:
             if key not in error.instance:
                 yield schema.get("x-missing", {}).get(key, f"`{key}` is missing")
     elif error.validator == "type":
-        expected = TYPE_NAMES.get(str(error.validator_value), "something else")
+        expected = dialect()["x-types"].get(str(error.validator_value), "something else")
         yield schema.get("x-reason", f"{_shown(error.instance)} where {expected} is expected")
     else:
         yield schema.get("x-reason", f"{_shown(error.instance)} is not allowed here")

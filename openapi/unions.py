@@ -153,17 +153,16 @@ def distinguish(name: str, schemas: dict[str, Any]) -> None:
         return
     objects = [part for part in map(component, members(schema)) if part and leaves(part, schemas)]
     has_map = "map" in map(_sort, members(schema))
+    known = mapped(schema)
     explicit = schema.pop("discriminator", None)
     if not objects or (len(objects) == 1 and not explicit and not has_map):
         return
-    fields: list[str] = []
+    fields = list(schemas[leaves(objects[0], schemas)[0]]["properties"])
     # A map may have any key, also that of a discriminator.
-    if not has_map:
-        fields = list(schemas[leaves(objects[0], schemas)[0]]["properties"])
-    known: dict[str, str] = {}
-    if explicit and not has_map:
+    if has_map:
+        fields = []
+    elif explicit:
         fields = [explicit["propertyName"]]
-        known = mapped({"discriminator": explicit})
         place = place_of(f"components.schemas.{name}", schemas)
         _add_constants(place, fields[0], known, objects, schemas)
     # A property that tells all members apart comes before one that tells some.

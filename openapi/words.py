@@ -40,7 +40,7 @@ def problems(document: dict[str, Any]) -> Iterator[Problem]:
         elif text.key == "summary" and (len(words.split()) > MAX_SUMMARY_WORDS or words[-1] == "."):
             reason = f"needs a summary of at most {MAX_SUMMARY_WORDS} words, without stop"
         if reason:
-            yield Problem(text.place, reason, is_style=True)
+            yield Problem(text.place, reason)
 
 
 def fill(document: dict[str, Any]) -> dict[str, list[str]]:
