@@ -37,6 +37,7 @@ from openai_realtime_client.testing.settings import (
 __all__ = ["SETTINGS", "Model", "RealtimeRules", "TranslationRules"]
 
 _MIN_COMMIT_MS = 100
+# Bytes of audio that are translated at a time: 200 ms.
 _TRANSLATED = PCM.size(200)
 # The model of the settings that are returned, by the type of the session.
 SETTINGS: dict[str, type[RealtimeModel]] = {
@@ -65,11 +66,11 @@ class RealtimeRules(Rules):
     ) -> None:
         super().__init__(outbox)
         self.session = session
-        self._answers: Any = model.answers
+        self._model = model
+        self._answers: Iterator[Any] = iter(())
         if not callable(model.answers):
             self._answers = iter(model.answers or ())
         self._transcripts = iter(model.transcripts)
-        self._mcp = model.mcp
         self._conversation = Conversation(outbox, model.mcp, is_call=is_call)
         # Those in progress or still playing.
         self._responses: list[Response] = []
@@ -136,9 +137,9 @@ class RealtimeRules(Rules):
         self._conversation.begin(item)
         self.outbox.emit("mcp_list_tools.in_progress", item_id=item["id"])
         outcome = "failed"
-        if label in self._mcp:
+        if label in self._model.mcp:
             outcome = "completed"
-            tools = [tool.listed() for tool in self._mcp[label]]
+            tools = [tool.listed() for tool in self._model.mcp[label]]
             self._conversation.finish({**item, "tools": tools})
         self.outbox.emit(f"mcp_list_tools.{outcome}", item_id=item["id"])
 
@@ -272,7 +273,7 @@ class RealtimeRules(Rules):
         settings: Event = {**self.session, **given(params), "audio": {"output": output}}
         answer = self._answer_to_approval(context) or self._given_answer(context)
         if answer is None:
-            tools = offered_tools(settings["tools"], self._mcp)
+            tools = offered_tools(settings["tools"], self._model.mcp)
             answer = default_answer(context, tools, settings["tool_choice"])
         response = Response(self._conversation, context, settings, answer)
         # Forget ended ones: a session may have thousands of responses.
@@ -282,9 +283,9 @@ class RealtimeRules(Rules):
 
     def _given_answer(self, context: list[Event]) -> Answer | None:
         answer: Answer | Call | str | None
-        if callable(self._answers):
+        if callable(self._model.answers):
             # A copy, which the function may change.
-            answer = self._answers(list(context))
+            answer = self._model.answers(list(context))
         else:
             answer = next(self._answers, None)
         # Short forms of an answer.
