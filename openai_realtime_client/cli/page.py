@@ -115,7 +115,7 @@ class Page:
         return {
             "text": text,
             **self._audio_json("output", audio),
-            "start": times["start"],
+            "start": times.get("start"),
             # When it was first heard, or read where it has no audio.
             "first": times.get("audio", times.get("text")),
             "end": times.get("end"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from command_line import AUDIO, CREATED, ESCAPED, HOSTILE, IDS, Cli, Event, ended, recording, server
+from mutation import places, replaced
 from openai_realtime_client.cli.display import Screen, summarize
+from openai_realtime_client.cli.page import Page
+from openai_realtime_client.testing.check import Order
+from openai_realtime_client.testing.recording import RecordedEvent, read_recording
 from protocols import DRAWN
+
+TRANSCRIPTION = "conversation.item.input_audio_transcription"
 
 
 @pytest.mark.parametrize(
@@ -59,19 +66,37 @@ def test_the_summary(event: Event, text: str) -> None:
     assert summarize(event) == text
 
 
-# What summaries look into.
-FIELDS = [
-    *("error", "session", "response", "item", "part", "delta", "audio", "text", "rate_limits"),
-    *("type", "usage", "output", "content", "tools", "tool_choice", "name", "status_details"),
+# Also what only a session with speech and an interruption has.
+SPOKEN: list[Event] = [
+    {"type": "input_audio_buffer.speech_started", "item_id": "u", "audio_start_ms": 1},
+    {"type": "input_audio_buffer.append", "audio": AUDIO},
+    {"type": "input_audio_buffer.speech_stopped", "item_id": "u", "audio_end_ms": 2},
+    {"type": "input_audio_buffer.committed", "item_id": "u", "previous_item_id": "i"},
+    {"type": f"{TRANSCRIPTION}.completed", "item_id": "u", "transcript": "Hi."},
+    {"type": "response.output_audio.delta", **IDS, "delta": AUDIO},
+    {"type": "conversation.item.truncated", "item_id": "i", "audio_end_ms": 1},
+    {"type": "session.update", "session": {"modalities": ["text"], "tools": [{"name": "f"}]}},
+    {"type": "error", "error": {"type": "t", "code": "c", "message": "m"}},
+    {"type": "x", "item": {"type": "function_call_output", "output": "o"}, "part": {"text": "t"}},
 ]
-VALUES: list[Any] = [None, True, 5, "x", [], {}, [5, "x", [], {}], {"type": 5}]
+VALUES: list[Any] = [None, True, -1, 1e300, "x", [], {}, [5, "x", [], {}], {"type": 5}]
 
 
-@pytest.mark.parametrize("event_type", ["response.done", "a.audio.delta", "error"])
-def test_the_summary_of_anything(event_type: str) -> None:
-    for outer, inner, value in product(FIELDS, FIELDS, VALUES):
-        for field in (value, {inner: value}, [{inner: {inner: value}}]):
-            assert isinstance(summarize({outer: field, "type": event_type}), str)
+def test_events_of_any_shape(tmp_path: Path) -> None:
+    """What summarizes, checks the order of, or makes a page of events takes any JSON in them."""
+    recordings = Path(__file__).parents[1] / "recordings"
+    recorded = [line.event for line in read_recording(recordings / "ga_tool_call.jsonl")]
+    page, order = Page(), Order("ga")
+    for wire in [*recorded, *SPOKEN]:
+        paths = [path for path, _ in places(wire) if path not in ((), ("type",))]
+        for event in [wire, *(replaced(wire, *change) for change in product(paths, VALUES))]:
+            assert isinstance(summarize(event), str)
+            for problem in order.follow(event):
+                assert all(isinstance(text, str) for text in problem)
+            page.follow(RecordedEvent("server", event, 1.0))
+    page.write(str(tmp_path / "page.html"), {})
+    assert {problem.kind for problem in order.left_open()} == {"missing"}
+    assert [*order.left_open()] == []
 
 
 @settings(DRAWN, max_examples=25)

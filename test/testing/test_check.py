@@ -6,15 +6,14 @@ import json
 import re
 from collections import deque
 from collections.abc import Callable
-from itertools import product
 from typing import Any, Literal
 
 import pytest
 
-from openai_realtime_client import ConnectionClosedError, ConnectionFailedError, ga, v1
+from openai_realtime_client import ConnectionClosedError, ga, v1
 from openai_realtime_client.core.errors import InvalidEventError
 from openai_realtime_client.testing import Faults, Finding, ReplayServer, check, check_server
-from openai_realtime_client.testing.check import Order, check_turns
+from openai_realtime_client.testing.check import check_turns
 from openai_realtime_client.testing.errors import not_an_event
 from openai_realtime_client.testing.recording import DIALECTS
 from openai_realtime_client.testing.rules import Model, RealtimeRules
@@ -37,11 +36,11 @@ class Session:
     Where nothing is left to receive, waiting ends at once.
     """
 
-    def __init__(self, spoken: str, expected: str, change: Change) -> None:
-        rules = {"ga": RealtimeRules, "v1": V1Rules}[spoken]
-        self.rules = rules(new_session("sess_1", MODELS[spoken]), Outbox(1), Model(None, (), {}))
-        self.parse_client = DIALECTS[spoken]["client"]
-        self.parse_server = DIALECTS[expected]["server"]
+    def __init__(self, protocol: str, change: Change) -> None:
+        rules = {"ga": RealtimeRules, "v1": V1Rules}[protocol]
+        self.rules = rules(new_session("sess_1", MODELS[protocol]), Outbox(1), Model(None, (), {}))
+        self.parse_client = DIALECTS[protocol]["client"]
+        self.parse_server = DIALECTS[protocol]["server"]
         self.change = change
         self.sent: deque[Event | str | int] = deque()
         self.rules.begin()
@@ -96,11 +95,9 @@ class Session:
 
 @pytest.fixture
 def find(monkeypatch: pytest.MonkeyPatch) -> Find:
-    def find(
-        change: Change, protocol: Any = "ga", spoken: str | None = None, timeout: float = 30
-    ) -> list[Finding]:
+    def find(change: Change, protocol: Any = "ga", timeout: float = 30) -> list[Finding]:
         def connect(*_: object, **__: object) -> Session:
-            return Session(spoken or protocol, protocol, change)
+            return Session(protocol, change)
 
         for module in (ga, v1):
             monkeypatch.setattr(module, "connect_sync", connect)
@@ -142,23 +139,11 @@ def test_nothing_is_found_in_every_turn_of_a_slow_server(protocol: Literal["ga",
     }
 
 
-def test_no_session_at_all() -> None:
-    with ReplayServer(faults=Faults(refuse=503)) as server, pytest.raises(ConnectionFailedError):
-        check_server(server.url)
-
-
 def test_no_session_later() -> None:
     with ReplayServer(faults=[Faults(), Faults(refuse=503)]) as server:
         [finding] = check_server(server.url)
     assert str(finding).startswith("audio: closed: session.created: no session: 127.0.0.1:")
     assert str(finding).endswith(" refused with HTTP 503")
-
-
-def test_a_wrong_key() -> None:
-    with ReplayServer(api_key="sk-check") as server:
-        findings = check_server(server.url, api_key="sk-other")
-    assert (findings[0].kind, findings[0].turn) == ("closed", "text")
-    assert "sk-other" not in repr(findings)
 
 
 def test_a_server_that_says_nothing_does_not_stop_it() -> None:
@@ -342,10 +327,6 @@ RATE_LIMITS: Event = {"type": LIMITS, "event_id": "event_x", "rate_limits": []}
 LIMIT = {"name": "tokens", "limit": 1, "remaining": 1, "reset_seconds": 1.0, "new": 1}
 # All that is found, ids as "ID".
 FOUND: dict[str, tuple[Change, list[str]]] = {
-    "text_dropped": (
-        drop(f"{TEXT}.done"),
-        [f"text: missing: {TEXT}.done: before response.content_part.done"],
-    ),
     "part_not_added": (
         drop("response.content_part.added"),
         [
@@ -409,28 +390,8 @@ def test_a_session_that_is_closed_is_found_in_each_turn(find: Find) -> None:
     assert str(closed[-1]).endswith("the session is closed (1011)")
 
 
-def test_a_server_that_speaks_the_other_protocol(find: Find) -> None:
-    findings = find(lambda event: [event], spoken="v1")
-    names = {finding.type for finding in findings if finding.kind == "deviation"}
-    assert names >= {"session.created", "response.audio.delta"}
-
-
 def test_a_server_that_never_stops(find: Find) -> None:
     """Each wait has an end, however much comes in it."""
     endless = [RATE_LIMITS] * 5_000
     findings = find(instead(CREATED, *endless), timeout=0.01)
     assert kinds(findings) >= {("missing", CREATED), ("twice", LIMITS)}
-
-
-def test_the_order_of_events_of_any_shape() -> None:
-    values: list[Any] = [None, True, 5, "x", [], {}, [5, "x", [], {}], {"id": 5}]
-    order = Order("ga")
-    for event_type, one, other in product([*DROPPED, f"{TEXT}.delta"], values, values):
-        nested = {"id": one, "type": other, "output": [one, other], "content": other}
-        whole = {"response": nested, "item": nested, "part": nested}
-        ids = {"event_id": other, "response_id": one, "item_id": one, "content_index": other}
-        for event in ({**ids, **whole}, {**ids, "response": one, "item": one, "part": other}, {}):
-            for problem in order.follow({**event, "delta": one, "text": other, "type": event_type}):
-                assert all(isinstance(each, str) for each in problem)
-    assert {problem.kind for problem in order.left_open()} <= {"missing"}
-    assert [*order.left_open()] == []

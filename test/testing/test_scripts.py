@@ -159,12 +159,6 @@ def test_lines_of_recordings() -> None:
         assert json.loads(other.to_json()) == {"from": side, "event": event}
 
 
-def test_the_last_line_of_a_file_may_be_cut(tmp_path: Path) -> None:
-    path = tmp_path / "session.jsonl"
-    path.write_text('{"type":"response.create"}\n{"type":"resp', "utf-8")
-    assert len([*read_recording(path)]) == 1
-
-
 def test_a_recording_that_is_not_there() -> None:
     with pytest.raises(FileNotFoundError):
         ReplayServer(script="no/such/file.jsonl")

@@ -66,19 +66,6 @@ def test_the_order_of_a_turn(c: Client, params: Event, inner: list[str]) -> None
     assert [*dict.fromkeys(events)] == [*BEGINNING, *inner, *END, "rate_limits.updated"]
 
 
-def test_a_ga_session_begins_with_its_settings() -> None:
-    with session_with(skip=0) as c:
-        created = c.recv()
-    session = created["session"]
-    assert created["type"] == "session.created"
-    assert session["id"].startswith("sess_")
-    assert session["expires_at"] > 0
-    settings = {"object": "realtime.session", "model": "gpt-realtime-2.1"}
-    assert session.items() >= {**settings, "output_modalities": ["audio"]}.items()
-    assert session["audio"]["input"]["format"] == {"type": "audio/pcm", "rate": 24000}
-    assert session["audio"]["input"]["turn_detection"]["type"] == "server_vad"
-
-
 def test_a_text_turn_in_ga(c: Client) -> None:
     c.update(output_modalities=["text"])
     c.send(text("Hello there."))
