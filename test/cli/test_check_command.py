@@ -61,12 +61,6 @@ def test_a_line_for_each_finding(cli: Cli) -> None:
     assert all(line.isprintable() for line in out.split("\n"))
 
 
-def test_the_help_lists_the_kinds_and_keys(cli: Cli) -> None:
-    text = cli.run("check", "--help").out
-    kinds = ("deviation", "missing", "out of order", "twice", "wrong", "refused", "closed")
-    assert all(name in text for name in [*kinds, *(field.name for field in fields(Finding))])
-
-
 def test_no_session(cli: Cli) -> None:
     cli.monkeypatch.setenv("OPENAI_API_KEY", KEY)
     for options in ([], ["--json"]):

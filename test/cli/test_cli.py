@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 import openai_realtime_client
 from command_line import KEY, Cli, Done, recording, voice_turn
+from openai_realtime_client.testing import Finding
 
 
 @pytest.mark.parametrize(
@@ -95,6 +97,9 @@ def test_help_lists_the_keys_of_the_json(cli: Cli) -> None:
     summary = json.loads(cli.inspect(*voice_turn(), options=["--json"]).out)
     keys = [*summary, *summary["types"][0], *summary["errors"][0], *summary["deviations"][0]]
     assert [key for key in keys if key not in text] == []
+    text = cli.run("check", "--help").out
+    kinds = ("deviation", "missing", "out of order", "twice", "wrong", "refused", "closed")
+    assert all(name in text for name in [*kinds, *(field.name for field in fields(Finding))])
 
 
 def test_help_imports_little() -> None:

@@ -130,12 +130,10 @@ def test_hostile_text_is_escaped_everywhere(cli: Cli) -> None:
     recording(cli.folder / name, *events)
     cli.monkeypatch.chdir(cli.folder)
     cli.monkeypatch.setenv("COLUMNS", "1000")
-    for options in ([], ["--json"]):
+    for options in (["--json"], []):
         status, out, err = cli.run("inspect", *options, name, f"no{name}")
         assert status == 2
-        for line in out.split("\n") + err.split("\n"):
-            assert line.isprintable()
-    status, out, err = cli.run("inspect", name)
+        assert all(line.isprintable() for line in out.split("\n") + err.split("\n"))
     assert out.startswith(f"{ESCAPED}.jsonl: protocol ga")
     assert f'2x "{ESCAPED}{ESCAPED}"' in out
     assert f"at response.{ESCAPED}" in out
