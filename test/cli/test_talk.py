@@ -169,33 +169,23 @@ ERROR = {"code": "insufficient_quota", "message": "The quota is used up."}
 ASK = ["--input", QUESTION]
 NOWHERE = ["--text", "--output", "/no/x.wav"]
 QUOTA = f"failed, insufficient_quota: {ERROR['message']}"
-EXPIRED = "the session expired (1001: "
+CLOSED = Faults(close_after=2, close_code=1000)
+LOST = "talk: the connection was lost (1006"
+# The server's options, arguments, the exit status, and what the line says.
+WRONG: dict[str, tuple[dict[str, Any], list[str], int, str]] = {
+    "failed_response": ({"answers": lambda _: Answer(error=ERROR)}, ASK, 0, QUOTA),
+    "expired": ({"faults": Faults(expire_after=4)}, ASK, 1, "the session expired (1001: "),
+    "closed_by_server": ({"faults": CLOSED}, ASK, 1, "closed the session"),
+    "lost": ({"faults": Faults(cut_after=3)}, ASK, 1, LOST),
+    "refused": ({"faults": Faults(refuse=429)}, ASK, 1, "429"),
+    "not_a_wav": ({}, ["--input", __file__], 1, " is not an audio file"),
+    "no_input": ({}, ["--input", "missing"], 1, "No such file"),
+    "no_output": ({}, NOWHERE, 1, "No such file"),
+    "no_backend": ({}, ["--backend", "x"], 1, "no audio backend 'x'; expected"),
+}
 
 
-@pytest.mark.parametrize(
-    ("options", "argv", "status", "message"),
-    [
-        pytest.param(
-            {"answers": lambda _: Answer(error=ERROR)}, ASK, 0, QUOTA, id="failed_response"
-        ),
-        pytest.param({"faults": Faults(expire_after=4)}, ASK, 1, EXPIRED, id="session_expired"),
-        pytest.param(
-            {"faults": Faults(close_after=2, close_code=1000)},
-            *(ASK, 1, "closed the session"),
-            id="closed_by_server",
-        ),
-        pytest.param(
-            {"faults": Faults(cut_after=3)},
-            *(ASK, 1, "talk: the connection was lost (1006"),
-            id="lost",
-        ),
-        pytest.param({"faults": Faults(refuse=429)}, ASK, 1, "429", id="refused"),
-        pytest.param({}, ["--input", __file__], 1, " is not an audio file", id="not_a_wav"),
-        pytest.param({}, ["--input", "missing"], 1, "No such file", id="no_input"),
-        pytest.param({}, NOWHERE, 1, "No such file", id="no_output"),
-        pytest.param({}, ["--backend", "x"], 1, "no audio backend 'x'; expected", id="backend"),
-    ],
-)
+@pytest.mark.parametrize(("options", "argv", "status", "message"), WRONG.values(), ids=WRONG)
 def test_what_goes_wrong_is_one_line(
     cli: Cli, options: dict[str, Any], argv: list[str], status: int, message: str
 ) -> None:
