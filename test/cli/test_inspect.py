@@ -98,66 +98,49 @@ def test_streams_beside_each_other_and_one_after_another(cli: Cli) -> None:
     ]
 
 
-def test_values_and_errors_are_grouped(cli: Cli) -> None:
-    events = [
-        server(type="error", error={"type": "t", "message": "Again.", "new": "x" * 100 + str(i)})
-        for i in range(3)
-    ]
-    events += [
-        server(type="error", error={"type": "t", "message": "No.", "new": i}) for i in range(4)
-    ]
-    status, out, _ = cli.inspect(CREATED, *events)
-    assert status == 1
-    assert out[out.index("Errors") :] == (
-        "Errors: 7\n"
-        "      3 t: Again.\n"
-        "        error, first on line 2\n"
-        "      4 t: No.\n"
-        "        error, first on line 5\n"
-        "Deviations: 7\n"
-        "      7 ← error at error.new\n"
-        f'          unknown field, first on line 2: "{"x" * 58}…, 0, 1\n'
-    )
-
-
-def test_all_kinds_of_deviations(cli: Cli) -> None:
+def test_errors_and_deviations_are_grouped(cli: Cli) -> None:
+    details = {"type": "failed", "error": {"type": "server_error", "code": "busy"}}
+    errors = [{"message": "Again.", "new": "x" * 100 + str(number)} for number in range(3)]
+    errors += [{"message": "No.", "new": number} for number in range(4)]
     status, out, _ = cli.inspect(
         CREATED,
+        *(server(type="error", error={"type": "t", **error}) for error in errors),
+        ended("completed", usage=USAGE),
+        ended("completed", usage={**USAGE, "output_tokens": "many", "total_tokens": True}),
+        ended("failed", status_details=details),
         server(type="response.done", response={"status": "paused", "output": [{"type": "poem"}]}),
         server(type="rate_limits.updated", rate_limits="none"),
         {"type": "input_audio_buffer.cleared"},
     )
     assert status == 1
-    assert out[out.index("Deviations") :] == (
-        "Deviations: 4\n"
-        "      1 ← response.done at response.status\n"
-        '          unknown value, line 2: "paused"\n'
-        "      1 ← response.done at response.output[*]\n"
-        '          unknown member, line 2: {"type": "poem"}\n'
-        "      1 ← rate_limits.updated at rate_limits\n"
-        '          wrong type, line 3: "none"\n'
-        "      1 ← input_audio_buffer.cleared at event_id\n"
-        "          missing field, line 4\n"
-    )
-
-
-def test_errors_of_responses_and_tokens_of_several(cli: Cli) -> None:
-    details = {"type": "failed", "error": {"type": "server_error", "code": "busy"}}
-    out = cli.inspect(
-        CREATED,
-        ended("completed", usage=USAGE),
-        ended("completed", usage={**USAGE, "output_tokens": "many", "total_tokens": True}),
-        ended("failed", status_details=details),
-    ).out
     assert "failed, busy, resp_1\n" in out
-    assert (
-        "Tokens: 150 in 3 responses\n"
+    assert out[out.index("Tokens") :] == (
+        "Tokens: 150 in 4 responses\n"
         "    200 input: text 120, audio 80, cached 60, cached text 40, cached audio 20\n"
         "     50 output: text 40, audio 60\n"
-        "Errors: 1\n"
+        "Errors: 8\n"
+        "      3 t: Again.\n"
+        "        error, first on line 2\n"
+        "      4 t: No.\n"
+        "        error, first on line 5\n"
         "      1 busy:\n"
-        "        response.done, line 4\n"
-    ) in out
+        "        response.done, line 11\n"
+        "Deviations: 13\n"
+        "      7 ← error at error.new\n"
+        f'          unknown field, first on line 2: "{"x" * 58}…, 0, 1\n'
+        "      1 ← response.done at response.usage.total_tokens\n"
+        "          wrong type, line 10: true\n"
+        "      1 ← response.done at response.usage.output_tokens\n"
+        '          wrong type, line 10: "many"\n'
+        "      1 ← response.done at response.status\n"
+        '          unknown value, line 12: "paused"\n'
+        "      1 ← response.done at response.output[*]\n"
+        '          unknown member, line 12: {"type": "poem"}\n'
+        "      1 ← rate_limits.updated at rate_limits\n"
+        '          wrong type, line 13: "none"\n'
+        "      1 ← input_audio_buffer.cleared at event_id\n"
+        "          missing field, line 14\n"
+    )
 
 
 # Which protocol

@@ -298,7 +298,6 @@ def test_each_fault_is_found_under_its_name(
 
 V1_FAULTS: dict[str, Change] = {
     "missing: conversation.item.created": drop("conversation.item.created"),
-    "twice: conversation.item.created": double("conversation.item.created"),
     "missing: response.text.done": drop("response.text.done"),
     # What the wire has beyond the schema is known by its value, not by its kind.
     f'deviation: {DONE}: unknown value "on" at response.status': put(
