@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-import tracemalloc
 from dataclasses import fields
 from pathlib import Path
 
@@ -275,17 +274,3 @@ def test_events_are_shown_as_they_come_until_ctrl_c() -> None:
         assert child.wait() == 130
         watchdog.cancel()
         assert (child.stdout.read(), child.stderr and child.stderr.read()) == (b"", b"")
-
-
-def test_memory_does_not_grow_with_the_recording(cli: Cli) -> None:
-    def peak(turns: int) -> int:
-        path = recording(cli.folder / f"{turns}.jsonl", *voice_turn() * turns)
-        tracemalloc.start()
-        try:
-            assert cli.run("inspect", "--json", str(path)).status == 1
-            return tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-
-    peak(10)
-    assert peak(60) < peak(10) + 100_000
