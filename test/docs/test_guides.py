@@ -424,35 +424,24 @@ def test_programs_use_no_value_that_the_service_shuts_down() -> None:
 FRAME = 960  # 20 ms
 
 
-class Device:
-    """The shape of `sounddevice.RawOutputStream`; the test asks for each frame."""
+class Session:
+    """A connection whose user interrupts after 240 ms, and the device that plays its audio."""
 
-    def __init__(self, samplerate: int, *, channels: int, dtype: str, callback: Any) -> None:
-        assert (samplerate, channels, dtype) == (24_000, 1, "int16")
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+
+    @contextmanager
+    def stream(self, *shape: Any, callback: Any, **more: Any) -> Iterator[None]:
+        """Take the place of `sounddevice.RawOutputStream`."""
+        assert (shape, more) == ((24_000,), {"channels": 1, "dtype": "int16"})
         self.callback = callback
-
-    def __enter__(self) -> Device:
-        Device.started = self
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    started: Device
+        yield
 
     def play(self, frames: int) -> bytes:
         played = bytearray(frames * FRAME)
         for start in range(0, len(played), FRAME):
-            outdata = memoryview(played)[start : start + FRAME]
-            self.callback(outdata, FRAME // 2, None, None)
+            self.callback(memoryview(played)[start : start + FRAME], FRAME // 2, None, None)
         return bytes(played)
-
-
-class Session:
-    """A connection whose user interrupts after 240 ms."""
-
-    def __init__(self) -> None:
-        self.sent: list[Any] = []
 
     @asynccontextmanager
     async def connect(self, _model: str, *, conversation: Conversation) -> AsyncIterator[Session]:
@@ -466,10 +455,10 @@ class Session:
         delta = {"type": "response.output_audio.delta", "response_id": "r", "item_id": "i"}
         delta["delta"] = base64.b64encode(b"\1" * 24_000).decode()
         yield self.received(delta)
-        assert Device.started.play(12) == b"\1" * 12 * FRAME
+        assert self.play(12) == b"\1" * 12 * FRAME
         yield self.received({"type": "input_audio_buffer.speech_started", "item_id": "u"})
         yield self.received(delta)  # It was on its way.
-        assert Device.started.play(2) == bytes(2 * FRAME)
+        assert self.play(2) == bytes(2 * FRAME)
 
     def received(self, wire: dict[str, Any]) -> Any:
         event = ga.parse_server_event(wire)
@@ -486,7 +475,7 @@ def test_the_loop_with_a_sound_device_tells_the_model_what_was_heard() -> None:
         "base64": base64,
         "error_details": error_details,
         "ga": session,
-        "sounddevice": SimpleNamespace(RawOutputStream=Device),
+        "sounddevice": SimpleNamespace(RawOutputStream=session.stream),
     }
     code = compile(block, "interruptions.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     asyncio.run(eval(code, names))
