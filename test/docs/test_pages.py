@@ -16,18 +16,7 @@ import pytest
 import openai_realtime_client.shared
 import openai_realtime_client.testing
 import spec
-from docs import (
-    DOCS,
-    EVENT_PAGES,
-    GUIDES,
-    PAGES,
-    Example,
-    Page,
-    found_in,
-    page_at,
-    run,
-    without_links,
-)
+from docs import DOCS, EVENT_PAGES, GUIDES, PAGES, Example, Page, page_at, run, without_links
 from http_server import Answer, HttpServer
 from mutation import places
 from openai_realtime_client import OpenEnum, deviations, v1
@@ -97,40 +86,40 @@ def bare(cell: str) -> str:
 
 
 def test_every_link_leads_to_a_file_and_a_heading() -> None:
-    def dangling(page: Page) -> list[tuple[str, str]]:
-        found = []
+    for page in (*PAGES, Page(ROOT / "README.md"), Page(ROOT / "CONTRIBUTING.md")):
         for file, anchor in page.links:
-            is_page = anchor and file.suffix == ".md"
-            if not file.exists() or (is_page and anchor not in page_at(file).anchors):
-                found.append((file.name, anchor))
-        return found
-
-    others = [Page(ROOT / "README.md"), Page(ROOT / "CONTRIBUTING.md")]
-    assert all(page.links for page in others)
-    assert found_in([*PAGES, *others], dangling) == {}
+            assert file.exists(), (page.name, file)
+            assert file.suffix != ".md" or anchor in {"", *page_at(file).anchors}, page.name
 
 
-def test_every_row_of_a_table_has_as_many_cells() -> None:
-    def uneven(page: Page) -> list[list[str]]:
-        tables = [(table[0], table[1:]) for table in page.tables]
-        lines = [cell for _, rows in tables for cell in rows[0]]
-        assert all(re.fullmatch(r" *:?-+:? *", cell) for cell in lines), page.name
-        return [row for header, rows in tables for row in rows if len(row) != len(header)]
+def test_tables_have_even_rows_that_fit_on_the_page() -> None:
+    for page in PAGES:
+        for table in page.tables:
+            assert {len(row) for row in table} == {len(table[0])}, (page.name, table)
+            assert all(re.fullmatch(r" *:?-+:? *", cell) for cell in table[1]), page.name
+            columns = zip(*table, strict=True)
+            assert sum(max(map(longest_word, column)) for column in columns) <= WIDEST_ROW, (
+                page.name
+            )
 
-    assert found_in(PAGES, uneven) == {}
+
+def longest_word(cell: str) -> int:
+    """The length of what a browser cannot break, without emphasis and the targets of links."""
+    text = re.sub(r"\]\([^)]*\)|<a id=[^>]*></a>|\*\*|`", "", cell)
+    return max(map(len, re.split(r"[ -]|<wbr>", text)))
 
 
 def test_headings_stand_alone_and_skip_no_level() -> None:
-    def wrong(page: Page) -> list[Any]:
+    for page in PAGES:
         lines = ["", *page.prose.splitlines(), ""]
-        places = [n for n, line in enumerate(lines) if re.match(r"#+ ", line)]
-        crowded = [lines[n] for n in places if lines[n - 1] or lines[n + 1]]
-        levels = [len(lines[n].partition(" ")[0]) for n in places]
+        levels = []
+        for before, line, after in zip(lines, lines[1:], lines[2:], strict=False):
+            if re.match(r"#+ ", line):
+                assert before == after == "", (page.name, line)
+                levels.append(len(line.partition(" ")[0]))
         assert levels[0] == 1, page.name
         assert 1 not in levels[1:], page.name
-        return crowded + [pair for pair in pairwise(levels) if pair[1] > pair[0] + 1]
-
-    assert found_in(PAGES, wrong) == {}
+        assert [pair for pair in pairwise(levels) if pair[1] > pair[0] + 1] == [], page.name
 
 
 NUMBERS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|[0-9]+"
@@ -152,27 +141,9 @@ WRITTEN = [page for page in PAGES if page.path.parent.name != "reference"]
     ids=["html", "escapes", "templates", "cut_descriptions", "counts_of_what_changes"],
 )
 def test_no_page_has(pattern: str, pages: list[Page]) -> None:
-    def found(page: Page) -> list[str]:
-        return re.findall(pattern, re.sub(r"`[^`\n]*`", "", page.prose))
-
-    assert found_in(pages, found) == {}
-
-
-def test_tables_fit_on_the_page() -> None:
-    def wide(page: Page) -> list[list[str]]:
-        return [table[0] for table in page.tables if width(table) > WIDEST_ROW]
-
-    assert found_in(PAGES, wide) == {}
-
-
-def width(table: list[list[str]]) -> int:
-    return sum(max(map(longest_word, column)) for column in zip(*table, strict=True))
-
-
-def longest_word(cell: str) -> int:
-    """The length of what a browser cannot break, without emphasis and the targets of links."""
-    text = re.sub(r"\]\([^)]*\)|<a id=[^>]*></a>|\*\*|`", "", cell)
-    return max(map(len, re.split(r"[ -]|<wbr>", text)))
+    for page in pages:
+        text = re.sub(r"`[^`\n]*`", "", page.prose)
+        assert re.findall(pattern, text) == [], page.name
 
 
 def test_descriptions_of_fields_are_whole() -> None:

@@ -112,7 +112,7 @@ def test_webhooks(generated: Path, kitchen: Any) -> None:
     assert table.endswith("](WebhookKitchenOpened.md) | The kitchen opened |")
     assert section.splitlines() == [
         "- [RealtimeWebhookEvent](RealtimeWebhookEvent.md): "
-        "Any event that the service posts to a webhook",
+        "Any event that the service posts to a webhook"
     ]
     event_page = page(generated, "kitchen/WebhookKitchenOpened")
     assert "**Event**: `kitchen.opened`, sent by the webhook" in event_page
@@ -340,12 +340,7 @@ def test_literals_and_docstrings_say_the_text(text: str) -> None:
             {"parts": {"key": [{"kind": "b"}]}},
             'Thing(parts={"key": [Part()]})',
         ),
-        (
-            {"items": {"$ref": "#/components/schemas/Thing"}},
-            {},
-            {"parts": []},
-            "Thing(parts=[])",
-        ),
+        ({"items": {"$ref": "#/components/schemas/Thing"}}, {}, {"parts": []}, "Thing(parts=[])"),
     ],
     ids=["with_an_event_id_and_an_unknown_field", "map_of_lists", "recursion"],
 )

@@ -12,15 +12,7 @@ import pytest
 import generate
 from docs import without_html
 from protocols import ROOT
-from trees import (
-    NEW_NAME,
-    OLD_NAME,
-    REMOVED,
-    REMOVED_PROTOCOL,
-    Made,
-    run,
-    snapshot,
-)
+from trees import NEW_NAME, OLD_NAME, REMOVED, REMOVED_PROTOCOL, Made, run, snapshot
 
 MODELS = "openai_realtime_client/v1/models"
 PAGES = "docs/v1"
@@ -128,10 +120,7 @@ def test_a_third_protocol_is_tested_without_an_edit(made: Made, tmp_path: Path) 
 
 
 def test_check_shows_each_difference(
-    made: Made,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     missing, stray = f"{PAGES}/RealtimeSession.md", f"{MODELS}/stray.py"
     edited = f"{MODELS}/realtime_response_usage.py"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -103,11 +102,6 @@ class Page:
         if after is None or after[1] != "text":
             return None
         return None if _HEADING.search(self.text, block.end(), after.start()) else after[2]
-
-
-def found_in(pages: Iterable[Page], find: Callable[[Page], Any]) -> dict[str, Any]:
-    """What `find` gives for each page, by the page's name, where that is not empty."""
-    return {page.name: found for page in pages if (found := find(page))}
 
 
 def without_html(text: str) -> str:
