@@ -23,7 +23,6 @@ from typing import Any
 import annotate
 import constructs
 import handwritten
-import indexes
 import pages
 import spec
 import words
@@ -63,16 +62,8 @@ class Protocol:
         return SOURCES / f"{self.name}.yaml"
 
     @property
-    def package(self) -> Path:
-        return PACKAGE / self.name
-
-    @property
-    def docs(self) -> Path:
-        return DOCS / self.name
-
-    @property
     def module(self) -> str:
-        return ".".join(self.package.parts)
+        return f"{PACKAGE}.{self.name}"
 
 
 # The generated files that differ from those in the tree, by `+`, `~` and `-`.
@@ -123,8 +114,6 @@ def build(*, is_draft: bool = False) -> list[Protocol]:
     protocols = [read(fragment, is_draft) for fragment in spec.fragments(SOURCES)]
     documents = {protocol.name: protocol.document for protocol in protocols}
     pages.describe(documents)
-    for document in documents.values():
-        indexes.describe(document)
     print("- generating", *documents, flush=True)
     # One process for all, because starting Java takes most of the time.
     run("openapi-generator-cli", "batch", "--fail-fast", *map(configure, protocols))
@@ -145,7 +134,6 @@ def read(fragment: Path, is_draft: bool = False) -> Protocol:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise spec.SpecError(f"{fragment}: a protocol's name is a Python module's, such as ga")
     print(f"- reading {fragment}", flush=True)
-    module = ".".join((PACKAGE / name).parts)
     document = spec.merged(fragment, overlay, is_draft=is_draft)
     try:
         missing = {}
@@ -163,7 +151,7 @@ def read(fragment: Path, is_draft: bool = False) -> Protocol:
     examples = SOURCES / "examples" / f"{name}.json"
     if examples.exists():
         recorded = json.loads(examples.read_text("utf-8"))
-    return Protocol(name, annotate.annotated(document, module, recorded), missing)
+    return Protocol(name, annotate.annotated(document, f"{PACKAGE}.{name}", recorded), missing)
 
 
 def configure(protocol: Protocol) -> str:
@@ -230,16 +218,17 @@ def digest(document: dict[str, Any]) -> dict[str, Any]:
 def collect(protocol: Protocol) -> None:
     """Put what the generator made where it belongs in `build/tree`."""
     made = BUILD / protocol.name
-    shutil.copytree(made / protocol.package, TREE / protocol.package)
-    shutil.copytree(made / "docs", TREE / protocol.docs)
+    package = PACKAGE / protocol.name
+    shutil.copytree(made / package, TREE / package)
+    shutil.copytree(made / "docs", TREE / DOCS / protocol.name)
     schemas = protocol.document["components"]["schemas"]
     keys = set(protocol.document).union(*schemas.values())
     for module, extension in MODULES.items():
         if extension in keys:
-            shutil.copy(made / "modules" / f"{module}.py", TREE / protocol.package)
+            shutil.copy(made / "modules" / f"{module}.py", TREE / package)
     # The generator makes an empty package.
     if not any(spec.operations(protocol.document)):
-        shutil.rmtree(TREE / protocol.package / "api", ignore_errors=True)
+        shutil.rmtree(TREE / package / "api", ignore_errors=True)
 
 
 def tidy() -> None:

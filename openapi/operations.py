@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import names
 from python_types import GivenTypes, literal, type_name
-from spec import component, members, only, operations, references, target
+from spec import component, innermost, members, only, operations, references, target
 
 Problems = Iterator[tuple[str, str]]
 
@@ -61,25 +61,24 @@ def default_host(document: dict[str, Any]) -> str:
 
 
 def _arguments(operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    types = ArgumentTypes(schemas)
     for parameter in operation.get("parameters", []):
-        schema = {"description": "", **parameter.get("schema", {})}
-        schema["description"] = parameter.get("description", "")
+        schema = {**parameter.get("schema", {}), "description": parameter.get("description", "")}
         # A path without one of its parts would be another.
         is_required = parameter.get("required", False) or parameter["in"] == "path"
-        yield _argument(parameter["in"], parameter["name"], schema, is_required, schemas)
+        yield _argument(parameter["in"], parameter["name"], schema, is_required, types)
     body = operation.get("requestBody", {})
     media_type, media = _body(operation)
+    types.has_files = media_type == FORM
     if media_type in (FORM, URLENCODED):
-        form = target(media["schema"], schemas)
-        for field, schema in form["properties"].items():
-            is_required = field in form.get("required", [])
-            has_files = media_type == FORM
-            argument = _argument("part", field, schema, is_required, schemas, has_files=has_files)
+        form = target(media.get("schema", {}), schemas)
+        for field, schema in form.get("properties", {}).items():
+            argument = _argument("part", field, schema, field in form.get("required", []), types)
             argument["media_type"] = _part_type(schema, media.get("encoding", {}).get(field, {}))
             yield argument
     elif media_type:
         schema = {**media.get("schema", {}), "description": body.get("description", "")}
-        argument = _argument("body", "body", schema, body.get("required", False), schemas)
+        argument = _argument("body", "body", schema, body.get("required", False), types)
         if not re.match(JSON, media_type):
             argument["annotation"] = "bytes"
             if re.match(TEXT, media_type):
@@ -90,15 +89,9 @@ def _arguments(operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[d
 
 
 def _argument(
-    where: str,
-    name: str,
-    schema: dict[str, Any],
-    is_required: bool,
-    schemas: dict[str, Any],
-    *,
-    has_files: bool = False,
+    where: str, name: str, schema: dict[str, Any], is_required: bool, types: ArgumentTypes
 ) -> dict[str, Any]:
-    annotation, default = ArgumentTypes(schemas, has_files=has_files).of(schema), ""
+    annotation, default = types.of(schema), ""
     # `None` leaves an argument out of the request.
     if not is_required:
         annotation, default = f"{annotation} | None", " = None"
@@ -118,9 +111,10 @@ def _argument(
 class ArgumentTypes(GivenTypes):
     """The types of arguments: of an object, also the dictionary; binary text may be a file."""
 
-    def __init__(self, schemas: dict[str, Any], *, has_files: bool) -> None:
+    has_files = False
+
+    def __init__(self, schemas: dict[str, Any]) -> None:
         self.schemas = schemas
-        self.has_files = has_files
 
     def of(self, schema: dict[str, Any]) -> str:
         if self.has_files and is_file(schema):
@@ -156,8 +150,7 @@ def _part_type(schema: dict[str, Any], encoding: dict[str, Any]) -> str:
     """Return the media type of a part of a form, by default as OpenAPI says."""
     if "contentType" in encoding:
         return str(encoding["contentType"]).split(",")[0]
-    while "items" in schema:
-        schema = schema["items"]
+    schema = innermost(schema)
     if component(schema) or schema.get("type") == "object":
         return "application/json"
     if is_file(schema):
@@ -310,19 +303,13 @@ def _check_parameters(place: str, operation: dict[str, Any], document: dict[str,
     for name in sorted(in_path):
         yield place, f"the path has {{{name}}}, which is not a parameter"
     taken = set(TAKEN)
-    sources = [parameter["name"] for parameter in operation.get("parameters", [])]
-    media_type, media = _body(operation)
-    if media_type in (FORM, URLENCODED):
-        sources += target(media.get("schema", {}), schemas).get("properties", {})
-    elif media_type:
-        sources.append("body")
-    for name in sources:
-        argument = names.argument_name(name)
-        if not argument.isidentifier():
-            yield f"{place} {name}", "no Python name can be made of it"
-        elif argument in taken:
-            yield place, f"an argument cannot be called {argument}"
-        taken.add(argument)
+    for argument in _arguments(operation, schemas):
+        name = argument["name"]
+        if not name.isidentifier():
+            yield f"{place} {argument['wire']}", "no Python name can be made of it"
+        elif name in taken:
+            yield place, f"an argument cannot be called {name}"
+        taken.add(name)
 
 
 def _is_scalar(schema: dict[str, Any], schemas: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Write what the pages of the docs say besides the generator's tables, as `x-page…` extensions."""
+"""Write what the pages of the docs say besides the generator's tables, as `x-…` extensions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from nesting import Nesting
 from python_types import type_name
-from spec import event_unions, mapped, members, operations, references, without
+from spec import event_unions, innermost, mapped, members, only, operations, references, without
 
 # A browser may break a longer word of a table, so that the descriptions have room on any screen.
 LONGEST_WORD = 14
@@ -24,12 +24,18 @@ FACTS = {
 }
 REFERENCE_PAGE = "../reference/core.md"
 ON_THE_WIRE = "[[on the wire](#on-the-wire)]"
+# The titles of groups of events by who sends them, and of other classes.
+EVENTS = {"client": "Client events", "server": "Server events", "webhook": "Webhooks"}
+OLDER = "Older shapes"
+MODELS = ["Session", "Conversation", "Response", "Tools", "HTTP", "Shared", OLDER]
+EVERYWHERE = ("type", "event_id")
 
 
 def describe(documents: dict[str, dict[str, Any]]) -> None:
     """Add the parts of the pages to annotated documents, by the names of their protocols."""
     for protocol in documents:
         _Pages(protocol, documents).write()
+        _describe_index(documents[protocol])
 
 
 class _Pages:
@@ -37,21 +43,23 @@ class _Pages:
 
     def __init__(self, protocol: str, documents: dict[str, dict[str, Any]]) -> None:
         self.title = TITLES.get(protocol, protocol)
-        self.document = document = documents[protocol]
+        self.document = documents[protocol]
         # The classes of the other protocols.
         self.others: dict[str, dict[str, Any]] = {}
         for name, other in without(documents, protocol).items():
             self.others[name] = other["components"]["schemas"]
-        self.schemas: dict[str, Any] = document["components"]["schemas"]
-        self.links = Links(self.schemas)
-        self.users = users_by_label(document)
-        self.nesting = Nesting(document)
-        self.guides = guides_by_page(protocol)
-        self.links_by_label = {**self.users, "Guides": self.guides}
+        self.schemas: dict[str, Any] = self.document["components"]["schemas"]
+        self.events: dict[str, list[str]] = defaultdict(list)
+        for union in event_unions(self.schemas):
+            for event_type, name in mapped(self.schemas[union]).items():
+                self.events[event_type].append(name)
+        self.users = _users_by_label(self.document)
+        self.nesting = Nesting(self.document)
+        self.guides = _guides_by_page(protocol)
 
     def write(self) -> None:
         for name, schema in self.schemas.items():
-            schema["x-page-text"] = self.links.linked(schema["x-text"], name)
+            schema["x-page-text"] = self._linked(schema["x-text"], name)
             schema["x-page-facts"] = list(self._facts(name, schema))
             schema["x-page-available"] = self._availability(name, schema)
             schema["x-page-used-by"] = list(self._used_by(name, schema))
@@ -71,7 +79,7 @@ class _Pages:
     def _facts(self, name: str, schema: dict[str, Any]) -> Iterator[dict[str, str]]:
         for key, label in FACTS.items():
             if key in schema:
-                yield _fact(label, self.links.linked(" ".join(schema[key].split()), name))
+                yield _fact(label, self._linked(" ".join(schema[key].split()), name))
         # Where programs meet the class, in their own notation.
         for path, inner, users in self.nesting.places(name):
             text = f"`{path}` in {' and '.join(users)}"
@@ -97,7 +105,7 @@ class _Pages:
         # A union of events is used by functions, which no schema shows.
         if "x-parses" not in schema and not any(users[name] for users in self.users.values()):
             yield _fact("Nothing", f"published, but no event or request of {self.title} has it")
-        for label, links in self.links_by_label.items():
+        for label, links in {**self.users, "Guides": self.guides}.items():
             if links[name]:
                 yield _fact(label, ", ".join(dict.fromkeys(links[name])))
 
@@ -107,7 +115,7 @@ class _Pages:
         same_class = [other[name] for other in self.others.values() if name in other]
         wire = self._wire(schema, name)
         for field, child in fields.items():
-            child["x-page-anchor"] = anchor(child["x-name"])
+            child["x-page-anchor"] = _anchor(child["x-name"])
             child["x-page-cell"] = self._description(child, name)
             child["x-page-type"] = "**str**"
             if "x-constant" not in child:
@@ -125,18 +133,18 @@ class _Pages:
         schema["x-page-wire"] = wire
 
     def _wire(self, node: dict[str, Any], page: str) -> list[str]:
-        return [self.links.linked(text, page) for text in node.get("x-wire", [])]
+        return [self._linked(text, page) for text in node.get("x-wire", [])]
 
     def _description(self, schema: dict[str, Any], page: str) -> str:
         text = schema["x-text"]
         # The value of a constant may be too long for the notes.
         if "x-constant" in schema and f"`{schema['enum'][0]}`" not in text:
             text = f"{text.rstrip('.')}, always `{schema['enum'][0]}`."
-        return self.links.linked(text, page).replace("|", "\\|")
+        return self._linked(text, page).replace("|", "\\|")
 
     def _known(self, schema: dict[str, Any]) -> list[str]:
         """Return a note with the only value of an enum, where its description lacks it."""
-        values = _innermost(schema)
+        values = innermost(schema)
         if "x-enum-name" not in values or "x-constant" in schema or len(values["enum"]) > 1:
             return []
         value = f"`{values['enum'][0]}`"
@@ -162,55 +170,25 @@ class _Pages:
             parameter = {
                 "name": argument["name"],
                 "type": self._type_cell(type_name(argument["schema"]), page),
-                "text": self.links.linked(argument["text"], "").replace("|", "\\|"),
+                "text": self._linked(argument["text"], "").replace("|", "\\|"),
                 "notes": argument["notes"],
             }
             operation["x-page-parameters"].append(parameter)
-        operation["x-page-text"] = self.links.linked(operation["x-text"], "")
+        operation["x-page-text"] = self._linked(operation["x-text"], "")
         page = operation["x-returns-class"]
         operation["x-page-returns"] = self._type_cell(operation["x-returns"], page)
-        operation["x-page-result"] = self.links.linked(operation["x-status-text"], "")
+        operation["x-page-result"] = self._linked(operation["x-status-text"], "")
         guides = self.guides[operation["x-api"]]
         if guides:
             operation["x-page-guides"] = ", ".join(guides)
         if "x-wire" in operation:
             operation["x-page-wire"] = " ".join(self._wire(operation, ""))
 
+    # Links
 
-def _fact(label: str, text: str) -> dict[str, str]:
-    return {"label": label, "text": text.rstrip(".")}
+    def _linked(self, text: str, page: str) -> str:
+        """Return a text of a page with links of the classes and events in backticks."""
 
-
-def _innermost(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return what a list of lists holds."""
-    while "items" in schema:
-        schema = schema["items"]
-    return schema
-
-
-def anchor(field: str) -> str:
-    """Return the anchor of a field's row."""
-    return f"field-{field.strip('_')}"
-
-
-def breakable(name: str) -> str:
-    """Return a name, with places where a browser may break it if it is long."""
-    if len(name) <= LONGEST_WORD:
-        return name
-    return re.sub(r"(?<=[a-z\d])(?=[A-Z])|(?<=_)(?=\w)", "<wbr>", name)
-
-
-class Links:
-    """Makes links of the classes and events that a text names in backticks."""
-
-    def __init__(self, schemas: dict[str, Any]) -> None:
-        self.schemas = schemas
-        self.events: dict[str, list[str]] = defaultdict(list)
-        for union in event_unions(schemas):
-            for event_type, name in mapped(schemas[union]).items():
-                self.events[event_type].append(name)
-
-    def linked(self, text: str, page: str) -> str:
         def link(match: re.Match[str]) -> str:
             name = self._target(match[1], page)
             return f"[{match[0]}]({name}.md)" if name and name != page else match[0]
@@ -227,26 +205,42 @@ class Links:
         return next(iter(same or named), None)
 
 
-def users_by_label(document: dict[str, Any]) -> dict[str, dict[str, list[str]]]:
+def _fact(label: str, text: str) -> dict[str, str]:
+    return {"label": label, "text": text.rstrip(".")}
+
+
+def _anchor(field: str) -> str:
+    """Return the anchor of a field's row."""
+    return f"field-{field.strip('_')}"
+
+
+def breakable(name: str) -> str:
+    """Return a name, with places where a browser may break it if it is long."""
+    if len(name) <= LONGEST_WORD:
+        return name
+    return re.sub(r"(?<=[a-z\d])(?=[A-Z])|(?<=_)(?=\w)", "<wbr>", name)
+
+
+def _users_by_label(document: dict[str, Any]) -> dict[str, dict[str, list[str]]]:
     """Return links to the fields, unions and operations that use each schema."""
     fields: dict[str, list[str]] = defaultdict(list)
     unions: dict[str, list[str]] = defaultdict(list)
     calls: dict[str, list[str]] = defaultdict(list)
     for name, schema in document["components"]["schemas"].items():
         for child in schema.get("properties", {}).values():
-            link = f"[`{name}.{child['x-name']}`]({name}.md#{anchor(child['x-name'])})"
-            for used in set(references(child)):
+            link = f"[`{name}.{child['x-name']}`]({name}.md#{_anchor(child['x-name'])})"
+            for used in references(child):
                 fields[used].append(link)
-        for used in set(references(members(schema))):
+        for used in references(members(schema)):
             unions[used].append(f"[`{name}`]({name}.md)")
     for place, operation in operations(document):
         link = f"[`{place}`]({operation['x-api']}.md#{operation['x-method']})"
-        for used in set(references(operation)):
+        for used in references(operation):
             calls[used].append(link)
     return {"Fields": fields, "Unions": unions, "HTTP": calls}
 
 
-def guides_by_page(protocol: str) -> dict[str, list[str]]:
+def _guides_by_page(protocol: str) -> dict[str, list[str]]:
     """Return the guides that link a page of a protocol, as links from there."""
     found: dict[str, list[str]] = defaultdict(list)
     for guide in sorted(GUIDES.glob("*.md")):
@@ -257,3 +251,90 @@ def guides_by_page(protocol: str) -> dict[str, list[str]]:
         for name in set(re.findall(rf"\]\(\.\./{protocol}/(\w+)\.md", text)):
             found[name].append(link)
     return found
+
+
+# The index
+
+
+def _describe_index(document: dict[str, Any]) -> None:
+    """Add the parts of the overview of a protocol, and of its fields and values from A to Z."""
+    schemas = document["components"]["schemas"]
+    groups = _groups(schemas)
+    document["x-index-text"] = " ".join(document["info"]["description"].split())
+    document["x-index-events"] = list(only(groups, EVENTS.values()).values())
+    document["x-index-models"] = list(only(groups, MODELS).values())
+    document["x-index-endpoints"] = []
+    # By path, and only then by method.
+    endpoints = sorted(operations(document), key=lambda pair: pair[0].split()[::-1])
+    for place, operation in endpoints:
+        page = f"{operation['x-api']}.md#{operation['x-method']}"
+        endpoint = {"place": place, "page": page, "summary": operation["summary"]}
+        document["x-index-endpoints"].append(endpoint)
+    fields: dict[str, set[str]] = defaultdict(set)
+    values: dict[str, set[str]] = defaultdict(set)
+    for name, schema in schemas.items():
+        for field, child in schema.get("properties", {}).items():
+            row = f"[{name}]({name}.md#{_anchor(child['x-name'])})"
+            # A row of what every event has would list them all.
+            if field not in EVERYWHERE:
+                fields[field].add(row)
+            for value in _known(child):
+                values[value].add(row)
+        for part in (schema, *members(schema)):
+            for value in _known(part):
+                values[value].add(f"[{name}]({name}.md)")
+    document["x-index-fields"] = _entries(fields)
+    document["x-index-values"] = _entries(values)
+
+
+def _groups(schemas: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the groups of classes by their titles, with events in the order of their types."""
+    groups: dict[str, dict[str, Any]] = {}
+    for name, schema in sorted(schemas.items()):
+        title = _title(name, schema)
+        group = groups.setdefault(title, {"title": title, "events": [], "classes": []})
+        entry = {"name": name, "cell": breakable(name), "summary": schema["x-summary"]}
+        if "x-event-type" in schema:
+            is_older = schema.get("x-older", False)
+            group["events"].append({**entry, "type": schema["x-event-type"], "is_older": is_older})
+        else:
+            group["classes"].append(entry)
+    for group in groups.values():
+        group["events"].sort(key=lambda event: (event["is_older"], event["type"]))
+    return groups
+
+
+def _title(name: str, schema: dict[str, Any]) -> str:
+    """Return the group of a class: that of the events whose part it is, or what it is about."""
+    if "x-direction" in schema:
+        return EVENTS[schema["x-direction"]]
+    event = re.match(r"Realtime\w*?(Client|Server)Event", name)
+    if event:
+        return EVENTS[event[1].lower()]
+    if name.startswith("Webhook"):
+        return EVENTS["webhook"]
+    if schema.get("x-older"):
+        return OLDER
+    if re.search("MCP|Tool|Function", name):
+        return "Tools"
+    resource = re.match(r"Realtime\w*?(Session|Conversation|Response)", name)
+    if resource:
+        return resource[1]
+    if name.endswith(("Request", "Response")):
+        return "HTTP"
+    return "Shared"
+
+
+def _known(schema: dict[str, Any]) -> list[str]:
+    """Return the values of an enum, or of a list of them."""
+    known = schema.get("enum", []) + schema.get("x-known", [])
+    known += schema.get("items", {}).get("enum", [])
+    return [str(value) for value in known]
+
+
+def _entries(users_by_name: dict[str, set[str]]) -> list[dict[str, str]]:
+    entries = []
+    # Names that differ in their case alone keep an order of their own.
+    for name in sorted(users_by_name, key=lambda name: (name.lower(), name)):
+        entries.append({"name": name, "users": ", ".join(sorted(users_by_name[name]))})
+    return entries
