@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from spec import component, members, only, operations, reference, references, webhooks, without
@@ -23,7 +23,7 @@ TAGS = ("type", "role", "object")
 
 @dataclass(frozen=True)
 class Row:
-    """One difference. What differs alike in several copies of a schema is one row.
+    """One difference.
 
     `sign` is `+` for what only the other document has, `-` for what only this one has, and `~` for
     what both have and describe differently.
@@ -35,7 +35,6 @@ class Row:
     fact: str
     ours: Any = None
     theirs: Any = None
-    also: tuple[str, ...] = ()
 
     @property
     def value(self) -> Any:
@@ -62,10 +61,7 @@ class Row:
         return f"{self.fact} {described(self.value)}"
 
     def __str__(self) -> str:
-        text = f"{self.sign} {self.place}: {self.change}"
-        if self.also:
-            text += f" (and in {', '.join(self.also)})"
-        return text
+        return f"{self.sign} {self.place}: {self.change}"
 
 
 def described(value: Any) -> str:
@@ -87,17 +83,20 @@ def _without_prose(value: Any) -> Any:
     return value
 
 
-def grouped(rows: Iterable[Row]) -> list[Row]:
-    """Return one row for what is the same change of fields of one name."""
+def grouped(rows: Iterable[Row]) -> list[str]:
+    """Return a line for each row, and one for what is the same change of fields of one name."""
     groups: dict[tuple[str, ...], dict[str, Row]] = defaultdict(dict)
     for row in rows:
         # Two facts of one place may be the same, too.
         groups[row.sign, row.place.rpartition(".")[2], row.change][row.place] = row
-    result = []
-    for group in groups.values():
+    lines = []
+    for group in sorted(groups.values(), key=min):
         first, *also = sorted(group)
-        result.append(replace(group[first], also=tuple(also)))
-    return sorted(result, key=lambda row: row.place)
+        line = str(group[first])
+        if also:
+            line += f" (and in {', '.join(also)})"
+        lines.append(line)
+    return lines
 
 
 class Member(NamedTuple):

@@ -35,13 +35,8 @@ sys.argv[0] = "openai-realtime"
 cli.main([*sys.argv[1:], "--help"])
 """
 LINE_LENGTH = 88
-LABELS = {
-    "parameters": "Args",
-    "returns": "Returns",
-    "yields": "Yields",
-    "raises": "Raises",
-    "attributes": "Attributes",
-}
+# The sections of docstrings that are lists.
+LISTS = ("parameters", "attributes", "returns", "yields", "raises")
 
 
 class Entry(NamedTuple):
@@ -60,9 +55,7 @@ class Reference:
         self.package = griffe.load(PACKAGE, search_paths=[folder], try_relative_path=False)
         self.entries: dict[str, Entry] = {}
         for module, imported_from in EXPORTS.items():
-            # A copy of the package may lack what has extra dependencies.
-            if module in self.package.members:
-                self._collect(self.package[module], imported_from)
+            self._collect(self.package[module], imported_from)
         for name, public in CONNECTORS.items():
             found = self.package["realtime.connector"][name]
             self.entries[public] = Entry("realtime", f"{PACKAGE}.ga", found)
@@ -82,7 +75,7 @@ class Reference:
             self.entries[name] = Entry(page, imported_from, self.package[".".join(path[1:])])
 
     def write(self, folder: Path, header: str) -> None:
-        """Write a page for each room that has public names, and their index."""
+        """Write a page for each room, and their index."""
         folder.mkdir(parents=True)
         about = "What is written by hand, from its signatures and docstrings."
         index = [header, "", "# Reference", "", about, ""]
@@ -95,9 +88,6 @@ class Reference:
                 lines += self._entry(name)
             if page == "cli":
                 lines = list(self._commands())
-            # A room without public names has no page.
-            if not lines:
-                continue
             index.append(f"- [{title}]({page}.md): {text}")
             for name in sorted(names, key=str.lower):
                 index.append(f"  - [`{name}`]({self._anchor(name)})")
@@ -162,14 +152,11 @@ class Reference:
             kind = section.kind.value
             if kind == "text":
                 yield f"\n{self._linked(section.value, name)}\n"
-            elif kind in LABELS:
-                yield f"\n**{LABELS[kind]}**\n"
+            elif kind in LISTS:
+                yield f"\n**{kind.capitalize().replace('Parameters', 'Args')}**\n"
                 for item in section.value:
                     yield self._linked(_item(item), name)
                 yield ""
-            elif kind == "examples":
-                for _kind, text in section.value:
-                    yield from _block("py", text)
             else:
                 # A section that nobody prints would be lost without notice.
                 raise ValueError(f"{found.path}: a docstring has no {kind!r} section here")
@@ -210,9 +197,7 @@ def _item(item: Any) -> str:
     text = " ".join(item.description.split())
     if name:
         return f"- **{name}**: {text}"
-    if item.annotation:
-        return f"- `{item.annotation}`: {text}"
-    return f"- {text}"
+    return f"- `{item.annotation}`: {text}"
 
 
 def _signature(name: str, found: Any) -> str:
