@@ -28,17 +28,7 @@ from docs import DOCS, EVENT_PAGES, GUIDES, PAGES, Page, event_type, page_at, ru
 from example_programs import KEY, environment, eventually, spoken
 from http_server import Answer as HttpAnswer
 from http_server import HttpServer
-from openai_realtime_client import (
-    ApiClient,
-    Configuration,
-    Conversation,
-    Playback,
-    RealtimeError,
-    error_details,
-    ga,
-    testing,
-    v1,
-)
+from openai_realtime_client import ApiClient, Configuration, RealtimeError, ga, testing, v1
 from openai_realtime_client.realtime import connection, record
 from openai_realtime_client.testing import Answer, Faults, ReplayServer
 from openai_realtime_client.testing.session import ReplaySession
@@ -444,7 +434,7 @@ class Session:
         return bytes(played)
 
     @asynccontextmanager
-    async def connect(self, _model: str, *, conversation: Conversation) -> AsyncIterator[Session]:
+    async def connect(self, _model: str, *, conversation: Any) -> AsyncIterator[Session]:
         self.conversation = conversation
         yield self
 
@@ -469,14 +459,9 @@ class Session:
 def test_the_loop_with_a_sound_device_tells_the_model_what_was_heard() -> None:
     [block] = [block for block in unrun_blocks("interruptions") if "sounddevice" in block]
     session = Session()
-    names: dict[str, Any] = {
-        "Conversation": Conversation,
-        "Playback": Playback,
-        "base64": base64,
-        "error_details": error_details,
-        "ga": session,
-        "sounddevice": SimpleNamespace(RawOutputStream=session.stream),
-    }
+    names: dict[str, Any] = {"base64": base64, "ga": session}
+    names["sounddevice"] = SimpleNamespace(RawOutputStream=session.stream)
+    exec("from openai_realtime_client import *", names)
     code = compile(block, "interruptions.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     asyncio.run(eval(code, names))
     truncate = {"type": "conversation.item.truncate", "item_id": "i", "content_index": 0}

@@ -215,34 +215,29 @@ def speak(phone: ClientConnection, frame: bytes, count: int) -> None:
         phone.send(json.dumps({"event": "media", "media": {"payload": payload}}))
 
 
-def messages(phone: ClientConnection, last: str) -> list[Event]:
-    """What the stream gets, up to the first message of a kind."""
-    return recv(phone, last, "event")
-
-
 def test_a_caller_is_answered_and_may_interrupt(server: ReplayServer) -> None:
     with relaying(server, "phone") as relay, relay.open("/stream") as phone:
         phone.send(json.dumps({"event": "connected"}))
         phone.send(json.dumps({"event": "start", "streamSid": "MZ1"}))
         speak(phone, LOUD, 25)
         speak(phone, SILENT, 50)
-        media, mark = messages(phone, "mark")
+        media, mark = recv(phone, "mark", "event")
         eventually(lambda: "response.done" in types(relay.session.sent))
         played = len(base64.b64decode(media["media"]["payload"]))
         assert (media["event"], media["streamSid"]) == ("media", "MZ1")
         phone.send(json.dumps(mark))
         speak(phone, LOUD, 25)
-        *cleared, clear = messages(phone, "clear")
+        *cleared, clear = recv(phone, "clear", "event")
         assert clear == {"event": "clear", "streamSid": "MZ1"}
         # The stream gives the marks of what it has cleared back while the next answer begins, of
         # which nothing is played before the caller interrupts again.
         speak(phone, SILENT, 50)
-        messages(phone, "mark")
+        recv(phone, "mark", "event")
         for late in cleared:
             if late["event"] == "mark":
                 phone.send(json.dumps(late))
         speak(phone, LOUD, 25)
-        messages(phone, "clear")
+        recv(phone, "clear", "event")
         session = relay.session
         eventually(lambda: types(session.sent).count("conversation.item.truncated") == 2)
         phone.send(json.dumps({"event": "stop"}))

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from oas_patch.overlay import apply_overlay
@@ -39,10 +39,8 @@ REMOVED_PROTOCOL = (
 )
 OLD_NAME, NEW_NAME = "LogProbProperties", "TokenLogProbability"
 
-Result = TypeVar("Result")
 
-
-def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Result]) -> Result:
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Any]) -> Any:
     """Return what is made in a new folder, by the first of the workers that needs it."""
     folder = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
@@ -53,8 +51,7 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Resu
         if not result.exists():
             (folder / name).mkdir()
             result.write_bytes(pickle.dumps(make(folder / name)))
-    made: Result = pickle.loads(result.read_bytes())
-    return made
+    return pickle.loads(result.read_bytes())
 
 
 def run(root: Path, *arguments: Any) -> subprocess.CompletedProcess[str]:
