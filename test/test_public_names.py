@@ -29,7 +29,6 @@ OF_GA = {
     *("parse_translation_client_event", "parse_translation_server_event"),
     *("parse_webhook_event", "user_image"),
 }
-each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda each: each.name)
 
 
 @pytest.mark.parametrize("protocol", REALTIME, ids=lambda protocol: protocol.name)
@@ -44,7 +43,7 @@ def test_public_names_of_realtime_are_these(protocol: Protocol) -> None:
     assert sorted(protocol.module.__all__) == sorted(others | models)
 
 
-@each_protocol
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
 def test_every_public_name_is_there_and_listed(protocol: Protocol) -> None:
     models = importlib.import_module(f"{protocol.package}.models").__all__
     names = set(protocol.module.__all__)

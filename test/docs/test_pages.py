@@ -23,10 +23,7 @@ from openai_realtime_client import OpenEnum, deviations, v1
 from openai_realtime_client.core.encoding import dumped
 from protocols import PROTOCOLS, REALTIME, ROOT, V1, Protocol
 
-Schema = dict[str, Any]
-
 GENERATED = [page for page in PAGES if page.path.parent != DOCS and page not in GUIDES]
-
 MODELS = [page for page in GENERATED if re.match(r"[A-Z](?!.*Api$)(?!EADME)", page.path.stem)]
 each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda each: each.name)
 
@@ -38,7 +35,7 @@ class Field(NamedTuple):
     """A field of a class, and the cells of its row in the page's table."""
 
     name: str
-    schema: Schema
+    schema: dict[str, Any]
     cell: str
     type: str
     description: str
@@ -53,7 +50,7 @@ def section(page: Page, heading: str) -> str:
     return page.text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
 
 
-def classes() -> Iterator[tuple[Protocol, str, Schema]]:
+def classes() -> Iterator[tuple[Protocol, str, dict[str, Any]]]:
     """Every public class or union, with its schema."""
     for protocol in PROTOCOLS:
         for name in protocol.public():
@@ -233,15 +230,11 @@ def test_a_field_links_to_its_class_and_back() -> None:
                     assert f"]({used}.md)" in properties
 
 
-def wire_notes(protocol: Protocol, name: str) -> list[str]:
-    notes = without_links(section(page(protocol, name), "On the wire")).splitlines()
-    return [note for note in notes if note.startswith("- ")]
-
-
 def test_notes_about_the_wire_stand_below_the_table_for_readers() -> None:
     ours = r"\b(action|overlay|fragment|anyOf|oneOf|openai \d|must be able|dump|Removed|Reported)\b"
     for protocol, name, schema in classes():
-        notes = wire_notes(protocol, name)
+        text = without_links(section(page(protocol, name), "On the wire"))
+        notes = [note for note in text.splitlines() if note.startswith("- ")]
         expected = [f"- {text}" for text in schema.get("x-wire", [])]
         for field in fields(protocol, name):
             has_note = "x-wire" in field.schema

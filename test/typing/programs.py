@@ -245,9 +245,7 @@ def in_threads(event: ga.RealtimeClientEventParam) -> None:
     tool = v1.FunctionTool(get_weather)
     with v1.connect_sync("m") as connection:
         connection.send({"type": "session.update", "session": {"tools": [tool.definition]}})
-        connection.send(tool.run({"call_id": "c", "arguments": "{}"}))
         assert_type(v1.user_text("Hi"), v1.RealtimeClientEventConversationItemCreateParam)
-        connection.send(v1.function_output("c", {"any": ["thing"]}))
     with ga.connect_sync("gpt-realtime-2.1") as other:
         annotated(other, other, event)
 
@@ -274,10 +272,8 @@ def narrowed(event: ga.RealtimeClientEventParam, made: ga.RealtimeClientEvent) -
 
 async def answers(client: ApiClient) -> None:
     api = ga.RealtimeApi(client)
-    api.accept_realtime_call("c", SESSION)
     api.reject_realtime_call("c", {"status_code": 486})
     api.create_realtime_client_secret(ga.RealtimeCreateClientSecretRequest())
-    api.hangup_realtime_call(api.create_realtime_call("v=0", {"type": "realtime"}).id)
     waiting = ga.AsyncRealtimeApi(client)
     secret = await waiting.create_realtime_client_secret({"session": SESSION}, timeout=5)
     assert_type(secret, ga.RealtimeCreateClientSecretResponse)
