@@ -46,13 +46,12 @@ def annotated(
             _annotate_union(name, schema, schemas)
     protocol_events.describe(document)
     operations.describe(document)
-    for _place, operation in spec.operations(document):
-        _annotate_operation(operation)
     params = Params(document)
     examples = Examples(schemas, package, recorded or {}, set(params.sent))
     for name, schema in schemas.items():
         schema["x-example"] = examples.of_schema(name)
     for _place, operation in spec.operations(document):
+        _annotate_operation(operation)
         operation["x-example"] = examples.of_operation(operation)
     if params.sent:
         document["x-params"] = params.describe()

@@ -1,22 +1,29 @@
-"""Refuse what the pipeline cannot express.
+"""Refuse what the pipeline cannot express, and find the words that a fragment lacks.
 
 The dialect (dialect.schema.yaml) says what a prepared document may contain. Here are the rules that
-a schema cannot say: names, mappings, unions of events, endless recursion.
+a schema cannot say: names, mappings, unions of events, endless recursion, words. Names stand for
+words in a draft.
 """
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import names
 import operations as plans
 import protocol_events
-import words
 from refusals import Problem, Refused, place_of, schema_problems
-from spec import component, members, only, schemas_in
+from spec import component, members, only, operations, schemas_in
 
 Problems = Iterator[tuple[str, str]]
+
+MAX_SUMMARY_WORDS = 8
+TO_BE_WRITTEN = "(to be written)"
+# What a fragment under work has in the place of words.
+TODO = "TODO"
 
 
 def check(document: dict[str, Any], *, is_draft: bool = False) -> None:
@@ -29,7 +36,7 @@ def check(document: dict[str, Any], *, is_draft: bool = False) -> None:
             problems += [Problem(place, reason) for place, reason in rule(document)]
     # Structure comes first: it may explain the rest.
     if not is_draft:
-        problems += words.problems(document)
+        problems += [Problem(place, reason) for place, reason in _check_words(document)]
     if problems:
         raise Refused([p._replace(place=place_of(p.place, schemas)) for p in problems])
 
@@ -82,3 +89,103 @@ RULES = (
     names.problems,
     plans.problems,
 )
+
+
+# Words
+
+
+class Text(NamedTuple):
+    """A place for words: a description, a summary, or the tag of an operation."""
+
+    sort: str
+    place: str
+    node: dict[str, Any]
+    key: str
+    # What the words are about, as a name.
+    name: str
+
+
+def _check_words(document: dict[str, Any]) -> Problems:
+    """Yield the words that a prepared document lacks, and those of another form than all others."""
+    for text in _texts(document):
+        words = text.node.get(text.key)
+        reason = ""
+        if _is_missing(words):
+            reason = f"its {text.key} is missing"
+        elif text.key == "description" and not _is_sentence(words):
+            reason = "its description is not a sentence with a full stop"
+        elif text.key == "summary" and (len(words.split()) > MAX_SUMMARY_WORDS or words[-1] == "."):
+            reason = f"needs a summary of at most {MAX_SUMMARY_WORDS} words, without stop"
+        if reason:
+            yield text.place, reason
+
+
+def fill(document: dict[str, Any]) -> dict[str, list[str]]:
+    """Put names in the place of missing words; return the places by sort, such as `summaries`."""
+    missing: dict[str, dict[str, None]] = defaultdict(dict)
+    for text in _texts(document):
+        words = text.node.get(text.key)
+        if _is_missing(words):
+            # A copied parameter stands in several operations.
+            missing[text.sort][text.place] = None
+            if "$ref" in text.node:
+                # Nothing stands beside a reference.
+                text.node["allOf"] = [{"$ref": text.node.pop("$ref")}]
+            text.node[text.key] = _stand_in(text)
+        elif text.key == "description" and not _is_sentence(words):
+            text.node[text.key] = words.rstrip() + "."
+        elif text.key == "summary":
+            text.node[text.key] = words.rstrip(". ")
+    return {sort: list(places) for sort, places in missing.items()}
+
+
+def _is_missing(words: Any) -> bool:
+    if isinstance(words, list):
+        return not words
+    return not words or not words.strip() or words.strip().startswith(TODO)
+
+
+def _is_sentence(words: str) -> bool:
+    # A stop may stand within a quotation or parentheses.
+    return words.strip().rstrip("\"')").endswith(".")
+
+
+def _stand_in(text: Text) -> Any:
+    if text.key == "tags":
+        return ["Default"]
+    if text.key == "operationId":
+        return text.name
+    words = names.snake_case(text.name).replace("_", " ").split()
+    sentence = " ".join(words) or text.sort
+    sentence = sentence[:1].upper() + sentence[1:]
+    # A summary has no stop.
+    if text.key == "summary":
+        return sentence
+    return f"{sentence} {TO_BE_WRITTEN}."
+
+
+def _texts(document: dict[str, Any]) -> Iterator[Text]:
+    """Yield each place that a page shows the words of."""
+    info = document["info"]
+    yield Text("the document", "info", info, "description", info.get("title", ""))
+    schemas = document["components"]["schemas"]
+    for name, schema in schemas.items():
+        place = place_of(f"components.schemas.{name}", schemas)
+        yield Text("schemas", place, schema, "description", name)
+        for field, child in schema.get("properties", {}).items():
+            yield Text("properties", f"{place}.properties.{field}", child, "description", field)
+    for place, operation in operations(document):
+        identity = operation.get("operationId") or re.sub(r"\W+", "_", place)
+        yield Text("operationIds", place, operation, "operationId", identity)
+        yield Text("tags", place, operation, "tags", "")
+        yield Text("summaries", place, operation, "summary", identity)
+        yield Text("operations", place, operation, "description", identity)
+        # Their descriptions become those of arguments.
+        for parameter in operation.get("parameters", []):
+            name = parameter["name"]
+            yield Text("parameters", f"{place} {name}", parameter, "description", name)
+        if "requestBody" in operation:
+            where = f"{place} requestBody"
+            yield Text("bodies", where, operation["requestBody"], "description", "body")
+        for status, response in operation.get("responses", {}).items():
+            yield Text("answers", f"{place} {status}", response, "description", f"status_{status}")

@@ -25,7 +25,6 @@ import constructs
 import handwritten
 import pages
 import spec
-import words
 from components import prepared
 from refusals import Refused
 
@@ -141,7 +140,7 @@ def read(fragment: Path, is_draft: bool = False) -> Protocol:
             missing["values that do not fit, left out"] = spec.leave_out_wrong_values(document)
         document = prepared(document)
         if is_draft:
-            missing |= words.fill(document)
+            missing |= constructs.fill(document)
         constructs.check(document, is_draft=is_draft)
     except Refused as error:
         # Rules know the document and not its file.

@@ -19,14 +19,7 @@ NO_TEXT = {*STRUCTURE, "allOf", "type", "enum", "items", "anyOf", "oneOf"}
 # What is about the use of a schema, and does not pass on to what is derived from it.
 OWN = {"allOf", "properties", "required", "deprecated", "example", "default", "title", "nullable"}
 # Keywords of one type of values; where a schema has several types, each takes its own.
-OF_TYPE = {
-    "string": ("format", "minLength", "maxLength", "pattern"),
-    "number": ("format", "minimum", "maximum", "x-more-than", "x-less-than", "multipleOf"),
-    "array": ("items", "prefixItems", "minItems", "maxItems", "uniqueItems"),
-    "object": ("properties", "required", "additionalProperties", "minProperties", "maxProperties"),
-    "boolean": (),
-}
-OF_TYPE["integer"] = OF_TYPE["number"]
+OF_TYPE: dict[str, list[str]] = dialect()["x-keywords"]
 OF_ANY_TYPE = set().union(*OF_TYPE.values()) - {"format"}
 # Mappings of names among which extensions of others may stand.
 EXTENSIBLE = {"paths", "webhooks", "responses"}

@@ -14,7 +14,6 @@ import constructs
 import generate
 import pages
 import spec
-import words
 from components import prepared
 from protocols import REALTIME, ROOT
 from refusals import Refused, schema_problems
@@ -46,7 +45,7 @@ def checked(written: Any, *, is_draft: bool = False) -> Any:
         raise Refused(problems)
     result = prepared(written)
     if is_draft:
-        words.fill(result)
+        constructs.fill(result)
     constructs.check(result)
     return result
 
@@ -259,7 +258,7 @@ def test_a_draft_names_what_is_to_be_written() -> None:
     operation = {"responses": {"404": {"description": "There is none."}}}
     written = document("A: (max_size: <integer>)") | {"paths": {"/pets/cats": {"get": operation}}}
     made = prepared(written)
-    found = words.fill(made)
+    found = constructs.fill(made)
     assert found["schemas"] == ["components.schemas.A"]
     assert found["properties"] == ["components.schemas.A.properties.max_size"]
     assert found["operationIds"] == found["tags"] == ["GET /pets/cats"]
