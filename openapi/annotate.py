@@ -275,10 +275,9 @@ def _member(union: str, schema: dict[str, Any], schemas: dict[str, Any]) -> dict
         return {**item, "type": f"list[{item['type']}]", "when": "an array"}
     if "type" not in schema:
         return {"type": "Any", "when": "any JSON"}
-    article = "a"
-    if schema["type"][0] in "aeio":
-        article = "an"
-    return {"type": type_name(schema), "when": f"{article} {schema['type']}"}
+    names_of_types = {"integer": "an integer", "object": "an object"}
+    when = names_of_types.get(schema["type"], f"a {schema['type']}")
+    return {"type": type_name(schema), "when": when}
 
 
 def _named_values(schema: dict[str, Any]) -> list[dict[str, str]]:

@@ -109,14 +109,12 @@ def _check_words(document: dict[str, Any]) -> Problems:
     """Yield the words that a prepared document lacks, and those of another form than all others."""
     for text in _texts(document):
         words = text.node.get(text.key)
-        reason = ""
         if _is_missing(words):
-            reason = f"its {text.key} is missing"
+            yield text.place, f"its {text.key} is missing"
         elif text.key == "description" and not _is_sentence(words):
-            reason = "its description is not a sentence with a full stop"
+            yield text.place, "its description is not a sentence with a full stop"
         elif text.key == "summary" and (len(words.split()) > MAX_SUMMARY_WORDS or words[-1] == "."):
             reason = f"needs a summary of at most {MAX_SUMMARY_WORDS} words, without stop"
-        if reason:
             yield text.place, reason
 
 

@@ -268,10 +268,8 @@ def _merged(schema: Schema, schemas: dict[str, Any], place: str) -> Schema:
             if meant.get("nullable"):
                 schema["nullable"] = True
             return {**schema, "allOf": references}
-    merged: Schema = {"properties": {}}
+    merged: Schema = {}
     _collect(schema, schemas, place, merged, ())
-    if not merged["properties"]:
-        del merged["properties"]
     _leave_open(merged)
     return merged
 
@@ -292,13 +290,14 @@ def _collect(
         reason = "an `allOf` of a union; write each member with all its properties"
         raise Refused([Problem(place, reason)])
     for field, child in schema.get("properties", {}).items():
-        other = merged["properties"].get(field, child)
+        properties = merged.setdefault("properties", {})
+        other = properties.get(field, child)
         if other.get("type", child.get("type")) != child.get("type", other.get("type")):
             reason = f"the parts of its `allOf` differ in the type of {field!r}"
             raise Refused([Problem(place, reason)])
         # A later part that only narrows a property often leaves its description out.
         text = only(other, ["description"])
-        merged["properties"][field] = copy.deepcopy({**text, **child})
+        properties[field] = copy.deepcopy({**text, **child})
     if "required" in schema:
         required = [*merged.get("required", []), *schema["required"]]
         merged["required"] = list(dict.fromkeys(required))

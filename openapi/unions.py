@@ -25,7 +25,7 @@ def simplified(schema: Schema, place: str, schemas: dict[str, Any]) -> Schema:
         return schema
     key = union_key(schema)
     beside = without(schema, key)
-    parts = list(_flat(schema[key], schemas, place.removeprefix("components.schemas.")))
+    parts = list(_flat(schema[key], place.removeprefix("components.schemas.")))
     if any(part.get("nullable") for part in parts):
         beside["nullable"] = True
     if "any" in map(_sort, parts):
@@ -53,7 +53,7 @@ def simplified(schema: Schema, place: str, schemas: dict[str, Any]) -> Schema:
     return {**part, **beside}
 
 
-def _flat(parts: Iterable[Schema], schemas: dict[str, Any], own: str) -> Iterator[Schema]:
+def _flat(parts: Iterable[Schema], own: str) -> Iterator[Schema]:
     """Yield the members of a union and of those within it, without text and repetition."""
     # A union within itself adds nothing.
     seen = {reference(own)["$ref"]}
@@ -62,7 +62,7 @@ def _flat(parts: Iterable[Schema], schemas: dict[str, Any], own: str) -> Iterato
         if component(part):
             inner = [{**reference(component(part)), **only(part, ["nullable"])}]
         elif members(part) and "discriminator" not in part:
-            inner = list(_flat(members(part), schemas, own))
+            inner = list(_flat(members(part), own))
         for member in inner:
             text = member.get("$ref") or json.dumps(_structure(member), sort_keys=True)
             if text not in seen:
@@ -95,12 +95,10 @@ def _without_clashes(parts: list[Schema], schemas: dict[str, Any]) -> Iterator[S
 def _is_text(part: Schema, schemas: dict[str, Any]) -> bool:
     """Return whether a string may be a value, and no object can be."""
     schema = target(part, schemas)
-    has_string = False
-    for member in members(schema) or [schema]:
-        if "$ref" in member or "properties" in member:
-            return False
-        has_string |= member.get("type") == "string"
-    return has_string
+    parts = members(schema) or [schema]
+    if any("$ref" in member or "properties" in member for member in parts):
+        return False
+    return any(member.get("type") == "string" for member in parts)
 
 
 def _sort(part: Schema) -> str:
