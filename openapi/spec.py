@@ -94,6 +94,8 @@ def load(path: Path, *, is_published: bool = False) -> dict[str, Any]:
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise SpecError(f"{path}:{line}: not YAML: {error.reason}") from None
+    except (ValueError, KeyError) as error:  # a date such as 2024-02-30, or `!!int` before text
+        raise SpecError(f"{path}: not YAML: {error}; text needs quotes") from None
     if not isinstance(document, dict):
         raise SpecError(f"{path}: not a mapping")
     if not is_published:
