@@ -155,6 +155,10 @@ NOT_READ = {
     "not_UTF-8": ("x: ö", ": not UTF-8: "),
     "bad_YAML": ("x:\n  {y: 1", ":2:8: not YAML: "),
     "tab_in_indent": ("x:\n\ty: 1", ":2:1: not YAML: "),
+    "date_that_is_none": (
+        "x: 2024-02-30",
+        ": not YAML: day is out of range for month; text needs quotes",
+    ),
     "control_character": ("x:\ny: \x07", ":2: not YAML: "),
     "duplicate_key": ("x: 1\nx: 2", ':2:1: not YAML: found duplicate key "x"'),
     "number_for_a_name": ("x: {1: a}", ": x: the name 1 needs quotes"),
