@@ -46,11 +46,7 @@ _ACTIONS: dict[str, tuple[tuple[str, ...], type[RealtimeModel], str]] = {
 }
 # Type of the session, request and response of the endpoints that only v1 has.
 _V1_SESSIONS: dict[str, tuple[str, type[RealtimeModel], type[RealtimeModel]]] = {
-    "sessions": (
-        "realtime",
-        v1.RealtimeSessionCreateRequest,
-        v1.RealtimeSessionCreateResponse,
-    ),
+    "sessions": ("realtime", v1.RealtimeSessionCreateRequest, v1.RealtimeSessionCreateResponse),
     "transcription_sessions": (
         "transcription",
         v1.RealtimeTranscriptionSessionCreateRequest,

@@ -51,10 +51,7 @@ TEXT, SPEECH = "response.output_text", "response.output_audio"
 ARGUMENTS = "response.function_call_arguments"
 WORDS = f"{SPEECH}_transcript"
 TURNS: dict[str, tuple[Event, list[str]]] = {
-    "text": (
-        {"output_modalities": ["text"]},
-        [PART[0], f"{TEXT}.delta", f"{TEXT}.done", PART[1]],
-    ),
+    "text": ({"output_modalities": ["text"]}, [PART[0], f"{TEXT}.delta", f"{TEXT}.done", PART[1]]),
     "audio": (
         {},
         [PART[0], f"{WORDS}.delta", f"{SPEECH}.delta", f"{SPEECH}.done", f"{WORDS}.done", PART[1]],
