@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from command_line import AUDIO, CREATED, ESCAPED, HOSTILE, IDS, Cli, Event, ended, recording, server
+from command_line import AUDIO, ESCAPED, HOSTILE, IDS, Cli, Event, ended, recording, server
 from mutation import places, replaced
 from openai_realtime_client.cli.display import Screen, summarize
 from openai_realtime_client.cli.page import Page
@@ -21,6 +21,9 @@ from openai_realtime_client.testing.recording import RecordedEvent, read_recordi
 from protocols import DRAWN
 
 TRANSCRIPTION = "conversation.item.input_audio_transcription"
+
+
+USER_SPEAKS = "user [ of 100 bytes]"
 
 
 @pytest.mark.parametrize(
@@ -32,27 +35,17 @@ TRANSCRIPTION = "conversation.item.input_audio_transcription"
         ({"type": "x", "response_id": "resp_1"}, "resp_1"),
         ({"type": "x", "a": {"b": [1, None]}}, 'a={"b": [1, null]}'),
         ({"type": "session.update", "session": {"type": "realtime", "a": 1}}, "a=1"),
-        ({"type": "session.created", "session": {"modalities": ["text", 1]}}, "text+1"),
+        (
+            {"type": "x", "session": {"modalities": ["text", 1], "tools": [{"name": "f"}]}},
+            "text+1, f",
+        ),
         ({"type": "conversation.created", "conversation": {"id": "conv_1"}}, "conv_1"),
-        ({"type": "response.create"}, ""),
         ({"type": "x", "response": {"id": "resp_1", "tool_choice": "auto"}}, "resp_1"),
-        ({"type": "x", "response": {"status": "failed", "tool_choice": "auto"}}, "failed"),
-        (
-            {
-                "type": "response.done",
-                "response": {"status": "cancelled", "status_details": {"reason": "turn_detected"}},
-            },
-            "cancelled, turn_detected",
-        ),
+        ({"type": "x", "response": {"status": "s", "status_details": {"reason": "r"}}}, "s, r"),
         ({"type": "x", "item": {"type": "mcp_call", "name": "f", "arguments": "{}"}}, "f({})"),
-        (
-            {"type": "x", "item": {"role": "user", "content": [{"text": "a"}, {"audio": AUDIO}]}},
-            'user "a" [ of 100 bytes]',
-        ),
+        ({"type": "x", "item": {"role": "user", "content": [{"audio": AUDIO}]}}, USER_SPEAKS),
         ({"type": "x", "item": {"type": "mcp_list_tools", "id": "i"}}, "mcp_list_tools, i"),
         ({"type": "x.audio.delta", "delta": "AAAA"}, "3 bytes"),
-        ({"type": "x.audio.delta", "delta": "AA=="}, "1 bytes"),
-        ({"type": "x.audio.delta", "delta": ""}, "0 bytes"),
         ({"type": "x.audio.delta", "delta": 5}, "5"),
         ({"type": "session.input_audio_buffer.append", "audio": "A" * 4000}, "3,000 bytes"),
         ({"type": "x", "part": {"type": "text", "text": ""}, "item_id": "i"}, "[text], i"),
@@ -118,10 +111,8 @@ def test_what_is_printed_has_no_control_characters(text: str, encoding: str) -> 
 def test_hostile_text_is_escaped_everywhere(cli: Cli) -> None:
     error = {"type": "t", "code": HOSTILE, "message": HOSTILE}
     events = [
-        CREATED,
         server(type=HOSTILE, **{HOSTILE: HOSTILE}),
         server(type="error", error=error),
-        server(type="response.output_text.done", text=HOSTILE, **IDS),
         *[server(type="response.output_text.delta", delta=HOSTILE, **IDS)] * 2,
         ended(HOSTILE),
         ended("completed", **{HOSTILE: {HOSTILE: HOSTILE}}),

@@ -76,14 +76,13 @@ def test_a_client_ends_the_session(fault: Any, sent: int, close_code: int) -> No
     assert server.sessions[0].close_code == close_code
 
 
-@pytest.mark.parametrize("size", [0, 100_000])
-def test_garbage_and_huge_events_do_not_end_a_session(size: int) -> None:
-    with session_with(faults=Faults(garbage_after=1, huge_after=1, huge_size=size)) as c:
+def test_garbage_and_huge_events_do_not_end_a_session() -> None:
+    with session_with(faults=Faults(garbage_after=1, huge_after=1, huge_size=100_000)) as c:
         with pytest.raises(ValueError, match="Unterminated string"):
             c.recv()
         message = c.connection.recv(timeout=60)
         c.turn()
-    assert len(message) == max(size, 71)
+    assert len(message) == 100_000
     assert deviations(ga.parse_server_event(message)) == []
 
 
@@ -102,9 +101,6 @@ def test_a_refused_handshake(status: int, body: str, content_type: str) -> None:
         assert (response.status_code, response.body) == (status, body.encode())
         assert response.headers["Content-Type"] == content_type
         assert server.sessions == []
-        server.faults = Faults()
-        with client(server) as c:
-            c.turn()
 
 
 def test_faults_are_those_of_new_sessions() -> None:
