@@ -61,7 +61,9 @@ class Values:
         if "example" in schema:
             return schema["example"]
         if "enum" in schema:
-            return _first_value(schema)
+            deprecated = schema.get("x-deprecated-values", {})
+            current = [value for value in schema["enum"] if value not in deprecated]
+            return [*current, *schema["enum"]][0]
         held = schema.get("items", schema.get("additionalProperties"))
         is_list = "items" in schema
         if isinstance(held, dict):
@@ -84,7 +86,7 @@ class Values:
         return self._first([*closed, *members(schema)][0], above)
 
     def class_of(self, schema: dict[str, Any], value: Any) -> str:
-        """Return the class of an object: that of its schema, or the member of a union that fits."""
+        """Return the class of an object: that of its schema, or the tagged member of a union."""
         name = component(schema)
         if not name or not isinstance(value, dict):
             return ""
@@ -96,14 +98,6 @@ class Values:
             tag = value.get(schema["discriminator"]["propertyName"])
             if tag in models:
                 return self.class_of(reference(models[tag]), value)
-            return ""
-        objects = []
-        for member in map(component, members(schema)):
-            if "properties" in self.schemas.get(member, {}):
-                objects.append(member)
-        # Without a discriminator, the example does not guess between several.
-        if len(objects) == 1:
-            return objects[0]
         return ""
 
     def source(self, schema: dict[str, Any], value: Any, used: set[str]) -> str:
@@ -168,7 +162,7 @@ class Examples(Values):
                 if example:
                     return example
         if schema.get("x-direction") == "client":
-            return self._send(name)
+            return self._construct(name)
         if "x-event-type" in schema:
             return self._read(name, schema["x-parser"], "event", f"{schema['x-parser']}(text)")
         if "enum" in schema:
@@ -209,20 +203,17 @@ class Examples(Values):
             prints=value,
         )
 
-    def _send(self, name: str) -> str:
-        used = set[str]()
-        value = self.value(name)
-        expression = self.source(reference(name), value, used)
-        program = self._program(used, f"connection.send({expression})")
-        as_dictionary = _block("python", f"connection.send({literal(value)})")
-        return f"As a class:\n\n{program}\n\nAs a dictionary:\n\n{as_dictionary}"
-
     def _construct(self, name: str) -> str:
         used = set[str]()
         value = self.value(name)
+        source = self.source(reference(name), value, used)
+        if self.schemas[name].get("x-direction") == "client":
+            program = self._program(used, f"connection.send({source})")
+            as_dictionary = _block("python", f"connection.send({literal(value)})")
+            return f"As a class:\n\n{program}\n\nAs a dictionary:\n\n{as_dictionary}"
         return self._program(
             used,
-            f"model = {self.source(reference(name), value, used)}  # as a class",
+            f"model = {source}  # as a class",
             f"same = {literal(value)}  # as a dictionary",
             "assert model.to_dict() == same",
         )
@@ -287,14 +278,6 @@ def _dullness(path: str) -> int:
     if last.endswith("id") or "index" in last:
         return 101
     return 100
-
-
-def _first_value(schema: dict[str, Any]) -> Any:
-    """Return the first value of an enum that is not deprecated."""
-    for value in schema["enum"]:
-        if value not in schema.get("x-deprecated-values", {}):
-            return value
-    return schema["enum"][0]
 
 
 def _sample(schema: dict[str, Any], field: str) -> Any:
