@@ -10,11 +10,10 @@ import names
 import operations
 import protocol_events
 import spec
-from docstrings import docstring, method_docstring
 from examples import Examples
 from pages import breakable
 from params import Params
-from python_types import literal, type_name
+from python_types import docstring, literal, method_docstring, type_name
 from refusals import dialect
 from spec import component, innermost, mapped, members, only, references, target
 from unions import leaves
@@ -311,12 +310,12 @@ def _annotate_operation(operation: dict[str, Any]) -> None:
     for argument in operation["x-arguments"]:
         is_required = argument["is_required"]
         argument["notes"] = notes(argument["name"], argument["schema"], is_required)
-    returns = []
+    result = ""
     if operation["x-returns"] != "None":
-        returns.append(operation["x-status-text"])
+        result = operation["x-status-text"]
     arguments = [(argument["name"], argument["text"]) for argument in operation["x-arguments"]]
     # A published document may have a whole description for a summary.
     summary, _, rest = " ".join(operation["summary"].split()).partition(". ")
     operation["x-docstring"] = method_docstring(
-        f"{summary.removesuffix('.')}.", f"{rest} {operation['x-text']}", arguments, returns
+        f"{summary.removesuffix('.')}.", f"{rest} {operation['x-text']}".strip(), arguments, result
     )

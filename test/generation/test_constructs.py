@@ -16,13 +16,12 @@ from pydantic import TypeAdapter
 from typing_extensions import get_type_hints
 
 from docs import without_html
-from docstrings import docstring
 from examples import Values
 from http_server import Answer, HttpServer, json_answer
 from openai_realtime_client import ga
 from openai_realtime_client.shared import ApiClient, Configuration, deviations
 from protocols import PROTOCOLS, Protocol
-from python_types import literal
+from python_types import docstring, literal
 
 PACKAGE = "openai_realtime_client"
 KEY = "k" * 16
