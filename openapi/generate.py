@@ -240,12 +240,10 @@ def tidy() -> None:
 def try_package(protocols: list[Protocol]) -> None:
     """Import every public name in a copy of the package, and write the pages of that by hand."""
     trial = BUILD / "trial"
+    names = [protocol.name for protocol in protocols]
     program = f"import sys; sys.path.insert(0, {str(trial)!r})\n"
-    names = []
-    for protocol in protocols:
-        names.append(protocol.name)
-        # Which looks up each name of `__all__`.
-        program += f"from {protocol.module} import *\n"
+    # Which looks up each name of `__all__`.
+    program += "".join(f"from {PACKAGE}.{name} import *\n" for name in names)
     # Old generated modules must not help new ones.
     shutil.copytree(PACKAGE, trial / PACKAGE, ignore=lambda *_: names)
     # Before the generated modules come: reading them would take most of the time.

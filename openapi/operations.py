@@ -238,6 +238,7 @@ def _describe_answer(operation: dict[str, Any], schemas: dict[str, Any]) -> None
     # `default` stands for the errors, too.
     operation["x-status"] = status.replace("default", "2XX")
     operation["x-status-text"] = " ".join(answer.get("description", "").split())
+    # The header `Location` has the id of what was created.
     operation["x-created"] = "Location" in answer.get("headers", {})
     media_type, media = next(iter(_content(operation).items()), ("", {}))
     schema: dict[str, Any] = media.get("schema", {})
@@ -256,11 +257,7 @@ def _describe_answer(operation: dict[str, Any], schemas: dict[str, Any]) -> None
     for user in (*operation["x-arguments"], *_content(operation).values()):
         classes.update(references(user.get("schema", {})))
     operation["x-imports"] = names.imports(classes)
-    # The header `Location` has the id of what was created.
-    if operation["x-created"]:
-        operation["x-result"] = "Created(response.data, response.location_id)"
-    elif returns != "None":
-        operation["x-result"] = "response.data"
+    operation["x-has-result"] = operation["x-created"] or returns != "None"
 
 
 # Rules

@@ -164,16 +164,10 @@ class _Pages:
     # Operations
 
     def _operation(self, operation: dict[str, Any]) -> None:
-        operation["x-page-parameters"] = []
         for argument in operation["x-arguments"]:
             page = next(references(argument["schema"]), None)
-            parameter = {
-                "name": argument["name"],
-                "type": self._type_cell(type_name(argument["schema"]), page),
-                "text": self._linked(argument["text"], "").replace("|", "\\|"),
-                "notes": argument["notes"],
-            }
-            operation["x-page-parameters"].append(parameter)
+            argument["type_cell"] = self._type_cell(type_name(argument["schema"]), page)
+            argument["text_cell"] = self._linked(argument["text"], "").replace("|", "\\|")
         operation["x-page-text"] = self._linked(operation["x-text"], "")
         page = operation["x-returns-class"]
         operation["x-page-returns"] = self._type_cell(operation["x-returns"], page)
