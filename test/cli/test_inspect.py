@@ -247,7 +247,7 @@ def test_a_last_line_that_was_not_finished_is_left_out(cli: Cli) -> None:
     """As a program leaves it that is killed while it records."""
     path = recording(cli.folder / "s.jsonl", *voice_turn())
     with path.open("ab") as file:
-        file.write('{"from": "server", "event": {"type": "ü'.encode()[:-1])
+        file.write('{"type": "ü'.encode()[:-1])
     summary = INSPECTED[INSPECTED.index("Events") :]
     assert cli.run("inspect", "-q", str(path)).out.endswith(summary)
     assert cli.run("inspect", "-q", "-", stdin=path.read_bytes()).out.endswith(summary)
