@@ -322,6 +322,7 @@ def test_literals_and_docstrings_say_the_text(text: str) -> None:
     assert 86 < len(paragraphs[0]) <= 96
     assert max(map(len, paragraphs)) <= 100
     assert "" in paragraphs
+    assert paragraphs[-1] == '    """'
 
 
 @pytest.mark.parametrize(
