@@ -86,7 +86,7 @@ class Values:
         return self._first([*closed, *members(schema)][0], above)
 
     def class_of(self, schema: dict[str, Any], value: Any) -> str:
-        """Return the class of an object: that of its schema, or the tagged member of a union."""
+        """Return the class of an object: that of its schema, or the member of a union that fits."""
         name = component(schema)
         if not name or not isinstance(value, dict):
             return ""
@@ -98,6 +98,14 @@ class Values:
             tag = value.get(schema["discriminator"]["propertyName"])
             if tag in models:
                 return self.class_of(reference(models[tag]), value)
+            return ""
+        objects = []
+        for member in map(component, members(schema)):
+            if "properties" in self.schemas.get(member, {}):
+                objects.append(member)
+        # Without a discriminator, the example does not guess between several.
+        if len(objects) == 1:
+            return objects[0]
         return ""
 
     def source(self, schema: dict[str, Any], value: Any, used: set[str]) -> str:

@@ -341,8 +341,14 @@ def test_literals_and_docstrings_say_the_text(text: str) -> None:
             'Thing(parts={"key": [Part()]})',
         ),
         ({"items": {"$ref": "#/components/schemas/Thing"}}, {}, {"parts": []}, "Thing(parts=[])"),
+        (
+            {"$ref": "#/components/schemas/PartOrText"},
+            {"parts": {"kind": "b"}},
+            {"parts": {"kind": "b"}},
+            "Thing(parts=Part())",
+        ),
     ],
-    ids=["with_an_event_id_and_an_unknown_field", "map_of_lists", "recursion"],
+    ids=["with_an_event_id_and_an_unknown_field", "map_of_lists", "recursion", "object_or_text"],
 )
 def test_an_example_of_an_object(parts: Any, example: Any, value: Any, source: str) -> None:
     thing = {"properties": {"parts": parts, "event_id": {"type": "string"}}, "required": ["parts"]}
@@ -352,7 +358,8 @@ def test_an_example_of_an_object(parts: Any, example: Any, value: Any, source: s
             child["x-name"] = name
     if example:
         thing["example"] = example
-    values = Values({"Thing": thing, "Part": part})
+    either = {"anyOf": [{"$ref": "#/components/schemas/Part"}, {"type": "string"}]}
+    values = Values({"Thing": thing, "Part": part, "PartOrText": either})
     assert values.value("Thing") == value
     assert values.source({"$ref": "#/components/schemas/Thing"}, value, set()) == source
 
