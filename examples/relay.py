@@ -93,7 +93,7 @@ async def relay(browser: WebSocket) -> None:
 
 
 # Either takes an event only when the one before has been passed on, so that nothing piles up here:
-# whoever reads slowly slows the other side down.
+# a slow reader slows the other side down.
 async def to_service(browser: WebSocket, service: Service) -> None:
     """From the browser to the service."""
     while True:

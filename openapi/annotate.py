@@ -231,7 +231,7 @@ def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) 
     schema |= {"x-union": True, "x-members": described}
     for member in described:
         values = [f"`{value}`" for value, model in models.items() if model == member.get("ref")]
-        # What is required tells a member from the others.
+        # Required fields tell a member from the others.
         required = schemas.get(member.get("ref", ""), {}).get("required", [])
         if values:
             member["when"] = ", ".join(values)

@@ -19,7 +19,7 @@ from refusals import Problem, Refused, place_of
 from simplify import Schema, simplified
 from spec import children, component, innermost, members, only, reference, union_key, without
 
-# What is said of the use of a class, and stays where it is used.
+# Keywords about the use of a class, which stay where it is used.
 OF_USE = {"default", "deprecated", "example", "nullable", "readOnly", "writeOnly", "x-wire"}
 
 
@@ -99,7 +99,7 @@ def _copy_plain(document: dict[str, Any]) -> None:
 
     def replaced(schema: Schema, within: tuple[str, ...]) -> Schema:
         name = component(schema)
-        # What stands beside the reference is about this use.
+        # Keywords beside the reference are about this use.
         beside = without(schema, "$ref", "allOf")
         if name in within:
             # A list of itself, however deep: what it holds may be any JSON.

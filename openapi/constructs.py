@@ -22,7 +22,7 @@ Problems = Iterator[tuple[str, str]]
 
 MAX_SUMMARY_WORDS = 8
 TO_BE_WRITTEN = "(to be written)"
-# What a fragment under work has in the place of words.
+# The placeholder for words in a draft.
 TODO = "TODO"
 
 
@@ -30,7 +30,7 @@ def check(document: dict[str, Any], *, is_draft: bool = False) -> None:
     """Raise `Refused` with each thing in a prepared document that is refused."""
     schemas = document["components"]["schemas"]
     problems = list(schema_problems(document))
-    # The other rules take it that each schema is one.
+    # The other rules assume that each schema is a mapping.
     if not problems:
         for rule in RULES:
             problems += [Problem(place, reason) for place, reason in rule(document)]
@@ -101,7 +101,7 @@ class Text(NamedTuple):
     place: str
     node: dict[str, Any]
     key: str
-    # What the words are about, as a name.
+    # The subject of the words, as a name.
     name: str
 
 

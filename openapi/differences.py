@@ -113,7 +113,7 @@ class Member(NamedTuple):
 
 @dataclass
 class Shape:
-    """What a schema accepts, whatever the way in which that is said."""
+    """The values that a schema accepts, however it is written."""
 
     types: set[str] = field(default_factory=set)
     values: list[Any] = field(default_factory=list)
@@ -148,7 +148,7 @@ class Document:
 
     def _add(self, schema: Schema, shape: Shape) -> None:
         name, target = self.target(schema)
-        # What stands beside a reference comes after what it refers to.
+        # Keywords beside a reference come after those of its target.
         for source in (target, schema):
             shape.limits |= only(source, LIMITS)
         schema_type = target.get("type", "any")
@@ -169,7 +169,7 @@ class Document:
             shape.objects.append(Member(name, tuple(tags), target))
         elif schema_type == "array":
             shape.inner["[]"] = target.get("items", {})
-        # `{}` says nothing of the values.
+        # `{}` allows any value.
         elif target.get("additionalProperties"):
             shape.inner["{}"] = target["additionalProperties"]
 
@@ -340,7 +340,7 @@ def documents(ours: Document, theirs: Document, roots: Iterable[str] = ()) -> Co
     for name in list(roots) or {**ours.schemas, **theirs.schemas}:
         if name in ours.schemas and name in theirs.schemas:
             comparison.compare(reference(name), reference(name), name)
-        # What is used gives a row where it is used.
+        # A schema in use gives a row where it is used.
         elif name in ours.schemas and name not in used:
             comparison.add("-", name, "schema", ours.schemas[name])
         elif name not in used:

@@ -11,7 +11,7 @@ from python_types import literal
 from spec import component, mapped, members, reference, target
 
 MOST_FIELDS = 3
-# What an example prints, if it is there: the first that tells most. The others tell less than any.
+# Fields that an example prints, the most telling first. The others tell less than any.
 TELLING = ("transcript", "delta", "text", "arguments", "message", "remaining", "status", "model")
 DULL = ("type", "object", "event_id")
 
@@ -177,7 +177,7 @@ class Examples(Values):
             return self._enum(name, schema["x-values"])
         if "properties" not in schema:
             return None
-        # What a server sends is read; without a recording there is nothing real to read.
+        # An event of the server is read; without a recording there is nothing real to read.
         if name in self.sent or name not in self.received:
             return self._construct(name)
         return self._read(name, name, "model", f"{name}.from_json(text)")
@@ -194,7 +194,7 @@ class Examples(Values):
                 arguments.append(f"{argument['name']}={source}")
         path, value = "", None
         if returns == "None":
-            # Without a result, the status is all that there is to print; `2XX` is none.
+            # Without a result, only the status can be printed; `2XX` is not one.
             method += "_with_http_info"
             path = ".status_code"
             if operation["x-status"].isdigit():

@@ -107,7 +107,7 @@ def main() -> int:
 
 def build(*, is_draft: bool = False) -> list[Protocol]:
     """Make the generated files in `build/tree`, ready to be copied."""
-    # What an earlier run left would be taken for made.
+    # Files of an earlier run would be taken for this one's.
     shutil.rmtree(BUILD, ignore_errors=True)
     TREE.mkdir(parents=True)
     protocols = [read(fragment, is_draft) for fragment in spec.fragments(SOURCES)]
@@ -145,7 +145,7 @@ def read(fragment: Path, is_draft: bool = False) -> Protocol:
     except Refused as error:
         # Rules know the document and not its file.
         raise Refused(error.problems, fragment) from None
-    # What the examples show of servers, by class; a new protocol has none.
+    # Recorded events for the examples, by class; a new protocol has no recordings.
     recorded = {}
     examples = SOURCES / "examples" / f"{name}.json"
     if examples.exists():
@@ -182,7 +182,7 @@ def configure(protocol: Protocol) -> str:
 def digest(document: dict[str, Any]) -> dict[str, Any]:
     """Return an annotated document as templates see it: names and extensions alone.
 
-    What the generator would read of schemas, and name or type in its own way, is left out.
+    Leaves out the parts of schemas that the generator would name or type in its own way.
     """
     schemas = {}
     for name, schema in document["components"]["schemas"].items():
@@ -285,7 +285,7 @@ def differences() -> Changes:
     old = set[Path]()
     new = {path.relative_to(TREE) for path in files_in(TREE)}
     folders = {path.parent.relative_to(TREE) for path in TREE.glob("*/*/*.*")}
-    # What has the mark of a generated file and no fragment any more is removed.
+    # A generated file whose fragment is gone is removed.
     for mark in (*PACKAGE.glob("*/__init__.py"), *DOCS.glob("*/README.md")):
         if GENERATED in mark.read_text("utf-8").partition("\n")[0]:
             folders.add(mark.parent)

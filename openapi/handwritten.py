@@ -15,7 +15,7 @@ import griffe
 PACKAGE = "openai_realtime_client"
 # Where public names are collected: what a module imports from the package is public there.
 EXPORTS = {"shared": f"{PACKAGE}.ga", "audio": f"{PACKAGE}.audio", "testing": f"{PACKAGE}.testing"}
-# What the `connect…` functions of each protocol are made of.
+# The classes behind the `connect…` functions of each protocol.
 CONNECTORS = {"AsyncConnector": "connect", "Connector": "connect_sync"}
 # The pages: their rooms of the package, their titles and what they hold.
 PAGES = {
@@ -212,7 +212,7 @@ def _signature(name: str, found: Any) -> str:
             text = f"async {text}"
     else:
         init = found.all_members.get("__init__")
-        # What has no documented arguments is made by the package.
+        # A class without documented arguments is made by the package.
         if init is None or not (
             init.docstring or _items(found, "parameters") or "dataclass" in found.labels
         ):

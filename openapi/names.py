@@ -27,12 +27,12 @@ RESERVED_FIELDS = {
     *("from_json", "from_dict", "to_json", "to_dict"),
     *("self", "str", "int", "float", "bool", "list", "dict", "frozenset"),
 }
-# What the body of a method calls, or names as the type of an answer.
+# Names in the body of a method, or in the type of its result.
 RESERVED_ARGUMENTS = {
     *keyword.kwlist,
     *("decoder", "bytes", "str", "int", "float", "bool", "list", "dict"),
 }
-# What the modules of models and APIs import.
+# Names that the modules of models and APIs import.
 MODULE_NAMES = {
     *("Annotated", "Any", "Final", "Literal", "Mapping", "Sequence", "TypeAlias", "TYPE_CHECKING"),
     *("AsyncApi", "BestFit", "Constant", "Discriminator", "Field", "File", "FunctionTool"),

@@ -33,7 +33,7 @@ class Nesting:
         self.schemas: dict[str, Any] = document["components"]["schemas"]
         self._places: dict[str, dict[str, list[Root]]] = defaultdict(lambda: defaultdict(list))
         self._ranks: dict[str, int] = {}
-        # What a client sends comes first on a page.
+        # Client events come first on a page.
         for root in sorted(self._roots(document), key=lambda root: (root.rank, not root.is_sent)):
             self._follow(root)
 
@@ -87,7 +87,7 @@ class Nesting:
 
     def places(self, name: str) -> Iterator[tuple[str, str, list[str]]]:
         """Yield the paths to a class, one of its fields, and where each path begins."""
-        # A constant says nothing of what a class is for.
+        # A constant does not tell what a class is for.
         fields = self.schemas[name].get("properties", {}).values()
         inner = next((child["x-name"] for child in fields if "x-constant" not in child), "")
         for path, roots in list(self._places[name].items())[:MAX_PLACES]:
@@ -111,7 +111,7 @@ class Nesting:
     def _branches(self, name: str, indent: str, shown: set[str]) -> Iterator[str]:
         """Yield a line for each field of a class, and below it those of what it holds.
 
-        What a class has stands once; a second time, its name leads to its page.
+        The fields of a class stand once; a second time, its name leads to its page.
         """
         for field, child in self.schemas[name].get("properties", {}).items():
             text = f"[`{field}`]({name}.md#field-{child['x-name'].strip('_')})"

@@ -1,4 +1,4 @@
-"""What the methods of operations take, send and return, and which operations are refused."""
+"""The arguments, bodies and results of operations, and which operations are refused."""
 
 from __future__ import annotations
 
@@ -313,7 +313,7 @@ def _is_scalar(schema: dict[str, Any], schemas: dict[str, Any]) -> bool:
     schema = target(schema, schemas)
     if members(schema):
         return all(_is_scalar(member, schemas) for member in members(schema))
-    # One that says nothing is text, or what its text can be made of.
+    # An empty one is text, or what its text can be made of.
     is_any = not schema.keys() & {"type", "properties"}
     return is_any or schema.get("type") in SCALARS
 

@@ -62,7 +62,7 @@ def overlaid(
         # Of a new schema, the reason stands at the schema and not at each property.
         if part not in notes or fact == published.get(part) or (is_new and part[:-1] in notes):
             continue
-        # A removal that only makes room for an update is none of the readers' business.
+        # Readers need not know of a removal that only makes room for an update.
         node["x-wire"] = [text for text in notes[part] if "next action" not in text] or notes[part]
         if is_new:
             node["x-wire"].insert(0, UNPUBLISHED)

@@ -10,7 +10,7 @@ from typing import Any
 from python_types import GivenTypes, literal
 from spec import event_unions, mapped, members, operations, references
 
-# What the annotations name. In a class that has a key of this name, they would mean the key.
+# Names in annotations. In a class that has a key of this name, they would mean the key.
 NAMES = {"str", "int", "float", "bool", "list", "models"}
 
 

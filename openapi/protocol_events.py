@@ -57,7 +57,7 @@ def describe(document: dict[str, Any]) -> None:
 
 
 def _describe_connection(server: str, document: dict[str, Any]) -> None:
-    """Complete what a fragment says of a connection."""
+    """Complete the `x-connection` of a fragment."""
     schemas = document["components"]["schemas"]
     connection = schemas[server]["x-connection"]
     client = connected_client(server, schemas)
@@ -140,7 +140,7 @@ def problems(document: dict[str, Any]) -> Problems:
     schemas = document["components"]["schemas"]
     unions = event_unions(schemas)
     used = set(references(document))
-    # What the package calls its functions and classes, by the union they are made for.
+    # Names of functions and classes, by the union that they are made for.
     made: dict[str, str] = {}
     for name, schema in schemas.items():
         place = f"components.schemas.{name}"

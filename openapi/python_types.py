@@ -79,7 +79,7 @@ type_name = Types().of
 
 
 def literal(value: Any) -> str:
-    """Return Python source of a value, with double quotes where there are none in it."""
+    """Return Python source of a value, in double quotes unless it contains some."""
     source = repr(value)
     if '"' in source:
         return source

@@ -1,4 +1,4 @@
-"""What is refused of a fragment: a place and a reason in one line each, grouped by reason."""
+"""Refusals of a fragment: a place and a reason in one line each, grouped by reason."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SpecError(Exception):
 
 
 class Refused(SpecError):
-    """What is wrong with a document; `path` is the file it comes from."""
+    """The problems of a document; `path` is the file it comes from."""
 
     def __init__(self, problems: Iterable[Problem], path: Path | str = "") -> None:
         self.problems = list(dict.fromkeys(problems))

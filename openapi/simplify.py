@@ -13,10 +13,10 @@ from spec import REFERENCE, component, members, only, transform, union_key, with
 
 Schema = dict[str, Any]
 
-# What makes a schema beside `allOf` more than a reference with a description.
+# Keywords that make a schema beside `allOf` more than a reference with a description.
 STRUCTURE = {"properties", "required", "additionalProperties"}
 NO_TEXT = {*STRUCTURE, "allOf", "type", "enum", "items", "anyOf", "oneOf"}
-# What is about the use of a schema, and does not pass on to what is derived from it.
+# Keywords about the use of a schema, which schemas derived from it do not inherit.
 OWN = {"allOf", "properties", "required", "deprecated", "example", "default", "title", "nullable"}
 # Keywords of one type of values; where a schema has several types, each takes its own.
 OF_TYPE: dict[str, list[str]] = dialect()["x-keywords"]
@@ -155,7 +155,7 @@ def _normal(schema: Any, _place: str) -> Schema:
         mapping[value] = REFERENCE + spec.component_name(name)
     if members(schema):
         schema = _without_null(schema)
-    # What is left of a union of one, or of an `allOf` in an `allOf`, is said once.
+    # The rest of a union of one, or of an `allOf` in an `allOf`, is merged.
     parts = schema.get("allOf", [])
     while len(parts) == 1 and list(parts[0]) == ["allOf"]:
         parts = schema["allOf"] = parts[0]["allOf"]
@@ -163,7 +163,7 @@ def _normal(schema: Any, _place: str) -> Schema:
 
 
 def _leave_open(schema: Schema) -> None:
-    """Leave out what says of an object's other fields: every model keeps them, of any type."""
+    """Leave out the schema of an object's other fields: every model keeps them, of any type."""
     if "properties" in schema or schema.get("additionalProperties") is False:
         schema.pop("additionalProperties", None)
 

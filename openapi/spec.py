@@ -34,7 +34,7 @@ REFERENCE = "#/components/schemas/"
 
 
 def fragments(folder: Path = Path("openapi")) -> list[Path]:
-    """Return the fragments in a folder; the schema of the dialect is none."""
+    """Return the fragments in a folder, without the schema of the dialect."""
     return sorted({*folder.glob("*.yaml")} - {*folder.glob("*.schema.yaml")})
 
 
@@ -54,7 +54,7 @@ def merged(
         if checked:
             _refuse(problems(document, is_draft=is_draft), source)
     except SpecError:
-        # What is wrong with the fragment itself comes first.
+        # Problems of the fragment itself come first.
         _refuse(problems(load_fragment(fragment), is_draft=is_draft), fragment)
         raise
     return document
@@ -63,7 +63,7 @@ def merged(
 def load_fragment(path: Path) -> dict[str, Any]:
     """Return what a fragment says, with `components.schemas` if it has none."""
     document = load(path)
-    # An API whose operations name no schema has none of these.
+    # An API whose operations name no schema lacks these.
     components = document.setdefault("components", {})
     if isinstance(components, dict):
         components.setdefault("schemas", {})

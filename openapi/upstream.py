@@ -34,10 +34,10 @@ LEFT_OUT = {*PROSE, "$ref", "allOf", "discriminator"}
 
 @dataclass
 class Report:
-    """What was found."""
+    """The differences found."""
 
     title: str
-    # What the fragment lacks, and what of it the overlay has. Both are to be done.
+    # Facts that the fragment lacks, and those of them that the overlay has. Both are to be done.
     lacking: list[Row] = field(default_factory=list)
     overlaid: list[Row] = field(default_factory=list)
     # How many differences there are because the overlay corrects what is published.
@@ -267,7 +267,7 @@ class _Writer:
             node[row.fact] = row.theirs
             if row.theirs is None or row.theirs is False:
                 del node[row.fact]
-        # What the keywords of the old type say would be wrong.
+        # Keywords of the old type would be wrong.
         elif row.fact == "type" and not {"properties", "items"} & node.keys():
             if not isinstance(node.get("type"), str):
                 return False

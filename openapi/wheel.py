@@ -1,4 +1,4 @@
-"""What the types of an `openai` wheel say, as an OpenAPI document.
+"""The types of an `openai` wheel as an OpenAPI document.
 
 Run as a program, it prints that document for the `openai` that it can import.
 """
@@ -86,7 +86,7 @@ def _print_document(source: dict[str, Any]) -> None:
     for (name, _mode), schema in roots.items():
         # A class may have the name of its root.
         schemas.setdefault(name, schema["items"])
-    # The paths that the resources call; the wheel says nothing else of them.
+    # The paths that the resources call; nothing else of them is in the wheel.
     folder = Path(str(openai.__file__)).parent / "resources" / source["resources"]
     paths: dict[str, Any] = {}
     for file in sorted(folder.rglob("*.py")):

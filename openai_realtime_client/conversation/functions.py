@@ -59,7 +59,7 @@ class FunctionTool(Generic[Create, Tool]):
             TypeError: The function has arguments without a name or with annotations that are not
                 defined in its module, has no name itself, or is an asynchronous generator.
         """
-        # What a partial calls has the name, the docstring, and the kind of function.
+        # The name, the docstring and the kind of function are those of the function in a partial.
         called: Any = function
         while isinstance(called, partial):
             called = cast(Any, called.func)

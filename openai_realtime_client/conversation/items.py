@@ -269,7 +269,7 @@ class ConversationResponse:
             before it; or `None`.
         error: The error of a failed one, or `None`.
         is_out_of_band: Whether it is kept out of the conversation.
-        usage: What it used, once it ended.
+        usage: The tokens that it used, once it ended.
         metadata: As it was sent with `response.create`, or `None`.
         items: Its output items, in order.
         format: The format of its audio, where the server says so.

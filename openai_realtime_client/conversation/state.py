@@ -50,7 +50,7 @@ _ARGUMENTS = {
 _STATUSES = {"response.done": "completed", "response.cancelled": "cancelled"}
 # Statuses of calls that the model did not finish.
 _UNFINISHED = ("incomplete", "cancelled", "failed")
-# Sent events that the server answers.
+# Sent events that the server confirms.
 _UPDATE = "session.update"
 _CREATE = "conversation.item.create"
 _REQUEST = "response.create"
@@ -72,7 +72,7 @@ class _Sent(NamedTuple):
 
     event_type: str
     event_id: Any
-    # What else tells the server's event: the id of an item, or its type and role, or the metadata
+    # Identifies the server's event, too: the id of an item, or its type and role, or the metadata
     # of a request for an out-of-band response.
     subject: Any = None
     # The formats that settings change, the item and whether it was put first, or where the audio
@@ -154,7 +154,7 @@ class Conversation(SessionState):
 
     def __repr__(self) -> str:
         items = self.items
-        # The latest say most, and a repr should fit a line of a log.
+        # The latest matter most, and a repr should fit a line of a log.
         latest = ", ".join(map(repr, items[-3:]))
         if len(items) > 3:
             latest = f"…, {latest}"
@@ -413,7 +413,7 @@ class Conversation(SessionState):
         return item
 
     def _follow_calls(self, item: ConversationItem) -> None:
-        """Take an item for the answer to a call or to an approval request."""
+        """Note that an item answers a call or an approval request, or asks for an approval."""
         answered_id = item.approval_request_id
         if item.type == "function_call_output" and item.call_id:
             answered_id = item.call_id
@@ -594,7 +594,7 @@ class Conversation(SessionState):
                 response.items.append(item)
             if response.is_out_of_band:
                 return
-        # Some calls are none, see `_arguments_changed`, and others may be deleted by now.
+        # Some calls have no item, see `_arguments_changed`, and others may be deleted by now.
         if self._items.get(item.id) is item:
             self._place(item, {})
 
@@ -711,7 +711,7 @@ class Conversation(SessionState):
         else:
             item.part(0).growing("transcript").add(event.get("delta"))
 
-    # What was sent counts until the server says otherwise
+    # Sent events, which count until the server says otherwise
 
     def _pop_sent(self, event_type: str, *subjects: Any) -> _Sent | None:
         """Remove and return the oldest sent event of a type, about one of the subjects."""
@@ -845,7 +845,7 @@ def _transcription_failed(part: ConversationPart, event: Fields) -> None:
     part.transcription_error = error_object(_object(error) or error)
 
 
-# What the events of content parts change.
+# Changes to content parts, by the type of the event.
 _CHANGES_OF_PARTS: dict[str, Callable[[ConversationPart, Fields], None]] = {
     **dict.fromkeys([f"{name}.delta" for name in _TEXTS], _text_changed),
     **dict.fromkeys([f"{name}.done" for name in _TEXTS], _text_changed),

@@ -50,7 +50,7 @@ def format_of(settings: Any, direction: str) -> AudioFormat | None:
         direction: `input` or `output`.
 
     Returns:
-        The format, or `None` where there is none, or an unknown one.
+        The format, or `None` if it is missing or unknown.
     """
     value = at(settings, "audio", direction, "format")
     if value is None:

@@ -34,7 +34,7 @@ def path_text(path: Iterable[str | int]) -> str:
 
 
 def at(value: Any, *path: str) -> Any:
-    """Return the value at a path of keys in JSON objects; `None` where there is none."""
+    """Return the value at a path of keys in JSON objects, or `None` if it is missing."""
     for name in path:
         if not is_object(value):
             return None

@@ -121,7 +121,7 @@ class BestFit:
     """Annotation of a union whose members are tried in order: `Annotated[A | B, BestFit()]`.
 
     Of the members whose required fields an object has, and whose constants it does not contradict,
-    the one with most of its fields is taken; of several, the first. Where there is none, the
+    the one with most of its fields is taken; of several, the first. If none fits, the
     object becomes the union's `UnknownModel`, or its dictionary. Plain values come before objects.
     """
 

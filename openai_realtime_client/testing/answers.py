@@ -47,13 +47,13 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model does in one turn.
+    """One turn of the model: its text, calls or error.
 
     Args:
-        text: What it says. Without text, and with calls or an error, it says nothing.
+        text: The text that it says. Without text, and with calls or an error, it says nothing.
         audio: How that sounds: bytes in the session's output format, or a tone of that many
             seconds. In a text response it is ignored.
-        calls: What it calls after that.
+        calls: The functions that it calls after that.
         rate_limits: The limits of the `rate_limits.updated` event that follows the response, such
             as `{"name": "requests", "limit": 100, "remaining": 0, "reset_seconds": 60.0}`; with an
             empty sequence there is none.
@@ -212,7 +212,7 @@ class McpTool:
         output: Its output, or a function that makes it of the call's arguments; an exception of
             the function makes the call fail, with its text.
         input_schema: The JSON schema of its arguments.
-        description: What it does.
+        description: Its description for the model.
         read_only: Whether it only reads, which `allowed_tools` and `require_approval` may ask for.
     """
 

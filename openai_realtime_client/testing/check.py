@@ -88,8 +88,8 @@ class Finding:
         kind: `deviation` from the schema; `missing`, `out of order` or `twice`; `wrong`, where
             events contradict each other or the request; `refused` or `not refused`; or `closed`.
         type: The type of the event.
-        about: What is wrong about it.
-        event: The event as received, or `None` where there is none.
+        about: The fault, in words.
+        event: The event as received, or `None` for an event that is missing.
         count: How often it was seen.
     """
 
@@ -107,7 +107,7 @@ class Finding:
         return text
 
 
-# What was found, by what makes two findings the same.
+# Findings by the key that makes two of them the same.
 _Findings = dict[tuple[str, ...], Finding]
 
 
@@ -135,14 +135,14 @@ def check_server(
 
     Args:
         url: The base URL of the server, such as `http://127.0.0.1:8000/v1`.
-        protocol: What the server speaks, `ga` or `v1`.
+        protocol: The protocol of the server, `ga` or `v1`.
         model: The model, by default `gpt-realtime-2.1` or `gpt-4o-realtime-preview`.
         api_key: The key; "" sends none.
         timeout: How long to wait for an event that has to come, in seconds; and to connect, for
             which there are at least 5.
 
     Returns:
-        What was found, in the order of the turns; empty for a server without a finding.
+        The findings, in the order of the turns; empty for a server without any.
 
     Raises:
         RealtimeConnectionError: No session could be opened at all.
@@ -471,12 +471,12 @@ def _is_json_object(text: Any) -> bool:
 
 # The order of events: begun once, inside what is open, and ended once
 
-# What an event is about: the part of its type before the last dot, and ids.
+# The subject of an event: the part of its type before the last dot, and ids.
 _Key = tuple[Any, ...]
 
 
 class Problem(NamedTuple):
-    """What is wrong about an event: `missing`, `out of order`, `twice` or `wrong`."""
+    """A fault in the order of events: `missing`, `out of order`, `twice` or `wrong`."""
 
     kind: str
     type: str
@@ -527,7 +527,7 @@ class Order:
         }
         # All that has begun, in this order, and whether it has not ended.
         self._is_open: dict[_Key, bool] = {}
-        # What has begun with an event of its own, rather than by something inside it.
+        # Subjects begun by an event of their own, rather than by something inside them.
         self._opened: set[_Key] = set()
         self._deltas: dict[_Key, str] = {}
         self._event_ids: set[str] = set()

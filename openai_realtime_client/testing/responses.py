@@ -48,7 +48,7 @@ class Conversation:
         self.audio_ms: dict[str, int] = {}
 
     def find(self, item_id: str, action: str) -> Event:
-        """Return the item with an id; `action` is for the error if there is none."""
+        """Return the item with an id; `action` is for the error if it is missing."""
         return self.items[self._index(item_id, action)]
 
     def _index(self, item_id: str, action: str, param: str = "item_id") -> int:

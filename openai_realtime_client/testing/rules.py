@@ -47,7 +47,7 @@ SETTINGS: dict[str, type[RealtimeModel]] = {
 
 
 class Model(NamedTuple):
-    """What a test lets the model and the user do; `ReplayServer` describes it."""
+    """The script of the model and the user in a test; `ReplayServer` describes it."""
 
     answers: Answers
     transcripts: Sequence[str]

@@ -74,15 +74,15 @@ class ReplayServer(Generic[Received, Sent]):
 
     Attributes:
         sessions: The sessions, in the order of their handshakes.
-        answers: What the model does in new sessions; can be set at any time.
-        faults: What goes wrong in new sessions; can be set at any time.
+        answers: The turns of the model in new sessions; can be set at any time.
+        faults: The faults of new sessions; can be set at any time.
 
     Any other option is given when the server is made; setting it later raises `AttributeError`.
 
     Args:
         script: The path or the lines of a recording that each session replays; by default rules
             answer as the service does.
-        answers: What the model does in each turn of a session, or a function that returns it for
+        answers: The turns of the model in each session, or a function that returns one for
             the items of the conversation: text, a `Call`, an `Answer`, or `None` for the default.
         transcripts: What the user says in each turn of audio, in place of its duration.
         mcp: The tools of MCP servers, by the label that sessions give to the server; listing the

@@ -321,7 +321,7 @@ class ReplaySession(Generic[Received, Sent]):
     async def _send(self, event: Event) -> None:
         if self._faults.delay:
             await self._pause(self._faults.delay)
-        # What comes after the close frame would not arrive: RFC 6455, section 5.5.1.
+        # Data after the close frame would not arrive: RFC 6455, section 5.5.1.
         if self.close_code is not None:
             return
         text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""What a session of the embedded server begins with: ids and settings, in the shape of GA."""
+"""Initial ids and settings of a session of the embedded server, in the shape of GA."""
 
 from __future__ import annotations
 
