@@ -337,10 +337,15 @@ def test_literals_and_docstrings_say_the_text(text: str) -> None:
         (
             {"additionalProperties": {"items": {"$ref": "#/components/schemas/Part"}}},
             {},
-            {"parts": {"key": [{"kind": "b"}]}},
-            'Thing(parts={"key": [Part()]})',
+            {"parts": {"key": [{"kind": "b"}]}, "own_id": "own_001"},
+            'Thing(parts={"key": [Part()]}, own_id="own_001")',
         ),
-        ({"items": {"$ref": "#/components/schemas/Thing"}}, {}, {"parts": []}, "Thing(parts=[])"),
+        (
+            {"items": {"$ref": "#/components/schemas/Thing"}},
+            {},
+            {"parts": [], "own_id": "own_001"},
+            'Thing(parts=[], own_id="own_001")',
+        ),
         (
             {"$ref": "#/components/schemas/PartOrText"},
             {"parts": {"kind": "b"}},
@@ -351,7 +356,9 @@ def test_literals_and_docstrings_say_the_text(text: str) -> None:
     ids=["with_an_event_id_and_an_unknown_field", "map_of_lists", "recursion", "object_or_text"],
 )
 def test_an_example_of_an_object(parts: Any, example: Any, value: Any, source: str) -> None:
-    thing = {"properties": {"parts": parts, "event_id": {"type": "string"}}, "required": ["parts"]}
+    text = {"type": "string"}
+    thing: Any = {"properties": {"parts": parts, "event_id": text, "own_id": dict(text)}}
+    thing["required"] = ["parts", "own_id"]
     part = {"properties": {"kind": {"x-constant": '"b"', "enum": ["b"]}}}
     for schema in (thing, part):
         for name, child in schema["properties"].items():
