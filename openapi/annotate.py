@@ -46,16 +46,16 @@ def annotated(
     protocol_events.describe(document)
     operations.describe(document)
     params = Params(document)
-    examples = Examples(schemas, package, recorded or {}, set(params.sent))
+    if params.sent:
+        document["x-params"] = params.describe()
+    for name in params.sent:
+        schemas[name]["x-param"] = f"{name}Param"
+    examples = Examples(schemas, package, recorded or {})
     for name, schema in schemas.items():
         schema["x-example"] = examples.of_schema(name)
     for _place, operation in spec.operations(document):
         _annotate_operation(operation)
         operation["x-example"] = examples.of_operation(operation)
-    if params.sent:
-        document["x-params"] = params.describe()
-    for name in params.sent:
-        schemas[name]["x-param"] = f"{name}Param"
     return document
 
 

@@ -135,12 +135,9 @@ class Values:
 class Examples(Values):
     """Writes the examples, from events that servers sent (`recorded`, by class) where there are."""
 
-    def __init__(
-        self, schemas: dict[str, Any], package: str, recorded: dict[str, Any], sent: set[str]
-    ) -> None:
+    def __init__(self, schemas: dict[str, Any], package: str, recorded: dict[str, Any]) -> None:
         super().__init__(schemas)
         self.package = package
-        self.sent = sent
         self.received: dict[str, Any] = {}
         for name, event in recorded.items():
             if name in schemas:  # The fragment may have dropped it since.
@@ -178,7 +175,7 @@ class Examples(Values):
         if "properties" not in schema:
             return None
         # An event of the server is read; without a recording there is nothing real to read.
-        if name in self.sent or name not in self.received:
+        if "x-param" in schema or name not in self.received:
             return self._construct(name)
         return self._read(name, name, "model", f"{name}.from_json(text)")
 

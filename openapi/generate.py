@@ -60,10 +60,6 @@ class Protocol:
     def fragment(self) -> Path:
         return SOURCES / f"{self.name}.yaml"
 
-    @property
-    def module(self) -> str:
-        return f"{PACKAGE}.{self.name}"
-
 
 # The generated files that differ from those in the tree, by `+`, `~` and `-`.
 Changes = dict[str, list[Path]]
@@ -161,8 +157,9 @@ def configure(protocol: Protocol) -> str:
     made = BUILD / protocol.name
     made.mkdir()
     shutil.copy(IGNORE, made)
+    module = f"{PACKAGE}.{protocol.name}"
     config = spec.load(CONFIG)
-    config |= {"inputSpec": str(document), "outputDir": str(made), "packageName": protocol.module}
+    config |= {"inputSpec": str(document), "outputDir": str(made), "packageName": module}
     config["additionalProperties"] |= {
         "specName": str(protocol.fragment),
         "hostText": protocol.document["x-page-host"],
@@ -170,7 +167,7 @@ def configure(protocol: Protocol) -> str:
     }
     # A service of another host has a client of its own, which knows it.
     if "x-host" in protocol.document:
-        config["additionalProperties"]["clientPackage"] = protocol.module
+        config["additionalProperties"]["clientPackage"] = module
     schemas = protocol.document["components"]["schemas"]
     # By itself, the generator writes some names in its own way.
     config["modelNameMappings"] = dict(zip(schemas, schemas, strict=True))

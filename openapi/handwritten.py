@@ -28,12 +28,7 @@ PAGES = {
     "testing": ("Testing", "The embedded server, its answers, and a check of any server."),
     "cli": ("The command line", "`openai-realtime`, or `python -m openai_realtime_client`."),
 }
-HELP = f"""\
-import sys
-from {PACKAGE} import cli
-sys.argv[0] = "openai-realtime"
-cli.main([*sys.argv[1:], "--help"])
-"""
+HELP = f"import sys; sys.argv[0] = 'openai-realtime'; from {PACKAGE} import cli; cli.main()"
 LINE_LENGTH = 88
 # The sections of docstrings that are lists.
 LISTS = ("parameters", "attributes", "returns", "yields", "raises")
@@ -110,7 +105,7 @@ class Reference:
         # In a process of its own: this one has imported the package as it was before.
         environment = {"PYTHONPATH": str(self.folder), "NO_COLOR": "1", "COLUMNS": "80"}
         environment = {**os.environ, **environment}
-        program = (sys.executable, "-B", "-c", HELP, *command)
+        program = (sys.executable, "-B", "-c", HELP, *command, "--help")
         return subprocess.check_output(program, text=True, env=environment)
 
     def _tree(self, base: str, names: list[str], indent: str) -> Iterator[str]:

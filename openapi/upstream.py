@@ -38,10 +38,10 @@ class Report:
 
     title: str
     # Facts that the fragment lacks, and those of them that the overlay has. Both are to be done.
-    lacking: list[Row] = field(default_factory=list)
-    overlaid: list[Row] = field(default_factory=list)
+    lacking: list[Row]
+    overlaid: list[Row]
     # How many differences there are because the overlay corrects what is published.
-    explained: int = 0
+    explained: int
     # What changed from the last state of upstream: all of it, and the descriptions.
     changed: list[Row] = field(default_factory=list)
     prose: list[Row] = field(default_factory=list)
@@ -97,8 +97,7 @@ def against_document(
     # Most likely the document of another service.
     if not theirs.schemas.keys() & ours["components"]["schemas"].keys():
         raise spec.SpecError(f"{other} has no schema of {fragment}")
-    report = Report(f"{fragment} and {other}")
-    compare(report, fragment, theirs)
+    report = compare(f"{fragment} and {other}", fragment, theirs)
     if base:
         report.prose = documents(published(ours, base), theirs).prose
     return report, theirs
@@ -119,9 +118,9 @@ def against_wheel(fragment: Path) -> tuple[Report, Document]:
             raise spec.SpecError(f"{fragment}: {reason}")
         if name not in new.schemas:
             raise spec.SpecError(f"{fragment}: x-upstream: openai {version} has no {type_name}")
-    report = Report(f"{fragment}, openai {last} and openai {version}")
+    title = f"{fragment}, openai {last} and openai {version}"
     # What already differed from the last wheel was looked at when the fragment followed it.
-    compare(report, fragment, new, old, source["types"])
+    report = compare(title, fragment, new, old, source["types"])
     # What changed between the wheels, whether or not the fragment has it.
     changed = documents(old, new, source["types"])
     report.changed, report.prose = changed.rows, changed.prose
@@ -129,12 +128,12 @@ def against_wheel(fragment: Path) -> tuple[Report, Document]:
 
 
 def compare(
-    report: Report,
+    title: str,
     fragment: Path,
     theirs: Document,
     known: Document | None = None,
     roots: Iterable[str] = (),
-) -> None:
+) -> Report:
     """Tell what a fragment lacks, but for what it lacks of a known document, or its overlay has."""
     ours = Document(simplified(spec.load_fragment(fragment)))
     alone = documents(ours, theirs, roots).rows
@@ -143,11 +142,11 @@ def compare(
     merged = simplified(spec.merged(fragment, overlay, checked=False))
     overlaid = documents(Document(merged), theirs, roots).rows
     # What only differs with the overlay is what the overlay corrects.
-    report.explained = len(grouped(new_rows(overlaid, alone)))
+    explained = len(grouped(new_rows(overlaid, alone)))
     if known:
         alone = new_rows(alone, documents(ours, known, roots).rows)
     solved = new_rows(alone, overlaid)
-    report.lacking, report.overlaid = new_rows(alone, solved), solved
+    return Report(title, new_rows(alone, solved), solved, explained)
 
 
 def new_rows(rows: Iterable[Row], known: Iterable[Row]) -> list[Row]:
