@@ -196,7 +196,9 @@ class Relay(logging.Handler):
 
     def open(self, path: str = "/realtime", **kwargs: Any) -> Any:
         """A browser's connection."""
-        return connect(self.url.replace("http", "ws", 1) + path, proxy=None, **kwargs)
+        # What a browser logs that leaves without reading is not of the program.
+        options = {"proxy": None, "logger": logging.Logger("browser", logging.CRITICAL), **kwargs}
+        return connect(self.url.replace("http", "ws", 1) + path, **options)
 
     def request(self, method: str, path: str) -> urllib3.BaseHTTPResponse:
         with urllib3.PoolManager() as pool:
