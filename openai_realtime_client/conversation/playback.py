@@ -48,7 +48,7 @@ class Playback:
         self._queue: deque[tuple[str, bytearray]] = deque()
         self._item_id: str | None = None
         self._taken = 0
-        # Responses cleared in the session, whose audio may still arrive.
+        # Items and responses cleared in the session, whose audio may still arrive.
         self._session_id: str | None = None
         self._refused: set[str] = set()
         self._refused_responses: set[str] = set()
