@@ -284,6 +284,44 @@ def test_wrong_source_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         upstream.against_wheel(tmp_path / "x.yaml")
 
 
+WHEEL = {
+    "__init__.py": "",
+    "_models.py": "import pydantic\n\nclass BaseModel(pydantic.BaseModel):\n    pass\n",
+    "types/things.py": """
+from typing import Optional
+from openai._models import BaseModel
+
+class Part(BaseModel):
+    size: Optional[int] = None
+    \"\"\"In mm.\"\"\"
+
+class Thing(BaseModel):
+    part: Part
+""",
+    "resources/a/things.py": 'self._post("/things", b)\nself._get(path_template("/things/{id}"))',
+    "resources/b/others.py": 'self._get("/others")',
+}
+
+
+def test_document_of_a_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upstream.wheel, "FOLDER", tmp_path)
+    for name, text in WHEEL.items():
+        path = tmp_path / "1.0/openai" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    types = {"Thing": "things.Thing", "Gone": "things.Gone", "New": "news.New"}
+    document = upstream.wheel.document("1.0", {"resources": "a", "types": types})
+    assert {path: list(methods) for path, methods in document["paths"].items()} == {
+        "/things": ["post"],
+        "/things/{id}": ["get"],
+    }
+    schemas = document["components"]["schemas"]
+    part = {"anyOf": [{"type": "integer"}], "description": "In mm."}
+    assert schemas["Part"]["properties"] == {"size": part}
+    assert schemas["Thing"]["properties"] == {"part": {"$ref": "#/components/schemas/Part"}}
+    assert schemas.keys() == {"Part", "Thing"}
+
+
 def test_every_type_of_ga_is_in_the_installed_wheel() -> None:
     ga = spec.load(ROOT / "openapi/ga.yaml")
     for name, path in ga["x-upstream"]["types"].items():
