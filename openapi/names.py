@@ -170,11 +170,11 @@ def _check_methods(document: dict[str, Any], taken: dict[str, str]) -> Problems:
         method = method_name(operation["operationId"])
         other = tags.setdefault(api.lower(), tag)
         if not re.fullmatch(CLASS_NAME, api) or api == "Api":
-            yield place, f"of the tag {tag!r} no class name can be made"
+            yield place, f"no class name can be made of the tag {tag!r}"
         elif other != tag:
-            yield place, f"the class of the tag {tag!r} would have the files of that of {other!r}"
+            yield place, f"the class of the tag {tag!r} would be in the file of that of {other!r}"
         if not method.isidentifier():
-            yield place, f"of the operationId {operation['operationId']!r} no method can be made"
+            yield place, f"no method name can be made of {operation['operationId']!r}"
         elif (api, method) in methods:
             yield place, f"its method would be called {method}, like that of {methods[api, method]}"
         elif method == "api_client" or method.endswith("_with_http_info"):
@@ -200,7 +200,7 @@ def _check_fields(place: str, schema: dict[str, Any], schemas: dict[str, Any]) -
 def _check_enum(place: str, schema: dict[str, Any]) -> Problems:
     names = enum_constants(schema)
     if len(names) != len(schema["enum"]):
-        yield place, "`x-enum-varnames` has not one name for each value"
+        yield place, "`x-enum-varnames` needs one name for each value"
         return
     by_name = defaultdict(list)
     for name, value in zip(names, schema["enum"], strict=True):

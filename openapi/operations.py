@@ -325,8 +325,10 @@ def _check_body(place: str, operation: dict[str, Any], document: dict[str, Any])
     content = operation["requestBody"].get("content", {})
     where = f"{place} requestBody"
     media_type, media = _body(operation)
-    if not media_type:
-        yield where, f"{', '.join(content) or 'nothing'} cannot be sent; only JSON, forms and text"
+    if not content:
+        yield where, "it has no content"
+    elif not media_type:
+        yield where, f"{', '.join(content)} cannot be sent; only JSON, forms and text"
     elif media_type in (FORM, URLENCODED):
         fields = target(media.get("schema", {}), schemas).get("properties")
         if not fields:
@@ -343,12 +345,12 @@ def _check_body(place: str, operation: dict[str, Any], document: dict[str, Any])
 def _check_answer(place: str, operation: dict[str, Any]) -> Problems:
     successes = _successes(operation)
     if not successes:
-        yield place, "has 0 answers of success, none; write one"
+        yield place, "there is no successful response (2XX); add one"
         return
     # A method returns one type.
     contents = [answer.get("content", {}) for answer in successes.values()]
     if contents.count(contents[0]) < len(contents):
-        yield place, f"has {len(successes)} answers of success, {', '.join(successes)}, that differ"
+        yield place, f"responses {', '.join(successes)} differ; a method returns one"
     where = f"{place} {next(iter(successes))}"
     parsed = _content(operation)
     if contents[0] and not parsed:

@@ -161,9 +161,9 @@ def problems(document: dict[str, Any]) -> Problems:
             functions.append(f"Async{connection_class(name)}")
         for function in functions:
             if function in schemas or function in shared.__all__:
-                yield place, f"the package has another thing of the name {function}"
+                yield place, f"the package has another {function}"
             elif made.setdefault(function, name) != name:
-                yield place, f"its {function} would be that of {made[function]}"
+                yield place, f"{made[function]} has a {function}, too"
 
 
 def _check_connection(

@@ -104,7 +104,7 @@ def _gather_parameters(paths: dict[str, Any]) -> None:
                     inherited.append(parameter)
             operation["parameters"] = [*inherited, *own]
             if any("$ref" in parameter for parameter in operation["parameters"]):
-                raise Refused([Problem(place, "a reference to what is not a parameter")])
+                raise Refused([Problem(place, "the reference does not lead to a parameter")])
 
 
 # One schema

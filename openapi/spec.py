@@ -132,7 +132,7 @@ def _not_json(node: Any, place: str, above: tuple[int, ...]) -> Iterator[Problem
     elif isinstance(node, float) and math.isfinite(node):
         return
     elif node is not None and not isinstance(node, (str, int)):
-        yield Problem(place, f"{node} is no value of JSON; text needs quotes")
+        yield Problem(place, f"{node} is not a JSON value; text needs quotes")
 
 
 # Checking

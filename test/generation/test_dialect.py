@@ -163,9 +163,9 @@ NOT_READ = {
     "duplicate_key": ("x: 1\nx: 2", ':2:1: not YAML: found duplicate key "x"'),
     "number_for_a_name": ("x: {1: a}", ": x: the name 1 needs quotes"),
     "boolean_for_a_name": ("x: {true: a}", ": x: the name true needs quotes"),
-    "date": ("x: 2024-10-01", ": x: 2024-10-01 is no value of JSON; text needs quotes"),
+    "date": ("x: 2024-10-01", ": x: 2024-10-01 is not a JSON value; text needs quotes"),
     "set": ("x: !!set {a, b}", ": x: {"),
-    "not_a_number": ("x: [.nan]", ": x[0]: nan is no value of JSON"),
+    "not_a_number": ("x: [.nan]", ": x[0]: nan is not a JSON value"),
     "loop": ("x: &a {b: *a}", ": x.b: a YAML alias that contains itself"),
 }
 
