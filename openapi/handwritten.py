@@ -28,6 +28,8 @@ PAGES = {
     "testing": ("Testing", "The embedded server, its answers, and a check of any server."),
     "cli": ("The command line", "`openai-realtime`, or `python -m openai_realtime_client`."),
 }
+# What is only read: their methods are for `Conversation`.
+READ_ONLY = ("ConversationItem", "ConversationPart", "ConversationResponse")
 HELP = f"import sys; sys.argv[0] = 'openai-realtime'; from {PACKAGE} import cli; cli.main()"
 LINE_LENGTH = 88
 # The sections of docstrings that are lists.
@@ -67,7 +69,11 @@ class Reference:
             page = path[1]
             if page == "core" and path[2].startswith("error"):
                 page = "errors"
-            self.entries[name] = Entry(page, imported_from, self.package[".".join(path[1:])])
+            found = self.package[".".join(path[1:])]
+            # A module may pass on a class of another, which has the path of its members.
+            if found.is_alias:
+                found = found.final_target
+            self.entries[name] = Entry(page, imported_from, found)
 
     def write(self, folder: Path, header: str) -> None:
         """Write a page for each room, and their index."""
@@ -132,6 +138,8 @@ class Reference:
         described = {item.name for item in _items(found, "attributes")}
         for member_name, member in found.all_members.items():
             if member_name.startswith("_") or member_name in described or not member.docstring:
+                continue
+            if name in READ_ONLY and member.is_function:
                 continue
             # A public base has an entry of its own.
             owner = member.canonical_path.rpartition(".")[0]
@@ -212,6 +220,10 @@ def _signature(name: str, found: Any) -> str:
             init.docstring or _items(found, "parameters") or "dataclass" in found.labels
         ):
             return f"class {name}"
+        if init.is_alias:
+            init = init.final_target
+        public = [each for each in init.parameters if not each.name.startswith("_")]
+        init.parameters = griffe.Parameters(*public)
         text = f"class {init.signature(name=name, return_type=False)}"
     if len(text) <= LINE_LENGTH:
         return text

@@ -15,10 +15,13 @@ __all__ = ["Deviation", "deviations"]
 
 
 class Deviation(NamedTuple):
-    """One departure from the schema: where (`response.output[0].status`), what kind, what value.
+    """One departure from the schema.
 
-    The kinds are `unknown event`, `unknown member` (of a union), `unknown field`, `unknown value`
-    (of an enum), `wrong type` and `missing field`.
+    Attributes:
+        path: Where it is, such as `response.output[0].status`.
+        kind: One of `unknown event`, `unknown member` (of a union), `unknown field`, `unknown
+            value` (of an enum), `wrong type` and `missing field`.
+        value: What stands there.
     """
 
     path: str

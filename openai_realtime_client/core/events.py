@@ -28,7 +28,11 @@ _MAX_ITEMS = 10
 
 
 class UnknownEvent(UnknownModel):
-    """An event whose `type` the schema does not know. Its other fields are attributes, too."""
+    """An event whose `type` the schema does not know.
+
+    Attributes:
+        type: The type, as a string. The other fields are attributes, too.
+    """
 
     if TYPE_CHECKING:  # They would make one of the fields.
 

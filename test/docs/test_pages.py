@@ -7,7 +7,7 @@ import re
 from base64 import b64decode
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple, get_type_hints
 
@@ -341,6 +341,40 @@ def test_the_reference_describes_every_public_name_written_by_hand() -> None:
             assert re.sub(r"```py\n.*?```", "", entry.partition("\n")[2], flags=re.S).strip(), entry
             if "\n**Args**\n" in entry:
                 assert re.search(r"^(class|(async )?def) \w+\(", entry, re.MULTILINE), entry
+
+
+def test_the_reference_has_every_property_of_its_classes_and_no_private_parameter() -> None:
+    text = "\n".join(page.text for page in PAGES if page.path.parent == DOCS / "reference")
+    classes: dict[str, type] = {}
+    for module in (openai_realtime_client.shared, openai_realtime_client.testing):
+        for name in dir(module):
+            if isinstance(getattr(module, name), type) and f"\n## {name}\n" in text:
+                classes[name] = getattr(module, name)
+    assert {"ConversationItem", "HandshakeRefusedError", "ReplayServer"} <= classes.keys()
+    missing = set[str]()
+    for name, value in classes.items():
+        bases = [base for base in value.__mro__ if base.__module__.startswith("openai_realtime")]
+        # A public base describes what it gives.
+        described = [base.__name__ for base in bases if base is value or base.__name__ in classes]
+        entries = "\n".join(entry(text, base) for base in described)
+        names = {member for base in bases for member in vars(base).get("__annotations__", ())}
+        names |= {member for base in bases for member in vars(base) if is_property(base, member)}
+        for member in names:
+            shown = rf"^### \w+\.{member}$|\*\*{member}\*\*|\b{member}: "
+            if not member.startswith("_") and not re.search(shown, entries, re.M):
+                missing.add(f"{name}.{member}")
+    assert missing == set()
+    signatures = "\n".join(re.findall(r"^```py\n(.*?)^```$", text, re.M | re.S))
+    assert re.findall(r"(?:\(|, |^ +)(\*{0,2}_\w+)[:,=)]", signatures, re.M) == []
+
+
+def is_property(owner: type, member: str) -> bool:
+    return isinstance(vars(owner)[member], property | cached_property)
+
+
+def entry(text: str, name: str) -> str:
+    """The part of the reference about a class."""
+    return re.split(r"^## ", text.partition(f"\n## {name}\n")[2], maxsplit=1, flags=re.M)[0]
 
 
 def test_llms_txt_and_the_front_page_lead_to_all_guides_and_references() -> None:
