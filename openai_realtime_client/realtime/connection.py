@@ -12,7 +12,7 @@ from binascii import b2a_base64
 from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from typing_extensions import Self
+from typing_extensions import Buffer, Self
 
 from openai_realtime_client.conversation.session_state import SESSION_EVENTS, SessionState
 from openai_realtime_client.core.audio import audio_view
@@ -131,7 +131,7 @@ class _Session(SessionState, Generic[ServerEvent]):
         event_type, data = _encoded(event)
         await self._send(event_type, data, event)
 
-    async def _send_audio(self, audio: bytes | bytearray | memoryview) -> None:
+    async def _send_audio(self, audio: Buffer) -> None:
         view = audio_view(audio)
         event_type = self._dialect.append
         for start in range(0, len(view), _AUDIO_CHUNK):
@@ -210,17 +210,20 @@ class AsyncConnection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
         """
         await self._send_event(event)
 
-    async def send_audio(self, audio: bytes | bytearray | memoryview) -> None:
+    async def send_audio(self, audio: Buffer) -> None:
         """Append audio to the input buffer.
 
         It goes out in events of at most 96 KiB, 2 s of PCM at 24 kHz.
 
         Args:
-            audio: Its bytes, in the session's input format and without a header.
+            audio: In the session's input format and without a header: bytes, or a buffer of 16-bit
+                samples of one channel, such as an array of the standard library or of NumPy.
 
         Raises:
             ConnectionClosedError: The session is closed; `audio_sent` counts the bytes that
                 earlier events had sent.
+            TypeError: The samples are others, such as float32 or of two channels. The message says
+                how to convert them.
         """
         await self._send_audio(audio)
 
@@ -299,14 +302,16 @@ class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
         event_type, data = _encoded(event)
         self._wait_for(self._send(event_type, data, event), event_type)
 
-    def send_audio(self, audio: bytes | bytearray | memoryview) -> None:
+    def send_audio(self, audio: Buffer) -> None:
         """Append audio to the input buffer. See `AsyncConnection.send_audio`.
 
         Args:
-            audio: Its bytes, in the session's input format and without a header.
+            audio: In the session's input format and without a header: bytes, or a buffer of 16-bit
+                samples.
 
         Raises:
             ConnectionClosedError: The session is closed; `audio_sent` says after how many bytes.
+            TypeError: The samples are others, such as float32 or of two channels.
         """
         self._wait_for(self._send_audio(audio), self._dialect.append)
 

@@ -6,6 +6,7 @@ and the guides are accepted, too.
 
 from __future__ import annotations
 
+from array import array
 from typing import Any
 
 from typing_extensions import assert_type
@@ -100,6 +101,7 @@ async def connected() -> None:
         await connection.recieve()  # error: mypy, pyright
     with ga.connect_sync("gpt-realtime-2.1") as threads:
         threads.send_audio("text")  # error: mypy, pyright
+        threads.send_audio(array("h", [0]))
         threads.recv(timeout="1")  # error: mypy, pyright
     with ga.connect_translation_sync("m") as translation:
         translation.send({"type": "response.create"})  # error: mypy, pyright
