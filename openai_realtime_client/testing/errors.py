@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from openai_realtime_client import ga
 from openai_realtime_client.core.deviations import Deviation, deviations
 from openai_realtime_client.core.errors import InvalidEventError
 from openai_realtime_client.core.json_types import Path, is_array, path_text
@@ -20,6 +21,8 @@ _MODALITIES = {
     "output_modalities": (["text"], ["audio"]),
     "modalities": (["text"], ["audio", "text"]),
 }
+# The one rate of PCM. The service refuses others as users report, with these codes.
+_RATE = 24_000
 # Names of JSON types in error codes, and whether limits are of the value or its length.
 _LIMITED = {
     "int": ("integer", "value"),
@@ -81,6 +84,8 @@ def _check_limits(node: Any, path: Path) -> None:
         for name, minimum, maximum in node.__limits__:
             param = path_text((*path, fields[name].alias or name))
             _check_size(node.__dict__[name], minimum, maximum, param)
+        if isinstance(node, ga.RealtimeAudioFormatsPcm) and node.rate is not None:
+            _check_size(node.rate, _RATE, _RATE, path_text((*path, "rate")))
         for name, field in fields.items():
             _check_limits(node.__dict__[name], (*path, field.alias or name))
     elif is_array(node):

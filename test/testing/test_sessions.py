@@ -203,6 +203,7 @@ BELOW, ABOVE = "integer_below_min_value", "integer_above_max_value"
 FEW, LARGE, SMALL = "array_below_min_length", "decimal_above_max_value", "decimal_below_min_value"
 UNKNOWN, MISSING = "unknown_parameter", "missing_required_parameter"
 VALUE, TYPE = "invalid_value", "invalid_type"
+PCM, RATE = {"type": "audio/pcm"}, "audio.input.format.rate"
 TURNS, SERVER_VAD = "audio.input.turn_detection", {"type": "server_vad"}
 REFERENCE = {"type": "item_reference", "id": "nobody"}
 ALONE = {"type": "mcp", "server_label": "a", "allowed_callers": []}
@@ -236,6 +237,8 @@ REFUSED: list[tuple[Event | str | bytes, str, str | None]] = [
     (settings("output_modalities", []), VALUE, "session.output_modalities"),
     (settings("max_output_tokens", 0), BELOW, "session.max_output_tokens"),
     (settings("max_output_tokens", 4097), ABOVE, "session.max_output_tokens"),
+    (settings("audio.input.format", {**PCM, "rate": 16000}), BELOW, f"session.{RATE}"),
+    (settings("audio.input.format", {**PCM, "rate": 48000}), ABOVE, f"session.{RATE}"),
     (settings("audio.output.speed", 1.6), LARGE, "session.audio.output.speed"),
     (settings(TURNS, {**SERVER_VAD, "threshold": 1.1}), LARGE, f"session.{TURNS}.threshold"),
     (settings("tools", [ALONE]), FEW, "session.tools[0].allowed_callers"),
