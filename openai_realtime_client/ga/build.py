@@ -54,7 +54,7 @@ def user_image(
     """Make the event that shows an image to the model.
 
     Args:
-        image: Its URL, or its bytes.
+        image: Its bytes, or a `data:` URL with them in base64.
         media_type: What the bytes are, such as `image/jpeg`.
     """
     return _builders.user_image(image, media_type=media_type)
