@@ -32,6 +32,11 @@ def annotated(
             schema["x-known"] = schema.pop("enum")
     _annotate_imports(schemas)
     for name, schema in schemas.items():
+        field = schema.get("discriminator", {}).get("propertyName")
+        for leaf in leaves(name, schemas):
+            if field in schemas[leaf]["properties"]:
+                schemas[leaf]["properties"][field]["x-discriminates"] = True
+    for name, schema in schemas.items():
         schema["x-module"] = names.snake_case(name)
         _annotate_text(schema)
         # The first sentence, for lists of classes.
@@ -67,9 +72,10 @@ def _annotate_text(node: dict[str, Any]) -> None:
     if members(node):
         indent = ""
     node["x-docstring"] = docstring(node["x-text"], indent)
+    advice = node.pop("x-deprecated", "the service may remove it")
     if node.get("deprecated"):
-        node["x-advice"] = node.get("x-deprecated", "the service may remove it")
-        node["x-deprecated"] = literal(node["x-advice"])
+        node["x-advice"] = advice
+        node["x-deprecated"] = literal(advice)
 
 
 def _annotate_class(schema: dict[str, Any], schemas: dict[str, Any]) -> None:
@@ -112,10 +118,12 @@ def _annotate_field(
     # Reserved words and other cases are written otherwise in JSON.
     if schema["x-name"] != field:
         schema["x-alias"] = literal(field)
-    values = schema.get("enum", [])
-    # A discriminator is sent even where the schema lets it be left out.
-    if len(values) == 1 and (is_required or field == "type"):
-        schema["x-constant"] = literal(values[0])
+    values = schema.get("enum", schema.get("x-known", []))
+    # A discriminator is sent even where the schema lets it be left out. No literal is a `float`.
+    is_sent = is_required or field == "type" or "x-discriminates" in schema
+    if len(values) == 1 and is_sent and type(values[0]) is not float:
+        schema |= {"x-constant": literal(values[0]), "x-value": values[0]}
+        schema["x-shown"] = json.dumps(values[0], ensure_ascii=False).strip('"')
     schema["x-notes"] = notes(field, schema, is_required)
     owner, enum = _enum_in(schema, "", schemas)
     # A union with `string` takes any text already.
@@ -131,8 +139,10 @@ def _field(schema: dict[str, Any], *, is_required: bool) -> dict[str, str]:
     argument = schema.get("x-accepts", annotation)
     default = ""
     if constant:
+        default, annotation = constant, f"Literal[{constant}]"
         # A type checker sees the literal, the package the class of the value.
-        annotation, default = f"Annotated[Literal[{constant}], {annotation}]", constant
+        if "x-enum-name" in schema:
+            annotation = f"Annotated[{annotation}, {schema['x-enum-name']}]"
         argument = f"Literal[{constant}] = {constant}"
     elif not is_required:
         annotation, default, argument = f"{annotation} | None", "None", f"{argument} | None = None"
@@ -232,11 +242,11 @@ def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) 
     for member in described:
         values = [f"`{value}`" for value, model in models.items() if model == member.get("ref")]
         # Required fields tell a member from the others.
-        required = schemas.get(member.get("ref", ""), {}).get("required", [])
+        required = list(_required(schemas.get(member.get("ref", ""), {})))
         if values:
             member["when"] = ", ".join(values)
         elif required and "x-untagged" in schema:
-            member["when"] = f"an object with `{'` and `'.join(required)}`"
+            member["when"] = f"an object with {' and '.join(required)}"
     types = [member["type"] for member in described]
     enums = [member["type"] for member in described if "enum" in member]
     if models:
@@ -256,6 +266,13 @@ def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) 
         schema["x-annotation"] = enums[0]
     else:
         schema["x-annotation"] = "Lossless()"
+
+
+def _required(schema: dict[str, Any]) -> Iterator[str]:
+    for field in schema.get("required", []):
+        values = schema["properties"][field].get("x-known", [])
+        # A text that is constant is a discriminator.
+        yield " or ".join(f"`{field}`: `{json.dumps(value)}`" for value in values) or f"`{field}`"
 
 
 def _member(union: str, schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:

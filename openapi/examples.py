@@ -54,7 +54,7 @@ class Values:
     def json(self, schema: dict[str, Any], field: str, above: tuple[str, ...] = ()) -> Any:
         """Return a value of a schema; `field` is a text where nothing is known."""
         if "x-constant" in schema:
-            return schema["enum"][0]
+            return schema["x-value"]
         name, schema = self._first(schema, above)
         if "properties" in schema:
             return self.value(name, above)

@@ -194,7 +194,8 @@ def digest(document: dict[str, Any]) -> dict[str, Any]:
         method = place.partition(" ")[0].lower()
         paths[f"/{len(paths)}"] = {
             method: {
-                "operationId": operation["x-method"],
+                # Pages are sorted by it. Tags may have methods of one name, which it must not have.
+                "operationId": f"{operation['x-method']}_{len(paths)}",
                 "tags": [operation["x-api"].removesuffix("Api")],
                 "summary": operation["summary"],
                 "responses": {"default": {"description": ""}},

@@ -32,6 +32,8 @@ RESERVED_ARGUMENTS = {
     *keyword.kwlist,
     *("decoder", "bytes", "str", "int", "float", "bool", "list", "dict"),
 }
+# A method of such a name would hide what the class names after it.
+RESERVED_METHODS = {*RESERVED_ARGUMENTS, "deprecated", "in_thread", "params"}
 # Names that the modules of models and APIs import.
 MODULE_NAMES = {
     *("Annotated", "Any", "Final", "Literal", "Mapping", "Sequence", "TypeAlias", "TYPE_CHECKING"),
@@ -74,7 +76,7 @@ def argument_name(parameter: str) -> str:
 
 def method_name(operation_id: str) -> str:
     """Return the method that calls an operation."""
-    return _lower_name(operation_id, keyword.kwlist)
+    return _lower_name(operation_id, RESERVED_METHODS)
 
 
 def class_name(text: str) -> str:
@@ -117,7 +119,7 @@ def is_text_enum(schema: dict[str, Any]) -> bool:
 
 def enum_constants(schema: dict[str, Any]) -> list[str]:
     """Return the constants of an enum, which the fragment may name."""
-    return schema.get("x-enum-varnames") or list(map(enum_constant, schema["enum"]))
+    return list(map(enum_constant, schema.get("x-enum-varnames") or schema["enum"]))
 
 
 def parser_name(union: str) -> str:
@@ -169,7 +171,7 @@ def _check_methods(document: dict[str, Any], taken: dict[str, str]) -> Problems:
         taken |= dict.fromkeys([api, f"Async{api}"], f"the tag {tag!r}")
         method = method_name(operation["operationId"])
         other = tags.setdefault(api.lower(), tag)
-        if not re.fullmatch(CLASS_NAME, api) or api == "Api":
+        if not re.fullmatch(CLASS_NAME, api) or api in ("Api", "AsyncApi"):
             yield place, f"no class name can be made of the tag {tag!r}"
         elif other != tag:
             yield place, f"the class of the tag {tag!r} would be in the file of that of {other!r}"

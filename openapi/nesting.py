@@ -116,7 +116,7 @@ class Nesting:
         for field, child in self.schemas[name].get("properties", {}).items():
             text = f"[`{field}`]({name}.md#field-{child['x-name'].strip('_')})"
             if "x-constant" in child:
-                yield f"{indent}- {text}: `{child['enum'][0]}`"
+                yield f"{indent}- {text}: `{child['x-shown']}`"
                 continue
             held = list(self._classes(child))
             # The reader must know to write brackets.

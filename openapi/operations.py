@@ -9,15 +9,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import names
-from python_types import GivenTypes, literal, type_name
-from spec import component, innermost, members, only, operations, references, target
+from python_types import GivenTypes, Types, literal
+from spec import component, innermost, members, only, operations, references, target, without
 
 Problems = Iterator[tuple[str, str]]
 
 FORM, URLENCODED = "multipart/form-data", "application/x-www-form-urlencoded"
-JSON = r"application/(.+\+)?json\b"
-TEXT = r"text/(?!event-stream)|application/sdp\b"
-BYTES = r"application/octet-stream\b|(audio|image|video)/"
+# Of media types, whose case does not matter.
+JSON = r"(?i)(application|text)/([^;]+\+)?json *(;|$)"
+TEXT = r"(?i)text/(?!event-stream|\*)|application/sdp\b"
+BYTES = r"(?i)application/octet-stream\b|(audio|image|video)/[^*]"
+# Any other that ends.
+ENDS = r"(?i)(?!text/event-stream)"
 SCALARS = {"string", "integer", "number", "boolean"}
 # The arguments of every method.
 TAKEN = {"self", "headers", "timeout"}
@@ -74,7 +77,8 @@ def _arguments(operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[d
         form = target(media.get("schema", {}), schemas)
         for field, schema in form.get("properties", {}).items():
             argument = _argument("part", field, schema, field in form.get("required", []), types)
-            argument["media_type"] = _part_type(schema, media.get("encoding", {}).get(field, {}))
+            encoding = media.get("encoding", {}).get(field, {})
+            argument["media_type"] = _part_type(schema, encoding, schemas)
             yield argument
     elif media_type:
         schema = {**media.get("schema", {}), "description": body.get("description", "")}
@@ -146,16 +150,16 @@ def _body(operation: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return "", {}
 
 
-def _part_type(schema: dict[str, Any], encoding: dict[str, Any]) -> str:
+def _part_type(schema: dict[str, Any], encoding: dict[str, Any], schemas: dict[str, Any]) -> str:
     """Return the media type of a part of a form, by default as OpenAPI says."""
     if "contentType" in encoding:
         return str(encoding["contentType"]).split(",")[0]
     schema = innermost(schema)
-    if component(schema) or schema.get("type") == "object":
-        return "application/json"
     if is_file(schema):
         return "application/octet-stream"
-    return "text/plain"
+    if _is_scalar(schema, schemas):
+        return "text/plain"
+    return "application/json"
 
 
 def _sent(
@@ -190,17 +194,21 @@ def _key(operation: dict[str, Any], document: dict[str, Any]) -> tuple[str, str]
         return None
     schemes = document["components"].get("securitySchemes", {})
     for requirement in requirements:
-        # Of the alternatives, the first that needs no second key.
-        if len(requirement) != 1:
-            continue
-        [name] = requirement
-        scheme = schemes.get(name, {})
-        if scheme.get("type") == "apiKey" and scheme["in"] in ("header", "query"):
-            return scheme["in"], scheme["name"]
-        # All of these send a token in the header `Authorization`.
-        is_bearer = scheme.get("type") == "http" and scheme["scheme"].lower() == "bearer"
-        if is_bearer or scheme.get("type") in ("oauth2", "openIdConnect"):
-            return None
+        # Of the alternatives, the first that needs no second key. One token may be for several.
+        places = {_key_place(schemes.get(name, {})) for name in requirement}
+        if len(places) == 1 and places != {("", "")}:
+            return places.pop()
+    return ("", "")
+
+
+def _key_place(scheme: dict[str, Any]) -> tuple[str, str] | None:
+    """Return where the key of a security scheme goes, or that no client can send it."""
+    if scheme.get("type") == "apiKey" and scheme["in"] in ("header", "query"):
+        return scheme["in"], scheme["name"]
+    # All of these send a token in the header `Authorization`.
+    is_bearer = scheme.get("type") == "http" and scheme["scheme"].lower() == "bearer"
+    if is_bearer or scheme.get("type") in ("oauth2", "openIdConnect"):
+        return None
     return ("", "")
 
 
@@ -219,12 +227,30 @@ def _successes(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return successes or only(responses, ["default"])
 
 
+def unite_answers(operation: dict[str, Any]) -> None:
+    """Make one answer of several with JSON or nothing in them: a method has one type of result."""
+    successes = _successes(operation)
+    results = []
+    for answer in successes.values():
+        content = answer.get("content") or {"application/json": {"schema": {"type": "null"}}}
+        found = [media.get("schema", {}) for name, media in content.items() if re.match(JSON, name)]
+        # Text and bytes are no JSON; the rules refuse them beside it.
+        if not found:
+            return
+        results += [schema for schema in found[:1] if schema not in results]
+    if len(results) > 1:
+        status, first = next(iter(successes.items()))
+        schema = {"description": first.get("description", ""), "anyOf": results}
+        united = {**first, "content": {"application/json": {"schema": schema}}}
+        operation["responses"] = {status: united, **without(operation["responses"], *successes)}
+
+
 def _content(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the media types of a success that are parsed, JSON before text."""
+    """Return the media types of a success that are read: JSON, else text, else bytes."""
     for answer in _successes(operation).values():
         # The rules let the others only repeat the first.
         content: dict[str, Any] = answer.get("content", {})
-        for pattern in (JSON, TEXT):
+        for pattern in (JSON, TEXT, ENDS):
             media_types = [name for name in content if re.match(pattern, name)]
             if media_types:
                 return only(content, media_types)
@@ -244,11 +270,13 @@ def _describe_answer(operation: dict[str, Any], schemas: dict[str, Any]) -> None
     schema: dict[str, Any] = media.get("schema", {})
     if not media_type:
         returns, decode = "None", "lambda _: None"
+    elif re.match(JSON, media_type):
+        returns = Types().held(schema)
+        decode = f"decoder({returns})"
     elif re.match(TEXT, media_type):
         returns, decode = "str", "bytes.decode"
     else:
-        returns = type_name(schema)
-        decode = f"decoder({returns})"
+        returns, decode = "bytes", "bytes"
     operation["x-returns"] = returns
     operation["x-decode"] = decode
     operation["x-returns-class"] = next(references(schema), None)
@@ -299,6 +327,8 @@ def _check_parameters(place: str, operation: dict[str, Any], document: dict[str,
         in_path.discard(parameter["name"])
     for name in sorted(in_path):
         yield place, f"the path has {{{name}}}, which is not a parameter"
+    if re.search("[?#]", place):
+        yield place, "a path has no `?` or `#`; write parameters of the query"
     taken = set(TAKEN)
     for argument in _arguments(operation, schemas):
         name = argument["name"]
@@ -354,8 +384,8 @@ def _check_answer(place: str, operation: dict[str, Any]) -> Problems:
     where = f"{place} {next(iter(successes))}"
     parsed = _content(operation)
     if contents[0] and not parsed:
-        yield where, f"{', '.join(contents[0])} cannot be parsed: only JSON and text"
-    schemas = [media.get("schema", {}) for media in parsed.values()]
+        yield where, f"{', '.join(contents[0])} cannot be read: it has no end"
+    schemas = [media.get("schema", {}) for name, media in parsed.items() if re.match(JSON, name)]
     if schemas and schemas.count(schemas[0]) < len(schemas):
         yield where, "several media types with different schemas"
 

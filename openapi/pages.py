@@ -138,8 +138,8 @@ class _Pages:
     def _description(self, schema: dict[str, Any], page: str) -> str:
         text = schema["x-text"]
         # The value of a constant may be too long for the notes.
-        if "x-constant" in schema and f"`{schema['enum'][0]}`" not in text:
-            text = f"{text.rstrip('.')}, always `{schema['enum'][0]}`."
+        if "x-constant" in schema and f"`{schema['x-shown']}`" not in text:
+            text = f"{text.rstrip('.')}, always `{schema['x-shown']}`."
         return self._linked(text, page).replace("|", "\\|")
 
     def _known(self, schema: dict[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 import spec
+from operations import unite_answers
 from refusals import Problem, Refused, dialect
 from spec import REFERENCE, component, members, only, transform, union_key, without
 
@@ -35,7 +36,7 @@ def simplified(document: dict[str, Any]) -> dict[str, Any]:
     # A copy, in which the anchors of YAML share nothing any more.
     document = {"paths": {}, **json.loads(json.dumps(document, default=str))}
     _follow(document)
-    _gather_parameters(document["paths"])
+    _complete_operations(document["paths"])
     document["components"] = only(document["components"], ("schemas", "securitySchemes"))
     transform(document, _normal)
     document = _read(document, dialect())
@@ -90,8 +91,8 @@ def _follow(document: dict[str, Any]) -> None:
             raise Refused([Problem(place, "its reference leads back to itself")])
 
 
-def _gather_parameters(paths: dict[str, Any]) -> None:
-    """Give each operation the parameters of its path."""
+def _complete_operations(paths: dict[str, Any]) -> None:
+    """Give each operation the parameters of its path, and one result."""
     for path, item in paths.items():
         shared = item.pop("parameters", [])
         for place, operation in spec.operations({"paths": {path: item}}):
@@ -105,6 +106,9 @@ def _gather_parameters(paths: dict[str, Any]) -> None:
             operation["parameters"] = [*inherited, *own]
             if any("$ref" in parameter for parameter in operation["parameters"]):
                 raise Refused([Problem(place, "the reference does not lead to a parameter")])
+            unite_answers(operation)
+            method = place.partition(" ")[0].lower()
+            item[method] = _read(operation, dialect()["$defs"]["operation"])
 
 
 # One schema
@@ -129,7 +133,7 @@ def _normal(schema: Any, _place: str) -> Schema:
         schema["enum"] = [value for value in schema["enum"] if value is not None]
         schema["nullable"] = True
         if not schema["enum"]:
-            return {**schema, "type": "null"}
+            return {**without(schema, "enum"), "type": "null"}
     if "null" in types and len(types) > 1:
         schema["nullable"] = True
         types.remove("null")
@@ -295,9 +299,7 @@ def _collect(
         if other.get("type", child.get("type")) != child.get("type", other.get("type")):
             reason = f"the parts of its `allOf` differ in the type of {field!r}"
             raise Refused([Problem(place, reason)])
-        # A later part that only narrows a property often leaves its description out.
-        text = only(other, ["description"])
-        properties[field] = copy.deepcopy({**text, **child})
+        properties[field] = copy.deepcopy(_both(other, child, schemas, place))
     if "required" in schema:
         required = [*merged.get("required", []), *schema["required"]]
         merged["required"] = list(dict.fromkeys(required))
@@ -307,3 +309,29 @@ def _collect(
     for key, value in schema.items():
         if key not in own and not (within and key.startswith("x-")):
             merged[key] = copy.deepcopy(value)
+
+
+def _both(other: Schema, child: Schema, schemas: dict[str, Any], place: str) -> Schema:
+    """Return what a property of two parts has to be; the later part often only narrows it."""
+    is_reference = bool(component(other)), bool(component(child))
+    are_objects = all(STRUCTURE & spec.target(part, schemas).keys() for part in (other, child))
+    # Two classes may contain themselves, without end: the later is the narrower one.
+    if are_objects and not all(is_reference):
+        merged: Schema = {}
+        for part in (other, child):
+            _collect(part, schemas, place, merged, ())
+        return merged
+    if not NO_TEXT & child.keys() and "$ref" not in child:
+        if "$ref" in other:
+            return {"allOf": [other], **child}
+        return {**other, **child}
+    if any(is_reference) or members(other) or members(child):
+        return {**only(other, ["description"]), **child}
+    both = {**other, **child}
+    if "enum" in other and "enum" in child:
+        both["enum"] = [value for value in child["enum"] if value in other["enum"]] or child["enum"]
+    # A default or an example of one part may not fit the other.
+    for key in ("default", "example"):
+        if "enum" in both and both.get(key) not in both["enum"]:
+            both.pop(key, None)
+    return both

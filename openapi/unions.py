@@ -270,8 +270,12 @@ def _add_constants(
             # The package finds a member by text alone.
             if target(properties[field], schemas).get("type") != "string":
                 raise Refused([Problem(place, f"{field!r} of its member {name} is not text")])
-            # Without a mapping, OpenAPI takes the name of the schema for the value.
-            constant = {"type": "string", "enum": wanted or [name]}
+            # Without a mapping, OpenAPI takes the name of the schema in the document.
+            own = schemas[name].get("x-place", name).removeprefix("components.schemas.")
+            # An inline one has only that of its class.
+            if own.endswith("]"):
+                own = name
+            constant = {"type": "string", "enum": wanted or [own]}
             properties[field] = {**without(properties[field], "$ref", "allOf"), **constant}
         elif not set(wanted) <= set(values):
             reason = f"`mapping` has {wanted} for {name}, whose {field} has {values}"

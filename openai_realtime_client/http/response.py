@@ -3,7 +3,7 @@
 from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, get_args
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
@@ -73,7 +73,12 @@ def decoder(response_type: Any) -> Callable[[bytes], Any]:
     if isinstance(response_type, type) and issubclass(response_type, RealtimeModel):
         validator, name = response_type.__pydantic_validator__, response_type.__name__
 
+    is_optional = type(None) in get_args(response_type)
+
     def decode(body: bytes) -> Any:
+        # A 204 has none.
+        if is_optional and not body:
+            return None
         # RFC 8259, section 8.1: a parser may ignore it.
         body = body.removeprefix(BOM_UTF8)
         try:

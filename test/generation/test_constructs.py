@@ -143,7 +143,17 @@ def test_properties_called_like_keywords_and_odd_types(kitchen: Any) -> None:
     assert (thing.const, thing.ref, thing.self_, thing.n2nd.name) == ("c", "r", "s", "_24KHZ")
     assert (thing.tags, thing.extra, thing.rate) == (["u"], [{"a": None}], 48000)
     assert kitchen.OfKind().to_dict() == {"kind": "b"}
+    # What tells members apart is sent, also where it may be left out.
+    assert kitchen.ItemGroup(items=[]).to_dict() == {"kind": "group", "items": []}
     assert list(deviations(thing)) == []
+
+
+def test_numbers_and_booleans_tell_members_apart(generated: Path, kitchen: Any) -> None:
+    for values in ({"is_done": False, "code": 1}, {"is_done": True, "code": 1}):
+        step = TypeAdapter(kitchen.Step).validate_python(values)
+        assert type(step) is (kitchen.StepDone if values["is_done"] else kitchen.StepFailed)
+        assert step.to_dict() == type(step)(code=1).to_dict() == values
+    assert "`is_done`: `false` and `code`" in page(generated, "kitchen/Step")
 
 
 def test_limits(generated: Path, kitchen: Any) -> None:
@@ -191,6 +201,7 @@ CALLS = {
         'send(login=package.Login(user_name="n"))',
         ('Content-Type: application/json\r\n\r\n{"userName":"n"}', 1),
     ),
+    "enum_in_form": ('send(color="red")', ("Content-Type: text/plain\r\n\r\nred", 1)),
     "optional_form": ("send()", {"content-type": None, "content-length": "0"}),
     "urlencoded_form": ('api.login("a b", is_admin=True)', ("userName=a+b&isAdmin=true", 1)),
     "no_key_where_security_is_empty": ('api.login("a")', {"x-key": None, "authorization": None}),
@@ -201,6 +212,7 @@ CALLS = {
         ('[{"count":1},{"count":2}]', 1),
     ),
     "media_type_of_json": ("api.patch_raw([])", {"content-type": "application/merge-patch+json"}),
+    "one_token_for_two_schemes": ("api.list_()", {"authorization": f"Bearer {KEY}"}),
     "bearer_for_oauth2": ("api.patch_raw()", {"authorization": f"Bearer {KEY}"}),
     "accepted_type_with_quotes": ("api.patch_raw()", {"accept": 'text/plain; charset="utf-8"'}),
     "quoted_path": ('api.import_("a/b")', "/it's/a%2Fb"),
@@ -235,6 +247,23 @@ def test_answer_without_a_body_tells_what_was_created(requests: Any) -> None:
         api = requests.AllThingsApi(requests.ApiClient(requests.Configuration(server.url, KEY)))
         created = api.login("a")
     assert (created.id, created.data) == ("7", None)
+
+
+def test_answers_of_any_media_type_and_status(requests: Any) -> None:
+    """Other types than JSON and text are bytes; of several answers each is parsed, or `None`."""
+    values = ({"count": 1}, {"userName": "n"}, ["a"], None)
+    answers = [Answer(200, b"\0\xff"), Answer(204), *map(json_answer, values)]
+    with HttpServer(*answers) as server:
+        client = requests.ApiClient(requests.Configuration(server.url, KEY))
+        assert requests.AllThingsApi(client).list_() == b"\0\xff"
+        api = requests.OtherThingsApi(client)
+        assert [api.list_() for _ in range(3)] == [
+            *(None, requests.Form(count=1), requests.Login(user_name="n"))
+        ]
+        with pytest.warns(DeprecationWarning, match="the service may remove it"):
+            assert [api.deprecated_(), api.deprecated_()] == [["a"], None]
+    assert api.list_.__annotations__["return"] == "List200Response | None"
+    assert requests.Color.RED == "red"
 
 
 def test_page_describes_the_arguments_of_a_method(generated: Path, requests: Any) -> None:
@@ -359,7 +388,7 @@ def test_an_example_of_an_object(parts: Any, example: Any, value: Any, source: s
     text = {"type": "string"}
     thing: Any = {"properties": {"parts": parts, "event_id": text, "own_id": dict(text)}}
     thing["required"] = ["parts", "own_id"]
-    part = {"properties": {"kind": {"x-constant": '"b"', "enum": ["b"]}}}
+    part = {"properties": {"kind": {"x-constant": '"b"', "x-value": "b"}}}
     for schema in (thing, part):
         for name, child in schema["properties"].items():
             child["x-name"] = name
