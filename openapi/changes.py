@@ -11,12 +11,16 @@ from __future__ import annotations
 import argparse
 import ast
 import logging
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 import griffe
+
+from names import snake_case
 
 PACKAGE = "openai_realtime_client"
 PRIVATE_MODULES = {"cli"}
@@ -33,20 +37,23 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="fail if the version is too low")
     arguments = parser.parse_args()
     since = arguments.since
-    if not since:
-        # The newest release tag that the checked-out commit has.
-        command = ("git", "describe", "--tags", "--abbrev=0", "--match", "v[0-9]*")
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        since = done.stdout.strip()
-    if not since:
-        print("Nothing has been released: git has no tag like v1.2.3. SINCE=revision compares.")
-        return 0
     # griffe warns of docstrings, which are no part of this.
     logging.getLogger("griffe").setLevel(logging.ERROR)
     try:
+        if not since:
+            # The newest release tag that the checked-out commit has.
+            command = ("git", "describe", "--tags", "--abbrev=0", "--match", "v[0-9]*")
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            since = done.stdout.strip()
+        if not since:
+            print("Nothing has been released: git has no tag like v1.2.3. SINCE=revision compares.")
+            return 0
         old: Any = griffe.load_git(PACKAGE, ref=since)
-    except (griffe.GitError, RuntimeError):
-        print(f"error: git has no revision {since!r}", file=sys.stderr)
+    except (griffe.GitError, RuntimeError, OSError):
+        reason = f"git has no revision {since!r}, or this is no repository"
+        if shutil.which("git") is None:
+            reason = "git is not installed"
+        print(f"error: {reason}", file=sys.stderr)
         return 2
     new: Any = griffe.load(PACKAGE, search_paths=["."])
     broken, added = compare(old, new)
@@ -69,7 +76,7 @@ def compare(old: Any, new: Any) -> tuple[list[str], list[str]]:
     """Return a line for each change that breaks programs, and for each thing that is new."""
     for package in (old, new):
         publish_names(package)
-    broken, added = set(), set()
+    broken, added = set(type_changes(old, new)), set()
     for breakage in public_breakages(old, new):
         broken.add(f"{place(breakage)}: {breakage.kind.value}")
     moved = moved_members(old, new)
@@ -99,6 +106,24 @@ def public_breakages(old: Any, new: Any) -> Iterator[griffe.Breakage]:
             yield breakage
 
 
+def type_changes(old: Any, new: Any) -> Iterator[str]:
+    """Yield the fields and methods that have another type, of which griffe says nothing."""
+    after = {found.path: found for found in classes(new)}
+    for before in classes(old):
+        others: dict[str, Any] = getattr(after.get(before.path), "members", {})
+        for name in before.members.keys() & others.keys():
+            was, now = type_of(before.members[name]), type_of(others[name])
+            # What became something else is found by griffe.
+            is_same_kind = before.members[name].kind is others[name].kind
+            if is_same_kind and was != now and not name.startswith("_"):
+                yield f"`{imported(before.path)}.{name}`: Type was changed: `{was}`, now `{now}`"
+
+
+def type_of(member: Any) -> str:
+    """Return the annotation of a field, or of the result of a method."""
+    return str(getattr(member, "annotation", None) or getattr(member, "returns", None))
+
+
 def moved_members(old: Any, new: Any) -> set[str]:
     """Return the paths of members that moved from a class to one of its base classes."""
     moved = set()
@@ -124,11 +149,20 @@ def classes(parent: Any) -> Iterator[Any]:
 def place(breakage: griffe.Breakage) -> str:
     """Return the name that users import, and the parameter in parentheses."""
     # A name that is imported from elsewhere is known by where it is written.
-    path = breakage.obj.canonical_path.removeprefix(f"{PACKAGE}.")
+    path = imported(breakage.obj.canonical_path)
+    # The module of a model has one public name.
+    if ".models." in path and breakage.obj.is_module:
+        name = next(name for name in breakage.obj.members if snake_case(name) == breakage.obj.name)
+        path = imported(f"{path}.{name}")
     parameter = breakage.old_value or breakage.new_value
     if isinstance(parameter, griffe.Parameter):
         return f"`{path}({parameter.name})`"
     return f"`{path}`"
+
+
+def imported(path: str) -> str:
+    """Return where users import what is written in a module of `models`."""
+    return re.sub(r"(^|\.)models\.\w+\.", r"\1", path.removeprefix(f"{PACKAGE}."))
 
 
 def version(package: Any) -> str:
@@ -153,7 +187,8 @@ def next_version(last: str, broken: list[str], added: list[str]) -> str:
 
 def numbers(version: str) -> tuple[int, ...]:
     """Return a version as numbers, which compare."""
-    return tuple(int(part) for part in version.split("."))
+    # What follows three numbers, such as `rc1`, counts for nothing here.
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
 
 
 if __name__ == "__main__":

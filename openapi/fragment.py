@@ -32,6 +32,7 @@ def main() -> int:
     parser.add_argument("--schemas", nargs="*", default=[], help="take these schemas, too")
     arguments = parser.parse_args()
     try:
+        spec.check_name(arguments.name)
         target = Path("openapi") / f"{arguments.name}.yaml"
         # A fragment is edited by hand, and not to be lost.
         if target.exists():
@@ -56,6 +57,9 @@ def read_published(path: Path) -> dict[str, Any]:
     components = document.get("components") or {}
     schemas = components.get("schemas") or {}
     paths = document.get("paths") or {}
+    for name, node in (("paths", paths), ("components.schemas", schemas)):
+        if not isinstance(node, dict) or not all(isinstance(item, dict) for item in node.values()):
+            raise spec.SpecError(f"{path}: {name} is not a mapping of mappings")
     return {**document, "paths": paths, "components": {**components, "schemas": schemas}}
 
 

@@ -126,8 +126,11 @@ def read(fragment: Path, is_draft: bool = False) -> Protocol:
     """Read a fragment with its overlay, and check both; a draft may lack words."""
     overlay = SOURCES / "overlays" / fragment.name
     name = fragment.stem
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise spec.SpecError(f"{fragment}: a protocol's name is a Python module's, such as ga")
+    spec.check_name(name)
+    for mark in (PACKAGE / name / "__init__.py", DOCS / name / "README.md"):
+        # What is in the folder of a protocol is replaced.
+        if name == "reference" or (mark.parent.exists() and not is_generated(mark)):
+            raise spec.SpecError(f"{fragment}: {mark.parent}/ has other files; take another name")
     print(f"- reading {fragment}", flush=True)
     document = spec.merged(fragment, overlay, is_draft=is_draft)
     try:
@@ -285,12 +288,17 @@ def differences() -> Changes:
     folders = {path.parent.relative_to(TREE) for path in TREE.glob("*/*/*.*")}
     # A generated file whose fragment is gone is removed.
     for mark in (*PACKAGE.glob("*/__init__.py"), *DOCS.glob("*/README.md")):
-        if GENERATED in mark.read_text("utf-8").partition("\n")[0]:
+        if is_generated(mark):
             folders.add(mark.parent)
     for folder in folders:
         old.update(files_in(folder))
     changed = {path for path in new & old if not filecmp.cmp(path, TREE / path, shallow=False)}
     return {"+": sorted(new - old), "~": sorted(changed), "-": sorted(old - new)}
+
+
+def is_generated(mark: Path) -> bool:
+    """Return whether a file exists and says that it is generated."""
+    return mark.exists() and GENERATED in mark.read_text("utf-8").partition("\n")[0]
 
 
 def files_in(folder: Path) -> Iterator[Path]:

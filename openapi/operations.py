@@ -44,6 +44,9 @@ def describe(document: dict[str, Any]) -> None:
     host = default_host(document)
     if host != DEFAULT_HOST and any(operations(document)):
         document["x-host"] = literal(host)
+        # By name, because mypy and pyright differ in what hides a name that `*` has, too.
+        own = {"ApiClient", "Configuration"}
+        document["x-shared"] = [name for name in names.shared.__all__ if name not in own]
     document["x-page-host"] = f"`{host}`" if host else "the server's URL"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import keyword
 import math
 import re
 import textwrap
@@ -46,18 +47,28 @@ def merged(
     A draft may have wrong values for `default` and `example`: they are left out.
     """
     document = load_fragment(fragment)
-    source = fragment
-    try:
-        if overlay.exists():
-            source = overlay
+    if overlay.exists():
+        try:
             document = overlaid(document, load(overlay), overlay, checked=checked)
-        if checked:
-            _refuse(problems(document, is_draft=is_draft), source)
-    except SpecError:
+        except SpecError:
+            # It may fit no document of this shape. Values that do not fit are what it may mend.
+            _refuse(problems(load_fragment(fragment), is_draft=True), fragment)
+            raise
+    found = []
+    if checked:
+        found = problems(document, is_draft=is_draft)
+    if found:
         # Problems of the fragment itself come first.
-        _refuse(problems(load_fragment(fragment), is_draft=is_draft), fragment)
-        raise
+        own = problems(load_fragment(fragment), is_draft=is_draft)
+        _refuse([problem for problem in found if problem in own], fragment)
+        _refuse(found, overlay)
     return document
+
+
+def check_name(name: str) -> None:
+    """Raise `SpecError` unless a fragment's name is that of a Python module."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
+        raise SpecError(f"{name}: a protocol's name is a Python module's, such as ga")
 
 
 def load_fragment(path: Path) -> dict[str, Any]:
@@ -81,8 +92,8 @@ def load(path: Path, *, is_published: bool = False) -> dict[str, Any]:
     try:
         text = path.read_text("utf-8")
         document = copy.deepcopy(_parsed(text))
-    except FileNotFoundError:
-        raise SpecError(f"{path}: no such file") from None
+    except OSError as error:  # none, or a folder
+        raise SpecError(f"{path}: {str(error.strerror).lower()}") from None
     except UnicodeDecodeError as error:
         raise SpecError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from None
     except MarkedYAMLError as error:

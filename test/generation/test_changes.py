@@ -24,6 +24,11 @@ class Base:
 === cli/__init__.py
 === cli/show.py
 def show(text: str) -> None: ...
+=== ga/__init__.py
+=== ga/models/__init__.py
+=== ga/models/note.py
+class Note:
+    pass
 === thing.py
 from openai_realtime_client.base import Base
 
@@ -45,6 +50,7 @@ class Other:
 
 def _helper() -> None: ...
 """
+CHANGED = "Type was changed"
 REMOVED, ADDED = "Public object was removed", "Public object was added"
 IMPORT = "from openai_realtime_client.base import Base as Base\n"
 FIELD = "    name: str | None = None\n"
@@ -54,9 +60,16 @@ BREAKING = [
     ("=== extra.py\n", "", f"`extra`: {REMOVED}"),
     ("class Other:\n    size: int = 1\n", "", f"`thing.Other`: {REMOVED}"),
     (FIELD, "", f"`thing.Thing.name`: {REMOVED}"),
+    ("    id: str\n", "    id: int\n", f"`thing.Thing.id`: {CHANGED}: `str`, now `int`"),
+    (
+        "size: int = 1) -> None",
+        "size: int = 1) -> int",
+        f"`thing.Thing.send`: {CHANGED}: `None`, now `int`",
+    ),
+    ("text: str, ", "", "`thing.Thing.send(text)`: Parameter was removed"),
+    ("=== ga/models/note.py\nclass Note:\n    pass\n", "", f"`ga.Note`: {REMOVED}"),
     ('        FAILED = "failed"\n', "", f"`thing.Thing.StatusEnum.FAILED`: {REMOVED}"),
     ("str | None = ...", "str", "`thing.Thing.__init__(name)`: Parameter is now required"),
-    ("text: str, ", "", "`thing.Thing.send(text)`: Parameter was removed"),
     (
         "code: int",
         "more: int, code: int",
@@ -163,7 +176,8 @@ def test_without_release_every_version_does(tmp_path: Path, run: Run) -> None:
 
 
 def test_unknown_revision_is_an_error(run: Run) -> None:
-    assert run("--since", "nope") == (2, "", "error: git has no revision 'nope'\n")
+    reason = "error: git has no revision 'nope', or this is no repository\n"
+    assert run("--since", "nope") == (2, "", reason)
 
 
 @pytest.mark.parametrize(
@@ -174,6 +188,7 @@ def test_unknown_revision_is_an_error(run: Run) -> None:
         ("1.2.3", ["x"], ["y"], "2.0.0"),
         ("1.2.3", [], ["y"], "1.3.0"),
         ("1.2.3", [], [], "1.2.3"),
+        ("1.2.3rc1", [], ["y"], "1.3.0"),
     ],
 )
 def test_next_version(last: str, broken: list[str], added: list[str], follows: str) -> None:

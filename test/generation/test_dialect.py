@@ -226,6 +226,19 @@ def test_overlay_changes_a_fragment_that_is_right(tmp_path: Path) -> None:
     assert (thing["nullable"], thing["x-wire"]) == (True, ["Seen."])
     message = message_for(tmp_path, json.dumps(SMALL | {"info": 1}), OVERLAY.replace("Seen.", "''"))
     assert message == "fragment.yaml: info: `1` where a mapping is expected"
+    # A value that only the overlay would mend does not hide what is wrong with that.
+    wrong = SMALL | {"components": {"schemas": {"Thing": {"type": "string", "default": 1}}}}
+    message = message_for(tmp_path, json.dumps(wrong), OVERLAY.replace("Thing", "Thin"))
+    assert message.startswith("overlay.yaml: action 1: target")
+    message = message_for(tmp_path, json.dumps(wrong), OVERLAY)
+    assert message.startswith("fragment.yaml: components.schemas.Thing.default: `1` does not fit")
+
+
+@pytest.mark.parametrize("name", ["cli", "guides", "reference", "class", "A", "a-b"])
+def test_name_that_no_fragment_may_have(tmp_path: Path, name: str) -> None:
+    """It would take the place of files that are not generated, or be no module."""
+    with pytest.raises(spec.SpecError, match=f"^({tmp_path}/)?{name}[:.]"):
+        generate.read(tmp_path / f"{name}.yaml")
 
 
 def test_operations_alone_are_a_document(tmp_path: Path) -> None:

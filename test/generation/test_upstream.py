@@ -383,7 +383,7 @@ def test_paths_and_schemas_are_chosen_by_name() -> None:
     [
         (["--tag", "Cats"], "no operation is chosen; the tags are Other, Pets"),
         (["--schemas", "Cat"], "there is no schema 'Cat'"),
-        (["--spec", "nothing.yaml"], "nothing.yaml: no such file"),
+        (["--spec", "nothing.yaml"], "nothing.yaml: no such file or directory"),
         (["--spec", "swagger.yaml"], "swagger.yaml: not an OpenAPI 3 document"),
         (["--name", "taken"], "openapi/taken.yaml exists; remove it, or choose another NAME"),
     ],
