@@ -248,7 +248,10 @@ class Settings:
 
     def _handshake_headers(self, key: SecretStr | None) -> Headers:
         """Return the headers of a handshake. Raises `ConnectionSettingsError`."""
-        if key is None and not (self._headers.has_credential or self._base.has_user):
+        # Whether another server than OpenAI's needs a key is for that to say.
+        is_needed = self._azure is not None or self._dialect.base_url == _DEFAULT_URL
+        has_other = self._headers.has_credential or self._base.has_user
+        if key is None and is_needed and not has_other:
             variable = "OPENAI_API_KEY"
             if self._azure:
                 variable = "AZURE_OPENAI_API_KEY"

@@ -291,8 +291,10 @@ def test_client_of_another_server_knows_nothing_of_openai(
 
 def test_connection_takes_the_parameters_of_its_path(requests: Any) -> None:
     base = "wss://eu.example.com/api/rooms"
-    connection = requests.connect_channel(room_name="a/b", api_key="")
+    connection = requests.connect_channel(room_name="a/b")
     assert connection._url() == f"{base}/a%2Fb/channel"
+    # Nothing says that this server needs a key.
+    assert "Authorization" not in dict(connection._handshake_headers(None).items())
     connection = requests.connect_channel_sync("m", room_name="a", api_key="")
     assert connection._url() == f"{base}/a/channel?model=m"
     # Beside it, the settings are those of every connection, with their types.
