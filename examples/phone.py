@@ -3,6 +3,8 @@
     pip install fastapi uvicorn
     python examples/phone.py  # and let the stream connect to wss://your.host/stream
 
+On Twilio, that is `<Connect><Stream url="wss://your.host/stream" /></Connect>`.
+
 Both sides speak G.711 at 8 kHz, so that audio passes as it is. When the caller interrupts, the
 stream is cleared, and the server learns what was played. The key is in OPENAI_API_KEY. Without
 one, put `python examples/without_key.py` in place of `python`, and it talks to the embedded server.

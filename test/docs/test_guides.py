@@ -202,6 +202,16 @@ def test_limits_in_guides_are_those_of_the_package_and_the_fragment() -> None:
         ("recording", f"wait up to {record._CLOSE_TIMEOUT:g} s for it"),
         ("recording", f"queue of {record._MAX_WAITING:,} entries is full"),
     ]
+    vad = GA.schemas["RealtimeTurnDetectionServerVad"]["properties"]["idle_timeout_ms"]
+    limits.append(("audio", f"{vad['minimum'] // 1000} to {vad['maximum'] // 1000} s, after an"))
+    eagerness = GA.schemas["RealtimeTurnDetectionSemanticVad"]["properties"]["eagerness"]
+    low, medium, high = re.findall(r"up to (\d+) seconds", eagerness["description"])
+    waits = f"up to {low} s, with `medium` (the default) {medium} s, with `high` {high} s"
+    limits.append(("audio", waits))
+    speed = GA.schemas["RealtimeSessionCreateRequestGAAudioOutput"]["properties"]["speed"]
+    limits.append(("models", f".speed`, {speed['minimum']:g} to {speed['maximum']:g}, changes"))
+    tokens = GA.schemas["RealtimeSessionCreateRequestGA"]["properties"]["max_output_tokens"]
+    limits.append(("error-codes", f"{tokens['minimum']} to {tokens['maximum']} or `inf`"))
     for name in ("ping_interval", "ping_timeout", "close_timeout"):
         limits.append(("connecting", f"`{name}` ({options[name]} s)"))
     assert [limit for limit in limits if limit[1] not in guide(limit[0])] == []
