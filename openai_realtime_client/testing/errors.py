@@ -21,8 +21,6 @@ _MODALITIES = {
     "output_modalities": (["text"], ["audio"]),
     "modalities": (["text"], ["audio", "text"]),
 }
-# The one rate of PCM. The service refuses others as users report, with these codes.
-_RATE = 24_000
 # Names of JSON types in error codes, and whether limits are of the value or its length.
 _LIMITED = {
     "int": ("integer", "value"),
@@ -84,8 +82,9 @@ def _check_limits(node: Any, path: Path) -> None:
         for name, minimum, maximum in node.__limits__:
             param = path_text((*path, fields[name].alias or name))
             _check_size(node.__dict__[name], minimum, maximum, param)
-        if isinstance(node, ga.RealtimeAudioFormatsPcm) and node.rate is not None:
-            _check_size(node.rate, _RATE, _RATE, path_text((*path, "rate")))
+        # The schema leaves it optional, for the settings that servers report.
+        if isinstance(node, ga.RealtimeAudioFormatsPcm) and node.rate is None and "session" in path:
+            raise _refuse_deviation(Deviation(path_text((*path, "rate")), "missing field", None))
         for name, field in fields.items():
             _check_limits(node.__dict__[name], (*path, field.alias or name))
     elif is_array(node):

@@ -237,6 +237,7 @@ REFUSED: list[tuple[Event | str | bytes, str, str | None]] = [
     (settings("output_modalities", []), VALUE, "session.output_modalities"),
     (settings("max_output_tokens", 0), BELOW, "session.max_output_tokens"),
     (settings("max_output_tokens", 4097), ABOVE, "session.max_output_tokens"),
+    (settings("audio.input.format", PCM), MISSING, f"session.{RATE}"),
     (settings("audio.input.format", {**PCM, "rate": 16000}), BELOW, f"session.{RATE}"),
     (settings("audio.input.format", {**PCM, "rate": 48000}), ABOVE, f"session.{RATE}"),
     (settings("audio.output.speed", 1.6), LARGE, "session.audio.output.speed"),

@@ -33,3 +33,5 @@ class RealtimeAudioFormatsPcm(RealtimeModel):
 
             Samples are signed 16-bit integers, little-endian, mono, 24000 per second.
             """
+
+    __limits__ = (("rate", 24000, 24000),)
