@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import names
 from python_types import GivenTypes, Types, literal
@@ -36,10 +36,15 @@ def describe(document: dict[str, Any]) -> None:
         operation["x-method"] = names.method_name(operation["operationId"])
         operation["x-api"] = names.api_name(operation["tags"][0])
         path = place.partition(" ")[2]
-        operation["x-path"] = literal(path)
         operation["x-page-path"] = path.replace("|", "\\|")
+        # Some documents tell operations apart by a query, or a fragment, which is never sent.
+        path, _, fixed = path.partition("#")[0].partition("?")
+        operation["x-path"] = literal(path)
         operation["x-arguments"] = arguments
         operation["x-sent"] = _sent(operation, arguments, document)
+        for name, value in parse_qsl(fixed, keep_blank_values=True):
+            query = operation["x-sent"].setdefault("query", [])
+            query.append({"key": literal(name), "name": literal(value), "is_joined": False})
         _describe_answer(operation, schemas)
     host = default_host(document)
     if host != DEFAULT_HOST and any(operations(document)):
@@ -72,7 +77,10 @@ def _arguments(operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[d
         schema = {**parameter.get("schema", {}), "description": parameter.get("description", "")}
         # A path without one of its parts would be another.
         is_required = parameter.get("required", False) or parameter["in"] == "path"
-        yield _argument(parameter["in"], parameter["name"], schema, is_required, types)
+        argument = _argument(parameter["in"], parameter["name"], schema, is_required, types)
+        # A list is a parameter for each item, unless it is to be one.
+        argument["is_joined"] = "items" in schema and parameter.get("explode") is False
+        yield argument
     body = operation.get("requestBody", {})
     media_type, media = _body(operation)
     types.has_files = media_type == FORM
@@ -319,9 +327,7 @@ def _check_parameters(place: str, operation: dict[str, Any], document: dict[str,
         where = f"{place} {parameter['name']}"
         schema = parameter["schema"]
         if parameter["in"] == "query" and "items" in target(schema, schemas):
-            if parameter.get("explode") is False:
-                yield where, "`explode: false`: a list is sent as one parameter for each item"
-            elif not _is_scalar(target(schema, schemas)["items"], schemas):
+            if not _is_scalar(target(schema, schemas)["items"], schemas):
                 yield where, "the items of a list are strings, numbers or booleans"
         elif not _is_scalar(schema, schemas):
             yield where, "a parameter is a string, a number or a boolean; in the query, or a list"
@@ -330,8 +336,6 @@ def _check_parameters(place: str, operation: dict[str, Any], document: dict[str,
         in_path.discard(parameter["name"])
     for name in sorted(in_path):
         yield place, f"the path has {{{name}}}, which is not a parameter"
-    if re.search("[?#]", place):
-        yield place, "a path has no `?` or `#`; write parameters of the query"
     taken = set(TAKEN)
     for argument in _arguments(operation, schemas):
         name = argument["name"]

@@ -12,7 +12,7 @@ from urllib3.filepost import encode_multipart_formdata
 from openai_realtime_client.core.encoding import dumped
 from openai_realtime_client.core.model import RealtimeModel
 
-__all__ = ["Body", "File", "Scalar", "Values", "given"]
+__all__ = ["Body", "File", "Scalar", "Values", "given", "joined"]
 
 Scalar: TypeAlias = str | int | float | bool
 File: TypeAlias = bytes | tuple[str, bytes]
@@ -77,6 +77,13 @@ def given(values: Values) -> list[tuple[str, str]]:
             if item is not None:  # pyright: ignore[reportUnnecessaryComparison]
                 pairs.append((name, _scalar_text(item)))
     return pairs
+
+
+def joined(values: Sequence[Scalar] | None) -> str | None:
+    """Return a list as one parameter, separated by commas."""
+    if values is None:
+        return None
+    return ",".join(map(_scalar_text, values))
 
 
 def _scalar_text(value: Scalar) -> str:

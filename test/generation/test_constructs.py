@@ -179,6 +179,8 @@ CALLS = {
         'read(False, tags=["a", "b"])',
         "/things/5/parts/false?tags%5B%5D=a&tags%5B%5D=b",
     ),
+    "list_in_one_parameter": ("api.fixed([1, 2])", "/parts?ids=1%2C2&action=a+b&all="),
+    "query_in_path": ("api.fixed()", "/parts?action=a+b&all="),
     "name_of_a_function": ('read(False, decoder_="a")', "/things/5/parts/false?decoder=a"),
     "union_in_query": ('read(False, either="a")', "/things/5/parts/false?either=a"),
     "keyword_as_parameter": (
