@@ -223,6 +223,9 @@ def _signature(name: str, found: Any) -> str:
         if init.is_alias:
             init = init.final_target
         public = [each for each in init.parameters if not each.name.startswith("_")]
+        for parameter in public:
+            if str(parameter.default).startswith("_"):
+                parameter.default = "..."
         init.parameters = griffe.Parameters(*public)
         text = f"class {init.signature(name=name, return_type=False)}"
     if len(text) <= LINE_LENGTH:

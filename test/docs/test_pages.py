@@ -365,7 +365,7 @@ def test_the_reference_has_every_property_of_its_classes_and_no_private_paramete
                 missing.add(f"{name}.{member}")
     assert missing == set()
     signatures = "\n".join(re.findall(r"^```py\n(.*?)^```$", text, re.M | re.S))
-    assert re.findall(r"(?:\(|, |^ +)(\*{0,2}_\w+)[:,=)]", signatures, re.M) == []
+    assert re.findall(r"(?:\(|, |^ +)(\*{0,2}_\w+)[:,=)]|= (_\w+)", signatures, re.M) == []
 
 
 def is_property(owner: type, member: str) -> bool:
