@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from difflib import get_close_matches
 from typing import Any
 
@@ -43,6 +44,8 @@ def simplified(document: dict[str, Any]) -> dict[str, Any]:
     document["info"] = _read(document.get("info", {}), dialect()["$defs"]["info"])
     document["openapi"] = "3.0.3"
     schemas = document["components"]["schemas"]
+    for name in list(schemas):
+        _unite_heirs(name, document)
     transform(document, lambda schema, place: _merged(schema, schemas, place))
     return document
 
@@ -252,6 +255,35 @@ def _without_null(schema: Schema) -> Schema:
 
 
 # allOf
+
+
+def _unite_heirs(base: str, document: dict[str, Any]) -> None:
+    """Let a union stand for an object with a discriminator, of those that extend it by `allOf`."""
+    schemas = document["components"]["schemas"]
+    union, schema = f"Any{base}", schemas[base]
+
+    def parents(name: str) -> list[str]:
+        return [component(part) for part in schemas[name].get("allOf", []) if "$ref" in part]
+
+    heirs = [name for name in schemas if base in spec.reachable(parents(name), parents)]
+    if "discriminator" not in schema or members(schema) or union in schemas or not heirs:
+        return
+    # The object itself is one of them only where the mapping says so.
+    if base in spec.mapped(schema).values():
+        heirs.append(base)
+
+    def used(part: Schema, place: str) -> Schema:
+        is_extended = re.fullmatch(rf"components\.schemas\.({'|'.join(heirs)})\.allOf\[\d+]", place)
+        if part.get("$ref") == REFERENCE + base and not is_extended:
+            return spec.reference(union)
+        return part
+
+    transform(document, used)
+    schemas[union] = {
+        **only(schema, ["description"]),
+        "anyOf": [spec.reference(name) for name in heirs],
+        "discriminator": schema.pop("discriminator"),
+    }
 
 
 def _merged(schema: Schema, schemas: dict[str, Any], place: str) -> Schema:
