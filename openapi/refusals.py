@@ -85,9 +85,11 @@ def reasons(error: ValidationError) -> Iterator[str]:
     if error.validator == "unevaluatedProperties":
         refused = schema.get("x-refused", {})
         # One line for each key, not one for all that jsonschema gives.
+        patterns = schema.get("patternProperties", ())
         for key in sorted(error.instance.keys() - schema["properties"].keys()):
-            reason = refused.get(key, "not a keyword that is read; see openapi/README.md")
-            yield f"`{key}`: {reason}"
+            if not any(re.search(pattern, key) for pattern in patterns):
+                reason = refused.get(key, "not a keyword that is read; see openapi/README.md")
+                yield f"`{key}`: {reason}"
     elif error.validator == "required":
         for key in error.validator_value:
             if key not in error.instance:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from openapi_schema_validator import OAS30Validator, OAS31Validator
+from jsonschema import Draft202012Validator
+from jsonschema.validators import extend
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.reader import ReaderError
@@ -26,10 +27,13 @@ from refusals import Problem, Refused, SpecError, dotted, schema_problems
 NAMES = {
     *("properties", "patternProperties", "$defs", "mapping", "schemas", "paths", "webhooks"),
     *("responses", "headers", "content", "encoding", "requestBodies", "variables"),
+    *("parameters", "pathItems", "securitySchemes"),
 }
 VALUES = {"example", "examples", "default", "enum", "const"}
 # Where a schema stands: a mapping or a list, the key in it, and the place in the document.
 Slot = tuple[Any, Any, str]
+# Beyond this, Python's stack ends before the schemas do.
+MAX_DEPTH = 64
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
 REFERENCE = "#/components/schemas/"
 
@@ -128,6 +132,10 @@ def _not_json(node: Any, place: str, above: tuple[int, ...]) -> Iterator[Problem
     if id(node) in above:
         yield Problem(place, "a YAML alias that contains itself")
         return
+    if len(above) > MAX_DEPTH and isinstance(node, (dict, list)):
+        reason = f"more than {MAX_DEPTH} levels; make components of the inner ones"
+        yield Problem(f"{place[:60]} …", reason)
+        return
     above = (*above, id(node))
     if isinstance(node, dict):
         for key, child in node.items():
@@ -181,12 +189,26 @@ def _reference_problems(document: dict[str, Any]) -> Iterator[Problem]:
             yield Problem(place, f"'{pointer}' does not exist")
 
 
+def _keyword(name: str) -> Callable[..., Any]:
+    """Return the check of a keyword that `nullable` and exclusive limits of OpenAPI 3.0 pass."""
+    check = Draft202012Validator.VALIDATORS[name]
+
+    def checked(validator: Any, expected: Any, value: Any, schema: Any) -> Any:
+        is_flag = isinstance(expected, bool) and name.startswith("exclusive")
+        if not is_flag and (value is not None or not schema.get("nullable")):
+            return check(validator, expected, value, schema)
+        return None
+
+    return checked
+
+
+ValueValidator: Any = extend(
+    Draft202012Validator, {name: _keyword(name) for name in Draft202012Validator.VALIDATORS}
+)
+
+
 def _wrong_values(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, Problem]]:
     """Yield each `default` and `example` that is not a value of its schema, and why."""
-    validator: Any = OAS31Validator
-    # In 3.0, `nullable` and `exclusiveMinimum` mean something else than in JSON Schema.
-    if str(document["openapi"]).startswith("3.0"):
-        validator = OAS30Validator
     for place, schema in schemas_in(document):
         whole = {**schema, "components": document["components"]}
         for key in ("default", "example"):
@@ -198,7 +220,11 @@ def _wrong_values(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], st
                 for field in value.keys() - schema["properties"].keys():
                     reason = f"there is no property {field!r}"
                     yield schema, key, Problem(f"{place}.{key}", reason)
-            error = next(validator(whole).iter_errors(value), None)
+            try:
+                error = next(ValueValidator(whole).iter_errors(value), None)
+            # Of a `pattern` that Python cannot read, or of a keyword that is refused later.
+            except Exception:
+                continue
             if error is not None:
                 where = dotted([f"{place}.{key}", *error.absolute_path])
                 text = textwrap.shorten(json.dumps(error.instance), 60)

@@ -166,6 +166,7 @@ NOT_READ = {
     "date": ("x: 2024-10-01", ": x: 2024-10-01 is not a JSON value; text needs quotes"),
     "set": ("x: !!set {a, b}", ": x: {"),
     "not_a_number": ("x: [.nan]", ": x[0]: nan is not a JSON value"),
+    "deep": ("x: " + "[" * 400 + "]" * 400, ": x[0][0][0]"),
     "loop": ("x: &a {b: *a}", ": x.b: a YAML alias that contains itself"),
 }
 
