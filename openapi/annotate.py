@@ -260,7 +260,13 @@ def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) 
             arguments += f", {{{', '.join(pairs)}}}"
         schema["x-annotation"] = f"Discriminator({arguments})"
     elif "x-untagged" in schema or (enums and "str" in types and len(types) > 2):
-        schema["x-annotation"] = "BestFit()"
+        constants = {}
+        for leaf in leaves(name, schemas):
+            needed = only(schemas[leaf]["properties"], schemas[leaf].get("required", []))
+            fields = [child["x-name"] for child in needed.values() if "x-constant" in child]
+            if fields:
+                constants[leaf] = fields
+        schema["x-annotation"] = f"BestFit({literal(constants) if constants else ''})"
     elif enums and "str" in types:
         # Any string is a value of an open enum; "str" is there for type checkers.
         schema["x-annotation"] = enums[0]

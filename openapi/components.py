@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import keyword
 import re
 from typing import Any
 
@@ -52,7 +53,9 @@ def prepared(document: dict[str, Any]) -> dict[str, Any]:
 def class_name(text: str) -> str:
     """Return a text as the name of a class, with openapi-generator's `Model` before one of ours."""
     name = names.class_name(text)
-    if name in shared.__all__ or name in names.MODULE_NAMES:
+    # A module that is called like a keyword cannot be imported.
+    is_keyword = keyword.iskeyword(names.snake_case(name))
+    if name in shared.__all__ or name in names.MODULE_NAMES or is_keyword:
         return f"Model{name}"
     return name
 
@@ -61,15 +64,18 @@ def _renamed(document: dict[str, Any]) -> dict[str, Any]:
     """Return a document in which each component has the name of its class."""
     classes: dict[str, str] = {}
     by_class: dict[str, str] = {}
-    for name, schema in document["components"]["schemas"].items():
+    schemas = document["components"]["schemas"]
+    for name, schema in schemas.items():
         classes[name] = class_name(schema.get("x-name", name))
+        # The dictionaries of Thing are called ThingParam.
+        if name.endswith("Param") and name.removesuffix("Param") in schemas:
+            classes[name] = f"Model{classes[name]}"
         other = by_class.setdefault(classes[name], name)
         if other != name:
             reason = f"its class would be called {classes[name]}, like that of '{other}'"
             raise Refused([Problem(f"components.schemas.{name}", reason)])
         # Messages say where the fragment has it.
-        if classes[name] != name:
-            schema["x-place"] = f"components.schemas.{name}"
+        schema["x-place"] = f"components.schemas.{name}"
 
     def renamed_reference(found: re.Match[str]) -> str:
         name = spec.component_name(found[1])
@@ -235,9 +241,10 @@ class _Naming:
             title = class_name(schema.get("title", ""))
             # A title of two different schemas names the first of them.
             is_first = title not in self.schemas or self.named.get(_content(schema)) == title
-            if text is not None and title and is_first:
+            if text is not None and re.fullmatch(names.CLASS_NAME, title) and is_first:
                 name = title
-            return self._component(schema, schema.get("x-name", name), place, description)
+            name = class_name(schema.get("x-name", name))
+            return self._component(schema, name, place, description)
         for key, suffix in (("items", "Inner"), ("additionalProperties", "Value")):
             if key in schema:
                 part, where = f"{name}{suffix}", f"{place}.{key}"

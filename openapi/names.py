@@ -145,12 +145,9 @@ def problems(document: dict[str, Any]) -> Problems:
         other = taken.get(name) or files.get(name.lower())
         files[name.lower()] = name
         if not re.fullmatch(CLASS_NAME, name):
-            yield place, "not a class name, such as RealtimeSession"
+            yield place, "no class name can be made of it; add `x-name`"
         elif other:
             yield place, f"{other} has another class, or file, of this name"
-        # `import` of a keyword is a syntax error.
-        elif keyword.iskeyword(snake_case(name)):
-            yield place, f"its module would be called {snake_case(name)}, a keyword of Python"
         yield from _check_fields(place, schema, schemas)
     for place, schema in schemas_in(document):
         # Those of operations have no class.

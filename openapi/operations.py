@@ -336,13 +336,15 @@ def _check_parameters(place: str, operation: dict[str, Any], document: dict[str,
         in_path.discard(parameter["name"])
     for name in sorted(in_path):
         yield place, f"the path has {{{name}}}, which is not a parameter"
+    if not re.fullmatch(r"\w+ /(?!/)([^{}]|{[^{}]*})*", place):
+        yield place, "a path begins with one `/`, and its braces are in pairs"
     taken = set(TAKEN)
     for argument in _arguments(operation, schemas):
         name = argument["name"]
         if not name.isidentifier():
             yield f"{place} {argument['wire']}", "no Python name can be made of it"
         elif name in taken:
-            yield place, f"an argument cannot be called {name}"
+            yield place, f"an argument cannot be called {name}, like another one"
         taken.add(name)
 
 

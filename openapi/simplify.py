@@ -328,10 +328,12 @@ def _collect(
     for field, child in schema.get("properties", {}).items():
         properties = merged.setdefault("properties", {})
         other = properties.get(field, child)
-        if other.get("type", child.get("type")) != child.get("type", other.get("type")):
-            reason = f"the parts of its `allOf` differ in the type of {field!r}"
-            raise Refused([Problem(place, reason)])
+        _check_types(other, child, place, f" of {field!r}")
         properties[field] = copy.deepcopy(_both(other, child, schemas, place))
+    _check_types(merged, schema, place)
+    if "items" in merged and "items" in schema:
+        _check_types(merged["items"], schema["items"], place, " of `items`")
+        schema = {**schema, "items": _both(merged["items"], schema["items"], schemas, place)}
     if "required" in schema:
         required = [*merged.get("required", []), *schema["required"]]
         merged["required"] = list(dict.fromkeys(required))
@@ -341,6 +343,12 @@ def _collect(
     for key, value in schema.items():
         if key not in own and not (within and key.startswith("x-")):
             merged[key] = copy.deepcopy(value)
+
+
+def _check_types(other: Schema, child: Schema, place: str, of: str = "") -> None:
+    """Refuse parts of an `allOf` that have no value in common."""
+    if other.get("type", child.get("type")) != child.get("type", other.get("type")):
+        raise Refused([Problem(place, f"the parts of its `allOf` differ in the type{of}")])
 
 
 def _both(other: Schema, child: Schema, schemas: dict[str, Any], place: str) -> Schema:

@@ -26,6 +26,8 @@ def simplified(schema: Schema, place: str, schemas: dict[str, Any]) -> Schema:
     key = union_key(schema)
     beside = without(schema, key)
     parts = list(_flat(schema[key], place.removeprefix("components.schemas.")))
+    if not parts:
+        raise Refused([Problem(place, "a union of itself alone")])
     if any(part.get("nullable") for part in parts):
         beside["nullable"] = True
     if "any" in map(_sort, parts):
@@ -84,8 +86,8 @@ def _without_clashes(parts: list[Schema], schemas: dict[str, Any]) -> Iterator[S
     for part in parts:
         # In JSON, an integer is a number, too.
         if _sort(part) == "integer" and has_number:
-            continue
-        if "$ref" in part and part in texts and len(texts) > 1:
+            yield {**part, "type": "number"}
+        elif "$ref" in part and part in texts and len(texts) > 1:
             enum = target(part, schemas)
             yield from members(enum) or [enum]
         else:
@@ -124,16 +126,15 @@ def _one(parts: list[Schema]) -> Schema:
         return {"type": "string"}
     if len(parts) == 1:
         return first
-    if sort == "enum":
-        values: dict[str, None] = {}
-        for part in parts:
-            values |= dict.fromkeys(part["enum"])
-        return {"type": "string", "enum": list(values)}
     key = {"array": "items", "map": "additionalProperties"}.get(sort)
-    if key is None:
-        return first
-    held = [part.get(key, {}) for part in parts]
-    return {"type": first["type"], key: simplified({"anyOf": held}, "", {})}
+    if key:
+        held = [part.get(key, {}) for part in parts]
+        return {"type": first["type"], key: simplified({"anyOf": held}, "", {})}
+    one: Schema = {"type": first["type"]}
+    # A part without them takes any value.
+    if all("enum" in part for part in parts):
+        one["enum"] = list(dict.fromkeys(value for part in parts for value in part["enum"]))
+    return one
 
 
 # What distinguishes the members

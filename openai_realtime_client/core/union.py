@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin
 
@@ -117,13 +117,19 @@ def _by_constant(union: Any, field: str) -> dict[str, Any]:
     return members
 
 
+@dataclass(frozen=True, eq=False)
 class BestFit:
     """Annotation of a union whose members are tried in order: `Annotated[A | B, BestFit()]`.
 
     Of the members whose required fields an object has, and whose constants it does not contradict,
     the one with most of its fields is taken; of several, the first. If none fits, the
     object becomes the union's `UnknownModel`, or its dictionary. Plain values come before objects.
+
+    `constants` are the required constants of classes, by their names: as fields, these have a
+    default.
     """
+
+    constants: dict[str, list[str]] | None = None
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -145,11 +151,12 @@ class BestFit:
                 return value.__class__
             best_name, best_count = None, -1
             for model in models:
-                count = _known_fields(model, value)
+                count = _known_fields(model, value, constants.get(model.__name__, ()))
                 if count > best_count:
                     best_name, best_count = names[model], count
             return best_name
 
+        constants = self.constants or {}
         names = {model: f"{MEMBER}{model.__name__}" for model in models}
         if models:
             # Instances are found by their class, objects by the name that `best` returns.
@@ -166,7 +173,9 @@ class BestFit:
         )
 
 
-def _known_fields(model: type[RealtimeModel], value: Mapping[str, Any]) -> int:
+def _known_fields(
+    model: type[RealtimeModel], value: Mapping[str, Any], constants: Sequence[str]
+) -> int:
     """Count the fields of an object that a model has; -1 if the object cannot be one."""
     count = 0
     for name, field in model.model_fields.items():
@@ -175,7 +184,7 @@ def _known_fields(model: type[RealtimeModel], value: Mapping[str, Any]) -> int:
             if value[key] != model.__constants__.get(name, value[key]):
                 return -1
             count += 1
-        elif field.is_required():
+        elif field.is_required() or name in constants:
             return -1
     return count
 
