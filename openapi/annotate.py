@@ -11,7 +11,7 @@ import operations
 import protocol_events
 import spec
 from examples import Examples
-from pages import breakable
+from pages import breakable, cell, code
 from params import Params
 from python_types import docstring, literal, method_docstring, type_name
 from refusals import dialect
@@ -206,9 +206,7 @@ def _accepted(schema: dict[str, Any], values: list[str]) -> str:
 
 def notes(field: str, schema: dict[str, Any], is_required: bool) -> str:
     """Return what a page notes of a field or an argument."""
-    text = " ".join(f"[{note}]" for note in _notes(field, schema, is_required))
-    # A bar would end the cell of the table.
-    return text.replace("|", "\\|")
+    return cell(" ".join(f"[{note}]" for note in _notes(field, schema, is_required)))
 
 
 def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[str]:
@@ -216,18 +214,23 @@ def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[st
         yield "optional"
     if schema.get("nullable"):
         yield "nullable"
-    if "x-known" in schema:
-        yield f"known: {', '.join(f'`{json.dumps(value)}`' for value in schema['x-known'])}"
+    inner = innermost(schema)
+    known = inner.get("x-known", [])
+    # That of a parameter has no table of its own.
+    if "x-enum-name" not in inner:
+        known = inner.get("enum", known)
+    if known:
+        yield f"known: {', '.join(code(json.dumps(value)) for value in known)}"
     if "x-constant" in schema:
         yield "always"
     # A default of null is what leaving a field out means.
     elif schema.get("default") is not None:
-        yield f"default `{json.dumps(schema['default'])}`"
+        yield f"default {code(json.dumps(schema['default']))}"
     # The dialect says what pages call a limit, or a flag that is set.
     for key, definition in dialect()["$defs"]["schema"]["properties"].items():
         note = definition.get("x-note")
         if note and definition["type"] != "boolean" and key in schema:
-            yield f"{note} `{schema[key]}`"
+            yield f"{note} {code(str(schema[key]))}"
         elif note and schema.get(key) is True:
             yield note
     if "x-alias" in schema:
@@ -240,7 +243,7 @@ def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) 
     described = [_member(name, part, schemas) for part in members(schema)]
     schema |= {"x-union": True, "x-members": described}
     for member in described:
-        values = [f"`{value}`" for value, model in models.items() if model == member.get("ref")]
+        values = [code(value) for value, model in models.items() if model == member.get("ref")]
         # Required fields tell a member from the others.
         required = list(_required(schemas.get(member.get("ref", ""), {})))
         if values:
@@ -306,9 +309,8 @@ def _named_values(schema: dict[str, Any]) -> list[dict[str, str]]:
     advice = schema.get("x-deprecated-values", {})
     values = []
     for name, value in zip(names.enum_constants(schema), schema["enum"], strict=True):
-        values.append(
-            {"name": name, "cell": breakable(name), "value": value, "literal": literal(value)}
-        )
+        shown = {"cell": breakable(name), "code": cell(code(value))}
+        values.append({"name": name, "value": value, "literal": literal(value), **shown})
         if value in advice:
             values[-1]["deprecated"] = advice[value]
     return values

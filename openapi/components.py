@@ -42,9 +42,32 @@ def prepared(document: dict[str, Any]) -> dict[str, Any]:
         naming.name_bodies(place, operation)
     for name in list(schemas):
         unions.distinguish(name, schemas)
+    _relax_required(document)
     # They were only hints for the names of classes.
     spec.transform(document, lambda schema, _place: without(schema, "title", "x-name"))
     return document
+
+
+def _relax_required(document: dict[str, Any]) -> None:
+    """Make fields optional that a class has in one direction, where it goes in the other, too.
+
+    OpenAPI's `required` is about answers where a field is `readOnly`, and about requests where it
+    is `writeOnly`.
+    """
+    schemas = document["components"]["schemas"]
+    going: dict[str, set[str]] = {"readOnly": set(), "writeOnly": set()}
+    for _place, operation in spec.operations(document):
+        going["readOnly"].update(spec.references(operation.get("requestBody", {})))
+        going["writeOnly"].update(spec.references(operation.get("responses", {})))
+    for name, direction in spec.event_unions(schemas).items():
+        going["readOnly" if direction == "client" else "writeOnly"].add(name)
+    for key, roots in going.items():
+        for name in spec.reachable(roots, lambda name: spec.references(schemas[name])):
+            fields = schemas[name].get("properties", {})
+            required = schemas[name].get("required", [])
+            for field in list(required):
+                if fields.get(field, {}).get(key):
+                    required.remove(field)
 
 
 # Names of components

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -188,6 +189,10 @@ class Examples(Values):
             if argument["is_required"] or argument["in"] == "body":
                 value = self.json(argument["schema"], argument["wire"])
                 source = self.source(argument["schema"], value, used)
+                if re.search(r"\b(bytes|File)\b", argument["annotation"]):
+                    source = literal(argument["wire"].encode())
+                    if "[" in argument["annotation"]:
+                        source = f"[{source}]"
                 arguments.append(f"{argument['name']}={source}")
         path, value = "", None
         if returns == "None":

@@ -74,7 +74,8 @@ def default_host(document: dict[str, Any]) -> str:
 def _arguments(operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[dict[str, Any]]:
     types = ArgumentTypes(schemas)
     for parameter in operation.get("parameters", []):
-        schema = {**parameter.get("schema", {}), "description": parameter.get("description", "")}
+        schema = {**parameter.get("schema", {}), **only(parameter, ["deprecated"])}
+        schema["description"] = parameter.get("description", "")
         # A path without one of its parts would be another.
         is_required = parameter.get("required", False) or parameter["in"] == "path"
         argument = _argument(parameter["in"], parameter["name"], schema, is_required, types)

@@ -70,6 +70,7 @@ class _Pages:
                 unknown = schema["x-unknown"]
                 schema["x-page-unknown"] = f"[**{unknown}**]({REFERENCE_PAGE}#{unknown.lower()})"
             for member in schema.get("x-members", []):
+                member["when"] = cell(member["when"])
                 member["cell"] = self._type_cell(member["type"], member.get("ref"))
         for _place, operation in operations(self.document):
             self._operation(operation)
@@ -140,26 +141,25 @@ class _Pages:
         # The value of a constant may be too long for the notes.
         if "x-constant" in schema and f"`{schema['x-shown']}`" not in text:
             text = f"{text.rstrip('.')}, always `{schema['x-shown']}`."
-        return self._linked(text, page).replace("|", "\\|")
+        return cell(self._linked(text, page))
 
     def _known(self, schema: dict[str, Any]) -> list[str]:
         """Return a note with the only value of an enum, where its description lacks it."""
         values = innermost(schema)
         if "x-enum-name" not in values or "x-constant" in schema or len(values["enum"]) > 1:
             return []
-        value = f"`{values['enum'][0]}`"
+        value = cell(code(values["enum"][0]))
         return [] if value in schema["x-text"] else [f"[known: {value}]"]
 
     def _type_cell(self, name: str, page: str | None) -> str:
-        # A bar would end the cell of the table.
-        cell = f"**{breakable(name)}**".replace("|", "\\|")
+        text = cell(f"**{breakable(name)}**")
         if page:
-            return f"[{cell}]({page}.md)"
+            return f"[{text}]({page}.md)"
         # An enum that is no component has a table on the same page.
         enum = re.search(r"\w+Enum", name)
         if enum:
-            return f"[{cell}](#enum-{enum[0].lower()})"
-        return cell
+            return f"[{text}](#enum-{enum[0].lower()})"
+        return text
 
     # Operations
 
@@ -167,7 +167,8 @@ class _Pages:
         for argument in operation["x-arguments"]:
             page = next(references(argument["schema"]), None)
             argument["type_cell"] = self._type_cell(type_name(argument["schema"]), page)
-            argument["text_cell"] = self._linked(argument["text"], "").replace("|", "\\|")
+            argument["text_cell"] = cell(self._linked(argument["text"], ""))
+        operation["x-page-summary"] = cell(operation["summary"])
         operation["x-page-text"] = self._linked(operation["x-text"], "")
         page = operation["x-returns-class"]
         operation["x-page-returns"] = self._type_cell(operation["x-returns"], page)
@@ -206,6 +207,18 @@ def _fact(label: str, text: str) -> dict[str, str]:
 def _anchor(field: str) -> str:
     """Return the anchor of a field's row."""
     return f"field-{field.strip('_')}"
+
+
+def cell(text: str) -> str:
+    """Return a text for a table, where a bar would end its cell."""
+    return text.replace("|", "\\|")
+
+
+def code(text: str) -> str:
+    """Return a text in backticks."""
+    if "`" in text:
+        return f"`` {text} ``"
+    return f"`{text}`"
 
 
 def breakable(name: str) -> str:
@@ -254,6 +267,7 @@ def _describe_index(document: dict[str, Any]) -> None:
     """Add the parts of the overview of a protocol, and of its fields and values from A to Z."""
     schemas = document["components"]["schemas"]
     groups = _groups(schemas)
+    document["x-page-title"] = document["info"]["title"]
     document["x-index-text"] = " ".join(document["info"]["description"].split())
     document["x-index-events"] = list(only(groups, EVENTS.values()).values())
     document["x-index-models"] = list(only(groups, MODELS).values())
@@ -287,7 +301,8 @@ def _groups(schemas: dict[str, Any]) -> dict[str, dict[str, Any]]:
     for name, schema in sorted(schemas.items()):
         title = _title(name, schema)
         group = groups.setdefault(title, {"title": title, "events": [], "classes": []})
-        entry = {"name": name, "cell": breakable(name), "summary": schema["x-summary"]}
+        summary = cell(schema["x-summary"])
+        entry = {"name": name, "cell": breakable(name), "summary": summary}
         if "x-event-type" in schema:
             is_older = schema.get("x-older", False)
             group["events"].append({**entry, "type": schema["x-event-type"], "is_older": is_older})

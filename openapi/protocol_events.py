@@ -42,9 +42,11 @@ def describe(document: dict[str, Any]) -> None:
         union["x-parses"] = names.parser_name(name)
         union["x-direction"] = direction
         classes = mapped(union)
-        for value, model in classes.items():
+        for model in classes.values():
             event = schemas[model]
-            event["x-event-type"] = value
+            types = [value for value, other in classes.items() if other == model]
+            event["x-event-type"] = types[0]
+            event["x-event-types"] = " or ".join(f"`{value}`" for value in types)
             # An event of two unions is parsed by the first.
             event.setdefault("x-direction", direction)
             event.setdefault("x-parser", union["x-parses"])

@@ -189,11 +189,19 @@ def _reference_problems(document: dict[str, Any]) -> Iterator[Problem]:
             yield Problem(place, f"'{pointer}' does not exist")
 
 
+def _is_one_sided(schema: dict[str, Any], field: str) -> bool:
+    """Return whether only requests, or only answers, have to have a field."""
+    child = schema.get("properties", {}).get(field)
+    return isinstance(child, dict) and bool({"readOnly", "writeOnly"} & child.keys())
+
+
 def _keyword(name: str) -> Callable[..., Any]:
     """Return the check of a keyword that `nullable` and exclusive limits of OpenAPI 3.0 pass."""
     check = Draft202012Validator.VALIDATORS[name]
 
     def checked(validator: Any, expected: Any, value: Any, schema: Any) -> Any:
+        if name == "required":
+            expected = [field for field in expected if not _is_one_sided(schema, field)]
         is_flag = isinstance(expected, bool) and name.startswith("exclusive")
         if not is_flag and (value is not None or not schema.get("nullable")):
             return check(validator, expected, value, schema)

@@ -68,7 +68,7 @@ def test_recursion_whichever_module_is_imported_first(generated: Path, module: s
 
 def test_all_of_with_siblings(kitchen: Any) -> None:
     fields = kitchen.Thing.model_fields
-    expected = "id type size color const ref old words parent tags extra self_ mro_ n2nd rate lists"
+    expected = "id type size color const ref old words parent tags extra self_ mro_ n2nd rate lists marks"
     assert " ".join(fields) == expected
     assert [name for name in fields if fields[name].is_required()] == ["id", "size"]
 
@@ -169,6 +169,10 @@ def test_quotes_and_pipes_on_pages(generated: Path) -> None:
     thing = page(generated, "kitchen/Thing")
     assert 'A thing that says "hello".' in thing
     assert '| Ends with a "quote." | [optional] [matches `a\\|b`] |' in thing
+    assert "| A_B | `a\\|b` |\n| C_D | `` c`d `` |" in thing
+    assert '# Some "requests"\n' in page(generated, "requests/README")
+    summary = page(generated, "requests/AllThingsApi").partition("| Summary |")[2]
+    assert '| Read "a" part \\| \\ it |\n' in summary
 
 
 # What methods and connections send
@@ -276,7 +280,9 @@ def test_page_describes_the_arguments_of_a_method(generated: Path, requests: Any
     method = requests.AllThingsApi.read_part_things__thing_id__get
     assert ["self", *names, "headers", "timeout"] == list(inspect.signature(method).parameters)
     assert "| L. | [optional] [at most `9`] |" in section
-    assert '| S. | [optional] [default `"up"`] |' in section
+    assert '| S. | [optional] [known: `"up"`, `"down"`] [default `"up"`] |' in section
+    assert "| D. | [optional] [deprecated] |" in section
+    assert '.put_raw(body=b"body")' in api_page
     assert '.import_(a_b="a.b", body="body")' in api_page
 
 
@@ -313,7 +319,8 @@ def test_unions_of_events_are_named_by_the_fragment(generated: Path, requests: A
         *("connect_channel", "connect_channel_sync"),
         *("parse_notice", "parse_received", "parse_sent"),
     ]
-    assert type(requests.parse_notice('{"type":"bye"}')) is requests.Bye
+    assert type(requests.parse_notice('{"type":"farewell"}')) is requests.Bye
+    assert "**Event**: `bye` or `farewell`, sent" in page(generated, "requests/Bye")
     sent = page(generated, "requests/Sent")
     assert "`connect_channel` and `connect_channel_sync`" in sent
     assert "connect" not in page(generated, "requests/Notice")
