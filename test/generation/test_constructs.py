@@ -68,8 +68,8 @@ def test_recursion_whichever_module_is_imported_first(generated: Path, module: s
 
 def test_all_of_with_siblings(kitchen: Any) -> None:
     fields = kitchen.Thing.model_fields
-    expected = "id type size color const ref old words parent tags extra self_ mro_ n2nd rate lists marks"
-    assert " ".join(fields) == expected
+    expected = "id type size color const ref old words parent tags extra self_ mro_ n2nd rate"
+    assert list(fields) == [*expected.split(), "lists", "marks"]
     assert [name for name in fields if fields[name].is_required()] == ["id", "size"]
 
 
