@@ -87,7 +87,7 @@ class _Device:
         miniaudio = _import_miniaudio()
         options = {
             "nchannels": 1,
-            "sample_rate": audio_format.bytes_per_second // audio_format.sample_size,
+            "sample_rate": audio_format.sample_rate,
             "buffersize_msec": _PERIOD_MS,
             "backends": _backends(miniaudio, self._backend),
         }
@@ -121,6 +121,7 @@ class Microphone(_Device):
 
     Raises:
         DeviceError: Entering the context finds no microphone, or the next chunk does not come.
+        ValueError: `audio_format` is unknown, or `chunk_ms` is not positive.
     """
 
     _kind = "microphone"
@@ -133,6 +134,8 @@ class Microphone(_Device):
         backend: str | None = None,
     ) -> None:
         super().__init__(backend)
+        if chunk_ms <= 0:
+            raise ValueError(f"chunk_ms must be positive, not {chunk_ms}")
         self._format = _format(audio_format)
         self._chunk_size = self._format.size(chunk_ms)
         self._chunks: deque[bytes] = deque(maxlen=max(1, _KEPT_MS // chunk_ms))
@@ -233,7 +236,8 @@ def _format(name: str) -> AudioFormat:
 
 def _import_miniaudio() -> Any:
     try:
-        # PyInstaller does not see what miniaudio's extension module imports.
+        # PyInstaller misses what extension modules import:
+        # https://github.com/pyinstaller/pyinstaller/issues/3525
         import _cffi_backend  # type: ignore[import-untyped] # noqa: F401 # pyright: ignore
         import miniaudio  # type: ignore[import-untyped] # pyright: ignore[reportMissingTypeStubs]
     except ImportError:

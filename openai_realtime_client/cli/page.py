@@ -138,8 +138,7 @@ class Page:
     def _audio_json(self, side: str, data: bytes) -> dict[str, Any]:
         audio_format = self._formats[side]
         pcm = g711.decode(data, audio_format.type)
-        rate = audio_format.bytes_per_second // audio_format.sample_size
-        return {"pcm": base64.b64encode(pcm).decode(), "rate": rate}
+        return {"pcm": base64.b64encode(pcm).decode(), "rate": audio_format.sample_rate}
 
     # Events
 

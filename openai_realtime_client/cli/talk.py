@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["run_talk"]
 
 _CHUNK_MS = 40
-_RATE = PCM.bytes_per_second // PCM.sample_size
+_RATE = PCM.sample_rate
 # Turn detection needs silence to notice that the speech of a file has ended.
 _SILENCE = bytes(PCM.size(1200))
 # After a file, or the last line, the session ends when nothing has happened for this long.

@@ -277,7 +277,8 @@ class Tools(Generic[Create, Tool]):
             self.params.append(function.definition)
         else:
             # A definition without a function: the program, or the server, does the rest.
-            self._left_to_program.add(name)
+            if name:  # MCP servers have none.
+                self._left_to_program.add(name)
             self.params.append(cast(Tool, tool))
 
     def _unknown(self, call: Any) -> Create:

@@ -127,7 +127,7 @@ class Playback:
         return bytes(taken)
 
     def clear(self) -> list[Dropped]:
-        """Drop all audio, as when the user interrupts, and refuse what arrives late of it.
+        """Drop all audio, as when the user interrupts, and refuse the rest of it.
 
         Returns:
             The item that is played, and all that wait behind it, with how much of each was taken:

@@ -34,9 +34,14 @@ class AudioFormat(NamedTuple):
         """Return the duration of `size` bytes in milliseconds."""
         return size * 1000 // self.bytes_per_second
 
+    @property
+    def sample_rate(self) -> int:
+        """The number of samples per second."""
+        return self.bytes_per_second // self.sample_size
+
     def size(self, milliseconds: int) -> int:
-        """Return the bytes of that many milliseconds."""
-        return milliseconds * self.bytes_per_second // 1000
+        """Return the size in bytes of that many milliseconds, in whole samples."""
+        return milliseconds * self.sample_rate // 1000 * self.sample_size
 
 
 PCM = AudioFormat("audio/pcm", RATES["audio/pcm"])

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
+from openai_realtime_client.core.credentials import Headers
 from openai_realtime_client.core.errors import ConnectionFailedError, HandshakeRefusedError
 
 __all__ = ["connection_failure", "failure_text"]
 
-# Where OpenSSL's message comes from says nothing to users.
+# The line of C code at the end of OpenSSL's messages.
 _SOURCE_LINE = re.compile(r" \(_ssl\.c:\d+\)")
 _MAX_DEPTH = 10
 _MAX_TEXT = 300
 
 
-def connection_failure(
-    where: str, error: Exception, conceal: Callable[[str], str]
-) -> ConnectionFailedError:
+def connection_failure(where: str, error: Exception, sent: Headers) -> ConnectionFailedError:
     """Make the error of a session that was not opened, of what `websockets` raised.
 
     `conceal` removes the credentials of the connection from a text.
     """
     response: Any = getattr(error, "response", None)
     if response is None:
-        return ConnectionFailedError(f"no connection to {where}: {conceal(failure_text(error))}")
-    headers = {name: conceal(value) for name, value in response.headers.raw_items()}
-    body = conceal((response.body or b"").decode("latin-1")).encode("latin-1")
+        text = sent.conceal(failure_text(error))
+        return ConnectionFailedError(f"no connection to {where}: {text}")
+    headers, body = sent.conceal_response(response.headers.raw_items(), response.body or b"")
     if _is_of_proxy(error):
         where = f"the proxy to {where}"
     return HandshakeRefusedError(response.status_code, headers, body, where)

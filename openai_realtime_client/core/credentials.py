@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -55,7 +54,7 @@ _REALTIME_END = re.compile(r"/realtime(/translations)?$")
 
 
 class NoPickle:
-    """Base of what holds a secret. Pickles are written to disk and sent to other processes."""
+    """Refuses pickling, which would copy secrets to disk and to other processes."""
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a key cannot be pickled: make settings in the process that uses them")
@@ -69,7 +68,7 @@ class Secret(NoPickle, SecretStr):
 
 
 class Headers(dict[str, str]):
-    """The headers of a request. `secrets` are credentials that it has elsewhere, as in its URL."""
+    """The headers of a request. `secrets` are credentials elsewhere in it, as in its URL."""
 
     def __init__(
         self, headers: Mapping[str, str] | None = None, secrets: Iterable[str] = ()
@@ -96,8 +95,12 @@ class Headers(dict[str, str]):
                 raise ConnectionSettingsError(
                     f"the value of the header {name} has a character that HTTP does not allow"
                 )
-        if len(set(map(str.lower, self))) < len(self):
-            raise ConnectionSettingsError("a header is given twice, in different case")
+        names = [name.lower() for name in self]
+        for name in names:
+            if names.count(name) > 1:
+                raise ConnectionSettingsError(
+                    f"the header {name} is given twice, in different case"
+                )
 
     def replaced_by(self, other: Mapping[str, str]) -> Headers:
         """Return these headers with those of `other`, which win whatever the case of names."""
@@ -121,6 +124,14 @@ class Headers(dict[str, str]):
                 text = _concealed(text, secret)
         return text
 
+    def conceal_response(
+        self, headers: Iterable[tuple[str, str]], body: bytes
+    ) -> tuple[dict[str, str], bytes]:
+        """Return the headers and the body of a response, concealed."""
+        concealed = {name: self.conceal(value) for name, value in headers}
+        # As Latin-1, which decodes and encodes any bytes.
+        return concealed, self.conceal(body.decode("latin-1")).encode("latin-1")
+
 
 def as_mapping(what: str, values: Mapping[str, str] | None) -> dict[str, str]:
     """Return a copy of a mapping of strings; raise `ConnectionSettingsError` for anything else."""
@@ -132,7 +143,7 @@ def as_mapping(what: str, values: Mapping[str, str] | None) -> dict[str, str]:
     return copy
 
 
-def account_headers(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+def account_headers(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the headers of the organization and project that the environment names."""
     headers = dict[str, str]()
     for header, variable in _ACCOUNT_HEADERS.items():

@@ -302,7 +302,7 @@ class ConnectionClosedError(RealtimeConnectionError):
             details += f": {self.reason}"
         text = f"{self._about} ({details})"
         if self.unsent:
-            return f"{self.unsent} may not have arrived: {text}"
+            return f"{self.unsent} may not have been delivered: {text}"
         return text
 
 
@@ -313,7 +313,7 @@ class InvalidKeyError(ConnectionClosedError):
 
 
 class ProtocolRefusedError(ConnectionClosedError):
-    """4000: the service does not speak this protocol, as GA servers and `realtime=v1`."""
+    """4000: the server does not speak this protocol, as a GA server that is asked for v1."""
 
     _about = "the server does not speak this protocol; see docs/guides/protocols.md"
 
@@ -490,10 +490,14 @@ def _error_in(body: bytes) -> dict[str, Any]:
         return {}
     if not is_object(fields):
         return {}
-    error = fields.get("error")
-    for name in ("message", "detail"):
-        if "error" not in fields and isinstance(fields.get(name), str):
-            return {"message": fields[name]}
-    if error is None or is_object(error):
-        return error or {}
+    if "error" not in fields:
+        for name in ("message", "detail"):
+            if isinstance(fields.get(name), str):
+                return {"message": fields[name]}
+        return {}
+    error = fields["error"]
+    if error is None:
+        return {}
+    if is_object(error):
+        return error
     return {"message": str(error)}

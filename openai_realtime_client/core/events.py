@@ -34,11 +34,11 @@ class UnknownEvent(UnknownModel):
         type: The type, as a string. The other fields are attributes, too.
     """
 
-    if TYPE_CHECKING:  # They would make one of the fields.
+    if TYPE_CHECKING:  # Checkers would derive the signature from the fields.
 
         def __init__(self, *, type: str, **data: Any) -> None: ...
 
-    else:  # To them it is a constant, see `UnknownModel`.
+    else:  # Checkers see the constant of `UnknownModel`.
         type: str
 
 
@@ -219,7 +219,7 @@ def _replace_by_null(path: Path, is_text: bool, wire: dict[str, Any]) -> Mismatc
         container = container[part]
     is_missing = is_object(container) and last not in container
     if not is_missing and container[last] is None:
-        # Even null did not do, so what is around it goes.
+        # Null was refused, too: replace the enclosing value.
         if not parents:
             return None
         return _replace_by_null(path[:-1], False, wire)

@@ -129,7 +129,7 @@ class RealtimeModel(BaseModel):
     # Not annotated, because pydantic would evaluate the annotations again for each generated class.
     # The fields that hold a schema constant (`type` of an event), with that constant.
     __constants__ = dict[str, Any]()
-    # The fields that the schema lets be `null`. All accept it; the others deviate with it.
+    # The fields that the schema lets be `null`. The others accept it, too, as deviations.
     __nullable__ = frozenset[str]()
     # The fields that have limits: the minimum and maximum of a number, or of the length of a text
     # or a list. Values outside the limits are kept.

@@ -11,7 +11,8 @@ from typing_extensions import Self
 
 __all__ = ["OpenEnum"]
 
-# From 2.14 on, pydantic's compiled table of an enum leaves what it lacks to `_missing_`.
+# From 2.14 on, pydantic's compiled table of an enum leaves what it lacks to `_missing_`:
+# https://github.com/pydantic/pydantic/issues/12960
 _ASKS_MISSING = tuple(int(part) for part in VERSION.split(".")[:2]) >= (2, 14)
 
 # Pydantic's own way goes through the Python property `value`.

@@ -69,7 +69,7 @@ class ApiClient:
     ) -> ApiResponse[T]:
         """Send one request, and `decode` the body of the response.
 
-        Of all parameters, `None` leaves one out, and a list is one for each item.
+        A parameter that is `None` is left out, and a list is sent once for each item.
 
         Args:
             method: The HTTP method.
@@ -129,13 +129,6 @@ class ApiClient:
 
 def _concealed(response: RawResponse, sent: Headers) -> dict[str, Any]:
     """Return what an error shows of a response, without the credentials that it repeats."""
-    headers = dict[str, str]()
-    for name, value in response.headers.items():
-        headers[name] = sent.conceal(value)
-    return {
-        "status": response.status,
-        "reason": sent.conceal(response.reason),
-        "headers": headers,
-        # As Latin-1, which decodes and encodes any bytes.
-        "body": sent.conceal(response.data.decode("latin-1")).encode("latin-1"),
-    }
+    headers, body = sent.conceal_response(response.headers.items(), response.data)
+    reason = sent.conceal(response.reason)
+    return {"status": response.status, "reason": reason, "headers": headers, "body": body}

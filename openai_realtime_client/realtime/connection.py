@@ -1,7 +1,7 @@
 """Sessions over WebSocket: `AsyncConnection` for asyncio, `Connection` for threads.
 
-Both are on the same asyncio transport. That of a `Connection` runs in a thread that all of them
-share; what is received is taken from its queue without going through the event loop.
+Both use the same asyncio transport. For `Connection` it runs in a background thread that all
+connections share; received messages are taken from a queue, without going through the event loop.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _AUDIO_CHUNK = 3 * 2**15
 
 
 class _Session(SessionState, Generic[ServerEvent]):
-    """Everything but the way in which calls wait. Its coroutines run on the socket's loop."""
+    """Base of both: all but how calls wait. Its coroutines run on the socket's loop."""
 
     _runner: ToolRunner | None = None
     _closing: asyncio.Future[None] | None = None
@@ -121,7 +121,7 @@ class _Session(SessionState, Generic[ServerEvent]):
         return closed(frame.code, self._headers.conceal(frame.reason), unsent, audio_sent)
 
     def _end_conversation(self) -> None:
-        # A lost connection may be closed when the next session uses the conversation already.
+        # This may run after the next session has begun to use the conversation.
         if self._conversation is not None and not self._has_ended_conversation:
             self._has_ended_conversation = True
             # An empty id is for a session that never began: it must not end one that has.
@@ -228,7 +228,7 @@ class AsyncConnection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
         await self._send_audio(audio)
 
     async def send_raw(self, data: str | bytes) -> None:
-        """Send a text message as it is, for tests of servers. No record or conversation has it.
+        """Send a text message as it is, to test a server. It is in no record and no conversation.
 
         Args:
             data: The message. It need not be an event, or JSON.
@@ -251,13 +251,13 @@ class AsyncConnection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the session and wait for the server to do so; a second time does nothing.
 
-        It waits at most `close_timeout` seconds, then it cuts the connection: what was sent and
-        has not arrived by then may be lost, which a warning says, and a `ConnectionLostError` to
-        who uses the connection afterwards. Events that were not received yet are dropped.
-        Cancelling goes on closing, without waiting.
+        It waits at most `close_timeout` seconds, then it cuts the connection. What has not arrived
+        by then may be lost: a warning is logged, and later calls raise `ConnectionLostError`.
+        Events that were not received yet are dropped. When cancelled, closing continues in the
+        background.
 
         Args:
-            code: Code of the close frame: 1000 to 1014 as far as it may be sent, or 3000 to 4999.
+            code: Code of the close frame: 1000 to 1003, 1007 to 1014, or 3000 to 4999.
             reason: Reason, of at most 123 bytes of UTF-8.
 
         Raises:
@@ -280,7 +280,7 @@ class AsyncConnection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
 class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
     """A session for threads. Iterate to receive every event until the session is closed.
 
-    Iteration ends as that of `AsyncConnection`. One thread may receive while others send.
+    Iteration ends as for `AsyncConnection`. One thread may receive while others send.
     """
 
     _thread: LoopThread
@@ -349,7 +349,7 @@ class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
         `AsyncConnection.close` for what may be lost.
 
         Args:
-            code: Code of the close frame: 1000 to 1014 as far as it may be sent, or 3000 to 4999.
+            code: Code of the close frame: 1000 to 1003, 1007 to 1014, or 3000 to 4999.
             reason: Reason, of at most 123 bytes of UTF-8.
 
         Raises:

@@ -67,7 +67,7 @@ class _Connector(Settings):
         }
         if self._base.is_loopback:
             defaults["proxy"] = None
-        # uvloop does not know it.
+        # uvloop lacks it: https://github.com/MagicStack/uvloop/issues/406
         elif isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop):
             defaults["happy_eyeballs_delay"] = _NEXT_ADDRESS_DELAY
         options = {**defaults, **self._options}
@@ -86,7 +86,7 @@ class _Connector(Settings):
             if record is not None:
                 record.close()
             if isinstance(error, FAILURES):
-                raise connection_failure(self._base.where, error, headers.conceal) from None
+                raise connection_failure(self._base.where, error, headers) from None
             if isinstance(error, (TypeError, ValueError)):
                 # An option that `websockets` does not take.
                 raise type(error)(str(error)) from None

@@ -43,7 +43,7 @@ _SCHEMES = {"ws": "ws", "http": "ws", "wss": "wss", "https": "wss"}
 
 @dataclass(frozen=True)
 class Dialect(Generic[Event]):
-    """What differs between the kinds of sessions of both protocols."""
+    """The path, the server and the events of one kind of session."""
 
     path: str
     is_beta: bool
@@ -151,7 +151,7 @@ class Settings:
         self._call_id = call_id
         self._intent = intent
         self._azure = azure
-        # Another server is sent nothing of OpenAI's.
+        # Another server is never sent OpenAI's key or account headers.
         self._environment: Mapping[str, str] = {}
         if self._dialect.base_url == _DEFAULT_URL:
             self._environment = os.environ

@@ -29,7 +29,7 @@ _PASSING_STATUSES = {408, 425, 429}
 # Seconds.
 _FIRST_DELAY = 0.5
 _MAX_DELAY = 30.0
-# A session that lived as long makes the next failure a first one.
+# A session this long resets the count of failures.
 _STABLE = 30.0
 
 
@@ -68,7 +68,7 @@ class Backoff:
             raise error
         delay = min(_FIRST_DELAY * 2.0**self._failures, _MAX_DELAY) * random.uniform(0.5, 1)
         if isinstance(error, HandshakeRefusedError) and error.retry_after is not None:
-            delay = error.retry_after
+            delay = max(delay, error.retry_after)
         self._failures += 1
         _logger.warning("%s; attempt %d follows in %.1f s", error, self._failures, delay)
         return delay

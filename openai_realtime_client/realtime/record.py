@@ -32,7 +32,7 @@ _CLOSE_TIMEOUT = 5.0
 
 
 class Record:
-    """Where `connect(record=…)` writes the events of a session, as one JSON object per line:
+    """The target of `connect(record=…)`: the events of a session, as one JSON object per line.
 
         {"from": "server", "at_ms": 12.3, "event": {…}}
 
@@ -108,7 +108,7 @@ class _Writer:
         self._thread.start()
 
     def add(self, direction: Literal["client", "server"], event_type: str, data: bytes) -> None:
-        """Have one event written: who sent it, its `type`, and its JSON."""
+        """Queue one event for writing: who sent it, its `type`, and its JSON."""
         if self._is_stopped:
             return
         if self._queue.qsize() >= _MAX_WAITING:

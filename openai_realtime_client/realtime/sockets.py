@@ -248,7 +248,7 @@ class Socket(asyncio.Protocol):
         try:
             return self._next_message(timeout)
         except Empty:
-            raise TimeoutError("no event came in time") from None
+            raise TimeoutError(f"no event came within {timeout} s") from None
         finally:
             self._receiving.release()
 
@@ -397,8 +397,8 @@ class Socket(asyncio.Protocol):
                 else:
                     self.transport.close()
             elif self._is_tls and len(data) > _TLS_BUFFER:
-                # asyncio's TLS looks at the buffer below it only when the next write begins:
-                # without a second write, it would not pause for this one.
+                # asyncio's TLS (sslproto.py) looks at the buffer below it only when the next write
+                # begins: without a second write, it would not pause for this one.
                 view = memoryview(data)
                 self.transport.write(view[:-1])
                 self.transport.write(view[-1:])

@@ -17,14 +17,15 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            name: f"{__name__}.{module}"
-            for module, names in {
-                "answers": ("Answer", "Call", "McpTool", "text_of"),
-                "check": ("Finding", "check_server"),
-                "endpoints": ("RealtimeCall",),
-                "server": ("ReplayServer",),
-                "session": ("Faults", "ReplaySession"),
-            }.items()
-            for name in names
+            "Answer": f"{__name__}.answers",
+            "Call": f"{__name__}.answers",
+            "McpTool": f"{__name__}.answers",
+            "text_of": f"{__name__}.answers",
+            "Finding": f"{__name__}.check",
+            "check_server": f"{__name__}.check",
+            "RealtimeCall": f"{__name__}.endpoints",
+            "ReplayServer": f"{__name__}.server",
+            "Faults": f"{__name__}.session",
+            "ReplaySession": f"{__name__}.session",
         },
     )

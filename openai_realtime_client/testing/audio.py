@@ -25,7 +25,7 @@ _APPEND_LIMIT = 15 * 2**20
 @lru_cache
 def tone(audio_format: AudioFormat, duration_ms: int) -> bytes:
     """Return a tone of 400 Hz."""
-    rate = audio_format.bytes_per_second // audio_format.sample_size
+    rate = audio_format.sample_rate
     steps = (2 * math.pi * 400 * sample / rate for sample in range(rate // 400))
     period = [round(6000 * math.sin(step)) for step in steps]
     data = g711.encode(struct.pack(f"<{len(period)}h", *period), audio_format.type)

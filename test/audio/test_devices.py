@@ -48,6 +48,12 @@ def test_microphone_gives_chunks_in_the_format(audio_format: str, silence: bytes
     assert chunks[0] in (silence, b"\xff" * 320)
 
 
+@pytest.mark.parametrize("wrong", [{"chunk_ms": 0}, {"chunk_ms": -1}, {"audio_format": "mp3"}])
+def test_microphone_of_no_sense_is_refused(wrong: Any) -> None:
+    with pytest.raises(ValueError, match=r"chunk_ms|unknown audio format"):
+        Microphone(**wrong)
+
+
 def test_microphone_with_asyncio() -> None:
     async def record() -> int:
         count = 0

@@ -378,8 +378,9 @@ def test_tools_run_the_function_of_a_call(protocol: Any) -> None:
         assert output_of(event) == "Oslo in C"
     assert output_of(tools.run({**CALL, "name": "weather"})) == "Oslo in C"
     assert output_of(tools.run({**CALL, "name": "other"})) == "Error: there is no function other"
-    found = [tools.is_run_here({"name": name}) for name in ("weather", "other", "transfer")]
-    assert found == [True, True, False]
+    names = ("weather", "other", "transfer", None)
+    found = [tools.is_run_here({"name": name}) for name in names]
+    assert found == [True, True, False, True]
 
 
 @pytest.mark.parametrize(

@@ -68,3 +68,9 @@ def test_settings_name_a_format(settings: Any, expected: AudioFormat | None) -> 
 def test_base64_size_is_that_of_the_bytes() -> None:
     assert [base64_size(b64encode(bytes(size)).decode()) for size in range(8)] == [*range(8)]
     assert base64_size(None) == 0
+
+
+def test_durations_are_of_whole_samples() -> None:
+    odd = AudioFormat("audio/pcm", 2 * 11025)
+    assert (odd.sample_rate, odd.size(20)) == (11025, 440)
+    assert (PCM.sample_rate, PCM.size(20)) == (24_000, 960)

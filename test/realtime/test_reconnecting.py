@@ -136,6 +136,11 @@ def test_a_session_that_lived_makes_the_next_failure_a_first_one(
 def test_the_server_says_how_long_to_wait() -> None:
     refused = HandshakeRefusedError(429, {"Retry-After": "7"}, b"")
     assert Backoff(None).after(refused) == 7
+    # Or less than it may be asked for: waits still grow.
+    backoff = Backoff(None)
+    refused = HandshakeRefusedError(503, {"Retry-After": "0"}, b"")
+    waits = [backoff.after(refused) for _ in range(5)]
+    assert 0 < waits[0] < waits[-1]
 
 
 def test_a_session_that_the_program_ended_is_followed_at_once() -> None:
