@@ -123,7 +123,7 @@ def _annotate_field(
     is_sent = is_required or field == "type" or "x-discriminates" in schema
     if len(values) == 1 and is_sent and type(values[0]) is not float:
         schema |= {"x-constant": literal(values[0]), "x-value": values[0]}
-        schema["x-shown"] = json.dumps(values[0], ensure_ascii=False).strip('"')
+        schema["x-shown"] = _json(values[0]).strip('"')
     schema["x-notes"] = notes(field, schema, is_required)
     owner, enum = _enum_in(schema, "", schemas)
     # A union with `string` takes any text already.
@@ -220,12 +220,12 @@ def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[st
     if "x-enum-name" not in inner:
         known = inner.get("enum", known)
     if known:
-        yield f"known: {', '.join(code(json.dumps(value)) for value in known)}"
+        yield f"known: {', '.join(code(_json(value)) for value in known)}"
     if "x-constant" in schema:
         yield "always"
     # A default of null is what leaving a field out means.
     elif schema.get("default") is not None:
-        yield f"default {code(json.dumps(schema['default']))}"
+        yield f"default {code(_json(schema['default']))}"
     # The dialect says what pages call a limit, or a flag that is set.
     for key, definition in dialect()["$defs"]["schema"]["properties"].items():
         note = definition.get("x-note")
@@ -235,6 +235,10 @@ def _notes(field: str, schema: dict[str, Any], is_required: bool) -> Iterator[st
             yield note
     if "x-alias" in schema:
         yield f"in JSON `{field}`"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) -> None:
@@ -281,7 +285,7 @@ def _required(schema: dict[str, Any]) -> Iterator[str]:
     for field in schema.get("required", []):
         values = schema["properties"][field].get("x-known", [])
         # A text that is constant is a discriminator.
-        yield " or ".join(f"`{field}`: `{json.dumps(value)}`" for value in values) or f"`{field}`"
+        yield " or ".join(f"`{field}`: `{_json(value)}`" for value in values) or f"`{field}`"
 
 
 def _member(union: str, schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:

@@ -49,10 +49,9 @@ def prepared(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _relax_required(document: dict[str, Any]) -> None:
-    """Make fields optional that a class has in one direction, where it goes in the other, too.
+    """Make `readOnly` fields of what is sent optional, and `writeOnly` ones of what is received.
 
-    OpenAPI's `required` is about answers where a field is `readOnly`, and about requests where it
-    is `writeOnly`.
+    OpenAPI requires them in the other direction alone.
     """
     schemas = document["components"]["schemas"]
     going: dict[str, set[str]] = {"readOnly": set(), "writeOnly": set()}
@@ -64,10 +63,9 @@ def _relax_required(document: dict[str, Any]) -> None:
     for key, roots in going.items():
         for name in spec.reachable(roots, lambda name: spec.references(schemas[name])):
             fields = schemas[name].get("properties", {})
-            required = schemas[name].get("required", [])
-            for field in list(required):
+            for field in list(schemas[name].get("required", [])):
                 if fields.get(field, {}).get(key):
-                    required.remove(field)
+                    schemas[name]["required"].remove(field)
 
 
 # Names of components

@@ -328,12 +328,12 @@ def _collect(
     for field, child in schema.get("properties", {}).items():
         properties = merged.setdefault("properties", {})
         other = properties.get(field, child)
-        _check_types(other, child, place, f" of {field!r}")
-        properties[field] = copy.deepcopy(_both(other, child, schemas, place))
+        both = _both(other, child, schemas, place, f" of {field!r}")
+        properties[field] = copy.deepcopy(both)
     _check_types(merged, schema, place)
     if "items" in merged and "items" in schema:
-        _check_types(merged["items"], schema["items"], place, " of `items`")
-        schema = {**schema, "items": _both(merged["items"], schema["items"], schemas, place)}
+        items = _both(merged["items"], schema["items"], schemas, place, " of `items`")
+        schema = {**schema, "items": items}
     if "required" in schema:
         required = [*merged.get("required", []), *schema["required"]]
         merged["required"] = list(dict.fromkeys(required))
@@ -351,8 +351,9 @@ def _check_types(other: Schema, child: Schema, place: str, of: str = "") -> None
         raise Refused([Problem(place, f"the parts of its `allOf` differ in the type{of}")])
 
 
-def _both(other: Schema, child: Schema, schemas: dict[str, Any], place: str) -> Schema:
+def _both(other: Schema, child: Schema, schemas: dict[str, Any], place: str, of: str) -> Schema:
     """Return what a property of two parts has to be; the later part often only narrows it."""
+    _check_types(other, child, place, of)
     is_reference = bool(component(other)), bool(component(child))
     are_objects = all(STRUCTURE & spec.target(part, schemas).keys() for part in (other, child))
     # Two classes may contain themselves, without end: the later is the narrower one.
