@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any
 
 from openai_realtime_client.cli.display import (
@@ -53,6 +54,9 @@ def run_inspect(args: Namespace, out: Screen, err: Screen) -> int:
     """Show the files and return the exit status."""
     if args.html and len(args.files) > 1:
         show_error(err, args.prog, "--html is for one FILE")
+        return 2
+    if args.html and Path(args.html).resolve() == Path(args.files[0]).resolve():
+        show_error(err, args.prog, "--html would replace FILE: give the page another name")
         return 2
     # Each file is shown, also after one that cannot be read.
     status = 0

@@ -237,10 +237,12 @@ class _Talk:
 
     async def _finish(self, quiet: float = 0.0) -> None:
         """Wait for pending answers, and then for `quiet` seconds without events."""
-        deadline = time.monotonic() + self._args.timeout
+        began = time.monotonic()
         while not self._is_quiet(quiet):
+            waited = time.monotonic() - max(began, self._last_event)
             # Only while an answer is due: the user may be silent for any time.
-            if self._turn_ended is not None and time.monotonic() > deadline:
+            is_due = self._turn_ended is not None or bool(self._conversation.active)
+            if is_due and not self._playback and waited > self._args.timeout:
                 raise _TalkError(f"no answer came within {self._args.timeout:g} s")
             await asyncio.sleep(0.05)
 

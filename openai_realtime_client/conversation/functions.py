@@ -7,11 +7,11 @@ import contextvars
 import inspect
 import logging
 import re
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
-from threading import Thread
 from typing import Any, Generic, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -141,6 +141,11 @@ class FunctionTool(Generic[Create, Tool]):
             if inspect.isawaitable(output):
                 output = await output
             return self._output(call, output)
+        except (SystemExit, KeyboardInterrupt) as error:
+            # They end a program in its main thread alone; in another they would end the loop.
+            if threading.current_thread() is threading.main_thread():
+                raise
+            return self.failed(call, RuntimeError(f"it raised {type(error).__name__}"))
         except Exception as error:
             return self.failed(call, error)
 
@@ -171,7 +176,9 @@ class FunctionTool(Generic[Create, Tool]):
             raise _CallError(f"there is no function {name}")
         if _field(call, "status") in _UNFINISHED:
             raise _CallError("the call is not complete")
-        arguments: Any = _field(call, "arguments") or {}
+        arguments: Any = _field(call, "arguments")
+        if arguments in (None, "", "null"):
+            arguments = {}
         try:
             if isinstance(arguments, str):
                 bound = self._adapter.validate_json(arguments)
@@ -259,11 +266,20 @@ class Tools(Generic[Create, Tool]):
         tool = self._functions.get(_field(call, "name"))
         if tool is None:
             return self._unknown(call)
+        # A task of its own, because what it waits for may be cancelled, and not this call.
+        running = asyncio.ensure_future(tool.run_async(call))
         try:
-            return await asyncio.wait_for(tool.run_async(call), self.timeout)
-        except asyncio.TimeoutError:  # The built-in one from Python 3.11 on.
-            error = ToolError(f"{tool.name} took longer than {self.timeout:g} s")
-            return tool.failed(call, error)
+            done, _ = await asyncio.wait([running], timeout=self.timeout)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        if not done:
+            error: Exception = ToolError(f"{tool.name} took longer than {self.timeout:g} s")
+        elif running.cancelled():
+            error = RuntimeError("what it waited for was cancelled")
+        else:
+            return running.result()
+        return tool.failed(call, error)
 
     def _add(self, tool: Any, on_error: OnError | None) -> None:
         if not (is_object(tool) or isinstance(tool, (RealtimeModel, FunctionTool))):
@@ -357,7 +373,7 @@ async def _in_thread(function: Callable[[], Any]) -> Any:
         with suppress(InvalidStateError):  # Nobody waits for it any more.
             done.set_result((result, error))
 
-    Thread(target=work, name="openai_realtime_client function", daemon=True).start()
+    threading.Thread(target=work, name="openai_realtime_client function", daemon=True).start()
     result, error = await asyncio.wrap_future(done)
     if error:
         raise error

@@ -47,16 +47,18 @@ class GrowingText:
             self._pieces.append(delta)
 
     def set(self, text: Any, *, is_final: bool) -> None:
-        """Replace the text. Only a final text replaces an existing one."""
+        """Replace the text. Only a final text replaces an existing one, unless it is empty.
+
+        Some servers leave out, in this way, what they have sent before.
+        """
         if is_object(text) or is_array(text):
             # Some servers send arguments and outputs that are not yet encoded.
             text = json.dumps(text, ensure_ascii=False, separators=(",", ":"))
         if not isinstance(text, str):
             return
         if is_final or not (self._is_final or self._pieces):
-            self._pieces = []
             if text:
-                self._pieces.append(text)
+                self._pieces = [text]
             self._is_final = is_final
 
 

@@ -53,13 +53,14 @@ def error_details(event: RealtimeModel | Mapping[str, Any]) -> ErrorDetails:
     wire: Mapping[str, Any] = event
     error = wire.get("error")
     response = wire.get("response")
-    if is_object(response):
+    # All fields but those that every event has.
+    beside = {name: wire[name] for name in ("message", "detail", "code", "param") if name in wire}
+    if error is None and is_object(response):
         error = _error_of_response(response)
     elif error is None:
-        # All fields but those that every event has.
-        error = {name: wire[name] for name in ("message", "code", "param") if name in wire}
+        error = beside
     if not is_object(error):
-        return ErrorDetails(_shortened(error) or "no reason given")
+        error = {**beside, "message": error}
     fields = dict[str, str]()
     for name in _FIELDS:
         if error.get(name) is not None:

@@ -494,6 +494,12 @@ def _error_in(body: bytes) -> dict[str, Any]:
         for name in ("message", "detail"):
             if isinstance(fields.get(name), str):
                 return {"message": fields[name]}
+        # FastAPI lists what is wrong, with the path of each value.
+        details = fields.get("detail")
+        if is_array(details) and details and is_object(details[0]):
+            path, problem = details[0].get("loc"), details[0].get("msg")
+            if is_array(path) and problem:
+                return {"message": f"{path_text(path)}: {problem}"}
         return {}
     error = fields["error"]
     if error is None:

@@ -61,6 +61,10 @@ class AzureSettings:
     api_version: str
     credential: Credential = field(repr=False)
 
+    def __post_init__(self) -> None:
+        if not self.endpoint:
+            raise ConnectionSettingsError("there is no endpoint: pass the URL of the resource")
+
 
 def azure(
     endpoint: str,
@@ -83,6 +87,12 @@ def azure(
         token: A token of Microsoft Entra, or a function likewise; sent as `Authorization: Bearer`
             in place of a key.
         api_version: For `realtime=v1` alone: GA has none on Azure.
+
+    Returns:
+        The argument.
+
+    Raises:
+        ConnectionSettingsError: There is no endpoint, or a key is neither a string nor a function.
     """
     if token is not None:
         credential = Credential.of(token)

@@ -109,8 +109,12 @@ class ToolRunner:
         if response is None or response.is_out_of_band or response_id in self._ended_ids:
             return
         self._ended_ids.add(response.id)
-        if response.calls and response.status == "completed":
+        if response.status != "completed":
+            return
+        if any(call.call_id for call in response.calls):
             self._waiting.append(response)
+        elif response.calls:
+            _logger.warning("calls without a call_id cannot be answered: response %s", response.id)
 
     async def _answer(self, call: ConversationItem) -> None:
         event = await self._tools.run_async(call)

@@ -70,6 +70,11 @@ class Conversation:
         if any(other["id"] == item["id"] for other in self.items):
             message = f"An item with id '{item['id']}' exists already."
             raise Refusal("item_create_duplicate_id", message, "item.id")
+        call_id = item.get("call_id")
+        calls = [other.get("call_id") for other in self.items if other["type"] == "function_call"]
+        if item["type"] == "function_call_output" and call_id not in calls:
+            message = f"Tool call ID '{call_id}' not found in conversation."
+            raise Refusal("invalid_tool_call_id", message, "item.call_id")
         if item["type"] in _FINISHED:
             item["status"] = "completed"
         self.begin(item, index)

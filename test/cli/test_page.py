@@ -227,3 +227,7 @@ def test_a_page_that_cannot_be_written(cli: Cli) -> None:
     status, out, err = cli.run("inspect", "--html", "page.html", "s.jsonl", "s.jsonl")
     assert (status, out) == (2, "")
     assert err == "python -m openai_realtime_client inspect: --html is for one FILE\n"
+    recorded = (cli.folder / "s.jsonl").read_text("utf-8")
+    status, _, err = cli.run("inspect", "--html", "./s.jsonl", "s.jsonl")
+    assert (status, "would replace FILE" in err) == (2, True)
+    assert (cli.folder / "s.jsonl").read_text("utf-8") == recorded

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from command_line import KEY, Cli, Terminal
+from command_line import KEY, Cli, Terminal, as_line, client, server
 from openai_realtime_client.cli.talk import _read_wav
 from openai_realtime_client.testing import Answer, Faults, ReplayServer
 from openai_realtime_client.testing.recording import read_recording
@@ -90,6 +90,24 @@ def test_lines_of_a_pipe_are_answered_one_by_one(cli: Cli) -> None:
     status, out, err = cli.run("talk", "--embedded", "--text", "--fast", stdin=lines)
     assert (status, err) == (0, "")
     assert out.startswith("model: You said: Hello.\nmodel: You said: Grüße\nTurns: 2\n")
+
+
+def test_an_answer_that_never_ends_is_not_waited_for(cli: Cli) -> None:
+    place = {"response_id": "r", "item_id": "i", "output_index": 0, "content_index": 0}
+    asked = ("session.update", "conversation.item.create", "response.create")
+    script = [
+        server(type="session.created", session={"type": "realtime"}),
+        *(client(type=event_type) for event_type in asked),
+        server(type="response.created", response={"id": "r", "status": "in_progress"}),
+        server(type="response.output_text.delta", delta="Hi", **place),
+        client(type="response.cancel"),
+    ]
+    cli.monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with ReplayServer(script=list(map(as_line, script))) as replaying:
+        options = ["--text", "--url", replaying.url, "--timeout", "0.5"]
+        status, out, err = cli.run("talk", *options, stdin=b"Hello.")
+    assert (status, out) == (1, "model: Hi")
+    assert err.endswith("talk: no answer came within 0.5 s\n")
 
 
 def test_speech_at_its_pace_interrupts(cli: Cli) -> None:

@@ -295,6 +295,7 @@ CONTENT = [
     case("text_deltas_joined", added("i"), HEL, LO, text=["Hello"]),
     case("delta_after_done_ignored", HEL, text("done", text="Hello."), LO, text=["Hello."]),
     case("part_done_replaces_text", HEL, part("done", text="Hi."), text=["Hi."]),
+    case("empty_final_text_keeps_what_came", HEL, LO, text("done", text=""), text=["Hello"]),
     case("late_part_ignored", HEL, part("added", text=""), LO, text=["Hello"]),
     case("empty_text_is_final", text("done", text=""), part("added", text="Hel"), text=[""]),
     case(

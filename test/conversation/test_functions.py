@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -59,6 +60,7 @@ def test_a_function_is_described_by_its_signature(protocol: Any) -> None:
         ('{"city": "Atlantis"}', "Error: no such city"),
         ("{}", "Error: city: Missing required argument"),
         ("", "Error: city: Missing required argument"),
+        ("null", "Error: city: Missing required argument"),
         ('{"city": "Oslo", "town": 1}', "Error: town: Unexpected keyword argument"),
         ('{"city": 5}', "Error: city: Input should be a valid string"),
         ('{"city":', "Error: Invalid JSON: EOF while parsing a value at line 1 column 8"),
@@ -120,6 +122,25 @@ def test_what_stops_the_program_is_no_error_of_the_function() -> None:
         ga.FunctionTool(stop).run({"call_id": "c"})
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(ga.FunctionTool(cancelled).run_async({"call_id": "c"}))
+    # What it waits for may be cancelled, and not the call.
+    event = asyncio.run(ga.Tools(cancelled).run_async({"call_id": "c", "name": "cancelled"}))
+    assert output_of(event) == "Error: RuntimeError"
+
+
+def test_a_function_that_ends_the_program_does_not_end_a_loop_in_another_thread() -> None:
+    async def stop() -> None:
+        sys.exit()
+
+    def stop_in_thread() -> None:
+        sys.exit()
+
+    for function in (stop, stop_in_thread):
+        tool = ga.FunctionTool(function)
+        with pytest.raises(SystemExit):
+            asyncio.run(tool.run_async({"call_id": "c"}))
+        with ThreadPoolExecutor() as pool:
+            event = pool.submit(asyncio.run, tool.run_async({"call_id": "c"})).result()
+        assert output_of(event) == "Error: RuntimeError"
 
 
 def test_a_call_of_another_function_is_an_error() -> None:

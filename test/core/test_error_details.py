@@ -26,6 +26,9 @@ SHAPES: list[tuple[Any, ErrorDetails]] = [
     ({"error": {"detail": "No."}}, ErrorDetails("No.")),
     (NO, ErrorDetails("No.", code="c")),
     ({"error": None, "message": "No."}, ErrorDetails("No.")),
+    ({"error": "No.", "code": "c"}, ErrorDetails("No.", code="c")),
+    ({"detail": "No."}, ErrorDetails("No.")),
+    ({"error": "No.", "response": {}}, ErrorDetails("No.")),
 ]
 
 

@@ -262,6 +262,7 @@ ERROR_BODIES: list[tuple[bytes, dict[str, str]]] = [
     (b'["overloaded"]', {}),
     (b'{"message": "no error object"}', {"message": "no error object"}),
     (b'{"detail": [{"loc": ["body"]}]}', {}),
+    (b'{"detail": [{"loc": ["body", 0], "msg": "No."}]}', {"message": "body[0]: No."}),
     (b'{"error": null}', {}),
     (b'{"error": "overloaded"}', {"message": "overloaded"}),
     (b"\xff\xfe{", {}),

@@ -101,6 +101,10 @@ def test_azure_endpoint_leads_to_the_path_of_the_protocol(kind: Kind) -> None:
         found = url(kind, azure=azure(ENDPOINT + path, "my deployment", api_key=KEY))
         assert found == f"wss://somebody.openai.azure.com/{target}"
     # A gateway keeps a path of its own.
+    # A variable that is not set must not lead to OpenAI.
+    for missing in ("", None):
+        with pytest.raises(ConnectionSettingsError, match="there is no endpoint"):
+            azure(missing, "d", api_key=KEY)  # type: ignore[arg-type]
     gateway = azure("https://gateway.example/a/b/openai/", "my deployment", api_key=KEY)
     assert url(kind, azure=gateway) == f"wss://gateway.example/a/b/{target}"
 

@@ -193,6 +193,16 @@ async def test_the_response_can_be_held_back() -> None:
     assert len(session.requests()) == 1
 
 
+async def test_a_call_without_an_id_asks_for_no_response(caplog: pytest.LogCaptureFixture) -> None:
+    session = Session(work)
+    nameless = {**call("a"), "call_id": None}
+    for _ in range(2):
+        await session.receive(done(nameless))
+    assert session.sent == []
+    (record,) = caplog.records
+    assert record.getMessage() == "calls without a call_id cannot be answered: response r"
+
+
 async def test_what_runs_is_cancelled_when_the_session_ends() -> None:
     cancelled = list[str]()
 

@@ -138,6 +138,8 @@ def test_a_tool_call(c: Client, protocol: str) -> None:
     begun = only(events, "response.output_item.added")["item"]
     assert (begun["status"], begun["arguments"]) == ("in_progress", "")
     assert said(after) == "The function said: Foggy."
+    c.send(output_of({"call_id": "call_of_nobody"}))
+    assert c.until("error")[-1]["error"]["code"] == "invalid_tool_call_id"
 
 
 def output_of(call: Event) -> Event:
