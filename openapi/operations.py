@@ -345,7 +345,7 @@ def _check_parameters(place: str, operation: dict[str, Any], document: dict[str,
         if not name.isidentifier():
             yield f"{place} {argument['wire']}", "no Python name can be made of it"
         elif name in taken:
-            yield place, f"an argument cannot be called {name}, like another one"
+            yield place, f"a second argument would be called {name}"
         taken.add(name)
 
 

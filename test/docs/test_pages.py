@@ -89,6 +89,14 @@ def test_every_link_leads_to_a_file_and_a_heading() -> None:
             assert file.suffix != ".md" or anchor in {"", *page_at(file).anchors}, page.name
 
 
+def test_every_file_that_a_page_names_exists() -> None:
+    for page in (page_at(ROOT / "CONTRIBUTING.md"), page_at(ROOT / "README.md"), *GUIDES):
+        for name in re.findall(
+            r"`((?:test|openapi|examples|openai_realtime_client)/[\w/.]+)`", page.text
+        ):
+            assert (ROOT / name).exists(), f"{page.path.name}: {name}"
+
+
 def test_tables_have_even_rows_that_fit_on_the_page() -> None:
     for page in PAGES:
         for table in page.tables:
