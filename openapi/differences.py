@@ -38,14 +38,14 @@ class Row:
 
     @property
     def value(self) -> Any:
-        """Return what stands in the one document that has it; in both, what the other has."""
+        """What stands in the one document that has it; in both, what the other has."""
         if self.sign == "-":
             return self.ours
         return self.theirs
 
     @property
     def key(self) -> str:
-        """Return what makes it the same difference in another comparison: what is there now."""
+        """What makes it the same difference in another comparison: what is there now."""
         value = self.theirs
         if self.fact in ("value", "member"):
             value = self.value
@@ -53,7 +53,7 @@ class Row:
 
     @property
     def change(self) -> str:
-        """Return what differs, wherever it does."""
+        """What differs, wherever it does."""
         if self.sign == "~":
             return f"{self.fact} {described(self.ours)} → {described(self.theirs)}"
         if self.value is None:

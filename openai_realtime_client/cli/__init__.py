@@ -294,7 +294,9 @@ def _parse_url(text: str) -> str:
         if parts.scheme in ("ws", "wss", "http", "https") and parts.hostname and parts.port != 0:
             return text
     # Without the text: there may be a key in it.
-    raise argparse.ArgumentTypeError("not a URL that starts with wss://, https:// or the like")
+    raise argparse.ArgumentTypeError(
+        "invalid URL; expected wss://HOST, https://HOST, ws://HOST or http://HOST"
+    )
 
 
 def _parse_port(text: str) -> int:

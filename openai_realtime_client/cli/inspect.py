@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import sys
 from argparse import Namespace
 from collections import Counter
@@ -28,7 +27,7 @@ from openai_realtime_client.cli.display import (
 from openai_realtime_client.cli.page import Page
 from openai_realtime_client.conversation.usage import Usage
 from openai_realtime_client.core.deviations import Deviation
-from openai_realtime_client.core.json_types import at, is_object
+from openai_realtime_client.core.json_types import any_index, at, is_object
 from openai_realtime_client.shared import InvalidEventError, RealtimeModel, UnknownEvent, deviations
 from openai_realtime_client.testing.recording import DIALECTS, RecordedEvent, read_recording
 
@@ -43,7 +42,6 @@ _MESSAGE_LENGTH = 1000
 _ALWAYS_SHOWN = {"text", "audio", "cached"}
 # Dialects to try for a value of --protocol; the first is the default.
 _CHOICES = {"ga": ["ga", "ga translation"], "v1": ["v1"], "auto": [*DIALECTS]}
-_INDEX = re.compile(r"\[\d+\]")
 
 
 class _UnreadableError(Exception):
@@ -226,7 +224,7 @@ class _Counts:
         fields = {
             "from": recorded.direction,
             "type": recorded.event["type"],
-            "path": _INDEX.sub("[*]", deviation.path),
+            "path": any_index(deviation.path),
             "kind": deviation.kind,
         }
         entry = _count_entry(self.deviations, fields, recorded.line)

@@ -22,7 +22,7 @@ from openai_realtime_client import ga
 from openai_realtime_client.cli.display import Screen, Timeline, show_error, show_event, summarize
 from openai_realtime_client.conversation.playback import Playback
 from openai_realtime_client.conversation.state import Conversation
-from openai_realtime_client.core.audio import PCM
+from openai_realtime_client.core.audio import PCM, split_audio
 from openai_realtime_client.core.errors import (
     ConnectionClosedError,
     ConnectionSettingsError,
@@ -401,14 +401,8 @@ def _read_wav(name: str) -> Iterator[bytes]:
                 sound: Any = miniaudio.decode(source.read(), nchannels=1, sample_rate=_RATE)
             except miniaudio.DecodeError:
                 raise ValueError(f"{title} is not an audio file") from None
-            yield from _split_chunks(bytes(sound.samples))
+            yield from split_audio(bytes(sound.samples), PCM, _CHUNK_MS)
         else:
             with wave.open(source) as wav:
                 yield from iter(lambda: wav.readframes(_RATE * _CHUNK_MS // 1000), b"")
-    yield from _split_chunks(_SILENCE)
-
-
-def _split_chunks(pcm: bytes) -> Iterator[bytes]:
-    size = PCM.size(_CHUNK_MS)
-    for start in range(0, len(pcm), size):
-        yield pcm[start : start + size]
+    yield from split_audio(_SILENCE, PCM, _CHUNK_MS)

@@ -81,7 +81,8 @@ class FunctionTool(Generic[Create, Tool]):
         if inspect.isasyncgenfunction(called):
             raise TypeError(f"{self.name} is an asynchronous generator; return a list instead")
         # A decorator may hide a coroutine function, which `run_async` finds by its result.
-        self.is_async = any(map(inspect.iscoroutinefunction, (called, inspect.unwrap(called))))
+        is_coroutine = inspect.iscoroutinefunction
+        self.is_async = is_coroutine(called) or is_coroutine(inspect.unwrap(called))
         self._function = function
         self._on_error = on_error
         self._adapter = TypeAdapter[Any](_arguments_of(function, self.name))
@@ -106,7 +107,7 @@ class FunctionTool(Generic[Create, Tool]):
             function or was not finished, if arguments do not fit, or if the function raises.
 
         Raises:
-            TypeError: The function is a coroutine function, which `run_async` is for.
+            TypeError: It is a coroutine function or returns an awaitable: use `run_async`.
         """
         if self.is_async:
             raise TypeError(f"{self.name} is a coroutine function: use run_async")

@@ -13,7 +13,7 @@ Item = dict[str, Any]
 
 # The longest id that the service takes.
 _MAX_ID = 32
-_BYTES_PER_TOKEN = 3
+_BYTES_PER_TOKEN = 3  # in English about 4: rather too few items than too many
 
 
 def history_events(
@@ -32,14 +32,15 @@ def history_events(
     """
     content_types = {"user": "input_text", "system": "input_text", "assistant": assistant_type}
     output_ids = {item.call_id: item.id for item in items if item.type == "function_call_output"}
-    # The calls that follow an item unseen.
+    # Calls without an item of their own, by the item that they follow.
     calls_after: dict[str, list[ConversationItem]] = {}
     for response in responses:
         placed = [item for item in response.items if item.is_in_conversation]
         if placed:
             unseen = [call for call in response.calls if not call.is_in_conversation]
             calls_after[placed[-1].id] = unseen
-    groups: list[list[Item]] = []  # A call and its output stay together.
+    # A call and its output stay together: the service refuses an output without its call.
+    groups: list[list[Item]] = []
     for item in items:
         if item.type == "message" and item.role in content_types:
             groups.append(_message(item, content_types[item.role]))
@@ -84,9 +85,9 @@ def _message(item: ConversationItem, content_type: str) -> list[Item]:
 
 def _pair(call: ConversationItem, output: str, output_id: str | None) -> list[Item]:
     name = {"name": call.name or "", "arguments": call.arguments or "{}"}
-    called: Item = {"type": "function_call", "call_id": call.call_id, **name}
-    returned: Item = {"type": "function_call_output", "call_id": call.call_id, "output": output}
-    return [_with_id(called, call.id), _with_id(returned, output_id)]
+    call_item: Item = {"type": "function_call", "call_id": call.call_id, **name}
+    output_item: Item = {"type": "function_call_output", "call_id": call.call_id, "output": output}
+    return [_with_id(call_item, call.id), _with_id(output_item, output_id)]
 
 
 def _with_id(item: Item, item_id: str | None) -> Item:

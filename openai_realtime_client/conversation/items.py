@@ -1,6 +1,6 @@
 """The parts of a conversation: items, their content parts, and responses.
 
-Read them; the methods `update`, `part`, `truncate` and `use_format` are for `Conversation`.
+Read-only for programs; `update`, `part`, `truncate` and `use_format` are for `Conversation`.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ class Playback:
 
     Args:
         bytes_per_second: Of the audio: 48,000 for PCM at 24 kHz, 8,000 for G.711.
-        conversation: The conversation whose audio is played. Its format is used, and what arrives
-            late of a response that was interrupted is refused.
+        conversation: The conversation whose audio is played. Its format is used, and late audio
+            of an interrupted response is refused.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Playback:
         return bytes(taken)
 
     def clear(self) -> list[Dropped]:
-        """Drop all audio, as when the user interrupts, and refuse the rest of it.
+        """Drop all audio, e.g. when the user interrupts, and refuse the rest of it.
 
         Returns:
             The item that is played, and all that wait behind it, with how much of each was taken:

@@ -14,7 +14,7 @@ _MAX = 10**15
 
 
 def _count(*path: str) -> int:
-    """A field that stands at a path of the `usage` that a server sends."""
+    """Declare a field that is read from this path of the server's `usage`."""
     count: int = field(default=0, metadata={"path": path})
     return count
 

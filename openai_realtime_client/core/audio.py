@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from openai_realtime_client.core.json_types import at, is_object
 
-__all__ = ["PCM", "RATES", "AudioFormat", "audio_view", "base64_size", "format_of"]
+__all__ = ["PCM", "RATES", "AudioFormat", "audio_view", "base64_size", "format_of", "split_audio"]
 
 # Bytes per second at the rates that the service uses: 24 kHz of 16 bits, and 8 kHz of 8 bits.
 RATES = {"audio/pcm": 48_000, "audio/pcmu": 8_000, "audio/pcma": 8_000}
@@ -72,6 +73,13 @@ def format_of(settings: Any, direction: str) -> AudioFormat | None:
     if name == "audio/pcm" and isinstance(rate, int) and rate > 0:
         return AudioFormat(name, 2 * rate)
     return AudioFormat(name, RATES[name])
+
+
+def split_audio(data: bytes, audio_format: AudioFormat, milliseconds: int) -> Iterator[bytes]:
+    """Yield audio in chunks of that duration, of which the last may be shorter."""
+    size = audio_format.size(milliseconds)
+    for start in range(0, len(data), size):
+        yield data[start : start + size]
 
 
 def base64_size(text: Any) -> int:

@@ -20,14 +20,14 @@ _MAX_TEXT = 300
 def connection_failure(where: str, error: Exception, sent: Headers) -> ConnectionFailedError:
     """Make the error of a session that was not opened, of what `websockets` raised.
 
-    `conceal` removes the credentials of the connection from a text.
+    `sent` are the headers of the handshake, whose credentials do not appear in the error.
     """
     response: Any = getattr(error, "response", None)
     if response is None:
         text = sent.conceal(failure_text(error))
         return ConnectionFailedError(f"no connection to {where}: {text}")
     headers, body = sent.conceal_response(response.headers.raw_items(), response.body or b"")
-    if _is_of_proxy(error):
+    if _is_proxy_error(error):
         where = f"the proxy to {where}"
     return HandshakeRefusedError(response.status_code, headers, body, where)
 
@@ -39,19 +39,19 @@ def failure_text(error: BaseException) -> str:
     may hold a URL with a key.
     """
     text = ""
-    is_of_proxy = False
+    is_proxy_error = False
     for cause in _causes(error):
         # For an invalid URL or proxy, `websockets` has a text without it in `msg`.
         text = str(getattr(cause, "msg", None) or cause) or text
-        is_of_proxy = is_of_proxy or _is_of_proxy(cause)
+        is_proxy_error = is_proxy_error or _is_proxy_error(cause)
     text = _SOURCE_LINE.sub("", text)[:_MAX_TEXT] or type(error).__name__
-    if is_of_proxy and "proxy" not in text.lower():
+    if is_proxy_error and "proxy" not in text.lower():
         text = f"the proxy failed: {text}"
     return text
 
 
-def _is_of_proxy(error: BaseException) -> bool:
-    # `websockets`, python-socks and urllib3 have it in the names of their classes.
+def _is_proxy_error(error: BaseException) -> bool:
+    # `websockets`, python-socks and urllib3 name their classes after it.
     return "Proxy" in type(error).__name__
 
 
@@ -62,7 +62,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         if cause is None:
             return
         yield cause
-        # They wrap only how the library noticed it.
+        # What these wrap is only how the library noticed it.
         if isinstance(cause, (TimeoutError, EOFError)):
             return
         cause = _wrapped(cause)

@@ -202,8 +202,8 @@ class Credential(NamedTuple):
 class BaseUrl(NoPickle):
     """The URL of a server, to which paths are appended. It is checked when it is used.
 
-    A user and password in it are sent as `Authorization: Basic`, in place of a key. `schemes` has
-    the schemes that may stand in it, and which is meant by each; `secure` is the one to recommend.
+    A user and password in it are sent as `Authorization: Basic`, in place of a key. `schemes` maps
+    each allowed scheme to the one that is used; `secure` is the encrypted one.
     """
 
     def __init__(self, url: str, schemes: Mapping[str, str], secure: str) -> None:
@@ -259,7 +259,7 @@ class BaseUrl(NoPickle):
 
     @property
     def path(self) -> str:
-        """The path that others are appended to."""
+        """The path of the base URL."""
         return self._parts.path
 
     @property

@@ -15,7 +15,7 @@ from openai_realtime_client.core.json_types import Path, is_object, path_text
 
 __all__ = ["dumped", "invalid_part", "parse_json", "plain_model", "to_dict"]
 
-# Half of a surrogate pair, or the whole of one, as JSON escapes it.
+# An escaped surrogate, on its own or in a pair.
 _HALF = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _CONSTANTS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
@@ -37,7 +37,7 @@ def parse_json(data: str | bytes) -> Any:
     except ValueError as error:
         if "hex escape" not in str(error):
             raise
-    # With something else in place of the halves, all the rest is checked in the same way.
+    # Check the rest as strictly, with the surrogates replaced: `json` is more lenient.
     from_json(_HALF.sub(rb"\\u0020", cast(bytes, data)), allow_inf_nan=False)
     return json.loads(data)
 

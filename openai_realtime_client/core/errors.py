@@ -319,7 +319,7 @@ class ProtocolRefusedError(ConnectionClosedError):
 
 
 class SessionExpiredError(ConnectionClosedError):
-    """1001: the session reached its end; a new one starts without memory."""
+    """1001: the session reached its end; a new session does not remember it."""
 
     _about = "the session expired"
 
@@ -483,7 +483,7 @@ def wait_seconds(headers: Mapping[str, str]) -> float | None:
 
 
 def _error_in(body: bytes) -> dict[str, Any]:
-    """Return the `error` of a response's body, or what gateways, as that of Azure, have for it."""
+    """Return the `error` of a response's body, or the message of a gateway, such as Azure's."""
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError):

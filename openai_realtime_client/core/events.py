@@ -49,7 +49,7 @@ class EventParser(Generic[Event]):
     """
 
     def __init__(self, package: str, classes: Mapping[str, str]) -> None:
-        """Import nothing yet. `classes` has the name of the class of each `type` in a package."""
+        """Map each `type` to the name of its class in `package`, which is imported when needed."""
         self._package = package
         self._classes = classes
         self._members: dict[str, type[RealtimeModel]] = {}
@@ -67,8 +67,7 @@ class EventParser(Generic[Event]):
             InvalidEventError: For anything else.
         """
         try:
-            # What fits, as nearly all does, is parsed in one call of compiled code.
-            # A mapping is refused, and parsed below.
+            # Fast path: nearly all events fit. A mapping is refused here, and parsed below.
             parsed: Event = self._validator.validate_json(data)  # type: ignore[arg-type]
             return parsed
         except (ValidationError, UnicodeError):

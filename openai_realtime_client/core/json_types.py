@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from typing_extensions import TypeIs
 
-__all__ = ["Path", "at", "is_array", "is_object", "path_text"]
+__all__ = ["Path", "any_index", "at", "is_array", "is_object", "path_text"]
 
 Path = tuple[str | int, ...]
 
@@ -31,6 +32,11 @@ def path_text(path: Iterable[str | int]) -> str:
         else:
             text += f".{part}"
     return text.removeprefix(".")
+
+
+def any_index(text: str) -> str:
+    """Replace the indices of paths by `[*]`, so that all items of a list have the same path."""
+    return re.sub(r"\[\d+\]", "[*]", text)
 
 
 def at(value: Any, *path: str) -> Any:

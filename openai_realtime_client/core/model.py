@@ -21,7 +21,7 @@ __all__ = ["AS_HELD", "RealtimeModel", "UnknownModel", "json_bytes", "lossless"]
 # Characters of a text that a repr shows.
 _MAX_SHOWN = 100
 
-# Serialize by runtime type instead of trying each union member, and `true` as such even in a field
+# Serialize by runtime type instead of trying each union member. This also keeps `true` in a field
 # for integers.
 AS_HELD = core_schema.simple_ser_schema("any")
 
@@ -129,7 +129,7 @@ class RealtimeModel(BaseModel):
     # Not annotated, because pydantic would evaluate the annotations again for each generated class.
     # The fields that hold a schema constant (`type` of an event), with that constant.
     __constants__ = dict[str, Any]()
-    # The fields that the schema lets be `null`. The others accept it, too, as deviations.
+    # The fields that may be `null`. The others accept it, too, and `deviations` lists it.
     __nullable__ = frozenset[str]()
     # The fields that have limits: the minimum and maximum of a number, or of the length of a text
     # or a list. Values outside the limits are kept.
@@ -141,8 +141,8 @@ class RealtimeModel(BaseModel):
         except ValidationError as error:
             raise InvalidModelError.of(type(self).__name__, error, data) from None
 
-    # Pydantic calls an `__init__` without this mark, as one of the user's own, also for each object
-    # that it parses. Parsing would take twice as long, and add constants that the server left out.
+    # Without this mark (see `pydantic/main.py`), pydantic calls `__init__` for each object that it
+    # parses. Parsing would take twice as long, and add constants that the server left out.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
     @classmethod
@@ -275,8 +275,8 @@ def json_bytes(model: RealtimeModel) -> bytes:
         if problem:
             raise ValueError(problem) from None
         return dumped(model)
-    # A text may have the letters by chance, so that only the values tell. Those of audio events do
-    # at once, where searching their 4 KB would take as long as encoding them.
+    # Text may contain these letters, so the values decide. Audio events have only text: searching
+    # their 4 KB would take as long as encoding them.
     if _has_only_texts(model):
         return data
     if b"NaN" in data or b"Infinity" in data:

@@ -51,7 +51,7 @@ class OpenEnum(str, Enum, metaclass=_OpenEnumMeta):
 
     @classmethod
     def values(cls) -> list[str]:
-        """The values the schema lists, in its order."""
+        """Return the values that the schema lists, in its order."""
         return [member.value for member in cls]
 
     def __repr__(self) -> str:
@@ -95,7 +95,7 @@ if TYPE_CHECKING:
 
         @classmethod
         def values(cls) -> list[str]:
-            """The values the schema lists, in its order."""
+            """Return the values that the schema lists, in its order."""
             ...
 else:
     Constant = OpenEnum

@@ -30,27 +30,22 @@ class Lossless:
 class Discriminator:
     """Annotation of a union: `Annotated[A | B | UnknownModel, Discriminator("type")]`.
 
-    `field` is the discriminator, `members` the member of each of its values, by default that whose
-    constant it is. The member is found by that value alone, in one pass. Members that are not
-    objects are tried before. An object with another value, or none, becomes the union's
-    `UnknownModel`; one whose value is known but whose fields do not fit is an error, never a wrong
-    sibling.
+    `field` is the discriminator. `members` maps each of its values to a member; by default, members
+    are found by their constants. The value alone decides, in one pass. Members that are not objects
+    are tried before. An object with another value, or none, becomes the union's `UnknownModel`; one
+    whose value is known but whose fields do not fit is an error, never a wrong sibling.
     """
 
     field: str
     members: dict[str, Any] | None = None
 
-    def members_of(self, union: Any) -> dict[str, Any]:
-        """Return the member of each value of the discriminator."""
-        if self.members is None:
-            return _by_constant(union, self.field)
-        return self.members
-
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         field = self.field
-        members = self.members_of(source)
+        members = self.members
+        if members is None:
+            members = _by_constant(source, field)
         by_value: dict[str, CoreSchema] = {}
         # For Python objects, whose errors have to tell the names of members from those of fields.
         names: dict[str, str] = {}
@@ -86,11 +81,13 @@ class Discriminator:
                 plain.append(lossless(handler.generate_schema(member)))
         if not plain and not unknown:
             return tagged
+        serialization: Any = AS_HELD
+        if plain:  # Plain values are dumped faster by their own schemas.
+            serialization = None
         return core_schema.union_schema(
             [(choice, MEMBER) for choice in (*plain, tagged, *unknown)],
             mode="left_to_right",
-            # Plain values are dumped faster by their own schemas.
-            serialization=None if plain else AS_HELD,
+            serialization=serialization,
         )
 
     def _guard(self, members: Mapping[str, Any], unknown: CoreSchema) -> CoreSchema:
@@ -122,8 +119,8 @@ class BestFit:
     """Annotation of a union whose members are tried in order: `Annotated[A | B, BestFit()]`.
 
     Of the members whose required fields an object has, and whose constants it does not contradict,
-    the one with most of its fields is taken; of several, the first. If none fits, the
-    object becomes the union's `UnknownModel`, or its dictionary. Plain values come before objects.
+    the one that knows most of its fields wins; the first, if several do. If none fits, the object
+    becomes the union's `UnknownModel`, or its dictionary. Plain values come before objects.
 
     `constants` are the required constants of classes, by their names: as fields, these have a
     default.

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from openai_realtime_client.ga import models
 from openai_realtime_client.ga.events import parse_server_event, parse_translation_server_event
 from openai_realtime_client.realtime.connection import AsyncConnection, Connection
 from openai_realtime_client.realtime.connector import AsyncConnector, Connector
 from openai_realtime_client.realtime.endpoint import Dialect
 
-# Type checkers take it as true.
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeAlias
 

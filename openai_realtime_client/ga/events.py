@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from openai_realtime_client.core.events import EventParser
 
-# Type checkers take it as true. A parser imports each class when its first event comes.
-TYPE_CHECKING = False
+# A parser imports each class when its first event comes.
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
@@ -121,12 +122,11 @@ def parse_client_event(data: str | bytes | Mapping[str, Any]) -> RealtimeClientE
     """Parse an event as a client sends it: one JSON object with a string `type`.
 
     An unknown `type` gives an `UnknownEvent`. A field that does not fit stays as received, in an
-    event of the class that its `type` names; a missing one is `None`, and is not sent. A list of
-    which more than ten items do not fit stays as received as a whole.
+    event of the class that its `type` names; a missing one is `None`, and is not sent. A list with
+    more than ten invalid items is kept as received.
 
     Args:
-        data: The JSON text, of any size, or the same as a dictionary. The time grows with it in
-            proportion.
+        data: The JSON text, of any size, or the same as a dictionary. Parsing takes linear time.
 
     Returns:
         The event.
@@ -143,12 +143,11 @@ def parse_server_event(data: str | bytes | Mapping[str, Any]) -> RealtimeServerE
     """Parse an event as a server sends it: one JSON object with a string `type`.
 
     An unknown `type` gives an `UnknownEvent`. A field that does not fit stays as received, in an
-    event of the class that its `type` names; a missing one is `None`, and is not sent. A list of
-    which more than ten items do not fit stays as received as a whole.
+    event of the class that its `type` names; a missing one is `None`, and is not sent. A list with
+    more than ten invalid items is kept as received.
 
     Args:
-        data: The JSON text, of any size, or the same as a dictionary. The time grows with it in
-            proportion.
+        data: The JSON text, of any size, or the same as a dictionary. Parsing takes linear time.
 
     Returns:
         The event.
@@ -167,12 +166,11 @@ def parse_translation_client_event(
     """Parse an event as a client sends it: one JSON object with a string `type`.
 
     An unknown `type` gives an `UnknownEvent`. A field that does not fit stays as received, in an
-    event of the class that its `type` names; a missing one is `None`, and is not sent. A list of
-    which more than ten items do not fit stays as received as a whole.
+    event of the class that its `type` names; a missing one is `None`, and is not sent. A list with
+    more than ten invalid items is kept as received.
 
     Args:
-        data: The JSON text, of any size, or the same as a dictionary. The time grows with it in
-            proportion.
+        data: The JSON text, of any size, or the same as a dictionary. Parsing takes linear time.
 
     Returns:
         The event.
@@ -191,12 +189,11 @@ def parse_translation_server_event(
     """Parse an event as a server sends it: one JSON object with a string `type`.
 
     An unknown `type` gives an `UnknownEvent`. A field that does not fit stays as received, in an
-    event of the class that its `type` names; a missing one is `None`, and is not sent. A list of
-    which more than ten items do not fit stays as received as a whole.
+    event of the class that its `type` names; a missing one is `None`, and is not sent. A list with
+    more than ten invalid items is kept as received.
 
     Args:
-        data: The JSON text, of any size, or the same as a dictionary. The time grows with it in
-            proportion.
+        data: The JSON text, of any size, or the same as a dictionary. Parsing takes linear time.
 
     Returns:
         The event.
@@ -213,12 +210,11 @@ def parse_webhook_event(data: str | bytes | Mapping[str, Any]) -> RealtimeWebhoo
     """Parse an event as a webhook sends it: one JSON object with a string `type`.
 
     An unknown `type` gives an `UnknownEvent`. A field that does not fit stays as received, in an
-    event of the class that its `type` names; a missing one is `None`, and is not sent. A list of
-    which more than ten items do not fit stays as received as a whole.
+    event of the class that its `type` names; a missing one is `None`, and is not sent. A list with
+    more than ten invalid items is kept as received.
 
     Args:
-        data: The JSON text, of any size, or the same as a dictionary. The time grows with it in
-            proportion.
+        data: The JSON text, of any size, or the same as a dictionary. Parsing takes linear time.
 
     Returns:
         The event.

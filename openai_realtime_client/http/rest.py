@@ -41,14 +41,14 @@ _SOCKS_SCHEMES = ("socks5h", "socks5", "socks4a", "socks4")
 _THREAD_NAME = "openai_realtime_client request"
 
 
-def _is_of_others(record: logging.LogRecord) -> bool:
+def _is_unrelated(record: logging.LogRecord) -> bool:
     """Return whether urllib3 logs a request that is not of this package."""
     return record.threadName != _THREAD_NAME
 
 
-# Some of its records have the whole URL, in which a key may be. Errors are raised besides.
-logging.getLogger("urllib3.connection").addFilter(_is_of_others)
-logging.getLogger("urllib3.connectionpool").addFilter(_is_of_others)
+# Hide urllib3's records of our requests: some have the whole URL, which may hold a key.
+logging.getLogger("urllib3.connection").addFilter(_is_unrelated)
+logging.getLogger("urllib3.connectionpool").addFilter(_is_unrelated)
 _logger = logging.getLogger("openai_realtime_client")
 
 
@@ -110,8 +110,8 @@ class Transport:
             except BaseException as error:  # It is raised where the caller waits.
                 result.set_exception(error)
 
-        # A daemon, because an abandoned request must not keep the program from ending.
         # In a thread: nothing else bounds looking up a name, or headers that never end.
+        # A daemon, because an abandoned request must not keep the program from ending.
         Thread(target=run, name=_THREAD_NAME, daemon=True).start()
         where = self._configuration.base.where
         try:

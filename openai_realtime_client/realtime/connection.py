@@ -298,6 +298,7 @@ class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
             ConnectionClosedError: The session is closed. What of the event arrived is not known.
             ValueError: A dictionary has no `type`, or is not JSON.
             TypeError: It is neither an event nor a dictionary.
+            RuntimeError: Called by a coroutine function of `tools=`, whose loop it would block.
         """
         event_type, data = _encoded(event)
         self._wait_for(self._send(event_type, data, event), event_type)
@@ -312,6 +313,7 @@ class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
         Raises:
             ConnectionClosedError: The session is closed; `audio_sent` says after how many bytes.
             TypeError: The samples are others, such as float32 or of two channels.
+            RuntimeError: Called by a coroutine function of `tools=`, whose loop it would block.
         """
         self._wait_for(self._send_audio(audio), self._dialect.append)
 
@@ -323,6 +325,7 @@ class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
 
         Raises:
             ConnectionClosedError: The session is closed.
+            RuntimeError: Called by a coroutine function of `tools=`, whose loop it would block.
         """
         self._wait_for(self._send_message("a message", data), "a message")
 
@@ -330,7 +333,7 @@ class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
         """Wait for the next event.
 
         Args:
-            timeout: The most seconds to wait, or `None` for no limit.
+            timeout: Maximum wait in seconds, or `None` for no limit.
 
         Raises:
             TimeoutError: None came in time.
@@ -354,6 +357,7 @@ class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
 
         Raises:
             ValueError: No close frame can hold `code` or `reason`; nothing has happened.
+            RuntimeError: Called by a coroutine function of `tools=`, whose loop it would block.
         """
         closing = self._thread.start(self._close_once(code, reason))
         if closing is not None:  # Otherwise it is closed, or belongs to another process.

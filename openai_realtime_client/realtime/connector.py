@@ -105,16 +105,17 @@ class _Connector(Settings):
 
 
 class AsyncConnector(_Connector, Generic[AsyncOpened]):
-    """Open sessions: `async with` opens one and closes it at the end, `open` leaves that to you.
+    """Opens sessions: `async with` closes its session at the end; after `open`, you close it.
 
-    Each time is a new session, with a new key where the key is a function. One block at a time.
+    Each entry opens a new session, and calls a function for the key again. A connector can be
+    entered once at a time.
 
     `async for connection in connect(…)` opens a session for each turn of the loop, and closes it at
     the end of the turn. Between two turns it waits, the longer the more sessions fail in a row, or
     as long as the server asks for. It raises the errors that will not pass: wrong settings, a
     certificate that is not trusted, HTTP statuses but 408, 425, 429 and 5xx, and close codes but
     1000, 1001, 1006 and 1011 to 1013. Catch `ConnectionClosedError` in the loop, and `continue`.
-    Where the loop is left, asyncio closes the session soon; `contextlib.aclosing` waits for that.
+    After `break`, asyncio closes the session soon; `contextlib.aclosing` waits for that.
     """
 
     _connection: AsyncOpened
@@ -170,9 +171,10 @@ class AsyncConnector(_Connector, Generic[AsyncOpened]):
 
 
 class Connector(_Connector, Generic[Opened]):
-    """Open sessions: `with` opens one and closes it at the end, `open` leaves that to you.
+    """Opens sessions: `with` closes its session at the end; after `open`, you close it.
 
-    Each time is a new session, with a new key where the key is a function. One block at a time.
+    Each entry opens a new session, and calls a function for the key again. A connector can be
+    entered once at a time.
 
     `for connection in connect_sync(…)` opens a session for each turn of the loop; see `connect`.
     """

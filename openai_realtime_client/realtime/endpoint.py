@@ -43,7 +43,10 @@ _SCHEMES = {"ws": "ws", "http": "ws", "wss": "wss", "https": "wss"}
 
 @dataclass(frozen=True)
 class Dialect(Generic[Event]):
-    """The path, the server and the events of one kind of session."""
+    """The path, the server and the events of one kind of session.
+
+    `append` is the type of the event that appends audio.
+    """
 
     path: str
     is_beta: bool
@@ -154,7 +157,7 @@ class Settings:
             conversation: What all events are added to, received and sent. It goes on with the next
                 session that it is given to.
             tools: Functions that are run when the model calls them, and whose outputs are sent.
-            retries: Where `connect` is iterated, the most attempts in a row that may fail. By
+            retries: When iterating `connect`, the maximum number of consecutive failures. By
                 default there is no limit.
         """
         self._model = model
@@ -212,10 +215,10 @@ class Settings:
         return base.join(self._dialect.path, self._path_parameters, query.items())
 
     def _azure_base(self) -> BaseUrl:
-        """Return the endpoint with the path of the protocol, in place of the one that pages show.
+        """Return the endpoint with the path of the protocol, in place of the one that was pasted.
 
         Raises:
-            ConnectionSettingsError: It has a path that no page shows.
+            ConnectionSettingsError: It has a path that no page of Azure shows.
         """
         match = _AZURE_PATH.fullmatch(self._base.path)
         is_gateway = not self._base.host.endswith(".azure.com")

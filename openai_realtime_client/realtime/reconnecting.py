@@ -36,7 +36,7 @@ _STABLE = 30.0
 class Backoff:
     """The delays between the sessions of one loop: from 0.5 to 30 s, less up to a half at random.
 
-    `retries` is the most attempts in a row that may fail, or `None` for no limit.
+    `retries` is the maximum number of consecutive failures, or `None` for no limit.
     """
 
     def __init__(self, retries: int | None) -> None:

@@ -119,7 +119,7 @@ class _Writer:
             self._queue.put((direction, at_ms, event_type, data))
 
     def close(self) -> None:
-        """Wait for what is not written yet, but not for long."""
+        """Wait up to 5 s for what is not written yet."""
         self._queue.put(None)
         # Called by the finalizer on the writer thread: it can't join itself.
         if current_thread() is not self._thread:
@@ -176,7 +176,7 @@ class _Writer:
     def _cleaned(
         self, value: Any, audio_names: list[str], name: str = "", *, is_message: bool
     ) -> Any:
-        """Copy JSON without audio and secrets; `is_message` where a server speaks to people."""
+        """Copy JSON without audio and secrets. An error message may also repeat a credential."""
         if name == "parameters":  # The schema of a function, which may name anything.
             return value
         if name == "client_secret" and is_object(value) and "value" in value:

@@ -105,13 +105,13 @@ def check_close(code: int, reason: str) -> None:
         Frame(Opcode.CLOSE, Close(code, reason).serialize()).check()
     except ProtocolError:
         raise ValueError(
-            f"no close frame can hold code {code} and this reason: use code 1000 or 3000 to 4999, "
-            "and at most 123 bytes of UTF-8"
+            f"invalid close code {code} or reason; expected 1000-1003, 1007-1014 or 3000-4999, and "
+            "at most 123 bytes of UTF-8"
         ) from None
 
 
 class NoRedirect(WebSocketException):
-    """Wraps a refusal, so that `websockets` follows no redirect: it could take the key away."""
+    """A refused handshake. `websockets` follows `InvalidStatus`, maybe with the key; not this."""
 
     def __init__(self, response: Response) -> None:
         # Without it as an argument, which `repr` would show: it may repeat a key.
@@ -243,7 +243,7 @@ class Socket(asyncio.Protocol):
             self._receiving.release()
 
     def recv_in_thread(self, timeout: float | None) -> bytes | None:
-        """Do the same in another thread than that of the event loop, for `timeout` seconds."""
+        """Do the same in another thread; raise `TimeoutError` after `timeout` seconds."""
         self._begin_receiving()
         try:
             return self._next_message(timeout)
@@ -324,7 +324,9 @@ class Socket(asyncio.Protocol):
         self._put_message(None)
         self.resume_writing()
         if hasattr(self, "transport"):
-            self.transport.close()  # Python 3.10 warns of a TLS transport that the server ended.
+            # Python 3.10 warns of a TLS transport that the server ended:
+            # https://github.com/python/cpython/issues/90476
+            self.transport.close()
 
     def pause_writing(self) -> None:
         """See `asyncio.Protocol`."""
@@ -380,7 +382,8 @@ class Socket(asyncio.Protocol):
     def _resume_reading(self) -> None:
         if self._is_paused:
             self._is_paused = False
-            # In Python 3.10 there is nothing below TLS when the connection was lost.
+            # In Python 3.10 there is nothing below TLS when the connection was lost:
+            # https://github.com/encode/httpx/issues/1213
             with suppress(AttributeError):
                 self.transport.resume_reading()
 

@@ -39,7 +39,7 @@ class Call:
 
     @property
     def json(self) -> str:
-        """Return the arguments as JSON text."""
+        """The arguments as JSON text."""
         if isinstance(self.arguments, str):
             return self.arguments
         return json.dumps(self.arguments, ensure_ascii=False)
@@ -223,7 +223,7 @@ class McpTool:
     read_only: bool = False
 
     def listed(self) -> Event:
-        """The tool as it is listed in an item."""
+        """Return the tool as an item lists it."""
         return {
             "name": self.name,
             "description": self.description,
@@ -232,7 +232,7 @@ class McpTool:
         }
 
     def run(self, arguments: str) -> Event:
-        """Call it: fields of the `mcp_call` item."""
+        """Call the tool, and return the fields of the `mcp_call` item."""
         try:
             output = self.output
             if not isinstance(output, str):

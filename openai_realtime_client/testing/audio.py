@@ -14,8 +14,9 @@ from openai_realtime_client.core.audio import PCM, AudioFormat
 from openai_realtime_client.testing.errors import Refusal
 from openai_realtime_client.testing.settings import Event
 
-__all__ = ["CHUNK_MS", "InputBuffer", "chunks", "decoded", "tone"]
+__all__ = ["CHUNK_MS", "InputBuffer", "decoded", "tone"]
 
+# The duration of the chunks in which audio is sent.
 CHUNK_MS = 50
 # Speech detection looks at frames of this duration, as telephony does.
 _FRAME_MS = 20
@@ -31,13 +32,6 @@ def tone(audio_format: AudioFormat, duration_ms: int) -> bytes:
     data = g711.encode(struct.pack(f"<{len(period)}h", *period), audio_format.type)
     size = audio_format.size(duration_ms)
     return (data * (size // len(data) + 1))[:size]
-
-
-def chunks(data: bytes, audio_format: AudioFormat) -> Iterator[bytes]:
-    """Yield audio in the chunks in which it is sent, of 50 ms each."""
-    size = audio_format.size(CHUNK_MS)
-    for start in range(0, len(data), size):
-        yield data[start : start + size]
 
 
 def decoded(data: str) -> bytes:
@@ -74,7 +68,7 @@ class InputBuffer:
 
     @property
     def end_ms(self) -> int:
-        """Return where the audio ends."""
+        """Where the audio ends."""
         return self.start_ms + self._format.milliseconds(self._size)
 
     def clear(self) -> None:
@@ -93,9 +87,8 @@ class InputBuffer:
         """Take the next audio.
 
         Yields:
-            True and where speech has started, with the padding before it, or false and where it has
-            stopped, after silence, by the `levels` of the session's turn detection; nothing without
-            these.
+            True and where speech starts, padding included, or false and where it stops, in ms.
+            Nothing without `levels`, the settings of the session's turn detection.
         """
         self._format = audio_format
         self._size += len(data)

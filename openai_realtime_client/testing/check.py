@@ -21,7 +21,7 @@ from openai_realtime_client.core.errors import (
     InvalidEventError,
     RealtimeConnectionError,
 )
-from openai_realtime_client.core.json_types import at, is_array, is_object
+from openai_realtime_client.core.json_types import any_index, at, is_array, is_object
 from openai_realtime_client.testing.audio import tone
 from openai_realtime_client.testing.settings import MODELS
 from openai_realtime_client.testing.v1 import v1_settings
@@ -39,7 +39,6 @@ _CLOSE_TIMEOUT = 2
 _OPEN_TIMEOUT = 5
 # A response may have ended before it is cancelled.
 _TRIES = 3
-_INDEX = re.compile(r"\[\d+\]")
 _ID = re.compile(r"\b[a-z]+_\w{8,}")
 _TOOL = {
     "type": "function",
@@ -218,7 +217,7 @@ class _Session:
     def report(self, kind: str, name: str, about: str, event: Event | None = None) -> None:
         """Note something that is wrong."""
         # The same fault in another turn, item or index is not another finding.
-        key = [kind, name, _ID.sub("ID", _INDEX.sub("[*]", about))]
+        key = [kind, name, _ID.sub("ID", any_index(about))]
         if kind == "closed":  # Its cause is in the turn.
             key.append(self._turn)
         finding = Finding(self._turn, kind, name, about, event, count=0)

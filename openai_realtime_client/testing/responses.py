@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any
 
-from openai_realtime_client.core.audio import PCM, format_of
+from openai_realtime_client.core.audio import PCM, format_of, split_audio
 from openai_realtime_client.testing import audio
 from openai_realtime_client.testing.answers import (
     Answer,
@@ -378,7 +378,7 @@ class Response:
         sound = self._answer.audio
         if not isinstance(sound, bytes):
             sound = audio.tone(self._format, round(sound * 1000))
-        return audio.chunks(sound, self._format)
+        return split_audio(sound, self._format, audio.CHUNK_MS)
 
     def _play(self, chunk: bytes, place: Event) -> None:
         length_ms = self._format.milliseconds(len(chunk))

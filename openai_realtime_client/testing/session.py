@@ -165,7 +165,7 @@ class ReplaySession(Generic[Received, Sent]):
         return self._rules.mismatch
 
     def recording(self) -> list[RecordedEvent]:
-        """The session as a recording: `to_json()` of each is a line of its file."""
+        """Return the session as a recording: `to_json()` of each is a line of its file."""
         return [RecordedEvent(side, event.to_dict(), at) for side, event, at in [*self._log]]
 
     @overload

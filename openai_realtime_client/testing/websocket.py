@@ -48,28 +48,28 @@ class HttpRequest:
 
     @property
     def path(self) -> str:
-        """Return the target without its query."""
+        """The target without its query."""
         return self.target.partition("?")[0]
 
     @property
     def is_handshake(self) -> bool:
-        """Return whether it asks for a WebSocket connection."""
+        """Whether it asks for a WebSocket connection."""
         return self.headers.get("upgrade", "").lower() == "websocket"
 
     @property
     def is_translation(self) -> bool:
-        """Return whether it is for the endpoint of translation sessions."""
+        """Whether it is for the endpoint of translation sessions."""
         return self.path.endswith("/translations")
 
     @cached_property
     def query(self) -> dict[str, str]:
-        """Return the last value of each parameter of the query."""
+        """The last value of each parameter of the query."""
         query = parse_qs(urlsplit(self.target).query)
         return {name: values[-1] for name, values in query.items()}
 
     @property
     def key(self) -> str:
-        """Return the key in the headers, or ""."""
+        """The key in the headers, or ""."""
         scheme, _, key = self.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return key.strip()
@@ -83,7 +83,7 @@ class HttpRequest:
 
     @property
     def asks_for_v1(self) -> bool:
-        """Return whether it asks for `realtime=v1`, in a header or, in browsers, a subprotocol."""
+        """Whether it asks for `realtime=v1`, in a header or, in browsers, a subprotocol."""
         offered = self.headers.get("sec-websocket-protocol", "")
         # Browsers cannot set headers of a handshake here, either.
         beta = self.headers.get("openai-beta", "")

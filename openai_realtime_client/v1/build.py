@@ -15,7 +15,7 @@ _builders: build.Builders[params.RealtimeClientEventConversationItemCreateParam]
 
 
 def user_text(text: str) -> params.RealtimeClientEventConversationItemCreateParam:
-    """Make the event that adds a message of the user.
+    """Make an event that adds a user message.
 
     Args:
         text: What the user says.
@@ -24,7 +24,7 @@ def user_text(text: str) -> params.RealtimeClientEventConversationItemCreatePara
 
 
 def user_audio(audio: bytes) -> params.RealtimeClientEventConversationItemCreateParam:
-    """Make the event that adds a spoken message as a whole.
+    """Make an event that adds a spoken user message.
 
     Args:
         audio: Its bytes, in the session's input format and without a header.
@@ -35,7 +35,7 @@ def user_audio(audio: bytes) -> params.RealtimeClientEventConversationItemCreate
 def function_output(
     call_id: str, output: object
 ) -> params.RealtimeClientEventConversationItemCreateParam:
-    """Make the event that gives the model what a function returned.
+    """Make an event that gives the model what a function returned.
 
     Args:
         call_id: The `call_id` of the call.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from openai_realtime_client.ga.models.realtime_call_refer_request import RealtimeCallReferRequest
 from openai_realtime_client.ga.models.realtime_call_reject_request import RealtimeCallRejectRequest
 from openai_realtime_client.ga.models.realtime_create_client_secret_request import (
@@ -35,8 +37,6 @@ from openai_realtime_client.http.client import ApiClient
 from openai_realtime_client.http.response import ApiResponse, Created, decoder
 from openai_realtime_client.http.threads import AsyncApi, in_thread
 
-# Type checkers take it as true.
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

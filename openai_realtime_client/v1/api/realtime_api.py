@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from openai_realtime_client.http.client import ApiClient
 from openai_realtime_client.http.response import ApiResponse, decoder
 from openai_realtime_client.http.threads import AsyncApi, in_thread
@@ -18,8 +20,6 @@ from openai_realtime_client.v1.models.realtime_transcription_session_create_resp
     RealtimeTranscriptionSessionCreateResponse,
 )
 
-# Type checkers take it as true.
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
