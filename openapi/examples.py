@@ -11,10 +11,10 @@ from typing import Any
 from python_types import literal
 from spec import component, mapped, members, reference, target
 
-MOST_FIELDS = 3
-# Fields that an example prints, the most telling first. The others tell less than any.
-TELLING = ("transcript", "delta", "text", "arguments", "message", "remaining", "status", "model")
-DULL = ("type", "object", "event_id")
+MAX_FIELDS = 3
+# Fields that an example prints if it can, and those that it prints only if there are no others.
+SHOW_FIRST = ("transcript", "delta", "text", "arguments", "message", "remaining", "status", "model")
+SHOW_LAST = ("type", "object", "event_id")
 
 
 class Values:
@@ -40,7 +40,7 @@ class Values:
             if "x-constant" in child:
                 chosen.add(field)
         for field, child in properties.items():
-            if len(chosen) < MOST_FIELDS and "$ref" not in str(child) and field != "event_id":
+            if len(chosen) < MAX_FIELDS and "$ref" not in str(child) and field != "event_id":
                 chosen.add(field)
         # An object that only has objects shows the first.
         first = next(iter(properties))
@@ -204,7 +204,7 @@ class Examples(Values):
         elif operation["x-created"]:
             path = ".id"
         elif "properties" in self.schemas.get(returns, {}):
-            path, value = self._telling(returns)
+            path, value = self._most_informative(returns)
         return self._program(
             used,
             "with ApiClient() as client:",
@@ -229,7 +229,7 @@ class Examples(Values):
         )
 
     def _read(self, name: str, imported: str, variable: str, call: str) -> str:
-        path, output = self._telling(name)
+        path, output = self._most_informative(name)
         lines = (f"{variable} = {call}", f"print({variable}{path})")
         program = self._program({imported}, *lines, prints=output)
         text = _block("json", json.dumps(self._shown(name), indent=2, ensure_ascii=False))
@@ -244,11 +244,11 @@ class Examples(Values):
     def _shown(self, name: str) -> Any:
         return self.received.get(name) or self.value(name)
 
-    def _telling(self, name: str) -> tuple[str, Any]:
-        """Return the path to the most telling field of a value, and what stands there."""
+    def _most_informative(self, name: str) -> tuple[str, Any]:
+        """Return the path to the most informative field of a value, and what stands there."""
         value = self._shown(name)
         fields = self._fields(name, value, "")
-        return min(fields, key=lambda field: _dullness(field[0]), default=(".to_dict()", value))
+        return min(fields, key=lambda field: _display_rank(field[0]), default=(".to_dict()", value))
 
     def _fields(self, name: str, value: dict[str, Any], above: str) -> Iterator[tuple[str, Any]]:
         """Yield the paths to plain values in an object, and in the first of each list."""
@@ -278,13 +278,13 @@ def _block(language: str, text: Any) -> str:
     return f"```{language}\n{text}\n```"
 
 
-def _dullness(path: str) -> int:
-    """Return how little a field tells: what was said first, ids and types last."""
+def _display_rank(path: str) -> int:
+    """Rank fields for display, most informative first."""
     last = path.rpartition(".")[2].partition("[")[0]
-    if last in TELLING:
-        return TELLING.index(last)
-    if last in DULL:
-        return 102 + DULL.index(last)
+    if last in SHOW_FIRST:
+        return SHOW_FIRST.index(last)
+    if last in SHOW_LAST:
+        return 102 + SHOW_LAST.index(last)
     if last.endswith("id") or "index" in last:
         return 101
     return 100

@@ -13,7 +13,7 @@ from python_types import type_name
 from spec import event_unions, innermost, mapped, members, only, operations, references, without
 
 # A browser may break a longer word of a table, so that the descriptions have room on any screen.
-LONGEST_WORD = 14
+MAX_WORD = 14
 GUIDES = Path("docs/guides")
 TITLES = {"v1": "v1", "ga": "GA"}
 FACTS = {
@@ -223,7 +223,7 @@ def code(text: str) -> str:
 
 def breakable(name: str) -> str:
     """Return a name, with places where a browser may break it if it is long."""
-    if len(name) <= LONGEST_WORD:
+    if len(name) <= MAX_WORD:
         return name
     return re.sub(r"(?<=[a-z\d])(?=[A-Z])|(?<=_)(?=\w)", "<wbr>", name)
 

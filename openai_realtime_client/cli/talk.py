@@ -43,7 +43,7 @@ _RATE = PCM.sample_rate
 _SILENCE = bytes(PCM.size(1200))
 # After a file, or the last line, the session ends when nothing has happened for this long.
 _QUIET = 1.5
-_TRANSCRIPTION = "gpt-4o-mini-transcribe"
+_TRANSCRIPTION_MODEL = "gpt-4o-mini-transcribe"
 # The id of the event with the settings, which an error about them repeats.
 _SETTINGS = "talk_settings"
 # The response ended or began while the event was on its way; the session goes on.
@@ -154,7 +154,7 @@ class _Talk:
         self._out.line(("bold", "Tokens"), tokens)
 
     async def _configure(self) -> None:
-        audio: dict[str, Any] = {"input": {"transcription": {"model": _TRANSCRIPTION}}}
+        audio: dict[str, Any] = {"input": {"transcription": {"model": _TRANSCRIPTION_MODEL}}}
         if self._args.voice:
             audio["output"] = {"voice": self._args.voice}
         session: dict[str, Any] = {"type": "realtime", "output_modalities": ["text"]}

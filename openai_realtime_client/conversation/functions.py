@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar, cast
 from pydantic import TypeAdapter, ValidationError
 
 from openai_realtime_client.conversation.build import Builders
+from openai_realtime_client.conversation.items import FAILED_STATUSES
 from openai_realtime_client.core.errors import ToolError
 from openai_realtime_client.core.json_types import is_object, path_text
 from openai_realtime_client.core.model import RealtimeModel
@@ -31,8 +32,8 @@ _logger = logging.getLogger("openai_realtime_client")
 
 # The names of functions that the service accepts.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-# Statuses of calls that the model has not finished.
-_UNFINISHED = ("in_progress", "incomplete", "cancelled", "failed")
+# Statuses of calls whose arguments may not be complete.
+_INCOMPLETE = ("in_progress", *FAILED_STATUSES)
 
 
 class FunctionTool(Generic[Create, Tool]):
@@ -175,7 +176,7 @@ class FunctionTool(Generic[Create, Tool]):
         name = _field(call, "name")
         if name not in (None, self.name):
             raise _CallError(f"there is no function {name}")
-        if _field(call, "status") in _UNFINISHED:
+        if _field(call, "status") in _INCOMPLETE:
             raise _CallError("the call is not complete")
         arguments: Any = _field(call, "arguments")
         if arguments in (None, "", "null"):

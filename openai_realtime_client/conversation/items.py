@@ -16,6 +16,7 @@ from openai_realtime_client.core.audio import PCM, AudioFormat, base64_size
 from openai_realtime_client.core.json_types import at, is_array, is_object
 
 __all__ = [
+    "FAILED_STATUSES",
     "ConversationItem",
     "ConversationPart",
     "ConversationResponse",
@@ -25,6 +26,8 @@ __all__ = [
 
 # Fields of items that are strings, or absent.
 _STRINGS = ("type", "role", "status", "name", "call_id", "server_label", "approval_request_id")
+# Statuses of calls that the model did not finish.
+FAILED_STATUSES = ("incomplete", "cancelled", "failed")
 # Characters of a text that a repr has.
 _MAX_SHOWN = 100
 

@@ -12,6 +12,7 @@ from typing_extensions import NotRequired, TypedDict
 
 from openai_realtime_client.conversation.history import history_events
 from openai_realtime_client.conversation.items import (
+    FAILED_STATUSES,
     ConversationItem,
     ConversationPart,
     ConversationResponse,
@@ -33,14 +34,14 @@ Fields = Mapping[str, Any]
 # Remember this many ids whose events are ignored, and so many unconfirmed sent events.
 _MAX_IGNORED = 1_000
 _MAX_PENDING = 1_000
-_TRANSCRIPTION = "conversation.item.input_audio_transcription"
+_TRANSCRIPTION_EVENTS = "conversation.item.input_audio_transcription"
 # The field that the `.delta` and `.done` events of each kind extend, under the names of v1 and GA.
 _TEXTS = {
     "response.text": "text",
     "response.output_text": "text",
     "response.audio_transcript": "transcript",
     "response.output_audio_transcript": "transcript",
-    _TRANSCRIPTION: "transcript",
+    _TRANSCRIPTION_EVENTS: "transcript",
 }
 _ARGUMENTS = {
     "response.function_call_arguments": "function_call",
@@ -48,8 +49,6 @@ _ARGUMENTS = {
 }
 # Some servers send only `response.cancelled`, and some leave out the status.
 _STATUSES = {"response.done": "completed", "response.cancelled": "cancelled"}
-# Statuses of calls that the model did not finish.
-_UNFINISHED = ("incomplete", "cancelled", "failed")
 # Sent events that the server confirms.
 _UPDATE = "session.update"
 _CREATE = "conversation.item.create"
@@ -355,7 +354,7 @@ class Conversation(SessionState):
         if len(self._ignored) > _MAX_IGNORED:
             del self._ignored[next(iter(self._ignored))]
 
-    def _make(
+    def _make_item(
         self, item_id: Any, response: ConversationResponse | None = None
     ) -> ConversationItem | None:
         """Make an item, unless events of its id are to be ignored."""
@@ -377,17 +376,17 @@ class Conversation(SessionState):
         if item:
             return item
         response = None
-        is_users = not event["type"].startswith("response.")
-        if not is_users:
+        is_from_user = not event["type"].startswith("response.")
+        if not is_from_user:
             response = self._response({"id": event.get("response_id")})
-        item = self._make(event.get("item_id"), response)
+        item = self._make_item(event.get("item_id"), response)
         if item:
             item.type = item_type
-            if is_users:
+            if is_from_user:
                 item.role = "user"
             elif item_type == "message":
                 item.role = "assistant"
-            self._put_out(item, response)
+            self._add_output(item, response)
         return item
 
     def _part_of(self, event: Fields) -> ConversationPart | None:
@@ -398,21 +397,21 @@ class Conversation(SessionState):
             return None
         return item.part(index)
 
-    def _described_item(
+    def _update_item(
         self, value: Any, response: ConversationResponse | None = None, *, is_final: bool
     ) -> ConversationItem | None:
         """Return the item that the server describes, made or updated."""
         wire = _object(value)
         item_id = wire.get("id")
-        item = self._find(item_id) or self._make(item_id, response)
+        item = self._find(item_id) or self._make_item(item_id, response)
         if item:
             item.update(wire, is_final=is_final)
             if item.role == "user":
                 item.use_format(self._formats["input"])
-            self._follow_calls(item)
+            self._note_answer(item)
         return item
 
-    def _follow_calls(self, item: ConversationItem) -> None:
+    def _note_answer(self, item: ConversationItem) -> None:
         """Note that an item answers a call or an approval request, or asks for an approval."""
         answered_id = item.approval_request_id
         if item.type == "function_call_output" and item.call_id:
@@ -434,7 +433,7 @@ class Conversation(SessionState):
         # Items of responses and of the user's audio are known before, and were not sent as items.
         if not self._find(item_id):
             sent = self._pop_sent(_CREATE, item_id, (wire.get("type"), wire.get("role")))
-        item = self._described_item(wire, is_final=False)
+        item = self._update_item(wire, is_final=False)
         if item is None:
             return
         is_first = False
@@ -445,7 +444,7 @@ class Conversation(SessionState):
         self._place(item, event, is_first=is_first)
 
     def _item_done(self, event: Fields) -> None:
-        item = self._described_item(event.get("item"), is_final=True)
+        item = self._update_item(event.get("item"), is_final=True)
         if item:
             self._place(item, event)
 
@@ -496,7 +495,7 @@ class Conversation(SessionState):
             if item.call_id == call_id:
                 return item
         call = ConversationItem(call_id)
-        self._put_out(call, response)
+        self._add_output(call, response)
         return call
 
     def _mcp_call_failed(self, event: Fields) -> None:
@@ -537,7 +536,7 @@ class Conversation(SessionState):
         else:  # Turn detection committed, and what it left out is gone.
             self._committed = self._appended
         item_id = event.get("item_id")
-        item = self._find(item_id) or self._make(item_id)
+        item = self._find(item_id) or self._make_item(item_id)
         if item is None:
             return
         item.type, item.role = "message", "user"
@@ -573,11 +572,11 @@ class Conversation(SessionState):
         # Null means out of band only from a server that names conversations.
         if self._names_conversation and self._nameless:
             for nameless in self._nameless.values():
-                self._keep_out(nameless)
+                self._mark_out_of_band(nameless)
             self._nameless.clear()
         return response
 
-    def _keep_out(self, response: ConversationResponse) -> None:
+    def _mark_out_of_band(self, response: ConversationResponse) -> None:
         response.is_out_of_band = True
         # What came before this was known is taken back.
         for item in response.items:
@@ -585,7 +584,7 @@ class Conversation(SessionState):
             if item.is_in_conversation:
                 self._remove(item)
 
-    def _put_out(self, item: ConversationItem, response: ConversationResponse | None) -> None:
+    def _add_output(self, item: ConversationItem, response: ConversationResponse | None) -> None:
         """Make an item one of a response, and of the conversation if the response is."""
         if response:
             item.response_id = item.response_id or response.id
@@ -607,14 +606,14 @@ class Conversation(SessionState):
             return
         # Without equal metadata it may have been begun by turn detection.
         if self._pop_sent(_REQUEST, response.metadata or {}):
-            self._keep_out(response)
+            self._mark_out_of_band(response)
 
     def _output_item(self, event: Fields) -> None:
         response = self._response({"id": event.get("response_id")})
         is_final = event["type"].endswith("done")
-        item = self._described_item(event.get("item"), response, is_final=is_final)
+        item = self._update_item(event.get("item"), response, is_final=is_final)
         if item:
-            self._put_out(item, response)
+            self._add_output(item, response)
 
     def _response_done(self, event: Fields) -> None:
         wire = _object(event.get("response")) or {"id": event.get("response_id")}
@@ -630,13 +629,13 @@ class Conversation(SessionState):
         # The last event names all items, unless a server leaves `output` out.
         output: list[ConversationItem] = []
         for value in _array(wire.get("output")):
-            item = self._described_item(value, response, is_final=True)
+            item = self._update_item(value, response, is_final=True)
             if item:
                 output.append(item)
         response.items = output or response.items
         for item in response.items:
             # Not every server sends an event of the conversation for it.
-            self._put_out(item, response)
+            self._add_output(item, response)
         # A response may end twice: `response.cancelled` and `response.done`.
         if self._active.pop(response.id, None) and response.status == "completed":
             self._calls_completed(response)
@@ -648,7 +647,7 @@ class Conversation(SessionState):
         for call in response.calls:
             if call.status == "in_progress":
                 call.status = "completed"  # Not every server sends the end of an item.
-            is_finished = call.status not in _UNFINISHED
+            is_finished = call.status not in FAILED_STATUSES
             if call.call_id and is_finished and call.call_id not in self._answered:
                 self._due[call.call_id] = call
 
@@ -699,7 +698,7 @@ class Conversation(SessionState):
         # its translation.
         direction, _, content = event["type"].removeprefix("session.").partition("_")
         item_id = f"{self.session_id}.{direction}"
-        item = self._find(item_id) or self._make(item_id)
+        item = self._find(item_id) or self._make_item(item_id)
         if item is None:
             return
         item.type, item.role = "translation", "assistant"
@@ -721,12 +720,12 @@ class Conversation(SessionState):
                 return sent
         return None
 
-    def _update_sent(self, event: Fields) -> None:
+    def _session_update_sent(self, event: Fields) -> None:
         formats = _formats_of(_object(event.get("session")))
         self._sent.append(_Sent(_UPDATE, event.get("event_id"), detail=formats))
         self._use_formats()
 
-    def _create_sent(self, event: Fields) -> None:
+    def _item_create_sent(self, event: Fields) -> None:
         wire = _object(event.get("item"))
         item_id = wire.get("id")
         # Sent by `history`.
@@ -736,7 +735,7 @@ class Conversation(SessionState):
         content = [_object(part) for part in _array(wire.get("content"))]
         item.update({**wire, "content": content}, is_final=True)
         # A call is answered from now on, also for servers that send no event of the output.
-        self._follow_calls(item)
+        self._note_answer(item)
         is_first = event.get("previous_item_id") == "root"
         # The server's event of it does not have these.
         if is_first or item.audio_bytes:
@@ -750,19 +749,19 @@ class Conversation(SessionState):
             metadata = _object(response.get("metadata"))
             self._sent.append(_Sent(_REQUEST, event.get("event_id"), metadata))
 
-    def _append_sent(self, event: Fields) -> None:
+    def _audio_append_sent(self, event: Fields) -> None:
         # The server has no event for it.
         self._appended += base64_size(event.get("audio"))
 
-    def _commit_sent(self, event: Fields) -> None:
+    def _audio_commit_sent(self, event: Fields) -> None:
         place = (self._cleared, self._appended)
         self._sent.append(_Sent(_COMMIT, event.get("event_id"), detail=place))
 
-    def _clear_sent(self, _: Fields) -> None:
+    def _audio_clear_sent(self, _: Fields) -> None:
         # At once: audio that is appended before the confirmation counts.
         self._cleared = self._appended
 
-    def _refused(self, event: Fields) -> None:
+    def _error_received(self, event: Fields) -> None:
         error = _object(event.get("error"))
         # Not every server names the event, but this code can only mean a commit, the oldest.
         if error.get("code") == "input_audio_buffer_commit_empty":
@@ -785,7 +784,7 @@ class Conversation(SessionState):
         "conversation.item.retrieved": _item_done,
         "conversation.item.deleted": _item_deleted,
         "conversation.item.truncated": _item_truncated,
-        f"{_TRANSCRIPTION}.completed": _transcribed,
+        f"{_TRANSCRIPTION_EVENTS}.completed": _transcribed,
         "input_audio_buffer.committed": _audio_committed,
         "input_audio_buffer.speech_started": _speech_found,
         "input_audio_buffer.speech_stopped": _speech_found,
@@ -804,15 +803,15 @@ class Conversation(SessionState):
         "session.output_transcript.delta": _translated,
         "session.output_audio.delta": _translated,
         **dict.fromkeys(SESSION_EVENTS, _session_described),
-        "error": _refused,
+        "error": _error_received,
         # Sent events.
-        _UPDATE: _update_sent,
-        "transcription_session.update": _update_sent,
-        _CREATE: _create_sent,
+        _UPDATE: _session_update_sent,
+        "transcription_session.update": _session_update_sent,
+        _CREATE: _item_create_sent,
         _REQUEST: _response_create_sent,
-        "input_audio_buffer.append": _append_sent,
-        _COMMIT: _commit_sent,
-        "input_audio_buffer.clear": _clear_sent,
+        "input_audio_buffer.append": _audio_append_sent,
+        _COMMIT: _audio_commit_sent,
+        "input_audio_buffer.clear": _audio_clear_sent,
     }
 
 
@@ -849,7 +848,7 @@ def _transcription_failed(part: ConversationPart, event: Fields) -> None:
 _CHANGES_OF_PARTS: dict[str, Callable[[ConversationPart, Fields], None]] = {
     **dict.fromkeys([f"{name}.delta" for name in _TEXTS], _text_changed),
     **dict.fromkeys([f"{name}.done" for name in _TEXTS], _text_changed),
-    f"{_TRANSCRIPTION}.failed": _transcription_failed,
+    f"{_TRANSCRIPTION_EVENTS}.failed": _transcription_failed,
     "response.content_part.added": _part_described,
     "response.content_part.done": _part_described,
     "response.audio.delta": _audio_added,

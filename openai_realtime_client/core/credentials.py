@@ -24,8 +24,8 @@ __all__ = [
     "Secret",
     "account_headers",
     "as_mapping",
-    "awaited",
-    "called",
+    "resolve_key",
+    "resolve_key_async",
 ]
 
 # asyncio connections also take a coroutine function, threads and HTTP do not.
@@ -33,7 +33,7 @@ Key = str | Callable[[], str] | Callable[[], Awaitable[str]]
 HiddenKey = SecretStr | Callable[[], Any]
 
 # One of these among the caller's headers takes the place of a key.
-_CREDENTIALS = {"authorization", "api-key", "cookie", "proxy-authorization"}
+_CREDENTIAL_HEADERS = {"authorization", "api-key", "cookie", "proxy-authorization"}
 _SECRET_NAME = re.compile(r"auth|key|token|secret|cookie|passw|credential|^sig", re.IGNORECASE)
 # The service's keys and client secrets, whatever they are called.
 _SECRET_VALUE = re.compile(r"\b(?:sk-|ek_)")
@@ -82,7 +82,7 @@ class Headers(dict[str, str]):
     @property
     def has_credential(self) -> bool:
         """Whether one of the headers takes the place of a key."""
-        return any(name.lower() in _CREDENTIALS for name in self)
+        return any(name.lower() in _CREDENTIAL_HEADERS for name in self)
 
     def check(self) -> None:
         """Raise `ConnectionSettingsError` for what cannot be sent as it is, without its value."""
@@ -102,7 +102,7 @@ class Headers(dict[str, str]):
                     f"the header {name} is given twice, in different case"
                 )
 
-    def replaced_by(self, other: Mapping[str, str]) -> Headers:
+    def merge(self, other: Mapping[str, str]) -> Headers:
         """Return these headers with those of `other`, which win whatever the case of names."""
         replaced = set(map(str.lower, other))
         headers = Headers(secrets=self._secrets)
@@ -121,7 +121,7 @@ class Headers(dict[str, str]):
         # The longest first: one may be a part of another.
         for secret in sorted(secrets, key=len, reverse=True):
             if len(secret) >= _MIN_CONCEALED:
-                text = _concealed(text, secret)
+                text = _conceal_secret(text, secret)
         return text
 
     def conceal_response(
@@ -275,7 +275,7 @@ class BaseUrl(NoPickle):
         """Whether a user or a password is in the URL."""
         return "@" in self._parts.netloc
 
-    def replaced(self, path: str, without: Iterable[str]) -> BaseUrl:
+    def with_path(self, path: str, without: Iterable[str]) -> BaseUrl:
         """Return this URL with another path, and without some parameters of its query."""
         query = self._encoded_query(without)
         url = urlunsplit(self._parts._replace(path=path, query=query))
@@ -351,12 +351,12 @@ class BaseUrl(NoPickle):
         `key` is `None` where one of them takes its place.
         """
         headers = Headers(defaults, self.secrets(others))
-        headers = headers.replaced_by(credential.headers(key))
+        headers = headers.merge(credential.headers(key))
         if self.has_user:
             pair = (self._parts.username, self._parts.password)
             text = ":".join(unquote(part or "") for part in pair)
             headers["Authorization"] = f"Basic {b64encode(text.encode()).decode()}"
-        return headers.replaced_by(own)
+        return headers.merge(own)
 
     def _own_query(self) -> list[tuple[str, str]]:
         return parse_qsl(self._parts.query, keep_blank_values=True)
@@ -365,24 +365,24 @@ class BaseUrl(NoPickle):
         return urlencode([pair for pair in self._own_query() if pair[0] not in without])
 
 
-def called(key: HiddenKey | None) -> SecretStr | None:
+def resolve_key(key: HiddenKey | None) -> SecretStr | None:
     """Return the value of a key, which may come from a function."""
     if callable(key):
-        return _checked(key())
+        return _check_key(key())
     return key
 
 
-async def awaited(key: HiddenKey | None) -> SecretStr | None:
+async def resolve_key_async(key: HiddenKey | None) -> SecretStr | None:
     """Return the value of a key, which may come from a function or a coroutine function."""
     if not callable(key):
         return key
     value = key()
     if isawaitable(value):
         value = await value
-    return _checked(value)
+    return _check_key(value)
 
 
-def _checked(key: Any) -> SecretStr:
+def _check_key(key: Any) -> SecretStr:
     if isinstance(key, str):
         return SecretStr(key)
     if iscoroutine(key):
@@ -392,7 +392,7 @@ def _checked(key: Any) -> SecretStr:
     )
 
 
-def _concealed(text: str, secret: str) -> str:
+def _conceal_secret(text: str, secret: str) -> str:
     text = text.replace(secret, "***")
     # Close reasons are limited to 123 bytes, so a key at the end may be truncated.
     for length in range(len(secret) - 1, _MIN_CONCEALED_START - 1, -1):

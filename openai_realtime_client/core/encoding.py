@@ -13,7 +13,7 @@ from pydantic_core import from_json
 
 from openai_realtime_client.core.json_types import Path, is_object, path_text
 
-__all__ = ["dumped", "invalid_part", "parse_json", "plain_model", "to_dict"]
+__all__ = ["encode_json", "find_invalid", "parse_json", "plain_model", "to_dict"]
 
 # An escaped surrogate, on its own or in a pair.
 _HALF = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
@@ -42,7 +42,7 @@ def parse_json(data: str | bytes) -> Any:
     return json.loads(data)
 
 
-def dumped(value: BaseModel | Mapping[str, Any]) -> bytes:
+def encode_json(value: BaseModel | Mapping[str, Any]) -> bytes:
     """Encode a model or dictionary as JSON without white space. Models in it are encoded, too.
 
     Raises:
@@ -55,7 +55,7 @@ def dumped(value: BaseModel | Mapping[str, Any]) -> bytes:
     except UnicodeEncodeError:
         return _encode_ascii(value).encode()  # Half a surrogate pair has to be escaped.
     except (TypeError, ValueError, RecursionError) as error:
-        problem = invalid_part(value)
+        problem = find_invalid(value)
         if problem is None and isinstance(error, TypeError):
             problem = "a key that is not a string is not JSON"
     if problem is None:
@@ -76,7 +76,7 @@ def to_dict(value: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: A value cannot be JSON. The message has its path, and not the value.
     """
-    data: dict[str, Any] = json.loads(dumped(value))
+    data: dict[str, Any] = json.loads(encode_json(value))
     return data
 
 
@@ -115,17 +115,17 @@ _encode = json.JSONEncoder(
 ).encode
 
 
-def invalid_part(value: Any, *, constants_only: bool = False) -> str | None:
+def find_invalid(value: Any, *, constants_only: bool = False) -> str | None:
     """Find the first value in `value` that cannot be JSON, or only the first `NaN` or infinity.
 
     Returns:
         Its path and what it is, such as `session.speed: NaN is not JSON`, or `None`.
     """
-    test = _problem
+    check = _find_problem
     if constants_only:
-        test = _constant
+        check = _find_non_finite
     try:
-        invalid = _invalid(value, test)
+        invalid = _search(value, check)
     except RecursionError:
         return "nested too deeply to be JSON"
     if invalid is None:
@@ -136,11 +136,11 @@ def invalid_part(value: Any, *, constants_only: bool = False) -> str | None:
     return f"{path_text(path)}: {problem}"
 
 
-def _invalid(value: Any, test: Callable[[Any], str | None]) -> tuple[Path, str] | None:
-    """Return the path and the problem of the first value in `value` that fails the test."""
+def _search(value: Any, check: Callable[[Any], str | None]) -> tuple[Path, str] | None:
+    """Return the path and the problem of the first value in `value` that fails the check."""
     items = _items(value)
     if items is None:
-        problem = test(value)
+        problem = check(value)
         if problem:
             return (), problem
         return None
@@ -148,7 +148,7 @@ def _invalid(value: Any, test: Callable[[Any], str | None]) -> tuple[Path, str] 
         # Most values are text. Calling for each would cost more than this.
         if member.__class__ is str or member is None:
             continue
-        invalid = _invalid(member, test)
+        invalid = _search(member, check)
         if invalid:
             path, problem = invalid
             return (key, *path), problem
@@ -171,15 +171,15 @@ def _items(value: Any) -> Iterable[tuple[Any, Any]] | None:
     return None
 
 
-def _constant(value: Any) -> str | None:
+def _find_non_finite(value: Any) -> str | None:
     if not isinstance(value, float) or isfinite(value):
         return None
     return f"{_CONSTANTS[str(float(value))]} is not JSON"
 
 
-def _problem(value: Any) -> str | None:
+def _find_problem(value: Any) -> str | None:
     if value is None or isinstance(value, (str, float)):
-        return _constant(value)
+        return _find_non_finite(value)
     if isinstance(value, int):
         try:
             str(value)

@@ -345,7 +345,7 @@ _BY_CODE: dict[int, type[ConnectionClosedError]] = {
 }
 
 
-def closed(
+def closed_error(
     code: int, reason: str, unsent: str | None = None, audio_sent: int = 0
 ) -> ConnectionClosedError:
     """Return an error of the class for a close code."""

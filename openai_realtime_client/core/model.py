@@ -11,19 +11,19 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationErro
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 from typing_extensions import Self
 
-from openai_realtime_client.core.encoding import dumped, invalid_part, parse_json, plain_model
+from openai_realtime_client.core.encoding import encode_json, find_invalid, parse_json, plain_model
 from openai_realtime_client.core.errors import MEMBER, InvalidModelError
 from openai_realtime_client.core.json_types import is_array, is_object
 from openai_realtime_client.core.secrets import without_secrets
 
-__all__ = ["AS_HELD", "RealtimeModel", "UnknownModel", "json_bytes", "lossless"]
+__all__ = ["BY_CLASS", "RealtimeModel", "UnknownModel", "json_bytes", "lossless"]
 
 # Characters of a text that a repr shows.
 _MAX_SHOWN = 100
 
 # Serialize by runtime type instead of trying each union member. This also keeps `true` in a field
 # for integers.
-AS_HELD = core_schema.simple_ser_schema("any")
+BY_CLASS = core_schema.simple_ser_schema("any")
 
 
 def lossless(schema: Any) -> Any:
@@ -47,7 +47,7 @@ def _unconverted(schema_type: str, schema: Any) -> Any:
     if schema_type == "float":
         return _NUMBER
     if schema_type == "any":
-        return _FREE
+        return _ANY_JSON
     if schema_type == "list" and "items_schema" in schema:
         # A list of a million wrong items would take seconds to report.
         return {**schema, "items_schema": lossless(schema["items_schema"]), "fail_fast": True}
@@ -63,13 +63,13 @@ def _unconverted(schema_type: str, schema: Any) -> Any:
     return schema
 
 
-_INTEGER = core_schema.int_schema(strict=True, serialization=AS_HELD)
+_INTEGER = core_schema.int_schema(strict=True, serialization=BY_CLASS)
 # Any number, in the type it came in: pydantic's float would round large integers.
 _NUMBER = core_schema.union_schema(
     [_INTEGER, core_schema.float_schema(strict=True, allow_inf_nan=False)],
     mode="left_to_right",
     custom_error_type="float_type",
-    serialization=AS_HELD,
+    serialization=BY_CLASS,
 )
 
 
@@ -92,7 +92,7 @@ def _finite(value: Any) -> Any:
 
 # Any JSON, as in unknown fields. Checked here, because a look at the text costs more than parsing.
 # Constructed models may hold anything: encoding refuses it.
-_FREE = core_schema.json_or_python_schema(
+_ANY_JSON = core_schema.json_or_python_schema(
     json_schema=core_schema.no_info_after_validator_function(_finite, core_schema.any_schema()),
     python_schema=core_schema.any_schema(),
 )
@@ -160,7 +160,7 @@ class RealtimeModel(BaseModel):
         if cls.__pydantic_complete__:
             return schema  # It was made here before.
         fields = _find_fields(handler.resolve_ref_schema(schema))
-        fields["extras_schema"] = _FREE
+        fields["extras_schema"] = _ANY_JSON
         for field in fields["fields"].values():
             field["schema"] = lossless(field["schema"])
         return schema
@@ -259,9 +259,9 @@ class RealtimeModel(BaseModel):
         """Show what is sent, and of long text, such as audio, the start and the length."""
         for name, value in self.__dict__.items():
             if name in self.__pydantic_fields_set__:
-                yield name, _shown(name, value)
+                yield name, _repr_value(name, value)
         for name, value in (self.__pydantic_extra__ or {}).items():
-            yield name, _shown(name, value)
+            yield name, _repr_value(name, value)
 
 
 def json_bytes(model: RealtimeModel) -> bytes:
@@ -271,16 +271,16 @@ def json_bytes(model: RealtimeModel) -> bytes:
             model, by_alias=True, exclude_unset=True, warnings=False
         )
     except ValueError:  # of pydantic, also for half a surrogate pair
-        problem = invalid_part(model)
+        problem = find_invalid(model)
         if problem:
             raise ValueError(problem) from None
-        return dumped(model)
+        return encode_json(model)
     # Text may contain these letters, so the values decide. Audio events have only text: searching
     # their 4 KB would take as long as encoding them.
     if _has_only_texts(model):
         return data
     if b"NaN" in data or b"Infinity" in data:
-        problem = invalid_part(model, constants_only=True)
+        problem = find_invalid(model, constants_only=True)
         if problem:
             raise ValueError(problem)
     return data
@@ -296,15 +296,15 @@ def _has_only_texts(model: RealtimeModel) -> bool:
 _METHODS = frozenset(name for name in dir(RealtimeModel) if not name.startswith("_"))
 
 
-def _shown(name: str, value: Any) -> Any:
+def _repr_value(name: str, value: Any) -> Any:
     """Return a value for a repr, with secrets left out and long text shortened."""
     value = without_secrets(name, value)
     if isinstance(value, str) and len(value) > _MAX_SHOWN:
         return _Shortened(value)
     if is_array(value):
-        return [_shown(name, item) for item in value]
+        return [_repr_value(name, item) for item in value]
     if is_object(value):
-        return {key: _shown(str(key), item) for key, item in value.items()}
+        return {key: _repr_value(str(key), item) for key, item in value.items()}
     return value
 
 

@@ -13,8 +13,8 @@ HIDDEN = "***"
 
 # A client secret, which is a key of the service for minutes.
 _CLIENT_SECRET = re.compile(r"\bek_[\w-]+")
-# The user and password of a URL, and its query, which may hold a key.
-_CREDENTIALS = re.compile(r"(?<=://)[^/?#@\s]*@")
+# The user and password of a URL (userinfo in RFC 3986), and its query, which may hold a key.
+_USER_INFO = re.compile(r"(?<=://)[^/?#@\s]*@")
 _QUERY = re.compile(r"(?<=\?).+")
 
 
@@ -36,7 +36,7 @@ def without_secrets(name: str, value: Any) -> Any:
     if "ek_" in value:
         value = _CLIENT_SECRET.sub(HIDDEN, value)
     if "://" in value:
-        value = _CREDENTIALS.sub(f"{HIDDEN}@", value)
+        value = _USER_INFO.sub(f"{HIDDEN}@", value)
         if name == "server_url":
             value = _QUERY.sub(HIDDEN, value)
     return value

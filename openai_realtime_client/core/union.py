@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from openai_realtime_client.core.errors import MEMBER
 from openai_realtime_client.core.json_types import at, is_object
-from openai_realtime_client.core.model import AS_HELD, RealtimeModel, UnknownModel, lossless
+from openai_realtime_client.core.model import BY_CLASS, RealtimeModel, UnknownModel, lossless
 
 __all__ = ["BestFit", "Discriminator", "Lossless"]
 
@@ -70,7 +70,7 @@ class Discriminator:
         tagged = core_schema.json_or_python_schema(
             core_schema.tagged_union_schema(by_value, discriminator=field),
             core_schema.tagged_union_schema(by_name | by_class, discriminator=tag),
-            serialization=AS_HELD,
+            serialization=BY_CLASS,
         )
         plain: list[CoreSchema] = []
         unknown: list[CoreSchema] = []
@@ -81,7 +81,7 @@ class Discriminator:
                 plain.append(lossless(handler.generate_schema(member)))
         if not plain and not unknown:
             return tagged
-        serialization: Any = AS_HELD
+        serialization: Any = BY_CLASS
         if plain:  # Plain values are dumped faster by their own schemas.
             serialization = None
         return core_schema.union_schema(
@@ -161,12 +161,12 @@ class BestFit:
             for model in models:
                 choices[model] = choices[names[model]] = handler.generate_schema(model)
             plain.append(
-                core_schema.tagged_union_schema(choices, discriminator=best, serialization=AS_HELD)
+                core_schema.tagged_union_schema(choices, discriminator=best, serialization=BY_CLASS)
             )
         return core_schema.union_schema(
             [(choice, MEMBER) for choice in (*plain, *rest)],
             mode="left_to_right",
-            serialization=AS_HELD,
+            serialization=BY_CLASS,
         )
 
 

@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 _dialect: Dialect[models.RealtimeServerEvent] = Dialect(
     path="/realtime",
     is_beta=False,
-    append="input_audio_buffer.append",
+    append_type="input_audio_buffer.append",
     parse=parse_server_event,
 )
 _dialect_translation: Dialect[models.RealtimeTranslationServerEvent] = Dialect(
     path="/realtime/translations",
     is_beta=False,
-    append="session.input_audio_buffer.append",
+    append_type="session.input_audio_buffer.append",
     parse=parse_translation_server_event,
 )
 
@@ -55,7 +55,7 @@ class connect(AsyncConnector[AsyncRealtimeConnection]):
     """
 
     _dialect = _dialect
-    _opens = AsyncRealtimeConnection
+    _connection_class = AsyncRealtimeConnection
 
 
 class connect_sync(Connector[RealtimeConnection]):
@@ -65,7 +65,7 @@ class connect_sync(Connector[RealtimeConnection]):
     """
 
     _dialect = _dialect
-    _opens = RealtimeConnection
+    _connection_class = RealtimeConnection
 
 
 class AsyncRealtimeTranslationConnection(
@@ -89,7 +89,7 @@ class connect_translation(AsyncConnector[AsyncRealtimeTranslationConnection]):
     """
 
     _dialect = _dialect_translation
-    _opens = AsyncRealtimeTranslationConnection
+    _connection_class = AsyncRealtimeTranslationConnection
 
 
 class connect_translation_sync(Connector[RealtimeTranslationConnection]):
@@ -99,4 +99,4 @@ class connect_translation_sync(Connector[RealtimeTranslationConnection]):
     """
 
     _dialect = _dialect_translation
-    _opens = RealtimeTranslationConnection
+    _connection_class = RealtimeTranslationConnection

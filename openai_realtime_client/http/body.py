@@ -9,10 +9,10 @@ from urllib.parse import urlencode
 from urllib3.fields import RequestField
 from urllib3.filepost import encode_multipart_formdata
 
-from openai_realtime_client.core.encoding import dumped
+from openai_realtime_client.core.encoding import encode_json
 from openai_realtime_client.core.model import RealtimeModel
 
-__all__ = ["Body", "File", "Scalar", "Values", "given", "joined"]
+__all__ = ["Body", "File", "Scalar", "Values", "as_pairs", "joined"]
 
 Scalar: TypeAlias = str | int | float | bool
 File: TypeAlias = bytes | tuple[str, bytes]
@@ -39,7 +39,7 @@ class Body(NamedTuple):
     @classmethod
     def of_form(cls, values: Values) -> Body:
         """Encode a form as `application/x-www-form-urlencoded`."""
-        pairs = given(values)
+        pairs = as_pairs(values)
         if not pairs:
             return cls(None, None)
         return cls(urlencode(pairs).encode(), "application/x-www-form-urlencoded")
@@ -67,7 +67,7 @@ class Body(NamedTuple):
         return cls(*encode_multipart_formdata([_form_field(*item) for item in items]))
 
 
-def given(values: Values) -> list[tuple[str, str]]:
+def as_pairs(values: Values) -> list[tuple[str, str]]:
     """Return the parameters that are not `None` as text, one for each item of a list."""
     pairs = list[tuple[str, str]]()
     for name, value in values.items():
@@ -120,4 +120,4 @@ def _encode_part(value: Any) -> bytes:
 def _encode_json(value: Any) -> bytes:
     if isinstance(value, RealtimeModel):
         return value.to_json().encode()
-    return dumped(value)
+    return encode_json(value)

@@ -14,7 +14,7 @@ from openai_realtime_client.core.errors import (
     InvalidResponseError,
     error_for,
 )
-from openai_realtime_client.http.body import Body, Scalar, Values, given
+from openai_realtime_client.http.body import Body, Scalar, Values, as_pairs
 from openai_realtime_client.http.configuration import Configuration
 from openai_realtime_client.http.response import ApiResponse
 from openai_realtime_client.http.rest import RawResponse, Transport
@@ -93,7 +93,7 @@ class ApiClient:
             ConnectionSettingsError: The settings or headers make no safe request. None was sent.
             ValueError: An argument cannot be sent.
         """
-        query_pairs = given(query or {})
+        query_pairs = as_pairs(query or {})
         defaults = {"Accept": accept, "User-Agent": _USER_AGENT}
         if parts:
             content, media_type = Body.of_parts(parts, raw_type)
@@ -104,13 +104,13 @@ class ApiClient:
         if media_type:
             defaults["Content-Type"] = media_type
         # Headers of the call win over its parameters.
-        call_headers = Headers(dict(given(header_parameters or {}))).replaced_by(Headers(headers))
+        call_headers = Headers(dict(as_pairs(header_parameters or {}))).merge(Headers(headers))
         sent = self.configuration.authorize(defaults, call_headers, query_pairs, key)
-        url = self.configuration.base.join(path, dict(given(path_parameters or {})), query_pairs)
+        url = self.configuration.base.join(path, dict(as_pairs(path_parameters or {})), query_pairs)
         response = self._transport.request(method, SecretStr(url), sent, content, timeout)
         # Redirects are errors, too: a key must not follow them to another server.
         if not 200 <= response.status < 300:
-            raise error_for(**_concealed(response, sent))
+            raise error_for(**_error_fields(response, sent))
         if response.is_cut:
             problem = (
                 f"the response has more than {self.configuration.max_size:,} bytes: "
@@ -124,10 +124,10 @@ class ApiClient:
                 problem = str(error)
             except ValueError as error:
                 problem = f"the response cannot be decoded ({type(error).__name__})"
-        raise InvalidResponseError(problem, **_concealed(response, sent))
+        raise InvalidResponseError(problem, **_error_fields(response, sent))
 
 
-def _concealed(response: RawResponse, sent: Headers) -> dict[str, Any]:
+def _error_fields(response: RawResponse, sent: Headers) -> dict[str, Any]:
     """Return what an error shows of a response, without the credentials that it repeats."""
     headers, body = sent.conceal_response(response.headers.items(), response.data)
     reason = sent.conceal(response.reason)

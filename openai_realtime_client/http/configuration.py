@@ -13,7 +13,7 @@ from openai_realtime_client.core.credentials import (
     Headers,
     Secret,
     account_headers,
-    called,
+    resolve_key,
 )
 
 _SCHEMES = {"http": "http", "https": "https"}
@@ -103,7 +103,7 @@ class Configuration:
         # Apart: replacing would hide a name that is given twice in different case.
         call_headers.check()
         self.headers.check()
-        own = self.headers.replaced_by(call_headers)
+        own = self.headers.merge(call_headers)
         credential = self.credential
         where, name = place or ("bearer", "")
         if where == "header":
@@ -114,7 +114,7 @@ class Configuration:
         key = None
         # The function for a key may be slow, or cost something.
         if not own.has_credential:
-            key = called(credential.key)
+            key = resolve_key(credential.key)
         if where == "query" and key is not None:
             # A key may be empty on purpose.
             if key.get_secret_value():

@@ -89,7 +89,7 @@ class Transport:
         if timeout is None:
             timeout = self._configuration.timeout
         if self._pool is None:
-            self._pool = _pool(self._configuration)
+            self._pool = _make_pool(self._configuration)
         send = partial(
             self._pool.request,
             method,
@@ -101,12 +101,12 @@ class Transport:
             redirect=False,
             preload_content=False,
         )
-        ends = monotonic() + timeout
+        deadline = monotonic() + timeout
         result = Future[RawResponse]()
 
         def run() -> None:
             try:
-                result.set_result(self._try(method, send, ends))
+                result.set_result(self._send_with_retries(method, send, deadline))
             except BaseException as error:  # It is raised where the caller waits.
                 result.set_exception(error)
 
@@ -128,20 +128,20 @@ class Transport:
             return response
         raise ApiConnectionError(f"{method} failed: no response from {where}: {text}")
 
-    def _try(
-        self, method: str, send: Callable[..., urllib3.BaseHTTPResponse], ends: float
+    def _send_with_retries(
+        self, method: str, send: Callable[..., urllib3.BaseHTTPResponse], deadline: float
     ) -> RawResponse:
         """Send a request as often as the configuration's `retries` say."""
         retries = urllib3.Retry.from_int(self._configuration.retries, redirect=False)
         while True:
             # Retries share the time of the call.
-            seconds = ends - monotonic()
+            seconds = deadline - monotonic()
             if seconds <= 0:
                 raise TimeoutError
             try:
                 # A third, because an address that is dead must leave time for others.
                 response = send(timeout=urllib3.Timeout(connect=seconds / 3, read=seconds))
-                received = self._read(response, ends)
+                received = self._read(response, deadline)
             except HTTPError as error:
                 retries = retries.increment(method, error=error)
                 retries.sleep()
@@ -150,7 +150,7 @@ class Transport:
             if not retries.is_retry(method, received.status, wait is not None):
                 return received
             # The caller would get a timeout in place of a response that says when to come back.
-            if wait is not None and wait > ends - monotonic():
+            if wait is not None and wait > deadline - monotonic():
                 return received
             try:
                 retries = retries.increment(method, response=response)
@@ -162,13 +162,13 @@ class Transport:
             else:
                 sleep(wait)
 
-    def _read(self, response: urllib3.BaseHTTPResponse, ends: float) -> RawResponse:
+    def _read(self, response: urllib3.BaseHTTPResponse, deadline: float) -> RawResponse:
         max_size = self._configuration.max_size
         data = bytearray()
         with closing(response):
             while len(data) <= max_size:
                 # A body may come a byte at a time, without an end.
-                if monotonic() > ends:
+                if monotonic() > deadline:
                     raise TimeoutError
                 # `read` would wait for a whole chunk.
                 chunk = response.read1(_CHUNK, decode_content=True)
@@ -207,7 +207,7 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
     ConnectionCls: Any = _TlsConnection
 
 
-def _pool(configuration: Configuration) -> urllib3.PoolManager:
+def _make_pool(configuration: Configuration) -> urllib3.PoolManager:
     """Make the pool, through the proxy of the configuration or of the environment."""
     options: dict[str, Any] = {"ca_certs": configuration.ca_certs, "maxsize": _MAX_IDLE}
     proxy = configuration.proxy

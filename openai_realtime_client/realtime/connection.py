@@ -16,13 +16,13 @@ from typing_extensions import Buffer, Self
 
 from openai_realtime_client.conversation.session_state import SESSION_EVENTS, SessionState
 from openai_realtime_client.core.audio import audio_view
-from openai_realtime_client.core.encoding import dumped
+from openai_realtime_client.core.encoding import encode_json
 from openai_realtime_client.core.errors import (
     LOST,
     NO_STATUS,
     NORMAL,
     ConnectionClosedError,
-    closed,
+    closed_error,
 )
 from openai_realtime_client.core.model import RealtimeModel, json_bytes
 from openai_realtime_client.realtime.endpoint import Dialect, Headers
@@ -87,12 +87,12 @@ class _Session(SessionState, Generic[ServerEvent]):
         if self._conversation is None:
             self._conversation = Conversation()
         runner = ToolRunner(tools, self._conversation, self._send_event)
-        self._socket.over.add_done_callback(lambda _: runner.stop())
+        self._socket.closed.add_done_callback(lambda _: runner.stop())
         self._runner = runner
 
     def _ended_by(self) -> ConnectionClosedError | None:
         """Return why the session ended, unless it is open or was closed by this side."""
-        if self._socket.over.done() and self._closing is None:
+        if self._socket.closed.done() and self._closing is None:
             return self._error()
         return None
 
@@ -110,15 +110,15 @@ class _Session(SessionState, Generic[ServerEvent]):
         if self._conversation is not None:
             self._conversation.add(event)
         if self._runner is not None:
-            self._runner.received(event)
+            self._runner.note_received(event)
         return event  # type: ignore[no-any-return]
 
     def _error(self, unsent: str | None = None, audio_sent: int = 0) -> ConnectionClosedError:
         """Return why the session is closed, which it must be."""
         frame = self._socket.close_frame
         if frame is None:
-            return closed(LOST, self._socket.lost_because, unsent, audio_sent)
-        return closed(frame.code, self._headers.conceal(frame.reason), unsent, audio_sent)
+            return closed_error(LOST, self._socket.loss_reason, unsent, audio_sent)
+        return closed_error(frame.code, self._headers.conceal(frame.reason), unsent, audio_sent)
 
     def _end_conversation(self) -> None:
         # This may run after the next session has begun to use the conversation.
@@ -133,7 +133,7 @@ class _Session(SessionState, Generic[ServerEvent]):
 
     async def _send_audio(self, audio: Buffer) -> None:
         view = audio_view(audio)
-        event_type = self._dialect.append
+        event_type = self._dialect.append_type
         for start in range(0, len(view), _AUDIO_CHUNK):
             chunk = b2a_base64(view[start : start + _AUDIO_CHUNK], newline=False)
             # Encoding the event as others takes several times as long.
@@ -154,7 +154,7 @@ class _Session(SessionState, Generic[ServerEvent]):
                 self._conversation.add(event)
         await self._send_message(event_type, data, audio_sent)
         if self._runner is not None:
-            self._runner.sent()
+            self._runner.note_sent()
         _logger.debug("sent %.100s, session %s", event_type, self._session_id)
 
     async def _send_message(self, event_type: str, data: str | bytes, audio_sent: int = 0) -> None:
@@ -315,7 +315,7 @@ class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
             TypeError: The samples are others, such as float32 or of two channels.
             RuntimeError: Called by a coroutine function of `tools=`, whose loop it would block.
         """
-        self._wait_for(self._send_audio(audio), self._dialect.append)
+        self._wait_for(self._send_audio(audio), self._dialect.append_type)
 
     def send_raw(self, data: str | bytes) -> None:
         """Send a text message as it is. See `AsyncConnection.send_raw`.
@@ -341,7 +341,7 @@ class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
             InvalidEventError: A message is not an event. The session goes on after that.
             RealtimeConnectionError: Another thread is receiving.
         """
-        if self._thread.is_ended and not self._socket.over.done():
+        if self._thread.is_ended and not self._socket.closed.done():
             raise self._unusable()
         return self._received(self._socket.recv_in_thread(timeout))
 
@@ -384,9 +384,9 @@ class Connection(_Session[ServerEvent], Generic[ServerEvent, ClientEvent]):
         running.result()
 
     def _unusable(self, unsent: str | None = None) -> ConnectionClosedError:
-        if self._socket.over.done():
+        if self._socket.closed.done():
             return self._error(unsent)
-        return closed(LOST, "it belongs to the process that opened it, not to a fork", unsent)
+        return closed_error(LOST, "it belongs to the process that opened it, not to a fork", unsent)
 
 
 def _encoded(event: Any) -> tuple[str, bytes]:
@@ -395,7 +395,7 @@ def _encoded(event: Any) -> tuple[str, bytes]:
         event_type, data = getattr(event, "type", None), json_bytes(event)
     elif isinstance(event, Mapping):
         fields = cast(Mapping[str, Any], event)
-        event_type, data = fields.get("type"), dumped(fields)
+        event_type, data = fields.get("type"), encode_json(fields)
     else:
         raise TypeError(f"send takes an event or a dictionary, not {type(event).__name__}")
     if not isinstance(event_type, str):

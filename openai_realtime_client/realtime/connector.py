@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, TypeVar
 
 from openai_realtime_client.core.causes import connection_failure
-from openai_realtime_client.core.credentials import Headers, awaited, called
+from openai_realtime_client.core.credentials import Headers, resolve_key, resolve_key_async
 from openai_realtime_client.core.errors import ConnectionFailedError, ConnectionSettingsError
 from openai_realtime_client.realtime.connection import AsyncConnection, Connection
 from openai_realtime_client.realtime.endpoint import Settings
@@ -37,8 +37,7 @@ _NEXT_ADDRESS_DELAY = 0.25
 class _Connector(Settings):
     """What both kinds of connectors share."""
 
-    # The class of the connections.
-    _opens: ClassVar[Any]
+    _connection_class: ClassVar[Any]
 
     _is_entered = False
 
@@ -92,7 +91,7 @@ class _Connector(Settings):
                 raise type(error)(str(error)) from None
             raise
         _logger.debug("connected to %s", self._base.host)
-        return self._opens(
+        return self._connection_class(
             opened,
             self._dialect,
             self._base.host,
@@ -136,7 +135,7 @@ class AsyncConnector(_Connector, Generic[AsyncOpened]):
                 "connect_sync in a thread"
             ) from None
         self._url()  # It is checked before a function for the key is called.
-        headers = self._handshake_headers(await awaited(self._key))
+        headers = self._handshake_headers(await resolve_key_async(self._key))
         record = None
         if self._record is not None:
             record = await asyncio.to_thread(self._record.start, headers.conceal)
@@ -158,7 +157,7 @@ class AsyncConnector(_Connector, Generic[AsyncOpened]):
             try:
                 connection = await self.open()
             except ConnectionFailedError as error:
-                delay = backoff.after(error)
+                delay = backoff.next_delay(error)
             else:
                 backoff.opened()
                 try:
@@ -166,7 +165,7 @@ class AsyncConnector(_Connector, Generic[AsyncOpened]):
                     ended_by = connection._ended_by()  # pyright: ignore[reportPrivateUsage]
                 finally:
                     await connection.close()
-                delay = backoff.after(ended_by)
+                delay = backoff.next_delay(ended_by)
             await asyncio.sleep(delay)
 
 
@@ -190,7 +189,7 @@ class Connector(_Connector, Generic[Opened]):
             ConnectionFailedError: No server was reached.
         """
         self._url()  # It is checked before a function for the key is called.
-        headers = self._handshake_headers(called(self._key))
+        headers = self._handshake_headers(resolve_key(self._key))
         record = None
         if self._record is not None:
             record = self._record.start(headers.conceal)
@@ -220,7 +219,7 @@ class Connector(_Connector, Generic[Opened]):
             try:
                 connection = self.open()
             except ConnectionFailedError as error:
-                delay = backoff.after(error)
+                delay = backoff.next_delay(error)
             else:
                 backoff.opened()
                 try:
@@ -228,7 +227,7 @@ class Connector(_Connector, Generic[Opened]):
                     ended_by = connection._ended_by()  # pyright: ignore[reportPrivateUsage]
                 finally:
                     connection.close()
-                delay = backoff.after(ended_by)
+                delay = backoff.next_delay(ended_by)
             time.sleep(delay)
 
 

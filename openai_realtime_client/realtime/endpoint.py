@@ -45,12 +45,12 @@ _SCHEMES = {"ws": "ws", "http": "ws", "wss": "wss", "https": "wss"}
 class Dialect(Generic[Event]):
     """The path, the server and the events of one kind of session.
 
-    `append` is the type of the event that appends audio.
+    `append_type` is the type of the event that appends audio.
     """
 
     path: str
     is_beta: bool
-    append: str
+    append_type: str
     parse: Callable[[bytes], Event]
     base_url: str = _DEFAULT_URL
 
@@ -208,7 +208,7 @@ class Settings:
         base.check(
             self._credential,
             self._headers,
-            others=self._other_values(),
+            others=self._possible_secrets(),
             allow_insecure=self._allow_insecure,
         )
         query = {**self._parameters(), **self._query}
@@ -231,9 +231,9 @@ class Settings:
         if not self._dialect.is_beta:
             path += "/v1"
         # They are arguments of ours, and GA has no versions.
-        return self._base.replaced(path, without=("api-version", "deployment", "model"))
+        return self._base.with_path(path, without=("api-version", "deployment", "model"))
 
-    def _other_values(self) -> list[tuple[str, str]]:
+    def _possible_secrets(self) -> list[tuple[str, str]]:
         """Return what may be a key beside the headers and the URL, as names and values."""
         values = list(self._query.items())
         for subprotocol in self._options.get("subprotocols") or ():
@@ -275,5 +275,5 @@ class Settings:
         if self._dialect.is_beta:
             defaults["OpenAI-Beta"] = "realtime=v1"
         return self._base.authorize(
-            defaults, self._credential, key, self._headers, self._other_values()
+            defaults, self._credential, key, self._headers, self._possible_secrets()
         )

@@ -30,7 +30,7 @@ _PASSING_STATUSES = {408, 425, 429}
 _FIRST_DELAY = 0.5
 _MAX_DELAY = 30.0
 # A session this long resets the count of failures.
-_STABLE = 30.0
+_MIN_STABLE = 30.0
 
 
 class Backoff:
@@ -48,7 +48,7 @@ class Backoff:
         """Note that a session was opened."""
         self._opened_at = monotonic()
 
-    def after(self, error: RealtimeConnectionError | None) -> float:
+    def next_delay(self, error: RealtimeConnectionError | None) -> float:
         """Return how many seconds to wait for the next attempt.
 
         Args:
@@ -59,7 +59,7 @@ class Backoff:
         """
         lived = monotonic() - self._opened_at
         self._opened_at = math.inf
-        if error is None or lived >= _STABLE:
+        if error is None or lived >= _MIN_STABLE:
             self._failures = 0
         if error is None:
             return 0.0

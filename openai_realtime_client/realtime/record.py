@@ -24,7 +24,7 @@ _logger = logging.getLogger("openai_realtime_client")
 # Suffixes of the types of events with audio.
 _AUDIO = ("audio.delta", "audio_buffer.append")
 # Only text with one of these can hold a secret. Looking for them costs far less than parsing.
-_SIGNS = ("client_secret", "authorization", "headers", "server_url", "ek_", "://", r":\/\/")
+_MARKERS = ("client_secret", "authorization", "headers", "server_url", "ek_", "://", r":\/\/")
 # Events that wait to be written.
 _MAX_WAITING = 4096
 # Seconds.
@@ -132,7 +132,7 @@ class _Writer:
             if self._is_stopped:
                 continue
             try:
-                event = self._cleaned_text(direction, event_type, data)
+                event = self._redact_text(direction, event_type, data)
             except (ValueError, RecursionError):
                 _logger.warning("the record leaves out an event: it cannot be read for secrets")
                 continue
@@ -149,7 +149,7 @@ class _Writer:
         self._is_stopped = True
         _logger.warning("the record stops: %s", why)
 
-    def _cleaned_text(self, direction: str, event_type: str, data: bytes) -> str:
+    def _redact_text(self, direction: str, event_type: str, data: bytes) -> str:
         """Return the text of an event in one line, as it came except for what is removed.
 
         Raises:
@@ -157,23 +157,23 @@ class _Writer:
             RecursionError: It may hold secrets, and is nested too deeply.
         """
         text = data.decode()
-        signs = list(_SIGNS)
+        markers = list(_MARKERS)
         audio_names: list[str] = []
         if not self._audio:
             audio_names.append("audio")
             if event_type.endswith(_AUDIO):
                 audio_names.append("delta")
-            signs += [f'"{name}"' for name in audio_names]
+            markers += [f'"{name}"' for name in audio_names]
         repeats_credential = direction == "server" and self._conceal(text) != text
-        if repeats_credential or any(sign in text for sign in signs):
+        if repeats_credential or any(marker in text for marker in markers):
             event = json.loads(text)
-            cleaned = self._cleaned(event, audio_names, is_message=event_type == "error")
-            if cleaned != event:
-                text = json.dumps(cleaned, separators=(",", ":"))
+            redacted = self._redact(event, audio_names, is_message=event_type == "error")
+            if redacted != event:
+                text = json.dumps(redacted, separators=(",", ":"))
         # Line ends are white space in JSON; in a string they are escaped.
         return text.replace("\n", " ").replace("\r", " ")
 
-    def _cleaned(
+    def _redact(
         self, value: Any, audio_names: list[str], name: str = "", *, is_message: bool
     ) -> Any:
         """Copy JSON without audio and secrets. An error message may also repeat a credential."""
@@ -191,13 +191,13 @@ class _Writer:
             if is_message and name != "type":
                 return self._conceal(value)
         if is_array(value):
-            return [self._cleaned(item, audio_names, name, is_message=is_message) for item in value]
+            return [self._redact(item, audio_names, name, is_message=is_message) for item in value]
         if not is_object(value):
             return value
         copy: dict[str, Any] = {}
         for field, content in value.items():
             in_message = is_message or field == "message"
-            copy[field] = self._cleaned(content, audio_names, field, is_message=in_message)
+            copy[field] = self._redact(content, audio_names, field, is_message=in_message)
         return copy
 
 

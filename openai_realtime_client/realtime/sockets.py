@@ -110,7 +110,7 @@ def check_close(code: int, reason: str) -> None:
         ) from None
 
 
-class NoRedirect(WebSocketException):
+class RefusedError(WebSocketException):
     """A refused handshake. `websockets` follows `InvalidStatus`, maybe with the key; not this."""
 
     def __init__(self, response: Response) -> None:
@@ -140,9 +140,9 @@ class Socket(asyncio.Protocol):
         self.protocol = protocol
         self.loop = asyncio.get_running_loop()
         # Done when the connection has ended.
-        self.over: asyncio.Future[None] = self.loop.create_future()
+        self.closed: asyncio.Future[None] = self.loop.create_future()
         # Why the connection was lost; empty where a close frame says why it ended.
-        self.lost_because = ""
+        self.loss_reason = ""
         self._ping_interval = ping_interval
         self._ping_timeout = ping_timeout
         self._close_timeout = close_timeout
@@ -160,8 +160,8 @@ class Socket(asyncio.Protocol):
         self._messages: SimpleQueue[bytes | None] = SimpleQueue()
         self._fragments = bytearray()
         self._is_paused = False
-        self._heard_at = self.loop.time()
-        self._heard = asyncio.Event()
+        self._last_received = self.loop.time()
+        self._data_received = asyncio.Event()
         self._receiving = threading.Lock()
         self._arrived: asyncio.Future[None] | None = None
         # Sending waits for it while the buffers are full.
@@ -184,7 +184,7 @@ class Socket(asyncio.Protocol):
         if received is not None and self.protocol.close_rcvd_then_sent is not False:
             return received
         # Our own may not have left.
-        if received is None and self._is_closing and self.lost_because:
+        if received is None and self._is_closing and self.loss_reason:
             return None
         return sent
 
@@ -194,20 +194,20 @@ class Socket(asyncio.Protocol):
         """Do the opening handshake.
 
         Raises:
-            NoRedirect: The server answered with an HTTP status.
+            RefusedError: The server answered with an HTTP status.
             WebSocketException: The server answered something else.
         """
-        if not self.over.done():
+        if not self.closed.done():
             request = self.protocol.connect()
             request.headers.update(additional_headers or {})
             if user_agent_header is not None:
                 request.headers.setdefault("User-Agent", user_agent_header)
             self.protocol.send_request(request)
             self._flush()
-        await asyncio.wait([self._response, self.over], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([self._response, self.closed], return_when=asyncio.FIRST_COMPLETED)
         error = self.protocol.handshake_exc
         if isinstance(error, InvalidStatus):
-            raise NoRedirect(error.response)
+            raise RefusedError(error.response)
         if error is not None:
             raise error
 
@@ -223,13 +223,13 @@ class Socket(asyncio.Protocol):
             Whether the connection is still there. If not, it has ended.
         """
         if not self.is_open:
-            await asyncio.shield(self.over)
+            await asyncio.shield(self.closed)
             return False
         self.protocol.send_text(data)
         self._flush()
         if self._writable is not None:
             await asyncio.shield(self._writable)
-        return not self.over.done()
+        return not self.closed.done()
 
     async def recv(self) -> bytes | None:
         """Wait for the next message; `None` where there will be no more. Cancelling loses none."""
@@ -260,7 +260,7 @@ class Socket(asyncio.Protocol):
             while True:
                 self._messages.get_nowait()
         self._resume_reading()
-        self._end_in_time()
+        self._limit_closing()
         if self._writable is not None and self._close_timeout is not None:
             # The close frame waits behind what is being sent. Where it cannot leave this process in
             # half of the time, no response will come in the other half.
@@ -268,7 +268,7 @@ class Socket(asyncio.Protocol):
         if self.protocol.state is State.OPEN:
             self.protocol.send_close(code, reason)
             self._flush()
-        await asyncio.shield(self.over)
+        await asyncio.shield(self.closed)
         self._messages.put(None)
 
     def abort(self) -> None:
@@ -292,12 +292,12 @@ class Socket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
-        self._heard_at = self.loop.time()
-        self._heard.set()
+        self._last_received = self.loop.time()
+        self._data_received.set()
         self.protocol.receive_data(data)
         self._take_events()
         if self.protocol.close_expected():
-            self._end_in_time()
+            self._limit_closing()
 
     def eof_received(self) -> None:
         """See `asyncio.Protocol`."""
@@ -308,11 +308,11 @@ class Socket(asyncio.Protocol):
             self._note_loss("unexpected EOF, no close frame")
         self.protocol.receive_eof()
         self._take_events()
-        self._end_in_time()
+        self._limit_closing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""
-        if self.over.done():
+        if self.closed.done():
             return
         if exc is not None and self.protocol.close_rcvd is None:
             self._note_loss(_reason_of(exc))
@@ -320,7 +320,7 @@ class Socket(asyncio.Protocol):
         for ending in (self._ending, self._keepalive):
             if ending is not None:
                 ending.cancel()
-        self.over.set_result(None)
+        self.closed.set_result(None)
         self._put_message(None)
         self.resume_writing()
         if hasattr(self, "transport"):
@@ -408,7 +408,7 @@ class Socket(asyncio.Protocol):
             else:
                 self.transport.write(data)
 
-    def _end_in_time(self) -> None:
+    def _limit_closing(self) -> None:
         """Cut the connection if it has not ended after `close_timeout` seconds."""
         if self._ending is None and self._close_timeout is not None:
             self._ending = self.loop.call_later(self._close_timeout, self._cut)
@@ -425,12 +425,12 @@ class Socket(asyncio.Protocol):
                 reason += f"; {unsent} bytes of what was sent had not been passed on"
             self._note_loss(reason)
             if self._is_closing:
-                _logger.warning("the connection was cut: %s", self.lost_because)
+                _logger.warning("the connection was cut: %s", self.loss_reason)
         self.transport.abort()
 
     def _note_loss(self, reason: str) -> None:
-        if not self.lost_because:
-            self.lost_because = reason
+        if not self.loss_reason:
+            self.loss_reason = reason
 
     def _unsent_bytes(self) -> int:
         """Return how many bytes the other end has not acknowledged, as far as can be known."""
@@ -447,20 +447,20 @@ class Socket(asyncio.Protocol):
     async def _keep_alive(self, interval: float) -> None:
         """Cut the connection when a server that was silent for `interval` stays silent."""
         while self.protocol.state is State.OPEN:
-            left = self._heard_at + interval - self.loop.time()
+            left = self._last_received + interval - self.loop.time()
             if left > 0:
                 await asyncio.sleep(left)
                 continue
             if self._is_paused:  # Nobody reads, so nothing can be heard.
-                self._heard_at = self.loop.time()
+                self._last_received = self.loop.time()
                 continue
-            self._heard.clear()
+            self._data_received.clear()
             self.protocol.send_ping(b"")
             self._flush()
             # asyncio has a TimeoutError of its own in Python 3.10.
             with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._heard.wait(), self._ping_timeout)
-            if not self._heard.is_set():
+                await asyncio.wait_for(self._data_received.wait(), self._ping_timeout)
+            if not self._data_received.is_set():
                 self._note_loss("the server did not answer a ping")
                 self.transport.abort()
                 return

@@ -61,12 +61,12 @@ class ToolRunner:
         self._requests: set[str] = set()
         self._is_closed = False
 
-    def received(self, event: Any) -> None:
+    def note_received(self, event: Any) -> None:
         """Take notice of an event that was added to the conversation, in any thread."""
         if event.type in _RELEVANT:
             self._call_soon(self._handle, event)
 
-    def sent(self) -> None:
+    def note_sent(self) -> None:
         """Take notice of an event that the program sent, in any thread.
 
         It may be the output of a call, which not every server repeats.

@@ -17,8 +17,8 @@ __all__ = [
     "Call",
     "McpServers",
     "McpTool",
-    "approval",
     "default_answer",
+    "find_approval",
     "needs_approval",
     "offered_tools",
     "text_of",
@@ -263,7 +263,7 @@ def offered_tools(tools: list[Event] | None, servers: McpServers) -> list[Event]
     return offered
 
 
-def approval(context: Sequence[Event]) -> Event | None:
+def find_approval(context: Sequence[Event]) -> Event | None:
     """Return the client's answer to a request for approval, if that is the last item."""
     if context and context[-1].get("type") == "mcp_approval_response":
         return context[-1]

@@ -14,7 +14,7 @@ from openai_realtime_client.core.audio import PCM, AudioFormat
 from openai_realtime_client.testing.errors import Refusal
 from openai_realtime_client.testing.settings import Event
 
-__all__ = ["CHUNK_MS", "InputBuffer", "decoded", "tone"]
+__all__ = ["CHUNK_MS", "InputBuffer", "decode_audio", "tone"]
 
 # The duration of the chunks in which audio is sent.
 CHUNK_MS = 50
@@ -34,7 +34,7 @@ def tone(audio_format: AudioFormat, duration_ms: int) -> bytes:
     return (data * (size // len(data) + 1))[:size]
 
 
-def decoded(data: str) -> bytes:
+def decode_audio(data: str) -> bytes:
     """Decode base64.
 
     Raises:

@@ -23,16 +23,16 @@ from openai_realtime_client.testing.rules import SETTINGS
 from openai_realtime_client.testing.settings import (
     MODELS,
     Event,
-    known,
-    merge,
+    apply_update,
+    drop_unknown,
+    merge_settings,
     new_session,
     new_translation,
-    updated,
 )
 from openai_realtime_client.testing.v1 import ga_settings, v1_settings
 from openai_realtime_client.testing.websocket import HttpRequest, Response, http_response
 
-__all__ = ["Endpoints", "RealtimeCall", "announce", "refused"]
+__all__ = ["Endpoints", "RealtimeCall", "announce", "make_error"]
 
 # Seconds for which a client secret is valid by default, as documented.
 _LIFETIME = 600
@@ -64,7 +64,7 @@ def _id(prefix: str) -> str:
     return f"{prefix}_{secrets.token_hex(10)}"
 
 
-def refused(status: int, code: str | None, message: str, param: str | None = None) -> Response:
+def make_error(status: int, code: str | None, message: str, param: str | None = None) -> Response:
     """Make a response with the service's error object."""
     error = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
     return _json_response({"error": error}, status)
@@ -158,10 +158,10 @@ class Endpoints:
         try:
             return self._route(request)
         except Refusal as refusal:
-            return refused(400, refusal.code, refusal.message, refusal.param)
+            return make_error(400, refusal.code, refusal.message, refusal.param)
         except InvalidModelError as error:
             param, problem = error.problems[0]
-            return refused(400, "invalid_type", f"Invalid body: {problem}.", param or None)
+            return make_error(400, "invalid_type", f"Invalid body: {problem}.", param or None)
 
     def _route(self, request: HttpRequest) -> Response:
         match [request.method, *request.path.partition("/realtime/")[2].split("/")]:
@@ -176,7 +176,7 @@ class Endpoints:
             case ["POST", "calls", call_id, action]:
                 return self._act_on_call(call_id, action, request.body)
             case _:
-                return refused(404, None, f"Invalid URL ({request.method} {request.path[:100]})")
+                return make_error(404, None, f"Invalid URL ({request.method} {request.path[:100]})")
 
     def _issue(self, session: Event, lifetime: Event | None = None) -> Event:
         # Random, unlike other ids: nobody else on the machine should guess it.
@@ -189,13 +189,13 @@ class Endpoints:
         wanted = _read_request(body, ga.RealtimeCreateClientSecretRequest)
         session = _new_settings(wanted.get("session") or {})
         issued = self._issue(session, wanted.get("expires_after"))
-        shown = known(SETTINGS[session["type"]].from_dict(session))
+        shown = drop_unknown(SETTINGS[session["type"]].from_dict(session))
         return _json_response({**issued, "session": shown})
 
     def _translation_secret(self, body: bytes) -> Response:
         wanted = _read_request(body, ga.RealtimeTranslationClientSecretCreateRequest)
         session = new_translation(_id("sess"), wanted["session"]["model"])
-        session = updated(session, {"audio": wanted["session"].get("audio")}, {})
+        session = apply_update(session, {"audio": wanted["session"].get("audio")}, {})
         issued = self._issue(session, wanted.get("expires_after"))
         return _json_response({**issued, "session": session})
 
@@ -204,7 +204,7 @@ class Endpoints:
         settings = ga_settings(_read_request(body, wanted))
         session = _new_settings({"type": session_type, **settings}, "v1")
         shown = {"client_secret": self._issue(session), **v1_settings(session)}
-        return _json_response(known(returned.from_dict(shown)))
+        return _json_response(drop_unknown(returned.from_dict(shown)))
 
     def _create_call(self, request: HttpRequest) -> Response:
         settings = _new_settings(_call_settings(request))
@@ -217,7 +217,7 @@ class Endpoints:
         call = self.calls.get(call_id)
         statuses, shape, status = _ACTIONS.get(action, ((), RealtimeModel, ""))
         if call is None or call.status not in statuses:
-            return refused(404, None, "No such call or action.")
+            return make_error(404, None, "No such call or action.")
         wanted = _read_request(body, shape)
         if action == "accept":
             call.status, call.settings = status, _new_settings(wanted)
@@ -234,7 +234,7 @@ def _new_settings(settings: Event, protocol: str = "ga") -> Event:
     # All of it is optional in a request.
     session_type = settings.get("type") or "realtime"
     model = settings.get("model") or MODELS[protocol]
-    return merge(new_session(_id("sess"), model, session_type), settings)
+    return merge_settings(new_session(_id("sess"), model, session_type), settings)
 
 
 def _read_request(body: bytes, shape: type[RealtimeModel]) -> Event:

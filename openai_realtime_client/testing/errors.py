@@ -14,7 +14,7 @@ from openai_realtime_client.core.json_types import Path, is_array, path_text
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing.settings import Event, Outbox
 
-__all__ = ["Refusal", "Rules", "not_an_event", "validate_event"]
+__all__ = ["Refusal", "Rules", "refuse_text", "validate_event"]
 
 # Combinations that the API reference allows; the schema only has the members.
 _MODALITIES = {
@@ -67,7 +67,7 @@ def validate_event(event: RealtimeModel, *, allowed: str | None = None) -> Event
     return event.to_dict()
 
 
-def not_an_event(error: InvalidEventError) -> Refusal:
+def refuse_text(error: InvalidEventError) -> Refusal:
     """Return the refusal of a text that is not an event."""
     path, problem = error.problems[0]
     if path == "type":
@@ -160,7 +160,7 @@ class Rules:
     def receive(self, event: RealtimeModel) -> None:
         """Answer an event of the client, with an `error` event if it is refused."""
         try:
-            wire = self._checked(event)
+            wire = self._check(event)
             if wire["type"] not in self._handlers:
                 message = f"'{wire['type']}' is not for this session."
                 raise Refusal("invalid_value", message, "type")
@@ -173,14 +173,14 @@ class Rules:
         """Answer a message that is not an event."""
         self._emit_error(refusal)
 
-    def sent(self, event: Event) -> Event | None:
+    def to_protocol(self, event: Event) -> Event | None:
         """Return an event in the protocol of the session; `None` if that has no such event."""
         return event
 
     def note_end(self) -> None:
         """Handle the end of the connection."""
 
-    def _checked(self, event: RealtimeModel) -> Event:
+    def _check(self, event: RealtimeModel) -> Event:
         """Return an event of the client in the shape of GA; raise `Refusal` if it is invalid."""
         return validate_event(event)
 

@@ -15,7 +15,7 @@ from openai_realtime_client.testing.answers import (
     Answer,
     Call,
     McpServers,
-    approval,
+    find_approval,
     needs_approval,
     text_of,
     words,
@@ -193,7 +193,7 @@ class Response:
         if limits is None:
             limits = [_RATE_LIMIT]
         if limits:
-            self._outbox.emit("rate_limits.updated", rate_limits=[dict(each) for each in limits])
+            self._outbox.emit("rate_limits.updated", rate_limits=[dict(limit) for limit in limits])
 
     def _initial(self, settings: Event) -> Event:
         output = settings["audio"]["output"]
@@ -321,7 +321,7 @@ class Response:
         tools = {tool.name: tool for tool in self._conversation.mcp.get(label, ())}
         tool = tools.get(call.name)
         about: Event = {"server_label": label, "name": call.name}
-        approved = approval(self._context)
+        approved = find_approval(self._context)
         if tool and not approved and needs_approval(self._tools, label, tool):
             item = self._outbox.new_item("mcp_approval_request", **about, arguments=call.json)
             self._open(item)

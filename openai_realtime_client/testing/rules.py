@@ -16,8 +16,8 @@ from openai_realtime_client.testing.answers import (
     Answers,
     Call,
     McpServers,
-    approval,
     default_answer,
+    find_approval,
     offered_tools,
     words,
 )
@@ -27,14 +27,14 @@ from openai_realtime_client.testing.settings import (
     LEVELS,
     Event,
     Outbox,
-    given,
-    known,
-    merge,
-    updated,
+    apply_update,
+    drop_unknown,
+    merge_settings,
     voice_name,
+    without_nulls,
 )
 
-__all__ = ["SETTINGS", "Model", "RealtimeRules", "TranslationRules"]
+__all__ = ["SETTINGS", "RealtimeRules", "Scenario", "TranslationRules"]
 
 _MIN_COMMIT_MS = 100
 # Bytes of audio that are translated at a time: 200 ms.
@@ -46,7 +46,7 @@ SETTINGS: dict[str, type[RealtimeModel]] = {
 }
 
 
-class Model(NamedTuple):
+class Scenario(NamedTuple):
     """The script of the model and the user in a test; `ReplayServer` describes it."""
 
     answers: Answers
@@ -62,16 +62,16 @@ class RealtimeRules(Rules):
     """
 
     def __init__(
-        self, session: Event, outbox: Outbox, model: Model, *, is_call: bool = False
+        self, session: Event, outbox: Outbox, scenario: Scenario, *, is_call: bool = False
     ) -> None:
         super().__init__(outbox)
         self.session = session
-        self._model = model
+        self._scenario = scenario
         self._answers: Iterator[Any] = iter(())
-        if not callable(model.answers):
-            self._answers = iter(model.answers or ())
-        self._transcripts = iter(model.transcripts)
-        self._conversation = Conversation(outbox, model.mcp, is_call=is_call)
+        if not callable(scenario.answers):
+            self._answers = iter(scenario.answers or ())
+        self._transcripts = iter(scenario.transcripts)
+        self._conversation = Conversation(outbox, scenario.mcp, is_call=is_call)
         # Those in progress or still playing.
         self._responses: list[Response] = []
         self._buffer = audio.InputBuffer()
@@ -100,7 +100,7 @@ class RealtimeRules(Rules):
 
     def _emit_session(self, event_type: str) -> None:
         settings = SETTINGS[self.session["type"]].from_dict(self.session)
-        self.outbox.emit(event_type, session=known(settings))
+        self.outbox.emit(event_type, session=drop_unknown(settings))
 
     def _update_session(self, event: Event) -> None:
         update = dict(event["session"])
@@ -114,7 +114,7 @@ class RealtimeRules(Rules):
             raise Refusal("cannot_update_voice", message, "session.audio.output.voice")
         # The service keeps the model of the handshake, whatever an update asks for.
         update.pop("model", None)
-        self.session = merge(self.session, update)
+        self.session = merge_settings(self.session, update)
         self._emit_session("session.updated")
         self._list_tools()
 
@@ -137,16 +137,16 @@ class RealtimeRules(Rules):
         self._conversation.begin(item)
         self.outbox.emit("mcp_list_tools.in_progress", item_id=item["id"])
         outcome = "failed"
-        if label in self._model.mcp:
+        if label in self._scenario.mcp:
             outcome = "completed"
-            tools = [tool.listed() for tool in self._model.mcp[label]]
+            tools = [tool.listed() for tool in self._scenario.mcp[label]]
             self._conversation.finish({**item, "tools": tools})
         self.outbox.emit(f"mcp_list_tools.{outcome}", item_id=item["id"])
 
     # Input audio
 
     def _append(self, event: Event) -> None:
-        data = audio.decoded(event["audio"])
+        data = audio.decode_audio(event["audio"])
         audio_format = format_of(self.session, "input") or PCM
         levels: Event | None = None
         detection = self.session["audio"]["input"].get("turn_detection")
@@ -269,23 +269,24 @@ class RealtimeRules(Rules):
 
     def _begin_response(self, params: Event, context: list[Event]) -> None:
         # The session's voice and format hold where a response names none.
-        output = {**self.session["audio"]["output"], **given(at(params, "audio", "output") or {})}
-        settings: Event = {**self.session, **given(params), "audio": {"output": output}}
+        chosen = without_nulls(at(params, "audio", "output") or {})
+        output = {**self.session["audio"]["output"], **chosen}
+        settings: Event = {**self.session, **without_nulls(params), "audio": {"output": output}}
         answer = self._answer_to_approval(context) or self._given_answer(context)
         if answer is None:
-            tools = offered_tools(settings["tools"], self._model.mcp)
+            tools = offered_tools(settings["tools"], self._scenario.mcp)
             answer = default_answer(context, tools, settings["tool_choice"])
         response = Response(self._conversation, context, settings, answer)
         # Forget ended ones: a session may have thousands of responses.
-        self._responses = [r for r in self._responses if r.is_active or r.is_playing]
+        self._responses = [old for old in self._responses if old.is_active or old.is_playing]
         self._responses.append(response)
         self.streams.append(self._stream(response))
 
     def _given_answer(self, context: list[Event]) -> Answer | None:
         answer: Answer | Call | str | None
-        if callable(self._model.answers):
+        if callable(self._scenario.answers):
             # A copy, which the function may change.
-            answer = self._model.answers(list(context))
+            answer = self._scenario.answers(list(context))
         else:
             answer = next(self._answers, None)
         # Short forms of an answer.
@@ -297,7 +298,7 @@ class RealtimeRules(Rules):
 
     def _answer_to_approval(self, context: list[Event]) -> Answer | None:
         """Return the approved call, or a text if the client has refused it."""
-        response = approval(context)
+        response = find_approval(context)
         if not response:
             return None
         if not response["approve"]:
@@ -354,11 +355,11 @@ class TranslationRules(Rules):
         self.outbox.emit("session.created", session=self._session)
 
     def _update(self, event: Event) -> None:
-        self._session = updated(self._session, {"audio": at(event, "session", "audio")}, {})
+        self._session = apply_update(self._session, {"audio": at(event, "session", "audio")}, {})
         self.outbox.emit("session.updated", session=self._session)
 
     def _append(self, event: Event) -> None:
-        self._pending += audio.decoded(event["audio"])
+        self._pending += audio.decode_audio(event["audio"])
         while len(self._pending) >= _TRANSLATED:
             self._translate_chunk()
 

@@ -19,10 +19,10 @@ from weakref import WeakSet
 from typing_extensions import Self, Unpack
 
 from openai_realtime_client.testing.answers import Answers, McpServers
-from openai_realtime_client.testing.endpoints import Endpoints, RealtimeCall, announce, refused
+from openai_realtime_client.testing.endpoints import Endpoints, RealtimeCall, announce, make_error
 from openai_realtime_client.testing.errors import Rules
 from openai_realtime_client.testing.recording import RecordedEvent, Script, read_recording
-from openai_realtime_client.testing.rules import Model, RealtimeRules, TranslationRules
+from openai_realtime_client.testing.rules import RealtimeRules, Scenario, TranslationRules
 from openai_realtime_client.testing.session import Faults, Received, ReplaySession, Sent
 from openai_realtime_client.testing.settings import MODELS, Outbox, new_session, new_translation
 from openai_realtime_client.testing.v1 import V1Rules
@@ -317,7 +317,7 @@ class ReplayServer(Generic[Received, Sent]):
             self._transports.add(transport)
             request = await read_request(reader)
             if request is None:
-                self._respond(transport, refused(400, None, "Your request is not HTTP."))
+                self._respond(transport, make_error(400, None, "Your request is not HTTP."))
                 return
             faults = Faults()
             if request.is_handshake:
@@ -350,11 +350,11 @@ class ReplayServer(Generic[Received, Sent]):
         # https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Origin
         origin = request.headers.get("origin")
         if origin is not None and origin.lower() not in self._allowed_origins:
-            return refused(403, None, "Requests of web pages need `allowed_origins`.")
+            return make_error(403, None, "Requests of web pages need `allowed_origins`.")
         if request.is_handshake:
             return self._refused_handshake(request, faults)
         if not self._is_key_valid(request.key):
-            return refused(401, "invalid_api_key", "Incorrect API key provided.")
+            return make_error(401, "invalid_api_key", "Incorrect API key provided.")
         return self._endpoints.answer(request)
 
     def _is_key_valid(self, key: str) -> bool:
@@ -372,10 +372,10 @@ class ReplayServer(Generic[Received, Sent]):
                 content_type = "application/json"
             return http_response(faults.refuse, body, content_type)
         if not request.path.endswith(("/realtime", "/realtime/translations")):
-            return refused(404, None, f"Invalid URL (GET {request.path[:100]})")
+            return make_error(404, None, f"Invalid URL (GET {request.path[:100]})")
         call = self._call(request)
         if "call_id" in request.query and (call is None or call.status != "active"):
-            return refused(404, None, "No such call.")
+            return make_error(404, None, "No such call.")
         return None
 
     def _call(self, request: HttpRequest) -> RealtimeCall | None:
@@ -419,5 +419,5 @@ class ReplayServer(Generic[Received, Sent]):
         rules = RealtimeRules
         if protocol == "v1":
             rules = V1Rules
-        model = Model(self.answers, self._transcripts, self._mcp)
-        return rules(settings, outbox, model, is_call=call is not None)
+        scenario = Scenario(self.answers, self._transcripts, self._mcp)
+        return rules(settings, outbox, scenario, is_call=call is not None)

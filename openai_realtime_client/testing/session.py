@@ -19,7 +19,7 @@ from urllib3 import HTTPHeaderDict
 from openai_realtime_client import ga, v1
 from openai_realtime_client.core.errors import InvalidEventError
 from openai_realtime_client.core.model import RealtimeModel
-from openai_realtime_client.testing.errors import Refusal, Rules, not_an_event
+from openai_realtime_client.testing.errors import Refusal, Rules, refuse_text
 from openai_realtime_client.testing.recording import DIALECTS, RecordedEvent
 from openai_realtime_client.testing.settings import Event
 from openai_realtime_client.testing.websocket import HttpRequest, WebSocket
@@ -251,7 +251,7 @@ class ReplaySession(Generic[Received, Sent]):
         """Send what the rules have emitted, and begin the streams that they have."""
         events = self._rules.outbox.events
         while events:
-            wire = self._rules.sent(events.popleft())
+            wire = self._rules.to_protocol(events.popleft())
             if wire is not None:
                 await self._send(wire)
         if self._rules.closing:
@@ -268,7 +268,7 @@ class ReplaySession(Generic[Received, Sent]):
         try:
             event = self._parse_client(message)
         except InvalidEventError as error:
-            return self._rules.refuse(not_an_event(error), message)
+            return self._rules.refuse(refuse_text(error), message)
         if self._keep_events:
             self._remember("client", event, self.received)
         self._rules.receive(event)

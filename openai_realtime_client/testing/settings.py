@@ -13,21 +13,21 @@ from openai_realtime_client.core.model import RealtimeModel, UnknownModel
 __all__ = [
     "LEVELS",
     "MODELS",
-    "PCM",
+    "PCM_SETTINGS",
     "Event",
     "Outbox",
-    "given",
-    "known",
-    "merge",
+    "apply_update",
+    "drop_unknown",
+    "merge_settings",
     "new_session",
     "new_translation",
-    "updated",
+    "without_nulls",
 ]
 
 # An event, or part of one, as it is on the wire.
 Event = dict[str, Any]
 
-PCM: Event = {"type": "audio/pcm", "rate": 24000}
+PCM_SETTINGS: Event = {"type": "audio/pcm", "rate": 24000}
 # The defaults of the service, as the API reference has them.
 _RESPONDS: Event = {"create_response": True, "interrupt_response": True}
 LEVELS: Event = {"threshold": 0.5, "prefix_padding_ms": 300, "silence_duration_ms": 200}
@@ -62,14 +62,14 @@ class Outbox:
         return {"id": self.new_id("item"), "type": item_type, **fields}
 
 
-def given(settings: Event) -> Event:
+def without_nulls(settings: Event) -> Event:
     """Return the settings without those that are `null`, which stands for a default."""
     return {name: value for name, value in settings.items() if value is not None}
 
 
 def new_session(session_id: str, model: str, session_type: str = "realtime") -> Event:
     """Return the initial settings of a session of type "realtime" or "transcription"."""
-    listening: Event = {"format": PCM, "transcription": None, "noise_reduction": None}
+    listening: Event = {"format": PCM_SETTINGS, "transcription": None, "noise_reduction": None}
     common: Event = {"type": session_type, "id": session_id, "include": None}
     common["expires_at"] = int(time.time()) + _LIFETIME
     if session_type == "transcription":
@@ -78,6 +78,7 @@ def new_session(session_id: str, model: str, session_type: str = "realtime") -> 
         common["object"] = "realtime.transcription_session"
         return {**common, "audio": {"input": listening}}
     listening["turn_detection"] = dict(_DETECTIONS["server_vad"])
+    speech: Event = {"format": PCM_SETTINGS, "voice": "alloy", "speed": 1.0}
     return {
         **common,
         "object": "realtime.session",
@@ -90,7 +91,7 @@ def new_session(session_id: str, model: str, session_type: str = "realtime") -> 
         "tracing": None,
         "truncation": "auto",
         "prompt": None,
-        "audio": {"input": listening, "output": {"format": PCM, "voice": "alloy", "speed": 1.0}},
+        "audio": {"input": listening, "output": speech},
     }
 
 
@@ -105,16 +106,16 @@ def new_translation(session_id: str, model: str) -> Event:
     }
 
 
-def updated(known: Event, update: Event, default: Event) -> Event:
+def apply_update(settings: Event, update: Event, default: Event) -> Event:
     """Return the settings after an update: `audio` is merged, all else replaced.
 
     `null` restores the default of a setting, but turns turn detection off.
     """
-    result = dict(known)
+    result = dict(settings)
     for name, value in update.items():
         # The service merges these objects; `tools` and `turn_detection` are replaced as a whole.
         if name in ("audio", "input", "output"):
-            result[name] = updated(known[name], value or {}, default.get(name) or {})
+            result[name] = apply_update(settings[name], value or {}, default.get(name) or {})
         elif value is None and name != "turn_detection":
             result[name] = default.get(name)
         else:
@@ -122,10 +123,10 @@ def updated(known: Event, update: Event, default: Event) -> Event:
     return result
 
 
-def merge(session: Event, update: Event) -> Event:
+def merge_settings(session: Event, update: Event) -> Event:
     """Return the settings of a session after an update, with the defaults of what it turns on."""
     default = new_session(session["id"], session.get("model") or "", session["type"])
-    merged = updated(session, update, default)
+    merged = apply_update(session, update, default)
     speech, listening = merged["audio"].get("output", {}), merged["audio"]["input"]
     if "voice" in speech:
         speech["voice"] = voice_name(speech["voice"])
@@ -147,7 +148,7 @@ def voice_name(voice: Any) -> str:
     return str(voice)
 
 
-def known(model: RealtimeModel) -> Event:
+def drop_unknown(model: RealtimeModel) -> Event:
     """Return an event or settings as JSON, without fields and nulls that their schema lacks."""
     _remove_unknown(model)
     return model.to_dict()

@@ -9,7 +9,7 @@ from openai_realtime_client.core.json_types import at, is_object
 from openai_realtime_client.core.model import RealtimeModel
 from openai_realtime_client.testing.errors import Refusal, validate_event
 from openai_realtime_client.testing.rules import RealtimeRules
-from openai_realtime_client.testing.settings import PCM, Event, given, known
+from openai_realtime_client.testing.settings import PCM_SETTINGS, Event, drop_unknown, without_nulls
 
 __all__ = ["V1Rules", "ga_settings", "v1_settings"]
 
@@ -39,7 +39,7 @@ _SETTINGS = {
     "voice": "audio.output.voice",
 }
 _FORMATS: list[tuple[Any, Any]] = [
-    ("pcm16", PCM),
+    ("pcm16", PCM_SETTINGS),
     ("g711_ulaw", {"type": "audio/pcmu"}),
     ("g711_alaw", {"type": "audio/pcma"}),
 ]
@@ -51,7 +51,7 @@ _VALUES: dict[str, list[tuple[Any, Any]]] = {
 }
 _MODES = ("none", "auto", "required")
 _TEMPERATURE = 0.8
-_TRANSCRIPTION = v1.RealtimeTranscriptionSessionCreateResponse
+_TranscriptionResponse = v1.RealtimeTranscriptionSessionCreateResponse
 
 
 class V1Rules(RealtimeRules):
@@ -63,15 +63,15 @@ class V1Rules(RealtimeRules):
         conversation = {"id": self._conversation.id, "object": "realtime.conversation"}
         self.outbox.emit("conversation.created", conversation=conversation)
 
-    def _checked(self, event: RealtimeModel) -> Event:
+    def _check(self, event: RealtimeModel) -> Event:
         return self._to_ga(validate_event(event, allowed="response.max_output_tokens"))
 
-    def sent(self, event: Event) -> Event | None:
+    def to_protocol(self, event: Event) -> Event | None:
         """Return an event in the names and shapes of v1."""
         # Items of v1 are complete when they are created.
         if event["type"] == "conversation.item.done":
             return None
-        return known(v1.parse_server_event(self._to_v1(event)))
+        return drop_unknown(v1.parse_server_event(self._to_v1(event)))
 
     def _to_ga(self, wire: Event) -> Event:
         event_type = wire["type"]
@@ -94,7 +94,7 @@ class V1Rules(RealtimeRules):
             wire["item"] = _v1_item(wire["item"])
         if "response" in wire:
             output = [_v1_item(item) for item in event["response"]["output"]]
-            settings = {"temperature": temperature, **given(event["response"])}
+            settings = {"temperature": temperature, **without_nulls(event["response"])}
             wire["response"] = {**event["response"], **v1_settings(settings), "output": output}
         if event_type == "error":
             # Refusals name the paths of GA.
@@ -107,7 +107,7 @@ class V1Rules(RealtimeRules):
             if event["session"]["type"] == "transcription":
                 # The service sends this event on connecting, with an id; the schema lacks both.
                 wire["type"] = f"transcription_{event_type}"
-                settings = known(_TRANSCRIPTION.from_dict(wire["session"]))
+                settings = drop_unknown(_TranscriptionResponse.from_dict(wire["session"]))
                 wire["session"] = {"id": event["session"]["id"], **settings}
         return wire
 

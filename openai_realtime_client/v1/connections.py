@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _dialect: Dialect[models.RealtimeServerEvent] = Dialect(
     path="/realtime",
     is_beta=True,
-    append="input_audio_buffer.append",
+    append_type="input_audio_buffer.append",
     parse=parse_server_event,
 )
 
@@ -46,7 +46,7 @@ class connect(AsyncConnector[AsyncRealtimeConnection]):
     """
 
     _dialect = _dialect
-    _opens = AsyncRealtimeConnection
+    _connection_class = AsyncRealtimeConnection
 
 
 class connect_sync(Connector[RealtimeConnection]):
@@ -56,4 +56,4 @@ class connect_sync(Connector[RealtimeConnection]):
     """
 
     _dialect = _dialect
-    _opens = RealtimeConnection
+    _connection_class = RealtimeConnection

@@ -12,8 +12,8 @@ from openai_realtime_client.core.credentials import (
     BaseUrl,
     Credential,
     Headers,
-    awaited,
-    called,
+    resolve_key,
+    resolve_key_async,
 )
 
 KEY = "sk-test-0123456789abcdefghij"
@@ -92,7 +92,10 @@ def test_a_password_is_concealed() -> None:
 def test_a_key_of_a_wrong_type_is_refused(key: Any) -> None:
     with pytest.raises(ConnectionSettingsError, match=f"not {type(key).__name__}"):
         Credential.of(key)
-    for function in (lambda: called(lambda: key), lambda: asyncio.run(awaited(lambda: key))):
+    for function in (
+        lambda: resolve_key(lambda: key),
+        lambda: asyncio.run(resolve_key_async(lambda: key)),
+    ):
         with pytest.raises(
             ConnectionSettingsError, match=f"returned a {type(key).__name__}"
         ) as caught:

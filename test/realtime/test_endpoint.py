@@ -11,7 +11,7 @@ import pytest
 from connections import KEY, Kind
 from exposure import assert_hidden
 from openai_realtime_client import ConnectionSettingsError, azure, ga, v1
-from openai_realtime_client.core.credentials import Headers, awaited, called
+from openai_realtime_client.core.credentials import Headers, resolve_key, resolve_key_async
 
 ENDPOINT = "https://somebody.openai.azure.com"
 BEARER = {"Authorization": f"Bearer {KEY}"}
@@ -39,7 +39,10 @@ def url(kind: Kind, *args: Any, **kwargs: Any) -> str:
 def headers(kind: Kind, **kwargs: Any) -> Headers:
     """The headers that a handshake adds."""
     connector = kind.connect(**kwargs)
-    key = asyncio.run(awaited(connector._key)) if kind.is_async else called(connector._key)
+    if kind.is_async:
+        key = asyncio.run(resolve_key_async(connector._key))
+    else:
+        key = resolve_key(connector._key)
     found: Headers = connector._handshake_headers(key)
     return found
 

@@ -112,7 +112,7 @@ async def test_retries_bound_the_attempts(kind: Kind, caplog: pytest.LogCaptureF
 def test_delays_grow_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconnecting, "_FIRST_DELAY", 0.5)
     waiting = Backoff(None)
-    delays = [waiting.after(ConnectionFailedError("no network")) for _ in range(12)]
+    delays = [waiting.next_delay(ConnectionFailedError("no network")) for _ in range(12)]
     for delay, longest in zip(delays, [0.5, 1, 2, 4, 8, 16, *[30] * 6], strict=True):
         assert longest / 2 <= delay <= longest
 
@@ -123,28 +123,28 @@ def test_a_session_that_lived_makes_the_next_failure_a_first_one(
     now = 0.0
     monkeypatch.setattr(reconnecting, "monotonic", lambda: now)
     waiting, lost = Backoff(retries=1), ConnectionClosedError(1006)
-    waiting.after(lost)
+    waiting.next_delay(lost)
     waiting.opened()
     now = 31.0
-    waiting.after(lost)
+    waiting.next_delay(lost)
     waiting.opened()
     now = 32.0
     with pytest.raises(ConnectionClosedError):
-        waiting.after(lost)
+        waiting.next_delay(lost)
 
 
 def test_the_server_says_how_long_to_wait() -> None:
     refused = HandshakeRefusedError(429, {"Retry-After": "7"}, b"")
-    assert Backoff(None).after(refused) == 7
+    assert Backoff(None).next_delay(refused) == 7
     # Or less than it may be asked for: waits still grow.
     backoff = Backoff(None)
     refused = HandshakeRefusedError(503, {"Retry-After": "0"}, b"")
-    waits = [backoff.after(refused) for _ in range(5)]
+    waits = [backoff.next_delay(refused) for _ in range(5)]
     assert 0 < waits[0] < waits[-1]
 
 
 def test_a_session_that_the_program_ended_is_followed_at_once() -> None:
-    assert Backoff(0).after(None) == 0
+    assert Backoff(0).next_delay(None) == 0
 
 
 def caused_by(cause: Exception) -> ConnectionFailedError:
@@ -173,7 +173,7 @@ def test_error_decides_whether_to_try_again(
 ) -> None:
     waiting = Backoff(None)
     if is_tried_again:
-        assert waiting.after(error) > 0
+        assert waiting.next_delay(error) > 0
     else:
         with pytest.raises(type(error)):
-            waiting.after(error)
+            waiting.next_delay(error)

@@ -11,7 +11,7 @@ import pytest
 
 from connections import Kind, opened
 from openai_realtime_client import ConnectionClosedError, Conversation, ga
-from openai_realtime_client.core.errors import closed
+from openai_realtime_client.core.errors import closed_error
 from openai_realtime_client.realtime.tools import ToolRunner
 from openai_realtime_client.testing import Answer, Call, Faults
 from transports import ReplayServer
@@ -31,14 +31,14 @@ class Session:
 
     async def send(self, event: Event) -> None:
         if self.is_closed:
-            raise closed(1006, "")
+            raise closed_error(1006, "")
         self.sent.append(event)
         self.conversation.add(event)
 
     async def receive(self, event: Event) -> None:
         typed = ga.parse_server_event(event)
         self.conversation.add(typed)
-        self.runner.received(typed)
+        self.runner.note_received(typed)
         await settled()
 
     def outputs(self) -> list[tuple[str, str]]:
@@ -153,7 +153,7 @@ async def test_the_program_may_answer_itself() -> None:
     await session.receive(done(call("a"), call("b", "transfer")))
     assert (session.outputs(), session.requests()) == ([("a", "done")], [])
     await session.send(ga.function_output("b", "later"))
-    session.runner.sent()
+    session.runner.note_sent()
     await settled()
     assert len(session.requests()) == 1
 

@@ -15,7 +15,7 @@ TEXTS = ["", "a", " b", "null", '"\\/', "é\u2028", "\x00\x7f", "\U0001f600", "t
 INTEGERS = [0, 1, -1, 2**31, -(2**63), 2**64, 10**30]
 FLOATS = [0.0, -0.0, 0.1, -1.5, 1e-7, 5e-324, 1e16, 1e22, 1.7976931348623157e308]
 # Below this, optional fields are left out and lists are empty.
-MOST_DEPTH = 8
+MAX_DEPTH = 8
 
 
 class Drawing:
@@ -66,7 +66,7 @@ class Drawing:
         if "enum" in schema:
             return self._random.choice(schema["enum"])
         if "items" in schema:
-            count = self._random.randrange(3) if depth < MOST_DEPTH else 0
+            count = self._random.randrange(3) if depth < MAX_DEPTH else 0
             return [self._value(schema["items"], depth + 1) for _ in range(count)]
         if "properties" in schema:
             return self._object(schema, depth)
@@ -78,7 +78,7 @@ class Drawing:
 
     def _object(self, schema: dict[str, Any], depth: int) -> dict[str, Any]:
         required = schema.get("required", [])
-        share = self._random.random() if depth < MOST_DEPTH else 0
+        share = self._random.random() if depth < MAX_DEPTH else 0
         drawn = {
             name: self._value(child, depth + 1)
             for name, child in schema["properties"].items()

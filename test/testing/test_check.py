@@ -14,9 +14,9 @@ from openai_realtime_client import ConnectionClosedError, ga, v1
 from openai_realtime_client.core.errors import InvalidEventError
 from openai_realtime_client.testing import Faults, Finding, ReplayServer, check, check_server
 from openai_realtime_client.testing.check import check_turns
-from openai_realtime_client.testing.errors import not_an_event
+from openai_realtime_client.testing.errors import refuse_text
 from openai_realtime_client.testing.recording import DIALECTS
-from openai_realtime_client.testing.rules import Model, RealtimeRules
+from openai_realtime_client.testing.rules import RealtimeRules, Scenario
 from openai_realtime_client.testing.settings import MODELS, Outbox, new_session
 from openai_realtime_client.testing.v1 import V1Rules
 from plain_client import Event, append
@@ -38,7 +38,9 @@ class Session:
 
     def __init__(self, protocol: str, change: Change) -> None:
         rules = {"ga": RealtimeRules, "v1": V1Rules}[protocol]
-        self.rules = rules(new_session("sess_1", MODELS[protocol]), Outbox(1), Model(None, (), {}))
+        self.rules = rules(
+            new_session("sess_1", MODELS[protocol]), Outbox(1), Scenario(None, (), {})
+        )
         self.parse_client = DIALECTS[protocol]["client"]
         self.parse_server = DIALECTS[protocol]["server"]
         self.change = change
@@ -49,7 +51,7 @@ class Session:
     def take(self) -> None:
         events = self.rules.outbox.events
         while events:
-            wire = self.rules.sent(events.popleft())
+            wire = self.rules.to_protocol(events.popleft())
             if wire is not None:
                 self.sent += self.change(wire)
 
@@ -70,7 +72,7 @@ class Session:
         try:
             event = self.parse_client(text)
         except InvalidEventError as error:
-            self.rules.refuse(not_an_event(error), text)
+            self.rules.refuse(refuse_text(error), text)
         else:
             self.rules.receive(event)
         self.take()
