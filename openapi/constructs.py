@@ -38,7 +38,7 @@ def check(document: dict[str, Any], *, is_draft: bool = False) -> None:
     if not is_draft:
         problems += [Problem(place, reason) for place, reason in _check_words(document)]
     if problems:
-        raise Refused([p._replace(place=place_of(p.place, schemas)) for p in problems])
+        raise Refused([item._replace(place=place_of(item.place, schemas)) for item in problems])
 
 
 def _check_properties(document: dict[str, Any]) -> Problems:

@@ -189,11 +189,11 @@ class Comparison:
         """Compare two schemas, which stand at a place, and what they refer to."""
         our_name, our_target = self.ours.target(ours)
         their_name, their_target = self.theirs.target(theirs)
-        a, b = self.ours.shape(ours), self.theirs.shape(theirs)
+        our_shape, their_shape = self.ours.shape(ours), self.theirs.shape(theirs)
         # Python types have no limits, and say `Optional` of what may be absent.
         if not self.is_lossy:
             for key in sorted(LIMITS):
-                limit, other = a.limits.get(key), b.limits.get(key)
+                limit, other = our_shape.limits.get(key), their_shape.limits.get(key)
                 if limit != other:
                     self.add("~", place, key, limit, other)
         self._compare_prose(ours, theirs, place)
@@ -209,23 +209,23 @@ class Comparison:
             if self._is_seen(our_target, their_target):
                 return
             self._compare_prose(our_target, their_target, place)
-        if not self._have_one_type(a, b, used):
+        if not self._have_one_type(our_shape, their_shape, used):
             return
         # In Python, an open enum may have become `str`.
-        if not self.is_lossy or (a.values and b.values):
-            for value in b.values:
-                if value not in a.values:
+        if not self.is_lossy or (our_shape.values and their_shape.values):
+            for value in their_shape.values:
+                if value not in our_shape.values:
                     self.add("+", place, "value", None, value)
-            for value in a.values:
-                if value not in b.values:
+            for value in our_shape.values:
+                if value not in their_shape.values:
                     self.add("-", place, "value", value, None)
-        if not (a.objects or b.objects or self.is_lossy):
-            entries, others = a.inner.get("{}"), b.inner.get("{}")
+        if not (our_shape.objects or their_shape.objects or self.is_lossy):
+            entries, others = our_shape.inner.get("{}"), their_shape.inner.get("{}")
             if (entries is None) != (others is None):
                 self.add("~", place, "type of the values", entries, others)
-        self._compare_objects(a.objects, b.objects, place, our_target)
-        for key in a.inner.keys() & b.inner.keys():
-            self.compare(a.inner[key], b.inner[key], f"{place}.{key}")
+        self._compare_objects(our_shape.objects, their_shape.objects, place, our_target)
+        for key in our_shape.inner.keys() & their_shape.inner.keys():
+            self.compare(our_shape.inner[key], their_shape.inner[key], f"{place}.{key}")
 
     def add(self, sign: str, place: str, fact: str, ours: Any = None, theirs: Any = None) -> None:
         """Note a difference."""

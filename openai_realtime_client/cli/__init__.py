@@ -294,9 +294,7 @@ def _parse_url(text: str) -> str:
         if parts.scheme in ("ws", "wss", "http", "https") and parts.hostname and parts.port != 0:
             return text
     # Without the text: there may be a key in it.
-    raise argparse.ArgumentTypeError(
-        "invalid URL; expected wss://HOST, https://HOST, ws://HOST or http://HOST"
-    )
+    raise argparse.ArgumentTypeError("invalid URL; expected wss://HOST or https://HOST")
 
 
 def _parse_port(text: str) -> int:

@@ -148,7 +148,7 @@ class Row(NamedTuple):
 
     at_ms: float | None
     direction: str
-    kind: str
+    event_type: str
     about: str
     is_marked: bool = False
 
@@ -156,7 +156,7 @@ class Row(NamedTuple):
 def show_event(screen: Screen, row: Row) -> None:
     """Print an event as a line."""
     colour, arrow = ARROWS[row.direction]
-    if row.kind == "error" or row.kind.endswith(".failed"):
+    if row.event_type == "error" or row.event_type.endswith(".failed"):
         colour = "red"
     time = ""
     if row.at_ms is not None:
@@ -171,8 +171,8 @@ def show_event(screen: Screen, row: Row) -> None:
         ("dim", f"{time:>7} "),
         (colour, arrow),
         mark,
-        (colour, row.kind),
-        " " * max(1, column + 1 - len(row.kind)),
+        (colour, row.event_type),
+        " " * max(1, column + 1 - len(row.event_type)),
         rest=row.about,
     )
 
@@ -405,7 +405,7 @@ def _describe_fields(value: Mapping[str, Any]) -> str:
     hidden = {"type", "object", "event_id", "output_index", "content_index"}
     if value.get("item_id"):
         hidden.add("response_id")
-    fields = {k: v for k, v in value.items() if k not in hidden and v is not None}
+    fields = {key: item for key, item in value.items() if key not in hidden and item is not None}
     if len(fields) == 1 and next(iter(fields)).endswith("id"):
         return _short_text(*fields.values())
     return " ".join(f"{key}={_short_text(value)}" for key, value in fields.items())

@@ -106,8 +106,7 @@ class _Connector(Settings):
 class AsyncConnector(_Connector, Generic[AsyncOpened]):
     """Opens sessions: `async with` closes its session at the end; after `open`, you close it.
 
-    Each entry opens a new session, and calls a function for the key again. A connector can be
-    entered once at a time.
+    Each entry opens a new session, and calls a function for the key again; one entry at a time.
 
     `async for connection in connect(…)` opens a session for each turn of the loop, and closes it at
     the end of the turn. Between two turns it waits, the longer the more sessions fail in a row, or
@@ -172,8 +171,7 @@ class AsyncConnector(_Connector, Generic[AsyncOpened]):
 class Connector(_Connector, Generic[Opened]):
     """Opens sessions: `with` closes its session at the end; after `open`, you close it.
 
-    Each entry opens a new session, and calls a function for the key again. A connector can be
-    entered once at a time.
+    Each entry opens a new session, and calls a function for the key again; one entry at a time.
 
     `for connection in connect_sync(…)` opens a session for each turn of the loop; see `connect`.
     """

@@ -43,10 +43,7 @@ _SCHEMES = {"ws": "ws", "http": "ws", "wss": "wss", "https": "wss"}
 
 @dataclass(frozen=True)
 class Dialect(Generic[Event]):
-    """The path, the server and the events of one kind of session.
-
-    `append_type` is the type of the event that appends audio.
-    """
+    """The path, the server and the events of one kind of session."""
 
     path: str
     is_beta: bool

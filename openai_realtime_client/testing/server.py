@@ -104,8 +104,7 @@ class ReplayServer(Generic[Received, Sent]):
         ValueError: A script is not one.
         TypeError: A text was given in place of a list of texts.
         OSError: The port is taken; raised where the context is entered.
-        RuntimeError: The context is entered twice, or is left after the server failed; the cause is
-            `ReplaySession.failure`.
+        RuntimeError: The context is entered twice, or left after a `ReplaySession.failure`.
     """
 
     @overload

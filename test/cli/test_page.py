@@ -206,7 +206,7 @@ def test_the_page_is_written_beside_what_is_printed(cli: Cli) -> None:
     assert not re.search(r"https?://|\bsrc=|\bhref=|@import|\burl\(", page)
     data = data_of(page)
     assert data["summary"] == json.loads(cli.inspect(*voice_turn(), options=["--json"]).out)
-    marked = {row["kind"]: row["is_marked"] for row in data["events"]}
+    marked = {row["event_type"]: row["is_marked"] for row in data["events"]}
     assert [*marked][:2] == ["session.created", "input_audio_buffer.append"]
     assert [name for name in marked if marked[name]] == ["rate_limits.updated", "response.mood"]
 

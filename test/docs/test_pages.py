@@ -20,7 +20,7 @@ from docs import DOCS, EVENT_PAGES, GUIDES, PAGES, Example, Page, page_at, run, 
 from http_server import Answer, HttpServer
 from mutation import places
 from openai_realtime_client import OpenEnum, deviations, v1
-from openai_realtime_client.core.encoding import encode_json
+from openai_realtime_client.core.encoding import to_dict
 from protocols import PROTOCOLS, REALTIME, ROOT, V1, Protocol
 
 GENERATED = [page for page in PAGES if page.path.parent != DOCS and page not in GUIDES]
@@ -487,9 +487,7 @@ class Sender:
         self.sent: list[Any] = []
 
     def send(self, event: Any) -> None:
-        self.sent.append(
-            json.loads(encode_json(event) if isinstance(event, dict) else event.to_json())
-        )
+        self.sent.append(to_dict(event))
 
 
 def run_all(page: Page) -> list[Any]:
