@@ -159,7 +159,8 @@ def write_fragment(document: dict[str, Any], path: Path) -> None:
             schema.setdefault("x-events", found[1].lower())
     walk_tree(plain)  # text of several lines as a block
     yaml = YAML()
-    yaml.width = 100
+    # Folded, a long key could not be read again.
+    yaml.width = 1000
     yaml.indent(mapping=2, sequence=4, offset=2)
     with path.open("w", encoding="utf-8") as file:
         yaml.dump(plain, file)

@@ -42,9 +42,12 @@ def describe(document: dict[str, Any]) -> None:
         operation["x-path"] = literal(path)
         operation["x-arguments"] = arguments
         operation["x-sent"] = _sent(operation, arguments, document)
+        query = operation["x-sent"].get("query", [])
         for name, value in parse_qsl(fixed, keep_blank_values=True):
-            query = operation["x-sent"].setdefault("query", [])
-            query.append({"key": literal(name), "name": literal(value), "is_joined": False})
+            # An argument of this name is the stronger statement.
+            if literal(name) not in [argument["key"] for argument in query]:
+                query.append({"key": literal(name), "name": literal(value), "is_joined": False})
+        operation["x-sent"]["query"] = query
         _describe_answer(operation, schemas)
     host = default_host(document)
     if host != DEFAULT_HOST and any(operations(document)):
@@ -242,18 +245,24 @@ def _successes(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def unite_answers(operation: dict[str, Any]) -> None:
     """Make one answer of several with JSON or nothing in them: a method has one type of result."""
     successes = _successes(operation)
-    results = []
+    headers: dict[str, Any] = {}
+    results: list[Any] = []
+    media_types: list[str] = []
     for answer in successes.values():
-        content = answer.get("content") or {"application/json": {"schema": {"type": "null"}}}
-        found = [media.get("schema", {}) for name, media in content.items() if re.match(JSON, name)]
+        headers |= answer.get("headers", {})
+        content = answer.get("content", {})
+        found = [name for name in content if re.match(JSON, name)]
         # Text and bytes are no JSON; the rules refuse them beside it.
-        if not found:
+        if content and not found:
             return
-        results += [schema for schema in found[:1] if schema not in results]
-    if len(results) > 1:
+        schemas = [content[name].get("schema", {}) for name in found] or [{"type": "null"}]
+        results += [schema for schema in schemas if schema not in results]
+        media_types += found
+    if len(successes) > 1:
         status, first = next(iter(successes.items()))
         schema = {"description": first.get("description", ""), "anyOf": results}
-        united = {**first, "content": {"application/json": {"schema": schema}}}
+        united = {**first, "headers": headers}
+        united["content"] = {name: {"schema": schema} for name in media_types}
         operation["responses"] = {status: united, **without(operation["responses"], *successes)}
 
 

@@ -118,10 +118,12 @@ class _Pages:
         for field, child in fields.items():
             child["x-page-anchor"] = _anchor(child["x-name"])
             child["x-page-cell"] = self._description(child, name)
-            child["x-page-type"] = "**str**"
-            if "x-constant" not in child:
-                page = next(references(child), None)
-                child["x-page-type"] = self._type_cell(type_name(child), page)
+            type_of_field = type_name(child)
+            # The enum of a constant text is no more than that.
+            if "x-constant" in child and "x-known" not in child:
+                type_of_field = "str"
+            page = next(references(child), None)
+            child["x-page-type"] = self._type_cell(type_of_field, page)
             notes = [child["x-notes"], *self._known(child)]
             # The other protocol has the class without the field.
             if same_class and not any(field in other.get("properties", {}) for other in same_class):

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 import spec
+from names import class_name
 from operations import unite_answers
 from refusals import Problem, Refused, dialect
 from spec import REFERENCE, component, members, only, transform, union_key, without
@@ -44,8 +45,7 @@ def simplified(document: dict[str, Any]) -> dict[str, Any]:
     document["info"] = _read(document.get("info", {}), dialect()["$defs"]["info"])
     document["openapi"] = "3.0.3"
     schemas = document["components"]["schemas"]
-    for name in list(schemas):
-        _unite_heirs(name, document)
+    _unite_heirs(document)
     transform(document, lambda schema, place: _merged(schema, schemas, place))
     return document
 
@@ -257,33 +257,46 @@ def _without_null(schema: Schema) -> Schema:
 # allOf
 
 
-def _unite_heirs(base: str, document: dict[str, Any]) -> None:
+def _unite_heirs(document: dict[str, Any]) -> None:
     """Let a union stand for an object with a discriminator, of those that extend it by `allOf`."""
     schemas = document["components"]["schemas"]
-    union, schema = f"Any{base}", schemas[base]
 
     def parents(name: str) -> list[str]:
         return [component(part) for part in schemas[name].get("allOf", []) if "$ref" in part]
 
-    heirs = [name for name in schemas if base in spec.reachable(parents(name), parents)]
-    if "discriminator" not in schema or members(schema) or union in schemas or not heirs:
-        return
-    # The object itself is one of them only where the mapping says so.
-    if base in spec.mapped(schema).values():
-        heirs.append(base)
+    heirs: dict[str, list[str]] = {}
+    for base, schema in schemas.items():
+        found = [name for name in schemas if base in spec.reachable(parents(name), parents)]
+        if "discriminator" in schema and not members(schema) and found:
+            heirs[base] = found
+            # The object itself is one of them only where the mapping says so.
+            if base in spec.mapped(schema).values():
+                heirs[base].append(base)
+    extended = set().union(*heirs.values())
 
     def used(part: Schema, place: str) -> Schema:
-        is_extended = re.fullmatch(rf"components\.schemas\.({'|'.join(heirs)})\.allOf\[\d+]", place)
-        if part.get("$ref") == REFERENCE + base and not is_extended:
-            return spec.reference(union)
+        owner = re.fullmatch(r"components\.schemas\.(.+)\.allOf\[\d+]", place)
+        base = spec.component_name(part.get("$ref", ""))
+        if base in heirs and not (owner and owner[1] in extended):
+            return spec.reference(_union_name(base, schemas))
         return part
 
     transform(document, used)
-    schemas[union] = {
-        **only(schema, ["description"]),
-        "anyOf": [spec.reference(name) for name in heirs],
-        "discriminator": schema.pop("discriminator"),
-    }
+    for base, found in heirs.items():
+        moved = ("discriminator", "nullable", "deprecated", "x-deprecated", "x-events", "x-wire")
+        schemas[_union_name(base, schemas)] = {
+            **only(schemas[base], ["description", *moved]),
+            "anyOf": [spec.reference(name) for name in found],
+        }
+        schemas[base] = without(schemas[base], *moved)
+
+
+def _union_name(base: str, schemas: dict[str, Any]) -> str:
+    name = f"Any{class_name(base)}"
+    if name in schemas:
+        reason = f"the union of what extends it would be called {name}, like another component"
+        raise Refused([Problem(f"components.schemas.{base}", reason)])
+    return name
 
 
 def _merged(schema: Schema, schemas: dict[str, Any], place: str) -> Schema:
@@ -366,11 +379,20 @@ def _both(other: Schema, child: Schema, schemas: dict[str, Any], place: str, of:
         if "$ref" in other:
             return {"allOf": [other], **child}
         return {**other, **child}
-    if any(is_reference) or members(other) or members(child):
+    # A constant may stand before the enum that it is of.
+    if component(child) and "enum" in other and "enum" in spec.target(child, schemas):
+        other, child = {"allOf": [child]}, other
+    elif any(is_reference) or members(other) or members(child):
         return {**only(other, ["description"]), **child}
-    both = {**other, **child}
-    if "enum" in other and "enum" in child:
-        both["enum"] = [value for value in child["enum"] if value in other["enum"]] or child["enum"]
+    both = {**without(other, "allOf"), **child}
+    values = spec.target(other, schemas).get("enum", [])
+    if values and "enum" in child:
+        both["enum"] = [value for value in child["enum"] if value in values]
+        if not both["enum"]:
+            raise Refused([Problem(place, f"the parts of its `allOf` share no value{of}")])
+    for key in ("items", "additionalProperties"):
+        if isinstance(other.get(key), dict) and isinstance(child.get(key), dict):
+            both[key] = _both(other[key], child[key], schemas, place, of)
     # A default or an example of one part may not fit the other.
     for key in ("default", "example"):
         if "enum" in both and both.get(key) not in both["enum"]:

@@ -258,11 +258,18 @@ def _add_constants(
     for name in known.values():
         if name not in objects:
             raise Refused([Problem(place, f"`mapping` leads to {name}, which is not a member")])
-    for name in objects:
+    of_members = {name: constants(name, field, schemas) for name in objects}
+    for name, values in of_members.items():
         wanted = [value for value in known if known[value] == name]
-        values = constants(name, field, schemas)
-        # Members may share an enum, and the mapping say which of its values are whose.
+        # Without a mapping, OpenAPI takes the name of the schema in the document.
+        own = schemas[name].get("x-place", name).removeprefix("components.schemas.")
+        # An inline one has only that of its class.
+        if own.endswith("]"):
+            own = name
+        # Members may share an enum, and the mapping or the names say which of its values are whose.
         is_shared = bool(wanted) and any(known.get(value, name) != name for value in values)
+        if not wanted and sum(own in other for other in of_members.values()) > 1:
+            is_shared = own in values
         if (is_shared or not values) and "properties" in schemas[name]:
             properties = schemas[name]["properties"]
             if field not in properties:
@@ -271,13 +278,10 @@ def _add_constants(
             # The package finds a member by text alone.
             if target(properties[field], schemas).get("type") != "string":
                 raise Refused([Problem(place, f"{field!r} of its member {name} is not text")])
-            # Without a mapping, OpenAPI takes the name of the schema in the document.
-            own = schemas[name].get("x-place", name).removeprefix("components.schemas.")
-            # An inline one has only that of its class.
-            if own.endswith("]"):
-                own = name
             constant = {"type": "string", "enum": wanted or [own]}
-            properties[field] = {**without(properties[field], "$ref", "allOf"), **constant}
+            # A default or an example may be the value of another member.
+            kept = without(properties[field], "$ref", "allOf", "default", "example")
+            properties[field] = {**kept, **constant}
         elif not set(wanted) <= set(values):
             reason = f"`mapping` has {wanted} for {name}, whose {field} has {values}"
             raise Refused([Problem(place, reason)])

@@ -48,6 +48,11 @@ def _unconverted(schema_type: str, schema: Any) -> Any:
         return _NUMBER
     if schema_type == "any":
         return _ANY_JSON
+    if schema_type == "literal":
+        # In Python `1 == True`: pydantic would make one of the other.
+        if isinstance(schema["expected"][0], bool):
+            return core_schema.bool_schema(strict=True)
+        return _INTEGER
     if schema_type == "list" and "items_schema" in schema:
         # A list of a million wrong items would take seconds to report.
         return {**schema, "items_schema": lossless(schema["items_schema"]), "fail_fast": True}

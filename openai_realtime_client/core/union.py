@@ -178,7 +178,9 @@ def _known_fields(
     for name, field in model.model_fields.items():
         key = field.alias or name
         if key in value:
-            if value[key] != model.__constants__.get(name, value[key]):
+            constant = model.__constants__.get(name, value[key])
+            # In Python `1 == True`.
+            if value[key] != constant or isinstance(value[key], bool) != isinstance(constant, bool):
                 return -1
             count += 1
         elif field.is_required() or name in constants:
