@@ -34,8 +34,10 @@ def annotated(
     for name, schema in schemas.items():
         field = schema.get("discriminator", {}).get("propertyName")
         for leaf in leaves(name, schemas):
-            if field in schemas[leaf]["properties"]:
-                schemas[leaf]["properties"][field]["x-discriminates"] = True
+            for key, child in schemas[leaf]["properties"].items():
+                # Numbers and booleans are found by `BestFit`.
+                if key == field or ("x-untagged" in schema and "x-known" in child):
+                    child["x-discriminates"] = True
     for name, schema in schemas.items():
         schema["x-module"] = names.snake_case(name)
         _annotate_text(schema)

@@ -61,11 +61,12 @@ def _relax_required(document: dict[str, Any]) -> None:
     for name, direction in spec.event_unions(schemas).items():
         going["readOnly" if direction == "client" else "writeOnly"].add(name)
     for key, roots in going.items():
-        for name in spec.reachable(roots, lambda name: spec.references(schemas[name])):
-            fields = schemas[name].get("properties", {})
-            for field in list(schemas[name].get("required", [])):
-                if fields.get(field, {}).get(key):
-                    schemas[name]["required"].remove(field)
+        # A keyword that will be refused may refer to what was copied.
+        for name in spec.reachable(roots, lambda name: spec.references(schemas.get(name, {}))):
+            schema = schemas.get(name, {})
+            for field in list(schema.get("required", [])):
+                if schema.get("properties", {}).get(field, {}).get(key):
+                    schema["required"].remove(field)
 
 
 # Names of components

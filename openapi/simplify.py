@@ -160,6 +160,9 @@ def _normal(schema: Any, _place: str) -> Schema:
     # OpenAPI allows the bare name of a schema, too.
     for value, name in mapping.items():
         mapping[value] = REFERENCE + spec.component_name(name)
+    # Members that only require some of the properties; others are refused beside these.
+    if "properties" in schema and members(schema):
+        del schema[union_key(schema)]
     if members(schema):
         schema = _without_null(schema)
     # The rest of a union of one, or of an `allOf` in an `allOf`, is merged.
@@ -360,7 +363,8 @@ def _collect(
 
 def _check_types(other: Schema, child: Schema, place: str, of: str = "") -> None:
     """Refuse parts of an `allOf` that have no value in common."""
-    if other.get("type", child.get("type")) != child.get("type", other.get("type")):
+    types = {other.get("type", child.get("type")), child.get("type", other.get("type"))}
+    if len(types) > 1 and types != {"integer", "number"}:
         raise Refused([Problem(place, f"the parts of its `allOf` differ in the type{of}")])
 
 
@@ -385,6 +389,9 @@ def _both(other: Schema, child: Schema, schemas: dict[str, Any], place: str, of:
     elif any(is_reference) or members(other) or members(child):
         return {**only(other, ["description"]), **child}
     both = {**without(other, "allOf"), **child}
+    # Every integer is a number.
+    if "integer" in (other.get("type"), child.get("type")):
+        both["type"] = "integer"
     values = spec.target(other, schemas).get("enum", [])
     if values and "enum" in child:
         both["enum"] = [value for value in child["enum"] if value in values]
