@@ -153,6 +153,10 @@ def test_numbers_and_booleans_tell_members_apart(generated: Path, kitchen: Any) 
         step = TypeAdapter(kitchen.Step).validate_python(values)
         assert type(step) is (kitchen.StepDone if values["is_done"] else kitchen.StepFailed)
         assert step.to_dict() == type(step)(code=1).to_dict() == values
+    # What tells members apart is sent, also where it may be left out.
+    second = TypeAdapter(kitchen.Size).validate_python({"v": 2, "x": "a"})
+    assert kitchen.SizeTwo(x="a").to_dict() == second.to_dict() == {"v": 2, "x": "a"}
+    assert type(second) is kitchen.SizeTwo
     # In Python, `1 == True`.
     step = TypeAdapter(kitchen.Step).validate_json('{"is_done":1,"code":1}')
     assert (type(step).__name__, step.to_json()) == ("UnknownModel", '{"is_done":1,"code":1}')
