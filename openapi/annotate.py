@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any
 
 import names
@@ -171,7 +172,7 @@ def _enum_aliases(schema: dict[str, Any], schemas: dict[str, Any]) -> Iterator[d
     if schema["x-cyclic"]:
         return
     # A class, an enum of the model or an earlier alias keeps its name.
-    taken = {*schemas, *(enum["name"] for enum in schema["x-enums"])}
+    taken = {*schemas, *map(itemgetter("name"), schema["x-enums"])}
     for field, child in schema["properties"].items():
         owner, _enum = _enum_in(child, "", schemas)
         alias = names.enum_name(field)
@@ -256,7 +257,7 @@ def _annotate_union(name: str, schema: dict[str, Any], schemas: dict[str, Any]) 
             member["when"] = ", ".join(values)
         elif required and "x-untagged" in schema:
             member["when"] = f"an object with {' and '.join(required)}"
-    types = [member["type"] for member in described]
+    types = list(map(itemgetter("type"), described))
     enums = [member["type"] for member in described if "enum" in member]
     if models:
         field = schema["discriminator"]["propertyName"]
@@ -344,7 +345,7 @@ def _annotate_operation(operation: dict[str, Any]) -> None:
     result = ""
     if operation["x-returns"] != "None":
         result = operation["x-status-text"]
-    arguments = [(argument["name"], argument["text"]) for argument in operation["x-arguments"]]
+    arguments = list(map(itemgetter("name", "text"), operation["x-arguments"]))
     # A published document may have a whole description for a summary.
     summary, _, rest = " ".join(operation["summary"].split()).partition(". ")
     operation["x-docstring"] = method_docstring(

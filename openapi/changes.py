@@ -67,7 +67,7 @@ def main() -> int:
         return 1
     for heading, lines in (("Breaking", broken), ("Added", added)):
         if lines and not arguments.check:
-            print(f"### {heading}\n", *(f"- {line}" for line in lines), "", sep="\n")
+            print(f"### {heading}\n", *map("- {}".format, lines), "", sep="\n")
     print(f"Since {since}: {len(broken)} breaking, {len(added)} added. {needed} or later follows.")
     return 0
 
@@ -108,7 +108,7 @@ def public_breakages(old: Any, new: Any) -> Iterator[griffe.Breakage]:
 
 def type_changes(old: Any, new: Any) -> Iterator[str]:
     """Yield the fields and methods that have another type, of which griffe says nothing."""
-    after = {found.path: found for found in classes(new)}
+    after = classes_by_path(new)
     for before in classes(old):
         others: dict[str, Any] = getattr(after.get(before.path), "members", {})
         for name in before.members.keys() & others.keys():
@@ -127,13 +127,17 @@ def type_of(member: Any) -> str:
 def moved_members(old: Any, new: Any) -> set[str]:
     """Return the paths of members that moved from a class to one of its base classes."""
     moved = set()
-    after = {found.path: found for found in classes(new)}
+    after = classes_by_path(new)
     for before in classes(old):
         if before.path in after:
             inherited = after[before.path].inherited_members
             for name in before.members.keys() & inherited.keys():
                 moved.add(inherited[name].target_path)
     return moved
+
+
+def classes_by_path(package: Any) -> dict[str, Any]:
+    return {found.path: found for found in classes(package)}
 
 
 def classes(parent: Any) -> Iterator[Any]:
@@ -188,7 +192,7 @@ def next_version(last: str, broken: list[str], added: list[str]) -> str:
 def numbers(version: str) -> tuple[int, ...]:
     """Return a version as numbers, which compare."""
     # What follows three numbers, such as `rc1`, counts for nothing here.
-    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+    return tuple(map(int, re.findall(r"\d+", version)[:3]))
 
 
 if __name__ == "__main__":

@@ -33,10 +33,10 @@ def check(document: dict[str, Any], *, is_draft: bool = False) -> None:
     # The other rules assume that each schema is a mapping.
     if not problems:
         for rule in RULES:
-            problems += [Problem(place, reason) for place, reason in rule(document)]
+            problems += map(Problem._make, rule(document))
     # Structure comes first: it may explain the rest.
     if not is_draft:
-        problems += [Problem(place, reason) for place, reason in _check_words(document)]
+        problems += map(Problem._make, _check_words(document))
     if problems:
         raise Refused([item._replace(place=place_of(item.place, schemas)) for item in problems])
 

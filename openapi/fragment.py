@@ -58,8 +58,11 @@ def read_published(path: Path) -> dict[str, Any]:
     schemas = components.get("schemas") or {}
     paths = document.get("paths") or {}
     for name, node in (("paths", paths), ("components.schemas", schemas)):
-        if not isinstance(node, dict) or not all(isinstance(item, dict) for item in node.values()):
-            raise spec.SpecError(f"{path}: {name} is not a mapping of mappings")
+        if not isinstance(node, dict):
+            raise spec.SpecError(f"{path}: {name} is not a mapping")
+        for key, item in node.items():
+            if not (isinstance(item, dict) or str(key).startswith("x-")):
+                raise spec.SpecError(f"{path}: {name}.{key} is not a mapping")
     return {**document, "paths": paths, "components": {**components, "schemas": schemas}}
 
 

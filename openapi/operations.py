@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -43,9 +44,10 @@ def describe(document: dict[str, Any]) -> None:
         operation["x-arguments"] = arguments
         operation["x-sent"] = _sent(operation, arguments, document)
         query = operation["x-sent"].get("query", [])
+        taken = list(map(itemgetter("key"), query))
         for name, value in parse_qsl(fixed, keep_blank_values=True):
             # An argument of this name is the stronger statement.
-            if literal(name) not in [argument["key"] for argument in query]:
+            if literal(name) not in taken:
                 query.append({"key": literal(name), "name": literal(value), "is_joined": False})
         operation["x-sent"]["query"] = query
         _describe_answer(operation, schemas)
@@ -54,7 +56,7 @@ def describe(document: dict[str, Any]) -> None:
         document["x-host"] = literal(host)
         # By name, because mypy and pyright differ in what hides a name that `*` has, too.
         own = {"ApiClient", "Configuration"}
-        document["x-shared"] = [name for name in names.shared.__all__ if name not in own]
+        document["x-shared"] = sorted({*names.shared.__all__} - own)
     document["x-page-host"] = f"`{host}`" if host else "the server's URL"
 
 
@@ -210,7 +212,7 @@ def _key(operation: dict[str, Any], document: dict[str, Any]) -> tuple[str, str]
     schemes = document["components"].get("securitySchemes", {})
     for requirement in requirements:
         # Of the alternatives, the first that needs no second key. One token may be for several.
-        places = {_key_place(schemes.get(name, {})) for name in requirement}
+        places = set(map(_key_place, only(schemes, requirement).values()))
         if len(places) == 1 and places != {("", "")}:
             return places.pop()
     return ("", "")
@@ -251,13 +253,15 @@ def unite_answers(operation: dict[str, Any]) -> None:
     for answer in successes.values():
         headers |= answer.get("headers", {})
         content = answer.get("content", {})
-        found = [name for name in content if re.match(JSON, name)]
+        found = list(filter(re.compile(JSON).match, content))
         # Text and bytes are no JSON; the rules refuse them beside it.
         if content and not found:
             return
-        schemas = [content[name].get("schema", {}) for name in found] or [{"type": "null"}]
-        results += [schema for schema in schemas if schema not in results]
         media_types += found
+        for media in only(content, found).values() or [{"schema": {"type": "null"}}]:
+            schema = media.get("schema", {})
+            if schema not in results:
+                results.append(schema)
     if len(successes) > 1:
         status, first = next(iter(successes.items()))
         schema = {"description": first.get("description", ""), "anyOf": results}

@@ -340,7 +340,7 @@ def _known(schema: dict[str, Any]) -> list[str]:
     """Return the values of an enum, or of a list of them."""
     known = schema.get("enum", []) + schema.get("x-known", [])
     known += schema.get("items", {}).get("enum", [])
-    return [str(value) for value in known]
+    return list(map(str, known))
 
 
 def _entries(users_by_name: dict[str, set[str]]) -> list[dict[str, str]]:

@@ -115,7 +115,7 @@ def _signature(arguments: list[dict[str, str]]) -> dict[str, str]:
     return {
         # Annotations are text there, in quotes.
         "signature": str(signature.replace(parameters=parameters)).replace("'", ""),
-        "settings": ", ".join(f"{name}={name}" for name in settings),
+        "settings": ", ".join(map("{0}={0}".format, settings)),
     }
 
 

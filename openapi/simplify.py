@@ -289,7 +289,7 @@ def _unite_heirs(document: dict[str, Any]) -> None:
         moved = ("discriminator", "nullable", "deprecated", "x-deprecated", "x-events", "x-wire")
         schemas[_union_name(base, schemas)] = {
             **only(schemas[base], ["description", *moved]),
-            "anyOf": [spec.reference(name) for name in found],
+            "anyOf": list(map(spec.reference, found)),
         }
         schemas[base] = without(schemas[base], *moved)
 

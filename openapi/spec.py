@@ -64,7 +64,7 @@ def merged(
     if found:
         # Problems of the fragment itself come first.
         own = problems(load_fragment(fragment), is_draft=is_draft)
-        _refuse([problem for problem in found if problem in own], fragment)
+        _refuse(filter(own.__contains__, found), fragment)
         _refuse(found, overlay)
     return document
 

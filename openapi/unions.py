@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from names import class_name
@@ -133,7 +135,8 @@ def _one(parts: list[Schema]) -> Schema:
     one: Schema = {"type": first["type"]}
     # A part without them takes any value.
     if all("enum" in part for part in parts):
-        one["enum"] = list(dict.fromkeys(value for part in parts for value in part["enum"]))
+        values = chain.from_iterable(map(itemgetter("enum"), parts))
+        one["enum"] = list(dict.fromkeys(values))
     return one
 
 

@@ -57,7 +57,7 @@ class Report:
         for heading, rows in parts.items():
             if rows:
                 found = grouped(rows)
-                lines += ["", f"{heading} ({len(found)})", *(f"  {row}" for row in found)]
+                lines += ["", f"{heading} ({len(found)})", *map("  {}".format, found)]
         if self.explained:
             lines += ["", f"{self.explained} more differences are what the overlay corrects."]
         facts = len(grouped(self.lacking)) + len(grouped(self.overlaid))
