@@ -200,7 +200,6 @@ def digest(document: dict[str, Any]) -> dict[str, Any]:
                 # Pages are sorted by it. Tags may have methods of one name, which it must not have.
                 "operationId": f"{operation['x-method']}_{len(paths)}",
                 "tags": [operation["x-api"].removesuffix("Api")],
-                "summary": operation["summary"],
                 "responses": {"default": {"description": ""}},
                 **spec.extensions(operation),
             }
