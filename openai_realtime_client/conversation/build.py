@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic_core import to_jsonable_python
 
-from openai_realtime_client.core.encoding import encode_json, find_invalid
+from openai_realtime_client.core.encoding import dumped, invalid_part
 
 __all__ = ["Builders"]
 
@@ -60,6 +60,6 @@ def _encoded(output: object) -> str:
     except UnicodeEncodeError:
         pass  # Half a surrogate pair, as models may repeat it from their input.
     except Exception:  # The message of a serializer's exception may repeat the value.
-        problem = find_invalid(held) or "output: cannot be encoded as JSON"
+        problem = invalid_part(held) or "output: cannot be encoded as JSON"
         raise ValueError(problem) from None
-    return encode_json(held).decode()[len('{"output":') : -1]
+    return dumped(held).decode()[len('{"output":') : -1]

@@ -13,7 +13,7 @@ from pydantic_core import from_json
 
 from openai_realtime_client.core.json_types import Path, is_object, path_text
 
-__all__ = ["encode_json", "find_invalid", "parse_json", "plain_model", "to_dict"]
+__all__ = ["dumped", "invalid_part", "parse_json", "plain_model", "to_dict"]
 
 # An escaped surrogate, on its own or in a pair.
 _HALF = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
@@ -42,7 +42,7 @@ def parse_json(data: str | bytes) -> Any:
     return json.loads(data)
 
 
-def encode_json(value: BaseModel | Mapping[str, Any]) -> bytes:
+def dumped(value: BaseModel | Mapping[str, Any]) -> bytes:
     """Encode a model or dictionary as JSON without white space. Models in it are encoded, too.
 
     Raises:
@@ -55,7 +55,7 @@ def encode_json(value: BaseModel | Mapping[str, Any]) -> bytes:
     except UnicodeEncodeError:
         return _encode_ascii(value).encode()  # Half a surrogate pair has to be escaped.
     except (TypeError, ValueError, RecursionError) as error:
-        problem = find_invalid(value)
+        problem = invalid_part(value)
         if problem is None and isinstance(error, TypeError):
             problem = "a key that is not a string is not JSON"
     if problem is None:
@@ -76,7 +76,7 @@ def to_dict(value: BaseModel | Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: A value cannot be JSON. The message has its path, and not the value.
     """
-    data: dict[str, Any] = json.loads(encode_json(value))
+    data: dict[str, Any] = json.loads(dumped(value))
     return data
 
 
@@ -115,7 +115,7 @@ _encode = json.JSONEncoder(
 ).encode
 
 
-def find_invalid(value: Any, *, constants_only: bool = False) -> str | None:
+def invalid_part(value: Any, *, constants_only: bool = False) -> str | None:
     """Find the first value in `value` that cannot be JSON, or only the first `NaN` or infinity.
 
     Returns:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
 from pydantic import ValidationError
 from pydantic_core import SchemaValidator, core_schema
 
-from openai_realtime_client.core.encoding import encode_json, parse_json
+from openai_realtime_client.core.encoding import dumped, parse_json
 from openai_realtime_client.core.errors import InvalidEventError, problems
 from openai_realtime_client.core.json_types import Path, is_object
 from openai_realtime_client.core.model import RealtimeModel, UnknownModel
@@ -126,7 +126,7 @@ class Mismatch(NamedTuple):
 
 def _encoded(event: Mapping[str, Any]) -> bytes:
     try:
-        return encode_json(event)
+        return dumped(event)
     except ValueError as error:
         raise InvalidEventError("event", [("", str(error))]) from None
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationErro
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 from typing_extensions import Self
 
-from openai_realtime_client.core.encoding import encode_json, find_invalid, parse_json, plain_model
+from openai_realtime_client.core.encoding import dumped, invalid_part, parse_json, plain_model
 from openai_realtime_client.core.errors import MEMBER, InvalidModelError
 from openai_realtime_client.core.json_types import is_array, is_object
 from openai_realtime_client.core.secrets import without_secrets
@@ -276,16 +276,16 @@ def json_bytes(model: RealtimeModel) -> bytes:
             model, by_alias=True, exclude_unset=True, warnings=False
         )
     except ValueError:  # of pydantic, also for half a surrogate pair
-        problem = find_invalid(model)
+        problem = invalid_part(model)
         if problem:
             raise ValueError(problem) from None
-        return encode_json(model)
+        return dumped(model)
     # Text may contain these letters, so the values decide. Audio events have only text: searching
     # their 4 KB would take as long as encoding them.
     if _has_only_texts(model):
         return data
     if b"NaN" in data or b"Infinity" in data:
-        problem = find_invalid(model, constants_only=True)
+        problem = invalid_part(model, constants_only=True)
         if problem:
             raise ValueError(problem)
     return data

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from urllib3.fields import RequestField
 from urllib3.filepost import encode_multipart_formdata
 
-from openai_realtime_client.core.encoding import encode_json
+from openai_realtime_client.core.encoding import dumped
 from openai_realtime_client.core.model import RealtimeModel
 
 __all__ = ["Body", "File", "Scalar", "Values", "as_pairs", "joined"]
@@ -120,4 +120,4 @@ def _encode_part(value: Any) -> bytes:
 def _encode_json(value: Any) -> bytes:
     if isinstance(value, RealtimeModel):
         return value.to_json().encode()
-    return encode_json(value)
+    return dumped(value)

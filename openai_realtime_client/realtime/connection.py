@@ -16,7 +16,7 @@ from typing_extensions import Buffer, Self
 
 from openai_realtime_client.conversation.session_state import SESSION_EVENTS, SessionState
 from openai_realtime_client.core.audio import audio_view
-from openai_realtime_client.core.encoding import encode_json
+from openai_realtime_client.core.encoding import dumped
 from openai_realtime_client.core.errors import (
     LOST,
     NO_STATUS,
@@ -395,7 +395,7 @@ def _encoded(event: Any) -> tuple[str, bytes]:
         event_type, data = getattr(event, "type", None), json_bytes(event)
     elif isinstance(event, Mapping):
         fields = cast(Mapping[str, Any], event)
-        event_type, data = fields.get("type"), encode_json(fields)
+        event_type, data = fields.get("type"), dumped(fields)
     else:
         raise TypeError(f"send takes an event or a dictionary, not {type(event).__name__}")
     if not isinstance(event_type, str):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from openai_realtime_client import InvalidEventError, RealtimeModel, ga, to_dict
-from openai_realtime_client.core.encoding import encode_json, find_invalid
+from openai_realtime_client.core.encoding import dumped, invalid_part
 
 NAN, INFINITY = float("nan"), float("inf")
 LONG = 10**4300
@@ -44,7 +44,7 @@ def assert_refused(event: RealtimeModel, message: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         event.to_json()
     assert str(caught.value) == message
-    assert find_invalid(event) == message
+    assert invalid_part(event) == message
 
 
 @values
@@ -85,10 +85,10 @@ def test_integers_of_more_than_4300_digits() -> None:
     assert f'"speed":1{"0" * 4300}' in event.to_json()
     message = r"a.speed: the integer has more digits than Python converts \(4,300 by default\)"
     with pytest.raises(ValueError, match=message):
-        encode_json({"a": event.session.audio.output})
+        dumped({"a": event.session.audio.output})
     with pytest.raises(InvalidEventError, match="number out of range"):
         ga.parse_client_event(event.to_json())
-    assert json.loads(encode_json({"a": LONG - 1})) == {"a": LONG - 1}
+    assert json.loads(dumped({"a": LONG - 1})) == {"a": LONG - 1}
 
 
 def test_a_dictionary_is_refused_with_the_path() -> None:
@@ -108,7 +108,7 @@ def test_a_dictionary_is_refused_with_the_path() -> None:
         ({"a": deep}, "nested too deeply to be JSON"),
     ):
         with pytest.raises(ValueError) as caught:  # noqa: PT011
-            encode_json(wire)
+            dumped(wire)
         assert str(caught.value) == problem
         assert caught.value.__context__ is None
 
@@ -127,8 +127,8 @@ def test_setting_an_unknown_field_named_like_a_method_is_an_error(name: str) -> 
 def test_any_text_in_a_dictionary_comes_back(other: dict[str, Any]) -> None:
     characters = "".join(map(chr, range(0x2100))) + "\U0001f600\ud83d"
     event = {"type": "x", "text": characters, characters: "é", **other}
-    assert json.loads(encode_json(event)) == event
-    assert encode_json({"a": [{"b": "å🎙"}]}) == '{"a":[{"b":"å🎙"}]}'.encode()
+    assert json.loads(dumped(event)) == event
+    assert dumped({"a": [{"b": "å🎙"}]}) == '{"a":[{"b":"å🎙"}]}'.encode()
 
 
 def test_a_dictionary_that_holds_models_is_made_plain() -> None:
@@ -139,7 +139,7 @@ def test_a_dictionary_that_holds_models_is_made_plain() -> None:
     event = {"type": "session.update", "session": session, "more": (tool,)}
     made = to_dict(event)
     assert made == {"type": "session.update", "session": expected, "more": [plain]}
-    assert json.loads(encode_json(event)) == made
+    assert json.loads(dumped(event)) == made
     assert type(made["session"]["output_modalities"][0]) is str
     assert to_dict(session) == expected
     with pytest.raises(ValueError, match=r"^session\.speed: NaN is not JSON$"):
